@@ -159,7 +159,11 @@ impl Error {
             Error::Http(HttpError::Authorities(_)) => {
                 vec!["name a file with the certificates of the authorities to trust, as PEM".to_owned()]
             }
-            Error::Api { error, .. } => vec![read_hint(error).to_owned()],
+            Error::Api { error, .. } => {
+                let hidden = matches!(error, ReadError::Refused(refusal) if refusal.withheld);
+                let shown = hidden.then_some("`plan tasks --errors` and `plan wait --errors` show the API's message");
+                [read_hint(error)].into_iter().chain(shown).map(str::to_owned).collect()
+            }
             Error::Journal(JournalError::Locked { .. }) => {
                 vec!["wait for it with `--lock-timeout 10m`, or end that process".to_owned()]
             }

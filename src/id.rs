@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// The id of a step: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct StepId(Arc<str>);
+pub struct StepId(#[serde(deserialize_with = "name")] Arc<str>);
 
 impl StepId {
     pub fn new(id: impl Into<Arc<str>>) -> Self {
@@ -36,14 +37,35 @@ impl std::borrow::Borrow<str> for StepId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InstanceId {
     pub step: StepId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_name")]
+    pub key: Option<Arc<str>>,
 }
 
 impl InstanceId {
     pub fn new(step: StepId, key: Option<String>) -> Self {
-        Self { step, key }
+        Self { step, key: key.map(Arc::from) }
     }
+}
+
+/// A name, without a copy in between.
+fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
+    struct Name;
+    impl Visitor<'_> for Name {
+        type Value = Arc<str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Arc<str>, E> {
+            Ok(text.into())
+        }
+    }
+    from.deserialize_str(Name)
+}
+
+fn some_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<str>>, D::Error> {
+    Ok(Option::<StepId>::deserialize(from)?.map(|StepId(name)| name))
 }
 
 impl fmt::Display for InstanceId {

@@ -7,6 +7,9 @@ use gcore_plan::command;
 use gcore_plan::context::Streams;
 use gcore_plan::exit::Exit;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Templates and deeply nested plans need recursion; the system's stack of the main thread may be small.
 const STACK: usize = 16 * 1024 * 1024;
 

@@ -43,6 +43,18 @@ impl<T: fmt::Display> fmt::Display for Shared<T> {
     }
 }
 
+impl<T> Shared<T> {
+    /// Whether there are other holders.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Whether both hold one value: equal without a comparison.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl<T: Clone> Shared<T> {
     /// The value itself; a copy while there are other holders.
     pub fn into_owned(self) -> T {
@@ -58,7 +70,7 @@ mod tests {
     fn a_change_is_seen_by_nobody_else() {
         let first: Shared<Vec<u8>> = vec![1].into();
         let mut second = first.clone();
-        assert!(std::ptr::eq(&*first, &*second));
+        assert!(std::ptr::eq(&*first, &*second) && first.is_shared());
         second.push(2);
         assert_eq!((first.as_slice(), second.as_slice()), (&[1][..], &[1, 2][..]));
         assert_eq!(second.into_owned(), [1, 2]);

@@ -79,8 +79,13 @@ fn steps(scale: usize) {
     println!("\nCPU and memory of a step");
     let folder = places().remove(0).1;
     type Shape = (&'static str, fn(usize) -> String);
-    let shapes: [Shape; 4] =
-        [("steps", plans::fan), ("for_each", plans::for_each), ("chain", plans::chain), ("volumes", plans::volumes)];
+    let shapes: [Shape; 5] = [
+        ("steps", plans::fan),
+        ("for_each", plans::for_each),
+        ("wide", plans::wide),
+        ("chain", plans::chain),
+        ("volumes", plans::volumes),
+    ];
     for (name, plan) in shapes {
         let server = Server::start(Duration::from_millis(500));
         let idle = Workplace::new(&folder, &server.base, &plan(1)).plan(&["run", "plan.yaml"]);

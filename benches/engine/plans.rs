@@ -37,6 +37,20 @@ pub fn chain(steps: usize) -> String {
     text
 }
 
+/// Steps that all name the first.
+pub fn wide(steps: usize) -> String {
+    let mut text = format!(
+        "{HEAD}  - id: root\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    body: {{ name: root, public_key: \"ssh-ed25519 AAAA\" }}\n"
+    );
+    for n in 1..steps {
+        let _ = writeln!(
+            text,
+            "  - id: key_{n}\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    body: {{ name: key-{n}, public_key: \"ssh-ed25519 {{{{ steps.root.id }}}}\" }}"
+        );
+    }
+    text
+}
+
 /// Volumes, a step each: each is waited for.
 pub fn volumes(steps: usize) -> String {
     let mut text = HEAD.to_owned();

@@ -20,7 +20,7 @@ pub fn grow(journal: &Path, records: usize) {
 
 fn renamed(line: &Line, key: usize) -> Line {
     let mut line = line.clone();
-    let rename = |instance: &mut InstanceId| instance.key = Some(key.to_string());
+    let rename = |instance: &mut InstanceId| instance.key = Some(key.to_string().into());
     match &mut line.record {
         Record::Intent(intent) => rename(&mut intent.instance),
         Record::Succeeded(done) => rename(&mut done.instance),

@@ -103,6 +103,7 @@ impl State {
             }
             ("POST", _) => ("201 Created", format!("{{\"id\":\"{}\"}}", id(usize::try_from(number).unwrap_or(0)))),
             ("GET", "/cloud/v1/tasks") => ("200 OK", self.list(target)),
+            ("GET", path) if path.starts_with("/cloud/v1/tasks/") => self.task(&path["/cloud/v1/tasks/".len()..]),
             ("GET", _) => ("200 OK", "{\"count\":0,\"results\":[]}".to_owned()),
             _ => ("404 Not Found", "{}".to_owned()),
         }
@@ -114,23 +115,40 @@ impl State {
         let query: HashMap<&str, &str> = target.split(['?', '&']).filter_map(|pair| pair.split_once('=')).collect();
         let number = |name: &str| query.get(name).and_then(|value| value.parse::<usize>().ok());
         let from = query.get("from_timestamp").and_then(|from| from.replace("%3A", ":").parse::<Timestamp>().ok());
-        let (now, wall) = (self.began.elapsed(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-        let at = |time: Duration| Timestamp::UNIX_EPOCH + (wall + time).saturating_sub(now);
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = |time: Duration| self.wall(time);
         let first = from.map_or(0, |from| tasks.partition_point(|accepted| at(*accepted) < from));
         let shown = tasks[first..].iter().enumerate().skip(number("offset").unwrap_or(0));
-        let shown = shown.take(number("limit").unwrap_or(PAGE).min(PAGE)).map(|(place, accepted)| {
-            let id = id(first + place);
-            let state = if now >= *accepted + self.task { "FINISHED" } else { "RUNNING" };
-            format!(
-                "{{\"id\":\"{id}\",\"state\":\"{state}\",\"task_type\":\"create_volume\",\"created_on\":\"{}\",\
-                 \"finished_on\":\"{}\",\"created_resources\":{{\"volumes\":[\"{id}\"]}}}}",
-                at(*accepted),
-                at(*accepted + self.task),
-            )
-        });
+        let shown = shown.take(number("limit").unwrap_or(PAGE).min(PAGE));
+        let shown = shown.map(|(place, accepted)| self.shown(first + place, *accepted));
         let results = shown.collect::<Vec<_>>().join(",");
         format!("{{\"count\":{},\"results\":[{results}]}}", tasks.len() - first)
+    }
+
+    /// One task, by its id.
+    fn task(&self, task: &str) -> (&'static str, String) {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = task.rsplit('-').next().and_then(|number| number.parse::<usize>().ok());
+        let accepted = number.and_then(|number| Some((number, *tasks.get(number)?)));
+        accepted
+            .map_or(("404 Not Found", "{}".to_owned()), |(number, accepted)| ("200 OK", self.shown(number, accepted)))
+    }
+
+    fn shown(&self, number: usize, accepted: Duration) -> String {
+        let (id, ends) = (id(number), accepted + self.task);
+        let state = if self.began.elapsed() >= ends { "FINISHED" } else { "RUNNING" };
+        format!(
+            "{{\"id\":\"{id}\",\"state\":\"{state}\",\"task_type\":\"create_volume\",\"created_on\":\"{}\",\
+             \"finished_on\":\"{}\",\"created_resources\":{{\"volumes\":[\"{id}\"]}}}}",
+            self.wall(accepted),
+            self.wall(ends),
+        )
+    }
+
+    /// A time since the server began, on the clock.
+    fn wall(&self, time: Duration) -> Timestamp {
+        let (now, wall) = (self.began.elapsed(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        Timestamp::UNIX_EPOCH + (wall + time).saturating_sub(now)
     }
 }
 

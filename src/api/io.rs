@@ -1,17 +1,31 @@
 //! A thread for requests: encoding, TLS and sockets are at work beside the engine, not in its time.
+//!
+//! Work and results go through two queues: of several that follow one another only the first wakes the other side.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
 use std::thread;
 
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
+
+/// Work for the thread, which hands its result over itself.
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Hands a result to the task that waits for it.
+type Delivery = Box<dyn FnOnce() + Send>;
+
+/// The work panicked, or the thread is gone.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the thread for requests gives no result")]
+pub struct Gone;
 
 /// A thread with a runtime of its own, for as long as this is there.
 pub struct Io {
-    handle: Handle,
     /// The thread ends when this is dropped.
-    _stop: oneshot::Sender<()>,
+    work: mpsc::UnboundedSender<Work>,
+    /// To a task on the runtime that asked first.
+    deliveries: OnceLock<mpsc::UnboundedSender<Delivery>>,
 }
 
 impl Io {
@@ -20,16 +34,18 @@ impl Io {
     /// When there is no thread or no runtime for it.
     pub fn start() -> std::io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let work = move || {
-            // An end of the sender is what is waited for.
-            let _ = runtime.block_on(stopped);
+        let (work, mut queue) = mpsc::unbounded_channel::<Work>();
+        let serve = move || {
+            runtime.block_on(async {
+                while let Some(work) = queue.recv().await {
+                    tokio::spawn(work);
+                }
+            });
             // A name server that does not answer is not waited for.
             runtime.shutdown_background();
         };
-        thread::Builder::new().name("http".to_owned()).spawn(work)?;
-        Ok(Self { handle, _stop: stop })
+        thread::Builder::new().name("http".to_owned()).spawn(serve)?;
+        Ok(Self { work, deliveries: OnceLock::new() })
     }
 
     /// Runs `work` over there. It is given up when the future is dropped.
@@ -37,19 +53,37 @@ impl Io {
     /// # Errors
     ///
     /// When it panicked, or the thread is gone.
-    pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, JoinError> {
-        let mut task = GivenUp(self.handle.spawn(work));
-        (&mut task.0).await
+    pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Gone> {
+        let deliveries = self.deliveries.get_or_init(deliver).clone();
+        let (mut answer, answered) = oneshot::channel();
+        let work = async move {
+            let value = tokio::select! {
+                biased;
+                value = work => value,
+                () = answer.closed() => return,
+            };
+            // The receiver of the answer is gone when nobody waits for it any more.
+            let delivery = Box::new(move || drop(answer.send(value)));
+            if let Err(undelivered) = deliveries.send(delivery) {
+                // That runtime has ended: this task is another's.
+                (undelivered.0)();
+            }
+        };
+        self.work.send(Box::pin(work)).map_err(|_| Gone)?;
+        answered.await.map_err(|_| Gone)
     }
 }
 
-/// A task that is aborted when its caller is dropped.
-struct GivenUp<T>(JoinHandle<T>);
-
-impl<T> Drop for GivenUp<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// Starts the task that hands results over on the runtime of those who wait for them, which wakes them without a call
+/// to the system each.
+fn deliver() -> mpsc::UnboundedSender<Delivery> {
+    let (deliveries, mut queue) = mpsc::unbounded_channel::<Delivery>();
+    tokio::spawn(async move {
+        while let Some(delivery) = queue.recv().await {
+            delivery();
+        }
+    });
+    deliveries
 }
 
 #[cfg(test)]
@@ -76,5 +110,22 @@ mod tests {
             begun = begins => begun.unwrap(),
         }
         gone.await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_panic_over_there_is_an_error_here() {
+        let io = Io::start().unwrap();
+        let broken = io.run(async { panic!("a bug") }).await;
+        assert_eq!(broken, Err::<(), Gone>(Gone));
+        assert_eq!(io.run(async { 7 }).await, Ok(7));
+    }
+
+    #[test]
+    fn a_second_runtime_is_answered_as_well() {
+        let io = Io::start().unwrap();
+        for number in 0..2 {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            assert_eq!(runtime.block_on(io.run(async move { number })), Ok(number));
+        }
     }
 }

@@ -48,7 +48,8 @@ pub use step::is_placeholder;
 pub use value::{By, Partial, Reference, Unknown};
 
 use knowledge::Knowledge;
-use product::{CLOUD, EMBEDDED_PRODUCTS, Product};
+pub use product::CLOUD;
+use product::{EMBEDDED_PRODUCTS, Product};
 
 static EMBEDDED: LazyLock<Catalog> =
     LazyLock::new(|| Catalog { products: EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect() });

@@ -12,7 +12,7 @@ use super::schema::{BodySchema, Schema};
 use super::store::{self, Answer, Texts};
 
 /// The product with projects and regions, whose kinds are named as in the API.
-pub(super) const CLOUD: &str = "cloud";
+pub const CLOUD: &str = "cloud";
 
 /// The embedded data of a product.
 pub(super) struct Embedded {
@@ -79,6 +79,8 @@ struct Facts {
     lines: Vec<Line>,
     routes: Routes,
     read: Vec<OnceLock<Arc<Operation>>>,
+    /// The operations that create resources of a kind as their main resource.
+    creators: OnceLock<HashMap<String, Vec<usize>>>,
     schemas: OnceLock<Definitions>,
     answers: OnceLock<Definitions>,
     bodies: Mutex<HashMap<Route, Arc<BodySchema>>>,
@@ -162,9 +164,16 @@ impl Product {
 
     pub fn creators_of(&self, kind: &str) -> Vec<Arc<Operation>> {
         let facts = self.facts();
-        let creating = (0..facts.lines.len()).filter(|at| store::creates(facts.line(*at)));
-        let operations = creating.map(|at| facts.operation(at));
-        operations.filter(|operation| operation.creates.as_ref().is_some_and(|creates| creates.kind == kind)).collect()
+        let creators = facts.creators.get_or_init(|| {
+            let mut creators: HashMap<String, Vec<usize>> = HashMap::new();
+            for at in (0..facts.lines.len()).filter(|at| store::creates(facts.line(*at))) {
+                if let Some(creates) = &facts.operation(at).creates {
+                    creators.entry(creates.kind.clone()).or_default().push(at);
+                }
+            }
+            creators
+        });
+        creators.get(kind).into_iter().flatten().map(|at| facts.operation(*at)).collect()
     }
 
     pub fn body_schema(&self, operation: &Operation) -> Option<Arc<BodySchema>> {
@@ -223,7 +232,17 @@ impl Facts {
         let routes = Routes::new(root, lines.iter().map(|line| &line.route));
         let read = lines.iter().map(|_| OnceLock::new()).collect();
         let (schemas, answers, lists) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Ok(Self { operations, lines, routes, read, schemas, answers, lists, bodies: Mutex::default() })
+        Ok(Self {
+            operations,
+            lines,
+            routes,
+            read,
+            schemas,
+            answers,
+            lists,
+            bodies: Mutex::default(),
+            creators: OnceLock::new(),
+        })
     }
 
     fn line(&self, at: usize) -> &str {

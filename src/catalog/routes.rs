@@ -101,10 +101,10 @@ impl Routes {
     }
 
     /// The pattern that fits best, compared segment by segment from the left; a literal fits better than a parameter.
-    fn best(&self, method: Method, length: usize, fit: impl Fn(&[String]) -> Option<Vec<u8>>) -> Option<usize> {
+    fn best(&self, method: Method, length: usize, fit: impl Fn(&[String]) -> Option<u128>) -> Option<usize> {
         let group = self.groups.get(&(method, length))?;
         let fits = group.iter().filter_map(|&at| Some((fit(&self.patterns[at].segments)?, at)));
-        fits.max_by(|(one, _), (two, _)| one.cmp(two)).map(|(_, at)| at)
+        fits.max_by_key(|(fit, _)| *fit).map(|(_, at)| at)
     }
 
     /// The nearest route and its edit distance, which is zero when only often omitted parts are missing.
@@ -211,19 +211,25 @@ fn placeholder(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
+/// How well a path fits, of whose segments each has its weight: two bits, and the first counts most. `None` when one does
+/// not fit. There are no routes of more than 64 segments.
+fn fit(mut weights: impl Iterator<Item = Option<u8>>) -> Option<u128> {
+    weights.try_fold(0, |fit, weight| Some(fit << 2 | u128::from(weight?)))
+}
+
 /// `Some` when a concrete path fits; a literal segment counts more than a parameter.
-fn concrete_fit(pattern: &[String], given: &[&str]) -> Option<Vec<u8>> {
+fn concrete_fit(pattern: &[String], given: &[&str]) -> Option<u128> {
     let weigh = |(segment, value): (&String, &&str)| match placeholder(segment) {
         Some(_) if value.is_empty() => None,
         Some(_) => Some(0),
         None => (segment == value).then_some(1),
     };
-    pattern.iter().zip(given).map(weigh).collect()
+    fit(pattern.iter().zip(given).map(weigh))
 }
 
 /// The same for a path as written in a plan: a template fits a parameter, a placeholder fits best the one with its
 /// name.
-fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<Vec<u8>> {
+fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<u128> {
     let weigh = |(segment, value): (&String, &Option<&str>)| match (placeholder(segment), value) {
         (None, Some(value)) => (segment == value).then_some(3),
         (None, None) => None,
@@ -237,7 +243,7 @@ fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<Vec<u8>> {
         (Some(_), Some(_)) => Some(0),
         (Some(_), None) => Some(1),
     };
-    pattern.iter().zip(given).map(weigh).collect()
+    fit(pattern.iter().zip(given).map(weigh))
 }
 
 /// The edit distance of a path to a pattern: a whole segment more or less counts three.

@@ -25,9 +25,12 @@ pub async fn guard(
     settings: &Settings,
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> Result<(), Error> {
-    let spots = spots_of(plan, settings, &context.secrets, inputs);
     let creates = plan.steps.values().filter(|step| takes_stamp(step));
-    let operations = creates.filter_map(|step| step.operation.clone());
+    let operations: Vec<_> = creates.filter_map(|step| step.operation.clone()).collect();
+    if operations.is_empty() {
+        return Ok(());
+    }
+    let spots = spots_of(plan, settings, &context.secrets, inputs);
     let looking = stamped(client, catalog, operations, &spots, &plan.name, &settings.environment);
     let looked = in_patience(context, client, "searching the account for resources of an earlier run", looking).await?;
     if let Some(error) = client.shut_out() {

@@ -304,7 +304,7 @@ impl Online<'_> {
         }
         let known = Catalog::embedded().body_schema(&operation);
         let fields = known.as_ref().map(|schema| &schema.resolve(schema.root()).properties);
-        let Some(Value::Object(body)) = &call.body else { return Ok(()) };
+        let Some(body) = call.body.as_ref().and_then(|body| body.as_object()) else { return Ok(()) };
         let asked: Map<String, Value> = body
             .iter()
             .filter(|(name, value)| fields.is_some_and(|fields| fields.contains_key(*name)) && !has_placeholder(value))

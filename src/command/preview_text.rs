@@ -95,7 +95,7 @@ fn line(text: &mut String, change: &Change) {
             if let Some(file) = &call.body_file {
                 let _ = writeln!(text, "      body_file: {}", sanitize(&format!("{} ({})", file.path, file.summary())));
             }
-            for (name, value) in call.body.as_ref().and_then(Value::as_object).into_iter().flatten() {
+            for (name, value) in call.body.as_deref().and_then(Value::as_object).into_iter().flatten() {
                 let _ = writeln!(text, "      {}: {}", sanitize(name), sanitize(&shown(value)));
             }
         }
@@ -138,7 +138,7 @@ mod tests {
     use crate::plan::Selection;
 
     fn change(name: &str, action: Action, body: Value) -> Change {
-        let call = RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, "/cloud/v1/volumes/1/7") };
+        let call = RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, "/cloud/v1/volumes/1/7") };
         Change { instance: Selection::name(name), action, call: Some(call) }
     }
 

@@ -13,8 +13,8 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Access, Gates, LAST_WORDS, Leased, OtherRecords, Ownership, RunContext, RunOutput, Settings, Signal, Stop, Stopper,
-    Watcher, report_finished, stopper,
+    Access, Gates, LAST_WORDS, Leased, Listings, OtherRecords, Ownership, RunContext, RunOutput, Settings, Signal,
+    Stop, Stopper, Watcher, report_finished, stopper,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
@@ -81,6 +81,7 @@ impl Session {
             journal: parts.journal.hiding(context.secrets.clone()),
             secrets: context.secrets.clone(),
             gates: Gates::new(parts.parallelism),
+            listings: Listings::default(),
             stopped,
             events: emitter,
             settings: parts.settings,

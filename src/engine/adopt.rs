@@ -19,7 +19,7 @@ use crate::catalog::update::{shown_at, thing_route};
 use crate::catalog::{Operation, Resource};
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
-use crate::journal::{Adopted, IntendedUndo, Record, RecordedCall, StepResult};
+use crate::journal::{Adopted, IntendedUndo, JsonText, Record, RecordedCall, StepResult};
 use crate::plan::AdoptBy;
 
 /// An existing resource to be recorded as the result of one instance, from `plan state import`.
@@ -84,13 +84,15 @@ impl Instance {
         }
         let undo = if own { self.undo_of_adopted(&result) } else { IntendedUndo::Keep };
         let made = made(catalog, &rendered.recorded, &result, &undo);
-        let kept = StepResult { response: result.response.as_ref().map(super::results::without_sensitive), ..result };
+        let response = result.response.as_ref().map(|answer| super::results::without_sensitive(answer).into());
+        let kept = StepResult { response, ..result };
         let after = self.step().after.iter().cloned().collect();
         let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees: agrees.into() };
         self.run.context.journal.append(vec![Record::Adopted(Box::new(adopted))]).await?;
         *provenance = Provenance::Adopted;
-        let conceal = |answer: Value| conceal(&self.run.context.secrets, answer, self.step().secret);
-        Ok(StepResult { response: kept.response.clone().map(conceal), ..kept })
+        let conceal =
+            |answer: JsonText| conceal(&self.run.context.secrets, answer.into_value(), self.step().secret).into();
+        Ok(StepResult { response: kept.response.map(conceal), ..kept })
     }
 
     fn adopted_by(&self, id: &InstanceId) -> Result<(By, bool), Interruption> {
@@ -218,7 +220,9 @@ impl Instance {
             |other: &Value| context.journal.with_status(|status| status.is_made_by_another(id, other));
         let shown =
             Shown { thing, object: item, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
-        if let Some(Value::Object(body)) = &mut agrees.body {
+        let Some(body) = &mut agrees.body else { return agrees };
+        body.edit(|body| {
+            let Some(body) = body.as_object_mut() else { return };
             let names: Vec<String> = body.keys().cloned().collect();
             for name in names {
                 match field(&name, body.get(&name), &shown) {
@@ -227,7 +231,7 @@ impl Instance {
                     Comparison::Same | Comparison::CannotTell => {}
                 }
             }
-        }
+        });
         agrees
     }
 

@@ -16,7 +16,8 @@ pub fn before_delete(catalog: &Catalog, create: &RecordedCall, delete: &Recorded
         operation_of(catalog, delete)
             .is_some_and(|(operation, _)| operation.route.method == method && operation.route.path == path)
     };
-    let call = |method, path: String, body| RecordedCall { body: Some(body), ..RecordedCall::new(method, path) };
+    let call =
+        |method, path: String, body: Value| RecordedCall { body: Some(body.into()), ..RecordedCall::new(method, path) };
     let body = |pointer: &str| create.body.as_ref().and_then(|body| body.pointer(pointer));
     if is(Method::Delete, "/cloud/v1/routers/{project_id}/{region_id}/{router_id}") {
         let interfaces = body("/interfaces").and_then(Value::as_array).into_iter().flatten();

@@ -25,7 +25,8 @@ use crate::body_file::BodyFile;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
-    Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
+    Evidence, InstanceStatus, IntendedUndo, Intent, Kinds, Mark, Record, RecordedCall, RecordedResource, StepResult,
+    Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
 use crate::secret::{Secrets, hide_digests, stands_for_secret};
@@ -84,7 +85,7 @@ impl Instance {
                     && intent.update.as_deref() == Some(&next.agrees)
                 {
                     // What had to be read for it is on record, and may not be there any more.
-                    let (recorded, sent) = (RecordedCall::clone(&intent.call), intent.call.body.clone());
+                    let (recorded, sent) = (RecordedCall::clone(&intent.call), intent.call.body.as_deref().cloned());
                     next = InPlace { recorded, sent, parameters, ..next };
                 }
                 Ok(Some(next).filter(|next| next.recorded == *intent.call).map(|next| self.in_place(id, &next)))
@@ -101,7 +102,10 @@ impl Instance {
 
     pub(super) fn agrees(&self, known: &InstanceStatus, rendered: &Rendered) -> bool {
         let ignored = &self.step().ignored_changes;
-        known.agrees.as_ref().is_some_and(|before| wanted_call(before, &rendered.recorded, ignored) == **before)
+        known.agrees.as_ref().is_some_and(|before| {
+            // Equal as they are, for the most part: nothing is copied to compare them.
+            *before == rendered.recorded || wanted_call(before, &rendered.recorded, ignored) == **before
+        })
     }
 
     /// Completes a call with the values that have to be read for it.
@@ -146,7 +150,8 @@ impl Instance {
     ) -> Result<Option<StepResult>, Interruption> {
         let write = Write { intent: Intent::clone(&in_doubt.attempt.intent), ..self.write_of(id, rendered, None) };
         if let Some(called) = write.find(&self.run.context, in_doubt).await? {
-            return self.finish(known, &in_doubt.attempt.intent, called, Provenance::Recovered, started, false).await;
+            let intended = self.intended(&in_doubt.attempt.intent);
+            return self.finish(known, intended, called, Provenance::Recovered, started, false).await;
         }
         let words = "an update was never answered, and nothing was found of it";
         let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
@@ -343,7 +348,7 @@ impl Instance {
                 let intent = Intent { undo, ..write.intent.clone() };
                 self.finish(
                     &self.known(id),
-                    &intent,
+                    self.intended(&intent),
                     Called::Found { item, evidence: None },
                     Provenance::Adopted,
                     started,
@@ -391,7 +396,7 @@ impl Instance {
                 });
                 // A template that needs more of the result is rendered once the result is known; until then the
                 // catalogue's undo applies.
-                self.render_undo(template, &own).map_or(IntendedUndo::Default, IntendedUndo::Call)
+                self.render_undo(template, &own).map_or(IntendedUndo::Default, |call| IntendedUndo::Call(call.into()))
             }
         }
     }
@@ -401,7 +406,7 @@ impl Instance {
         match (&intent.undo, &self.step().undo) {
             (IntendedUndo::Keep, _) | (_, Undo::Keep) => IntendedUndo::Keep,
             (_, Undo::Call(template)) => match self.render_undo(template, &step_value(result, None)) {
-                Ok(call) => IntendedUndo::Call(call),
+                Ok(call) => IntendedUndo::Call(call.into()),
                 Err(error) => {
                     self.run.context.warn(format!(
                         "`{}`: its undo cannot be evaluated: {}",
@@ -422,7 +427,7 @@ impl Instance {
             Undo::Default => IntendedUndo::Default,
             Undo::Call(template) => {
                 let undo = self.render_undo(template, &step_value(result, None));
-                undo.map_or(IntendedUndo::Keep, IntendedUndo::Call)
+                undo.map_or(IntendedUndo::Keep, |call| IntendedUndo::Call(call.into()))
             }
         }
     }
@@ -466,7 +471,7 @@ pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
         Value::String(text) => text,
         other => other.to_string(),
     };
-    let kinds = |kinds: Map<String, Value>| {
+    let kinds = |kinds: Kinds| {
         let ids = |ids: Value| match ids {
             Value::Array(ids) => Value::Array(all(ids)),
             other => conceal(other),

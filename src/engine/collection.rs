@@ -56,20 +56,25 @@ pub async fn named_items(
             Err(error) => Err(error),
         };
     }
-    let pointer = creates.name_at.as_deref().unwrap_or("/name");
-    let name = call.body.as_ref().and_then(|body| body.pointer(pointer)).filter(|name| !is_digest(name)).cloned();
+    let name = name_asked_for(creates, call);
     let Some(mut request) = list_call(list, parameters) else { return Ok(Vec::new()) };
-    if let (Some(parameter), Some(Value::String(name))) = (&list.name_parameter, &name) {
+    if let (Some(parameter), Some(Value::String(name))) = (&list.name_parameter, name) {
         request = request.query(parameter, name);
     }
     let found = items(context, list, request).await?;
     let Some(name) = name else { return Ok(found) };
     let field = list.name_field.as_deref().unwrap_or("name");
-    Ok(found.into_iter().filter(|item| item.get(field) == Some(&name)).collect())
+    Ok(found.into_iter().filter(|item| item.get(field) == Some(name)).collect())
+}
+
+/// The name that a create asks for, where the record has it.
+pub fn name_asked_for<'c>(creates: &Creates, call: &'c RecordedCall) -> Option<&'c Value> {
+    let pointer = creates.name_at.as_deref().unwrap_or("/name");
+    call.body.as_ref().and_then(|body| body.pointer(pointer)).filter(|name| !is_digest(name))
 }
 
 /// The path that reads the resource which the path of its create already names.
-fn own_path(creates: &Creates, parameters: &[(String, String)]) -> Option<String> {
+pub fn own_path(creates: &Creates, parameters: &[(String, String)]) -> Option<String> {
     let resource = creates.resource.as_ref().filter(|resource| creates.unique && resource.parameter.is_empty())?;
     fill_path(resource.read.as_ref()?, parameters, "", "")
 }
@@ -121,7 +126,7 @@ pub fn result_of_item(operation: Option<&Operation>, call: &RecordedCall, item: 
         result.id = Some(id.clone());
         result.ids = vec![id.clone()];
         if let Some(kind) = &result.kind {
-            result.created.insert(kind.clone(), Value::Array(vec![id.clone()]));
+            *result.created.of(kind) = Value::Array(vec![id.clone()]);
         }
     }
     result

@@ -9,6 +9,7 @@ use tokio::sync::{OnceCell, mpsc};
 
 use super::access::Access;
 use super::gates::Gates;
+use super::listings::Listings;
 use super::ownership::{Claimable, Ownership};
 use super::results::id_text;
 use super::stop::Stopped;
@@ -19,7 +20,7 @@ use crate::catalog::Method;
 use crate::clock::Clock;
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Journal, Mark, RecordedCall, RecordedResource};
+use crate::journal::{Journal, JsonText, Mark, RecordedCall, RecordedResource};
 use crate::secret::Secrets;
 use crate::shared::Shared;
 
@@ -30,6 +31,7 @@ pub struct RunContext {
     pub journal: Journal,
     pub secrets: Secrets,
     pub gates: Gates,
+    pub listings: Listings,
     pub watcher: Watcher,
     pub stopped: Stopped,
     pub events: Events,
@@ -204,7 +206,7 @@ impl RunContext {
             path: call.path.clone(),
             query: call.query.clone(),
             headers: call.headers.clone(),
-            body: call.body.clone(),
+            body: call.body.clone().map(JsonText::into_value),
             // A file is sent with the call of the plan that names it, never from the record.
             body_file: None,
         }

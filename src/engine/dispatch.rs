@@ -33,8 +33,8 @@ pub enum Outcome {
     Skipped,
     /// Because another step failed, or the run ended first.
     NotStarted,
-    Failed(StepError),
-    Unknown(StepError),
+    Failed(Box<StepError>),
+    Unknown(Box<StepError>),
     StillWaiting,
 }
 
@@ -42,9 +42,9 @@ impl Outcome {
     fn of(why: Interruption) -> Self {
         match why {
             Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error) => {
-                Outcome::Failed(error)
+                Outcome::Failed(Box::new(error))
             }
-            Interruption::Unknown(error) => Outcome::Unknown(error),
+            Interruption::Unknown(error) => Outcome::Unknown(Box::new(error)),
             Interruption::StillWaiting { .. } => Outcome::StillWaiting,
             Interruption::Stopped(_) | Interruption::Journal(_) => Outcome::NotStarted,
         }
@@ -295,7 +295,7 @@ impl<'r> Dispatcher<'r> {
         self.run.context.events.emit(Event::StepFailed { instance: instance.clone(), error: error.clone() });
         self.nodes[index].broken = Some(Broken::By(instance.clone()));
         self.keep_recorded(index);
-        self.done.outcomes.push((instance, Outcome::Failed(error)));
+        self.done.outcomes.push((instance, Outcome::Failed(Box::new(error))));
         self.close(index);
     }
 
@@ -327,7 +327,7 @@ impl<'r> Dispatcher<'r> {
         let mut broken = None;
         let outcome = match end {
             InstanceEnd::Done { value, reused } => {
-                self.nodes[index].values.extend(value.map(|value| (id.key.clone(), value)));
+                self.nodes[index].values.extend(value.map(|value| (id.key.as_deref().map(str::to_owned), value)));
                 Outcome::Done { reused }
             }
             InstanceEnd::Skipped => {
@@ -397,8 +397,8 @@ impl<'r> Dispatcher<'r> {
     }
 
     fn finish(mut self) -> Dispatched {
-        let order: HashMap<&StepId, usize> = self.run.plan.steps.keys().enumerate().map(|(at, id)| (id, at)).collect();
-        self.done.outcomes.sort_by_key(|(id, _)| order.get(&id.step).copied());
+        let steps = &self.run.plan.steps;
+        self.done.outcomes.sort_by_cached_key(|(id, _)| steps.get_index_of(&id.step));
         self.done
     }
 }

@@ -61,7 +61,7 @@ pub fn looked_up(
         id: thing.id,
         name: thing.name,
         status: Some(status),
-        response: Some(thing.item),
+        response: Some(thing.item.into()),
         ..StepResult::default()
     })
 }

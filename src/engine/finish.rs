@@ -12,7 +12,7 @@ use super::context::{About, RunContext};
 use super::evidence::{Verdict, tags};
 use super::interruption::Interruption;
 use super::leftover::leftover;
-use super::made::{Before, made};
+use super::made::{Before, made_by};
 use super::ownership::Claimable;
 use super::results::{self, Parameters};
 use super::watch::{Awaited, TaskEnd, task_duration};
@@ -20,8 +20,8 @@ use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::journal::{
-    Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
-    Unanswered,
+    Evidence, IntendedUndo, Intent, JournalError, JsonText, Record, RecordedCall, RecordedResource, StepResult,
+    Succeeded, Unanswered,
 };
 use crate::plan::Wait;
 use crate::shared::Shared;
@@ -159,7 +159,7 @@ impl Finishing<'_> {
             let is_new = before.is_some_and(|before| !before.contains(&results::id_text(&id)));
             let is_ours = is_new && !context.is_owned_by_another(&self.intent.instance, &kind, &id);
             let list = if is_ours { &mut result.created } else { &mut result.touched };
-            list.insert(kind, Value::Array(vec![id]));
+            *list.of(&kind) = Value::Array(vec![id]);
         }
     }
 
@@ -211,7 +211,7 @@ impl Finishing<'_> {
         evidence: Option<Evidence>,
         durations: Vec<(String, u64)>,
     ) -> Result<StepResult, JournalError> {
-        let (result, agrees, made) = match &self.updates {
+        let (mut result, agrees, made) = match &self.updates {
             Some((agrees, before)) => (before.clone(), Some(agrees.clone()), RecordedResource::default()),
             None => {
                 let made = self.made(context, &result);
@@ -226,7 +226,10 @@ impl Finishing<'_> {
         if let (Some(id), Some(lock)) = (&made.id, &made.lock) {
             context.gates.belongs(&results::id_text(id), lock);
         }
-        let kept = StepResult { response: self.kept(result.response.as_ref()), ..result.clone() };
+        // The answer is copied once: without what the record may not hold.
+        let response = result.response.take();
+        let kept = StepResult { response: self.kept(response.as_deref()), ..result.clone() };
+        result.response = response;
         let succeeded = Succeeded {
             instance: self.intent.instance.clone(),
             provenance,
@@ -242,8 +245,8 @@ impl Finishing<'_> {
     }
 
     /// The part of the answer that the record may hold.
-    fn kept(&self, response: Option<&Value>) -> Option<Value> {
-        if self.intent.secret { None } else { response.map(results::without_sensitive) }
+    fn kept(&self, response: Option<&Value>) -> Option<JsonText> {
+        if self.intent.secret { None } else { response.map(|answer| results::without_sensitive(answer).into()) }
     }
 
     /// Waits for all tasks; gives them and the index of the first that ended in ERROR.
@@ -361,7 +364,13 @@ impl Finishing<'_> {
             IntendedUndo::Default if self.only_changed(result) => IntendedUndo::Keep,
             undo => undo,
         };
-        made(context.catalog, &self.intent.call, result, &undo)
+        made_by(
+            context.catalog,
+            self.operation.map(|operation| (operation, self.parameters.as_slice())),
+            &self.intent.call,
+            result,
+            &undo,
+        )
     }
 
     /// The error for tasks that the key may not read, or that the API does not know.

@@ -88,8 +88,7 @@ async fn look(
                 }
             },
         };
-        let ids = result.created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
-        let Value::Array(ids) = ids else { continue };
+        let ids = result.created.ids_of(kind);
         let is_owned = |kind: &String, id: &Value| {
             let own = (*kind == creates.kind).then(|| results::own_path(operation, parameters, &id_text(id))).flatten();
             let claimed = Claimable::resource_at(kind, &id_text(id), own.as_deref());

@@ -127,7 +127,7 @@ fn about(context: &RunContext, refused: &Refused<'_>) -> Vec<String> {
         let Some((kind, value)) = parameter.kind.as_deref().zip(value) else { continue };
         paths.extend(readers(context, refused, kind, Some((operation, &parameter.name)), value));
     }
-    if let Some(body) = refused.call.body.as_ref().and_then(Value::as_object) {
+    if let Some(body) = refused.call.body.as_deref().and_then(Value::as_object) {
         for (field, kind) in [
             ("loadbalancer_id", "loadbalancers"),
             ("load_balancer_id", "loadbalancers"),

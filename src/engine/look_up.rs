@@ -63,7 +63,7 @@ impl Instance {
         })?;
         let operation = rendered.operation.as_deref();
         let result = looked_up(operation, context.catalog, (status, answer), &wanted).map_err(failed)?;
-        let resource = result.response.clone();
+        let resource = result.response.as_deref().cloned();
         Ok(Done { result, provenance: Provenance::Called, resource })
     }
 

@@ -6,12 +6,12 @@
 //!
 //! Pure. The checks that need the API, before a resource is deleted, are in `prove`.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::results::{Parameters, fill, fill_path, id_text, lock_value, operation_of, own_value};
 use crate::api::Task;
 use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
-use crate::journal::{IntendedUndo, RecordedCall, RecordedResource, StepResult, is_id};
+use crate::journal::{IntendedUndo, Kinds, RecordedCall, RecordedResource, StepResult, is_id};
 use crate::secret::digest_of;
 
 /// Ids shorter than this count as mentioned only when they are a whole value; longer ones also inside other text.
@@ -25,31 +25,27 @@ pub struct Before<'a> {
     pub is_owned_by_another: &'a (dyn Fn(&str, &Value) -> bool + Sync),
 }
 
-/// Ids by kind.
-pub type Ids = Map<String, Value>;
-
 /// Divides the resources that finished tasks list into those the call made and those that existed before.
-pub fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], before: &Before<'_>) -> (Ids, Ids) {
+pub fn sort_out(
+    operation: Option<&Operation>,
+    call: &RecordedCall,
+    tasks: &[Task],
+    before: &Before<'_>,
+) -> (Kinds, Kinds) {
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     let mentions = Mentions::of(call, creates, before.digest_key);
     // The API refuses a second resource of a kind that is known by its name: the one of this name is the call's,
     // whatever else in the call, or in another project or region, has the same name.
     let name = call.body.as_ref().zip(creates).and_then(|(body, creates)| body.pointer(own_name_at(creates)));
     let is_own_name = |kind: &str, id: &Value| creates.is_some_and(|creates| creates.kind == kind) && name == Some(id);
-    let (mut created, mut touched) = (Ids::new(), Ids::new());
+    let (mut created, mut touched) = (Kinds::default(), Kinds::default());
     for (kind, ids) in tasks.iter().flat_map(|task| &task.created) {
         // A listed kind has an entry even when none of its resources is new, so that templates can refer to it.
-        let mine = created.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()));
+        created.ids_of(kind);
         for id in ids.as_array().into_iter().flatten().filter(|id| is_id(id)) {
             let theirs = !is_own_name(kind, id) && (mentions.id(id) || (before.is_owned_by_another)(kind, id));
-            let list = if theirs {
-                touched.entry(kind.clone()).or_insert_with(|| Value::Array(Vec::new()))
-            } else {
-                &mut *mine
-            };
-            if let Value::Array(list) = list
-                && !list.contains(id)
-            {
+            let list = if theirs { touched.ids_of(kind) } else { created.ids_of(kind) };
+            if !list.contains(id) {
                 list.push(id.clone());
             }
         }
@@ -111,8 +107,19 @@ fn collect(value: &Value, at: &str, except: Option<&str>, texts: &mut Vec<String
 /// The resources that exist because of a result, with the calls that delete them.
 pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &IntendedUndo) -> RecordedResource {
     let matched = operation_of(catalog, call);
-    let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
-    let parameters = matched.as_ref().map(|(_, parameters)| parameters.as_slice()).unwrap_or_default();
+    let matched = matched.as_ref().map(|(operation, parameters)| (operation.as_ref(), parameters.as_slice()));
+    made_by(catalog, matched, call, result, undo)
+}
+
+/// The same with the operation of the call, and its path parameters.
+pub fn made_by(
+    catalog: &Catalog,
+    matched: Option<(&Operation, &[(String, String)])>,
+    call: &RecordedCall,
+    result: &StepResult,
+    undo: &IntendedUndo,
+) -> RecordedResource {
+    let (operation, parameters) = matched.map_or((None, [].as_slice()), |(found, values)| (Some(found), values));
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     // An operation that creates nothing has an undo only where the plan gives one.
     let is_change = operation.is_some() && creates.is_none();
@@ -265,7 +272,7 @@ mod tests {
     const KEY: &[u8] = b"key";
 
     fn call(method: Method, path: &str, body: Value) -> RecordedCall {
-        RecordedCall { body: Some(body), ..RecordedCall::new(method, path) }
+        RecordedCall { body: Some(body.into()), ..RecordedCall::new(method, path) }
     }
 
     fn post(path: &str, body: Value) -> RecordedCall {
@@ -313,7 +320,7 @@ mod tests {
         ] {
             let (result, made) = outcome(&call, listed(), owned);
             assert_eq!(result.created["volumes"], json!([BOOT]), "{how}");
-            assert_eq!(result.touched, *json!({ "volumes": [VOLUME], "floatingips": [ADDRESS] }).as_object().unwrap());
+            assert_eq!(json!(result.touched), json!({ "volumes": [VOLUME], "floatingips": [ADDRESS] }));
             assert_eq!(result.created["floatingips"], json!([]), "{how}");
             assert_eq!(secondary(&made), [format!("DELETE /cloud/v1/volumes/1/7/{BOOT}")], "{how}");
         }

@@ -52,39 +52,79 @@ pub async fn pages(
     items_at: &str,
     paging: Paging,
 ) -> Result<Vec<Value>, ReadError> {
-    let mut found: Vec<Value> = Vec::new();
-    for number in 1..=MAX_PAGES {
+    let mut found = Vec::new();
+    match each_page(client, request, items_at, paging, MAX_PAGES, |items| found.extend(items)).await? {
+        Pages::Read => Ok(found),
+        Pages::More { .. } => Err(endless(found.len())),
+    }
+}
+
+/// Whether a list was read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pages {
+    Read,
+    /// It has more pages than were to be read: at least so many.
+    More {
+        pages: usize,
+    },
+}
+
+/// The items of a list, page by page; no more than `most` pages, and only the first when its answer states that there
+/// are more.
+///
+/// # Errors
+///
+/// [`ReadError`] of the first page that cannot be read.
+pub async fn each_page(
+    client: &Client,
+    request: &Request,
+    items_at: &str,
+    paging: Paging,
+    most: usize,
+    mut take: impl FnMut(Vec<Value>),
+) -> Result<Pages, ReadError> {
+    let (mut found, mut first) = (0, Vec::new());
+    for number in 1..=most.min(MAX_PAGES) {
         let page = match paging {
             Paging::Single => request.clone(),
-            Paging::Offset(longest) => request.clone().query("limit", longest).query("offset", found.len()),
+            Paging::Offset(longest) => request.clone().query("limit", longest).query("offset", found),
             Paging::Numbered => request.clone().query("page", number),
         };
-        let answer = client.read(page).await?;
+        let mut answer = client.read(page).await?;
         // An empty answer is not an empty list: it would say of every resource that it does not exist.
         if !answer.is_object() && !answer.is_array() {
             let cause = "the answer is not a list".to_owned();
             return Err(ReadError::Failed { cause, attempts: 1 });
         }
-        let items = answer.pointer(items_at).or(answer.as_array().map(|_| &answer)).and_then(Value::as_array);
-        let items = items.cloned().unwrap_or_default();
+        let told = count(&answer);
+        let items = match answer.pointer_mut(items_at).map(Value::take).unwrap_or(answer) {
+            Value::Array(items) => items,
+            _ => Vec::new(),
+        };
         let length = items.len();
-        // A server without page numbers answers every request with the first page.
-        let again = paging == Paging::Numbered && number > 1 && items.iter().all(|item| found.contains(item));
-        if again {
-            return Ok(found);
+        match (paging, number) {
+            (Paging::Numbered, 1) => first.clone_from(&items),
+            // A server without page numbers answers every request with the first page.
+            (Paging::Numbered, _) if items.iter().all(|item| first.contains(item)) => return Ok(Pages::Read),
+            _ => {}
         }
-        found.extend(items);
-        let is_over = match (count(&answer), paging) {
+        found += length;
+        take(items);
+        let is_over = match (told, paging) {
             (_, Paging::Single) => true,
             (None, Paging::Numbered) => length == 0,
-            (told, Paging::Offset(longest)) => is_last(told, found.len(), length, longest),
-            (Some(count), Paging::Numbered) => found.len() as u64 >= count,
+            (told, Paging::Offset(longest)) => is_last(told, found, length, longest),
+            (Some(count), Paging::Numbered) => found as u64 >= count,
         };
         if length == 0 || is_over {
-            return Ok(found);
+            return Ok(Pages::Read);
+        }
+        let stated = told.map_or(0, |count| usize::try_from(count.div_ceil(length as u64)).unwrap_or(usize::MAX));
+        if number == 1 && stated > most {
+            return Ok(Pages::More { pages: stated });
         }
     }
-    Err(endless(found.len()))
+    Ok(Pages::More { pages: most + 1 })
 }
 
 /// The complete answer to a GET step.
@@ -218,6 +258,7 @@ fn is_last(count: Option<u64>, came: usize, length: usize, limit: usize) -> bool
     }
 }
 
-fn endless(came: usize) -> ReadError {
+/// The error for a list of more pages than the limit.
+pub fn endless(came: usize) -> ReadError {
     ReadError::Failed { cause: format!("the list does not end: {came} items so far"), attempts: 1 }
 }

@@ -12,7 +12,7 @@ use crate::api::Request;
 use crate::body_file::{BodyFile, BodyFiles};
 use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
-use crate::journal::{RecordedCall, StepResult};
+use crate::journal::{JsonText, RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, FileTemplate, Plan, Segment, Step};
 use crate::secret::Secrets;
 use crate::shared::Shared;
@@ -212,7 +212,7 @@ impl<'a> Surroundings<'a> {
                 headers: texts(&headers, &digest).map_err(&wrong)?,
                 body: body
                     .as_ref()
-                    .map(|body| self.secrets.digest(body, self.digest_key))
+                    .map(|body| self.secrets.digest(body, self.digest_key).map(JsonText::from))
                     .transpose()
                     .map_err(&wrong)?,
                 body_file: None,
@@ -315,12 +315,12 @@ pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
     put("id", result.id.clone());
     put("ids", Some(Value::Array(result.ids.clone())));
     put("name", result.name.clone().map(Value::String));
-    put("created", Some(Value::Object(result.created.clone())));
-    put("touched", Some(Value::Object(result.touched.clone())));
+    put("created", Some(Value::Object(result.created.to_map())));
+    put("touched", Some(Value::Object(result.touched.to_map())));
     put("task", result.tasks.first().cloned().map(Value::String));
     put("tasks", Some(result.tasks.iter().cloned().map(Value::String).collect()));
     put("status", result.status.map(Value::from));
-    put("response", result.response.clone());
+    put("response", result.response.as_deref().cloned());
     put("resource", resource.cloned());
     put("outcome", Some(Value::String("succeeded".to_owned())));
     Value::Object(fields)

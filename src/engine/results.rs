@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
-use crate::journal::{RecordedCall, StepResult, is_id};
+use crate::journal::{Kinds, RecordedCall, StepResult, is_id};
 use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
 
 /// Characters around a JSON pointer into the step's own result, in an undo call that is rendered before the result is
@@ -47,7 +47,8 @@ pub fn of_tasks(
 
 /// The result of a synchronous call.
 pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16, answer: &Value) -> StepResult {
-    let mut result = StepResult { status: Some(status), response: Some(answer.clone()), ..StepResult::default() };
+    let mut result =
+        StepResult { status: Some(status), response: Some(answer.clone().into()), ..StepResult::default() };
     identify(&mut result, operation, call, Some(answer));
     result
 }
@@ -80,10 +81,33 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
     };
     result.kind = Some(creates.kind.clone());
     result.name = name_of(creates, call, answer);
-    result.ids = match &creates.id_at {
+    result.ids = ids_of(creates, operation, call, &result.created, answer);
+    result.id = result.ids.first().cloned();
+    if let (Some(id), IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (&result.id, &creates.id_at)
+        && result.created.is_empty()
+    {
+        *result.created.of(&creates.kind) = Value::Array(vec![id.clone()]);
+    }
+}
+
+/// Whether the answer of a create, or the call itself, names what was made.
+pub fn names_what_was_made(operation: &Operation, call: &RecordedCall, answer: &Value) -> bool {
+    let creates = operation.creates.as_ref();
+    creates.is_some_and(|creates| !ids_of(creates, Some(operation), call, &Kinds::default(), Some(answer)).is_empty())
+}
+
+/// The ids of the main resources that a create made.
+fn ids_of(
+    creates: &Creates,
+    operation: Option<&Operation>,
+    call: &RecordedCall,
+    created: &Kinds,
+    answer: Option<&Value>,
+) -> Vec<Value> {
+    let ids: Vec<Value> = match &creates.id_at {
         IdAt::Task(keys) => keys
             .iter()
-            .find_map(|key| result.created.get(key).and_then(Value::as_array).filter(|ids| !ids.is_empty()))
+            .find_map(|key| created.get(key).and_then(Value::as_array).filter(|ids| !ids.is_empty()))
             .cloned()
             .unwrap_or_default(),
         IdAt::Response(pointer) => answer.and_then(|answer| scalar_at(answer, pointer)).into_iter().collect(),
@@ -92,21 +116,16 @@ fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &Recor
             operation.and_then(|operation| named_in_path(operation, call, names)).into_iter().collect()
         }
     };
-    if result.ids.is_empty() {
-        // There is no id at the documented place: an asynchronous create may have been answered at once, or a
-        // synchronous one by tasks.
-        result.ids = answer
-            .and_then(|answer| scalar_at(answer, "/id"))
-            .or_else(|| result.created.get(&creates.kind).and_then(|ids| ids.get(0)).cloned())
-            .into_iter()
-            .collect();
+    if !ids.is_empty() {
+        return ids;
     }
-    result.id = result.ids.first().cloned();
-    if let (Some(id), IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (&result.id, &creates.id_at)
-        && result.created.is_empty()
-    {
-        result.created.insert(creates.kind.clone(), Value::Array(vec![id.clone()]));
-    }
+    // There is no id at the documented place: an asynchronous create may have been answered at once, or a synchronous
+    // one by tasks.
+    answer
+        .and_then(|answer| scalar_at(answer, "/id"))
+        .or_else(|| created.get(&creates.kind).and_then(|ids| ids.get(0)).cloned())
+        .into_iter()
+        .collect()
 }
 
 /// Kind and id of the existing resource that a call is about: the last one named by its path.
@@ -247,7 +266,7 @@ pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> Option<RecordedC
         path: path?.join("/"),
         query: call.query.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         headers: call.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
-        body: call.body.as_ref().map(|body| fill_value(body, &own)),
+        body: call.body.as_ref().map(|body| fill_value(body, &own).into()),
         body_file: call.body_file.clone(),
     })
 }
@@ -365,7 +384,7 @@ mod tests {
     use crate::journal::{IntendedUndo, RecordedResource};
 
     fn post(path: &str, body: Value) -> RecordedCall {
-        RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, path) }
+        RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) }
     }
 
     fn finished(created: Value) -> Task {
@@ -429,13 +448,13 @@ mod tests {
             path: format!("/cloud/x/{}/stop", encode(&placeholder("/id"))),
             query: vec![("of".to_owned(), format!("id-{}", placeholder("/ids/0")))],
             headers: vec![],
-            body: Some(json!({ "number": placeholder("/ids/0") })),
+            body: Some(json!({ "number": placeholder("/ids/0") }).into()),
             body_file: None,
         };
         let filled = fill(&undo, &result).unwrap();
         assert_eq!(filled.path, "/cloud/x/a%2Fb/stop");
         assert_eq!(filled.query, [("of".to_owned(), "id-7".to_owned())]);
-        assert_eq!(filled.body, Some(json!({ "number": 7 })));
+        assert_eq!(filled.body, Some(json!({ "number": 7 }).into()));
         assert_eq!(fill(&undo, &StepResult { id: None, ..result }), None);
     }
 }

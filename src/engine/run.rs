@@ -182,7 +182,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     let mut dispatched = dispatch(&run).await?;
     for (instance, error) in unanswered(&run.context).await? {
         run.context.events.emit(Event::StepUnknown { instance: instance.clone(), error: error.clone() });
-        dispatched.outcomes.push((instance, Outcome::Unknown(error)));
+        dispatched.outcomes.push((instance, Outcome::Unknown(Box::new(error))));
     }
     let (mut outputs, missing) = evaluate_outputs(&run, &dispatched);
     let mut exit = exit_of(&run, &dispatched);
@@ -210,7 +210,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     run.context.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
     let finished = totals(&run, &dispatched, &torn, exit);
     let failure = dispatched.outcomes.into_iter().find_map(|(instance, outcome)| match outcome {
-        Outcome::Failed(error) | Outcome::Unknown(error) => Some((instance, error)),
+        Outcome::Failed(error) | Outcome::Unknown(error) => Some((instance, *error)),
         _ => None,
     });
     let failure = failure.or_else(|| missing.into_iter().next());

@@ -18,7 +18,7 @@ use super::resolve::Resolved;
 use super::results::{self, Parameters, fill_path, id_text};
 use super::watch::{Place, list_request};
 use crate::api::{ReadError, Request, Task, is_success};
-use crate::catalog::{Creates, ListCall, Operation, root_of};
+use crate::catalog::{CLOUD, Creates, ListCall, Operation, root_of};
 use crate::journal::{Evidence, Intent, RecordedCall, Unanswered};
 
 /// Tolerance for clock differences within the API and for rounding: a resource created this shortly before the intent
@@ -28,8 +28,6 @@ const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
 /// The list of tasks is read from this long before that.
 const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
-/// The first path segment of the product that has an audit log.
-const CLOUD: &str = "cloud";
 const AUDIT_LOG: &str = "/cloud/v1/user_actions";
 /// How many resources one request to the audit log asks about.
 const LOG_RESOURCES: usize = 20;

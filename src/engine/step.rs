@@ -31,6 +31,15 @@ use crate::plan::Step;
 use crate::shared::Shared;
 use crate::template::Each;
 
+/// The operation of a call, and its path parameters.
+pub(super) type Matched = (Option<Arc<Operation>>, Parameters);
+
+/// An intent on record with its operation.
+pub(super) struct Intended<'a> {
+    pub intent: &'a Intent,
+    pub matched: Matched,
+}
+
 /// One instance of a step, ready to run.
 pub struct Instance {
     pub run: Arc<Run>,
@@ -203,9 +212,13 @@ impl Instance {
     }
 
     /// Waits for the lock of the parent that the API locks; held until the tasks of the write are done.
-    async fn enter(&self, id: &InstanceId, call: &RecordedCall) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
-        let (operation, parameters) = self.operation_of(call);
-        let lock = operation.and_then(|operation| results::lock_value(&operation, call, &parameters));
+    async fn enter(
+        &self,
+        id: &InstanceId,
+        call: &RecordedCall,
+        (operation, parameters): &Matched,
+    ) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
+        let lock = operation.as_ref().and_then(|operation| results::lock_value(operation, call, parameters));
         parent_turn(&self.run.context, id, lock.as_deref()).await.map_err(Interruption::Stopped)
     }
 
@@ -242,8 +255,9 @@ impl Instance {
                 // Earlier versions attributed results by likeness; without recorded evidence that is assumed.
                 let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
-                let _turn = self.enter(&intent.instance, &intent.call).await?;
-                self.finish(known, intent, called, *provenance, started, true).await
+                let intended = self.intended(intent);
+                let _turn = self.enter(&intent.instance, &intent.call, &intended.matched).await?;
+                self.finish(known, intended, called, *provenance, started, true).await
             }
             // A resource of an earlier attempt has to be removed first.
             _ => {
@@ -262,7 +276,8 @@ impl Instance {
         provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        let _turn = self.enter(&write.intent.instance, &write.intent.call).await?;
+        let matched = self.operation_of(&write.intent.call);
+        let _turn = self.enter(&write.intent.instance, &write.intent.call, &matched).await?;
         let called = match write.make(&self.run.context, known.attempts, in_doubt).await {
             Ok(called) => called,
             Err(Interruption::Conflict(refusal)) => return self.conflict(write, refusal, provenance, started).await,
@@ -275,20 +290,20 @@ impl Instance {
         // The recovered outcome may be that of an earlier attempt: its recorded intent is used.
         let known = self.known(&write.intent.instance);
         let intent = known.intent.clone().unwrap_or_else(|| write.intent.clone().into());
-        self.finish(&known, &intent, called, *provenance, started, false).await
+        let matched = if intent.call.is(&write.intent.call) { matched } else { self.operation_of(&intent.call) };
+        self.finish(&known, Intended { intent: &intent, matched }, called, *provenance, started, false).await
     }
 
     /// Waits for the tasks of an accepted write and records the result.
     pub(super) async fn finish(
         &self,
         known: &InstanceStatus,
-        intent: &Intent,
+        Intended { intent, matched: (operation, parameters) }: Intended<'_>,
         called: Called,
         provenance: Provenance,
         started: Duration,
         resumed: bool,
     ) -> Result<Option<StepResult>, Interruption> {
-        let (operation, parameters) = self.operation_of(&intent.call);
         let about = self.about(&intent.call);
         let finishing = Finishing {
             intent,
@@ -306,9 +321,13 @@ impl Instance {
         finishing.finish(&self.run.context, called, provenance).await
     }
 
+    pub(super) fn intended<'a>(&self, intent: &'a Intent) -> Intended<'a> {
+        Intended { intent, matched: self.operation_of(&intent.call) }
+    }
+
     /// The operation of a recorded call: from the catalogue, or the step's own when the plan was checked against
     /// another document (`--spec`).
-    fn operation_of(&self, call: &RecordedCall) -> (Option<Arc<Operation>>, Parameters) {
+    fn operation_of(&self, call: &RecordedCall) -> Matched {
         match results::operation_of(self.run.context.catalog, call) {
             Some((operation, parameters)) => (Some(operation), parameters),
             None => (None, Vec::new()),
@@ -341,7 +360,8 @@ impl Instance {
             return InstanceEnd::Done { value: None, reused };
         }
         let named = change::conceal_names(&context.secrets, done.result);
-        let result = StepResult { response: named.response.clone().map(conceal), ..named };
+        let result =
+            StepResult { response: named.response.clone().map(|answer| conceal(answer.into_value()).into()), ..named };
         InstanceEnd::Done { value: Some(step_value(&result, done.resource.map(conceal).as_ref())), reused }
     }
 

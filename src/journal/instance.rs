@@ -16,7 +16,7 @@ use crate::shared::Shared;
 pub struct InstanceStatus {
     pub phase: Phase,
     pub attempts: u32,
-    /// The last intent.
+    /// The last intent; without its mark once its outcome is known.
     pub intent: Option<Shared<Intent>>,
     pub intended_at: Option<Timestamp>,
     pub result: Option<StepResult>,
@@ -26,7 +26,7 @@ pub struct InstanceStatus {
     pub made: Vec<RecordedResource>,
     pub after: Vec<StepId>,
     /// The last thing that went wrong.
-    pub error: Option<StepError>,
+    pub error: Option<Box<StepError>>,
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
     /// Tasks that were taken for its own and turned out to be another's.
@@ -205,12 +205,12 @@ impl InstanceStatus {
                     self.earlier.extend(self.in_doubt());
                 }
                 self.fall_back();
-                self.error = Some(error);
+                self.error = Some(error.into());
             }
             Record::Unknown { error, .. } => {
                 let head = error.status.map(|status| Head { status, request_id: error.request_id.clone() });
                 self.head = head.or(self.head.take());
-                self.error = Some(error);
+                self.error = Some(error.into());
             }
             Record::Found { attempt, .. } => {
                 let Some(found) = self.take_earlier(attempt) else { return };
@@ -232,7 +232,7 @@ impl InstanceStatus {
                 self.phase = Phase::InDoubt;
                 self.evidence = None;
                 self.disowned.extend(tasks);
-                self.error = Some(error);
+                self.error = Some(error.into());
             }
             Record::Succeeded(done) => self.succeed(at, *done),
             Record::Failed { error, leftover, unclear, .. } => {
@@ -245,7 +245,7 @@ impl InstanceStatus {
                 }
                 let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
                 self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
-                self.error = Some(error);
+                self.error = Some(error.into());
                 self.made.extend(leftover.map(|leftover| *leftover));
             }
             Record::Removing { intent, .. } => {
@@ -262,7 +262,7 @@ impl InstanceStatus {
                 self.fall_back();
                 // What may have been carried out is looked for before it is made again.
                 self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
-                self.error = Some(error);
+                self.error = Some(error.into());
             }
             Record::Gone { .. } => {
                 let mut lost = std::mem::take(&mut self.lost);
@@ -301,7 +301,7 @@ impl InstanceStatus {
         self.evidence = None;
         self.attempts = intent.attempt;
         self.after.clone_from(&intent.after);
-        self.intent = Some(intent);
+        self.intent = Some(intent.into_recorded());
         self.intended_at = Some(at);
         self.error = None;
     }
@@ -313,13 +313,18 @@ impl InstanceStatus {
 
     /// Puts the drift into the recorded call, so that the plan differs from it and the next run corrects it.
     fn drift(&mut self, fields: Vec<Drifted>) {
-        let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()?.as_object_mut());
+        let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()).filter(|body| body.is_object());
         let Some(body) = body else { return };
-        for drifted in fields {
-            match &drifted.now {
-                Some(now) => drop(body.insert(drifted.field.clone(), now.clone())),
-                None => drop(body.shift_remove(&drifted.field)),
+        body.edit(|body| {
+            let Some(body) = body.as_object_mut() else { return };
+            for drifted in &fields {
+                match &drifted.now {
+                    Some(now) => drop(body.insert(drifted.field.clone(), now.clone())),
+                    None => drop(body.shift_remove(&drifted.field)),
+                }
             }
+        });
+        for drifted in fields {
             self.drifted.retain(|known| known.field != drifted.field);
             self.drifted.push(drifted);
         }
@@ -337,7 +342,9 @@ impl InstanceStatus {
     }
 
     fn succeed(&mut self, at: Timestamp, done: Succeeded) {
-        let Succeeded { result, made, agrees, evidence, provenance, duration_ms, .. } = done;
+        let Succeeded { mut result, mut made, agrees, evidence, provenance, duration_ms, .. } = done;
+        result.shrink();
+        made.shrink();
         let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
         if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
             made.name.clone_from(&result.name);
@@ -350,9 +357,13 @@ impl InstanceStatus {
         self.result = Some(result);
         self.head = None;
         let makes_nothing = made == RecordedResource::default();
-        if makes_nothing && let Some(intent) = &self.intent {
-            // What makes nothing is done, however often it was carried out.
-            self.earlier.retain(|earlier| earlier.intent.call != intent.call);
+        if let Some(intent) = &mut self.intent {
+            if makes_nothing {
+                // What makes nothing is done, however often it was carried out.
+                self.earlier.retain(|earlier| earlier.intent.call != intent.call);
+            }
+            // Its outcome is known: nobody searches for it any more.
+            intent.forget_mark();
         }
         self.drifted.clear();
         self.disowned.clear();
@@ -361,6 +372,8 @@ impl InstanceStatus {
         let certain = provenance != Provenance::Recovered || evidence.is_some_and(Evidence::is_certain);
         let made = RecordedResource { uncertain: !certain, ..made };
         if !update && !makes_nothing && self.made.last() != Some(&made) {
+            // Most instances make one thing, and a vector would hold room for four.
+            self.made.reserve_exact(1);
             self.made.push(made);
         }
     }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::json_text::JsonText;
 use crate::body_file::BodyFile;
 use crate::catalog::Method;
 use crate::id::{InstanceId, StepId};
@@ -20,7 +20,7 @@ pub struct RecordedCall {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<Value>,
+    pub body: Option<JsonText>,
     /// The file that is the body, instead of JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_file: Option<Box<BodyFile>>,
@@ -37,7 +37,7 @@ impl RecordedCall {
         let decoded = percent_encoding::percent_decode_str(&self.path).decode_utf8_lossy();
         let pairs = self.query.iter().chain(&self.headers).map(|(_, value)| value.as_str());
         std::iter::once(decoded.as_ref()).chain(pairs).any(stands_for_secret)
-            || self.body.as_ref().is_some_and(|body| stands_for_secret(&body.to_string()))
+            || self.body.as_ref().is_some_and(|body| stands_for_secret(body.text()))
     }
 }
 
@@ -73,6 +73,24 @@ pub struct Intent {
     /// Set for an update: the plan's call that the resource agrees with afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Shared<RecordedCall>>,
+}
+
+impl Shared<Intent> {
+    /// For the record: not what the running step holds, with all that was parsed for it.
+    pub(super) fn into_recorded(self) -> Self {
+        if !self.is_shared() {
+            return self;
+        }
+        let intent = self.into_owned();
+        Intent { call: RecordedCall::clone(&intent.call).into(), ..intent }.into()
+    }
+
+    /// Forgets by what the attempt could be found.
+    pub(super) fn forget_mark(&mut self) {
+        if !self.mark.is_empty() {
+            self.mark = Mark::default();
+        }
+    }
 }
 
 /// The identifying marks of one attempt, recorded before it is sent.
@@ -161,5 +179,5 @@ pub enum IntendedUndo {
     /// `undo: none`.
     Keep,
     /// The plan's own call, with placeholders for values of the step's result (see `engine::results`).
-    Call(RecordedCall),
+    Call(Box<RecordedCall>),
 }

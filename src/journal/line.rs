@@ -12,18 +12,18 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
 use sha2::{Digest, Sha256};
 
 use super::record::{Header, Record};
+use super::tagged::{self, Tagged};
 use crate::secret::hex;
 
 /// One line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     pub n: u64,
     pub at: Timestamp,
-    #[serde(flatten)]
     pub record: Record,
 }
 
@@ -71,7 +71,7 @@ impl Line {
     /// The same for a journal that is continued.
     pub fn encode_for(&self, checksum: Checksum) -> String {
         let mut text = String::new();
-        write(&mut text, checksum, self.n, self.at, &self.record.json());
+        write(&mut text, checksum, self.n, self.at, &tagged::json(&self.record));
         text
     }
 
@@ -90,8 +90,14 @@ impl Line {
         if checksum.sum(rest) != found {
             return Err("its checksum does not match".to_owned());
         }
-        let line: Self = serde_json::from_str(text).map_err(|error| format!("it is not a known record: {error}"))?;
-        Ok(line)
+        Self::read(text).map_err(|error| format!("it is not a known record: {error}"))
+    }
+
+    fn read(text: &str) -> serde_json::Result<Self> {
+        let Tagged { n, at, record } = serde_json::from_str(text)?;
+        let n = n.ok_or_else(|| serde_json::Error::missing_field("n"))?;
+        let at = at.ok_or_else(|| serde_json::Error::missing_field("at"))?;
+        Ok(Self { n, at, record })
     }
 }
 
@@ -100,11 +106,4 @@ pub(super) fn write(text: &mut String, checksum: Checksum, n: u64, at: Timestamp
     let inside = json.strip_prefix('{').unwrap_or(json);
     let rest = format!("\"n\":{n},\"at\":\"{at}\",{inside}");
     let _ = writeln!(text, "{}{}\",{rest}", checksum.open(), checksum.sum(&rest));
-}
-
-impl Record {
-    /// Its fields, as they stand in a line.
-    pub(super) fn json(&self) -> String {
-        serde_json::to_string(self).expect("records are made of types JSON can hold")
-    }
 }

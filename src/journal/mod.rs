@@ -1,21 +1,25 @@
 //! The record of an environment: intended calls, answers of the API, existing resources.
 //!
-//! `record` defines the records, one per line, and `intent` the call in them; `text` parses lines; `status` is the
+//! `record` defines the records, one per line, and `intent` the call in them; `text` parses lines, `blocks` those of a long journal on several threads; `status` is the
 //! pure fold over records, `instance` its part for one instance; `validate` checks the calls in a record, `redact`
 //! hides secrets in it. A [`Journal`] takes records from many steps at once and answers each when its records are
 //! durable: records that arrive during one sync share the next. Where lines are stored is defined in
 //! [`crate::store`].
 
 mod ahead;
+mod blocks;
 mod durations;
 mod instance;
 mod intent;
+mod json_text;
+mod kinds;
 mod line;
 mod owner;
 mod owners;
 mod record;
 mod redact;
 mod status;
+mod tagged;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -30,13 +34,15 @@ use crate::id::InstanceId;
 pub use durations::Durations;
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};
+pub use json_text::JsonText;
+pub use kinds::Kinds;
 pub use line::{Checksum, Line};
 pub use owner::{Lease, Owner};
 pub use record::{
     Adopted, Drifted, Header, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, Status};
-pub use text::{Contents, decode, lines, parse};
+pub use text::{Contents, decode, lines, parse, read};
 pub use validate::{is_id, is_identifier, may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 

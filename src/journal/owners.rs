@@ -2,31 +2,36 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use super::instance::InstanceStatus;
 
-/// Positions of instances by the ids of their resources. A position may be out of date: the caller checks the instance.
+/// Positions of instances by the ids of their resources; read when an owner is first looked for, which most commands
+/// never do. A position may be out of date: the caller checks the instance.
 #[derive(Debug, Clone, Default)]
-pub struct Owners(BTreeSet<(u64, usize)>);
+pub struct Owners(OnceLock<BTreeSet<(u64, usize)>>);
 
 impl Owners {
     /// Notes what the instance at this place made.
-    pub fn note(&mut self, at: usize, known: &InstanceStatus) {
-        let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-        self.0.extend(things.filter_map(|thing| thing.id.as_ref()).map(|id| (hash(id), at)));
+    pub fn note(&mut self, place: usize, known: &InstanceStatus) {
+        if let Some(places) = self.0.get_mut() {
+            places.extend(entries(place, known));
+        }
     }
 
-    /// The positions of the instances that may own a resource with this id, in order.
-    pub fn of(&self, id: &Value) -> impl Iterator<Item = usize> {
+    /// The positions of the instances that may own a resource with this id, in order. `all`: the instances, by position.
+    pub fn of<'i>(&self, id: &Value, all: impl Iterator<Item = &'i InstanceStatus>) -> impl Iterator<Item = usize> {
         let hash = hash(id);
-        self.0.range((hash, 0)..=(hash, usize::MAX)).map(|(_, at)| *at)
+        let read = || all.enumerate().flat_map(|(place, known)| entries(place, known)).collect();
+        self.0.get_or_init(read).range((hash, 0)..=(hash, usize::MAX)).map(|(_, place)| *place)
     }
+}
 
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
+fn entries(place: usize, known: &InstanceStatus) -> impl Iterator<Item = (u64, usize)> {
+    let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+    things.filter_map(|thing| thing.id.as_ref()).map(move |id| (hash(id), place))
 }
 
 /// It is made of the instances, which are compared themselves.

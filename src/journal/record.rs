@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::instance::InstanceStatus;
 use super::intent::{Evidence, Intent, RecordedCall};
+use super::json_text::JsonText;
+use super::kinds::Kinds;
 use super::owner::Lease;
 use crate::event::{Provenance, StepError};
 use crate::id::{InstanceId, StepId};
@@ -20,8 +22,10 @@ use crate::shared::Shared;
 pub const VERSION: u32 = 2;
 
 /// An event in the life of an environment, as it is remembered.
+///
+/// In a line its name stands beside its fields ([`super::tagged`]), and not around them as in what is derived here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "record", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Record {
     /// Always the first line.
     Header(Header),
@@ -259,18 +263,18 @@ pub struct StepResult {
     pub name: Option<String>,
     /// Ids by kind of the resources that the call made; only kinds that the tasks list. Before 0.2.0 also existing
     /// resources that the call only used.
-    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    pub created: serde_json::Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Kinds::is_empty")]
+    pub created: Kinds,
     /// Ids by kind of the other resources that the tasks list, which existed before.
-    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    pub touched: serde_json::Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Kinds::is_empty")]
+    pub touched: Kinds,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The answer, without fields that contain secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<Value>,
+    pub response: Option<JsonText>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -283,6 +287,25 @@ pub struct RecordedOutput {
     pub secret: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+}
+
+impl RecordedResource {
+    /// Holds no more memory than it needs: there may be very many.
+    pub(super) fn shrink(&mut self) {
+        self.tasks.shrink_to_fit();
+        self.secondary.shrink_to_fit();
+        self.secondary.iter_mut().for_each(Self::shrink);
+    }
+}
+
+impl StepResult {
+    /// The same.
+    pub(super) fn shrink(&mut self) {
+        self.ids.shrink_to_fit();
+        self.created.shrink();
+        self.touched.shrink();
+        self.tasks.shrink_to_fit();
+    }
 }
 
 impl RecordedOutput {

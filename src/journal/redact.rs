@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::record::Record;
+use super::tagged::{self, Tagged};
 use crate::catalog::Catalog;
 use crate::secret::{Redact, Secrets};
 
@@ -50,7 +51,7 @@ pub struct Encoded {
 
 impl Encoded {
     pub fn of(record: Record) -> Self {
-        Self { json: record.json(), record }
+        Self { json: tagged::json(&record), record }
     }
 }
 
@@ -61,8 +62,8 @@ impl Redact for Encoded {
         }
         let value = serde_json::from_str(&self.json).expect("JSON that was just written can be read");
         // Texts become texts, and only where the record holds texts.
-        let hidden = serde_json::from_value(hidden(value, Words::Free, secrets));
-        Self::of(hidden.unwrap_or_else(|_| self.record.without_words()))
+        let hidden = serde_json::from_value::<Tagged>(hidden(value, Words::Free, secrets));
+        Self::of(hidden.map_or_else(|_| self.record.without_words(), |hidden| hidden.record))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Pure. Impossible sequences are errors, in a live run and on resume alike: a journal that says a task was accepted for a
 //! call that was never intended is not one to act on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -30,8 +30,9 @@ pub struct Status {
     pub updated: Timestamp,
     /// In the order in which they were first intended.
     pub instances: IndexMap<InstanceId, Shared<InstanceStatus>>,
-    /// How those instances stood when the last command began that have been written about since.
-    before: HashMap<InstanceId, Shared<InstanceStatus>>,
+    /// How those instances stood when the last command began that have been written about since, by their places in
+    /// `instances`.
+    before: Vec<Option<Shared<InstanceStatus>>>,
     /// How an instance stands that is not on record: one for all.
     absent: Shared<InstanceStatus>,
     owners: Owners,
@@ -98,7 +99,7 @@ impl Status {
             finished: None,
             updated: created,
             instances: IndexMap::new(),
-            before: HashMap::new(),
+            before: Vec::new(),
             absent: Shared::default(),
             owners: Owners::default(),
             outputs: Vec::new(),
@@ -136,8 +137,11 @@ impl Status {
     pub(super) fn of_instances<'i>(&self, instances: impl Iterator<Item = &'i InstanceId>) -> Self {
         let mut part = Self::new(self.header.clone(), self.created);
         for id in instances {
-            part.instances.extend(self.instances.get_key_value(id).map(|(id, known)| (id.clone(), known.clone())));
-            part.before.extend(self.before.get_key_value(id).map(|(id, known)| (id.clone(), known.clone())));
+            let Some((place, id, known)) = self.instances.get_full(id) else { continue };
+            let (place_in_part, _) = part.instances.insert_full(id.clone(), known.clone());
+            if let Some(before) = self.before(place) {
+                part.remember(place_in_part, before.clone());
+            }
         }
         part
     }
@@ -198,21 +202,36 @@ impl Status {
         self.owners.note(place, &self.instances[place]);
     }
 
-    fn apply_to_instance(&mut self, at: Timestamp, record: Record) {
-        let Some(id) = record.instance().cloned() else { return };
-        let entry = self.instances.entry(id.clone());
-        let place = entry.index();
-        let known = entry.or_insert_with(|| self.absent.clone());
-        let before = self.before.entry(id).or_insert_with(|| known.clone());
-        match record {
-            Record::RolledBack { .. } => known.roll_back(before),
-            record @ (Record::Removed { .. } | Record::Forgotten { .. }) => {
-                known.apply(at, record);
-                *before = known.clone();
-            }
-            record => known.apply(at, record),
+    /// How the instance at this place stood when the last command began, if it was written about since.
+    fn before(&self, place: usize) -> Option<&Shared<InstanceStatus>> {
+        self.before.get(place)?.as_ref()
+    }
+
+    /// Remembers that, unless it is remembered already.
+    fn remember(&mut self, place: usize, known: Shared<InstanceStatus>) {
+        if self.before.len() <= place {
+            self.before.resize(place + 1, None);
         }
-        self.owners.note(place, known);
+        self.before[place].get_or_insert(known);
+    }
+
+    fn apply_to_instance(&mut self, at: Timestamp, record: Record) {
+        let Some(id) = record.instance() else { return };
+        let place = match self.instances.get_index_of(id) {
+            Some(place) => place,
+            None => self.instances.insert_full(id.clone(), self.absent.clone()).0,
+        };
+        self.remember(place, self.instances[place].clone());
+        let (known, before) = (&mut self.instances[place], &mut self.before[place]);
+        match (record, before) {
+            (Record::RolledBack { .. }, Some(before)) => known.roll_back(before),
+            (record @ (Record::Removed { .. } | Record::Forgotten { .. }), before) => {
+                known.apply(at, record);
+                *before = Some(known.clone());
+            }
+            (record, _) => known.apply(at, record),
+        }
+        self.owners.note(place, &self.instances[place]);
     }
 
     /// Remembers tasks and how long they took.
@@ -232,20 +251,22 @@ impl Status {
 
     /// An instance goes by another name from now on, in its own place.
     fn rename(&mut self, from: &InstanceId, to: &InstanceId) {
+        if !self.instances.contains_key(from) {
+            return;
+        }
+        if let Some((place, ..)) = self.instances.shift_remove_full(to)
+            && place < self.before.len()
+        {
+            self.before.remove(place);
+        }
         let Some(at) = self.instances.get_index_of(from) else { return };
-        self.instances.shift_remove(to);
-        let at = self.instances.get_index_of(from).unwrap_or(at);
         if let Some((_, mut known)) = self.instances.shift_remove_index(at) {
             let InstanceStatus { intent, removal, .. } = &mut *known;
             intent.iter_mut().for_each(|intent| intent.instance = to.clone());
             removal.iter_mut().for_each(|intent| intent.instance = to.clone());
             self.instances.shift_insert(at, to.clone(), known);
         }
-        if let Some(before) = self.before.remove(from) {
-            self.before.insert(to.clone(), before);
-        }
-        self.owners.clear();
-        self.instances.values().enumerate().for_each(|(at, known)| self.owners.note(at, known));
+        self.owners = Owners::default();
         // A step all of whose instances are renamed is what others came after.
         if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
             for known in self.instances.values_mut().filter(|known| known.after.contains(&from.step)) {
@@ -293,8 +314,8 @@ impl Status {
 
     /// How many things an instance had made when the last command began.
     pub fn made_before(&self, instance: &InstanceId) -> usize {
-        let now = self.instances.get(instance).map_or(0, |known| known.made.len());
-        self.before.get(instance).map_or(now, |before| before.made.len())
+        let Some((place, _, known)) = self.instances.get_full(instance) else { return 0 };
+        self.before(place).unwrap_or(known).made.len()
     }
 
     /// Instances for which the last command created a resource, or may have.
@@ -315,8 +336,8 @@ impl Status {
     }
 
     fn called_since_started(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus, &InstanceStatus)> {
-        self.instances.iter().filter_map(|(instance, known)| {
-            let before = self.before.get(instance)?;
+        self.instances.iter().zip(&self.before).filter_map(|((instance, known), before)| {
+            let before = before.as_ref()?;
             (known.attempts > before.attempts).then_some((instance, &**before, &**known))
         })
     }
@@ -358,7 +379,8 @@ impl Status {
 
     /// The instances that own a resource with this id, each with that resource.
     pub fn owners_of(&self, id: &Value) -> impl Iterator<Item = (&InstanceId, &RecordedResource)> {
-        let places = self.owners.of(id).filter_map(|at| self.instances.get_index(at));
+        let places = self.owners.of(id, self.instances.values().map(|known| &**known));
+        let places = places.filter_map(|place| self.instances.get_index(place));
         places.flat_map(move |(instance, known)| {
             let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
             things.filter(move |thing| thing.id.as_ref() == Some(id)).map(move |thing| (instance, thing))

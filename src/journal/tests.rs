@@ -16,7 +16,7 @@ fn instance(name: &str) -> InstanceId {
 }
 
 fn call(path: &str) -> RecordedCall {
-    RecordedCall { body: Some(json!({ "name": "n" })), ..RecordedCall::new(Method::Post, path) }
+    RecordedCall { body: Some(json!({ "name": "n" }).into()), ..RecordedCall::new(Method::Post, path) }
 }
 
 fn intent(name: &str, attempt: u32) -> Record {

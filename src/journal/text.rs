@@ -1,8 +1,10 @@
 //! A journal as text: what its lines say, and where the last whole one ends.
 
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::JournalError;
+use super::blocks;
 use super::line::Line;
 use super::record::VERSION;
 use super::status::{Impossible, Status};
@@ -22,12 +24,23 @@ pub struct Contents {
 ///
 /// # Errors
 ///
-/// [`JournalError::Newer`] when a newer `plan` wrote it; [`JournalError::Damaged`] with file and line when there is not
-/// even a header, when anything but the last line cannot be read, when records are missing or cannot follow one another.
+/// As [`read`].
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
+    read(path, bytes)
+}
+
+/// Reads a whole journal; `path` names it in errors.
+///
+/// # Errors
+///
+/// [`JournalError::Newer`] when a newer `plan` wrote it; [`JournalError::Damaged`] with file and line when there is not
+/// even a header, when anything but the last line cannot be read, when records are missing or cannot follow one another;
+/// [`JournalError::Io`].
+pub fn read(path: &Path, from: impl Read) -> Result<Contents, JournalError> {
     let mut status = None;
-    let (lines, whole) = each_line(path, bytes, |n, line| Status::follow(&mut status, n, line))?;
-    let status = status.ok_or_else(|| damaged(path, 0, headless(bytes)))?;
+    let (lines, whole) = each_line(path, from, |n, line| Status::follow(&mut status, n, line))?;
+    // The first line has made it.
+    let status = status.ok_or_else(|| damaged(path, 0, headless(&[])))?;
     validate(&status).map_err(|(instance, why)| JournalError::Foreign { path: path.to_owned(), instance, why })?;
     Ok(Contents { status, lines, whole })
 }
@@ -50,26 +63,40 @@ pub fn lines(path: &Path, bytes: &[u8]) -> Result<Vec<Line>, JournalError> {
 /// Reads line by line. Tells how many there are, and how many bytes they take.
 fn each_line(
     path: &Path,
-    bytes: &[u8],
+    from: impl Read,
     mut tell: impl FnMut(u64, Line) -> Result<(), Impossible>,
 ) -> Result<(u64, u64), JournalError> {
     let (mut lines, mut whole) = (0, 0);
-    let mut rest = bytes;
-    while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
-        let (text, after) = (&rest[..end], &rest[end + 1..]);
-        match decode(text) {
-            Ok(line) => tell(lines, line).map_err(|why| damaged(path, lines, why))?,
-            // Blocks of one write may reach the disk in any order: what follows the last whole line may be torn anywhere,
-            // but never was acknowledged, and never is followed by a line that can be read.
-            Err(_) if is_torn(rest) => break,
-            Err(why) => return Err(damaged(path, lines, why)),
-        }
+    let end = blocks::each_line(from, |line, length| {
+        tell(lines, line).map_err(|why| Unread::Journal(damaged(path, lines, why)))?;
         lines += 1;
-        whole += end as u64 + 1;
-        rest = after;
+        whole += length as u64;
+        Ok(())
+    });
+    let end = end.map_err(|why| match why {
+        Unread::Journal(error) => error,
+        Unread::Io(error) => JournalError::io("read", path, error),
+    })?;
+    match end.wrong {
+        // Blocks of one write may reach the disk in any order: what follows the last whole line may be torn anywhere,
+        // but never was acknowledged, and never is followed by a line that can be read.
+        Some(why) if !is_torn(&end.rest) => Err(damaged(path, lines, why)),
+        // A journal comes into being with its header, at once: one without was whole before.
+        _ if lines == 0 => Err(damaged(path, 0, headless(&end.rest))),
+        _ => Ok((lines, whole)),
     }
-    // A journal comes into being with its header, at once: one without was whole before.
-    if lines == 0 { Err(damaged(path, 0, headless(bytes))) } else { Ok((lines, whole)) }
+}
+
+/// Why a journal is not read to its end.
+enum Unread {
+    Journal(JournalError),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Unread::Io(error)
+    }
 }
 
 fn damaged(path: &Path, line: u64, why: impl ToString) -> JournalError {

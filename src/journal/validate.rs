@@ -53,7 +53,7 @@ fn checked(instance: &InstanceStatus) -> Result<(), String> {
 
 fn intended(intent: &Intent) -> Result<(), String> {
     let undo = match &intent.undo {
-        IntendedUndo::Call(undo) => Some(undo),
+        IntendedUndo::Call(undo) => Some(&**undo),
         IntendedUndo::Default | IntendedUndo::Keep => None,
     };
     [Some(&*intent.call), undo, intent.update.as_deref()].into_iter().flatten().try_for_each(well_formed)

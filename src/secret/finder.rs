@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use aho_corasick::packed::{self, Searcher};
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -16,6 +17,9 @@ use super::{SHORTEST, hex};
 const SHORTEST_CODE: usize = 4;
 /// Shorter texts are not searched for wrapped encodings.
 const LONG_WORD: usize = 8;
+
+/// More patterns than this are compared one after another by the quick search.
+const MOST_QUICK: usize = 64;
 
 /// Texts are decoded in windows of this size, which overlap by the longest encoded secret.
 const WINDOW: usize = 256 * 1024;
@@ -38,6 +42,8 @@ impl Pattern {
 /// An automaton for all patterns.
 pub struct Finder {
     automaton: Option<AhoCorasick>,
+    /// Says more quickly than the automaton that nothing is there; only for as many patterns as it can compare at once.
+    quick: Option<Searcher>,
     /// By pattern: whether it may be wrapped.
     wraps: Vec<bool>,
 }
@@ -46,9 +52,11 @@ impl Finder {
     pub fn new(patterns: &[Pattern]) -> Self {
         let words = patterns.iter().map(|pattern| pattern.text.expose_secret());
         // Building fails only for more patterns than memory can hold.
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words).ok();
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words.clone()).ok();
+        let quick = packed::Config::new().builder().extend(words).build();
         Self {
             automaton: automaton.filter(|_| !patterns.is_empty()),
+            quick: quick.filter(|_| patterns.len() <= MOST_QUICK),
             wraps: patterns.iter().map(|pattern| pattern.code).collect(),
         }
     }
@@ -57,7 +65,7 @@ impl Finder {
     pub fn find(&self, text: &str) -> Vec<Range<usize>> {
         let Some(automaton) = &self.automaton else { return Vec::new() };
         let mut found = Vec::new();
-        if automaton.is_match(text) {
+        if self.is_match(automaton, text.as_bytes()) {
             found.extend(automaton.find_overlapping_iter(text).map(|one| one.start()..one.end()));
         }
         let boundary = |at: usize| (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
@@ -69,6 +77,10 @@ impl Finder {
             start = if end == text.len() { end } else { boundary(end - OVERLAP) };
         }
         if found.is_empty() { found } else { merged(text, found) }
+    }
+
+    fn is_match(&self, automaton: &AhoCorasick, bytes: &[u8]) -> bool {
+        self.quick.as_ref().map_or_else(|| automaton.is_match(bytes), |quick| quick.find(bytes).is_some())
     }
 
     /// The places of secrets in another encoding.
@@ -100,7 +112,7 @@ impl Finder {
     /// Whether the text may contain a wrapped encoding. `joined` is a buffer.
     fn is_wrapped(&self, automaton: &AhoCorasick, bytes: &[u8], joined: &mut Vec<u8>) -> bool {
         has_long_word(bytes)
-            && [false, true].into_iter().any(|signs| join(bytes, signs, joined) && automaton.is_match(&*joined))
+            && [false, true].into_iter().any(|signs| join(bytes, signs, joined) && self.is_match(automaton, joined))
     }
 
     /// Base64 and hexadecimal that was wrapped.

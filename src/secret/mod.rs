@@ -268,20 +268,24 @@ impl Secrets {
         // secret.
         let is_secret =
             |text: &str| is_all(text) || finder::decoded(text).is_some_and(|plain| !find(&plain).is_empty());
+        if is_secret(name) {
+            return REDACTED.to_owned();
+        }
+        let found = find(name);
+        if found.is_empty() && !name.contains('/') {
+            return name.to_owned();
+        }
         let is_long = |range: &std::ops::Range<usize>| range.len() >= SHORTEST_IN_NAME;
         let holds_one = |part: &str| {
             let mut found = find(part).into_iter();
             !is_made_of_chance(part) && found.any(|range| is_long(&range) || !is_like_an_id(part))
         };
-        let is_across = find(name).iter().any(|range| is_long(range) && name[range.clone()].contains('/'));
+        let is_across = found.iter().any(|range| is_long(range) && name[range.clone()].contains('/'));
         let hide = |part: &str| match (is_secret(part), holds_one(part)) {
             (true, _) => REDACTED.to_owned(),
             (false, true) => self.hidden(part).into_owned(),
             (false, false) => part.to_owned(),
         };
-        if is_secret(name) {
-            return REDACTED.to_owned();
-        }
         if is_across {
             return self.hidden(name).into_owned();
         }

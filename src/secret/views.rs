@@ -109,7 +109,19 @@ impl View {
 
 /// Whether a text holds anything that can be decoded: most do not, and need no view.
 pub fn is_encoded(text: &[u8]) -> bool {
-    DECODERS.iter().any(|(sign, decoder)| holds(text, *sign, *decoder))
+    // One pass for all decoders, each by its sign.
+    text.iter().enumerate().any(|(at, byte)| {
+        let rest = &text[at..];
+        match byte {
+            b'"' | b'\'' => doubled(rest).is_some(),
+            b'%' => percent(rest).is_some() || units(rest).is_some(),
+            b'+' => true,
+            b'\\' => characters(rest).is_some() || bytes(rest).is_some(),
+            b'&' => entity(rest).is_some(),
+            b'=' => quoted_printable(rest).is_some(),
+            _ => false,
+        }
+    })
 }
 
 fn holds(bytes: &[u8], sign: u8, decoder: Decoder) -> bool {
@@ -120,6 +132,20 @@ fn holds(bytes: &[u8], sign: u8, decoder: Decoder) -> bool {
 /// The bytes of [`View::joined`] alone, put into `joined`. `false` when nothing divides the text.
 pub fn join(text: &[u8], signs: bool, joined: &mut Vec<u8>) -> bool {
     joined.clear();
+    let has_long =
+        text.iter().any(|byte| matches!(byte, b'\\' | &LINE_BREAK)) || signs && text.windows(2).any(|two| two == b"0x");
+    if !has_long {
+        // Most texts: what divides them is a byte each.
+        let divides = if signs { &DIVIDES_BYTES } else { &DIVIDES_WORDS };
+        joined.resize(text.len(), 0);
+        let mut length = 0;
+        for byte in text {
+            joined[length] = *byte;
+            length += usize::from(!divides[usize::from(*byte)]);
+        }
+        joined.truncate(length);
+        return length != text.len();
+    }
     let mut rest = text;
     while let [first, after @ ..] = rest {
         rest = match divider(rest, signs) {
@@ -131,6 +157,22 @@ pub fn join(text: &[u8], signs: bool, joined: &mut Vec<u8>) -> bool {
         };
     }
     joined.len() != text.len()
+}
+
+/// The first byte of `⏎`.
+const LINE_BREAK: u8 = "⏎".as_bytes()[0];
+/// The single bytes that [`divider`] takes, without `signs` and with them.
+const DIVIDES_WORDS: [bool; 256] = among(b" \t\n\r");
+const DIVIDES_BYTES: [bool; 256] = among(b" \t\n\r:-,_");
+
+const fn among(bytes: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
+    }
+    table
 }
 
 /// `%C3`, in either case (RFC 3986 §2.1).
@@ -265,4 +307,27 @@ fn divider(rest: &[u8], signs: bool) -> Option<(usize, Meaning)> {
 fn hex(digits: &[u8], number: usize) -> Option<u32> {
     let digits = digits.get(..number).filter(|digits| !digits.is_empty())?;
     digits.iter().try_fold(0_u32, |value, digit| Some(value.checked_mul(16)? + char::from(*digit).to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_joined_as_its_view_is(text in "[ab0x:_,\\-\\\\n \t\r⏎é]{0,40}", signs: bool) {
+            let mut joined = Vec::new();
+            let divided = join(text.as_bytes(), signs, &mut joined);
+            prop_assert_eq!(&joined, &View::plain(&text).joined(signs).bytes);
+            prop_assert_eq!(divided, joined.len() != text.len());
+        }
+
+        #[test]
+        fn a_text_is_encoded_when_a_decoder_finds_something(text in "[a0fux%+\\\\&#;'\"=\r\n{}q]{0,12}") {
+            let found = DECODERS.iter().any(|(sign, decoder)| holds(text.as_bytes(), *sign, *decoder));
+            prop_assert_eq!(is_encoded(text.as_bytes()), found);
+        }
+    }
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::support::Folder;
 
 fn call(path: &str) -> RecordedCall {
-    RecordedCall { body: Some(json!({ "name": "demo-net" })), ..RecordedCall::new(Method::Post, path) }
+    RecordedCall { body: Some(json!({ "name": "demo-net" }).into()), ..RecordedCall::new(Method::Post, path) }
 }
 
 fn intent(step: &str, key: Option<&str>) -> Record {

@@ -730,6 +730,7 @@ help: check `GCORE_API_KEY` and its role in the project
                 str![[r#"
 error: the tasks cannot be listed: ValidationError: the API's message is not shown, since it may repeat a secret that is not known here (status 400, request_id 0523d9bee946fba7b9a98c5c3f190a37)
 help: check the options and ids that were given; `-vv` shows the request and the whole answer
+help: `plan tasks --errors` and `plan wait --errors` show the API's message
 
 "#]],
             ),

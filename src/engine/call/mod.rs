@@ -1,5 +1,6 @@
 //! A write: recorded before it is sent and when it is answered; sent again only when that cannot act twice.
 
+mod existing;
 mod in_doubt;
 
 use std::sync::Arc;
@@ -8,16 +9,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use super::collection::{item_id, items, list_call, named_items};
 use super::context::{About, RunContext};
-use super::evidence::likeness::contradicts;
 use super::evidence::tags::{stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
-use super::made::resource_of;
 use super::ownership::Claimable;
 use super::resolve::InDoubt;
-use super::results::{self, Parameters, id_text};
+use super::results::{self, Parameters};
 use super::send::{Leaving, Sent, headers_of, send, tasks_of};
 use super::uploads;
 use super::watch::Place;
@@ -28,6 +26,7 @@ use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::Retry;
 use crate::shared::Shared;
+use existing::Existing;
 
 /// How many refusals with a request to come back later are accepted before the step fails.
 const PATIENCE: u32 = 40;
@@ -107,18 +106,11 @@ impl Write {
         in_doubt: Option<InDoubt>,
     ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
-        if !self.is_repeatable() || self.or_changes() {
+        if self.needs_what_was_there() {
             let place = place_of(&self.parameters);
             context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
-            state.before = match &in_doubt {
-                // The list from before the first attempt: a later one may include the work of that attempt.
-                Some(in_doubt) => in_doubt.attempt.intent.mark.before.clone(),
-                None => context.stopped.or_leave(self.there_before(context)).await.map_err(Interruption::Stopped)?,
-            };
-            state.secondary_before = match &in_doubt {
-                Some(in_doubt) => in_doubt.attempt.intent.mark.secondary_before.clone(),
-                None => context.stopped.or_leave(self.side_before(context)).await.map_err(Interruption::Stopped)?,
-            };
+            // The list from before the first attempt: a later one may include the work of that attempt.
+            state.existing = in_doubt.as_ref().map(|in_doubt| Existing::recorded(&in_doubt.attempt.intent.mark));
         }
         let mut in_doubt = in_doubt;
         loop {
@@ -151,11 +143,15 @@ impl Write {
             uploads::verify(context, &self.about, upload).await.map_err(Interruption::Failed)?;
         }
         let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
+        if self.needs_what_was_there() && state.existing.is_none() {
+            let existing = context.stopped.or_leave(self.existing(context)).await;
+            state.existing = Some(existing.map_err(Interruption::Stopped)?);
+        }
         state.attempt += 1;
         state.tries += 1;
         let nonce = uuid::Uuid::new_v4().simple().to_string();
         let (intended_at, since) = (context.now(), context.clock().elapsed());
-        let (before, secondary_before) = (state.before.clone(), state.secondary_before.clone());
+        let Existing { before, secondary_before } = state.existing.clone().unwrap_or_default();
         let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
         let intent = Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() });
@@ -228,7 +224,7 @@ impl Write {
                     }
                     self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
                 }
-                none => match self.names_nothing(&value, none.is_some(), head.status) {
+                none => match self.names_nothing(&value, none.is_some()) {
                     true => {
                         let cause = format!("the answer (status {}) does not say what was made", head.status);
                         Ok(Next::InDoubt(Box::new(InDoubt {
@@ -326,12 +322,12 @@ impl Write {
 
     /// Whether the answer of a create names no id, so that its resource could not be recorded. `no_tasks`: the answer
     /// is an empty list of tasks, with which some calls say that there was nothing to do.
-    fn names_nothing(&self, value: &Value, no_tasks: bool, status: u16) -> bool {
+    fn names_nothing(&self, value: &Value, no_tasks: bool) -> bool {
         let Some(operation) = self.operation.as_deref().filter(|operation| operation.creates.is_some()) else {
             return false;
         };
         let idle = no_tasks && operation.may_be_no_op;
-        !idle && results::of_answer(Some(operation), self.call(), status, value).id.is_none()
+        !idle && !results::names_what_was_made(operation, self.call(), value)
     }
 
     /// Earlier attempts that may have been carried out: neither answered nor resolved.
@@ -342,45 +338,14 @@ impl Write {
         context.journal.with_status(known)
     }
 
-    /// Ids of existing resources that could later be mistaken for what this call makes. They are listed only for
-    /// kinds without our tag and without the id of the creating task. `None` when they are not listed or cannot be.
-    async fn there_before(&self, context: &RunContext) -> Option<Vec<String>> {
-        let operation = self.operation.as_deref()?;
-        let creates = operation.creates.as_ref()?;
-        let list = creates.resource.as_ref()?.list.as_ref()?;
-        if list.creator_task || (self.is_stamped(context) && list.tags) {
-            return None;
-        }
-        let _place = context.gates.request().await;
-        // When the list cannot be read, a lost answer cannot be resolved, and the step would end as unknown.
-        let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
-        let alike = found.iter().filter(|item| creates.or_changes || !contradicts(item, self.call(), &[]));
-        Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
+    /// What exists before it is sent is evidence after a lost answer, or says what it has made.
+    fn needs_what_was_there(&self) -> bool {
+        !self.is_repeatable() || self.or_changes()
     }
 
     /// Whether the call creates a resource, or changes an existing one.
     fn or_changes(&self) -> bool {
         self.intent.update.is_none() && results::or_changes(self.operation.as_deref())
-    }
-
-    /// Ids of what exists already of the kinds that this call may make on the side; `None` when it makes none there, or
-    /// nobody could look.
-    async fn side_before(&self, context: &RunContext) -> Option<Vec<String>> {
-        let creates = self.operation.as_deref()?.creates.as_ref()?;
-        let body = self.call().body.as_ref();
-        let mut lists = Vec::new();
-        for side in &creates.secondary {
-            if body.and_then(|body| body.get(&side.unless)).is_none() {
-                lists.push(resource_of(context.catalog, &side.kind)?.list?);
-            }
-        }
-        let mut ids = (!lists.is_empty()).then(Vec::new)?;
-        for list in lists {
-            let _place = context.gates.request().await;
-            let found = items(context, &list, list_call(&list, &self.parameters)?).await.ok()?;
-            ids.extend(found.iter().filter_map(|item| item.get(&list.id_field)).map(id_text));
-        }
-        Some(ids)
     }
 
     async fn accept(
@@ -451,10 +416,8 @@ struct Attempts {
     patience: u32,
     resends: u32,
     locks: Locks,
-    /// See [`Mark::before`].
-    before: Option<Vec<String>>,
-    /// See [`Mark::secondary_before`].
-    secondary_before: Option<Vec<String>>,
+    /// Once it is known.
+    existing: Option<Existing>,
 }
 
 enum Attempt {

@@ -27,9 +27,8 @@ pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
 fn target(moved: &Moved, instance: &InstanceId) -> Option<InstanceId> {
     match &moved.from.key {
         Some(_) => (moved.from == *instance).then(|| moved.to.clone()),
-        None => {
-            (moved.from.step == instance.step).then(|| InstanceId::new(moved.to.step.clone(), instance.key.clone()))
-        }
+        None => (moved.from.step == instance.step)
+            .then(|| InstanceId { step: moved.to.step.clone(), key: instance.key.clone() }),
     }
 }
 

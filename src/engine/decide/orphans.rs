@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::References;
 use crate::id::InstanceId;
-use crate::journal::{RecordedCall, Status};
+use crate::journal::{JsonText, RecordedCall, Status};
 
 /// Ids shorter than this may occur in a call by coincidence.
 const SHORTEST_ID: usize = 8;
@@ -26,6 +26,6 @@ pub fn orphans(status: &Status) -> HashSet<InstanceId> {
 }
 
 fn names(call: &RecordedCall, id: &str) -> bool {
-    let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
+    let body = call.body.as_ref().map(JsonText::text).unwrap_or_default();
     call.path.contains(id) || body.contains(id) || call.query.iter().any(|(_, value)| value.contains(id))
 }

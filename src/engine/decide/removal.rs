@@ -145,8 +145,10 @@ mod tests {
     fn status(instances: &[(&str, Value, &[&str])]) -> Status {
         let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
         for (name, body, after) in instances {
-            let call =
-                RecordedCall { body: Some(body.clone()), ..RecordedCall::new(Method::Post, "/cloud/v1/networks/1/7") };
+            let call = RecordedCall {
+                body: Some(body.clone().into()),
+                ..RecordedCall::new(Method::Post, "/cloud/v1/networks/1/7")
+            };
             let own = json!(format!("id-of-{name}").replace(['[', ']'], "-"));
             let known = InstanceStatus {
                 phase: Phase::Succeeded,
@@ -247,7 +249,7 @@ mod tests {
         let mut status = chains();
         let secret = crate::secret::digest_of(&json!("id-of-net-1-"), status.header.key.as_bytes());
         let sub = status.instances.get_mut(&id("sub[1]")).unwrap();
-        sub.agrees.as_mut().unwrap().body = Some(json!({ "network_id": secret }));
+        sub.agrees.as_mut().unwrap().body = Some(json!({ "network_id": secret }).into());
         assert_eq!(waves(&status, &["net[1]", "sub[1]"]).0, ["sub[1]", "net[1]"]);
         assert_eq!(waves(&status, &["net[1]"]).1, ["net[1] for sub[1]"]);
     }

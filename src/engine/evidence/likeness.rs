@@ -54,7 +54,7 @@ pub fn contradicts(theirs: &Value, call: &RecordedCall, parameters: &[(String, S
     if call.body_file.as_ref().zip(checksum).is_some_and(|(file, shown)| !shown.eq_ignore_ascii_case(&file.md5)) {
         return true;
     }
-    let sent = call.body.as_ref().and_then(Value::as_object);
+    let sent = call.body.as_deref().and_then(Value::as_object);
     sent.into_iter().flatten().any(|(name, value)| {
         is_scalar(value) && !is_digest(value) && is_comparable(name) && differs(name, &id_text(value))
     }) || parameters.iter().any(|(name, value)| differs(name, value))

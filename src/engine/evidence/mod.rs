@@ -87,7 +87,8 @@ pub(in crate::engine) mod testing {
     pub fn intent(body: Value) -> Intent {
         Intent {
             instance: InstanceId::new(StepId::new("step"), None),
-            call: RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, "/cloud/v1/things/1/7") }.into(),
+            call: RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, "/cloud/v1/things/1/7") }
+                .into(),
             attempt: 1,
             nonce: "0ddba11".to_owned(),
             stamped: false,

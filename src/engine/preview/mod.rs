@@ -25,7 +25,7 @@ use super::results;
 use super::update::{Difference, Forced, wanted_call, with_new_name};
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status, StepResult};
+use crate::journal::{InstanceStatus, JsonText, RecordedCall, RecordedResource, Status, StepResult};
 use crate::plan::{Graph, OnChange, Plan, Selection, Step};
 use crate::secret::Secrets;
 use crate::template::{Each, TemplateError};
@@ -348,7 +348,8 @@ impl Preview<'_> {
                 };
                 let response = result.response.as_ref().map(|answer| self.conceal(step, answer));
                 let resource = response.clone().filter(|_| matches!(find, Find::One(_)));
-                (Action::Read, Some(step_value(&StepResult { response, ..result }, resource.as_ref())))
+                let result = StepResult { response: response.map(JsonText::from), ..result };
+                (Action::Read, Some(step_value(&result, resource.as_ref())))
             }
             Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
             Decision::Call => (Action::Call, None),

@@ -8,7 +8,7 @@ use super::later::{LATER, known_after, known_after_reading};
 use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier};
 use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
-use crate::journal::RecordedCall;
+use crate::journal::{JsonText, RecordedCall};
 use crate::plan::{Call, Segment, Step};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 
@@ -59,7 +59,7 @@ impl KnownValues {
         }
         let unread = values.iter().any(|(_, value)| value.as_ref().is_none_or(|value| value.get("resource").is_none()));
         let told = |(instance, value): (InstanceId, Option<Value>)| {
-            let key = instance.key.clone().unwrap_or_default();
+            let key = instance.key.as_deref().unwrap_or_default().to_owned();
             (key, value.unwrap_or_else(|| placeholder(&instance)))
         };
         let mut done: Vec<(String, Value)> = values.into_iter().map(told).collect();
@@ -127,7 +127,7 @@ impl KnownValues {
             path: self.path(&step.call, &parts, &scope)?,
             query: texts(fill(parts.query)?),
             headers: texts(fill(parts.headers)?),
-            body,
+            body: body.map(JsonText::from),
             body_file: surroundings.body_file(&parts, &scope)?.map(Box::new),
         }))
     }
@@ -216,7 +216,7 @@ fn named(call: RecordedCall) -> RecordedCall {
         path: if path.contains(OPEN) { in_words(&path) } else { call.path },
         query: texts(call.query),
         headers: texts(call.headers),
-        body: call.body.as_ref().map(named_value),
+        body: call.body.as_ref().map(|body| named_value(body).into()),
         body_file: call.body_file,
     }
 }

@@ -17,7 +17,7 @@ use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, Record, Status};
-use crate::plan::{Plan, Selection};
+use crate::plan::{Plan, Segment, Selection, Step};
 use crate::secret::Secrets;
 
 /// The path of the audit log.
@@ -125,6 +125,9 @@ pub fn spots_of(
     secrets: &Secrets,
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> Vec<Spot> {
+    if plan.steps.values().all(is_in_usual_place) {
+        return settings.project_id.zip(settings.region_id).into_iter().collect();
+    }
     let none = Selection::default();
     let preview = Preview {
         plan,
@@ -146,6 +149,19 @@ pub fn spots_of(
     };
     let spots: BTreeSet<Spot> = preview.changes().0.into_iter().filter_map(spot).collect();
     spots.into_iter().collect()
+}
+
+/// Whether the project and region of a step's call are those of the run, whatever its templates give.
+fn is_in_usual_place(step: &Step) -> bool {
+    let Some(operation) = &step.operation else { return false };
+    let names = operation.route.path.split('/').skip(1);
+    step.project_id.is_none()
+        && step.region_id.is_none()
+        && names.zip(&step.call.segments).all(|(name, segment)| match name {
+            "{project_id}" => matches!(segment, Segment::ProjectId),
+            "{region_id}" => matches!(segment, Segment::RegionId),
+            _ => true,
+        })
 }
 
 /// Searches the account and recovers the record.

@@ -190,7 +190,7 @@ impl Refresh<'_> {
     fn drift(&self, thing: &RecordedItem<'_>, object: &Value) -> Drift {
         let secret = thing.known.intent.as_ref().is_some_and(|intent| intent.secret);
         let (Some(route), Some(body), false) =
-            (thing_route(&thing.create), thing.call.body.as_ref().and_then(Value::as_object), secret)
+            (thing_route(&thing.create), thing.call.body.as_deref().and_then(Value::as_object), secret)
         else {
             return Drift::default();
         };

@@ -46,7 +46,7 @@ impl Trial {
         let (_, known) = status.instances.iter().find(|(id, _)| id.to_string() == instance).unwrap();
         let undo = known.made[0].undo.as_ref().unwrap();
         let path = format!("{}{suffix}", undo.path);
-        self.by_hand(&RecordedCall { body, ..RecordedCall::new(method, path) }).await;
+        self.by_hand(&RecordedCall { body: body.map(Into::into), ..RecordedCall::new(method, path) }).await;
     }
 }
 

@@ -86,7 +86,7 @@ pub(super) const REFERENCES: [&str; 3] = ["port_id", "fixed_ip_address", "routes
 /// Whether all differences can be changed in place.
 fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
     let call = |body: &Value| RecordedCall {
-        body: Some(body.clone()),
+        body: Some(body.clone().into()),
         ..RecordedCall::new(
             operation.route.method,
             concrete(operation).replace("{project_id}", "1").replace("{region_id}", "7"),
@@ -187,7 +187,7 @@ pub(super) fn differing(trial: &Trial) -> Vec<String> {
         digest_key: status.header.key.as_bytes(),
         is_owned_by_another: &|_| false,
     };
-    let body = call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
+    let body = call.body.as_deref().and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
     let fields = body.iter().filter_map(|(name, value)| match field(name, Some(value), &shown) {
         Comparison::Differs(seen) => Some(format!("{name}: {value} is shown as {seen:?}")),
         Comparison::Same | Comparison::CannotTell => None,
@@ -324,7 +324,7 @@ fn drift_is_detected_for_every_kind_and_corrected() {
             let status = trial.status();
             let known = status.instances.values().next().unwrap();
             let recorded = known.agrees.clone().unwrap().into_owned();
-            let other = RecordedCall { body: Some(after.clone()), ..recorded.clone() };
+            let other = RecordedCall { body: Some(after.clone().into()), ..recorded.clone() };
             let catalog = Catalog::embedded();
             let thing = UpdatedResource::of(catalog, &recorded, known.result.as_ref().unwrap());
             let calls = split(catalog, thing.as_ref(), &recorded, &other, None, false).calls;

@@ -268,6 +268,7 @@ impl Trial {
             journal,
             secrets: self.secrets.clone(),
             gates: Gates::new(self.parallelism),
+            listings: Listings::default(),
             stopped,
             events: events_out,
             settings: Settings {

@@ -8,6 +8,7 @@ mod every_kind;
 mod harness;
 mod late;
 mod leftovers;
+mod listings;
 mod look_ups;
 mod order;
 mod ours;

@@ -1,12 +1,12 @@
 //! A teardown deletes only resources that the call made.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::harness::{Trial, assert_done, paused};
 use crate::engine::RunOptions;
 use crate::exit::Exit;
 use crate::id::StepId;
-use crate::journal::Record;
+use crate::journal::{Kinds, Record};
 use crate::simulate::Options;
 
 pub const DATA: &str = "
@@ -53,10 +53,13 @@ async fn with_a_data_volume() -> (Trial, String) {
 fn as_once_recorded(trial: &mut Trial, volume: &str) {
     trial.rewrite(|record| {
         let Record::Succeeded(done) = record else { return };
-        let Some(Value::Array(volumes)) = done.result.created.get_mut("volumes") else { return };
+        if done.result.created.get("volumes").is_none() {
+            return;
+        }
+        let volumes = done.result.created.ids_of("volumes");
         volumes.push(json!(volume));
         let ids: Vec<_> = volumes.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
-        done.result.touched.clear();
+        done.result.touched = Kinds::default();
         done.made.secondary.clear();
         done.made.tasks.clear();
         done.made.undo.as_mut().unwrap().query = vec![("volumes".to_owned(), ids.join(","))];

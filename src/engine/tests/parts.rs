@@ -378,7 +378,7 @@ fn what_somebody_takes_from_a_machine_or_cluster_is_found_and_given_back() {
                 _ => (Method::Delete, "v2/k8s/clusters/1/7/prod/pools/two".to_owned(), None),
             };
             let path = format!("/cloud/{path}");
-            let call = RecordedCall { body, ..RecordedCall::new(method, path) };
+            let call = RecordedCall { body: body.map(Into::into), ..RecordedCall::new(method, path) };
             trial.by_hand(&call).await;
             let found = trial.looked().await.into_iter().find(|looked| looked.instance.to_string() == step).unwrap();
             let DriftState::Changed { fields } = found.found else { panic!("{found:?}") };
@@ -404,7 +404,7 @@ fn a_volume_that_somebody_grew_is_told_as_that_with_the_ways_out() {
         assert_done(&trial, &end);
         let path = format!("/cloud/v1/volumes/1/7/{}/extend", id_of(&trial, "disk"));
         let body = Some(json!({ "size": 20 }));
-        trial.by_hand(&RecordedCall { body, ..RecordedCall::new(Method::Post, path) }).await;
+        trial.by_hand(&RecordedCall { body: body.map(Into::into), ..RecordedCall::new(Method::Post, path) }).await;
         let found = trial.looked().await.pop().unwrap();
         let DriftState::Changed { fields } = found.found else { panic!("{found:?}") };
         trial.record(Record::Drifted { instance: found.instance, fields });

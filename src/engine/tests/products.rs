@@ -51,7 +51,7 @@ steps:
 "#;
 
 fn call(method: Method, path: &str, body: serde_json::Value) -> RecordedCall {
-    RecordedCall { body: Some(body), ..RecordedCall::new(method, path) }
+    RecordedCall { body: Some(body.into()), ..RecordedCall::new(method, path) }
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn resources_listed_before_the_first_call_are_not_its_work() {
             trial.conditions.untimed = true;
             trial
                 .by_hand(&RecordedCall {
-                    body: Some(body),
+                    body: Some(body.into()),
                     ..RecordedCall::new(Method::Post, format!("/cloud/v1/{path}/1/7"))
                 })
                 .await;
@@ -103,7 +103,7 @@ fn an_adopted_resource_outlives_the_teardown() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         let (path, body) = ("/cloud/v1/ssh_keys/1", json!({ "name": "theirs", "public_key": "ssh-ed25519 AAAA" }));
-        let call = RecordedCall { body: Some(body.clone()), ..RecordedCall::new(Method::Post, path) };
+        let call = RecordedCall { body: Some(body.clone().into()), ..RecordedCall::new(Method::Post, path) };
         trial.by_hand(&call).await;
         let text = format!(
             "name: demo\nsteps:\n  - id: key\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    body: {body}\n    \

@@ -161,7 +161,7 @@ fn forced(trial: &Trial, after: &Value) -> Vec<Forced> {
     let known = &status.instances[0];
     let before = known.agrees.as_ref().unwrap();
     let thing = UpdatedResource::of(Catalog::embedded(), before, known.result.as_ref().unwrap());
-    let call = RecordedCall { body: Some(after.clone()), ..before.clone().into_owned() };
+    let call = RecordedCall { body: Some(after.clone().into()), ..before.clone().into_owned() };
     split(Catalog::embedded(), thing.as_ref(), before, &call, None, false).forced
 }
 

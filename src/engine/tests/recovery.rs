@@ -128,7 +128,7 @@ fn resources_of_other_clients_with_the_same_names_are_not_recovered() {
         let plan = Trial::plan("plan.yaml", DISKS);
         let mut trial = lost(&plan, AuditLog::OnTime).await;
         let call = crate::journal::RecordedCall {
-            body: Some(json!({ "name": "data", "source": "new-volume", "size": 10 })),
+            body: Some(json!({ "name": "data", "source": "new-volume", "size": 10 }).into()),
             ..crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/volumes/1/7")
         };
         trial.by_hand(&call).await;

@@ -62,7 +62,7 @@ fn assert_theirs_untouched(trial: &Trial, label: &str) {
 }
 
 /// Runs until the plan is complete or the outcome unknown, then destroys. Gives whether it was complete.
-async fn live_through(label: &str, trial: &mut Trial, text: &str, copies: usize) -> bool {
+pub async fn live_through(label: &str, trial: &mut Trial, text: &str, copies: usize) -> bool {
     let mut exit = trial.run(text).await.finished.exit;
     for _ in 0..2 {
         if exit == Exit::Done {

@@ -30,7 +30,7 @@ impl Trial {
     /// Another client creates a volume; gives its id.
     async fn volume(&self, name: &str, size: u64) -> String {
         let call = RecordedCall {
-            body: Some(json!({ "name": name, "source": "new-volume", "size": size })),
+            body: Some(json!({ "name": name, "source": "new-volume", "size": size }).into()),
             ..RecordedCall::new(Method::Post, "/cloud/v1/volumes/1/7")
         };
         self.by_hand(&call).await;

@@ -18,7 +18,7 @@ fn fixed(seconds: u64) -> Options {
 }
 
 fn post(path: &str, body: serde_json::Value) -> RecordedCall {
-    RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, path) }
+    RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) }
 }
 
 /// The number of requests that only polled tasks.

@@ -32,6 +32,9 @@ impl Difference {
         sent: Option<&Value>,
     ) -> Self {
         let Some(before) = &known.agrees else { return Self { kind: Differs::Forces, split: Split::default() } };
+        if *after == **before {
+            return Self { kind: Differs::No, split: Split::default() };
+        }
         let after = wanted_call(before, after, &step.ignored_changes);
         if after == **before {
             return Self { kind: Differs::No, split: Split::default() };

@@ -88,7 +88,8 @@ pub async fn looked_up(context: &RunContext, mut call: InPlace) -> Result<InPlac
                 .iter_mut()
                 .filter(|(_, known)| known == token)
                 .for_each(|(_, known)| known.clone_from(value));
-            call.recorded.body.iter_mut().chain(&mut call.sent).for_each(|body| put(body, token, value));
+            call.recorded.body.iter_mut().for_each(|body| body.edit(|body| put(body, token, value)));
+            call.sent.iter_mut().for_each(|body| put(body, token, value));
         }
     }
     Ok(call)

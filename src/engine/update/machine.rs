@@ -315,7 +315,8 @@ impl Splitting<'_> {
             _ => (lookup.token(), vec![lookup]),
         };
         let thing = UpdatedResource::below(self.catalog, create, self.thing, ("volume_id", id));
-        let call = |body: &Value| RecordedCall { body: Some(body.clone()), ..RecordedCall::new(Method::Post, VOLUMES) };
+        let call =
+            |body: &Value| RecordedCall { body: Some(body.clone().into()), ..RecordedCall::new(Method::Post, VOLUMES) };
         let real = elements(self.real.get(field)).get(at).cloned();
         let below = split(self.catalog, Some(&thing), &call(was), &call(item), real.as_ref(), self.may_remove);
         for forced in below.forced {
@@ -325,7 +326,7 @@ impl Splitting<'_> {
         for mut call in below.calls {
             let mut after = self.now_list(field);
             if let (Some(volume), Some(body)) = (after.get_mut(before), call.agrees.body.take()) {
-                *volume = body;
+                *volume = body.into_value();
             }
             call.fields = vec![field.to_owned()];
             call.lookups.clone_from(&lookups);

@@ -54,7 +54,7 @@ fn done(is_so: bool) -> UpdateState {
 
 impl Part<'_> {
     fn sent(&self) -> &Value {
-        self.intent.call.body.as_ref().unwrap_or(&Value::Null)
+        self.intent.call.body.as_deref().unwrap_or(&Value::Null)
     }
 
     /// A list of the create's body.

@@ -12,7 +12,7 @@ use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::preview::has_placeholder;
 use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
-use crate::journal::{RecordedCall, StepResult};
+use crate::journal::{JsonText, Kinds, RecordedCall, StepResult};
 
 /// The reason when the catalogue has no call that changes a field.
 pub(super) const NO_CALL: &str = "the API has no call that changes it";
@@ -26,7 +26,7 @@ pub struct UpdatedResource {
     own: bool,
     pub(super) ways: Vec<Way>,
     /// Ids by kind of the resources that its create made.
-    pub(super) made: Map<String, Value>,
+    pub(super) made: Kinds,
 }
 
 /// The division of a change.
@@ -90,7 +90,7 @@ impl UpdatedResource {
         let mut parameters: Parameters = of.parameters.iter().filter(|(name, _)| place(name)).cloned().collect();
         parameters.push((name.to_owned(), id));
         let ways = catalog.ways(&create);
-        Self { create, parameters, own: true, ways, made: Map::new() }
+        Self { create, parameters, own: true, ways, made: Kinds::default() }
     }
 
     /// Its key in paths.
@@ -122,7 +122,7 @@ pub fn split(
     if before.body_file != after.body_file {
         split.force("body_file", NO_CALL);
     }
-    let (Some(Value::Object(old)), Some(Value::Object(new))) = (&before.body, &after.body) else {
+    let (Some(Value::Object(old)), Some(Value::Object(new))) = (before.body.as_deref(), after.body.as_deref()) else {
         if before.body != after.body {
             split.force("body", NO_CALL);
         }
@@ -366,7 +366,7 @@ impl<'a> Splitting<'a> {
         fields.iter().for_each(|field| put(&mut agrees, field, self.new.get(field).cloned()));
         self.now.clone_from(&agrees);
         let method = way.operation.route.method;
-        let recorded = RecordedCall { body: recorded, ..RecordedCall::new(method, path) };
+        let recorded = RecordedCall { body: recorded.map(JsonText::from), ..RecordedCall::new(method, path) };
         let operation = way.operation.clone();
         let (lookups, removes) = (Vec::new(), None);
         self.split.calls.push(InPlace { operation, parameters, recorded, sent, fields, agrees, lookups, removes });
@@ -382,11 +382,12 @@ impl<'a> Splitting<'a> {
 
 /// Sets a field of a call's body; removes it when there is no value.
 pub(super) fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
-    let Some(Value::Object(body)) = &mut call.body else { return };
-    match value {
-        Some(value) => drop(body.insert(field.to_owned(), value)),
-        None => drop(body.shift_remove(field)),
-    }
+    let Some(body) = &mut call.body else { return };
+    body.edit(|body| match (body, value) {
+        (Value::Object(body), Some(value)) => drop(body.insert(field.to_owned(), value)),
+        (Value::Object(body), None) => drop(body.shift_remove(field)),
+        _ => {}
+    });
 }
 
 pub(super) fn elements(list: Option<&Value>) -> Vec<Value> {

@@ -39,7 +39,7 @@ pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState 
     let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
     let Some(object) = object else { return UpdateState::CannotTell };
     let shown = Shown { thing, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
-    of_fields(before.body.as_ref(), after.body.as_ref(), &shown)
+    of_fields(before.body.as_deref(), after.body.as_deref(), &shown)
 }
 
 /// The combined result for all fields of a body that the update changes.

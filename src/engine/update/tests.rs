@@ -5,7 +5,7 @@ use crate::catalog::{Catalog, Method};
 use crate::journal::{RecordedCall, StepResult};
 
 fn post(path: &str, body: Value) -> RecordedCall {
-    RecordedCall { body: Some(body), ..RecordedCall::new(Method::Post, format!("/cloud/{path}")) }
+    RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, format!("/cloud/{path}")) }
 }
 
 fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
@@ -24,7 +24,7 @@ fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
 fn words(path: &str, before: Value, after: Value) -> (Vec<String>, Vec<String>) {
     let split = divided(&post(path, before), &post(path, after));
     let called = split.calls.iter().map(|call| {
-        let body = call.recorded.body.as_ref().map(Value::to_string).unwrap_or_default();
+        let body = call.recorded.body.as_ref().map(|body| body.text()).unwrap_or_default();
         format!("{} {body}", call.recorded.to_string().replace("/cloud/", "")).trim_end().to_owned()
     });
     let forced = split.forced.iter().map(|forced| format!("{}: {}", forced.field, forced.reason));
@@ -209,7 +209,7 @@ fn secrets_go_along_and_are_not_written_down() {
     let result = StepResult { id: Some(json!("n")), name: Some("n".to_owned()), ..StepResult::default() };
     let thing = UpdatedResource::of(Catalog::embedded(), &before, &result);
     let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, Some(&sent), false);
-    assert_eq!(split.calls[0].recorded.body, Some(json!({ "password": "secret:2" })));
+    assert_eq!(split.calls[0].recorded.body, Some(json!({ "password": "secret:2" }).into()));
     assert_eq!(split.calls[0].sent, Some(json!({ "password": "s3cret" })));
 }
 

@@ -9,15 +9,17 @@ use crate::journal::RecordedCall;
 /// there is nothing to change. `ignored`: places such as `body/volumes/0/image_id`.
 pub fn wanted_call(before: &RecordedCall, after: &RecordedCall, ignored: &[String]) -> RecordedCall {
     let mut wanted = after.clone();
-    if let (Some(body), Some(old)) = (&mut wanted.body, &before.body) {
-        take_back_unread(body, old);
+    if let (Some(body), Some(old)) = (&mut wanted.body, &before.body)
+        && is_unread(body.text())
+    {
+        body.edit(|body| take_back_unread(body, old));
     }
     for place in ignored {
         match place.split_once('/') {
             Some(("body", below)) => {
                 let names: Vec<&str> = below.split('/').collect();
                 if let (Some(body), Some(old)) = (&mut wanted.body, &before.body) {
-                    take_back(body, old, &names);
+                    body.edit(|body| take_back(body, old, &names));
                 }
             }
             Some(("query", name)) => wanted.query = pairs(&before.query, &after.query, name),

@@ -110,6 +110,8 @@ struct SameFailure<'r> {
     /// Instances that do not fit on the line.
     more: Vec<&'r str>,
     failure: &'r Failure,
+    /// The facts that all instances have.
+    facts: Vec<&'r (String, String)>,
     request_ids: Vec<&'r str>,
 }
 
@@ -226,10 +228,13 @@ fn failures(instances: &[Instance]) -> Vec<SameFailure<'_>> {
                     names: Vec::new(),
                     more: Vec::new(),
                     failure,
+                    facts: failure.facts.iter().collect(),
                     request_ids: Vec::new(),
                 }
             });
         group.names.push(&instance.name);
+        // Of the call and the fields only those that all of them have.
+        group.facts.retain(|fact| failure.facts.contains(fact));
         group.request_ids.extend(failure.request_id.as_deref());
     }
     let mut failures: Vec<_> = same.into_values().collect();

@@ -135,6 +135,23 @@ fn equal_failures_are_shown_once_with_all_names() {
 }
 
 #[test]
+fn a_fact_of_one_instance_is_not_told_of_all() {
+    let called =
+        |name: &str| Event::CallStarted { instance: instance(name), call: format!("POST /{name}"), attempt: 1 };
+    let waits = |name: &str| Event::StepStillWaiting {
+        instance: instance(name),
+        tasks: vec![format!("t-{name}")],
+        waited_ms: 900,
+        until: None,
+    };
+    let events = [started(), called("a"), called("b"), waits("a"), waits("b")];
+    let events: Vec<(u64, Event)> = events.into_iter().map(|event| (1, event)).collect();
+    let report = collect(shape(&[("a", &[]), ("b", &[])]), &events);
+    let page = render(&report, Format::Markdown, &Secrets::default()).to_string();
+    assert!(page.contains("a, b") && !page.contains("POST"), "{page}");
+}
+
+#[test]
 fn two_thousand_instances_are_one_page_that_loads_nothing() {
     let events = (0..2000).flat_map(|at| {
         let name = format!("disk[{at}]");

@@ -4,14 +4,19 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::lock::Lock;
 use crate::files;
+use crate::journal;
 use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status, parse};
 use crate::store::Renewal;
 
+/// An append that takes less, as on a file system in memory, is not worth another thread, which has to be woken.
+const QUICK: Duration = Duration::from_micros(25);
 /// A journal shorter than this is not worth compacting.
 const COMPACT_ABOVE: u64 = 2_000;
 /// Nor is one with fewer lines than this for each instance.
@@ -23,12 +28,11 @@ const COMPACT_RATIO: u64 = 12;
 ///
 /// [`JournalError::Damaged`] as for [`parse`]; an I/O error with the path.
 pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
-    let bytes = match files::read_regular(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(JournalError::io("read", path, error)),
-    };
-    parse(path, &bytes).map(Some)
+    match files::open_regular(path, OpenOptions::new().read(true)) {
+        Ok(file) => journal::read(path, file).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(JournalError::io("read", path, error)),
+    }
 }
 
 /// The compacted journal of a status, and the number of its lines.
@@ -73,6 +77,8 @@ pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Optio
 pub struct JournalFile {
     file: Arc<File>,
     path: PathBuf,
+    /// The last append took less time than handing one to another thread.
+    is_quick: bool,
     /// Held as long as the file can be written.
     _lock: Option<Lock>,
 }
@@ -115,7 +121,7 @@ impl JournalFile {
     fn at_end(path: &Path) -> Result<Self, JournalError> {
         let file = files::open_regular(path, OpenOptions::new().append(true))
             .map_err(|error| JournalError::io("open", path, error))?;
-        Ok(Self { file: Arc::new(file), path: path.to_owned(), _lock: None })
+        Ok(Self { file: Arc::new(file), path: path.to_owned(), is_quick: false, _lock: None })
     }
 
     /// Keeps the lock as long as the file is open.
@@ -125,17 +131,29 @@ impl JournalFile {
     }
 }
 
+/// Appends a text and waits until it is durable; gives how long that took.
+fn append_all(mut file: &File, text: &str) -> std::io::Result<Duration> {
+    let began = Instant::now();
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
+    Ok(began.elapsed())
+}
+
 impl Sink for JournalFile {
     fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a> {
-        let (file, text) = (self.file.clone(), batch.text.clone());
         Box::pin(async move {
-            // On a blocking thread, which also keeps a paused clock from advancing.
-            let written = tokio::task::spawn_blocking(move || {
-                (&*file).write_all(text.as_bytes())?;
-                file.sync_data()
-            });
-            match written.await {
-                Ok(Ok(())) => Ok(Kept::Durably),
+            let written = if self.is_quick {
+                Ok(append_all(&self.file, &batch.text))
+            } else {
+                // On a blocking thread, which also keeps a paused clock from advancing.
+                let (file, text) = (self.file.clone(), batch.text.clone());
+                tokio::task::spawn_blocking(move || append_all(&file, &text)).await
+            };
+            match written {
+                Ok(Ok(took)) => {
+                    self.is_quick = took < QUICK;
+                    Ok(Kept::Durably)
+                }
                 Ok(Err(error)) => Err(JournalError::io("write", &self.path, error)),
                 Err(error) => Err(JournalError::Closed(format!("the writer stopped: {error}"))),
             }

@@ -317,7 +317,7 @@ impl<'a> Work<'a> {
         let parts = CallParts { headers: None, ..CallParts::of_template(template, step) };
         match surroundings.render(&parts, Some(&value_of(&step_value(result, None)))) {
             Ok(rendered) if RunContext::request(&rendered.recorded) == rendered.request => {
-                IntendedUndo::Call(rendered.recorded.into_owned())
+                IntendedUndo::Call(rendered.recorded.into_owned().into())
             }
             _ => IntendedUndo::Default,
         }
@@ -341,7 +341,7 @@ impl<'a> Work<'a> {
         let mut by_step: BTreeMap<StepId, Vec<(String, Value)>> = BTreeMap::new();
         for (instance, known) in &self.status.instances {
             if let Some(result) = &known.result {
-                let key = instance.key.clone().unwrap_or_default();
+                let key = instance.key.as_deref().unwrap_or_default().to_owned();
                 by_step
                     .entry(instance.step.clone())
                     .or_default()

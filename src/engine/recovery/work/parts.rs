@@ -9,7 +9,7 @@ use crate::engine::preview::{Action, Change, is_known_later};
 use crate::engine::render::{Surroundings, elements};
 use crate::engine::stamps::{instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall};
+use crate::journal::{InstanceStatus, IntendedUndo, JsonText, Phase, RecordedCall};
 use crate::plan::{Step, Undo};
 use crate::template::Each;
 
@@ -28,14 +28,14 @@ pub(super) fn known_steps(changes: &[Change]) -> BTreeSet<StepId> {
 /// The element of `for_each` that an instance stands for.
 pub(super) fn each_of(step: &Step, instance: &InstanceId, surroundings: &Surroundings<'_>) -> Option<Each> {
     let all = elements(step.for_each.as_ref()?, &surroundings.scope()).ok()?;
-    all.into_iter().find(|each| Some(&each.key) == instance.key.as_ref())
+    all.into_iter().find(|each| Some(each.key.as_str()) == instance.key.as_deref())
 }
 
 /// Whether all of the call is known.
 pub(super) fn is_whole(call: &RecordedCall) -> bool {
     let pairs = call.query.iter().chain(&call.headers).map(|(_, value)| value.as_str());
-    let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
-    !std::iter::once(call.path.as_str()).chain(pairs).chain([body.as_str()]).any(is_known_later)
+    let body = call.body.as_ref().map(JsonText::text).unwrap_or_default();
+    !std::iter::once(call.path.as_str()).chain(pairs).chain([body]).any(is_known_later)
 }
 
 /// The call without the values that are not known.
@@ -54,7 +54,7 @@ pub(super) fn known_part(call: RecordedCall) -> RecordedCall {
     RecordedCall {
         query: pairs(call.query),
         headers: pairs(call.headers),
-        body: call.body.as_ref().and_then(known),
+        body: call.body.as_deref().and_then(known).map(JsonText::from),
         ..call
     }
 }

@@ -1,0 +1,133 @@
+//! What exists before a create is sent. Where neither our tags nor the id of a task tell resources apart, that alone
+//! excludes a resource of another client after a lost answer.
+//!
+//! Creates of one run share the reading of a list ([`Listings`](crate::engine::Listings)). A list excludes by what it
+//! shows and never by what it lacks, so that an older reading excludes less: a resource that another client makes between
+//! the reading and our call stays a candidate, and a candidate without other evidence is not claimed. In two cases the
+//! lack of a resource counts as well, and the reading is one that begins after the create asked: a kind with unique names
+//! (`Evidence::OwnKey`), and products without an audit log (`Evidence::OnlyNew`). Where one request reads the very
+//! resource, or a call may change what is there (`Creates::or_changes`), nothing is shared.
+
+use std::sync::Arc;
+
+use super::Write;
+use crate::catalog::{CLOUD, Creates, IdAt, ListCall, Operation, root_of};
+use crate::engine::collection::{item_id, items, list_call, name_asked_for, named_items, own_path};
+use crate::engine::context::RunContext;
+use crate::engine::evidence::likeness::contradicts;
+use crate::engine::listings::{Freshness, Listed, Listing};
+use crate::engine::made::resource_of;
+use crate::engine::pages::{Pages, Paging, each_page, endless};
+use crate::engine::results::{id_text, named_in_path};
+use crate::journal::Mark;
+
+/// So many creates of a run find what has their name by a request each, where the API looks for names; more share a
+/// reading of the whole list.
+const FEW: usize = 3;
+
+/// What exists before the first attempt.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Existing {
+    /// See [`Mark::before`].
+    pub before: Option<Vec<String>>,
+    /// See [`Mark::secondary_before`].
+    pub secondary_before: Option<Vec<String>>,
+}
+
+impl Existing {
+    pub fn recorded(mark: &Mark) -> Self {
+        Self { before: mark.before.clone(), secondary_before: mark.secondary_before.clone() }
+    }
+}
+
+impl Write {
+    pub(super) async fn existing(&self, context: &RunContext) -> Existing {
+        Existing { before: self.there_before(context).await, secondary_before: self.side_before(context).await }
+    }
+
+    /// Ids of existing resources that could later be mistaken for what this call makes. They are listed only for
+    /// kinds without our tag and without the id of the creating task. `None` when they are not listed or cannot be:
+    /// then a lost answer cannot be resolved, and the step ends as unknown.
+    async fn there_before(&self, context: &RunContext) -> Option<Vec<String>> {
+        let operation = self.operation.as_deref()?;
+        let creates = operation.creates.as_ref()?;
+        let list = creates.resource.as_ref()?.list.as_ref()?;
+        if list.creator_task || (self.is_stamped(context) && list.tags) {
+            return None;
+        }
+        let is_shared = !creates.or_changes && own_path(creates, &self.parameters).is_none();
+        if is_shared && let Some(listed) = self.listed(context, creates, list).await? {
+            return Some(self.alike(&listed, operation, creates, list));
+        }
+        let _place = context.gates.request().await;
+        let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
+        let alike = found.iter().filter(|item| creates.or_changes || !contradicts(item, self.call(), &[]));
+        Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
+    }
+
+    /// The whole list, as a reading showed it that other creates use as well. `None`: it cannot be read. `Some(None)`:
+    /// a request for the name alone is less.
+    async fn listed(&self, context: &RunContext, creates: &Creates, list: &ListCall) -> Option<Option<Arc<Listed>>> {
+        let request = list_call(list, &self.parameters)?;
+        let shared = context.listings.list(&request.path);
+        let asked = shared.ask();
+        let is_filtered = list.name_parameter.is_some() && name_asked_for(creates, self.call()).is_some();
+        if is_filtered && asked <= shared.pages().max(FEW) {
+            return Some(None);
+        }
+        // With a filter for names, no more requests than it would take.
+        let most = if is_filtered { asked } else { usize::MAX };
+        let reading = async {
+            let mut listed = Listed::default();
+            let _place = context.gates.request().await;
+            let take = |items| listed.add(list, items);
+            match each_page(&context.client, &request, &list.items_at, Paging::of(list), most, take).await {
+                Ok(Pages::Read) => Ok(Listing::Whole(listed)),
+                Ok(Pages::More { pages }) if is_filtered => Ok(Listing::Long(pages)),
+                Ok(Pages::More { .. }) => Err(endless(listed.ids().count())),
+                // The parent does not exist any more, and so neither do its items.
+                Err(error) if error.is_not_found() => Ok(Listing::Whole(Listed::default())),
+                Err(error) => Err(error),
+            }
+        };
+        let counts_what_is_missing = creates.unique || root_of(&self.call().path) != CLOUD;
+        let freshness = if counts_what_is_missing { Freshness::Own } else { Freshness::Recent };
+        shared.items(asked, freshness, context.clock(), reading).await.ok()
+    }
+
+    /// Ids of what this call's resource could be mistaken for.
+    fn alike(&self, listed: &Listed, operation: &Operation, creates: &Creates, list: &ListCall) -> Vec<String> {
+        if let IdAt::Path(names) = &creates.id_at {
+            let own = named_in_path(operation, self.call(), names).map(|id| id_text(&id));
+            return own.into_iter().filter(|own| listed.ids().any(|id| id == own)).collect();
+        }
+        match name_asked_for(creates, self.call()) {
+            Some(name) => listed.ids_named(&id_text(name)).map(str::to_owned).collect(),
+            None if list.name_field.is_some() => listed.ids().map(str::to_owned).collect(),
+            None => {
+                let alike = listed.items().iter().filter(|item| !contradicts(item, self.call(), &[]));
+                alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect()
+            }
+        }
+    }
+
+    /// Ids of what exists already of the kinds that this call may make on the side; `None` when it makes none there, or
+    /// they cannot be listed.
+    async fn side_before(&self, context: &RunContext) -> Option<Vec<String>> {
+        let creates = self.operation.as_deref()?.creates.as_ref()?;
+        let body = self.call().body.as_ref();
+        let mut lists = Vec::new();
+        for side in &creates.secondary {
+            if body.and_then(|body| body.get(&side.unless)).is_none() {
+                lists.push(resource_of(context.catalog, &side.kind)?.list?);
+            }
+        }
+        let mut ids = (!lists.is_empty()).then(Vec::new)?;
+        for list in lists {
+            let _place = context.gates.request().await;
+            let found = items(context, &list, list_call(&list, &self.parameters)?).await.ok()?;
+            ids.extend(found.iter().filter_map(|item| item.get(&list.id_field)).map(id_text));
+        }
+        Some(ids)
+    }
+}

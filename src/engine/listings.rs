@@ -1,0 +1,302 @@
+//! Lists that are read before creates are sent, and shared by the creates of a run: ten thousand creates of one kind
+//! need one list, not ten thousand.
+//!
+//! What a create needs of a list is that its reading began before the create was sent. So a reading serves everybody
+//! who asked before it began, however long it takes; with [`Freshness::Recent`] also those who ask soon afterwards, so
+//! that reading takes no more than a small part of a run's time. One reading of a list is under way at a time: a list
+//! that grows with the run never takes more than one of the requests in flight.
+//!
+//! Nothing of a run's own is looked up here: its resources are on its record, whether a list shows them or not.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::results::id_text;
+use crate::api::ReadError;
+use crate::catalog::ListCall;
+use crate::clock::Clock;
+
+/// A recent reading serves for so many times as long as it took.
+const SERVES: u32 = 20;
+/// The most lists that are kept; a plan may create something below each of a thousand parents.
+const KEPT: usize = 64;
+
+/// How old a reading may be that a create uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It began after the create asked.
+    Own,
+    /// It ended a short time before the create asked.
+    Recent,
+}
+
+/// The lists of one run.
+#[derive(Debug, Default)]
+pub struct Listings {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    lists: HashMap<String, Arc<List>>,
+    /// Oldest first.
+    paths: VecDeque<String>,
+}
+
+impl Listings {
+    /// The list with this path.
+    pub fn list(&self, path: &str) -> Arc<List> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = kept.lists.get(path) {
+            return list.clone();
+        }
+        if kept.paths.len() == KEPT
+            && let Some(oldest) = kept.paths.pop_front()
+        {
+            kept.lists.remove(&oldest);
+        }
+        kept.paths.push_back(path.to_owned());
+        kept.lists.entry(path.to_owned()).or_default().clone()
+    }
+}
+
+/// One list.
+#[derive(Debug, Default)]
+pub struct List {
+    asked: AtomicUsize,
+    /// The number of its pages, where that was too large to read them.
+    pages: AtomicUsize,
+    reading: AsyncMutex<Reading>,
+}
+
+/// The last reading.
+#[derive(Debug, Default)]
+struct Reading {
+    /// Whoever asked up to this one had asked before it began.
+    covers: usize,
+    /// On the run's clock.
+    serves_until: Duration,
+    found: Option<Result<Option<Arc<Listed>>, ReadError>>,
+}
+
+/// How a reading ended.
+#[derive(Debug)]
+pub enum Listing {
+    Whole(Listed),
+    /// It was given up: the list has so many pages.
+    Long(usize),
+}
+
+impl List {
+    /// Asks for the list; gives how often that happened in this run.
+    pub fn ask(&self) -> usize {
+        self.asked.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The number of its pages, where it was too long to be read; otherwise 0.
+    pub fn pages(&self) -> usize {
+        self.pages.load(Ordering::Relaxed)
+    }
+
+    /// The items, for the create that asked as number `asked`; read by `read` when no reading serves it. `None`: the
+    /// list is too long.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be read.
+    pub async fn items(
+        &self,
+        asked: usize,
+        freshness: Freshness,
+        clock: Clock,
+        read: impl Future<Output = Result<Listing, ReadError>>,
+    ) -> Result<Option<Arc<Listed>>, ReadError> {
+        let mut last = self.reading.lock().await;
+        let is_recent = freshness == Freshness::Recent && clock.elapsed() < last.serves_until;
+        if let Some(found) = last.found.clone().filter(|_| last.covers >= asked || is_recent) {
+            return found;
+        }
+        last.covers = self.asked.load(Ordering::Relaxed);
+        // If this one is given up, no earlier reading is taken for it.
+        last.found = None;
+        let began = clock.elapsed();
+        let found = read.await.map(|listing| match listing {
+            Listing::Whole(listed) => Some(Arc::new(listed)),
+            Listing::Long(pages) => {
+                self.pages.store(pages, Ordering::Relaxed);
+                None
+            }
+        });
+        let ended = clock.elapsed();
+        // A reading that failed serves only those who waited for it.
+        last.serves_until = ended + if found.is_ok() { (ended - began) * SERVES } else { Duration::ZERO };
+        last.found = Some(found.clone());
+        found
+    }
+}
+
+/// What a list showed: as much of it as tells whether a resource was there.
+#[derive(Debug, Default)]
+pub struct Listed {
+    ids: Vec<Box<str>>,
+    /// Positions in `ids`, by name.
+    by_name: HashMap<Box<str>, Vec<u32>>,
+    /// The items, where nothing of them is a name.
+    items: Vec<Value>,
+}
+
+impl Listed {
+    /// Adds a page.
+    pub fn add(&mut self, list: &ListCall, items: Vec<Value>) {
+        for item in &items {
+            let Some(id) = item.get(&list.id_field).filter(|id| id.is_string() || id.is_number()) else { continue };
+            if let Some(name) = name_of(list, item) {
+                let at = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+                self.by_name.entry(name.into()).or_default().push(at);
+            }
+            self.ids.push(id_text(id).into());
+        }
+        if list.name_field.is_none() {
+            self.items.extend(items);
+        }
+    }
+
+    /// The ids of all items.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.ids.iter().map(|id| &**id)
+    }
+
+    /// The ids of those with this name.
+    pub fn ids_named(&self, name: &str) -> impl Iterator<Item = &str> {
+        let places = self.by_name.get(name).into_iter().flatten();
+        places.filter_map(|at| self.ids.get(*at as usize)).map(|id| &**id)
+    }
+
+    /// The items of a list without names.
+    pub fn items(&self) -> &[Value] {
+        &self.items
+    }
+}
+
+fn name_of(list: &ListCall, item: &Value) -> Option<String> {
+    let name = item.get(list.name_field.as_deref().unwrap_or("name"))?;
+    (name.is_string() || name.is_number()).then(|| id_text(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::future::join_all;
+    use jiff::Timestamp;
+    use serde_json::json;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::engine::evidence::testing;
+
+    fn clock() -> Clock {
+        Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0)
+    }
+
+    fn listing(id: u32) -> Listing {
+        let mut listed = Listed::default();
+        listed.add(&testing::list(), vec![json!({ "id": id, "name": "web" })]);
+        Listing::Whole(listed)
+    }
+
+    fn id(found: Result<Option<Arc<Listed>>, ReadError>) -> String {
+        found.unwrap().expect("it was read").ids().collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_while_a_list_is_read_shares_the_next_reading() {
+        let (list, begun, gate, clock) = (List::default(), Cell::new(0), Semaphore::new(0), clock());
+        let ask = || {
+            let read = async {
+                begun.set(begun.get() + 1);
+                let number = begun.get();
+                gate.acquire().await.unwrap().forget();
+                Ok(listing(number))
+            };
+            list.items(list.ask(), Freshness::Own, clock, read)
+        };
+        let first = async { assert_eq!(id(ask().await), "1") };
+        let others = async {
+            // The first reading has begun: it may lack what these need to see.
+            for found in join_all([ask(), ask(), ask()]).await {
+                assert_eq!(id(found), "2");
+            }
+        };
+        let open = async {
+            while begun.get() < 1 {
+                tokio::task::yield_now().await;
+            }
+            gate.add_permits(2);
+        };
+        futures_util::join!(first, others, open);
+        gate.add_permits(1);
+        assert_eq!(id(ask().await), "3");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recent_reading_serves_for_a_time_that_follows_from_its_own() {
+        let (list, clock, took) = (List::default(), clock(), Duration::from_millis(100));
+        let ask = |freshness, number| {
+            let read = async move {
+                clock.sleep(took).await;
+                Ok(listing(number))
+            };
+            list.items(list.ask(), freshness, clock, read)
+        };
+        assert_eq!(id(ask(Freshness::Recent, 1).await), "1");
+        clock.sleep(took * (SERVES - 1)).await;
+        assert_eq!(id(ask(Freshness::Recent, 2).await), "1");
+        assert_eq!(id(ask(Freshness::Own, 3).await), "3");
+        clock.sleep(took * SERVES).await;
+        assert_eq!(id(ask(Freshness::Recent, 4).await), "4");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_or_abandoned_reading_serves_nobody_later() {
+        let (list, clock) = (List::default(), clock());
+        let failed = || ReadError::Failed { cause: "no answer".to_owned(), attempts: 1 };
+        let found = list.items(list.ask(), Freshness::Recent, clock, async { Err(failed()) }).await;
+        assert_eq!(found.unwrap_err(), failed());
+        let abandoned = list.items(list.ask(), Freshness::Recent, clock, std::future::pending());
+        tokio::time::timeout(Duration::from_secs(1), abandoned).await.unwrap_err();
+        assert_eq!(id(list.items(list.ask(), Freshness::Recent, clock, async { Ok(listing(3)) }).await), "3");
+        let long = list.items(list.ask(), Freshness::Own, clock, async { Ok(Listing::Long(9)) }).await;
+        assert!(long.unwrap().is_none() && list.pages() == 9);
+    }
+
+    #[test]
+    fn only_the_lists_used_last_are_kept() {
+        let listings = Listings::default();
+        let first = listings.list("/0");
+        first.ask();
+        assert_eq!(listings.list("/0").ask(), 2);
+        (1..=KEPT).for_each(|number| drop(listings.list(&format!("/{number}"))));
+        assert_eq!(listings.list("/0").ask(), 1);
+        assert_eq!(listings.kept.lock().unwrap().lists.len(), KEPT);
+    }
+
+    #[test]
+    fn a_listing_finds_ids_by_name() {
+        let (mut listed, mut list) = (Listed::default(), testing::list());
+        listed.add(&list, vec![json!({ "id": "a", "name": "web" }), json!({ "id": 7, "name": "web" }), json!(null)]);
+        listed.add(&list, vec![json!({ "id": "b", "name": "db" }), json!({ "id": "c" })]);
+        assert_eq!(listed.ids_named("web").collect::<Vec<_>>(), ["a", "7"]);
+        assert_eq!(listed.ids().collect::<Vec<_>>(), ["a", "7", "b", "c"]);
+        assert!(listed.items().is_empty());
+        list.name_field = None;
+        listed.add(&list, vec![json!({ "id": "d" })]);
+        assert_eq!(listed.items(), [json!({ "id": "d" })]);
+    }
+}

@@ -1,0 +1,223 @@
+//! The lines of a journal, read block by block: a journal of a million lines is never held as text, and its lines are
+//! parsed on several threads while the caller takes them in their order.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use super::line::Line;
+use super::text::decode;
+
+/// Bytes that are read at once.
+const BLOCK: usize = 1 << 20;
+/// Blocks that each thread may be ahead.
+const AHEAD: usize = 2;
+/// More threads than this wait for whoever takes the lines.
+const MOST_THREADS: usize = 4;
+
+/// A block of which the lines were parsed, up to the first that cannot be.
+struct Parsed {
+    /// Each with its length in bytes, with its line break.
+    lines: Vec<(Line, usize)>,
+    /// Why the next one cannot be parsed.
+    wrong: Option<String>,
+    text: Vec<u8>,
+    /// Where the text after these lines begins.
+    end: usize,
+}
+
+/// What comes after the last line that was parsed.
+#[derive(Debug, Default)]
+pub struct End {
+    /// Why the next line cannot be parsed; `None` at the end of the journal.
+    pub wrong: Option<String>,
+    /// All text from there on.
+    pub rest: Vec<u8>,
+}
+
+fn parse(text: Vec<u8>) -> Parsed {
+    let (mut lines, mut wrong, mut end) = (Vec::new(), None, 0);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let Some((b'\n', inside)) = line.split_last() else { break };
+        match decode(inside) {
+            Ok(parsed) => lines.push((parsed, line.len())),
+            Err(why) => {
+                wrong = Some(why);
+                break;
+            }
+        }
+        end += line.len();
+    }
+    Parsed { lines, wrong, text, end }
+}
+
+/// Reads blocks of whole lines; the last one also holds what follows them.
+struct Blocks<R> {
+    from: R,
+    /// The beginning of a line that goes on.
+    begun: Vec<u8>,
+    ended: bool,
+}
+
+impl<R: Read> Blocks<R> {
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut text = Vec::with_capacity(BLOCK + self.begun.len());
+        text.append(&mut self.begun);
+        loop {
+            let read = (&mut self.from).take(BLOCK as u64).read_to_end(&mut text)?;
+            if read < BLOCK {
+                self.ended = true;
+                return Ok(Some(text));
+            }
+            if let Some(end) = text.iter().rposition(|&byte| byte == b'\n') {
+                self.begun = text.split_off(end + 1);
+                return Ok(Some(text));
+            }
+        }
+    }
+}
+
+/// Gives every line to `take`, in order, with its length; until `take` refuses one, or one cannot be parsed.
+///
+/// # Errors
+///
+/// Whatever `take` or reading ends with.
+pub fn each_line<E: From<io::Error>>(
+    from: impl Read,
+    mut take: impl FnMut(Line, usize) -> Result<(), E>,
+) -> Result<End, E> {
+    let mut blocks = Blocks { from, begun: Vec::new(), ended: false };
+    let mut take = |block: Parsed| {
+        block.lines.into_iter().try_for_each(|(line, length)| take(line, length))?;
+        Ok(End { wrong: block.wrong, rest: block.text[block.end..].to_vec() })
+    };
+    let mut next = blocks.next()?;
+    if let (Some(only), true) = (&mut next, blocks.ended) {
+        return take(parse(std::mem::take(only)));
+    }
+    thread::scope(|scope| {
+        let number = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let workers: Vec<Worker> = (0..number).map(|_| Worker::start(scope)).collect();
+        // Block n is with worker n modulo their number.
+        let (mut given, mut taken) = (0, 0);
+        let mut end = End::default();
+        loop {
+            while given - taken < number * AHEAD
+                && let Some(text) = next.take()
+            {
+                workers[given % number].give(text)?;
+                given += 1;
+                next = blocks.next()?;
+            }
+            if taken == given {
+                return Ok(end);
+            }
+            end = take(workers[taken % number].next()?)?;
+            taken += 1;
+            if end.wrong.is_some() {
+                break;
+            }
+        }
+        for block in taken..given {
+            end.rest.append(&mut workers[block % number].next()?.text);
+        }
+        end.rest.extend(next.into_iter().flatten());
+        end.rest.append(&mut blocks.begun);
+        blocks.from.read_to_end(&mut end.rest)?;
+        Ok(end)
+    })
+}
+
+/// A thread that parses blocks, until nobody gives or takes any more.
+struct Worker {
+    blocks: SyncSender<Vec<u8>>,
+    parsed: Receiver<Parsed>,
+}
+
+impl Worker {
+    fn start<'s>(scope: &'s thread::Scope<'s, '_>) -> Self {
+        let (blocks, given) = sync_channel(AHEAD);
+        let (done, parsed) = sync_channel(AHEAD);
+        scope.spawn(move || given.into_iter().map(parse).all(|block| done.send(block).is_ok()));
+        Self { blocks, parsed }
+    }
+
+    fn give(&self, text: Vec<u8>) -> io::Result<()> {
+        self.blocks.send(text).map_err(|_| gone())
+    }
+
+    fn next(&self) -> io::Result<Parsed> {
+        self.parsed.recv().map_err(|_| gone())
+    }
+}
+
+/// It panicked, which is reported.
+fn gone() -> io::Error {
+    io::Error::other("a thread that parses the journal ended")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::journal::{Header, Record};
+
+    /// A journal of several blocks.
+    fn long() -> (Vec<u8>, u64) {
+        let line = |n| Line { n, at: Timestamp::UNIX_EPOCH, record: Record::Header(Header::new("demo", "default")) };
+        let lines = 8 * BLOCK as u64 / line(0).encode().len() as u64;
+        ((0..lines).flat_map(|n| line(n).encode().into_bytes()).collect(), lines)
+    }
+
+    fn read(text: &[u8]) -> (u64, usize, End) {
+        let (mut lines, mut bytes) = (0, 0);
+        let end = each_line(text, |line, length| {
+            assert_eq!(line.n, lines);
+            (lines, bytes) = (lines + 1, bytes + length);
+            Ok::<_, io::Error>(())
+        });
+        (lines, bytes, end.unwrap())
+    }
+
+    #[test]
+    fn lines_of_many_blocks_come_in_order() {
+        let (mut text, lines) = long();
+        let whole = text.len();
+        text.extend(b"{\"torn");
+        let (read, bytes, end) = read(&text);
+        assert_eq!((read, bytes, end.wrong, end.rest.as_slice()), (lines, whole, None, &b"{\"torn"[..]));
+    }
+
+    #[test]
+    fn after_a_wrong_line_all_of_the_rest_is_told() {
+        let (text, _) = long();
+        for at in [0, 10, BLOCK - 1, BLOCK, 3 * BLOCK + 7, text.len() - 2] {
+            let mut damaged = text.clone();
+            damaged[at] = b'#';
+            let (_, bytes, end) = read(&damaged);
+            assert!(end.wrong.is_some() && bytes <= at, "{at}");
+            assert_eq!(end.rest, damaged[bytes..], "{at}");
+        }
+    }
+
+    #[test]
+    fn a_line_may_be_longer_than_a_block() {
+        let long = vec![b'x'; 3 * BLOCK];
+        let (lines, bytes, end) = read(&long);
+        assert_eq!((lines, bytes, end.wrong, end.rest), (0, 0, None, long));
+    }
+
+    #[test]
+    fn whoever_takes_the_lines_may_refuse_one() {
+        let (text, _) = long();
+        let refused = each_line(&text[..], |line, _| match line.n {
+            5000 => Err(io::Error::other("no")),
+            _ => Ok(()),
+        });
+        assert_eq!(refused.unwrap_err().to_string(), "no");
+    }
+}

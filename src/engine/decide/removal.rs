@@ -209,12 +209,15 @@ mod tests {
         let mut status = chains();
         for known in status.instances.values_mut() {
             known.result.as_mut().unwrap().name = Some("twin".to_owned());
-            known.agrees.as_mut().unwrap().body.as_mut().unwrap()["name"] = json!("twin");
+            let body = &mut known.agrees.as_mut().unwrap().body;
+            let mut named: Value = (**body.as_ref().unwrap()).clone();
+            named["name"] = json!("twin");
+            *body = Some(named.into());
         }
         assert_eq!(waves(&status, &["net[1]", "sub[1]"]), (vec!["sub[1]".to_owned(), "net[1]".into()], vec![]));
         // What is mentioned by its name alone, as an SSH key, is still used.
         let sub = status.instances.get_mut(&id("sub[1]")).unwrap();
-        sub.agrees.as_mut().unwrap().body = Some(json!({ "key": "twin" }));
+        sub.agrees.as_mut().unwrap().body = Some(json!({ "key": "twin" }).into());
         assert_eq!(waves(&status, &["net[1]"]).1, ["net[1] for sub[1]"]);
     }
 

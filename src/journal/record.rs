@@ -25,7 +25,7 @@ pub const VERSION: u32 = 2;
 ///
 /// In a line its name stands beside its fields ([`super::tagged`]), and not around them as in what is derived here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(remote = "Self", rename_all = "kebab-case")]
 pub enum Record {
     /// Always the first line.
     Header(Header),

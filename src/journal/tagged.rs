@@ -8,19 +8,42 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::de::value::{MapAccessDeserializer, StringDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, VariantAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde::{Deserialize, forward_to_deserialize_any};
+use serde_json::value::RawValue;
 
 use super::record::Record;
 
 /// The JSON object of a record.
 pub fn json(record: &Record) -> String {
     // `"beat"`, or `{"intent":{…}}`
-    let written = serde_json::to_string(record).expect("records are made of types JSON can hold");
+    let written = serde_json::to_string(&Around(record)).expect("records are made of types JSON can hold");
     let inside = written.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     match inside.and_then(|inside| inside.split_once(":{")) {
         None => format!("{{\"record\":{written}}}"),
         Some((name, "}")) => format!("{{\"record\":{name}}}"),
         Some((name, fields)) => format!("{{\"record\":{name},{fields}"),
+    }
+}
+
+/// The record inside of its name, as is derived.
+struct Around<'r>(&'r Record);
+
+impl Serialize for Around<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Record::serialize(self.0, to)
+    }
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(json(self)).map_err(serde::ser::Error::custom)?.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Tagged::deserialize(from).map(|tagged| tagged.record)
     }
 }
 

@@ -23,7 +23,7 @@ pub const VERSION: u32 = 2;
 
 /// An event in the life of an environment, as it is remembered.
 ///
-/// In a line its name stands beside its fields ([`super::tagged`]), and not around them as in what is derived here.
+/// In a line its name stands beside its fields (`tagged`), and not around them as in what is derived here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
 pub enum Record {

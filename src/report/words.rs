@@ -86,6 +86,9 @@ pub fn thing(kind: &str) -> String {
         "servergroups" => return "placement group".to_owned(),
         "ssh_keys" | "keypairs" => return "SSH key".to_owned(),
         "dns_rrsets" => return "DNS record set".to_owned(),
+        "cdn_ssl_certificates" => return "CDN SSL certificate".to_owned(),
+        "cdn_ca_certificates" => return "CDN CA certificate".to_owned(),
+        "fastedge_kv_stores" => return "FastEdge KV store".to_owned(),
         _ => {}
     }
     let product = PRODUCTS.iter().find_map(|(root, name)| Some((name, kind.strip_prefix(root)?.strip_prefix('_')?)));

@@ -1,3 +1,5 @@
+mod fold;
+
 use std::path::Path;
 
 use jiff::Timestamp;

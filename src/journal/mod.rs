@@ -42,7 +42,7 @@ pub use record::{
     Adopted, Drifted, Header, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,
 };
 pub use status::{Impossible, Status};
-pub use text::{Contents, decode, lines, parse, read};
+pub use text::{Contents, decode, lines, read};
 pub use validate::{is_id, is_identifier, may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 

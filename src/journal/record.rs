@@ -289,8 +289,18 @@ pub struct RecordedOutput {
     pub description: Option<String>,
 }
 
-impl RecordedResource {
+impl Record {
     /// Holds no more memory than it needs: there may be very many.
+    pub(super) fn shrink(&mut self) {
+        if let Record::Succeeded(done) = self {
+            done.result.shrink();
+            done.made.shrink();
+        }
+    }
+}
+
+impl RecordedResource {
+    /// The same.
     pub(super) fn shrink(&mut self) {
         self.tasks.shrink_to_fit();
         self.secondary.shrink_to_fit();

@@ -17,16 +17,17 @@ use super::interruption::Interruption;
 use super::preview::{is_known_later, is_unread};
 use super::render::{CallParts, Rendered, step_value};
 use super::resolve::InDoubt;
-use super::results::{self, placeholder};
+use super::results;
 use super::step::Instance;
+use super::undo::new_nonce;
 use super::update::{Changing, Difference, InPlace, NotFound, looked_up, wanted_call};
 use crate::api::{ReadError, Request};
 use crate::body_file::BodyFile;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
-    Evidence, InstanceStatus, IntendedUndo, Intent, Kinds, Mark, Record, RecordedCall, RecordedResource, StepResult,
-    Succeeded,
+    Evidence, InstanceStatus, IntendedUndo, Intent, Kinds, Mark, Marks, Record, RecordedCall, RecordedResource,
+    StepResult, Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
 use crate::secret::{Secrets, hide_digests, stands_for_secret};
@@ -388,15 +389,17 @@ impl Instance {
             Undo::Call(template) => {
                 let creates = rendered.operation.as_ref().and_then(|operation| operation.creates.as_ref());
                 let kinds = creates.into_iter().flat_map(|creates| creates.also.iter().chain([&creates.kind]));
+                let mut marks = Marks::new(new_nonce());
                 let created: Map<String, Value> =
-                    kinds.map(|kind| (kind.clone(), json!([placeholder(&format!("/created/{kind}/0"))]))).collect();
+                    kinds.map(|kind| (kind.clone(), json!([marks.mark(&format!("/created/{kind}/0"))]))).collect();
                 let own = json!({
-                    "id": placeholder("/id"), "ids": [placeholder("/id")], "name": placeholder("/name"),
-                    "task": placeholder("/tasks/0"), "created": created,
+                    "id": marks.mark("/id"), "ids": [marks.mark("/id")], "name": marks.mark("/name"),
+                    "task": marks.mark("/tasks/0"), "created": created,
                 });
                 // A template that needs more of the result is rendered once the result is known; until then the
                 // catalogue's undo applies.
-                self.render_undo(template, &own).map_or(IntendedUndo::Default, |call| IntendedUndo::Call(call.into()))
+                let open = self.render_undo(template, &own).ok().and_then(|call| marks.open(&call));
+                open.map_or(IntendedUndo::Default, |call| IntendedUndo::Open(call.into()))
             }
         }
     }

@@ -8,7 +8,8 @@
 
 use serde_json::Value;
 
-use super::results::{Parameters, fill, fill_path, id_text, lock_value, operation_of, own_value};
+use super::open_undo::fill;
+use super::results::{Parameters, fill_path, id_text, lock_value, operation_of, own_value};
 use crate::api::Task;
 use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
 use crate::journal::{IntendedUndo, Kinds, RecordedCall, RecordedResource, StepResult, is_id};
@@ -123,7 +124,7 @@ pub fn made_by(
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     // An operation that creates nothing has an undo only where the plan gives one.
     let is_change = operation.is_some() && creates.is_none();
-    if is_change && !matches!(undo, IntendedUndo::Call(_)) {
+    if is_change && !undo.is_of_plan() {
         return RecordedResource::default();
     }
     let mut made = RecordedResource {
@@ -136,7 +137,8 @@ pub fn made_by(
     };
     match (undo, creates) {
         (IntendedUndo::Keep, _) => {}
-        (IntendedUndo::Call(call), _) => made.undo = fill(call, result),
+        (IntendedUndo::Call(call), _) => made.undo = Some(RecordedCall::clone(call)),
+        (IntendedUndo::Open(call), _) => made.undo = fill(call, result),
         (IntendedUndo::Default, Some(creates)) => {
             made.undo = creates.resource.as_ref().and_then(|resource| {
                 let own = own_value(resource, result)?;

@@ -32,6 +32,7 @@ mod lock;
 mod look_up;
 mod looked_for;
 mod made;
+mod open_undo;
 mod ownership;
 mod pages;
 mod preview;

@@ -12,11 +12,6 @@ use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueA
 use crate::journal::{Kinds, RecordedCall, StepResult, is_id};
 use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
 
-/// Characters around a JSON pointer into the step's own result, in an undo call that is rendered before the result is
-/// known.
-const OPEN: char = '\u{E002}';
-const CLOSE: char = '\u{E003}';
-
 /// Path parameters of a call, by their names in the catalogue.
 pub type Parameters = Vec<(String, String)>;
 
@@ -247,70 +242,6 @@ pub fn lock_value(operation: &Operation, call: &RecordedCall, parameters: &[(Str
     })
 }
 
-/// The placeholder for one value of the step's own result.
-pub fn placeholder(pointer: &str) -> String {
-    format!("{OPEN}{pointer}{CLOSE}")
-}
-
-/// Replaces the placeholders in an undo call by values of the result. `None` when the result has no value for a path
-/// segment: the call would address another resource.
-pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> Option<RecordedCall> {
-    let own = serde_json::to_value(result).expect("a result can be written as JSON");
-    let text = |text: &str| match fill_text(text, &own) {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    let path: Option<Vec<String>> = call.path.split('/').map(|segment| fill_segment(segment, &own)).collect();
-    Some(RecordedCall {
-        method: call.method,
-        path: path?.join("/"),
-        query: call.query.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
-        headers: call.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
-        body: call.body.as_ref().map(|body| fill_value(body, &own).into()),
-        body_file: call.body_file.clone(),
-    })
-}
-
-fn fill_segment(segment: &str, own: &Value) -> Option<String> {
-    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
-    if !decoded.contains(OPEN) {
-        return Some(segment.to_owned());
-    }
-    match fill_text(&decoded, own) {
-        Value::String(text) if !text.is_empty() => Some(encode(&text)),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn fill_value(value: &Value, own: &Value) -> Value {
-    match value {
-        Value::String(text) => fill_text(text, own),
-        Value::Array(items) => items.iter().map(|item| fill_value(item, own)).collect(),
-        Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, field)| (name.clone(), fill_value(field, own))).collect())
-        }
-        other => other.clone(),
-    }
-}
-
-fn fill_text(text: &str, own: &Value) -> Value {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(OPEN) {
-        let Some((pointer, after)) = after.split_once(CLOSE) else { break };
-        let value = own.pointer(pointer).cloned().unwrap_or(Value::Null);
-        if before.is_empty() && out.is_empty() && after.is_empty() {
-            return value;
-        }
-        out.push_str(before);
-        out.push_str(&id_text(&value));
-        rest = after;
-    }
-    out.push_str(rest);
-    Value::String(out)
-}
-
 /// The answer without the fields that the API shows only once, for the record.
 pub fn without_sensitive(value: &Value) -> Value {
     match value {
@@ -438,23 +369,5 @@ mod tests {
         let mut texts = Vec::new();
         sensitive_texts(&answer, &mut texts);
         assert_eq!(texts, ["-----", "s"]);
-    }
-
-    #[test]
-    fn an_undo_written_before_the_result_is_filled_in() {
-        let result = StepResult { id: Some(json!("a/b")), ids: vec![json!(7)], ..StepResult::default() };
-        let undo = RecordedCall {
-            method: Method::Post,
-            path: format!("/cloud/x/{}/stop", encode(&placeholder("/id"))),
-            query: vec![("of".to_owned(), format!("id-{}", placeholder("/ids/0")))],
-            headers: vec![],
-            body: Some(json!({ "number": placeholder("/ids/0") }).into()),
-            body_file: None,
-        };
-        let filled = fill(&undo, &result).unwrap();
-        assert_eq!(filled.path, "/cloud/x/a%2Fb/stop");
-        assert_eq!(filled.query, [("of".to_owned(), "id-7".to_owned())]);
-        assert_eq!(filled.body, Some(json!({ "number": 7 }).into()));
-        assert_eq!(fill(&undo, &StepResult { id: None, ..result }), None);
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::json_text::JsonText;
+use super::open_call::{self, OpenCall};
 use crate::body_file::BodyFile;
 use crate::catalog::Method;
 use crate::id::{InstanceId, StepId};
@@ -171,13 +172,46 @@ impl Evidence {
 
 /// The undo of a step, before its result is known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", from = "WrittenUndo")]
 pub enum IntendedUndo {
     /// The catalogue's delete, once the id is known.
     #[default]
     Default,
     /// `undo: none`.
     Keep,
-    /// The plan's own call, with placeholders for values of the step's result (see `engine::results`).
+    /// The plan's own call.
     Call(Box<RecordedCall>),
+    /// The plan's own call, with open places for values of the step's result.
+    Open(Box<OpenCall>),
+}
+
+impl IntendedUndo {
+    /// Whether it is the plan's own call.
+    pub fn is_of_plan(&self) -> bool {
+        matches!(self, Self::Call(_) | Self::Open(_))
+    }
+}
+
+/// An undo as it stands in a line.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum WrittenUndo {
+    Default,
+    Keep,
+    Call(Box<RecordedCall>),
+    Open(Box<OpenCall>),
+}
+
+impl From<WrittenUndo> for IntendedUndo {
+    fn from(written: WrittenUndo) -> Self {
+        match written {
+            WrittenUndo::Default => Self::Default,
+            WrittenUndo::Keep => Self::Keep,
+            WrittenUndo::Call(call) => match open_call::of_earlier_versions(&call) {
+                Some(open) => Self::Open(open.into()),
+                None => Self::Call(call),
+            },
+            WrittenUndo::Open(open) => Self::Open(open),
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod intent;
 mod json_text;
 mod kinds;
 mod line;
+mod open_call;
 mod owner;
 mod owners;
 mod record;
@@ -37,6 +38,7 @@ pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unans
 pub use json_text::JsonText;
 pub use kinds::Kinds;
 pub use line::{Checksum, Line};
+pub use open_call::{Marks, OpenCall, OpenValue, Part};
 pub use owner::{Lease, Owner};
 pub use record::{
     Adopted, Drifted, Header, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,

@@ -5,8 +5,7 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::line::Line;
-use super::text::decode;
+use super::line::{Line, decode};
 
 /// Bytes that are read at once.
 const BLOCK: usize = 1 << 20;

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::JournalError;
 use super::blocks;
+use super::fold::Impossible;
 use super::line::Line;
-use super::record::VERSION;
-use super::status::{Impossible, Status};
+use super::status::Status;
 use super::validate::validate;
 
 /// A journal that was read.
@@ -95,17 +95,6 @@ fn damaged(path: &Path, line: u64, why: impl ToString) -> JournalError {
     JournalError::unreadable(path.to_owned(), line, why.to_string())
 }
 
-/// Reads one line, without its line break.
-///
-/// # Errors
-///
-/// In words: what is wrong with it.
-pub fn decode(text: &[u8]) -> Result<Line, String> {
-    let text = std::str::from_utf8(text).map_err(|_| "it is not text".to_owned())?;
-    check_version(text)?;
-    Line::decode(text)
-}
-
 fn headless(bytes: &[u8]) -> &'static str {
     if bytes.is_empty() {
         "it is empty"
@@ -122,24 +111,4 @@ fn is_torn(rest: &[u8]) -> bool {
         && !rest
             .split(|&byte| byte == b'\n')
             .any(|text| std::str::from_utf8(text).is_ok_and(|text| Line::decode(text).is_ok()))
-}
-
-/// The first words of the error for a line that a newer version wrote.
-pub(super) const NEWER: &str = "it was written by a newer `plan`";
-
-/// Within so many bytes a line says what kind of record it is.
-const HEAD: usize = 128;
-
-fn check_version(text: &str) -> Result<(), String> {
-    // Before the record is read as ours: a later version may hold records this one does not know.
-    if !text.get(..HEAD).unwrap_or(text).contains("\"record\":\"header\"") {
-        return Ok(());
-    }
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    match value.get("version").and_then(serde_json::Value::as_u64) {
-        Some(version) if version > u64::from(VERSION) => {
-            Err(format!("{NEWER} (journal version {version}, this one reads up to {VERSION})"))
-        }
-        _ => Ok(()),
-    }
 }

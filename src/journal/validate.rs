@@ -11,9 +11,10 @@ use std::thread;
 use indexmap::map::Slice;
 use serde_json::Value;
 
+use super::call::RecordedCall;
 use super::instance::{InstanceStatus, Phase};
-use super::intent::{IntendedUndo, Intent, RecordedCall};
-use super::record::RecordedResource;
+use super::intent::{IntendedUndo, Intent};
+use super::result::RecordedResource;
 use super::status::Status;
 use crate::catalog::Catalog;
 use crate::id::InstanceId;

@@ -34,8 +34,9 @@ use std::time::Duration;
 
 pub use events::Events;
 pub use human::Human;
+pub use live::Room;
 pub use palette::{Color, Palette};
-pub use progress::{Progress, Room};
+pub use progress::Progress;
 pub use sink::{ReportError, Sink};
 pub use story::reason;
 pub use text::{sanitize, sanitize_block};

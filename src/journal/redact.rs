@@ -94,7 +94,6 @@ fn of_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (Str
         "response" | "value" => secrets.redact_value(&field),
         // Of undo calls: whatever the names of its fields are, they are not ours.
         "body" | "known" if words == Words::Naming => named(field, secrets),
-        "error" => hidden(field, Words::Free, secrets),
         "created" | "touched" => by_kind(field, secrets),
         "kind" => match field {
             Value::String(name) => Value::String(kind(name, secrets)),

@@ -1,4 +1,5 @@
 mod fold;
+mod trouble;
 
 use std::path::Path;
 

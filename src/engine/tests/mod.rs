@@ -13,6 +13,7 @@ mod look_ups;
 mod order;
 mod ours;
 mod parts;
+mod patience;
 mod preview;
 mod products;
 mod proofs;

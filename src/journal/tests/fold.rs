@@ -10,7 +10,7 @@ fn a() -> InstanceId {
 
 /// The status after these records, which the compacted journal says as well.
 fn fold(records: &[Record]) -> Status {
-    let status = parse(Path::new("j"), text(records).as_bytes()).unwrap().status;
+    let status = read(Path::new("j"), text(records).as_bytes()).unwrap().status;
     let lines = status.compacted().into_iter().enumerate().map(|(n, (at, record))| Line { n: n as u64, at, record });
     assert_eq!(Status::of(lines).unwrap().instances, status.instances, "compacted");
     status
@@ -162,6 +162,10 @@ fn a_removed_part_leaves_the_others() {
     for other in [part_removed("instances", "boot"), part_removed("networks", "vm")] {
         assert_eq!(ids(&left(other.clone(), &["t"])), ["vm", "boot", "data", "boot"], "{other:?}");
     }
+    // What is kept has no call that removes it.
+    let kept = made(|done| done.made = RecordedResource { undo: None, ..resource("images", "kept") });
+    let both = [intent("a", 1), kept, intent("a", 2), succeeded("a"), removing(), part_removed("networks", "id")];
+    assert_eq!(ids(&of_a(&both)), ["kept"]);
     let alone = of_a(&[intent("a", 1), succeeded("a"), removing(), part_removed("networks", "id")]);
     assert!(alone.made.is_empty(), "nothing is left of it");
 }
@@ -305,9 +309,9 @@ fn a_renamed_instance_keeps_its_place_and_what_was_before() {
     // What is, or may be, there is not overwritten.
     for taken in [vec![intent("z", 1)], vec![intent("z", 1), succeeded("z")]] {
         let records = [&taken[..], &[intent("a", 1), succeeded("a"), moved("a", "z")]].concat();
-        assert!(parse(Path::new("j"), text(&records).as_bytes()).is_err(), "{records:#?}");
+        assert!(read(Path::new("j"), text(&records).as_bytes()).is_err(), "{records:#?}");
     }
-    assert!(parse(Path::new("j"), text(&[moved("a", "z")]).as_bytes()).is_err(), "there is no `a`");
+    assert!(read(Path::new("j"), text(&[moved("a", "z")]).as_bytes()).is_err(), "there is no `a`");
     // While another instance of the step has its name, the step has it as well.
     let of = |key: &str| InstanceId::new(StepId::new("net"), Some(key.to_owned()));
     let mut one = InstanceStatus { after: vec![StepId::new("net"), StepId::new("other")], ..InstanceStatus::default() };
@@ -405,6 +409,40 @@ fn another_owner_has_the_same_kind_and_id() {
     // A resource without a kind is no resource of another's: a task may have told its id only.
     let nameless = made(|done| done.made.kind = None);
     assert!(!fold(&[intent("a", 1), nameless, intent("c", 1)]).is_made_by_another(&instance("c"), &id));
+}
+
+#[test]
+fn heartbeats_do_not_change_what_was_last_written() {
+    let Record::Header(first) = header() else { unreachable!("it is a header") };
+    let mut status = Status::new(first, Timestamp::UNIX_EPOCH);
+    let at = |seconds| Timestamp::from_second(seconds).unwrap();
+    status.apply(at(5), Record::Finished { exit: 0 }).unwrap();
+    status.apply(at(6), Record::Beat).unwrap();
+    status.apply(at(7), Record::Released).unwrap();
+    assert_eq!((status.updated, status.lines), (at(5), 4));
+}
+
+#[test]
+fn an_instance_that_nothing_was_written_about_gives_its_name_away() {
+    let gone = [intent("a", 1), succeeded("a"), intent("z", 1), Record::Removed { instance: instance("z") }];
+    let later = [started(false), intent("a", 2), not_applied("a")];
+    let moved = Record::Moved { instance: a(), to: instance("z") };
+    let status = fold(&[&gone[..], &later[..], &[moved]].concat());
+    assert_eq!((status.instances.len(), status.made_before(&instance("z"))), (1, 1));
+}
+
+#[test]
+fn an_output_is_secret_when_it_says_so_or_in_old_records_has_no_value() {
+    for (value, secret, is_secret) in [
+        (Some(json!(1)), None, false),
+        (None, None, true),
+        (None, Some(false), false),
+        (None, Some(true), true),
+        (Some(json!(1)), Some(true), true),
+    ] {
+        let output = RecordedOutput { name: "o".to_owned(), value, secret, description: None };
+        assert_eq!(output.is_secret(), is_secret, "{output:?}");
+    }
 }
 
 #[test]

@@ -6,16 +6,10 @@
 
 use serde_json::{Map, Value};
 
-use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{Kinds, RecordedCall, StepResult, is_id};
 use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
-
-/// Characters around a JSON pointer into the step's own result, in an undo call that is rendered before the result is
-/// known.
-const OPEN: char = '\u{E002}';
-const CLOSE: char = '\u{E003}';
 
 /// Path parameters of a call, by their names in the catalogue.
 pub type Parameters = Vec<(String, String)>;
@@ -23,26 +17,6 @@ pub type Parameters = Vec<(String, String)>;
 /// The operation of a recorded call, and its path parameters.
 pub fn operation_of(catalog: &Catalog, call: &RecordedCall) -> Option<(std::sync::Arc<Operation>, Parameters)> {
     catalog.matching(call.method, &call.path)
-}
-
-/// The result of a call whose tasks are all finished.
-pub fn of_tasks(
-    operation: Option<&Operation>,
-    call: &RecordedCall,
-    tasks: &[Task],
-    status: Option<u16>,
-    before: &Before<'_>,
-) -> StepResult {
-    let (created, touched) = sort_out(operation, call, tasks, before);
-    let mut result = StepResult {
-        tasks: tasks.iter().map(|task| task.id.clone()).collect(),
-        status,
-        created,
-        touched,
-        ..StepResult::default()
-    };
-    identify(&mut result, operation, call, None);
-    result
 }
 
 /// The result of a synchronous call.
@@ -62,7 +36,12 @@ pub fn on_the_side(operation: Option<&Operation>, call: &RecordedCall, answer: &
 }
 
 /// Determines kind, ids and name of the result.
-fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &RecordedCall, answer: Option<&Value>) {
+pub(super) fn identify(
+    result: &mut StepResult,
+    operation: Option<&Operation>,
+    call: &RecordedCall,
+    answer: Option<&Value>,
+) {
     if let Some((operation, None)) = operation.map(|operation| (operation, &operation.creates)) {
         // An operation that creates nothing is about an existing resource, which it does not own.
         (result.kind, result.id) = subject(operation, call);
@@ -171,6 +150,11 @@ fn scalar_at(value: &Value, pointer: &str) -> Option<Value> {
     value.pointer(pointer).filter(|found| is_id(found)).cloned()
 }
 
+/// The route of a call: its operation, or the call itself when the catalogue does not know it.
+pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
+    operation.map_or_else(|| call.to_string(), |operation| operation.route.to_string())
+}
+
 /// Text of an id: a string as it is, a number in digits.
 pub fn id_text(id: &Value) -> String {
     id.as_str().map_or_else(|| id.to_string(), str::to_owned)
@@ -253,70 +237,6 @@ pub fn lock_value(operation: &Operation, call: &RecordedCall, parameters: &[(Str
     })
 }
 
-/// The placeholder for one value of the step's own result.
-pub fn placeholder(pointer: &str) -> String {
-    format!("{OPEN}{pointer}{CLOSE}")
-}
-
-/// Replaces the placeholders in an undo call by values of the result. `None` when the result has no value for a path
-/// segment: the call would address another resource.
-pub(super) fn fill(call: &RecordedCall, result: &StepResult) -> Option<RecordedCall> {
-    let own = serde_json::to_value(result).expect("a result can be written as JSON");
-    let text = |text: &str| match fill_text(text, &own) {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    let path: Option<Vec<String>> = call.path.split('/').map(|segment| fill_segment(segment, &own)).collect();
-    Some(RecordedCall {
-        method: call.method,
-        path: path?.join("/"),
-        query: call.query.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
-        headers: call.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
-        body: call.body.as_ref().map(|body| fill_value(body, &own).into()),
-        body_file: call.body_file.clone(),
-    })
-}
-
-fn fill_segment(segment: &str, own: &Value) -> Option<String> {
-    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
-    if !decoded.contains(OPEN) {
-        return Some(segment.to_owned());
-    }
-    match fill_text(&decoded, own) {
-        Value::String(text) if !text.is_empty() => Some(encode(&text)),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn fill_value(value: &Value, own: &Value) -> Value {
-    match value {
-        Value::String(text) => fill_text(text, own),
-        Value::Array(items) => items.iter().map(|item| fill_value(item, own)).collect(),
-        Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, field)| (name.clone(), fill_value(field, own))).collect())
-        }
-        other => other.clone(),
-    }
-}
-
-fn fill_text(text: &str, own: &Value) -> Value {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(OPEN) {
-        let Some((pointer, after)) = after.split_once(CLOSE) else { break };
-        let value = own.pointer(pointer).cloned().unwrap_or(Value::Null);
-        if before.is_empty() && out.is_empty() && after.is_empty() {
-            return value;
-        }
-        out.push_str(before);
-        out.push_str(&id_text(&value));
-        rest = after;
-    }
-    out.push_str(rest);
-    Value::String(out)
-}
-
 /// The answer without the fields that the API shows only once, for the record.
 pub fn without_sensitive(value: &Value) -> Value {
     match value {
@@ -386,7 +306,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::made::made;
+    use crate::engine::made::{Before, made, of_tasks};
     use crate::journal::{IntendedUndo, RecordedResource};
 
     fn post(path: &str, body: Value) -> RecordedCall {
@@ -444,23 +364,5 @@ mod tests {
         let mut texts = Vec::new();
         sensitive_texts(&answer, &mut texts);
         assert_eq!(texts, ["-----", "s"]);
-    }
-
-    #[test]
-    fn an_undo_written_before_the_result_is_filled_in() {
-        let result = StepResult { id: Some(json!("a/b")), ids: vec![json!(7)], ..StepResult::default() };
-        let undo = RecordedCall {
-            method: Method::Post,
-            path: format!("/cloud/x/{}/stop", encode(&placeholder("/id"))),
-            query: vec![("of".to_owned(), format!("id-{}", placeholder("/ids/0")))],
-            headers: vec![],
-            body: Some(json!({ "number": placeholder("/ids/0") }).into()),
-            body_file: None,
-        };
-        let filled = fill(&undo, &result).unwrap();
-        assert_eq!(filled.path, "/cloud/x/a%2Fb/stop");
-        assert_eq!(filled.query, [("of".to_owned(), "id-7".to_owned())]);
-        assert_eq!(filled.body, Some(json!({ "number": 7 }).into()));
-        assert_eq!(fill(&undo, &StepResult { id: None, ..result }), None);
     }
 }

@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::secret::{Redact, Secrets};
 
 /// Ours.
-const OURS: [&str; 25] = [
+const OURS: [&str; 26] = [
     "call",
     "update",
     "agrees",
@@ -38,6 +38,7 @@ const OURS: [&str; 25] = [
     "owner",
     "expires",
     "attempt",
+    "own",
 ];
 /// What names things, and the calls that take them away.
 const NAMING: [&str; 10] = ["id", "ids", "task", "tasks", "name", "lock", "undo", "beside", "request_id", "path"];
@@ -91,6 +92,8 @@ fn of_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (Str
         ours if OURS.contains(&ours) => field,
         // Values of any type, from the API.
         "response" | "value" => secrets.redact_value(&field),
+        // Of undo calls: whatever the names of its fields are, they are not ours.
+        "body" | "known" if words == Words::Naming => named(field, secrets),
         "error" => hidden(field, Words::Free, secrets),
         "created" | "touched" => by_kind(field, secrets),
         "kind" => match field {
@@ -101,6 +104,19 @@ fn of_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (Str
         _ => hidden(field, words, secrets),
     };
     (name, field)
+}
+
+/// All texts of a value, names of fields too.
+fn named(value: Value, secrets: &Secrets) -> Value {
+    match value {
+        Value::String(text) => Value::String(secrets.redact_name(&text)),
+        Value::Array(items) => items.into_iter().map(|item| named(item, secrets)).collect(),
+        Value::Object(fields) => {
+            let hide = |(name, field): (String, Value)| (secrets.redact_name(&name), named(field, secrets));
+            fields.into_iter().map(hide).collect::<Map<_, _>>().into()
+        }
+        other => other,
+    }
 }
 
 /// Ids by kind: the kinds are the API's words, too.

@@ -58,9 +58,12 @@ pub fn without_reserved(value: Value) -> Value {
     }
 }
 
-const RESERVED: [char; 6] = [OPEN, CLOSE, '\u{E002}', '\u{E003}', '\u{E004}', '\u{E005}'];
+const RESERVED: [char; 6] = [OPEN, CLOSE, '\u{E002}', '\u{E003}', INVISIBLE_OPEN, INVISIBLE_CLOSE];
 const OPEN: char = '\u{E000}';
 const CLOSE: char = '\u{E001}';
+/// Characters around a mark that is left out of what is shown.
+const INVISIBLE_OPEN: char = '\u{E004}';
+const INVISIBLE_CLOSE: char = '\u{E005}';
 /// The text in place of a secret.
 pub const REDACTED: &str = "[secret]";
 /// Shorter secrets inside a name count as coincidence.
@@ -76,6 +79,16 @@ pub const SHORTEST: usize = 4;
 )]
 pub struct BrokenMarker;
 
+/// A mark with a random word, which no text of others can hold, and which is left out of what is shown.
+pub fn invisible_mark() -> String {
+    format!("{INVISIBLE_OPEN}{}{INVISIBLE_CLOSE}", random_word())
+}
+
+/// Digits, because templates may change the case of letters.
+fn random_word() -> String {
+    format!("{:039}", uuid::Uuid::new_v4().as_u128())
+}
+
 /// The secrets of a run. Clones share them.
 #[derive(Clone, Default)]
 pub struct Secrets {
@@ -83,7 +96,7 @@ pub struct Secrets {
 }
 
 struct Inner {
-    /// The random word in every marker: digits, because templates may change the case of letters.
+    /// The random word in every marker.
     word: String,
     values: Vec<Entry>,
     /// Values computed from secrets: by digest, the number of the marker.
@@ -101,7 +114,7 @@ struct Inner {
 impl Default for Inner {
     fn default() -> Self {
         Self {
-            word: format!("{:039}", uuid::Uuid::new_v4().as_u128()),
+            word: random_word(),
             values: Vec::new(),
             derived: HashMap::new(),
             patterns: Vec::new(),
@@ -311,7 +324,7 @@ impl Secrets {
     fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let found = self.read().finder().find(text);
         if found.is_empty() {
-            return if Self::marks(text) { Cow::Owned(redact_markers(text)) } else { Cow::Borrowed(text) };
+            return if is_reserved(text) { Cow::Owned(redact_markers(text)) } else { Cow::Borrowed(text) };
         }
         let mut safe = String::new();
         let mut written = 0;
@@ -321,7 +334,7 @@ impl Secrets {
             written = range.end;
         }
         safe.push_str(&text[written..]);
-        Cow::Owned(if Self::marks(text) { redact_markers(&safe) } else { safe })
+        Cow::Owned(if is_reserved(text) { redact_markers(&safe) } else { safe })
     }
 
     /// Redacts every string in a value, including keys.
@@ -433,6 +446,7 @@ fn is_like_an_id(name: &str) -> bool {
     name.chars().all(|character| character.is_alphanumeric() || " -_.:~".contains(character))
 }
 
+/// Replaces the markers of secrets, and leaves out invisible marks.
 fn redact_markers(text: &str) -> String {
     let mut out = String::new();
     let mut inside = false;
@@ -442,7 +456,8 @@ fn redact_markers(text: &str) -> String {
                 out.push_str(REDACTED);
                 inside = true;
             }
-            CLOSE => inside = false,
+            INVISIBLE_OPEN => inside = true,
+            CLOSE | INVISIBLE_CLOSE => inside = false,
             digit if inside && digit.is_ascii_digit() => {}
             other => {
                 inside = false;

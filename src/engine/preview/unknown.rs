@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::later::{LATER, known_after, known_after_reading};
+use crate::engine::later::{is_known_later, known_after, known_after_reading};
 use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier};
 use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{JsonText, RecordedCall};
 use crate::plan::{Call, Segment, Step};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
-
-/// Characters around the name of an instance, in place of a value that its missing result would have.
-const OPEN: char = '\u{E004}';
-const CLOSE: char = '\u{E005}';
 
 /// A result of a step is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,7 +103,7 @@ impl KnownValues {
         let all_known = step.after.iter().all(|step| !self.unknown.contains_key(step) && !self.unread.contains(step));
         if all_known {
             match surroundings.render(&parts, None) {
-                Ok(Rendered { recorded, .. }) => return Ok(named(recorded.into_owned())),
+                Ok(Rendered { recorded, .. }) => return Ok(legible(recorded.into_owned())),
                 // A value of an instance with no result may be more than text, so that the template fails on its
                 // placeholder.
                 Err(_) if !step.after.is_disjoint(&self.partly) => {}
@@ -122,14 +118,14 @@ impl KnownValues {
         };
         let body = fill(parts.body)?;
         let body = body.map(|body| surroundings.secrets.digest(&body, surroundings.digest_key).unwrap_or(Value::Null));
-        Ok(named(RecordedCall {
+        Ok(RecordedCall {
             method: step.call.method,
             path: self.path(&step.call, &parts, &scope)?,
             query: texts(fill(parts.query)?),
             headers: texts(fill(parts.headers)?),
             body: body.map(JsonText::from),
             body_file: surroundings.body_file(&parts, &scope)?.map(Box::new),
-        }))
+        })
     }
 
     /// Evaluates a template as far as possible.
@@ -195,7 +191,7 @@ impl KnownValues {
 
 /// The value of an instance without a result, as templates see it.
 fn placeholder(instance: &InstanceId) -> Value {
-    let text = format!("{OPEN}{instance}{CLOSE}");
+    let text = known_after(&format!("`{instance}`"));
     json!({ "id": text, "ids": [text], "name": text, "task": text, "tasks": [text], "outcome": "succeeded" })
 }
 
@@ -207,31 +203,8 @@ fn later(why: UnknownBecause, steps: &[StepId]) -> String {
     }
 }
 
-/// Replaces the marks of instances without results by placeholder texts.
-fn named(call: RecordedCall) -> RecordedCall {
-    let texts = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, text)| (name, in_words(&text))).collect();
+/// The path of a call with placeholders: as they are, not percent-encoded.
+fn legible(call: RecordedCall) -> RecordedCall {
     let path = percent_encoding::percent_decode_str(&call.path).decode_utf8_lossy().into_owned();
-    RecordedCall {
-        method: call.method,
-        path: if path.contains(OPEN) { in_words(&path) } else { call.path },
-        query: texts(call.query),
-        headers: texts(call.headers),
-        body: call.body.as_ref().map(|body| named_value(body).into()),
-        body_file: call.body_file,
-    }
-}
-
-fn named_value(value: &Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(in_words(text)),
-        Value::Array(items) => items.iter().map(named_value).collect(),
-        Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, field)| (name.clone(), named_value(field))).collect())
-        }
-        other => other.clone(),
-    }
-}
-
-fn in_words(text: &str) -> String {
-    text.replace(OPEN, &format!("{LATER}`")).replace(CLOSE, "`)")
+    if is_known_later(&path) { RecordedCall { path, ..call } } else { call }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::status_of;
 use crate::catalog::Operation;
-use crate::engine::call::{Called, Write};
+use crate::engine::call::Write;
+use crate::engine::called::Called;
 use crate::engine::context::{About, RunContext};
 use crate::engine::finish::Finishing;
 use crate::engine::interruption::Interruption;
@@ -14,7 +15,7 @@ use crate::engine::results;
 use crate::engine::update::update_of_result;
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
-use crate::journal::{Evidence, IntendedUndo, Intent, Phase, Record, StepResult};
+use crate::journal::{Evidence, Intent, Phase, Record, StepResult};
 use crate::plan::Wait;
 
 /// Resolves an intent without an answer and waits for accepted tasks, so that all resources to remove are known.
@@ -94,7 +95,7 @@ fn is_only_repeated(intent: &Intent, operation: Option<&Operation>) -> bool {
 /// Completes an idempotent attempt that may have been carried out: the plan's own undo reverts it, and is needed
 /// whether it was or not.
 async fn undo_all_the_same(context: &RunContext, intent: &Intent) -> Result<(), Interruption> {
-    let undo = Some(&intent.undo).filter(|undo| matches!(undo, IntendedUndo::Call(_)));
+    let undo = Some(&intent.undo).filter(|undo| undo.is_of_plan());
     let made = undo.map(|undo| made(context.catalog, &intent.call, &StepResult::default(), undo));
     let made = made.filter(|made| made.undo.is_some()).map(Box::new);
     let (instance, attempt) = (intent.instance.clone(), intent.attempt);

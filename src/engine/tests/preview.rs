@@ -46,7 +46,8 @@ impl Trial {
             let value = serde_json::to_value(&change).unwrap();
             let how = value["how"].as_str().map(|how| format!(" {how}")).unwrap_or_default();
             let star = if change.is_pending() { "*" } else { "" };
-            let path = change.call.as_ref().map(|call| call.path.clone()).unwrap_or_default();
+            let path =
+                change.call.as_ref().map(|call| self.secrets.redact(&call.path).into_owned()).unwrap_or_default();
             let unknown = if path.contains("known after") { format!(" {path}") } else { String::new() };
             format!("{}{star} {}{how}{unknown}", change.instance, value["action"].as_str().unwrap())
         });

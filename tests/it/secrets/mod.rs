@@ -1,6 +1,7 @@
 //! Secrets in answers of the API, and in every output of every command afterwards.
 
 mod api;
+mod bucket;
 #[path = "../../../src/secret/tests/encodings.rs"]
 mod encodings;
 mod inputs;
@@ -16,6 +17,7 @@ use serde_json::json;
 
 use crate::support::Folder;
 use api::{FORMS, Form, serve};
+use bucket::Bucket;
 use encodings::{KINDS, encodings, json as json_text};
 
 const KEY: &str = "9999$sesame-open-seventy-seven";
@@ -205,6 +207,91 @@ fn a_secret_repeated_by_the_api_is_in_no_output() {
             .map(|(nth, (form, in_job))| {
                 let (texts, search) = (share(nth, form), &search);
                 scope.spawn(move || trial(form, in_job, &texts, search))
+            })
+            .collect();
+        started.into_iter().flat_map(|trial| trial.join().unwrap()).collect()
+    });
+    assert!(leaks.is_empty(), "{} sinks:\n{}", leaks.len(), leaks.join("\n"));
+}
+
+/// With the record in a store.
+const STORED: [&str; 12] = [
+    "state init s3://records/team",
+    "run plan.yaml -vv --resolve-time 0s",
+    "preview plan.yaml --format json -vv",
+    "status plan.yaml --format json",
+    "state list --plan demo --format json",
+    "output --format json",
+    "report plan.yaml --json",
+    "state pull here.jsonl --plan demo",
+    "state push here.jsonl",
+    "drift plan.yaml",
+    "sweep --dry-run",
+    "destroy plan.yaml --yes -vv",
+];
+
+#[test]
+fn a_secret_repeated_by_the_api_is_in_no_object_of_a_store() {
+    let texts = texts();
+    let search = Search::new(&texts);
+    let forms = [Form::Answered, Form::Refused, Form::TaskFails, Form::TaskNames];
+    // After so many objects, the rest of the record stays on this machine.
+    let trial = |form: Form, share: Arc<Vec<String>>, away_after: usize| {
+        let folder = Folder::new().with("plan.yaml", &plan(form, share.len()));
+        let (url, bucket) = (serve(form, &share), Bucket::serve());
+        let names: Vec<String> = (0..KINDS.len()).map(|nth| format!("PLAN_INPUT_S{nth}")).collect();
+        let cache = folder.path().join("cache").display().to_string();
+        let environment = [
+            ("GCORE_BASE_URL", url.as_str()),
+            ("GCORE_API_KEY", KEY),
+            ("GCORE_CLOUD_PROJECT_ID", "1"),
+            ("GCORE_CLOUD_REGION_ID", "7"),
+            ("PLAN_STATE", "s3://records/team"),
+            ("AWS_ENDPOINT_URL", &bucket.url),
+            ("AWS_REGION", "any"),
+            ("AWS_ACCESS_KEY_ID", "one"),
+            ("AWS_SECRET_ACCESS_KEY", "two"),
+            ("XDG_CACHE_HOME", &cache),
+            ("HOME", &cache),
+        ];
+        let secrets: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(KINDS).collect();
+        let environment = [&environment[..], &secrets].concat();
+        let mut leaks = Vec::new();
+        for (nth, line) in STORED.iter().enumerate() {
+            if nth == 1 {
+                bucket.goes_away_after(away_after);
+            }
+            let ended = folder.run_in(&line.split(' ').collect::<Vec<_>>(), &environment);
+            assert!(
+                ![None, Some(2), Some(3), Some(70)].contains(&ended.code),
+                "{line}: {:?}\n{}",
+                ended.code,
+                ended.stderr
+            );
+            for (stream, told) in [("stdout", ended.stdout), ("stderr", ended.stderr)] {
+                leaks.extend(search.leaks(&format!("{form:?}, `{line}`, {stream}"), told.as_bytes()));
+            }
+            bucket.goes_away_after(usize::MAX);
+        }
+        let objects = bucket.objects();
+        let is_record = |(name, bytes): (&String, &Vec<u8>)| {
+            name.contains("demo/default/") && String::from_utf8_lossy(bytes).contains("\"record\":\"intent\"")
+        };
+        assert!(objects.iter().any(is_record), "{:?}", objects.keys());
+        let mut written: Vec<(String, Vec<u8>)> = objects.into_iter().collect();
+        files(folder.path(), &mut written);
+        for (path, bytes) in written.iter().filter(|(path, _)| !path.ends_with("plan.yaml")) {
+            leaks.extend(search.leaks(&format!("{form:?}, {path}"), bytes));
+        }
+        leaks
+    };
+    let leaks: Vec<String> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..2 * forms.len())
+            .map(|nth| {
+                let step = 4 * forms.len();
+                let share = Arc::new(texts.iter().skip(nth).step_by(step).cloned().collect::<Vec<_>>());
+                let (form, away_after) = (forms[nth % forms.len()], if nth < forms.len() { usize::MAX } else { 4 });
+                scope.spawn(move || trial(form, share, away_after))
             })
             .collect();
         started.into_iter().flat_map(|trial| trial.join().unwrap()).collect()

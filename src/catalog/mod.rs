@@ -37,7 +37,7 @@ pub use describe::{Description, Field};
 pub use error::CatalogError;
 pub use listed::Listed;
 pub use operation::{
-    AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
+    AlsoBy, BELOW, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
     SecondaryAt, ValueAt,
 };
 pub use pace::{PACES, Pace, Source as PaceSource, pace_of};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::super::board::delay;
+use super::super::doing::delay;
 use super::super::story::{self, Story};
 use super::super::thing;
 use super::model::{Failure, Instance, Report, State, Step, VERSION};

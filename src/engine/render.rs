@@ -36,12 +36,12 @@ impl<'a> CallParts<'a> {
         Self {
             call: &step.call,
             operation: step.operation.as_ref(),
-            query: step.query.as_ref(),
+            query: step.query.as_deref(),
             body: step.body.as_ref(),
-            body_file: step.body_file.as_ref(),
-            headers: step.headers.as_ref(),
-            project_id: step.project_id.as_ref(),
-            region_id: step.region_id.as_ref(),
+            body_file: step.body_file.as_deref(),
+            headers: step.headers.as_deref(),
+            project_id: step.project_id.as_deref(),
+            region_id: step.region_id.as_deref(),
         }
     }
 
@@ -230,7 +230,7 @@ impl<'a> Surroundings<'a> {
             .iter()
             .map(|segment| {
                 let (text, span) = match segment {
-                    Segment::Literal(text) => return Ok(text.clone()),
+                    Segment::Literal(text) => return Ok(text.to_string()),
                     Segment::ProjectId => {
                         let id = scope.project_id.ok_or_else(|| missing("project_id", "GCORE_CLOUD_PROJECT_ID"))?;
                         return Ok(id.to_string());

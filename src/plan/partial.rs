@@ -40,7 +40,7 @@ pub(super) struct KnownStep {
     pub operation: Option<Arc<Operation>>,
     pub is_for_each: bool,
     /// The item type of `find`, when it is known.
-    pub found: Option<Listed>,
+    pub found: Option<Box<Listed>>,
 }
 
 /// The place of a template: with an element of the step's `for_each`, with one of a list built with `for`, or

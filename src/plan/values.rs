@@ -50,10 +50,10 @@ impl<'s> Look<'s> {
         let own = step.call.as_ref().map(|call| Whole {
             call,
             operation: of.own.as_ref(),
-            query: step.query.as_ref(),
+            query: step.query.as_deref(),
             body: step.body.as_ref(),
             has_body: step.has_body,
-            file: step.body_file.as_ref(),
+            file: step.body_file.as_deref(),
             allowed: &step.allow_unknown,
         });
         let others = [(undo, &of.undo), (update, &of.update)].into_iter();
@@ -62,11 +62,11 @@ impl<'s> Look<'s> {
         Look {
             id: step.id.as_ref().map(|id| id.value.as_str()),
             calls: own.into_iter().chain(others).collect(),
-            headers: step.headers.as_ref(),
-            places: [step.project_id.as_ref(), step.region_id.as_ref()],
-            when: step.when.as_ref(),
-            for_each: step.for_each.as_ref(),
-            find: step.find.as_ref(),
+            headers: step.headers.as_deref(),
+            places: [step.project_id.as_deref(), step.region_id.as_deref()],
+            when: step.when.as_deref(),
+            for_each: step.for_each.as_deref(),
+            find: step.find.as_deref(),
             is_for_each: step.is_for_each,
         }
     }
@@ -75,10 +75,10 @@ impl<'s> Look<'s> {
         let own = Whole {
             call: &step.call,
             operation: step.operation.as_ref(),
-            query: step.query.as_ref(),
+            query: step.query.as_deref(),
             body: step.body.as_ref(),
             has_body: step.body.is_some(),
-            file: step.body_file.as_ref(),
+            file: step.body_file.as_deref(),
             allowed: &step.allow_unknown,
         };
         let undo = match &step.undo {
@@ -94,11 +94,11 @@ impl<'s> Look<'s> {
         Look {
             id: Some(step.id.as_str()),
             calls: std::iter::once(own).chain(others).collect(),
-            headers: step.headers.as_ref(),
-            places: [step.project_id.as_ref(), step.region_id.as_ref()],
-            when: step.when.as_ref(),
-            for_each: step.for_each.as_ref(),
-            find: step.find.as_ref(),
+            headers: step.headers.as_deref(),
+            places: [step.project_id.as_deref(), step.region_id.as_deref()],
+            when: step.when.as_deref(),
+            for_each: step.for_each.as_deref(),
+            find: step.find.as_deref(),
             is_for_each: step.for_each.is_some(),
         }
     }
@@ -106,14 +106,14 @@ impl<'s> Look<'s> {
     fn known(&self, catalog: &Catalog) -> Option<(&'s str, KnownStep)> {
         let operation = self.calls.first().and_then(|own| own.operation).cloned();
         let listed = operation.as_ref().filter(|_| self.find.is_some());
-        let found = listed.and_then(|operation| catalog.listed(operation)).cloned();
+        let found = listed.and_then(|operation| catalog.listed(operation)).cloned().map(Box::new);
         Some((self.id?, KnownStep { operation, is_for_each: self.is_for_each, found }))
     }
 
     fn programs(&self) -> impl Iterator<Item = &'s Program> {
         let of_calls = self.calls.iter().flat_map(|whole| {
             let segments = whole.call.segments.iter().filter_map(|segment| match segment {
-                Segment::Template(template) => Some(template),
+                Segment::Template(template) => Some(&**template),
                 _ => None,
             });
             segments.chain(whole.query).chain(whole.body).chain(whole.file.map(|file| &file.path))
@@ -138,13 +138,13 @@ fn template_of<'s>(
 /// Only what depends on these values is checked; the rest was checked when the plan was accepted.
 pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
-    let looks: Vec<Look<'_>> = plan.steps.values().map(Look::at_step).collect();
-    let mut known = Known::new(given, inputs, looks.iter().filter_map(|look| look.known(catalog)).collect());
+    let looks = || plan.steps.values().map(Look::at_step);
+    let mut known = Known::new(given, inputs, looks().filter_map(|look| look.known(catalog)).collect());
     let mut findings = Vec::new();
     let outputs = plan.outputs.values().map(|output| &output.value);
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
-    skip(&looks, &mut known);
-    check_all(&looks, &known, (catalog, &plan.source), &mut findings);
+    skip(looks, &mut known);
+    check_all(looks(), &known, (catalog, &plan.source), &mut findings);
     check_texts(outputs.chain(places), &known, &mut findings);
     findings.sort_by_key(|finding| finding.primary.start);
     findings
@@ -159,20 +159,20 @@ pub(super) fn check_written(
     findings: &mut Vec<Diagnostic>,
 ) {
     let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
-    let looks: Vec<Look<'_>> = doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of)).collect();
-    let mut known = Known::new(given, inputs, looks.iter().filter_map(|look| look.known(catalog)).collect());
-    skip(&looks, &mut known);
-    check_all(&looks, &known, (catalog, source), findings);
+    let looks = || doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of));
+    let mut known = Known::new(given, inputs, looks().filter_map(|look| look.known(catalog)).collect());
+    skip(looks, &mut known);
+    check_all(looks(), &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
     check_texts(doc.outputs.iter().filter_map(|output| output.value.as_ref()).chain(places), &known, findings);
 }
 
-/// Marks the steps that certainly do not run.
-fn skip(looks: &[Look<'_>], known: &mut Known<'_>) {
+/// Marks the steps that certainly do not run. `looks`: all steps, each made when it is looked at.
+fn skip<'s, L: Iterator<Item = Look<'s>>>(looks: impl Fn() -> L, known: &mut Known<'_>) {
     /// Conditions may refer to steps that are skipped themselves.
     const ROUNDS: usize = 3;
     for _ in 0..ROUNDS {
-        let off = looks.iter().filter_map(|look| {
+        let off = looks().filter_map(|look| {
             let (id, when) = look.id.zip(look.when)?;
             let is_off = !known.is_skipped(id) && known.truth(when, None) == Ok(Some(false));
             is_off.then_some(id)
@@ -185,8 +185,8 @@ fn skip(looks: &[Look<'_>], known: &mut Known<'_>) {
     }
 }
 
-fn check_all(
-    looks: &[Look<'_>],
+fn check_all<'s>(
+    looks: impl Iterator<Item = Look<'s>>,
     known: &Known<'_>,
     (catalog, source): (&Catalog, &Source),
     findings: &mut Vec<Diagnostic>,
@@ -194,9 +194,9 @@ fn check_all(
     let with_values = known.given.inputs.is_some();
     let mut elements = MOST_ELEMENTS;
     for look in looks {
-        if !with_values || depends_on_values(look, known) {
+        if !with_values || depends_on_values(&look, known) {
             Checker { known, catalog, source, with_values, seen: HashSet::new(), findings: &mut *findings }
-                .step(look, &mut elements);
+                .step(&look, &mut elements);
         }
     }
 }

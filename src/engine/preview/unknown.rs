@@ -176,10 +176,10 @@ impl KnownValues {
             None => Ok(default.map_or(format!("{{{name}}}"), |id| id.to_string())),
         };
         let mut path = String::new();
-        for segment in &call.segments {
+        for segment in &*call.segments {
             path.push('/');
             path.push_str(&match segment {
-                Segment::Literal(text) => text.clone(),
+                Segment::Literal(text) => text.to_string(),
                 Segment::ProjectId => place(parts.project_id, scope.project_id, "project_id")?,
                 Segment::RegionId => place(parts.region_id, scope.region_id, "region_id")?,
                 Segment::Template(template) => id_text(&self.fill(template, scope)?),

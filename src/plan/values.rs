@@ -3,13 +3,14 @@
 //! This happens twice: for the plan as written, before values are given, and with the values of a run. For a
 //! `for_each` with known elements every element is checked.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::doc::PlanDoc;
+use super::fields::listed;
 use super::model::{Call, CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
 use super::operations::{OfStep, Values, check_request};
-use super::partial::{Element, Given, Known, KnownStep};
+use super::partial::{At, Element, Given, Known, KnownStep};
 use super::step_doc::{StepDoc, calls};
 use crate::body_file::why_unusable;
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
@@ -215,7 +216,7 @@ fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
 fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Vec<Diagnostic>) {
     let mut errors = Vec::new();
     for template in templates {
-        known.partial(template, None, &mut errors);
+        known.partial(template, At::default(), &mut errors);
     }
     findings.extend(errors.iter().map(failed));
 }
@@ -234,7 +235,7 @@ impl Checker<'_, '_> {
     fn step(&mut self, look: &Look<'_>, budget: &mut usize) {
         let Some(for_each) = look.for_each else { return self.instance(look, None) };
         let mut errors = Vec::new();
-        let value = self.known.partial(for_each, None, &mut errors);
+        let value = self.known.partial(for_each, At::default(), &mut errors);
         self.tell(errors.iter().map(failed), None);
         match self.known.elements(for_each, &value) {
             Ok(Some(elements)) => {
@@ -262,20 +263,63 @@ impl Checker<'_, '_> {
                 Err(error) => self.tell([failed(&error)], element),
             }
         }
-        for whole in &look.calls {
-            let mut found = Vec::new();
-            self.call(whole, element, &mut found);
-            self.tell(found, element);
-        }
-        let mut found = Vec::new();
-        look.headers.into_iter().for_each(|headers| self.headers(headers, element, &mut found));
-        look.places.iter().flatten().for_each(|place| self.place(place, element, &mut found));
-        if let Some(find) = look.find {
-            let mut errors = Vec::new();
-            self.known.partial(find, element, &mut errors);
-            found.extend(errors.iter().map(failed));
+        let at = At::element(element);
+        let found = self.parts(look, at);
+        // Once more with the values of secrets: what was not found without them is about these.
+        let mut with_secrets = Vec::new();
+        if self.with_values && self.secrets_in(look, None).next().is_some() {
+            let told: HashSet<(Span, &str)> = found.iter().map(|finding| (finding.primary, finding.code)).collect();
+            let more = self.parts(look, at.revealing()).into_iter();
+            let new = more.filter(|finding| finding.is_error() && !told.contains(&(finding.primary, finding.code)));
+            with_secrets.extend(new.map(|finding| self.without_value(&finding, look)));
         }
         self.tell(found, element);
+        self.tell(with_secrets, element);
+    }
+
+    /// The findings about the calls of a step, and what goes along with them.
+    fn parts(&self, look: &Look<'_>, at: At<'_>) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        look.calls.iter().for_each(|whole| self.call(whole, at, &mut found));
+        look.headers.into_iter().for_each(|headers| self.headers(headers, at, &mut found));
+        look.places.iter().flatten().for_each(|place| self.place(place, at, &mut found));
+        if let Some(find) = look.find {
+            let mut errors = Vec::new();
+            self.known.partial(find, at, &mut errors);
+            found.extend(errors.iter().map(failed));
+        }
+        found
+    }
+
+    /// The secret inputs that a step uses; with `place`, only in the templates there.
+    fn secrets_in<'l>(&self, look: &'l Look<'l>, place: Option<Span>) -> impl Iterator<Item = &'l str> {
+        let is_there = move |program: &&Program| {
+            let span = program.span();
+            place.is_none_or(|place| span.start < place.end && place.start < span.end)
+        };
+        let used = look.programs().filter(is_there).flat_map(|program| program.uses().inputs.iter());
+        used.map(|used| used.name.as_str()).filter(|name| self.known.is_secret(name))
+    }
+
+    /// A finding about the value of a secret: names the input and what is wrong, and says nothing of the value.
+    fn without_value(&self, finding: &Diagnostic, look: &Look<'_>) -> Diagnostic {
+        let mut names: BTreeSet<&str> = self.secrets_in(look, Some(finding.primary)).collect();
+        if names.is_empty() {
+            names = self.secrets_in(look, None).collect();
+        }
+        let wrong = match finding.code {
+            "wrong-type" => "is of another type than this takes",
+            "value-not-allowed" => "is none of the values that this takes",
+            "out-of-range" => "is outside of the limits here",
+            "wrong-format" | "host-bits-set" | "name-for-id" | "id-for-name" => "is not written as this wants it",
+            "header-not-allowed" => "holds a line break, and a header is one line",
+            "bad-call" => "is no segment of a path",
+            _ => "does not fit here",
+        };
+        let (inputs, names) = (if names.len() == 1 { "input" } else { "inputs" }, listed(names));
+        let message = format!("the value of the secret {inputs} {names} {wrong}");
+        Diagnostic::error(finding.code, finding.primary, message)
+            .help(format!("it is not shown; `plan explain {}` says what is asked for", finding.code))
     }
 
     fn tell(&mut self, found: impl IntoIterator<Item = Diagnostic>, element: Option<&Element>) {
@@ -293,9 +337,9 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn call(&self, whole: &Whole<'_>, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
+    fn call(&self, whole: &Whole<'_>, at: At<'_>, found: &mut Vec<Diagnostic>) {
         let mut errors = Vec::new();
-        let mut partial = |template: &Template| self.known.partial(template, element, &mut errors);
+        let mut partial = |template: &Template| self.known.partial(template, at, &mut errors);
         let body = whole.body.map(&mut partial);
         let query = whole.query.map(&mut partial);
         let file = whole.file.map(|file| (file, partial(&file.path)));
@@ -339,9 +383,9 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn headers(&self, headers: &Template, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
+    fn headers(&self, headers: &Template, at: At<'_>, found: &mut Vec<Diagnostic>) {
         let mut errors = Vec::new();
-        let value = self.known.partial(headers, element, &mut errors);
+        let value = self.known.partial(headers, at, &mut errors);
         found.extend(errors.iter().map(failed));
         let Partial::Map(fields) = value else { return };
         for (name, value) in fields {
@@ -356,9 +400,9 @@ impl Checker<'_, '_> {
     }
 
     /// Checks the id of a project or region.
-    fn place(&self, place: &Template, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
+    fn place(&self, place: &Template, at: At<'_>, found: &mut Vec<Diagnostic>) {
         let mut errors = Vec::new();
-        let value = self.known.partial(place, element, &mut errors);
+        let value = self.known.partial(place, at, &mut errors);
         found.extend(errors.iter().map(failed));
         let Some(value) = value.known() else { return };
         let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));

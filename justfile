@@ -33,6 +33,11 @@ mutants *options="--file 'src/engine/evidence/*.rs' --file 'src/engine/decide/*.
 bench:
     cargo bench --locked
 
-# Dependencies: advisories, licences, sources.
+# Dependencies: each is used; advisories, licences, sources.
 deny:
+    cargo machete
     cargo deny check
+
+# How much of each room the tests of the library reach.
+coverage:
+    tests/coverage.sh

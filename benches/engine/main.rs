@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use child::{Taken, Workplace};
+use peers::Sdk;
 use server::Server;
 
 /// Requests at once: what `plan run` does unless it is told otherwise.
@@ -146,13 +147,21 @@ fn polls() {
 
 fn peers() {
     println!("\nothers, where they are installed");
-    let server = Server::start(Duration::ZERO);
-    let each =
-        |calls: usize, taken: Taken| format!("{:.2?} each", taken.wall / u32::try_from(calls).unwrap_or(u32::MAX));
-    if let Some(taken) = peers::terraform(1_000) {
-        println!("  1000 resources of terraform that make no call: {}", each(1_000, taken));
-    }
-    if let Some(taken) = peers::shell_loop(&server, 200) {
-        println!("  200 calls of curl in a shell loop: {}", each(200, taken));
-    }
+    let server = Server::start(Duration::from_millis(500));
+    let show = |words: &str, number: usize, take: &dyn Fn() -> Option<Taken>| {
+        let before = server.counted().0;
+        if let Some(taken) = take() {
+            let each = taken.wall / u32::try_from(number).unwrap_or(u32::MAX);
+            let requests = server.counted().0 - before;
+            println!("  {words:<48} {:>9.2?}   {each:>9.2?} each   {requests} requests", taken.wall);
+        }
+    };
+    let plan =
+        |shape: &str| Some(Workplace::new(&places().remove(0).1, &server.base, shape).plan(&["run", "plan.yaml"]));
+    show("plan: 1000 calls", 1_000, &|| plan(&plans::fan(1_000)));
+    show("Python SDK: 1000 calls, one after another", 1_000, &|| Sdk::Keys.run(&server, 1_000));
+    show("curl in a shell loop: 200 calls", 200, &|| peers::shell_loop(&server, 200));
+    show("terraform: 1000 resources that make no call", 1_000, &|| peers::terraform(1_000));
+    show("plan: 100 volumes, waited for", 100, &|| plan(&plans::volumes(100)));
+    show("Python SDK: 100 volumes at once, waited for", 100, &|| Sdk::Volumes.run(&server, 100));
 }

@@ -33,3 +33,44 @@ pub fn shell_loop(server: &Server, calls: usize) -> Option<Taken> {
     command.args(["-c", &script]);
     Some(took(command))
 }
+
+/// What the official Python SDK is given to do.
+#[derive(Debug, Clone, Copy)]
+pub enum Sdk {
+    /// Calls that are answered at once, one after another.
+    Keys,
+    /// Volumes that are waited for, all at once.
+    Volumes,
+}
+
+impl Sdk {
+    fn script(self) -> &'static str {
+        match self {
+            Sdk::Keys => {
+                "import sys\n\
+                 from gcore import Gcore\n\
+                 client = Gcore(api_key='bench', base_url=sys.argv[1], cloud_project_id=1, cloud_region_id=7)\n\
+                 for n in range(int(sys.argv[2])):\n    \
+                     client.cloud.ssh_keys.create(name=f'key-{n}', public_key=f'ssh-ed25519 AAAA{n}')\n"
+            }
+            Sdk::Volumes => {
+                "import asyncio, sys\n\
+                 from gcore import AsyncGcore\n\
+                 async def main():\n    \
+                     client = AsyncGcore(api_key='bench', base_url=sys.argv[1], cloud_project_id=1, cloud_region_id=7)\n    \
+                     create = client.cloud.volumes.create_and_poll\n    \
+                     await asyncio.gather(*[create(name=f'volume-{n}', source='new-volume', size=1) for n in range(int(sys.argv[2]))])\n\
+                 asyncio.run(main())\n"
+            }
+        }
+    }
+
+    /// So many of them, where `python3` (or what `PYTHON` names) can import it.
+    pub fn run(self, server: &Server, calls: usize) -> Option<Taken> {
+        let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let found = Command::new(&python).args(["-c", "import gcore"]).output().ok()?.status.success();
+        let mut command = Command::new(python);
+        command.args(["-c", self.script(), &server.base, &calls.to_string()]);
+        found.then(|| took(command))
+    }
+}

@@ -1,6 +1,5 @@
 //! Prints results to stdout and notes to stderr.
 
-use std::borrow::Cow;
 use std::io::Write;
 use std::time::Duration;
 
@@ -139,16 +138,16 @@ fn seen(context: &Context, output: &RunOutput, shown: &[String]) -> OutputValue 
 /// A table with a head, each column as wide as its contents. The last column is not padded.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>], palette: Palette) -> String {
     let length = |text: &str| if text.is_ascii() { text.len() } else { text.chars().count() };
-    let rows: Vec<Vec<Cow<'_, str>>> = rows.iter().map(|row| row.iter().map(|cell| sanitize(cell)).collect()).collect();
     let mut widths: Vec<usize> = head.iter().map(|cell| length(cell)).collect();
-    for row in &rows {
-        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = length(cell).max(*width));
+    for row in rows {
+        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = length(&sanitize(cell)).max(*width));
     }
     let line = |text: &mut String, cells: &mut dyn Iterator<Item = &str>| {
         for (at, cell) in cells.enumerate() {
-            text.push_str(cell);
+            let cell = sanitize(cell);
+            text.push_str(&cell);
             if at + 1 < head.len() {
-                text.extend(std::iter::repeat_n(' ', widths[at] - length(cell) + 2));
+                text.extend(std::iter::repeat_n(' ', widths[at] - length(&cell) + 2));
             }
         }
         text.truncate(text.trim_end_matches(' ').len());
@@ -156,8 +155,8 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>], palette: Palette) -> St
     let mut first = String::new();
     line(&mut first, &mut head.iter().copied());
     let mut text = palette.faint(first) + "\n";
-    for row in &rows {
-        line(&mut text, &mut row.iter().map(|cell| &**cell));
+    for row in rows {
+        line(&mut text, &mut row.iter().map(String::as_str));
         text.push('\n');
     }
     text

@@ -1,61 +1,31 @@
-//! Whether a 404 means that a resource is gone: a key without access to the project gets 404 for everything in it
-//! (observed.md §8).
+//! Which projects and regions this run's key can read.
 
 use std::collections::HashMap;
 
 use tokio::sync::Mutex;
 
-use super::context::{About, RunContext};
-use super::results::operation_of;
-use crate::api::{Meaning, ReadError, Request};
-use crate::event::{EffectKnown, ErrorClass, StepError};
-use crate::journal::RecordedCall;
+use crate::event::StepError;
 
-/// Whether this run's key can read each project and region, by path; each is read once.
+/// Whether the key can read a project or region, by path; each is read once.
 #[derive(Debug, Default)]
 pub struct Access(Mutex<HashMap<String, Result<(), StepError>>>);
 
 impl Access {
-    /// Checks that the key can read project and region of a recorded call, so that a 404 from there means gone.
+    /// What is known of this path, or what `read` tells of it.
     ///
     /// # Errors
     ///
-    /// The reason when it cannot: then nothing may be recorded as gone.
-    pub async fn check(&self, context: &RunContext, call: &RecordedCall) -> Result<(), StepError> {
+    /// The reason when the key cannot read it.
+    pub async fn known_or(
+        &self,
+        path: String,
+        read: impl Future<Output = Result<(), StepError>>,
+    ) -> Result<(), StepError> {
         // One at a time: a task that waited finds the answer of the one before.
         let mut seen = self.0.lock().await;
-        for (what, path) in places(context, call) {
-            let known = match seen.get(&path) {
-                Some(known) => known.clone(),
-                None => {
-                    let answer = context.client.read(Request::get(path.clone())).await;
-                    let known = answer.map(|_| ()).map_err(|error| blind(context, call, &what, &error));
-                    seen.entry(path).or_insert(known).clone()
-                }
-            };
-            known?;
+        if let Some(known) = seen.get(&path) {
+            return known.clone();
         }
-        Ok(())
+        seen.entry(path).or_insert(read.await).clone()
     }
-}
-
-/// Project and region of a call: a name for messages, and the path that reads it.
-fn places(context: &RunContext, call: &RecordedCall) -> Vec<(String, String)> {
-    let parameters = operation_of(context.catalog, call).map(|(_, parameters)| parameters).unwrap_or_default();
-    let of = |name: &str| parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value);
-    let project = of("project_id").map(|id| (format!("project {id}"), format!("/cloud/v1/projects/{id}")));
-    let region = of("region_id").map(|id| (format!("region {id}"), format!("/cloud/v1/regions/{id}")));
-    project.into_iter().chain(region).collect()
-}
-
-fn blind(context: &RunContext, call: &RecordedCall, what: &str, error: &ReadError) -> StepError {
-    let about = About { call: Some(call.clone().into()), place: None };
-    let words = format!("the API knows nothing of it, but {what} cannot be seen with this key either: {error}");
-    let class = match error.meaning() {
-        Some(Meaning::NotAllowed | Meaning::NotFound | Meaning::Rejected) => ErrorClass::NotAllowed,
-        _ => ErrorClass::Unreachable,
-    };
-    let mut error = context.error(&about, EffectKnown::NotApplied, class, words);
-    error.help.push("use the key of the account the record was made with: nothing was taken for gone".to_owned());
-    error
 }

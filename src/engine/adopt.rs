@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
-use super::change::conceal;
 use super::collection::{items, list_call, result_of_item};
+use super::conceal::conceal;
+use super::differences::differences;
 use super::find::what_there_is;
 use super::interruption::Interruption;
 use super::made::made;
@@ -21,15 +22,6 @@ use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
 use crate::journal::{Adopted, IntendedUndo, JsonText, Record, RecordedCall, StepResult};
 use crate::plan::AdoptBy;
-
-/// An existing resource to be recorded as the result of one instance, from `plan state import`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
-    pub instance: InstanceId,
-    pub id: String,
-    /// Whether `plan destroy` deletes the resource, as if the step had created it.
-    pub own: bool,
-}
 
 /// What identifies the resource to adopt.
 enum By {
@@ -72,7 +64,7 @@ impl Instance {
         let catalog = self.run.context.catalog;
         let forced = split(catalog, thing.as_ref(), &agrees, &rendered.recorded, None, false).forced;
         if !forced.is_empty() {
-            let words: Vec<String> = super::change::differences(&agrees, &rendered.recorded);
+            let words: Vec<String> = differences(&agrees, &rendered.recorded);
             let reasons: Vec<String> =
                 forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
             let words = format!(

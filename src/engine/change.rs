@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Called, Write};
+use super::call::Write;
+use super::called::Called;
 use super::collection::adoptable;
 use super::context::RunContext;
 use super::decide::{self, ChangeKind};
+use super::differences::differences;
 use super::evidence::tags::stamp_value;
-use super::finish::millis;
 use super::interruption::Interruption;
-use super::preview::{is_known_later, is_unread};
 use super::render::{CallParts, Rendered, step_value};
 use super::resolve::InDoubt;
 use super::results;
@@ -22,15 +22,14 @@ use super::step::Instance;
 use super::undo::new_nonce;
 use super::update::{Changing, Difference, InPlace, NotFound, looked_up, wanted_call};
 use crate::api::{ReadError, Request};
-use crate::body_file::BodyFile;
+use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
-    Evidence, InstanceStatus, IntendedUndo, Intent, Kinds, Mark, Marks, Record, RecordedCall, RecordedResource,
-    StepResult, Succeeded,
+    Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Marks, Record, RecordedCall, RecordedResource, StepResult,
+    Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict, Undo};
-use crate::secret::{Secrets, hide_digests, stands_for_secret};
 use crate::shared::Shared;
 use crate::template::{TemplateError, value_of};
 
@@ -455,127 +454,4 @@ fn changed_by_others<'c>(known: &'c InstanceStatus, place: &'c str) -> Option<(&
     let field = place.strip_prefix("body/").filter(|field| !field.contains('/'))?;
     let drifted = known.drifted.iter().find(|drifted| drifted.field == field)?;
     Some((field, drifted.now.as_ref()?))
-}
-
-/// Prepares an answer for templates: of a secret step every scalar becomes a secret marker, of other steps only the
-/// fields that the API shows once.
-pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
-    conceal_field(secrets, "", answer, secret)
-}
-
-/// Prepares a result for templates: ids and names that contain a secret become secret markers.
-pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
-    let conceal = |value: Value| match &value {
-        Value::String(text) if secrets.redact_name(text) != *text => Value::String(secrets.mark(&value)),
-        _ => value,
-    };
-    let all = |values: Vec<Value>| values.into_iter().map(conceal).collect::<Vec<_>>();
-    let text = |text: String| match conceal(Value::String(text)) {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    let kinds = |kinds: Kinds| {
-        let ids = |ids: Value| match ids {
-            Value::Array(ids) => Value::Array(all(ids)),
-            other => conceal(other),
-        };
-        kinds.into_iter().map(|(kind, found)| (kind, ids(found))).collect()
-    };
-    StepResult {
-        id: result.id.map(conceal),
-        ids: all(result.ids),
-        name: result.name.map(text),
-        created: kinds(result.created),
-        touched: kinds(result.touched),
-        tasks: result.tasks.into_iter().map(text).collect(),
-        ..result
-    }
-}
-
-fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> Value {
-    match value {
-        Value::Object(fields) => Value::Object(
-            fields
-                .into_iter()
-                .map(|(name, field)| {
-                    let field = conceal_field(secrets, &name, field, secret);
-                    (name, field)
-                })
-                .collect(),
-        ),
-        Value::Array(items) => items.into_iter().map(|item| conceal_field(secrets, name, item, secret)).collect(),
-        Value::Null | Value::Bool(_) => value,
-        scalar if results::is_sensitive(name, &scalar) => Value::String(secrets.conceal(&scalar)),
-        scalar if secret && is_identifier(name) => Value::String(secrets.mark(&scalar)),
-        scalar if secret => Value::String(secrets.conceal(&scalar)),
-        scalar => scalar,
-    }
-}
-
-/// Ids, names and times are not secrets by themselves; hiding them everywhere would make the output unreadable.
-fn is_identifier(name: &str) -> bool {
-    ["id", "name", "status", "state"].contains(&name)
-        || ["_id", "_name", "_at", "_on"].iter().any(|end| name.ends_with(end))
-}
-
-/// The fields in which two calls differ, each as `body/name: "a" → "b"`; secrets are not shown.
-pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
-    let mut found = Vec::new();
-    let whole = |call: &RecordedCall| {
-        let pairs = |pairs: &[(String, String)]| -> Map<String, Value> {
-            let mut map = Map::new();
-            for (name, value) in pairs {
-                let values = map.entry(name.clone()).or_insert_with(|| json!([]));
-                if let Value::Array(values) = values {
-                    values.push(Value::String(value.clone()));
-                }
-            }
-            map
-        };
-        json!({
-            "call": format!("{} {}", call.method, call.path),
-            "query": pairs(&call.query),
-            "headers": pairs(&call.headers),
-            "body": call.body,
-            "body_file": call.body_file.as_deref().map(BodyFile::summary),
-        })
-    };
-    compare("", &whole(before), &whole(after), &mut found);
-    found
-}
-
-fn compare(at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
-    match (before, after) {
-        (Value::Object(before), Value::Object(after)) => {
-            for (name, value) in before {
-                compare(&join(at, name), value, after.get(name).unwrap_or(&Value::Null), found);
-            }
-            for (name, value) in after.iter().filter(|(name, _)| !before.contains_key(*name)) {
-                compare(&join(at, name), &Value::Null, value, found);
-            }
-        }
-        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
-            for (index, (before, after)) in before.iter().zip(after).enumerate() {
-                compare(&join(at, &index.to_string()), before, after, found);
-            }
-        }
-        // A value that will only be read later is assumed to be unchanged.
-        (_, Value::String(after)) if is_unread(after) => {}
-        (before, after) if before != after => found.push(format!("{at}: {} → {}", shown(before), shown(after))),
-        _ => {}
-    }
-}
-
-fn join(at: &str, name: &str) -> String {
-    if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") }
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "(absent)".to_owned(),
-        Value::String(text) if stands_for_secret(text) => hide_digests(text),
-        Value::String(text) if is_known_later(text) => text.clone(),
-        Value::String(text) => format!("`{text}`"),
-        other => format!("`{other}`"),
-    }
 }

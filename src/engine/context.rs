@@ -17,7 +17,7 @@ use super::watch::{Place as TaskPlace, Watcher, list_request};
 use crate::api::{ApiError, Client, Meaning, ReadError, Request, Task, WITHHELD, new_trace};
 use crate::catalog::Catalog;
 use crate::catalog::Method;
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Journal, JsonText, Mark, RecordedCall, RecordedResource};
@@ -72,7 +72,7 @@ pub struct Events {
 
 impl Events {
     pub fn emit(&self, event: Event) {
-        let elapsed_ms = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed_ms = millis(self.clock.elapsed());
         // The receiver is gone when the reporters failed; the run goes on.
         let _ = self.sender.send(Stamped { at: self.clock.now(), elapsed_ms, event });
     }

@@ -6,18 +6,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::call::Called;
+use super::called::Called;
 use super::collection::{creator_task, result_of_item};
 use super::context::{About, RunContext};
 use super::evidence::{Verdict, tags};
 use super::interruption::Interruption;
 use super::leftover::leftover;
-use super::made::{Before, made_by};
+use super::made::{Before, made_by, of_tasks};
 use super::ownership::Claimable;
 use super::results::{self, Parameters};
-use super::watch::{Awaited, TaskEnd, task_duration};
+use super::watch::{Awaited, Place, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::{Operation, pace_of};
+use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::journal::{
     Evidence, IntendedUndo, Intent, JournalError, JsonText, Record, RecordedCall, RecordedResource, StepResult,
@@ -173,7 +174,7 @@ impl Finishing<'_> {
     fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {
         let is_owned_by_another = |kind: &str, id: &Value| context.is_owned_by_another(&self.intent.instance, kind, id);
         let before = Before { digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
-        results::of_tasks(self.operation, &self.intent.call, tasks, status, &before)
+        of_tasks(self.operation, &self.intent.call, tasks, status, &before)
     }
 
     fn creates(&self) -> bool {
@@ -263,7 +264,7 @@ impl Finishing<'_> {
             earliest_ms: millis(pace.earliest),
             latest_ms: millis(pace.latest),
         });
-        let place = super::call::place_of(self.parameters);
+        let place = Place::of(self.parameters);
         let ends = futures_util::future::join_all(tasks.iter().map(|task| {
             context.watcher.wait(Awaited {
                 task: task.clone(),
@@ -404,9 +405,4 @@ fn accepted_only(task: &str) -> Task {
 
 fn duration_of(task: &Task) -> Option<(String, u64)> {
     Some((task.task_type.clone()?, millis(task_duration(task)?)))
-}
-
-/// Whole milliseconds.
-pub fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

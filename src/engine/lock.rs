@@ -9,13 +9,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::call::place_of;
 use super::context::RunContext;
 use super::results::{fill_path, id_text};
 use super::stop::Stop;
-use super::watch::{Awaited, TaskEnd};
+use super::watch::{Awaited, Place, TaskEnd};
 use crate::api::{ApiError, LockHolder, Request};
 use crate::catalog::Operation;
+use crate::clock::millis;
 use crate::event::{Delay, Event};
 use crate::id::InstanceId;
 use crate::journal::RecordedCall;
@@ -71,7 +71,7 @@ impl Locks {
         let holder = holder.filter(|holder| self.last.as_ref() != Some(&holder.task));
         let pause = PAUSE.mul_f64(1.5_f64.powi(self.turns.min(8))).min(LONGEST_PAUSE);
         let pause = error.retry_after.map_or(pause, |after| pause.max(Duration::from_secs(after)));
-        let pause_ms = if holder.is_some() { 0 } else { super::finish::millis(pause) };
+        let pause_ms = if holder.is_some() { 0 } else { millis(pause) };
         let task = holder.as_ref().map(|holder| holder.task.clone());
         let reason = Delay::Locked { task: task.clone() };
         context.events.emit(Event::CallDelayed { instance: refused.instance.clone(), reason, pause_ms });
@@ -91,7 +91,7 @@ impl Locks {
 async fn end_of(context: &RunContext, refused: &Refused<'_>, holder: LockHolder, budget: Duration) -> bool {
     let awaited = Awaited {
         task: holder.task,
-        place: place_of(refused.parameters),
+        place: Place::of(refused.parameters),
         task_type: holder.task_type,
         since: holder.since.map_or_else(|| context.now(), |since| by_our_clock(context, since)),
         first: None,

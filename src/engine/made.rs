@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::open_undo::fill;
-use super::results::{Parameters, fill_path, id_text, lock_value, operation_of, own_value};
+use super::results::{Parameters, fill_path, id_text, identify, lock_value, operation_of, own_value};
 use crate::api::Task;
 use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
 use crate::journal::{IntendedUndo, Kinds, RecordedCall, RecordedResource, StepResult, is_id};
@@ -26,13 +26,28 @@ pub struct Before<'a> {
     pub is_owned_by_another: &'a (dyn Fn(&str, &Value) -> bool + Sync),
 }
 
-/// Divides the resources that finished tasks list into those the call made and those that existed before.
-pub fn sort_out(
+/// The result of a call whose tasks are all finished.
+pub fn of_tasks(
     operation: Option<&Operation>,
     call: &RecordedCall,
     tasks: &[Task],
+    status: Option<u16>,
     before: &Before<'_>,
-) -> (Kinds, Kinds) {
+) -> StepResult {
+    let (created, touched) = sort_out(operation, call, tasks, before);
+    let mut result = StepResult {
+        tasks: tasks.iter().map(|task| task.id.clone()).collect(),
+        status,
+        created,
+        touched,
+        ..StepResult::default()
+    };
+    identify(&mut result, operation, call, None);
+    result
+}
+
+/// Divides the resources that finished tasks list into those the call made and those that existed before.
+fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], before: &Before<'_>) -> (Kinds, Kinds) {
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     let mentions = Mentions::of(call, creates, before.digest_key);
     // The API refuses a second resource of a kind that is known by its name: the one of this name is the call's,

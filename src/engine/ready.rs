@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::context::{About, RunContext};
-use super::finish::{Finishing, millis};
+use super::finish::Finishing;
 use super::interruption::Interruption;
 use super::render::{Rendered, step_value};
 use super::results;
 use super::step::Instance;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Method, readiness_of};
+use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::journal::{RecordedCall, StepResult};

@@ -9,12 +9,11 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde_json::Value;
 
 use super::context::RunContext;
-use super::search::{Round, Search};
+use super::search::{Resolved, Round, Search};
 use crate::api::{ReadError, is_success};
-use crate::journal::{Evidence, InstanceStatus, Unanswered};
+use crate::journal::{InstanceStatus, Unanswered};
 
 /// Seconds between two searches; the last repeats.
 const PAUSES: [u64; 5] = [1, 1, 2, 3, 5];
@@ -71,23 +70,6 @@ impl InDoubt {
         let last = &self.attempt.intent;
         self.earlier.iter().filter(|earlier| earlier.intent.call == last.call && earlier.intent.update == last.update)
     }
-}
-
-/// The outcome of a search.
-#[derive(Debug)]
-pub enum Resolved {
-    /// This task, started by this attempt, is ours; it is claimed.
-    Task { attempt: u32, task: String, evidence: Evidence },
-    /// The resource that this attempt made; it is claimed.
-    Resource { attempt: u32, item: Value, evidence: Evidence },
-    /// The call was carried out; there are no tasks to wait for, and it made nothing.
-    Done,
-    /// The time to resolve is over and there are no candidates: it was not carried out.
-    Nothing,
-    /// These candidates may be ours, or another's.
-    Undecided(Vec<String>),
-    /// The API did not answer the reads.
-    CannotTell(ReadError),
 }
 
 /// Searches until every candidate is attributed, or the time to resolve is over.

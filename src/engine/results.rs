@@ -6,7 +6,6 @@
 
 use serde_json::{Map, Value};
 
-use super::made::{Before, sort_out};
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{Kinds, RecordedCall, StepResult, is_id};
@@ -18,26 +17,6 @@ pub type Parameters = Vec<(String, String)>;
 /// The operation of a recorded call, and its path parameters.
 pub fn operation_of(catalog: &Catalog, call: &RecordedCall) -> Option<(std::sync::Arc<Operation>, Parameters)> {
     catalog.matching(call.method, &call.path)
-}
-
-/// The result of a call whose tasks are all finished.
-pub fn of_tasks(
-    operation: Option<&Operation>,
-    call: &RecordedCall,
-    tasks: &[Task],
-    status: Option<u16>,
-    before: &Before<'_>,
-) -> StepResult {
-    let (created, touched) = sort_out(operation, call, tasks, before);
-    let mut result = StepResult {
-        tasks: tasks.iter().map(|task| task.id.clone()).collect(),
-        status,
-        created,
-        touched,
-        ..StepResult::default()
-    };
-    identify(&mut result, operation, call, None);
-    result
 }
 
 /// The result of a synchronous call.
@@ -57,7 +36,12 @@ pub fn on_the_side(operation: Option<&Operation>, call: &RecordedCall, answer: &
 }
 
 /// Determines kind, ids and name of the result.
-fn identify(result: &mut StepResult, operation: Option<&Operation>, call: &RecordedCall, answer: Option<&Value>) {
+pub(super) fn identify(
+    result: &mut StepResult,
+    operation: Option<&Operation>,
+    call: &RecordedCall,
+    answer: Option<&Value>,
+) {
     if let Some((operation, None)) = operation.map(|operation| (operation, &operation.creates)) {
         // An operation that creates nothing is about an existing resource, which it does not own.
         (result.kind, result.id) = subject(operation, call);
@@ -158,6 +142,11 @@ fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Op
 
 fn scalar_at(value: &Value, pointer: &str) -> Option<Value> {
     value.pointer(pointer).filter(|found| is_id(found)).cloned()
+}
+
+/// The route of a call: its operation, or the call itself when the catalogue does not know it.
+pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
+    operation.map_or_else(|| call.to_string(), |operation| operation.route.to_string())
 }
 
 /// Text of an id: a string as it is, a number in digits.

@@ -7,15 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::call::{place_of, route_of};
 use super::collection::{creator_task, item_id, items, list_call, named_items};
 use super::context::RunContext;
 use super::evidence::audit::{self, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
 use super::ownership::Claimable;
 use super::pages::{Paging, pages};
-use super::resolve::Resolved;
-use super::results::{self, Parameters, fill_path, id_text};
+use super::results::{self, Parameters, fill_path, id_text, route_of};
 use super::watch::{Place, list_request};
 use crate::api::{ReadError, Request, Task, is_success};
 use crate::catalog::{CLOUD, Creates, ListCall, Operation, root_of};
@@ -31,6 +29,23 @@ const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
 const AUDIT_LOG: &str = "/cloud/v1/user_actions";
 /// How many resources one request to the audit log asks about.
 const LOG_RESOURCES: usize = 20;
+
+/// The outcome of a search.
+#[derive(Debug)]
+pub enum Resolved {
+    /// This task, started by this attempt, is ours; it is claimed.
+    Task { attempt: u32, task: String, evidence: Evidence },
+    /// The resource that this attempt made; it is claimed.
+    Resource { attempt: u32, item: Value, evidence: Evidence },
+    /// The call was carried out; there are no tasks to wait for, and it made nothing.
+    Done,
+    /// The time to resolve is over and there are no candidates: it was not carried out.
+    Nothing,
+    /// These candidates may be ours, or another's.
+    Undecided(Vec<String>),
+    /// The API did not answer the reads.
+    CannotTell(ReadError),
+}
 
 /// The outcome of one round.
 #[derive(Debug)]
@@ -83,7 +98,7 @@ impl<'a> Search<'a> {
     }
 
     pub fn place(&self) -> Place {
-        place_of(&self.parameters)
+        Place::of(&self.parameters)
     }
 
     fn intent(&self) -> &Intent {

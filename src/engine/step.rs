@@ -10,11 +10,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
-use super::call::{Called, Write};
-use super::change;
+use super::call::Write;
+use super::called::Called;
+use super::conceal::{conceal, conceal_names};
 use super::context::About;
 use super::decide::{self, Decision, Differs, Wanted};
-use super::finish::{Finishing, millis};
+use super::finish::Finishing;
 use super::interruption::Interruption;
 use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
@@ -24,6 +25,7 @@ use super::run::Run;
 use super::turn::parent_turn;
 use super::update::{Changing, update_of_result};
 use crate::catalog::Operation;
+use crate::clock::millis;
 use crate::event::{Event, Provenance, SkipReason, StepDone, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
@@ -353,7 +355,7 @@ impl Instance {
                 let made = status.instances.get(id).map(|known| known.made.as_slice()).unwrap_or_default();
                 made.iter().all(|made| made.id != done.result.id)
             });
-        let conceal = |answer: Value| change::conceal(&context.secrets, answer, self.step().secret);
+        let conceal = |answer: Value| conceal(&context.secrets, answer, self.step().secret);
         context.events.emit(Event::StepSucceeded {
             instance: id.clone(),
             result: StepDone {
@@ -370,7 +372,7 @@ impl Instance {
         if !self.is_read {
             return InstanceEnd::Done { value: None, reused };
         }
-        let named = change::conceal_names(&context.secrets, done.result);
+        let named = conceal_names(&context.secrets, done.result);
         let result =
             StepResult { response: named.response.clone().map(|answer| conceal(answer.into_value()).into()), ..named };
         InstanceEnd::Done { value: Some(step_value(&result, done.resource.map(conceal).as_ref())), reused }

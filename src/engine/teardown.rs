@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use super::context::{About, RunContext};
 use super::decide::{Kept, along, removal};
 use super::interruption::Interruption;
-use super::remove::{Removed, remove};
+use super::remove::{Extent, Removed, remove};
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
@@ -24,15 +24,6 @@ pub struct TeardownEnd {
     /// What was not removed, and why.
     pub left: Vec<(InstanceId, StepError)>,
     pub stopped: Option<Stop>,
-}
-
-/// Which resources of an instance are removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// All that it ever made.
-    Whole,
-    /// Only what it made since this run began.
-    ThisRun,
 }
 
 /// Removes `instances`, dependants first. A failure does not end the teardown, but keeps everything that the

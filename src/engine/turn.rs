@@ -5,6 +5,7 @@ use tokio::sync::{OwnedMutexGuard, SemaphorePermit};
 
 use super::context::RunContext;
 use super::stop::Stop;
+use crate::clock::millis;
 use crate::event::{Event, Queue};
 use crate::id::InstanceId;
 use crate::journal::Status;
@@ -44,7 +45,7 @@ pub async fn request_turn<'s>(context: &'s RunContext, instance: &InstanceId) ->
         }
     };
     while let Some(pause) = context.client.held_for() {
-        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let pause_ms = millis(pause);
         emit_wait(context, instance, Queue::RateLimit { pause_ms });
         context.stopped.or_leave(context.clock().sleep(pause)).await.ok()?;
     }

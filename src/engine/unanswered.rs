@@ -8,15 +8,16 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::call::Called;
+use super::called::Called;
 use super::context::{About, RunContext};
 use super::finish::{Ended, Finishing};
 use super::interruption::Interruption;
 use super::leftover::leftover;
 use super::made::made;
 use super::ownership::Claimable;
-use super::resolve::{Resolved, resolve_late};
+use super::resolve::resolve_late;
 use super::results::{self, id_text};
+use super::search::Resolved;
 use crate::catalog::Operation;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;

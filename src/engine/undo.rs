@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::context::{About, RunContext};
 use super::interruption::Interruption;
-use super::resolve::{InDoubt, Resolved, resolve};
+use super::resolve::{InDoubt, resolve};
 use super::results;
+use super::search::Resolved;
 use crate::event::{EffectKnown, ErrorClass};
 use crate::id::InstanceId;
 use crate::journal::{IntendedUndo, Intent, RecordedCall, Unanswered};

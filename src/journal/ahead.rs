@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::fold::Impossible;
 use super::record::Record;
-use super::status::{Impossible, Status};
+use super::status::Status;
 use crate::id::InstanceId;
 
 /// Records that wait to be written, oldest first.

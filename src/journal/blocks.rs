@@ -5,8 +5,7 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::line::Line;
-use super::text::decode;
+use super::line::{Line, decode};
 
 /// Bytes that are read at once.
 const BLOCK: usize = 1 << 20;
@@ -40,7 +39,10 @@ fn parse(text: Vec<u8>) -> Parsed {
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         let Some((b'\n', inside)) = line.split_last() else { break };
         match decode(inside) {
-            Ok(parsed) => lines.push((parsed, line.len())),
+            Ok(mut parsed) => {
+                parsed.record.shrink();
+                lines.push((parsed, line.len()));
+            }
             Err(why) => {
                 wrong = Some(why);
                 break;
@@ -86,7 +88,7 @@ impl<R: Read> Blocks<R> {
 ///
 /// Whatever `take` or reading ends with.
 pub fn each_line<E: From<io::Error>>(
-    from: impl Read,
+    from: impl Read + Send,
     mut take: impl FnMut(Line, usize) -> Result<(), E>,
 ) -> Result<End, E> {
     let mut blocks = Blocks { from, begun: Vec::new(), ended: false };
@@ -94,69 +96,48 @@ pub fn each_line<E: From<io::Error>>(
         block.lines.into_iter().try_for_each(|(line, length)| take(line, length))?;
         Ok(End { wrong: block.wrong, rest: block.text[block.end..].to_vec() })
     };
-    let mut next = blocks.next()?;
-    if let (Some(only), true) = (&mut next, blocks.ended) {
-        return take(parse(std::mem::take(only)));
+    let first = blocks.next()?.unwrap_or_default();
+    if blocks.ended {
+        return take(parse(first));
     }
     thread::scope(|scope| {
         let number = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-        let workers: Vec<Worker> = (0..number).map(|_| Worker::start(scope)).collect();
-        // Block n is with worker n modulo their number.
-        let (mut given, mut taken) = (0, 0);
+        let (workers, parsed): (Vec<_>, Vec<_>) = (0..number).map(|_| worker(scope)).unzip();
+        let reader = scope.spawn(move || distribute(blocks, first, &workers));
+        // Block n is with worker n modulo their number: the first without one was given none. (Were it for a panic, the
+        // scope would panic, too.)
+        let mut parsed = parsed.iter().cycle().map_while(|worker| worker.recv().ok());
         let mut end = End::default();
-        loop {
-            while given - taken < number * AHEAD
-                && let Some(text) = next.take()
-            {
-                workers[given % number].give(text)?;
-                given += 1;
-                next = blocks.next()?;
-            }
-            if taken == given {
-                return Ok(end);
-            }
-            end = take(workers[taken % number].next()?)?;
-            taken += 1;
-            if end.wrong.is_some() {
-                break;
-            }
+        while end.wrong.is_none()
+            && let Some(block) = parsed.next()
+        {
+            end = take(block)?;
         }
-        for block in taken..given {
-            end.rest.append(&mut workers[block % number].next()?.text);
-        }
-        end.rest.extend(next.into_iter().flatten());
-        end.rest.append(&mut blocks.begun);
-        blocks.from.read_to_end(&mut end.rest)?;
+        parsed.for_each(|block| end.rest.extend(block.text));
+        reader.join().map_err(|_| io::Error::other("the thread that reads the journal ended"))??;
         Ok(end)
     })
 }
 
-/// A thread that parses blocks, until nobody gives or takes any more.
-struct Worker {
-    blocks: SyncSender<Vec<u8>>,
-    parsed: Receiver<Parsed>,
+/// Reads all blocks and gives them to the workers in turn, until these take no more.
+fn distribute(mut blocks: Blocks<impl Read>, first: Vec<u8>, workers: &[SyncSender<Vec<u8>>]) -> io::Result<()> {
+    let mut next = Some(first);
+    for worker in workers.iter().cycle() {
+        let Some(block) = next else { break };
+        if worker.send(block).is_err() {
+            break;
+        }
+        next = blocks.next()?;
+    }
+    Ok(())
 }
 
-impl Worker {
-    fn start<'s>(scope: &'s thread::Scope<'s, '_>) -> Self {
-        let (blocks, given) = sync_channel(AHEAD);
-        let (done, parsed) = sync_channel(AHEAD);
-        scope.spawn(move || given.into_iter().map(parse).all(|block| done.send(block).is_ok()));
-        Self { blocks, parsed }
-    }
-
-    fn give(&self, text: Vec<u8>) -> io::Result<()> {
-        self.blocks.send(text).map_err(|_| gone())
-    }
-
-    fn next(&self) -> io::Result<Parsed> {
-        self.parsed.recv().map_err(|_| gone())
-    }
-}
-
-/// It panicked, which is reported.
-fn gone() -> io::Error {
-    io::Error::other("a thread that parses the journal ended")
+/// A thread that parses blocks, until there are no more, or nobody takes the lines.
+fn worker<'s>(scope: &'s thread::Scope<'s, '_>) -> (SyncSender<Vec<u8>>, Receiver<Parsed>) {
+    let (blocks, given) = sync_channel(AHEAD);
+    let (done, parsed) = sync_channel(AHEAD);
+    scope.spawn(move || given.into_iter().map(parse).all(|block| done.send(block).is_ok()));
+    (blocks, parsed)
 }
 
 #[cfg(test)]

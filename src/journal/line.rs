@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::de::Error;
 use sha2::{Digest, Sha256};
 
-use super::record::{Header, Record};
+use super::record::{Header, Record, VERSION};
 use super::tagged::{self, Tagged};
 use crate::secret::hex;
 
@@ -106,4 +106,35 @@ pub(super) fn write(text: &mut String, checksum: Checksum, n: u64, at: Timestamp
     let inside = json.strip_prefix('{').unwrap_or(json);
     let rest = format!("\"n\":{n},\"at\":\"{at}\",{inside}");
     let _ = writeln!(text, "{}{}\",{rest}", checksum.open(), checksum.sum(&rest));
+}
+
+/// Reads one line, without its line break.
+///
+/// # Errors
+///
+/// In words: what is wrong with it.
+pub fn decode(text: &[u8]) -> Result<Line, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "it is not text".to_owned())?;
+    check_version(text)?;
+    Line::decode(text)
+}
+
+/// The first words of the error for a line that a newer version wrote.
+pub(super) const NEWER: &str = "it was written by a newer `plan`";
+
+/// Within so many bytes a line says what kind of record it is.
+const HEAD: usize = 128;
+
+fn check_version(text: &str) -> Result<(), String> {
+    // Before the record is read as ours: a later version may hold records this one does not know.
+    if !text.get(..HEAD).unwrap_or(text).contains("\"record\":\"header\"") {
+        return Ok(());
+    }
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match value.get("version").and_then(serde_json::Value::as_u64) {
+        Some(version) if version > u64::from(VERSION) => {
+            Err(format!("{NEWER} (journal version {version}, this one reads up to {VERSION})"))
+        }
+        _ => Ok(()),
+    }
 }

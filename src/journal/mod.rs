@@ -1,14 +1,16 @@
 //! The record of an environment: intended calls, answers of the API, existing resources.
 //!
-//! `record` defines the records, one per line, and `intent` the call in them; `text` parses lines, `blocks` those of a long journal on several threads; `status` is the
-//! pure fold over records, `instance` its part for one instance; `validate` checks the calls in a record, `redact`
-//! hides secrets in it. A [`Journal`] takes records from many steps at once and answers each when its records are
-//! durable: records that arrive during one sync share the next. Where lines are stored is defined in
-//! [`crate::store`].
+//! `record` defines the records, one per line, with `intent`, `call` and `result` in them; `line` encodes and decodes
+//! one, `text` a whole journal, and `blocks` a long one on several threads. `status` is the pure fold over records, `fold`
+//! its part for one `instance`; `validate` checks the calls in a record, `redact` hides secrets in it. A [`Journal`]
+//! takes records from many steps at once and answers each when its records are durable: records that arrive during one
+//! sync share the next. Where lines are stored is defined in [`crate::store`].
 
 mod ahead;
 mod blocks;
+mod call;
 mod durations;
+mod fold;
 mod instance;
 mod intent;
 mod json_text;
@@ -19,6 +21,7 @@ mod owner;
 mod owners;
 mod record;
 mod redact;
+mod result;
 mod status;
 mod tagged;
 #[cfg(test)]
@@ -32,19 +35,20 @@ use std::sync::Arc;
 
 use crate::id::InstanceId;
 
+pub use call::RecordedCall;
 pub use durations::Durations;
+pub use fold::Impossible;
 pub use instance::{InstanceStatus, Phase};
-pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, RecordedCall, Unanswered};
+pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, Unanswered};
 pub use json_text::JsonText;
 pub use kinds::Kinds;
-pub use line::{Checksum, Line};
+pub use line::{Checksum, Line, decode};
 pub use open_call::{Marks, OpenCall, OpenValue, Part};
 pub use owner::{Lease, Owner};
-pub use record::{
-    Adopted, Drifted, Header, Record, RecordedOutput, RecordedResource, Started, StepResult, Succeeded, VERSION,
-};
-pub use status::{Impossible, Status};
-pub use text::{Contents, decode, lines, parse, read};
+pub use record::{Adopted, Header, Record, RecordedOutput, Started, Succeeded, VERSION};
+pub use result::{Drifted, RecordedResource, StepResult};
+pub use status::Status;
+pub use text::{Contents, lines, read};
 pub use validate::{is_id, is_identifier, may_undo, validate};
 pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 
@@ -86,7 +90,7 @@ pub enum JournalError {
 impl JournalError {
     /// A line that cannot be read.
     pub fn unreadable(path: PathBuf, line: usize, why: String) -> Self {
-        match why.starts_with(text::NEWER) {
+        match why.starts_with(line::NEWER) {
             true => JournalError::Newer { path, why },
             false => JournalError::Damaged { path, line, why },
         }

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::intent::RecordedCall;
+use super::call::RecordedCall;
 use super::json_text::JsonText;
 use crate::catalog::Method;
 

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::call::RecordedCall;
 use super::instance::InstanceStatus;
-use super::intent::{Evidence, Intent, RecordedCall};
-use super::json_text::JsonText;
-use super::kinds::Kinds;
+use super::intent::{Evidence, Intent};
 use super::owner::Lease;
+use super::result::{Drifted, RecordedResource, StepResult};
 use crate::event::{Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::secret::hex;
@@ -181,32 +181,6 @@ impl Header {
     }
 }
 
-/// A resource that exists because of a step.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct RecordedResource {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The call that deletes it; `None` when it is to be kept (`undo: none`) or no such call is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undo: Option<RecordedCall>,
-    /// The tasks that made it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tasks: Vec<String>,
-    /// Its secondary resources, which outlive it; each with its own undo.
-    #[serde(rename = "beside", default, skip_serializing_if = "Vec::is_empty")]
-    pub secondary: Vec<RecordedResource>,
-    /// The parent that the API locks during its writes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lock: Option<String>,
-    /// The evidence for it does not exclude that it is another's: it is used, and never deleted.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub uncertain: bool,
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Succeeded {
     pub instance: InstanceId,
@@ -240,43 +214,6 @@ pub struct Adopted {
     pub agrees: Shared<RecordedCall>,
 }
 
-/// A field of a call's body that has another value in the resource.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Drifted {
-    /// The top-level field of the body.
-    pub field: String,
-    /// The current value, in the form of the body; `None` when the field is absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub now: Option<Value>,
-}
-
-/// The result of a step, which later steps refer to as `steps.<id>`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct StepResult {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Value>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ids: Vec<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Ids by kind of the resources that the call made; only kinds that the tasks list. Before 0.2.0 also existing
-    /// resources that the call only used.
-    #[serde(default, skip_serializing_if = "Kinds::is_empty")]
-    pub created: Kinds,
-    /// Ids by kind of the other resources that the tasks list, which existed before.
-    #[serde(default, skip_serializing_if = "Kinds::is_empty")]
-    pub touched: Kinds,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tasks: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// The answer, without fields that contain secrets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<JsonText>,
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedOutput {
     pub name: String,
@@ -289,22 +226,13 @@ pub struct RecordedOutput {
     pub description: Option<String>,
 }
 
-impl RecordedResource {
+impl Record {
     /// Holds no more memory than it needs: there may be very many.
     pub(super) fn shrink(&mut self) {
-        self.tasks.shrink_to_fit();
-        self.secondary.shrink_to_fit();
-        self.secondary.iter_mut().for_each(Self::shrink);
-    }
-}
-
-impl StepResult {
-    /// The same.
-    pub(super) fn shrink(&mut self) {
-        self.ids.shrink_to_fit();
-        self.created.shrink();
-        self.touched.shrink();
-        self.tasks.shrink_to_fit();
+        if let Record::Succeeded(done) = self {
+            done.result.shrink();
+            done.made.shrink();
+        }
     }
 }
 

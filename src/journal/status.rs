@@ -10,11 +10,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::durations::Durations;
-use super::instance::{InstanceStatus, Phase, sequence};
+use super::fold::{Impossible, sequence};
+use super::instance::{InstanceStatus, Phase};
 use super::line::Line;
 use super::owner::Lease;
 use super::owners::Owners;
-use super::record::{Header, Record, RecordedOutput, RecordedResource, Started, VERSION};
+use super::record::{Header, Record, RecordedOutput, Started, VERSION};
+use super::result::RecordedResource;
 use crate::id::InstanceId;
 use crate::shared::Shared;
 
@@ -45,19 +47,6 @@ pub struct Status {
     pub lease: Option<Lease>,
     /// Lines there have been, also those that were compacted away. Grows with every record.
     pub lines: u64,
-}
-
-/// A record that cannot follow what was there before.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Impossible {
-    #[error("the first record is not a header")]
-    NoHeader,
-    #[error("a second header")]
-    SecondHeader,
-    #[error("record number {found} where {expected} was due")]
-    Number { expected: u64, found: u64 },
-    #[error("`{record}` cannot follow for `{instance}`, which is {phase}")]
-    Sequence { record: &'static str, instance: InstanceId, phase: &'static str },
 }
 
 impl Status {

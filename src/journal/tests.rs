@@ -105,14 +105,14 @@ fn what_could_find_an_attempt_is_forgotten_once_its_outcome_is_known() {
         (vec![Record::Intent(marked.clone()), accepted("a")], mark),
         (vec![Record::Intent(marked), accepted("a"), succeeded("a")], Mark::default()),
     ] {
-        let status = parse(Path::new("j"), text(&records).as_bytes()).unwrap().status;
+        let status = read(Path::new("j"), text(&records).as_bytes()).unwrap().status;
         let intent = status.instances[&instance("a")].intent.as_ref().unwrap();
         assert_eq!((&intent.mark, intent.nonce.as_str()), (&expected, "nonce"));
     }
 }
 
 fn phase(records: &[Record], name: &str) -> Phase {
-    let contents = parse(Path::new("j"), text(records).as_bytes()).unwrap();
+    let contents = read(Path::new("j"), text(records).as_bytes()).unwrap();
     contents.status.instances[&instance(name)].phase.clone()
 }
 
@@ -135,7 +135,7 @@ fn a_refused_change_has_no_effect() {
 fn a_removed_instance_is_absent() {
     let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1, intent: None };
     let records = [intent("a", 1), succeeded("a"), removing, Record::Removed { instance: instance("a") }];
-    let contents = parse(Path::new("j"), text(&records).as_bytes()).unwrap();
+    let contents = read(Path::new("j"), text(&records).as_bytes()).unwrap();
     assert_eq!(contents.status.existing().count(), 0);
 }
 
@@ -144,11 +144,11 @@ fn a_torn_last_line_is_tolerated_and_other_damage_is_named() {
     let whole = text(&[intent("a", 1), accepted("a")]);
     let last = whole.trim_end().rfind('\n').unwrap() + 1;
     for cut in last..whole.len() {
-        let contents = parse(Path::new("j"), &whole.as_bytes()[..cut]).unwrap();
+        let contents = read(Path::new("j"), &whole.as_bytes()[..cut]).unwrap();
         assert_eq!((contents.lines, contents.whole), (2, last as u64), "cut at {cut}");
     }
     let damaged = whole.replacen("nonce", "nouns", 1);
-    let message = parse(Path::new("state/journal.jsonl"), damaged.as_bytes()).unwrap_err().to_string();
+    let message = read(Path::new("state/journal.jsonl"), damaged.as_bytes()).unwrap_err().to_string();
     assert_eq!(message, "state/journal.jsonl:2: the journal is damaged: its checksum does not match");
 }
 
@@ -157,7 +157,7 @@ fn a_missing_line_is_damage() {
     let whole = text(&[intent("a", 1), not_applied("a"), intent("a", 2)]);
     let lines: Vec<_> = whole.lines().collect();
     let without = [lines[0], lines[1], lines[3], ""].join("\n");
-    let message = parse(Path::new("j"), without.as_bytes()).unwrap_err().to_string();
+    let message = read(Path::new("j"), without.as_bytes()).unwrap_err().to_string();
     assert!(message.contains("record number 3 where 2 was due"), "{message}");
 }
 
@@ -167,7 +167,7 @@ fn zeros_after_the_last_line_are_a_torn_write() {
     let whole = bytes.len() as u64;
     bytes.extend([0; 300]);
     bytes.push(b'\n');
-    assert_eq!(parse(Path::new("j"), &bytes).unwrap().whole, whole);
+    assert_eq!(read(Path::new("j"), bytes.as_slice()).unwrap().whole, whole);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn impossible_sequences_are_errors() {
         (vec![intent("a", 1), accepted("a"), intent("a", 2)], "`intent` cannot follow for `a`, which is waiting"),
         (vec![intent("a", 1), intent("a", 1)], "`intent` cannot follow for `a`, which is in doubt"),
     ] {
-        let message = parse(Path::new("j"), text(&records).as_bytes()).unwrap_err().to_string();
+        let message = read(Path::new("j"), text(&records).as_bytes()).unwrap_err().to_string();
         assert!(message.contains(words), "{message}");
     }
 }
@@ -187,7 +187,7 @@ fn a_newer_journal_is_refused_in_words() {
     let Record::Header(mut newer) = header() else { unreachable!("it is a header") };
     newer.version = VERSION + 1;
     let line = Line { n: 0, at: Timestamp::UNIX_EPOCH, record: Record::Header(newer) }.encode();
-    let message = parse(Path::new("j"), line.as_bytes()).unwrap_err().to_string();
+    let message = read(Path::new("j"), line.as_bytes()).unwrap_err().to_string();
     assert!(message.contains("written by a newer `plan`"), "{message}");
 }
 
@@ -197,7 +197,7 @@ fn journals_of_every_version_are_read() {
     let versions =
         [include_str!("../../tests/journals/version-1.jsonl"), include_str!("../../tests/journals/version-2.jsonl")];
     for (version, text) in (1..).zip(versions) {
-        let status = parse(Path::new("journal.jsonl"), text.as_bytes()).unwrap().status;
+        let status = read(Path::new("journal.jsonl"), text.as_bytes()).unwrap().status;
         assert_eq!(status.header.version, version);
         assert_eq!(status.instances[&instance("network")].phase, Phase::Succeeded);
         assert_eq!(status.instances[&instance("network")].made[0].id, Some(json!("id")));
@@ -212,21 +212,21 @@ async fn a_journal_of_an_earlier_version_is_continued_as_it_began() {
     for text in
         [include_str!("../../tests/journals/version-1.jsonl"), include_str!("../../tests/journals/version-2.jsonl")]
     {
-        let read = parse(Path::new("journal.jsonl"), text.as_bytes()).unwrap();
+        let contents = read(Path::new("journal.jsonl"), text.as_bytes()).unwrap();
         let sink = MemorySink::default();
         let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
-        let journal = Journal::start(sink.clone(), read.status, read.lines, clock);
+        let journal = Journal::start(sink.clone(), contents.status, contents.lines, clock);
         journal.append(vec![intent("later", 1)]).await.unwrap();
         let whole = [text.as_bytes(), &sink.bytes()].concat();
         assert!(whole[text.len()..].starts_with(&whole[..8]), "{}", String::from_utf8_lossy(&whole));
-        assert_eq!(parse(Path::new("journal.jsonl"), &whole).unwrap().status.instances.len(), 2);
+        assert_eq!(read(Path::new("journal.jsonl"), whole.as_slice()).unwrap().status.instances.len(), 2);
     }
 }
 
 #[test]
 fn a_compacted_journal_says_the_same() {
     let records = [intent("a", 1), accepted("a"), succeeded("a"), intent("b", 1), not_applied("b"), intent("b", 2)];
-    let status = parse(Path::new("j"), text(&records).as_bytes()).unwrap().status;
+    let status = read(Path::new("j"), text(&records).as_bytes()).unwrap().status;
     let lines: Vec<Line> =
         status.compacted().into_iter().enumerate().map(|(n, (at, record))| Line { n: n as u64, at, record }).collect();
     let compacted = Status::of(lines).unwrap();
@@ -255,7 +255,7 @@ async fn records_written_together_share_a_sync() {
     let syncs = sink.0.load(std::sync::atomic::Ordering::SeqCst);
     assert!(syncs <= 3, "{syncs} syncs for 200 records");
     let bytes = [text(&[]).into_bytes(), sink.1.bytes()].concat();
-    assert_eq!(parse(Path::new("j"), &bytes).unwrap().lines, 201);
+    assert_eq!(read(Path::new("j"), bytes.as_slice()).unwrap().lines, 201);
 }
 
 #[tokio::test]
@@ -319,7 +319,7 @@ fn the_current_version_is_written_as_its_fixture_says() {
 
 /// The attempts without an answer after these records, and the status of the instance.
 fn unanswered(records: &[Record]) -> (Vec<u32>, InstanceStatus) {
-    let status = parse(Path::new("j"), text(records).as_bytes()).unwrap().status;
+    let status = read(Path::new("j"), text(records).as_bytes()).unwrap().status;
     let known = status.instances[&instance("a")].clone().into_owned();
     let again: Vec<Line> = status
         .compacted()
@@ -372,7 +372,7 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
     }
     for impossible in [Record::Found { instance: id, attempt: 1 }, resolved(1, None)] {
         let records = [intent("a", 1), impossible];
-        assert!(parse(Path::new("j"), text(&records).as_bytes()).is_err(), "{records:#?}");
+        assert!(read(Path::new("j"), text(&records).as_bytes()).is_err(), "{records:#?}");
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::JournalError;
 use super::blocks;
+use super::fold::Impossible;
 use super::line::Line;
-use super::record::VERSION;
-use super::status::{Impossible, Status};
+use super::status::Status;
 use super::validate::validate;
 
 /// A journal that was read.
@@ -20,15 +20,6 @@ pub struct Contents {
     pub whole: u64,
 }
 
-/// Reads the text of a whole journal; `path` names it in errors.
-///
-/// # Errors
-///
-/// As [`read`].
-pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
-    read(path, bytes)
-}
-
 /// Reads a whole journal; `path` names it in errors.
 ///
 /// # Errors
@@ -36,7 +27,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents, JournalError> {
 /// [`JournalError::Newer`] when a newer `plan` wrote it; [`JournalError::Damaged`] with file and line when there is not
 /// even a header, when anything but the last line cannot be read, when records are missing or cannot follow one another;
 /// [`JournalError::Io`].
-pub fn read(path: &Path, from: impl Read) -> Result<Contents, JournalError> {
+pub fn read(path: &Path, from: impl Read + Send) -> Result<Contents, JournalError> {
     let mut status = None;
     let (lines, whole) = each_line(path, from, |n, line| Status::follow(&mut status, n, line))?;
     // The first line has made it.
@@ -45,13 +36,13 @@ pub fn read(path: &Path, from: impl Read) -> Result<Contents, JournalError> {
     Ok(Contents { status, lines, whole })
 }
 
-/// The lines of a journal, which [`parse`] finds right.
+/// The lines of a journal, which [`read`] finds right.
 ///
 /// # Errors
 ///
-/// As [`parse`].
+/// As [`read`].
 pub fn lines(path: &Path, bytes: &[u8]) -> Result<Vec<Line>, JournalError> {
-    parse(path, bytes)?;
+    read(path, bytes)?;
     let mut lines = Vec::new();
     each_line(path, bytes, |_, line| {
         lines.push(line);
@@ -63,7 +54,7 @@ pub fn lines(path: &Path, bytes: &[u8]) -> Result<Vec<Line>, JournalError> {
 /// Reads line by line. Tells how many there are, and how many bytes they take.
 fn each_line(
     path: &Path,
-    from: impl Read,
+    from: impl Read + Send,
     mut tell: impl FnMut(u64, Line) -> Result<(), Impossible>,
 ) -> Result<(u64, u64), JournalError> {
     let (mut lines, mut whole) = (0, 0);
@@ -104,17 +95,6 @@ fn damaged(path: &Path, line: u64, why: impl ToString) -> JournalError {
     JournalError::unreadable(path.to_owned(), line, why.to_string())
 }
 
-/// Reads one line, without its line break.
-///
-/// # Errors
-///
-/// In words: what is wrong with it.
-pub fn decode(text: &[u8]) -> Result<Line, String> {
-    let text = std::str::from_utf8(text).map_err(|_| "it is not text".to_owned())?;
-    check_version(text)?;
-    Line::decode(text)
-}
-
 fn headless(bytes: &[u8]) -> &'static str {
     if bytes.is_empty() {
         "it is empty"
@@ -131,21 +111,4 @@ fn is_torn(rest: &[u8]) -> bool {
         && !rest
             .split(|&byte| byte == b'\n')
             .any(|text| std::str::from_utf8(text).is_ok_and(|text| Line::decode(text).is_ok()))
-}
-
-/// The first words of the error for a line that a newer version wrote.
-pub(super) const NEWER: &str = "it was written by a newer `plan`";
-
-fn check_version(text: &str) -> Result<(), String> {
-    // Before the record is read as ours: a later version may hold records this one does not know.
-    if !text.contains("\"record\":\"header\"") {
-        return Ok(());
-    }
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    match value.get("version").and_then(serde_json::Value::as_u64) {
-        Some(version) if version > u64::from(VERSION) => {
-            Err(format!("{NEWER} (journal version {version}, this one reads up to {VERSION})"))
-        }
-        _ => Ok(()),
-    }
 }

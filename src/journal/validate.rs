@@ -5,18 +5,26 @@
 //! teardown sends calls that the catalogue knows; others (`--spec`, another product) only below the collection that
 //! the step's own call addressed.
 
+use std::panic::resume_unwind;
+use std::thread;
+
+use indexmap::map::Slice;
 use serde_json::Value;
 
+use super::call::RecordedCall;
 use super::instance::{InstanceStatus, Phase};
-use super::intent::{IntendedUndo, Intent, RecordedCall};
-use super::record::RecordedResource;
+use super::intent::{IntendedUndo, Intent};
+use super::result::RecordedResource;
 use super::status::Status;
 use crate::catalog::Catalog;
 use crate::id::InstanceId;
 use crate::plan::may_set_header;
+use crate::shared::Shared;
 
 /// The most characters of a task's or resource's id.
 const LONGEST_ID: usize = 1024;
+/// Fewer instances than this are not worth a thread.
+const PART: usize = 10_000;
 /// The number of path segments that name a collection: product, version, noun.
 const COLLECTION: usize = 3;
 
@@ -26,7 +34,24 @@ const COLLECTION: usize = 3;
 ///
 /// The instance with an invalid call or id, and why.
 pub fn validate(status: &Status) -> Result<(), (InstanceId, String)> {
-    status.instances.iter().try_for_each(|(id, instance)| checked(instance).map_err(|why| (id.clone(), why)))
+    let all = status.instances.as_slice();
+    let check = |part: &Slice<InstanceId, Shared<InstanceStatus>>| {
+        part.iter().try_for_each(|(id, instance)| checked(instance).map_err(|why| (id.clone(), why)))
+    };
+    if all.len() <= PART {
+        return check(all);
+    }
+    let (mut parts, mut rest) = (Vec::new(), all);
+    let size = all.len().div_ceil(thread::available_parallelism().map_or(1, usize::from)).max(PART);
+    while !rest.is_empty() {
+        let (part, others) = rest.split_at(size.min(rest.len()));
+        parts.push(part);
+        rest = others;
+    }
+    thread::scope(|scope| {
+        let parts: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || check(part))).collect();
+        parts.into_iter().try_for_each(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 /// Whether a teardown may send this undo call for a resource that `call` made.
@@ -42,7 +67,8 @@ pub fn may_undo(catalog: &Catalog, call: Option<&RecordedCall>, undo: &RecordedC
 fn checked(instance: &InstanceStatus) -> Result<(), String> {
     let earlier = instance.earlier.iter().map(|unanswered| &unanswered.intent);
     instance.intent.iter().chain(earlier).try_for_each(|intent| intended(intent))?;
-    instance.agrees.iter().try_for_each(|call| well_formed(call))?;
+    let checked = |call: &&Shared<RecordedCall>| instance.intent.as_ref().is_some_and(|intent| intent.call.is(call));
+    instance.agrees.iter().filter(|call| !checked(call)).try_for_each(|call| well_formed(call))?;
     instance.made.iter().try_for_each(made)?;
     let tasks = match &instance.phase {
         Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.as_slice(),

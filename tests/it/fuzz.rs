@@ -150,7 +150,7 @@ fn plan_files_of_any_bytes_are_read() {
 fn records_of_any_bytes_are_read() {
     let corpus = [files("fuzz/journal"), files("journals")].concat();
     fuzz(&corpus, |input| {
-        if let Ok(contents) = journal::parse(Path::new("journal.jsonl"), input) {
+        if let Ok(contents) = journal::read(Path::new("journal.jsonl"), input) {
             assert!(contents.whole <= input.len() as u64, "more than there is");
             // What is kept of it can be read again.
             contents.status.compacted();

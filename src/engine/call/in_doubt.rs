@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Attempts, Called, RESENDS, Write};
+use super::{Attempts, RESENDS, Write};
 use crate::catalog::update::shows_early;
+use crate::engine::called::Called;
 use crate::engine::context::RunContext;
 use crate::engine::interruption::Interruption;
-use crate::engine::resolve::{self, InDoubt, Resolved};
+use crate::engine::resolve::{self, InDoubt};
+use crate::engine::search::Resolved;
 use crate::engine::update::{UpdateState, update_state};
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::{JournalError, Record};

@@ -9,18 +9,20 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::Instrument as _;
 
+use super::called::Called;
 use super::context::{About, RunContext};
 use super::evidence::tags::{stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::ownership::Claimable;
 use super::resolve::InDoubt;
-use super::results::{self, Parameters};
+use super::results::{self, Parameters, route_of};
 use super::send::{Leaving, Sent, headers_of, send, tasks_of};
 use super::uploads;
 use super::watch::Place;
 use crate::api::{ApiError, Meaning, Policy, Request, trace, tried};
 use crate::catalog::Operation;
+use crate::clock::millis;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
@@ -48,32 +50,6 @@ pub struct Write {
     pub retry: Option<Retry>,
     /// Whether to send our tag, where the operation takes tags.
     pub stamp: bool,
-}
-
-/// The outcome of a write.
-#[derive(Debug)]
-pub enum Called {
-    /// It started these tasks, which is recorded. `evidence`: set when they were found rather than answered.
-    Tasks { tasks: Vec<String>, status: Option<u16>, evidence: Option<Evidence> },
-    /// A synchronous answer, not recorded yet.
-    Answered { status: u16, value: Value },
-    /// The resource was found, after a lost answer or a conflict (`on_conflict`); not recorded yet.
-    Found { item: Value, evidence: Option<Evidence> },
-}
-
-impl Called {
-    /// The evidence for an outcome that was found rather than answered.
-    pub fn evidence(&self) -> Option<Evidence> {
-        match self {
-            Called::Tasks { evidence, .. } | Called::Found { evidence, .. } => *evidence,
-            Called::Answered { .. } => None,
-        }
-    }
-
-    /// Whether the outcome was found rather than answered.
-    pub fn is_recovered(&self) -> bool {
-        matches!(self, Called::Found { .. } | Called::Tasks { evidence: Some(_), .. })
-    }
 }
 
 impl Write {
@@ -107,7 +83,7 @@ impl Write {
     ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if self.needs_what_was_there() {
-            let place = place_of(&self.parameters);
+            let place = Place::of(&self.parameters);
             context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
             // The list from before the first attempt: a later one may include the work of that attempt.
             state.existing = in_doubt.as_ref().map(|in_doubt| Existing::recorded(&in_doubt.attempt.intent.mark));
@@ -177,7 +153,7 @@ impl Write {
         drop((gate, place));
         match outcome? {
             Next::Pause(reason, pause) => {
-                let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                let pause_ms = millis(pause);
                 context.events.emit(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
                 let _waits = context.gates.waits();
                 context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
@@ -431,17 +407,4 @@ enum Next {
     Pause(Delay, Duration),
     WaitForLock(Box<ApiError>),
     InDoubt(Box<InDoubt>),
-}
-
-/// The route of a call: its operation, or the call itself when the catalogue does not know it.
-pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
-    operation.map_or_else(|| call.to_string(), |operation| operation.route.to_string())
-}
-
-/// Project and region of a call.
-pub fn place_of(parameters: &[(String, String)]) -> Place {
-    let number = |name: &str| {
-        parameters.iter().find(|(parameter, _)| parameter == name).and_then(|(_, value)| value.parse().ok())
-    };
-    Place { project_id: number("project_id"), region_id: number("region_id") }
 }

@@ -5,7 +5,6 @@
 //! changed. Values that only have to be read (the answer of a GET, `.resource`) are shown as *(known after reading
 //! `step`)* and are assumed to be unchanged.
 
-mod later;
 mod reads;
 mod tally;
 mod unknown;
@@ -16,9 +15,10 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::change::{conceal, differences};
+use super::conceal::conceal;
 use super::context::Settings;
 use super::decide::{self, ChangeKind, Decision, Wanted, removal};
+use super::differences::differences;
 use super::find::looked_up;
 use super::render::{Surroundings, elements, step_value};
 use super::results;
@@ -31,7 +31,6 @@ use crate::secret::Secrets;
 use crate::template::{Each, TemplateError};
 use unknown::{KnownValues, UnknownBecause};
 
-pub use later::{has_placeholder, is_known_later, is_unread, known_after_reading};
 pub use reads::{Reads, object_of};
 pub use tally::{Symbol, Tally};
 

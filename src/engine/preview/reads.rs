@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::later::is_known_later;
 use crate::catalog::{Catalog, Method};
+use crate::engine::later::is_known_later;
 use crate::engine::results;
 use crate::journal::{RecordedCall, StepResult};
 

@@ -4,6 +4,7 @@
 //! every resource is removed by its recorded undo call, the youngest first. `removal` makes one such call: 404 counts
 //! as done where the key can see the resource's project; "in use" and locks are retried within a time limit.
 
+mod access;
 mod pending;
 mod removal;
 
@@ -16,7 +17,6 @@ use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
 use super::prove::prove;
 use super::results;
-use super::teardown::Extent;
 use super::turn::parent_turn;
 use crate::api::Request;
 use crate::catalog::Method;
@@ -24,6 +24,15 @@ use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, may_undo};
 use crate::shared::Shared;
+
+/// Which resources of an instance are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All that it ever made.
+    Whole,
+    /// Only what it made since this run began.
+    ThisRun,
+}
 
 /// What was done to the resources of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

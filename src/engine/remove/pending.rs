@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::status_of;
 use crate::catalog::Operation;
-use crate::engine::call::{Called, Write};
+use crate::engine::call::Write;
+use crate::engine::called::Called;
 use crate::engine::context::{About, RunContext};
 use crate::engine::finish::Finishing;
 use crate::engine::interruption::Interruption;

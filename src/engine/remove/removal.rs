@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::access::check_access;
 use super::status_of;
 use crate::api::{ApiError, Meaning, Policy};
 use crate::catalog::pace_of;
-use crate::engine::call::place_of;
+use crate::clock::millis;
 use crate::engine::context::{About, RunContext};
-use crate::engine::finish;
 use crate::engine::interruption::Interruption;
 use crate::engine::lock::{Locks, Refused};
 use crate::engine::results;
@@ -159,7 +159,7 @@ impl<'a> Removal<'a> {
                 Step::Gone(gone) => return Ok(gone),
                 Step::AgainNow => {}
                 Step::Again(reason, pause) => {
-                    let pause_ms = finish::millis(pause);
+                    let pause_ms = millis(pause);
                     self.context.events.emit(Event::CallDelayed { instance: self.instance.clone(), reason, pause_ms });
                     self.context
                         .stopped
@@ -224,7 +224,7 @@ impl<'a> Removal<'a> {
 
     /// Whether a 404 means that the resource is gone: the key can read its project, and it was not made just now.
     async fn not_found(&mut self, error: &ApiError) -> Result<Step, Interruption> {
-        let seen = self.context.access.check(self.context, self.call);
+        let seen = check_access(self.context, self.call);
         if let Err(blind) = self.context.stopped.or_leave(seen).await.map_err(Interruption::Stopped)? {
             self.left(blind.clone()).await?;
             return Err(Interruption::NoAccess(blind));
@@ -319,7 +319,7 @@ impl<'a> Removal<'a> {
     async fn wait(&mut self, tasks: Vec<String>) -> Result<Step, Interruption> {
         let matched = results::operation_of(self.context.catalog, self.call);
         let (task_type, place) = matched.map_or((None, Place::default()), |(operation, parameters)| {
-            (operation.task_types.first().cloned(), place_of(&parameters))
+            (operation.task_types.first().cloned(), Place::of(&parameters))
         });
         let timeout = pace_of(task_type.as_deref().unwrap_or_default()).timeout;
         let since = self.context.now();

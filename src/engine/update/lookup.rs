@@ -3,49 +3,11 @@
 
 use serde_json::Value;
 
-use super::split::InPlace;
+use super::in_place::{InPlace, Lookup, address_later, port_later};
 use crate::api::{ReadError, Request};
 use crate::engine::context::RunContext;
 use crate::engine::pages::{Paging, pages};
-use crate::engine::preview::known_after_reading;
 use crate::engine::results::{Parameters, encode, id_text};
-
-/// One value to read.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Lookup {
-    /// The name of a security group.
-    Group { id: String },
-    /// Id and address of the port of one of the machine's interfaces: its current list, and the index in it.
-    Port { interfaces: Vec<Value>, at: usize },
-    /// The id of a volume that the machine created, by its description in the body; `others` are its other volumes.
-    Volume { machine: String, volume: Value, others: Vec<String> },
-}
-
-/// The placeholder for the name of a security group.
-pub fn group_later(id: &str) -> String {
-    known_after_reading(&format!("security group `{id}`"))
-}
-
-/// The placeholder for the id of a port.
-pub fn port_later() -> String {
-    known_after_reading("the port")
-}
-
-/// The placeholder for the address of a port.
-pub fn address_later() -> String {
-    known_after_reading("the address")
-}
-
-impl Lookup {
-    /// The placeholder in a path.
-    pub fn token(&self) -> String {
-        match self {
-            Lookup::Group { id } => group_later(id),
-            Lookup::Port { .. } => port_later(),
-            Lookup::Volume { .. } => "known-after-reading".to_owned(),
-        }
-    }
-}
 
 /// Why a call cannot be completed.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::lookup::{Lookup, address_later, group_later, port_later};
+use super::in_place::{Lookup, address_later, group_later, port_later};
 use super::split::{NO_CALL, Splitting, UpdatedResource, elements, split};
 use crate::catalog::update::{Act, Part, Way};
 use crate::catalog::{Method, Route};

@@ -2,11 +2,13 @@
 //! resource.
 //!
 //! `wanted` leaves out ignored differences, `split` divides the rest into calls (`lists` and `machine` element by
-//! element), `patch` computes what one field sends, `difference` bundles the result for decisions: all pure. `lookup`
-//! reads values that a call needs; `state` and `parts` resolve a lost answer by reading the resource; `change` sends
+//! element), `patch` computes what one field sends, `difference` bundles the result for decisions: all pure. `in_place` is such
+//! a call, and `lookup` reads the values that it needs; `state`, `parts` and `fields` resolve a lost answer by reading the resource; `change` sends
 //! the calls.
 
 mod difference;
+mod fields;
+mod in_place;
 mod lists;
 mod lookup;
 mod machine;
@@ -19,7 +21,9 @@ mod tests;
 mod wanted;
 
 pub use difference::{Changing, Difference, update_of_result, with_new_name};
+pub use fields::UpdateState;
+pub use in_place::InPlace;
 pub use lookup::{NotFound, looked_up};
-pub use split::{Forced, InPlace, Split, UpdatedResource, split};
-pub use state::{UpdateState, update_state};
+pub use split::{Forced, Split, UpdatedResource, split};
+pub use state::update_state;
 pub use wanted::wanted_call;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::fields::{UpdateState, of_fields};
 use super::lookup::{assigned, interfaces_of};
-use super::state::{UpdateState, of_fields};
 use crate::api::{ReadError, Request};
 use crate::catalog::Method;
 use crate::engine::context::RunContext;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::lookup::Lookup;
+use super::in_place::InPlace;
 use super::patch::{FieldChange, RecordedAndSent};
 use crate::catalog::update::{Act, Rule, Way, goes_alone, has_way_back, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
-use crate::engine::preview::has_placeholder;
+use crate::engine::later::has_placeholder;
 use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
 use crate::journal::{JsonText, Kinds, RecordedCall, StepResult};
 
@@ -35,24 +35,6 @@ pub struct Split {
     /// In the order in which they are sent.
     pub calls: Vec<InPlace>,
     pub forced: Vec<Forced>,
-}
-
-/// One call that changes a resource in place.
-#[derive(Debug, Clone)]
-pub struct InPlace {
-    pub operation: Arc<Operation>,
-    pub parameters: Parameters,
-    pub recorded: RecordedCall,
-    /// The body with secrets.
-    pub sent: Option<Value>,
-    /// The fields of the create's body that it changes.
-    pub fields: Vec<String>,
-    /// The create's call with which the resource agrees afterwards.
-    pub agrees: RecordedCall,
-    /// Values to read before it can be sent; it has placeholders for them.
-    pub lookups: Vec<Lookup>,
-    /// What the call removes, with its contents.
-    pub removes: Option<String>,
 }
 
 /// A change that needs a new resource.

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::catalog::{Catalog, Method};
-use crate::engine::preview::known_after_reading;
+use crate::engine::later::known_after_reading;
 use crate::journal::{RecordedCall, StepResult};
 
 fn post(path: &str, body: Value) -> RecordedCall {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::engine::preview::is_unread;
+use crate::engine::later::is_unread;
 use crate::journal::RecordedCall;
 
 /// The plan's call with every ignored difference reset to the recorded value: equal to the recorded call exactly when

@@ -25,6 +25,16 @@ pub struct Place {
     pub region_id: Option<i64>,
 }
 
+impl Place {
+    /// That of a call with these path parameters.
+    pub fn of(parameters: &[(String, String)]) -> Self {
+        let number = |name: &str| {
+            parameters.iter().find(|(parameter, _)| parameter == name).and_then(|(_, value)| value.parse().ok())
+        };
+        Self { project_id: number("project_id"), region_id: number("region_id") }
+    }
+}
+
 /// One task being waited for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {

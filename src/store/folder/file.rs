@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::lock::Lock;
 use crate::files;
 use crate::journal;
-use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status, parse};
+use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status};
 use crate::store::Renewal;
 
 /// An append that takes less, as on a file system in memory, is not worth another thread, which has to be woken.
@@ -26,7 +26,7 @@ const COMPACT_RATIO: u64 = 12;
 ///
 /// # Errors
 ///
-/// [`JournalError::Damaged`] as for [`parse`]; an I/O error with the path.
+/// [`JournalError::Damaged`] as for [`journal::read`]; an I/O error with the path.
 pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
     match files::open_regular(path, OpenOptions::new().read(true)) {
         Ok(file) => journal::read(path, file).map(Some),
@@ -55,7 +55,7 @@ pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Optio
     let kept = match files::read_regular(path) {
         Ok(bytes) => {
             if renewal.over.is_some() {
-                let there = parse(path, &bytes)?.status;
+                let there = journal::read(path, bytes.as_slice())?.status;
                 renewal.may_replace(&path.display().to_string(), Some(&there))?;
             }
             files::replace(&copy, &bytes).map_err(|error| JournalError::io("write", &copy, error))?;
@@ -104,7 +104,7 @@ impl JournalFile {
         };
         if contents.lines > COMPACT_ABOVE.max(contents.status.instances.len() as u64 * COMPACT_RATIO) {
             let (text, lines) = compacted(&contents.status);
-            let status = parse(path, text.as_bytes())?.status;
+            let status = journal::read(path, text.as_bytes())?.status;
             if status.instances == contents.status.instances {
                 files::replace(path, text.as_bytes()).map_err(wrong)?;
                 return Ok((Self::at_end(path)?, status, lines));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::engine::preview::{Action, Change, is_known_later};
+use crate::engine::later::is_known_later;
+use crate::engine::preview::{Action, Change};
 use crate::engine::render::{Surroundings, elements};
 use crate::engine::stamps::{instance_of, intent_of};
 use crate::id::{InstanceId, StepId};

@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::{PlannedCreate, TASKS, Work};
 use crate::api::{ReadError, Request, Task, TaskState};
 use crate::engine::made::Before;
+use crate::engine::made::of_tasks;
 use crate::engine::pages::{Paging, pages};
-use crate::engine::results::{fill_path, id_text, of_tasks, read_path};
+use crate::engine::results::{fill_path, id_text, read_path};
 use crate::journal::StepResult;
 
 impl Work<'_> {

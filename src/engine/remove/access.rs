@@ -1,0 +1,45 @@
+//! Whether a 404 means that a resource is gone: a key without access to the project gets 404 for everything in it
+//! (observed.md §8).
+
+use crate::api::{Meaning, ReadError, Request};
+use crate::engine::context::{About, RunContext};
+use crate::engine::results::operation_of;
+use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::journal::RecordedCall;
+
+/// Checks that the key can read project and region of a recorded call, so that a 404 from there means gone.
+///
+/// # Errors
+///
+/// The reason when it cannot: then nothing may be recorded as gone.
+pub async fn check_access(context: &RunContext, call: &RecordedCall) -> Result<(), StepError> {
+    for (what, path) in places(context, call) {
+        let read = async {
+            let answer = context.client.read(Request::get(path.clone())).await;
+            answer.map(|_| ()).map_err(|error| blind(context, call, &what, &error))
+        };
+        context.access.known_or(path.clone(), read).await?;
+    }
+    Ok(())
+}
+
+/// Project and region of a call: a name for messages, and the path that reads it.
+fn places(context: &RunContext, call: &RecordedCall) -> Vec<(String, String)> {
+    let parameters = operation_of(context.catalog, call).map(|(_, parameters)| parameters).unwrap_or_default();
+    let of = |name: &str| parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value);
+    let project = of("project_id").map(|id| (format!("project {id}"), format!("/cloud/v1/projects/{id}")));
+    let region = of("region_id").map(|id| (format!("region {id}"), format!("/cloud/v1/regions/{id}")));
+    project.into_iter().chain(region).collect()
+}
+
+fn blind(context: &RunContext, call: &RecordedCall, what: &str, error: &ReadError) -> StepError {
+    let about = About { call: Some(call.clone().into()), place: None };
+    let words = format!("the API knows nothing of it, but {what} cannot be seen with this key either: {error}");
+    let class = match error.meaning() {
+        Some(Meaning::NotAllowed | Meaning::NotFound | Meaning::Rejected) => ErrorClass::NotAllowed,
+        _ => ErrorClass::Unreachable,
+    };
+    let mut error = context.error(&about, EffectKnown::NotApplied, class, words);
+    error.help.push("use the key of the account the record was made with: nothing was taken for gone".to_owned());
+    error
+}

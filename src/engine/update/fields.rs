@@ -1,0 +1,38 @@
+//! Whether the fields of a body have their new values.
+
+use serde_json::Value;
+
+use crate::catalog::update::{Form, form_of};
+use crate::engine::refresh::{Comparison, Shown, field, holds_any};
+
+/// Whether an update has taken effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateState {
+    /// Every field that it changes has its new value.
+    Done,
+    /// At least one field has not.
+    NotDone,
+    CannotTell,
+}
+
+/// The combined result for all fields of a body that the update changes.
+pub(super) fn of_fields(before: Option<&Value>, after: Option<&Value>, shown: &Shown<'_>) -> UpdateState {
+    let fields = |body: Option<&Value>| body.and_then(Value::as_object).cloned().unwrap_or_default();
+    let (old, new) = (fields(before), fields(after));
+    let changed = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
+    let changed = changed.filter(|name| old.get(*name) != new.get(*name));
+    let mut state = UpdateState::CannotTell;
+    for name in changed {
+        if let Form::Below(pointer) = form_of(shown.thing, name)
+            && holds_any(shown.object.pointer(pointer), old.get(name), new.get(name))
+        {
+            return UpdateState::NotDone;
+        }
+        match field(name, new.get(name), shown) {
+            Comparison::Same => state = UpdateState::Done,
+            Comparison::Differs(_) => return UpdateState::NotDone,
+            Comparison::CannotTell => return UpdateState::CannotTell,
+        }
+    }
+    state
+}

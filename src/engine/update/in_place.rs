@@ -1,0 +1,65 @@
+//! A call that changes a resource in place, and the values that it still needs.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::catalog::Operation;
+use crate::engine::later::known_after_reading;
+use crate::engine::results::Parameters;
+use crate::journal::RecordedCall;
+
+/// One call that changes a resource in place.
+#[derive(Debug, Clone)]
+pub struct InPlace {
+    pub operation: Arc<Operation>,
+    pub parameters: Parameters,
+    pub recorded: RecordedCall,
+    /// The body with secrets.
+    pub sent: Option<Value>,
+    /// The fields of the create's body that it changes.
+    pub fields: Vec<String>,
+    /// The create's call with which the resource agrees afterwards.
+    pub agrees: RecordedCall,
+    /// Values to read before it can be sent; it has placeholders for them.
+    pub lookups: Vec<Lookup>,
+    /// What the call removes, with its contents.
+    pub removes: Option<String>,
+}
+
+/// One value to read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lookup {
+    /// The name of a security group.
+    Group { id: String },
+    /// Id and address of the port of one of the machine's interfaces: its current list, and the index in it.
+    Port { interfaces: Vec<Value>, at: usize },
+    /// The id of a volume that the machine created, by its description in the body; `others` are its other volumes.
+    Volume { machine: String, volume: Value, others: Vec<String> },
+}
+
+/// The placeholder for the name of a security group.
+pub fn group_later(id: &str) -> String {
+    known_after_reading(&format!("security group `{id}`"))
+}
+
+/// The placeholder for the id of a port.
+pub fn port_later() -> String {
+    known_after_reading("the port")
+}
+
+/// The placeholder for the address of a port.
+pub fn address_later() -> String {
+    known_after_reading("the address")
+}
+
+impl Lookup {
+    /// The placeholder in a path.
+    pub fn token(&self) -> String {
+        match self {
+            Lookup::Group { id } => group_later(id),
+            Lookup::Port { .. } => port_later(),
+            Lookup::Volume { .. } => "known-after-reading".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The part of the fold that is about one instance: which record can follow, and what it makes of what was known.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::instance::{InstanceStatus, Phase};
+use super::intent::{Evidence, Head, Intent, Unanswered};
+use super::record::{Adopted, Record, Succeeded};
+use super::result::{Drifted, RecordedResource};
+use crate::event::{EffectKnown, Provenance};
+use crate::id::InstanceId;
+use crate::shared::Shared;
+
+/// A record that cannot follow what was there before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Impossible {
+    #[error("the first record is not a header")]
+    NoHeader,
+    #[error("a second header")]
+    SecondHeader,
+    #[error("record number {found} where {expected} was due")]
+    Number { expected: u64, found: u64 },
+    #[error("`{record}` cannot follow for `{instance}`, which is {phase}")]
+    Sequence { record: &'static str, instance: InstanceId, phase: &'static str },
+}
+
+impl InstanceStatus {
+    /// What was made since is gone.
+    pub(super) fn roll_back(&mut self, before: &InstanceStatus) {
+        let earlier = std::mem::take(&mut self.earlier);
+        *self = Self { attempts: self.attempts, error: None, earlier, ..before.clone() };
+        if matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. }) {
+            self.fall_back();
+        }
+    }
+
+    /// One of the things it made is gone.
+    fn remove_resource(&mut self, kind: Option<&String>, id: Option<&Value>) {
+        let tasks = self.result.iter().flat_map(|result| result.tasks.clone()).collect::<Vec<_>>();
+        for made in &mut self.made {
+            made.secondary.retain(|secondary| secondary.kind.as_ref() != kind || secondary.id.as_ref() != id);
+            if made.kind.as_ref() == kind && made.id.as_ref() == id {
+                // What was made beside it is told by the tasks that made both.
+                let tasks = if made.tasks.is_empty() { tasks.clone() } else { std::mem::take(&mut made.tasks) };
+                *made = RecordedResource {
+                    secondary: std::mem::take(&mut made.secondary),
+                    tasks,
+                    ..RecordedResource::default()
+                };
+                self.result = None;
+                self.agrees = None;
+            }
+        }
+        self.made.retain(|made| made.undo.is_some() || made.id.is_some() || !made.secondary.is_empty());
+    }
+
+    fn fall_back(&mut self) {
+        self.phase = if self.result.is_some() { Phase::Succeeded } else { Phase::Absent };
+    }
+
+    /// Whether a record about it, by the name of `id`, can follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible`] when it cannot.
+    pub(super) fn check(&self, record: &Record, id: &InstanceId) -> Result<(), Impossible> {
+        if self.may_precede(record) { Ok(()) } else { Err(sequence(record, id, &self.phase)) }
+    }
+
+    /// Whether a record about it can follow what is known.
+    fn may_precede(&self, record: &Record) -> bool {
+        match (&self.phase, record) {
+            (Phase::Absent | Phase::Succeeded | Phase::Failed, Record::Intent(_)) => true,
+            // An intent that was resolved as "never arrived" is followed by the next attempt.
+            (Phase::InDoubt, Record::Intent(intent)) => intent.attempt > self.attempts,
+            (Phase::Absent, Record::Adopted(_)) => self.made.is_empty(),
+            (Phase::InDoubt, Record::Found { attempt, .. }) | (_, Record::Resolved { attempt, .. }) => {
+                self.earlier.iter().any(|earlier| earlier.intent.attempt == *attempt)
+            }
+            // `Accepted`: the task that was found turned out to be another's.
+            (Phase::InDoubt | Phase::Accepted { recovered: true, .. }, Record::NotApplied { .. })
+            | (Phase::InDoubt, Record::Unknown { .. } | Record::Accepted { .. })
+            | (Phase::Accepted { recovered: true, .. }, Record::Disowned { .. })
+            // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
+            | (
+                Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
+                Record::Succeeded(_),
+            )
+            | (Phase::Accepted { .. }, Record::Failed { .. })
+            // Repeated, or the next of several things it made.
+            | (
+                Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
+                Record::Removing { .. },
+            )
+            | (Phase::Removing, Record::RemovalAccepted { .. })
+            | (
+                Phase::Removing | Phase::RemovalAccepted { .. },
+                Record::PartRemoved { .. } | Record::RemovalFailed { .. },
+            )
+            | (Phase::Succeeded, Record::Gone { .. } | Record::Drifted { .. })
+            | (_, Record::Removed { .. } | Record::RolledBack { .. } | Record::Forgotten { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// One step of the fold; the record may follow. What was known when the last command began is [`Self::roll_back`]'s.
+    pub(super) fn apply(&mut self, at: Timestamp, record: Record) {
+        match record {
+            Record::Intent(intent) => self.intend(at, intent),
+            Record::Adopted(adopted) => self.take_over(at, *adopted),
+            Record::NotApplied { error, unanswered, .. } => {
+                if unanswered {
+                    self.phase = Phase::InDoubt;
+                    self.earlier.extend(self.in_doubt());
+                }
+                self.fall_back();
+                self.error = Some(error.into());
+            }
+            Record::Unknown { error, .. } => {
+                let head = error.status.map(|status| Head { status, request_id: error.request_id.clone() });
+                self.head = head.or(self.head.take());
+                self.error = Some(error.into());
+            }
+            Record::Found { attempt, .. } => {
+                let Some(found) = self.take_earlier(attempt) else { return };
+                self.earlier.extend(self.in_doubt());
+                self.intent = Some(found.intent);
+                self.intended_at = Some(found.at);
+                self.head = found.head;
+            }
+            Record::Resolved { attempt, made, .. } => {
+                drop(self.take_earlier(attempt));
+                self.made.extend(made.map(|made| *made));
+            }
+            Record::Accepted { tasks, recovered, status, evidence, .. } => {
+                self.phase = Phase::Accepted { tasks, recovered, status };
+                self.evidence = evidence;
+                self.error = None;
+            }
+            Record::Disowned { tasks, error, .. } => {
+                self.phase = Phase::InDoubt;
+                self.evidence = None;
+                self.disowned.extend(tasks);
+                self.error = Some(error.into());
+            }
+            Record::Succeeded(done) => self.succeed(at, *done),
+            Record::Failed { error, leftover, unclear, .. } => {
+                if let Phase::Accepted { tasks, .. } = &self.phase
+                    && unclear
+                {
+                    let failed = tasks.clone();
+                    self.phase = Phase::InDoubt;
+                    self.earlier.extend(self.in_doubt().map(|attempt| Unanswered { failed, ..attempt }));
+                }
+                let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
+                self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
+                self.error = Some(error.into());
+                self.made.extend(leftover.map(|leftover| *leftover));
+            }
+            Record::Removing { intent, .. } => {
+                self.phase = Phase::Removing;
+                self.removal = intent;
+                self.error = None;
+            }
+            Record::RemovalAccepted { tasks, .. } => self.phase = Phase::RemovalAccepted { tasks },
+            Record::PartRemoved { kind, id, .. } => {
+                self.removal = None;
+                self.remove_resource(kind.as_ref(), id.as_ref());
+            }
+            Record::RemovalFailed { error, .. } => {
+                self.fall_back();
+                // What may have been carried out is looked for before it is made again.
+                self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
+                self.error = Some(error.into());
+            }
+            Record::Gone { .. } => {
+                let mut lost = std::mem::take(&mut self.lost);
+                let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+                lost.extend(things.filter_map(|thing| thing.id.clone()));
+                let earlier = std::mem::take(&mut self.earlier);
+                *self = Self { attempts: self.attempts, lost, earlier, ..Self::default() };
+            }
+            Record::Drifted { fields, .. } => self.drift(fields),
+            Record::Removed { .. } => {
+                let earlier = std::mem::take(&mut self.earlier);
+                *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, ..Self::default() };
+            }
+            Record::Forgotten { .. } => {
+                *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
+            }
+            // Not about what one instance is at.
+            Record::Header(_)
+            | Record::Started(_)
+            | Record::RolledBack { .. }
+            | Record::Moved { .. }
+            | Record::Outputs { .. }
+            | Record::Finished { .. }
+            | Record::Compacted { .. }
+            | Record::Kept { .. }
+            | Record::Leased(_)
+            | Record::Beat
+            | Record::Released => {}
+        }
+    }
+
+    fn intend(&mut self, at: Timestamp, intent: Shared<Intent>) {
+        self.earlier.extend(self.in_doubt());
+        self.phase = Phase::InDoubt;
+        self.head = None;
+        self.evidence = None;
+        self.attempts = intent.attempt;
+        self.after.clone_from(&intent.after);
+        self.intent = Some(intent.into_recorded());
+        self.intended_at = Some(at);
+        self.error = None;
+    }
+
+    fn take_earlier(&mut self, attempt: u32) -> Option<Unanswered> {
+        let at = self.earlier.iter().position(|earlier| earlier.intent.attempt == attempt)?;
+        Some(self.earlier.remove(at))
+    }
+
+    /// Puts the drift into the recorded call, so that the plan differs from it and the next run corrects it.
+    fn drift(&mut self, fields: Vec<Drifted>) {
+        let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()).filter(|body| body.is_object());
+        let Some(body) = body else { return };
+        body.edit(|body| {
+            let Some(body) = body.as_object_mut() else { return };
+            for drifted in &fields {
+                match &drifted.now {
+                    Some(now) => drop(body.insert(drifted.field.clone(), now.clone())),
+                    None => drop(body.shift_remove(&drifted.field)),
+                }
+            }
+        });
+        for drifted in fields {
+            self.drifted.retain(|known| known.field != drifted.field);
+            self.drifted.push(drifted);
+        }
+    }
+
+    fn take_over(&mut self, at: Timestamp, adopted: Adopted) {
+        self.phase = Phase::Succeeded;
+        self.intent = None;
+        self.error = None;
+        self.after = adopted.after;
+        self.result = Some(adopted.result);
+        self.agrees = Some(adopted.agrees);
+        self.made = vec![adopted.made];
+        self.finished_at = Some(at);
+    }
+
+    fn succeed(&mut self, at: Timestamp, done: Succeeded) {
+        let Succeeded { mut result, mut made, agrees, evidence, provenance, duration_ms, .. } = done;
+        result.shrink();
+        made.shrink();
+        let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
+        if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
+            made.name.clone_from(&result.name);
+        }
+        self.agrees = agrees.or_else(|| self.intent.as_ref().map(|intent| intent.call.clone()));
+        self.phase = Phase::Succeeded;
+        self.error = None;
+        self.finished_at = Some(at);
+        self.duration_ms = Some(duration_ms);
+        self.result = Some(result);
+        self.head = None;
+        let makes_nothing = made == RecordedResource::default();
+        if let Some(intent) = &mut self.intent {
+            if makes_nothing {
+                // What makes nothing is done, however often it was carried out.
+                self.earlier.retain(|earlier| earlier.intent.call != intent.call);
+            }
+            // Its outcome is known: nobody searches for it any more.
+            intent.forget_mark();
+        }
+        self.drifted.clear();
+        self.disowned.clear();
+        self.evidence = evidence;
+        // Earlier versions took for theirs what was like it, and did not say by what.
+        let certain = provenance != Provenance::Recovered || evidence.is_some_and(Evidence::is_certain);
+        let made = RecordedResource { uncertain: !certain, ..made };
+        if !update && !makes_nothing && self.made.last() != Some(&made) {
+            // Most instances make one thing, and a vector would hold room for four.
+            self.made.reserve_exact(1);
+            self.made.push(made);
+        }
+    }
+}
+
+pub(super) fn sequence(record: &Record, instance: &InstanceId, phase: &Phase) -> Impossible {
+    Impossible::Sequence { record: record.name(), instance: instance.clone(), phase: phase.name() }
+}

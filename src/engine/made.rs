@@ -281,7 +281,6 @@ mod tests {
 
     use super::*;
     use crate::catalog::Method;
-    use crate::engine::results::of_tasks;
 
     const VOLUME: &str = "6f1d2c3b-0000-4000-8000-000000000001";
     const BOOT: &str = "6f1d2c3b-0000-4000-8000-000000000002";

@@ -301,6 +301,7 @@ mod tests {
 
     use super::*;
     use crate::engine::made::made;
+    use crate::engine::made::{Before, of_tasks};
     use crate::journal::{IntendedUndo, RecordedResource};
 
     fn post(path: &str, body: Value) -> RecordedCall {

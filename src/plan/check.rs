@@ -409,10 +409,7 @@ fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Vec<Diagnostic>
 }
 
 fn segments(segments: &[Segment]) -> impl Iterator<Item = &Template> {
-    segments.iter().filter_map(|segment| match segment {
-        Segment::Template(template) => Some(&**template),
-        _ => None,
-    })
+    segments.iter().filter_map(Segment::template)
 }
 
 fn call_templates(call: &CallTemplate) -> impl Iterator<Item = &Template> {

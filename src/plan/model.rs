@@ -157,6 +157,15 @@ pub enum Segment {
     Template(Box<Template>),
 }
 
+impl Segment {
+    pub fn template(&self) -> Option<&Template> {
+        match self {
+            Segment::Template(template) => Some(template),
+            _ => None,
+        }
+    }
+}
+
 /// A file that is sent as the body of a call.
 #[derive(Debug, Clone)]
 pub struct FileTemplate {

@@ -113,10 +113,7 @@ impl<'s> Look<'s> {
 
     fn programs(&self) -> impl Iterator<Item = &'s Program> {
         let of_calls = self.calls.iter().flat_map(|whole| {
-            let segments = whole.call.segments.iter().filter_map(|segment| match segment {
-                Segment::Template(template) => Some(&**template),
-                _ => None,
-            });
+            let segments = whole.call.segments.iter().filter_map(Segment::template);
             segments.chain(whole.query).chain(whole.body).chain(whole.file.map(|file| &file.path))
         });
         let templates =

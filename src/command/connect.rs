@@ -110,14 +110,21 @@ pub(super) fn authorities(context: &Context) -> Result<Vec<u8>, Error> {
 ///
 /// When the variable is not an integer.
 pub fn number_of(variable: &str, flag: Option<i64>, value: Option<&str>) -> Result<Option<i64>, Error> {
-    match (flag, value) {
-        (Some(id), _) => Ok(Some(id)),
-        (None, None) => Ok(None),
-        (None, Some(text)) => text.trim().parse().map(Some).map_err(|_| {
-            Error::usage(format!("`{variable}` is `{text}`, which is no whole number"))
-                .help("ids of projects and regions are numbers, as in the portal's address")
-        }),
+    let (given, number) = match (flag, value) {
+        (Some(number), _) => (format!("{} {number}", flag_of(variable)), Some(number)),
+        (None, None) => return Ok(None),
+        (None, Some(text)) => (format!("{variable}={text}"), text.trim().parse().ok()),
+    };
+    match number.filter(|number| *number > 0) {
+        Some(id) => Ok(Some(id)),
+        None => Err(Error::usage(format!("`{given}` is no id: that is a whole number from 1"))
+            .help("ids of projects and regions are numbers, as in the portal's address")),
     }
+}
+
+/// The option beside a variable.
+fn flag_of(variable: &str) -> &'static str {
+    if variable.contains("PROJECT") { "--project-id" } else { "--region-id" }
 }
 
 /// The key that a command prints; its stderr is passed on.

@@ -355,13 +355,13 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
     if let Some(call) = &step.call {
         templates.extend(segments(&call.segments).map(|template| (own.clone(), template)));
     }
-    let own_templates = [&step.query, &step.body, &step.headers, &step.find, &step.project_id, &step.region_id];
-    for template in own_templates.into_iter().flatten() {
+    let boxed = [&step.query, &step.headers, &step.find, &step.project_id, &step.region_id];
+    for template in step.body.iter().chain(boxed.into_iter().filter_map(Option::as_deref)) {
         templates.push((own.clone(), template));
     }
     if let Some(file) = &step.body_file {
         let of_steps = |template: &Template| template.programs().iter().any(|program| !program.uses().steps.is_empty());
-        let each = step.is_for_each && !step.for_each.as_ref().is_some_and(of_steps);
+        let each = step.is_for_each && !step.for_each.as_deref().is_some_and(of_steps);
         templates.push((Place::body_file(each), &file.path));
     }
     templates.extend(step.adopt.iter().map(|adopt| (own.clone(), adopt.by.template())));
@@ -379,9 +379,9 @@ pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
         all.extend(within.map(|(program, lists)| (place.in_lists(&lists), program)));
     }
     let conditions = [
-        (step.when.as_ref(), Place::when(step.is_for_each)),
+        (step.when.as_deref(), Place::when(step.is_for_each)),
         (step.ready.condition(), Place::ready(step.is_for_each)),
-        (step.fail_when.as_ref(), Place::fail_when(step.is_for_each)),
+        (step.fail_when.as_deref(), Place::fail_when(step.is_for_each)),
     ];
     for (condition, place) in conditions {
         all.extend(condition.and_then(|condition| condition.program()).map(|program| (place, program)));
@@ -409,10 +409,7 @@ fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Vec<Diagnostic>
 }
 
 fn segments(segments: &[Segment]) -> impl Iterator<Item = &Template> {
-    segments.iter().filter_map(|segment| match segment {
-        Segment::Template(template) => Some(template),
-        _ => None,
-    })
+    segments.iter().filter_map(Segment::template)
 }
 
 fn call_templates(call: &CallTemplate) -> impl Iterator<Item = &Template> {
@@ -470,47 +467,26 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
 
 fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> Option<Step> {
     let after = edges_of(&step).into_iter().map(|(id, _)| id).collect();
-    let id = step.id?;
+    let StepDoc { id, call, needs, always, mut written, .. } = step;
+    let id = id?;
+    if let Undo::Call(call) = &mut written.undo {
+        call.operation = of.undo;
+    }
+    if let Some(OnChange::Update(call)) = &mut written.on_change {
+        call.operation = of.update;
+    }
     let id_span = id.span;
     let id = StepId::new(id.value);
     Some(Step {
         resource_used: resource_used.contains(&id),
         id,
-        span: step.span,
         id_span,
-        name: step.name,
-        call: step.call?,
+        call: call?,
         operation: of.own,
-        query: step.query,
-        body: step.body,
-        body_file: step.body_file,
-        headers: step.headers,
-        find: step.find,
-        project_id: step.project_id,
-        region_id: step.region_id,
-        needs: step.needs.into_iter().map(|need| (StepId::new(need.value), need.span)).collect(),
-        when: step.when,
-        for_each: step.for_each,
-        wait: step.wait,
-        ready: step.ready,
-        fail_when: step.fail_when,
-        retry: step.retry,
-        undo: match step.undo {
-            Undo::Call(call) => Undo::Call(Box::new(CallTemplate { operation: of.undo, ..*call })),
-            other => other,
-        },
-        on_change: step.on_change.map(|on_change| match on_change {
-            OnChange::Update(call) => OnChange::Update(Box::new(CallTemplate { operation: of.update, ..*call })),
-            other => other,
-        }),
-        ignored_changes: step.ignored_changes,
-        on_conflict: step.on_conflict,
-        always: step.always.is_some_and(|always| always.value),
-        adopt: step.adopt,
-        secret: step.secret,
-        stamp: step.stamp,
-        allow_unknown: step.allow_unknown,
+        needs: needs.into_iter().map(|need| (StepId::new(need.value), need.span)).collect(),
+        always: always.is_some_and(|always| always.value),
         after,
+        written,
     })
 }
 

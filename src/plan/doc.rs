@@ -1,13 +1,15 @@
 //! The plan as written: every key parsed and typed, every template compiled, with places. Relations between parts are
 //! checked by `check`.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration;
 use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
 use super::input_doc::{self, InputDoc};
-use super::model::Moved;
+use super::model::{Call, Moved, Segment};
 use super::record_doc::{self, RecordDoc};
 use super::step_doc::{self, StepDoc};
 use crate::diagnostic::Diagnostic;
@@ -140,9 +142,30 @@ fn steps(fields: &Fields<'_>, items: Vec<Node>, findings: &mut Vec<Diagnostic>) 
         findings
             .push(Diagnostic::error("no-steps", key, "there are no steps").help("a plan without steps does nothing"));
     }
+    let mut paths = Paths::default();
     let mut steps = Vec::with_capacity(items.len());
-    steps.extend(items.into_iter().filter_map(|item| step_doc::read(&item, findings)));
+    steps.extend(items.into_iter().filter_map(|item| {
+        let mut step = step_doc::read(item, findings)?;
+        step.call.iter_mut().for_each(|call| paths.share(call));
+        Some(step)
+    }));
     steps
+}
+
+/// The paths of calls without templates: most steps of a long plan call few operations.
+#[derive(Default)]
+struct Paths(HashMap<Arc<str>, Arc<[Segment]>>);
+
+impl Paths {
+    fn share(&mut self, call: &mut Call) {
+        if call.segments.iter().any(|segment| matches!(segment, Segment::Template(_))) {
+            return;
+        }
+        match self.0.get_key_value(&call.written) {
+            Some((written, segments)) => (call.written, call.segments) = (Arc::clone(written), Arc::clone(segments)),
+            None => drop(self.0.insert(Arc::clone(&call.written), Arc::clone(&call.segments))),
+        }
+    }
 }
 
 pub(super) fn missing_key(what: &str, key: &str, place: Span) -> Diagnostic {

@@ -46,7 +46,7 @@ fn conditions(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> bool {
 /// Reports keys that a step with `find` must not have.
 pub(super) fn check(step: &StepDoc, findings: &mut Vec<Diagnostic>) {
     let Some(find) = &step.find else { return };
-    let condition = step.ready.condition().or(step.fail_when.as_ref());
+    let condition = step.ready.condition().or(step.fail_when.as_deref());
     if let Some(condition) = condition {
         let finding = Diagnostic::error("find-not-here", condition.span, "a look-up is made once and not waited for");
         findings.push(

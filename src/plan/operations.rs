@@ -3,6 +3,7 @@
 //! The catalogue does not know YAML, and the plan no schemas: findings have a path into the body, and this module
 //! determines the place in the file.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -38,7 +39,8 @@ pub(super) struct OfStep {
 impl Operations {
     /// Finds the operation of every call, and reports missing ones.
     pub(super) fn find(doc: &PlanDoc, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> Self {
-        let mut find = |call: Option<&Call>| call.and_then(|call| operation(call, catalog, findings));
+        let mut unknown = UnknownRoutes::default();
+        let mut find = |call: Option<&Call>| call.and_then(|call| operation(call, catalog, &mut unknown, findings));
         let steps = doc.steps.iter().map(|step| {
             let (undo, update) = calls(step);
             OfStep {
@@ -106,19 +108,24 @@ impl Operations {
     }
 }
 
-fn operation(call: &Call, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> Option<Arc<Operation>> {
+fn operation(
+    call: &Call,
+    catalog: &Catalog,
+    unknown: &mut UnknownRoutes,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<Arc<Operation>> {
     let segments: Vec<Option<&str>> = call
         .segments
         .iter()
         .map(|segment| match segment {
-            Segment::Literal(text) => Some(text.as_str()),
+            Segment::Literal(text) => Some(&**text),
             Segment::ProjectId => Some("{project_id}"),
             Segment::RegionId => Some("{region_id}"),
             Segment::Template(_) => None,
         })
         .collect();
     let Some(operation) = catalog.matching_segments(call.method, &segments) else {
-        findings.push(unknown_route(call, &segments, catalog));
+        findings.push(unknown_route(call, &segments, catalog, unknown));
         return None;
     };
     if operation.deprecated {
@@ -132,11 +139,31 @@ fn operation(call: &Call, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> 
     Some(operation)
 }
 
-fn unknown_route(call: &Call, segments: &[Option<&str>], catalog: &Catalog) -> Diagnostic {
+/// What is probably meant by calls without an operation, each compared with all paths once. Plans are untrusted: one of a
+/// hundred thousand wrong paths is not compared a hundred thousand times.
+#[derive(Default)]
+struct UnknownRoutes(HashMap<(Method, Vec<Option<String>>), NearestRoute>);
+
+/// The most wrong paths that are compared; more findings are not shown.
+const MOST_COMPARED: usize = 500;
+
+impl UnknownRoutes {
+    fn nearest(&mut self, call: &Call, segments: &[Option<&str>], catalog: &Catalog) -> NearestRoute {
+        let owned = segments.iter().map(|segment| segment.map(str::to_owned)).collect();
+        let is_full = self.0.len() >= MOST_COMPARED;
+        match self.0.entry((call.method, owned)) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(_) if is_full => NearestRoute::Nothing,
+            Entry::Vacant(new) => new.insert(catalog.nearest(call.method, segments)).clone(),
+        }
+    }
+}
+
+fn unknown_route(call: &Call, segments: &[Option<&str>], catalog: &Catalog, unknown: &mut UnknownRoutes) -> Diagnostic {
     let written = format!("{} {}", call.method, call.written);
     let first = segments.first().copied().flatten();
     let is_known = first.is_some_and(|first| catalog.roots().any(|root| root == first));
-    match catalog.nearest(call.method, segments) {
+    match unknown.nearest(call, segments, catalog) {
         NearestRoute::OtherMethod { methods, .. } => {
             let takes: Vec<&str> = methods.iter().copied().map(Method::as_str).collect();
             let message = format!("this path takes no {}", call.method);
@@ -230,10 +257,10 @@ fn path_parameters(
 ) -> (Vec<(String, Partial)>, HashMap<String, Span>) {
     let mut values = Vec::new();
     let mut places = HashMap::new();
-    for ((pattern, segment), value) in operation.route.path.split('/').skip(1).zip(&call.segments).zip(segments) {
+    for ((pattern, segment), value) in operation.route.path.split('/').skip(1).zip(&*call.segments).zip(segments) {
         let Some(name) = pattern.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else { continue };
         let (value, place) = match (segment, value) {
-            (Segment::Literal(text), _) => (Partial::String(text.clone()), call.span),
+            (Segment::Literal(text), _) => (Partial::String(text.to_string()), call.span),
             (Segment::Template(template), Some(value)) => (value, template.span),
             _ => continue,
         };

@@ -14,6 +14,7 @@
 
 mod board;
 pub mod diagnostics;
+mod doing;
 mod events;
 pub mod github;
 mod human;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::board::Row;
+use super::doing::Row;
 use super::live::{Live, Room};
 use super::page::Shape;
 use super::width::{beginning, ending, width};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::super::board::delay;
+use super::super::doing::delay;
 use super::super::story::{self, Story};
 use super::super::thing;
 use super::model::{Failure, Instance, Report, State, Step, VERSION};
@@ -186,7 +186,8 @@ impl Collector {
             for before in self.shape.steps.get(at).into_iter().flat_map(|planned| &planned.after) {
                 let bad = |known: &&Instance| known.step == *before && known.state >= State::Waiting;
                 if let Some(bad) = self.instances.values().find(bad) {
-                    return format!("`{}` did not succeed", bad.name);
+                    let goes_on = bad.state == State::Waiting;
+                    return format!("`{}` {}", bad.name, if goes_on { "is not done" } else { "did not succeed" });
                 }
                 if !seen.contains(&before.as_str()) {
                     seen.push(before);

@@ -137,6 +137,7 @@ fn a_name_is_redacted_when_it_is_a_secret_and_not_for_a_coincidence() {
         ("p@ss/word +1", "[secret]"),
         ("x-p@ss/word +1", "x-[secret]"),
         ("/cloud/v1/networks/1/7/zx81", "/cloud/v1/networks/1/7/[secret]"),
+        ("/cloud/dXNlcjp6eDgx/eng4MQ==", "/cloud/[secret]/[secret]"),
         ("/cloud/v1/networks/1/7/p%40ss%2Fword%20%2B1", "/cloud/v1/networks/1/7/[secret]"),
         ("4711204215aa-4a5e-9a9b-1f2e3d4c5b6a", "[secret]aa-4a5e-9a9b-1f2e3d4c5b6a"),
         ("47112042-15aa-4a5e-9a9b-1f2e3d4c5b6a", "47112042-15aa-4a5e-9a9b-1f2e3d4c5b6a"),
@@ -199,6 +200,7 @@ fn a_masker_gets_the_usual_spellings_and_no_short_one() {
         assert!(forms.iter().any(|known| known == form), "{form} in {forms:?}");
     }
     assert!(!forms.iter().any(|form| form == text), "it knows the text itself");
+    assert!(!of("plainword").iter().any(|form| form == "plainword"), "{:?}", of("plainword"));
     // Of the lines only those that are long enough.
     let lines = of("ab\nlong line");
     assert!(
@@ -239,4 +241,13 @@ fn reserved_characters_and_markers_are_found_anywhere_in_a_value() {
     let plain = json!({ "x": ["a", 1, null] });
     assert!(!is_reserved_value(&plain) && !Secrets::marks_value(&plain));
     assert_eq!(without_reserved(plain.clone()), plain);
+}
+
+#[test]
+fn a_long_text_is_searched_everywhere() {
+    let secrets = Secrets::default();
+    secrets.hide("hunter \"22\"");
+    let part = format!("{}{} ", "word ".repeat(3000), json_text("hunter \"22\""));
+    let told = secrets.redact(&part.repeat(30)).to_string();
+    assert_eq!(told.matches("[secret]").count(), 30);
 }

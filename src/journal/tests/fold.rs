@@ -498,3 +498,14 @@ fn the_parts_of_a_record_come_from_one_that_can_be_sent() {
         assert_eq!(is_id(&id), valid, "{id}");
     }
 }
+
+#[test]
+fn what_is_made_after_an_owner_was_looked_for_is_found_too() {
+    let mut status = fold(&[intent("a", 1), succeeded("a"), intent("b", 1)]);
+    let id = json!("id");
+    assert_eq!(status.owners_of(&id).count(), 1);
+    status.apply(Timestamp::UNIX_EPOCH, succeeded("b")).unwrap();
+    assert_eq!(status.other_owner(&a(), "networks", &id), Some(&instance("b")));
+    status.apply(Timestamp::UNIX_EPOCH, Record::Removed { instance: a() }).unwrap();
+    assert_eq!(status.other_owner(&instance("b"), "networks", &id), None);
+}

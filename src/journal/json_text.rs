@@ -70,12 +70,6 @@ impl PartialEq for JsonText {
     }
 }
 
-impl PartialEq<Value> for JsonText {
-    fn eq(&self, other: &Value) -> bool {
-        **self == *other
-    }
-}
-
 impl fmt::Debug for JsonText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text())

@@ -194,6 +194,14 @@ pub fn why_unusable(folder: &Path, name: &str) -> Option<String> {
     open_below(folder, name).err()
 }
 
+/// Whether a file begins with these bytes; `None` when it cannot be read.
+pub fn begins_with(folder: &Path, name: &str, beginning: &[u8]) -> Option<bool> {
+    let (file, _) = open_below(folder, name).ok()?;
+    let mut read = Vec::with_capacity(beginning.len());
+    file.take(beginning.len() as u64).read_to_end(&mut read).ok()?;
+    Some(read == beginning)
+}
+
 fn measure(folder: &Path, name: &str) -> Result<Measure, String> {
     let (file, _) = open_below(folder, name)?;
     let (mut sha256, mut md5, mut size) = (Sha256::new(), Md5::new(), 0);

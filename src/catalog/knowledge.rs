@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::CatalogError;
+use super::embedded::EMBEDDED_PRODUCTS;
 use super::operation::{Method, Route, SecondaryAt, ValueAt};
-use super::product::EMBEDDED_PRODUCTS;
 use super::ready::Ready;
 
 /// A parsed knowledge file; its paths are expanded.
@@ -66,6 +66,8 @@ pub(super) struct KnownResource {
     pub items_at: String,
     pub id: Option<String>,
     pub name: Option<String>,
+    /// A text of the client's own, beside the name, that reads show as it was sent.
+    pub remark: Option<String>,
     #[serde(default)]
     pub by_name: bool,
     #[serde(default)]
@@ -87,6 +89,8 @@ pub(super) struct KnownCreate {
     pub sent: Option<String>,
     /// Parameters of the path.
     pub path: Option<Vec<String>>,
+    /// JSON pointer into the answer to the secret that only this answer shows.
+    pub told_once: Option<String>,
     #[serde(default)]
     pub also: Vec<String>,
     #[serde(default)]

@@ -7,7 +7,9 @@
 
 pub mod check;
 mod describe;
+mod embedded;
 mod error;
+mod facts;
 pub mod json_schema;
 mod knowledge;
 mod listed;
@@ -35,7 +37,7 @@ pub use describe::{Description, Field};
 pub use error::CatalogError;
 pub use listed::Listed;
 pub use operation::{
-    AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
+    AlsoBy, BELOW, BodyUse, Creates, DeleteCall, Effect, IdAt, ListCall, Method, Operation, Parameter, Resource, Route,
     SecondaryAt, ValueAt,
 };
 pub use pace::{PACES, Pace, Source as PaceSource, pace_of};
@@ -47,9 +49,10 @@ pub use search::{Fit, Found, asks_for_reads};
 pub use step::is_placeholder;
 pub use value::{By, Partial, Reference, Unknown};
 
+pub use embedded::CLOUD;
+use embedded::EMBEDDED_PRODUCTS;
 use knowledge::Knowledge;
-pub use product::CLOUD;
-use product::{EMBEDDED_PRODUCTS, Product};
+use product::Product;
 
 static EMBEDDED: LazyLock<Catalog> =
     LazyLock::new(|| Catalog { products: EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect() });

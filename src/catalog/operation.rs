@@ -3,9 +3,13 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ready::Ready;
 use super::schema::Schema;
+
+/// The field of a listed resource with those below it.
+pub const BELOW: &str = "descendants";
 
 /// The methods the API uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -157,7 +161,7 @@ pub struct Parameter {
     /// JSON types a value may have: `string`, `integer`, `number`, `boolean`, `array`, `object`; empty when open.
     pub types: Vec<String>,
     /// Allowed values; empty when open.
-    pub values: Vec<serde_json::Value>,
+    pub values: Vec<Value>,
     /// The kind of resource whose id or name belongs here, such as `networks`.
     pub kind: Option<String>,
     /// The parameter takes the name of that resource, not its id.
@@ -221,6 +225,13 @@ pub struct Creates {
     pub stays: Vec<String>,
     /// JSON pointer into the body to the resource's name, if it has one: `/name`.
     pub name_at: Option<String>,
+    /// JSON pointer into the body to a text of the client's own, where the stamp is left when the plan has no such text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark_at: Option<String>,
+    /// JSON pointer into the answer to the secret that only this answer shows, and without which the resource is of no
+    /// use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_once: Option<String>,
     /// The API does not allow two with the same name, or the same path where only that identifies them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unique: bool,
@@ -288,6 +299,33 @@ pub struct ListCall {
     /// The field with the tags: `tags`, `tags_v2`.
     #[serde(default)]
     pub tags_field: Option<String>,
+    /// The field with the text in which the stamp may be left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark_field: Option<String>,
+}
+
+impl ListCall {
+    /// Whether items show the stamp, or can be asked for by it.
+    pub fn shows_stamps(&self) -> bool {
+        self.tags || self.by_tag || self.remark_field.is_some()
+    }
+
+    /// The elements as resources: one that is only an id (of `object_ids`) gets the field of the id; those below another
+    /// (`descendants` of a directory) follow it.
+    pub fn resources(&self, elements: Vec<Value>) -> Vec<Value> {
+        let mut found = Vec::with_capacity(elements.len());
+        for mut element in elements {
+            let below = element.get_mut(BELOW).map(Value::take);
+            found.push(match element {
+                Value::Object(_) => element,
+                id => serde_json::json!({ &self.id_field: id }),
+            });
+            if let Some(Value::Array(below)) = below {
+                found.extend(self.resources(below));
+            }
+        }
+        found
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

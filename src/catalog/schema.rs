@@ -212,6 +212,9 @@ pub struct Schema {
     /// Read-only fields: a body does not need them even when the document requires them (OpenAPI, `readOnly`).
     #[serde(skip)]
     pub read_only: Vec<String>,
+    /// Write-only fields: no answer shows them (OpenAPI, `writeOnly`).
+    #[serde(skip)]
+    pub write_only: Vec<String>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -226,16 +229,33 @@ impl Schema {
 
     /// The schema of a body, in which read-only fields are not required.
     #[must_use]
-    pub fn of_body(mut self) -> Schema {
-        let read_only = std::mem::take(&mut self.read_only);
-        self.required.retain(|name| !read_only.contains(name));
-        self.properties = self.properties.into_iter().map(|(name, field)| (name, field.of_body())).collect();
-        self.items = self.items.map(|items| Box::new(items.of_body()));
-        self.keys = self.keys.map(|keys| Box::new(keys.of_body()));
+    pub fn of_body(self) -> Schema {
+        self.at_every_level(&|schema| {
+            let (read_only, _) = (std::mem::take(&mut schema.read_only), std::mem::take(&mut schema.write_only));
+            schema.required.retain(|name| !read_only.contains(name));
+        })
+    }
+
+    /// The schema of an answer, in which there are no write-only fields.
+    #[must_use]
+    pub fn of_answer(self) -> Schema {
+        self.at_every_level(&|schema| {
+            let write_only = std::mem::take(&mut schema.write_only);
+            schema.required.retain(|name| !write_only.contains(name));
+            schema.properties.retain(|name, _| !write_only.contains(name));
+        })
+    }
+
+    fn at_every_level(mut self, change: &impl Fn(&mut Schema)) -> Schema {
+        change(&mut self);
+        self.properties =
+            self.properties.into_iter().map(|(name, field)| (name, field.at_every_level(change))).collect();
+        self.items = self.items.map(|items| Box::new(items.at_every_level(change)));
+        self.keys = self.keys.map(|keys| Box::new(keys.at_every_level(change)));
         if let Additional::Of(value) = self.additional {
-            self.additional = Additional::Of(Box::new(value.of_body()));
+            self.additional = Additional::Of(Box::new(value.at_every_level(change)));
         }
-        let of_variant = |variant: Variant| Variant { schema: variant.schema.of_body(), ..variant };
+        let of_variant = |variant: Variant| Variant { schema: variant.schema.at_every_level(change), ..variant };
         self.variants = self.variants.into_iter().map(of_variant).collect();
         self
     }

@@ -75,7 +75,7 @@ fn every_line_comes_back_as_it_was_written() {
             named(text, false).into_iter().map(|(name, line)| (name, store::schema(&line).unwrap())).collect()
         };
         let answered = named(&answers, true).into_iter();
-        let facts = openapi::Facts {
+        let facts = facts::Facts {
             operations: Catalog::embedded().operations_of(root).map(|operation| Operation::clone(&operation)).collect(),
             schemas: shapes(&schemas),
             answers: answered
@@ -158,7 +158,7 @@ fn created_resources_can_be_listed_and_deleted() {
         if let Some(list) = &resource.list {
             assert!(own(&list.path), "{} → {}", operation.route, list.path);
         }
-        let without_list = ["healthmonitors", "laas_topic", "cdn_preset_uses", "streaming_directories"];
+        let without_list = ["healthmonitors", "laas_topic"];
         assert_eq!(resource.list.is_none(), without_list.contains(&creates.kind.as_str()), "{}", operation.route);
         let deleting = Catalog::embedded().find(&Route { method: delete.method, path: delete.path.clone() }).unwrap();
         for along in &delete.also_by {
@@ -172,7 +172,8 @@ fn created_resources_can_be_listed_and_deleted() {
         assert!(operation.task_types.is_empty() != operation.asynchronous, "{}", operation.route);
         // A resource identified by its name is found by it.
         let by_name = resource.list.as_ref().is_some_and(|list| list.name_field.is_some()) && creates.name_at.is_some();
-        assert!(!creates.unique || resource.parameter.is_empty() || by_name, "{}", operation.route);
+        let by_id = resource.list.is_some() && matches!(creates.id_at, IdAt::Body(_));
+        assert!(!creates.unique || resource.parameter.is_empty() || by_name || by_id, "{}", operation.route);
     }
 }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::defaults::MAX_ITEMS;
 use super::findings::{self, Found};
-use super::run::need_places;
-use super::session::MAX_ITEMS;
+use super::run_options::need_places;
 use super::{Account, environment_name, load, note, resolve_inputs, warn};
 use crate::api::{Client, Lost, Meaning, ReadError, Request};
 use crate::catalog::{Catalog, Effect, Method};

@@ -58,6 +58,10 @@ impl Instance {
                 result.ids = vec![Value::String(wanted.clone())];
             }
         }
+        if result.id.is_none() {
+            let words = "the API's list does not show its id: say it by `adopt: { id: … }`".to_owned();
+            return Err(self.refused(rendered, words));
+        }
         self.not_anothers(id, rendered, create, &result)?;
         let agrees = self.as_it_stands(id, rendered, create, &item);
         let thing = UpdatedResource::of(self.run.context.catalog, &agrees, &result);

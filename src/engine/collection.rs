@@ -32,7 +32,7 @@ pub async fn items(context: &RunContext, list: &ListCall, request: Request) -> R
     match pages(&context.client, &request, &list.items_at, Paging::of(list)).await {
         // The parent does not exist any more, and so neither do its items.
         Err(error) if error.is_not_found() => Ok(Vec::new()),
-        read => read,
+        read => read.map(|elements| list.resources(elements)),
     }
 }
 

@@ -73,8 +73,9 @@ pub struct Left {
 }
 
 impl Finishing<'_> {
-    /// Completes a write and records its result. `None` when the attributed task belongs to another attempt: that is
-    /// recorded, and the outcome of the write is in doubt again.
+    /// Completes a write and records its result. `None` when there is none: the attributed task belongs to another
+    /// attempt, so that the outcome is in doubt again, or what was found is of no use without its answer, and has to be
+    /// removed first. Either is recorded.
     ///
     /// # Errors
     ///
@@ -93,6 +94,10 @@ impl Finishing<'_> {
                 Ok(Some(StepResult { tasks, status, ..StepResult::default() }))
             }
             called => match self.await_end(context, called).await? {
+                Ended::Well(result, _) if evidence.is_some() && self.tells_once() => {
+                    self.give_up(context, &result).await?;
+                    Ok(None)
+                }
                 Ended::Well(result, durations) => {
                     // Readiness after a synchronous answer is waited for later, once that answer is on record.
                     let later = self.operation.is_some_and(|operation| operation.ready.is_some());
@@ -175,6 +180,27 @@ impl Finishing<'_> {
         let is_owned_by_another = |kind: &str, id: &Value| context.is_owned_by_another(&self.intent.instance, kind, id);
         let before = Before { digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
         of_tasks(self.operation, &self.intent.call, tasks, status, &before)
+    }
+
+    /// The answer of the create shows a secret that nothing shows again.
+    fn tells_once(&self) -> bool {
+        let creates = self.operation.and_then(|operation| operation.creates.as_ref());
+        self.updates.is_none() && creates.is_some_and(|creates| creates.told_once.is_some())
+    }
+
+    /// Records what was found after a lost answer as left behind: its secret was in that answer only.
+    async fn give_up(&self, context: &RunContext, result: &StepResult) -> Result<(), JournalError> {
+        let matched = self.operation.map(|operation| (operation, self.parameters.as_slice()));
+        let made = made_by(context.catalog, matched, &self.intent.call, result, &IntendedUndo::Default);
+        let (instance, id) = (&self.intent.instance, made.id.as_ref().map(results::id_text).unwrap_or_default());
+        let kind = made.kind.as_deref().unwrap_or("resource");
+        let words = format!("{kind} {id} exists, and its secret was in the answer that was lost");
+        let mut error = context.error(self.about, EffectKnown::Applied, ErrorClass::Unknown, words);
+        error.help.push("run again, or `plan destroy`: it is removed first".to_owned());
+        context.warn(format!("`{instance}`: {}: it is removed, and another one made", error.message));
+        let leftover = Some(Box::new(made));
+        let record = Record::Failed { instance: instance.clone(), error, leftover, unclear: false };
+        context.journal.append(vec![record]).await
     }
 
     fn creates(&self) -> bool {

@@ -159,7 +159,8 @@ pub fn made_by(
                 let own = own_value(resource, result)?;
                 plain_call(resource.delete.as_ref()?, resource, parameters, &own)
             });
-            made.secondary = secondary(catalog, creates, parameters, result);
+            made.secondary = further(creates, parameters, result);
+            made.secondary.extend(secondary(catalog, creates, parameters, result));
         }
         (IntendedUndo::Default, None) => {}
     }
@@ -174,6 +175,21 @@ fn plain_call(
 ) -> Option<RecordedCall> {
     let path = fill_path(&delete.path, parameters, &resource.parameter, own)?;
     Some(RecordedCall::new(delete.method, path))
+}
+
+/// The resources of the main kind besides the first, where one call made several.
+fn further(creates: &Creates, parameters: &[(String, String)], result: &StepResult) -> Vec<RecordedResource> {
+    let Some(resource) = creates.resource.as_ref().filter(|resource| !resource.by_name) else { return Vec::new() };
+    let Some(delete) = &resource.delete else { return Vec::new() };
+    let thing = |id: &Value| {
+        Some(RecordedResource {
+            kind: Some(creates.kind.clone()),
+            id: Some(id.clone()),
+            undo: Some(plain_call(delete, resource, parameters, &id_text(id))?),
+            ..RecordedResource::default()
+        })
+    };
+    result.ids.iter().skip(1).filter_map(thing).collect()
 }
 
 /// The secondary resources of a create that outlive the deletion of the main one.

@@ -35,6 +35,17 @@ impl Paging {
             (false, false) => Paging::Single,
         }
     }
+
+    /// The request for a page: by its number, and after `came` items.
+    fn page(self, request: &Request, number: usize, came: usize) -> Request {
+        match self {
+            Paging::Single => request.clone(),
+            Paging::Offset(longest) if number == 1 => request.clone().query("limit", longest),
+            Paging::Offset(longest) => request.clone().query("limit", longest).query("offset", came),
+            Paging::Numbered if number == 1 => request.clone(),
+            Paging::Numbered => request.clone().query("page", number),
+        }
+    }
 }
 
 /// Where answers state the total number of items.
@@ -85,12 +96,7 @@ pub async fn each_page(
 ) -> Result<Pages, ReadError> {
     let (mut found, mut first) = (0, Vec::new());
     for number in 1..=most.min(MAX_PAGES) {
-        let page = match paging {
-            Paging::Single => request.clone(),
-            Paging::Offset(longest) => request.clone().query("limit", longest).query("offset", found),
-            Paging::Numbered => request.clone().query("page", number),
-        };
-        let mut answer = client.read(page).await?;
+        let mut answer = client.read(paging.page(request, number, found)).await?;
         // An empty answer is not an empty list: it would say of every resource that it does not exist.
         if !answer.is_object() && !answer.is_array() {
             let cause = "the answer is not a list".to_owned();
@@ -184,37 +190,46 @@ impl ListReader<'_> {
         request: &Request,
         operation: Option<&Operation>,
     ) -> Result<CompleteAnswer, ReadFailure> {
-        let page = operation.and_then(|operation| page_of(operation, request));
-        let first = match page {
-            Some(limit) => request.clone().query("limit", limit),
-            None => request.clone(),
-        };
-        let (status, mut answer) = self.client.read_answer(first, self.repeat, self.places).await?;
-        let Some(mut came) = items(&answer).map(Vec::len) else {
-            return Ok(CompleteAnswer { status, answer, missing: None });
-        };
+        let paging = operation.map_or(Paging::Single, |operation| paging_of(operation, request));
+        let (status, mut answer) =
+            self.client.read_answer(paging.page(request, 1, 0), self.repeat, self.places).await?;
+        let Some(first) = items(&answer) else { return Ok(CompleteAnswer { status, answer, missing: None }) };
+        let mut came = first.len();
         let told = count(&answer);
-        // An answer that is a bare array is the complete list.
-        let mut is_over = came == 0 || answer.is_array() || page.is_none_or(|limit| is_last(told, came, came, limit));
-        for _ in 0..MAX_PAGES {
+        let mut is_over = match paging {
+            _ if came == 0 => true,
+            Paging::Single => true,
+            // An answer that is a bare array is the complete list.
+            Paging::Offset(limit) => answer.is_array() || is_last(told, came, came, limit),
+            Paging::Numbered => told.is_some_and(|count| came as u64 >= count),
+        };
+        let first = if is_over { Vec::new() } else { first.clone() };
+        for number in 2..=MAX_PAGES {
             if came > self.most || !is_over && told.is_some_and(|count| count > self.most as u64) {
                 return Err(ReadFailure::TooMany { most: self.most, count: told.unwrap_or_default().max(came as u64) });
             }
-            let Some(limit) = page.filter(|_| !is_over) else { break };
-            let next = request.clone().query("limit", limit).query("offset", came);
-            let (_, mut next) = self.client.read_answer(next, self.repeat, self.places).await?;
+            if is_over {
+                break;
+            }
+            let page = paging.page(request, number, came);
+            let (_, mut next) = self.client.read_answer(page, self.repeat, self.places).await?;
             let told = count(&next);
-            let more = next.pointer_mut(RESULTS).map(Value::take);
-            let Some(Value::Array(more)) = more else {
+            let more = items_mut(&mut next).map(std::mem::take).unwrap_or_default();
+            // A server without page numbers answers every request with the first page.
+            if more.is_empty() || paging == Paging::Numbered && more.iter().all(|item| first.contains(item)) {
                 is_over = true;
                 break;
-            };
+            }
             let length = more.len();
             came += length;
-            if let Some(all) = answer.pointer_mut(RESULTS).and_then(Value::as_array_mut) {
+            if let Some(all) = items_mut(&mut answer) {
                 all.extend(more);
             }
-            is_over = length == 0 || is_last(told, came, length, limit);
+            is_over = match paging {
+                Paging::Single => true,
+                Paging::Offset(limit) => is_last(told, came, length, limit),
+                Paging::Numbered => told.is_some_and(|count| came as u64 >= count),
+            };
         }
         if !is_over {
             return Err(endless(came).into());
@@ -233,17 +248,33 @@ pub fn items(answer: &Value) -> Option<&Vec<Value>> {
     lists.next().filter(|_| lists.next().is_none())
 }
 
-/// The page length to request; `None` when the list has no pages, or the request names its page.
-fn page_of(operation: &Operation, request: &Request) -> Option<usize> {
-    let parameter = |name: &str| operation.query_parameters.iter().find(|parameter| parameter.name == name);
-    let limit = parameter("limit")?;
-    parameter("offset")?;
-    if request.query.iter().any(|(name, _)| name == "limit" || name == "offset") {
-        return None;
+/// The same to be added to.
+fn items_mut(answer: &mut Value) -> Option<&mut Vec<Value>> {
+    if answer.is_array() {
+        return answer.as_array_mut();
     }
-    let largest = limit.schema.maximum.as_ref().and_then(|bound| bound.value.as_u64());
-    let largest = largest.and_then(|most| usize::try_from(most).ok()).unwrap_or(MAX_PAGE_LENGTH);
-    Some(largest.clamp(1, MAX_PAGE_LENGTH))
+    let fields = answer.as_object_mut()?;
+    if fields.get("results").is_some_and(Value::is_array) {
+        return fields.get_mut("results").and_then(Value::as_array_mut);
+    }
+    let mut lists = fields.values_mut().filter_map(Value::as_array_mut);
+    let only = lists.next();
+    only.filter(|_| lists.next().is_none())
+}
+
+/// How the pages of a GET step's list are requested; one request when the step itself names a page.
+fn paging_of(operation: &Operation, request: &Request) -> Paging {
+    let parameter = |name: &str| operation.query_parameters.iter().find(|parameter| parameter.name == name);
+    let is_given = |name: &str| request.query.iter().any(|(given, _)| given == name);
+    match (parameter("limit"), parameter("offset"), parameter("page")) {
+        (Some(limit), Some(_), _) if !is_given("limit") && !is_given("offset") => {
+            let largest = limit.schema.maximum.as_ref().and_then(|bound| bound.value.as_u64());
+            let largest = largest.and_then(|most| usize::try_from(most).ok()).unwrap_or(MAX_PAGE_LENGTH);
+            Paging::Offset(largest.clamp(1, MAX_PAGE_LENGTH))
+        }
+        (_, None, Some(_)) if !is_given("page") => Paging::Numbered,
+        _ => Paging::Single,
+    }
 }
 
 fn count(answer: &Value) -> Option<u64> {

@@ -62,10 +62,10 @@ pub(super) fn identify(
     result.name = name_of(creates, call, answer);
     result.ids = ids_of(creates, operation, call, &result.created, answer);
     result.id = result.ids.first().cloned();
-    if let (Some(id), IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (&result.id, &creates.id_at)
+    if let (false, IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (result.ids.is_empty(), &creates.id_at)
         && result.created.is_empty()
     {
-        result.created.insert(creates.kind.clone(), Value::Array(vec![id.clone()]));
+        result.created.insert(creates.kind.clone(), Value::Array(result.ids.clone()));
     }
 }
 
@@ -89,7 +89,13 @@ fn ids_of(
             .find_map(|key| created.get(key).and_then(Value::as_array).filter(|ids| !ids.is_empty()))
             .cloned()
             .unwrap_or_default(),
-        IdAt::Response(pointer) => answer.and_then(|answer| scalar_at(answer, pointer)).into_iter().collect(),
+        IdAt::Response(pointer) => match (answer, pointer.strip_prefix("/0/")) {
+            // An answer with one element for each resource.
+            (Some(Value::Array(items)), Some(field)) => {
+                items.iter().filter_map(|item| item.get(field)).filter(|id| is_id(id)).cloned().collect()
+            }
+            (answer, _) => answer.and_then(|answer| scalar_at(answer, pointer)).into_iter().collect(),
+        },
         IdAt::Body(pointer) => call.body.as_ref().and_then(|body| scalar_at(body, pointer)).into_iter().collect(),
         IdAt::Path(names) => {
             operation.and_then(|operation| named_in_path(operation, call, names)).into_iter().collect()
@@ -300,8 +306,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::made::made;
-    use crate::engine::made::{Before, of_tasks};
+    use crate::engine::made::{Before, made, of_tasks};
     use crate::journal::{IntendedUndo, RecordedResource};
 
     fn post(path: &str, body: Value) -> RecordedCall {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::collection::{creator_task, item_id, items, list_call, named_items};
+use super::collection::{creator_task, item_id, items, list_call, named_items, own_path};
 use super::context::RunContext;
 use super::evidence::audit::{self, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
@@ -128,7 +128,8 @@ impl<'a> Search<'a> {
 
     /// Whether later reads may still attribute a candidate (tags and the audit log can be late).
     pub fn may_tell_later(&self) -> bool {
-        self.intent().stamped || !self.log_is_closed.load(Ordering::Relaxed)
+        let is_tagged = self.intent().stamped && self.creates().is_none_or(|creates| creates.remark_at.is_none());
+        is_tagged || !self.log_is_closed.load(Ordering::Relaxed)
     }
 
     fn known(&self) -> Attempt<'_> {
@@ -189,11 +190,21 @@ impl<'a> Search<'a> {
         {
             return Ok(Round::Resolved(self.claim_task(&task.id, Evidence::Likeness)));
         }
-        Ok(if open.is_empty() {
+        Ok(if open.is_empty() && !self.is_blind() {
             Round::Nothing
         } else {
             Round::Undecided(open.iter().map(|one| self.words(one)).collect())
         })
+    }
+
+    /// Whether what the call makes shows nowhere: that nothing is found then says nothing.
+    fn is_blind(&self) -> bool {
+        let shows_tasks = self.may_start_tasks() && root_of(&self.call().path) == CLOUD;
+        let is_listed = self.creates().is_some_and(|creates| {
+            let listed = || list_call(self.list()?, &self.parameters).map(|_| ());
+            own_path(creates, &self.parameters).is_some() || listed().is_some()
+        });
+        !self.only_changes() && !shows_tasks && !is_listed
     }
 
     fn words(&self, candidate: &Candidate) -> String {
@@ -243,7 +254,7 @@ impl<'a> Search<'a> {
 
     /// The resource with the tag of this very attempt, which is certain evidence.
     async fn by_stamp(&self) -> Result<Option<Resolved>, ReadError> {
-        let list = self.list().filter(|list| self.intent().stamped && (list.tags || list.by_tag));
+        let list = self.list().filter(|list| self.intent().stamped && list.shows_stamps());
         let Some((list, mut request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
             return Ok(None);
         };
@@ -466,7 +477,7 @@ impl<'a> Search<'a> {
 
     /// Excludes tasks whose resource carries another attempt's tag, or none although ours was sent.
     async fn without_other_tags(&self, open: Vec<Candidate>) -> Result<Vec<Candidate>, ReadError> {
-        let list = self.list().filter(|list| self.intent().stamped && (list.tags || list.by_tag));
+        let list = self.list().filter(|list| self.intent().stamped && list.shows_stamps());
         let Some((list, request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
             return Ok(open);
         };

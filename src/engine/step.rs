@@ -33,6 +33,9 @@ use crate::plan::Step;
 use crate::shared::Shared;
 use crate::template::Each;
 
+/// How often a run removes what a create left behind, and sends the create again.
+const CLEARED: u32 = 5;
+
 /// The operation of a call, and its path parameters.
 pub(super) type Matched = (Option<Arc<Operation>>, Parameters);
 
@@ -155,6 +158,7 @@ impl Instance {
     /// Takes turns until the record says that the step is done and agrees with the plan.
     async fn write(&self, id: &InstanceId, rendered: &Rendered, started: Duration) -> Result<Done, Interruption> {
         let mut provenance = Provenance::Reused;
+        let mut cleared = 0;
         loop {
             let known = self.known(id);
             let difference = self.difference(&known, rendered);
@@ -167,6 +171,11 @@ impl Instance {
             let decision = decide::instance(&wanted, Some(&known), difference.kind);
             if self.run.options.import.is_some() {
                 return Box::pin(self.import(id, rendered, &known, decision, &mut provenance)).await;
+            }
+            cleared += u32::from(decision == Decision::Clear);
+            if cleared > CLEARED {
+                let words = format!("it was made {CLEARED} times in this run, and none of the answers arrived");
+                return Err(self.refused(rendered, words));
             }
             let result = match decision {
                 Decision::Keep => {

@@ -210,11 +210,14 @@ impl OpenAttempt<'_> {
     }
 
     fn undecided(&self, candidates: &[String]) -> StepError {
-        let words = format!(
-            "what attempt {} made is not known; what may be its work may be another client's as well: {}",
-            self.attempt.intent.attempt,
-            candidates.join(", ")
-        );
+        let attempt = self.attempt.intent.attempt;
+        let words = match candidates {
+            [] => format!("what attempt {attempt} made is not known, and the API has no list that would show it"),
+            some => format!(
+                "what attempt {attempt} made is not known; what may be its work may be another client's as well: {}",
+                some.join(", ")
+            ),
+        };
         let mut error = self.context.error(&self.about(), EffectKnown::Unknown, ErrorClass::Unknown, words);
         error.help = vec![
             format!("decide with `plan state resolve '{}' --id ID` (it made that, too)", self.instance),

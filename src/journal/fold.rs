@@ -86,7 +86,8 @@ impl InstanceStatus {
                 Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
                 Record::Succeeded(_),
             )
-            | (Phase::Accepted { .. }, Record::Failed { .. })
+            // `InDoubt`: it was found, and is of no use without its answer.
+            | (Phase::InDoubt | Phase::Accepted { .. }, Record::Failed { .. })
             // Repeated, or the next of several things it made.
             | (
                 Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },

@@ -70,7 +70,8 @@ pub enum Record {
     Disowned { instance: InstanceId, tasks: Vec<String>, error: StepError },
     /// The call is complete, and this is its result.
     Succeeded(Box<Succeeded>),
-    /// A task ended in ERROR. `leftover`: what it left behind, and how to delete that.
+    /// A task ended in ERROR, or what was found after a lost answer is of no use without that answer. `leftover`: what
+    /// is left behind, and how to delete that.
     /// `unclear`: it is not known whether the failed call left a resource, which is searched for as after a lost answer.
     Failed {
         instance: InstanceId,

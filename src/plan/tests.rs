@@ -195,6 +195,7 @@ fn a_file_that_cannot_be_read_is_found_before_anything_runs() {
 fn a_file_that_cannot_be_sent_is_found_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("app.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    std::fs::write(folder.path().join("text"), b"as").unwrap();
     std::fs::create_dir(folder.path().join("bin")).unwrap();
     let found = |written: &str| {
         let text = format!(
@@ -212,6 +213,7 @@ fn a_file_that_cannot_be_sent_is_found_before_anything_runs() {
         found.into_iter().map(|found| (found.code, source.slice(found.primary).to_owned())).collect::<Vec<_>>()
     };
     assert_eq!(found("body_file: app.wasm"), []);
+    assert_eq!(found("body_file: text"), [("wrong-format", "text".to_owned())]);
     assert_eq!(found("body_file: { path: ./app.wasm }"), []);
     assert_eq!(found("body_file: \"{{ inputs.at | replace('bin', 'app.wasm') }}\""), []);
     let each = "for_each: [app.wasm, none.wasm]\n    body_file: \"{{ each.value }}\"";

@@ -12,7 +12,7 @@ use super::model::{Call, CallTemplate, FileTemplate, OnChange, Plan, Segment, St
 use super::operations::{OfStep, Values, check_request};
 use super::partial::{At, Element, Given, Known, KnownStep};
 use super::step_doc::{StepDoc, calls};
-use crate::body_file::why_unusable;
+use crate::body_file::{begins_with, why_unusable};
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
@@ -356,7 +356,7 @@ impl Checker<'_, '_> {
             }
         }
         if let Some((file, path)) = file {
-            found.extend(self.unusable(file, &path));
+            found.extend(self.unusable(file, &path).or_else(|| self.of_another_kind(file, &path, whole.operation)));
         }
         if let Some(operation) = whole.operation {
             let values = Values { body, query, segments };
@@ -378,6 +378,23 @@ impl Checker<'_, '_> {
             }
             _ => None,
         }
+    }
+
+    /// A file that does not begin as the files that the operation takes.
+    fn of_another_kind(
+        &self,
+        file: &FileTemplate,
+        path: &Partial,
+        operation: Option<&Arc<Operation>>,
+    ) -> Option<Diagnostic> {
+        let (beginning, what) = operation?.file_beginning()?;
+        let Partial::String(path) = path else { return None };
+        let is_other = begins_with(self.known.given.folder?, path, beginning) == Some(false);
+        let words = format!("`{path}` is not {what}: it does not begin with `{}`", beginning.escape_ascii());
+        is_other.then(|| {
+            Diagnostic::warning("wrong-format", file.path.span, words)
+                .help("the API takes any bytes, and says later that it cannot use them: build the module first")
+        })
     }
 
     fn headers(&self, headers: &Template, at: At<'_>, found: &mut Vec<Diagnostic>) {

@@ -22,10 +22,14 @@ use tokio::task::JoinSet;
 use super::answer::{Refusal, http_date};
 use super::core::Reaction;
 use super::memory::{Shared, lock};
+use super::product::Refused;
 use crate::api::{Answer, Request};
 use crate::body_file::Upload;
-use crate::catalog::Method;
+use crate::catalog::{CLOUD, Catalog, Method, root_of};
 use crate::clock::Clock;
+
+/// The request id in the refusal of a request that cannot be read.
+const UNREADABLE: &str = "unreadable";
 
 /// Serves until `shutdown` resolves; then accepts no further connection, and lets requests under way be answered.
 ///
@@ -97,8 +101,7 @@ async fn answer(
 ) -> Result<Response<Payload>, HangUp> {
     let request = match read(request).await {
         Ok(request) => request,
-        Err(refusal) => {
-            let mut answer = refusal.answer("unreadable");
+        Err(mut answer) => {
             answer.headers.push(("date".into(), http_date(clock.now())));
             return Ok(response(&answer, None));
         }
@@ -126,26 +129,36 @@ async fn answer(
 }
 
 /// Converts the HTTP request.
-async fn read(request: hyper::Request<Incoming>) -> Result<Request, Refusal> {
+async fn read(request: hyper::Request<Incoming>) -> Result<Request, Answer> {
     let (head, body) = request.into_parts();
     let method = Method::parse(head.method.as_str());
-    let method = method.ok_or_else(|| Refusal::new(405, "HTTPError", "Method Not Allowed"))?;
+    let refused = |status, words| Refusal::new(status, "HTTPError", words).answer(UNREADABLE);
+    let method = method.ok_or_else(|| refused(405, "Method Not Allowed"))?;
     let mut read = Request::new(method, head.uri.path());
     read.query = head.uri.query().map(query).unwrap_or_default();
     for (name, value) in &head.headers {
         read.headers.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     }
-    let bytes = body.collect().await.map_err(|_| Refusal::new(400, "HTTPError", "the body is incomplete"))?.to_bytes();
+    let bytes = body.collect().await.map_err(|_| refused(400, "the body is incomplete"))?.to_bytes();
     // A body with another content type is a file, whose contents are not parsed.
     let content = read.headers.iter().find(|(name, _)| name == "content-type").map(|(_, content)| content.as_str());
     let is_file = content.is_some_and(|content| !content.contains("json"));
     if let Some(content) = content.filter(|_| is_file && !bytes.is_empty()) {
         read.body_file = Some(Box::new(Upload::received(content, &bytes)));
     } else if !bytes.is_empty() {
-        let body = serde_json::from_slice(&bytes).map_err(|_| Refusal::invalid_field("body", "is not JSON"))?;
-        read.body = Some(body);
+        read.body = Some(serde_json::from_slice(&bytes).map_err(|_| unreadable(&read.path))?);
     }
     Ok(read)
+}
+
+/// The refusal of a body that is not JSON, in the form of the product.
+fn unreadable(path: &str) -> Answer {
+    let root = root_of(path);
+    let is_product = root != CLOUD && Catalog::embedded().operations_of(root).next().is_some();
+    match is_product {
+        true => Refused::not_json().answer(root),
+        false => Refusal::invalid_field("body", "is not JSON").answer(UNREADABLE),
+    }
 }
 
 /// The pairs of a query, decoded.

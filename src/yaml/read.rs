@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use granit_parser::{Event, Parser, StructureStyle, options};
 use serde_json::Value;
 
+use super::explain::DEEPEST;
 use super::findings::Findings;
 use super::scalar::{Unreadable, resolve};
 use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle};
@@ -16,8 +17,6 @@ use crate::diagnostic::Diagnostic;
 use crate::secret::is_reserved;
 use crate::source::Span;
 
-/// The deepest nesting of collections: deeper than any request body, and far from a stack overflow.
-pub(super) const DEEPEST: usize = 64;
 /// The most that aliases may add to a file: nodes, and bytes of text.
 const MOST_ALIASED_NODES: usize = 100_000;
 const MOST_ALIASED_BYTES: usize = 8 << 20;

@@ -10,6 +10,8 @@ const FORM: &str = "multipart/";
 const ANY: &str = "*/*";
 /// The media type of a file without a known one.
 pub const BYTES: &str = "application/octet-stream";
+/// Files with a known beginning: the path that takes them, the beginning, and what they are.
+const BEGINNINGS: [(&str, &[u8], &str); 1] = [("/fastedge/v1/binaries/raw", b"\0asm", "a WebAssembly module")];
 /// The media type of simple forms.
 const URL_ENCODED: &str = "application/x-www-form-urlencoded";
 
@@ -28,6 +30,12 @@ impl Operation {
     pub fn content_type<'o>(&'o self, asked: Option<&'o str>) -> Option<&'o str> {
         let first = self.content.first().filter(|_| self.takes_file());
         asked.or(first.map(|first| if first == ANY { BYTES } else { first }))
+    }
+
+    /// How a file that it takes begins, and what such a file is; `None` when that is not known.
+    pub fn file_beginning(&self) -> Option<(&'static [u8], &'static str)> {
+        let known = BEGINNINGS.iter().find(|(path, ..)| *path == self.route.path);
+        known.map(|(_, beginning, what)| (*beginning, *what))
     }
 
     /// Findings for a file as the body of a call; `content_type`: the media type in the plan.

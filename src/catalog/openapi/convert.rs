@@ -7,8 +7,8 @@ use serde_json::{Map, Number, Value};
 
 use super::document::{Document, schema_name};
 use crate::catalog::CatalogError;
+use crate::catalog::embedded::CLOUD;
 use crate::catalog::knowledge::Knowledge;
-use crate::catalog::product::CLOUD;
 use crate::catalog::schema::{Additional, Bound, Schema, Type, Types, Variant};
 
 /// The greatest depth of nesting before a document counts as circular.
@@ -206,8 +206,13 @@ impl<'d> Converter<'d> {
         for (name, field) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let below = around.field.or(around.below);
             let inside = Around { field: Some(name), below, ..around };
-            if self.document.resolve(field)?.get("readOnly").or(field.get("readOnly")) == Some(&Value::Bool(true)) {
+            let target = self.document.resolve(field)?;
+            let says = |word: &str| target.get(word).or(field.get(word)) == Some(&Value::Bool(true));
+            if says("readOnly") {
                 schema.read_only.push(name.clone());
+            }
+            if says("writeOnly") {
+                schema.write_only.push(name.clone());
             }
             let field = self.convert(field, inside)?;
             schema.properties.insert(name.clone(), field);
@@ -374,6 +379,7 @@ fn merge(one: Schema, two: Schema) -> Schema {
         }
     }
     merged.read_only.extend(two.read_only);
+    merged.write_only.extend(two.write_only);
     // A bare `type: object` allows any field, unless fields are named.
     let first_names = merged.properties.is_empty() && !two.properties.is_empty();
     if first_names || two.additional != Additional::None {

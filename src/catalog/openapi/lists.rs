@@ -27,6 +27,7 @@ impl Reader<'_> {
             creator_task: fields.contains_key("creator_task_id"),
             tags: tags_field.is_some(),
             tags_field,
+            remark_field: known.remark.clone().filter(|remark| fields.contains_key(remark)),
             path: path.to_owned(),
         }))
     }
@@ -125,8 +126,14 @@ impl Reader<'_> {
 }
 
 fn id_field(known: &KnownResource, fields: &Map<String, Value>) -> String {
+    if let Some(id) = known.id.as_ref().filter(|_| fields.is_empty()) {
+        // The elements are ids.
+        return id.clone();
+    }
     let own = known.parameter();
-    let candidates = [known.id.as_deref(), Some("id"), Some(own.as_str()), known.name.as_deref(), Some("name")];
-    let found = candidates.into_iter().flatten().find(|name| fields.contains_key(*name));
+    // A number is never the name.
+    let name = || [known.name.as_deref(), Some("name")].into_iter().filter(|_| !known.integer).flatten();
+    let candidates = [known.id.as_deref(), Some("id"), Some(own.as_str())].into_iter().flatten().chain(name());
+    let found = candidates.into_iter().find(|name| fields.contains_key(*name));
     found.unwrap_or("id").to_owned()
 }

@@ -15,30 +15,17 @@ use self::convert::Converter;
 pub(super) use self::document::Document;
 use super::CatalogError;
 use super::check::is_form;
+use super::embedded::CLOUD;
+use super::facts::{Answer, Facts};
 use super::knowledge::{Knowledge, KnownCreate, KnownResource};
 use super::operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, Method, Operation, Parameter, Resource, Route,
 };
-use super::product::CLOUD;
 use super::root_of;
-use super::schema::{Additional, Schema, Type, Types, Variant};
-use super::store::Answer;
+use super::schema::{Additional, Schema, Type, Variant};
 
 /// The media type of nearly every body.
 const JSON: &str = "application/json";
-
-/// The facts about one product.
-pub(super) struct Facts {
-    /// By path, then method.
-    pub operations: Vec<Operation>,
-    /// Definitions that bodies refer to.
-    pub schemas: BTreeMap<String, Schema>,
-    /// Answers of operations, for the simulator.
-    pub answers: BTreeMap<Route, Answer>,
-    /// Definitions that answers refer to.
-    pub answer_schemas: BTreeMap<String, Schema>,
-    pub skipped_patterns: usize,
-}
 
 /// The facts of a document about the product of the knowledge file.
 ///
@@ -70,6 +57,7 @@ pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts,
     let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
     let schemas = reachable(bodies, &definitions).into_iter().map(|(name, schema)| (name, schema.of_body())).collect();
     let answer_schemas = reachable(answers.values().map(|answer| &answer.schema), &definitions);
+    let answer_schemas = answer_schemas.into_iter().map(|(name, schema)| (name, schema.of_answer())).collect();
     Ok(Facts { operations, schemas, answers, answer_schemas, skipped_patterns })
 }
 
@@ -245,7 +233,7 @@ impl Reader<'_> {
         let Some((status, response)) = success else { return Ok(None) };
         let shape = self.document.resolve(response)?.pointer("/content/application~1json/schema");
         let schema = shape.map(|shape| self.converter.body(shape)).transpose()?;
-        Ok(Some(Answer { status: status.parse().unwrap_or(200), schema: schema.unwrap_or_default() }))
+        Ok(Some(Answer { status: status.parse().unwrap_or(200), schema: schema.unwrap_or_default().of_answer() }))
     }
 
     fn needs_fields(&self, schema: &Schema) -> bool {
@@ -337,6 +325,8 @@ impl Reader<'_> {
             integer_id: resource.integer,
             also: known.also.clone(),
             stays: known.stays.clone(),
+            remark_at: body.and_then(|body| self.remark_at(resource, body)),
+            told_once: known.told_once.clone(),
             name_at: body.and_then(|body| self.name_at(resource, body)),
             unique: resource.unique,
             or_changes: known.or_changes,
@@ -354,8 +344,18 @@ impl Reader<'_> {
         self.whole(body).properties.iter().find_map(|(outer, field)| {
             let whole = self.whole(field);
             let name = names().find(|name| whole.required.iter().any(|required| required == name))?;
-            (whole.types == Types::of(&[Type::Object])).then(|| format!("/{outer}/{name}"))
+            whole.types.contains(Type::Object).then(|| format!("/{outer}/{name}"))
         })
+    }
+
+    /// Beside the name, where the body has such a field.
+    fn remark_at(&self, resource: &KnownResource, body: &Schema) -> Option<String> {
+        let remark = resource.remark.as_deref()?;
+        let name_at = self.name_at(resource, body)?;
+        let (above, _) = name_at.rsplit_once('/')?;
+        let beside = above.trim_start_matches('/');
+        let holder = if beside.is_empty() { body } else { self.field(body, beside)? };
+        self.field(holder, remark).map(|_| format!("{above}/{remark}"))
     }
 
     fn resource(&self, known: &KnownResource) -> Result<Resource, CatalogError> {

@@ -191,6 +191,9 @@ const FORMS: &[(&str, &str, Form)] = &[
     ("v1/instances/PR/{instance_id}", "volumes", Form::Listed { pointer: "/volumes", key: "volume_id", shown: "id" }),
     ("/streaming/broadcasts/{broadcast_id}", "broadcast", Form::At("")),
     ("/streaming/restreams/{restream_id}", "restream", Form::At("")),
+    ("/streaming/players/{player_id}", "player", Form::At("")),
+    ("/streaming/directories/{directory_id}", "name", Form::At("/directory/name")),
+    ("/streaming/directories/{directory_id}", "parent_id", Form::At("/directory/parent_id")),
     ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::Listed { pointer: "/pools", key: "name", shown: "name" }),
 ];
 

@@ -148,47 +148,59 @@ pub fn thing_route(create: &Operation) -> Option<&str> {
 impl Catalog {
     /// The calls that change a created resource, in the order in which they are sent.
     pub fn ways(&self, create: &Operation) -> Vec<Way> {
-        let mut ways: Vec<Way> = self.update_of(create).into_iter().collect();
+        let mut ways = self.updates_of(create);
         let Some(thing) = thing_route(create) else { return ways };
         for (_, call, act) in FACTS.iter().filter(|(of, _, _)| full(of) == thing) {
-            let known = Route::parse(&full(call)).and_then(|route| self.find(&route));
-            ways.extend(known.map(|operation| Way { operation, act: act.clone() }));
+            ways.extend(self.find_call(call).map(|operation| Way { operation, act: act.clone() }));
         }
         ways
     }
 
-    /// The PATCH or PUT of a created resource, with the fields that create and update have in common.
-    fn update_of(&self, create: &Operation) -> Option<Way> {
+    /// The PATCH of a created resource, with the fields that it and the create have in common; then its PUT, when that
+    /// takes more of them.
+    fn updates_of(&self, create: &Operation) -> Vec<Way> {
         let (monitor_of, monitor_call, inside) = MONITOR;
         let inside = is(create, monitor_of).then_some(inside);
-        let operation = match inside {
-            Some(_) => self.find(&Route::parse(&full(monitor_call))?)?,
-            None => self.update_route(thing_route(create)?)?,
+        let operations = match inside {
+            Some(_) => self.find_call(monitor_call).into_iter().collect(),
+            None => thing_route(create).map(|thing| self.update_routes(thing)).unwrap_or_default(),
         };
-        let made = top_fields(&*self.body_schema(create)?);
-        let taken = match inside {
-            Some(_) => made.clone(),
-            None => top_fields(&*self.body_schema(&operation)?),
-        };
-        let changes = |field: &String| taken.contains(field) && !is_fixed(&operation, field);
-        let fields: Vec<String> = made.into_iter().filter(changes).collect();
-        let whole = operation.route.method == Method::Put || inside.is_some();
-        (!fields.is_empty()).then_some(Way { operation, act: Act::Fields { fields, whole, inside } })
+        let Some(made) = self.body_schema(create).map(|body| top_fields(&body)) else { return Vec::new() };
+        let mut ways: Vec<Way> = Vec::new();
+        for operation in operations {
+            let taken = match inside {
+                Some(_) => made.clone(),
+                None => self.body_schema(&operation).map(|body| top_fields(&body)).unwrap_or_default(),
+            };
+            let changes = |field: &&String| taken.contains(field) && !is_fixed(&operation, field);
+            let fields: Vec<String> = made.iter().filter(changes).cloned().collect();
+            if fields.iter().all(|field| ways.iter().any(|way| way.act.takes(field))) {
+                continue;
+            }
+            let whole = operation.route.method == Method::Put || inside.is_some();
+            ways.push(Way { operation, act: Act::Fields { fields, whole, inside } });
+        }
+        ways
     }
 
-    /// The update call for a path: in any version, unless deprecated.
-    fn update_route(&self, thing: &str) -> Option<Arc<Operation>> {
-        let elsewhere = ELSEWHERE.iter().find(|(of, _)| full(of) == thing);
-        if let Some((_, call)) = elsewhere {
-            return self.find(&Route::parse(&full(call))?);
+    /// The update calls for a path: in any version, unless deprecated.
+    fn update_routes(&self, thing: &str) -> Vec<Arc<Operation>> {
+        if let Some((_, call)) = ELSEWHERE.iter().find(|(of, _)| full(of) == thing) {
+            return self.find_call(call).into_iter().collect();
         }
         let wanted = shape(thing);
         let root = root_of(thing);
-        let same = |method: Method| {
+        let first = |method: Method| {
             let wanted = wanted.clone();
-            self.operations_at(root, move |route| route.method == method && shape(&route.path) == wanted)
+            let mut found =
+                self.operations_at(root, move |route| route.method == method && shape(&route.path) == wanted);
+            found.find(|operation| !operation.deprecated)
         };
-        same(Method::Patch).chain(same(Method::Put)).find(|operation| !operation.deprecated)
+        first(Method::Patch).into_iter().chain(first(Method::Put)).collect()
+    }
+
+    fn find_call(&self, short: &str) -> Option<Arc<Operation>> {
+        self.find(&Route::parse(&full(short))?)
     }
 }
 
@@ -255,6 +267,13 @@ mod tests {
                     r#"POST v2/volumes/PR/{volume_id}/attach: Begin { field: "instance_id_to_attach_to", sent_as: "instance_id" }"#,
                 ],
             ),
+            (
+                "POST /cdn/resources",
+                &[
+                    "PATCH /cdn/resources/{resource_id}: active description name options originGroup originProtocol proxy_ssl_ca proxy_ssl_data proxy_ssl_enabled secondaryHostnames sslData sslEnabled",
+                    "PUT /cdn/resources/{resource_id} whole: active description name options originGroup originProtocol proxy_ssl_ca proxy_ssl_data proxy_ssl_enabled secondaryHostnames sslData sslEnabled waap_api_domain_enabled",
+                ],
+            ),
             ("POST /dns/v2/network-mappings", &["PUT /dns/v2/network-mappings/{id} whole: mapping"]),
             ("POST v2/security_groups/PR", &["PATCH v2/security_groups/PR/{group_id}: description name rules tags"]),
             (
@@ -275,6 +294,21 @@ mod tests {
         ] {
             assert_eq!(ways(create), expected, "{create}");
         }
+    }
+
+    #[test]
+    fn a_put_beside_a_patch_is_for_what_only_it_takes() {
+        let catalog = Catalog::embedded();
+        let both = catalog.operations().filter(|operation| operation.creates.is_some() && !operation.deprecated);
+        let both = both.filter_map(|operation| {
+            let ways = catalog.updates_of(&operation);
+            let [first, second] = ways.as_slice() else { return None };
+            let Act::Fields { fields, whole: true, .. } = &second.act else { return None };
+            let only: Vec<String> = fields.iter().filter(|field| !first.act.takes(field)).cloned().collect();
+            Some(format!("{}: {}", operation.route, only.join(" ")))
+        });
+        let both: Vec<String> = both.collect();
+        assert_eq!(both, ["POST /cdn/resources: waap_api_domain_enabled"]);
     }
 
     #[test]

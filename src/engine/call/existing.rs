@@ -80,7 +80,7 @@ impl Write {
         let reading = async {
             let mut listed = Listed::default();
             let _place = context.gates.request().await;
-            let take = |items| listed.add(list, items);
+            let take = |elements| listed.add(list, list.resources(elements));
             match each_page(&context.client, &request, &list.items_at, Paging::of(list), most, take).await {
                 Ok(Pages::Read) => Ok(Listing::Whole(listed)),
                 Ok(Pages::More { pages }) if is_filtered => Ok(Listing::Long(pages)),

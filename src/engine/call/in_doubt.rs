@@ -55,6 +55,11 @@ impl Write {
                 );
                 self.unknown(context, in_doubt, words, &[]).await
             }
+            Resolved::Undecided(candidates) if candidates.is_empty() => {
+                let words =
+                    format!("the answer was lost ({reason}), and the API has no list that would show what was made");
+                self.unknown(context, in_doubt, words, &[]).await
+            }
             Resolved::Undecided(candidates) => {
                 let words = format!(
                     "the answer was lost ({reason}); what may be its work may be another client's as well: {}",

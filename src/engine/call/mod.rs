@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::called::Called;
 use super::context::{About, RunContext};
-use super::evidence::tags::{stamp, stamp_value};
+use super::evidence::tags::{remark, stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::ownership::Claimable;
@@ -367,19 +367,31 @@ impl Write {
     fn marked_request(&self, context: &RunContext, nonce: &str, mark: &Mark) -> (Request, bool) {
         let mut request = self.request.clone();
         request.headers.extend(headers_of(mark));
-        let stamped = self.is_stamped(context) && stamp(request.body.as_mut(), self.owner(context), nonce);
+        let stamped = self.is_stamped(context) && self.leave_stamp(request.body.as_mut(), self.owner(context), nonce);
         (request, stamped)
+    }
+
+    fn leave_stamp(&self, body: Option<&mut Value>, owner: String, nonce: &str) -> bool {
+        match self.remark_at() {
+            Some(pointer) => remark(body, pointer, &owner, nonce),
+            None => stamp(body, owner, nonce),
+        }
+    }
+
+    fn remark_at(&self) -> Option<&str> {
+        self.operation.as_ref()?.creates.as_ref()?.remark_at.as_deref()
     }
 
     fn owner(&self, context: &RunContext) -> String {
         stamp_value(&context.settings.plan, &context.settings.environment, self.instance())
     }
 
-    /// Whether our tags are sent with this write.
+    /// Whether our stamp is sent with this write.
     fn is_stamped(&self, context: &RunContext) -> bool {
         let takes_tags =
             self.operation.as_ref().is_some_and(|operation| operation.takes_tags && operation.creates.is_some());
-        self.stamp && context.settings.stamp && takes_tags && self.intent.update.is_none()
+        let takes_stamp = takes_tags || self.remark_at().is_some();
+        self.stamp && context.settings.stamp && takes_stamp && self.intent.update.is_none()
     }
 }
 

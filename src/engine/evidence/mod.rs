@@ -133,6 +133,7 @@ pub(in crate::engine) mod testing {
             creator_task: true,
             tags: true,
             tags_field: Some("tags".to_owned()),
+            remark_field: None,
         }
     }
 

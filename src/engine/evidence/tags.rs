@@ -1,4 +1,5 @@
-//! Tags (stamps) as evidence: a create that takes tags is sent with two, one naming the step, one the attempt.
+//! Tags (stamps) as evidence: a create that takes tags is sent with two, one naming the step, one the attempt. A kind
+//! without tags may have a text of the client's own: both are left there, when the plan has no such text.
 
 use serde_json::Value;
 
@@ -14,6 +15,8 @@ pub const STAMP_ATTEMPT: &str = "plan-attempt";
 
 /// Longest value of a tag.
 const LONGEST_TAG: usize = 255;
+/// The longest stamp in a text: what the shortest such field takes (descriptions of WAAP rules).
+const LONGEST_REMARK: usize = 100;
 
 /// Fields in which the API shows tags, besides the one that the catalogue gives for a list (`observed.md` §10).
 const FIELDS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
@@ -31,6 +34,36 @@ pub fn stamp(body: Option<&mut Value>, owner: String, nonce: &str) -> bool {
     tags.entry(STAMP).or_insert(Value::String(owner));
     tags.insert(STAMP_ATTEMPT.to_owned(), Value::String(nonce.to_owned()));
     true
+}
+
+/// Leaves the stamp in the text at `pointer` of a body that has none. `false`: the plan has its own text there, or the
+/// body no place for one.
+pub fn remark(body: Option<&mut Value>, pointer: &str, owner: &str, nonce: &str) -> bool {
+    let Some((above, field)) = pointer.rsplit_once('/') else { return false };
+    let Some(Value::Object(fields)) = body.and_then(|body| body.pointer_mut(above)) else { return false };
+    if fields.contains_key(field) {
+        return false;
+    }
+    fields.insert(field.to_owned(), Value::String(remark_text(owner, nonce)));
+    true
+}
+
+/// Both tags as one text; of an owner that is too long nothing, since a part of it would name another one.
+fn remark_text(owner: &str, nonce: &str) -> String {
+    let attempt = format!("{STAMP_ATTEMPT}={nonce}");
+    let whole = format!("{attempt} {STAMP}={owner}");
+    if whole.chars().count() <= LONGEST_REMARK { whole } else { attempt }
+}
+
+/// The value of a tag in such a text.
+fn in_remark(text: &str, key: &str) -> Option<String> {
+    let rest = text.strip_prefix(STAMP_ATTEMPT)?.strip_prefix('=')?;
+    let (nonce, owner) = rest.split_once(' ').map_or((rest, None), |(nonce, rest)| (nonce, Some(rest)));
+    match key {
+        STAMP_ATTEMPT => Some(nonce.to_owned()),
+        STAMP => owner?.strip_prefix(STAMP)?.strip_prefix('=').map(str::to_owned),
+        _ => None,
+    }
 }
 
 /// What the tags of a resource say about an attempt.
@@ -65,11 +98,19 @@ pub fn tag(item: &Value, list: Option<&ListCall>, key: &str) -> Option<String> {
             .map(str::to_owned),
         _ => None,
     };
-    shown(item, list).find_map(value)
+    let tagged = shown(item, list).find_map(value);
+    tagged.or_else(|| own_text(item, list).and_then(|text| in_remark(text, key)))
 }
 
+/// Whether ours would be among what the resource shows. An empty text shows nothing.
 fn shows_tags(item: &Value, list: Option<&ListCall>) -> bool {
-    shown(item, list).any(|tags| tags.is_object() || tags.is_array())
+    shown(item, list).any(|tags| tags.is_object() || tags.is_array()) || own_text(item, list).is_some()
+}
+
+/// The text in which the stamp may be.
+fn own_text<'i>(item: &'i Value, list: Option<&ListCall>) -> Option<&'i str> {
+    let field = list?.remark_field.as_deref()?;
+    item.get(field)?.as_str().filter(|text| !text.is_empty())
 }
 
 fn shown<'i>(item: &'i Value, list: Option<&'i ListCall>) -> impl Iterator<Item = &'i Value> {
@@ -103,6 +144,40 @@ mod tests {
         ] {
             assert_eq!(of_item(&item, Some(&list()), &stamped), with_stamp, "{item}");
             assert_eq!(of_item(&item, None, &unstamped), without, "{item}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_the_clients_own_holds_the_stamp_where_there_are_no_tags() {
+        let list = ListCall { tags: false, tags_field: None, remark_field: Some("description".to_owned()), ..list() };
+        let stamped = Intent { stamped: true, ..intent(json!({})) };
+        let (mut body, mut inner, mut own) =
+            (json!({ "name": "a" }), json!({ "video": {} }), json!({ "description": "mine" }));
+        assert!(remark(Some(&mut body), "/description", "demo/default/rule[a b]", "0ddba11"));
+        assert!(remark(Some(&mut inner), "/video/description", "demo/default/rule", "0ddba11"));
+        assert!(inner["video"]["description"].is_string(), "{inner}");
+        assert!(!remark(Some(&mut own), "/description", "demo", "0ddba11") && own == json!({ "description": "mine" }));
+        assert!(!remark(Some(&mut json!([])), "/description", "demo", "0ddba11"));
+        assert_eq!(tag(&body, Some(&list), STAMP).as_deref(), Some("demo/default/rule[a b]"));
+        for (item, expected) in [
+            (body.clone(), OURS),
+            (json!({ "description": "plan-attempt=c0ffee plan=demo/default/rule" }), Verdict::NotOurs),
+            (json!({ "description": "plan-attempt=c0ffee" }), Verdict::NotOurs),
+            (json!({ "description": "another's" }), Verdict::NotOurs),
+            (json!({ "description": "" }), Verdict::CannotTell),
+            (json!({ "description": null }), Verdict::CannotTell),
+            (json!({ "name": "a" }), Verdict::CannotTell),
+        ] {
+            assert_eq!(of_item(&item, Some(&list), &stamped), expected, "{item}");
+        }
+        // The owner is left out where it does not fit.
+        let nonce = "0".repeat(32);
+        for (length, named) in [(49, true), (50, false)] {
+            let mut body = json!({});
+            remark(Some(&mut body), "/description", &"n".repeat(length), &nonce);
+            assert_eq!(tag(&body, Some(&list), STAMP).is_some(), named, "{length}");
+            assert_eq!(tag(&body, Some(&list), STAMP_ATTEMPT), Some(nonce.clone()));
+            assert!(body["description"].as_str().unwrap().len() <= LONGEST_REMARK);
         }
     }
 

@@ -59,7 +59,7 @@ const COMPARABLE_LISTS: [&str; 15] = [
 /// Mappings of the Cloud API with keys of the plan's choice, to which the API adds none and which an update replaces.
 const OWN_KEYS: [&str; 3] = ["envs", "labels", "taints"];
 /// Fields that the API changes by itself.
-const ITS_OWN: [&str; 4] = ["id", "serial", "created_at", "updated_at"];
+const ITS_OWN: [&str; 6] = ["id", "serial", "created_at", "updated_at", "app_count", "revision"];
 /// Fields in which tags are shown (`observed.md` §10).
 const TAGS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
 

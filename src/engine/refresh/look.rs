@@ -132,7 +132,7 @@ impl Refresh<'_> {
             {
                 if !lists.contains_key(&request.path) {
                     let items = match pages(self.client, &request, &list.items_at, Paging::of(&list)).await {
-                        Ok(items) => Some(items),
+                        Ok(elements) => Some(list.resources(elements)),
                         // The parent does not exist any more, and so neither do its items.
                         Err(error) if error.is_not_found() => Some(Vec::new()),
                         Err(error) => return Err(NoAnswer::Read(error)),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Answer, Lost, Request, Transport, timestamp};
 use crate::catalog::Method;
+use crate::engine::evidence::tags::STAMP_ATTEMPT;
 use crate::simulate::InMemory;
 
 /// What happens to one of our creates.
@@ -144,6 +145,8 @@ impl Conditions {
         theirs.headers = vec![("user-agent".to_owned(), "terraform/1.9".to_owned())];
         if let Some(Value::Object(body)) = &mut theirs.body {
             body.remove("tags");
+            without_our_text(body);
+            body.values_mut().filter_map(Value::as_object_mut).for_each(without_our_text);
         }
         let before = everything(inner);
         let _ = inner.send(theirs).await;
@@ -202,6 +205,11 @@ impl Conditions {
         let seen = self.seen.lock().unwrap();
         task["request_id"] = json!(seen.requests.get(&id).cloned().unwrap_or_else(|| format!("request of {id}")));
     }
+}
+
+/// Removes the stamp that is in a text.
+fn without_our_text(fields: &mut serde_json::Map<String, Value>) {
+    fields.retain(|_, value| !value.as_str().is_some_and(|text| text.starts_with(STAMP_ATTEMPT)));
 }
 
 /// Whether the request is a POST to a collection.

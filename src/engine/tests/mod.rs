@@ -10,6 +10,7 @@ mod late;
 mod leftovers;
 mod listings;
 mod look_ups;
+mod lost_answers;
 mod order;
 mod ours;
 mod parts;

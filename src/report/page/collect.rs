@@ -5,29 +5,15 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::super::board::delay;
+use super::super::doing::delay;
 use super::super::story::{self, Story};
 use super::super::thing;
 use super::model::{Failure, Instance, Report, State, Step, VERSION};
 use super::picture;
+use super::shape::Shape;
 use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
-
-/// What is known of a run before it begins: its steps in order.
-#[derive(Debug, Clone, Default)]
-pub struct Shape {
-    pub steps: IndexMap<String, Planned>,
-}
-
-/// What is known of a step.
-#[derive(Debug, Clone, Default)]
-pub struct Planned {
-    /// The steps it comes after.
-    pub after: Vec<String>,
-    /// How many instances it has; `None` where that depends on what an earlier step makes.
-    pub instances: Option<usize>,
-}
 
 /// Collects the report of a run.
 #[derive(Debug, Default)]

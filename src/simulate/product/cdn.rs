@@ -33,7 +33,6 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>, options: &Option
     let (method, path) = (call.operation.route.method, call.operation.route.path.as_str());
     match (method, path) {
         (Method::Post, GROUPS) | (Method::Put | Method::Patch, GROUP) => unresolved(call).map(Err),
-        (Method::Get, GROUP) => related(products, call).map(Ok),
         (Method::Post, RESOURCES) => one_origin(call).map(Err),
         (Method::Put | Method::Patch, RESOURCE) => Some(switched(products, call, options)),
         (Method::Delete, RESOURCE | RULE) => still_active(products, call).map(Err),
@@ -56,18 +55,22 @@ fn unresolved(call: &Call<'_>) -> Option<Refused> {
 /// The documentation shows no answer; seen was the form of a read, in which `deleted` alone differs.
 fn certificate(products: &mut Products, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
     let creates = call.operation.creates.as_ref().ok_or_else(Refused::no_path)?;
-    let mut shown = products.created(call, creates, options)?;
+    let mut shown = products.created(call, creates, call.fields(), options)?;
     shown.insert("deleted".to_owned(), true.into());
     Ok(super::form::json_answer(201, &Value::Object(shown)))
 }
 
-/// A group shows whether any resource uses it.
-fn related(products: &Products, call: &Call<'_>) -> Option<Answer> {
-    let group = products.at(&call.own_address())?;
-    let mut shown = group.shown(products.now);
-    let used = products.items.iter().any(|item| item.refers_to("cdn_origin_groups", &group.id));
-    shown.insert("has_related_resources".to_owned(), used.into());
-    Some(products.answer(call, &shown))
+/// Sets the fields that tell of resources which use this one.
+pub(super) fn relate<'i>(kind: &str, shown: &mut Map<String, Value>, mut users: impl Iterator<Item = &'i Item>) {
+    let (name, value): (_, Value) = match kind {
+        "cdn_origin_groups" => ("has_related_resources", users.next().is_some().into()),
+        "cdn_ssl_certificates" | "cdn_ca_certificates" => ("hasRelatedResources", users.next().is_some().into()),
+        "cdn_log_policies" | "cdn_log_targets" => {
+            ("related_uploader_configs", users.map(|user| user.id.clone()).collect())
+        }
+        _ => return,
+    };
+    shown.insert(name.to_owned(), value);
 }
 
 fn one_origin(call: &Call<'_>) -> Option<Refused> {

@@ -32,6 +32,11 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>) -> Option<Result
     Some(answer)
 }
 
+/// Recorded: `null` is taken for a field that is not given.
+pub(super) fn as_taken(fields: &mut Map<String, Value>) {
+    fields.retain(|_, value| !value.is_null());
+}
+
 /// An answer of DNS, whose content type names the character set.
 fn said(body: &Value) -> Answer {
     let mut answer = super::form::json_answer(200, body);

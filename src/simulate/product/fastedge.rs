@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Products;
 use super::form::json_answer;
-use super::item::{known_kind, time};
+use super::item::{Item, known_kind, time};
 use crate::api::Answer;
 use crate::body_file::BodyFile;
 use crate::secret::hex;
@@ -50,6 +50,22 @@ pub(super) fn complete(
             known("size", 0.into());
             known("revision", 1.into());
         }
+        _ => {}
+    }
+}
+
+/// Sets the fields that tell of applications which use this resource; `now`: the time since when nothing uses a binary.
+pub(super) fn relate<'i>(
+    kind: &str,
+    shown: &mut Map<String, Value>,
+    users: impl Iterator<Item = &'i Item>,
+    now: Value,
+) {
+    let count = users.count();
+    match kind {
+        "fastedge_secrets" | "fastedge_kv_stores" => drop(shown.insert("app_count".to_owned(), count.into())),
+        "fastedge_binaries" if count > 0 => drop(shown.shift_remove("unref_since")),
+        "fastedge_binaries" => drop(shown.entry("unref_since").or_insert(now)),
         _ => {}
     }
 }

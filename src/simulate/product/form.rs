@@ -16,13 +16,24 @@ const TOTALS: [&str; 3] = ["count", "total_amount", "total_count"];
 
 /// The body of an operation's answer.
 pub(super) fn of(operation: &Operation, fields: &Map<String, Value>, now: Timestamp) -> Value {
+    whole(operation, &Value::Object(fields.clone()), now)
+}
+
+fn whole(operation: &Operation, known: &Value, now: Timestamp) -> Value {
     match Catalog::embedded().answer_schema(operation) {
         Some((_, shape)) => {
             let sparse = root_of(&operation.route.path) == "fastedge";
-            Form { shape: &shape, now, sparse }.value(shape.root(), Some(&Value::Object(fields.clone())), 0)
+            Form { shape: &shape, now, sparse }.value(shape.root(), Some(known), 0)
         }
-        None => Value::Object(fields.clone()),
+        None => known.clone(),
     }
+}
+
+/// The answer of an operation that made several resources.
+pub(super) fn answer_of_several(operation: &Operation, several: Vec<Map<String, Value>>, now: Timestamp) -> Answer {
+    let known = several.into_iter().map(Value::Object).collect();
+    let status = Catalog::embedded().answer_schema(operation).map_or(200, |(status, _)| status);
+    json_answer(status, &whole(operation, &known, now))
 }
 
 /// The whole answer of an operation.
@@ -36,7 +47,8 @@ pub(super) fn answer(operation: &Operation, fields: &Map<String, Value>, now: Ti
 
 /// The answer of a list: an array, or an object that contains one; with `paged` the object, where both are
 /// documented.
-pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, paged: bool) -> Answer {
+/// `id_field`: the id of an item, of which some lists consist.
+pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, paged: bool, id_field: &str) -> Answer {
     let Some((status, shape)) = Catalog::embedded().answer_schema(operation) else { return bare(200) };
     let root = shape.resolve(shape.root());
     let variants: Vec<&Schema> = match root.variants.as_slice() {
@@ -54,7 +66,7 @@ pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, pa
     for (name, field) in &wrapper.properties {
         let field = shape.resolve(field);
         let value = match (name.as_str(), field.types.contains(Type::Array)) {
-            (_, true) => Value::Array(items.take().unwrap_or_default()),
+            (_, true) => Value::Array(listed(&shape, field, items.take().unwrap_or_default(), id_field)),
             (name, _) if TOTALS.contains(&name) => json!(total),
             ("meta", _) => json!({ "total_count": total }),
             ("next" | "previous", _) => Value::Null,
@@ -65,6 +77,15 @@ pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, pa
         whole.insert(name.clone(), value);
     }
     json_answer(status, &Value::Object(whole))
+}
+
+/// The elements of a list: the items, or their ids where the document has numbers there.
+fn listed(shape: &BodySchema, array: &Schema, items: Vec<Value>, id_field: &str) -> Vec<Value> {
+    let of = array.items.as_ref().map(|of| shape.resolve(of));
+    match of.is_some_and(|of| of.types.contains(Type::Integer)) {
+        true => items.into_iter().filter_map(|item| item.get(id_field).cloned()).collect(),
+        false => items,
+    }
 }
 
 pub(super) fn json_answer(status: u16, body: &Value) -> Answer {

@@ -12,6 +12,7 @@ mod fastedge;
 mod form;
 mod item;
 mod refusal;
+mod streaming;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use super::options::{Durations, Options, Strangers};
 use super::state::Creation;
 use crate::api::{Answer, Request};
 use crate::body_file::BodyFile;
-use crate::catalog::{Catalog, Creates, Effect, IdAt, Method, Operation, Resource, root_of};
+use crate::catalog::{Catalog, Creates, Effect, IdAt, ListCall, Method, Operation, Resource, root_of};
 
 /// How many seconds resources of a kind take to become ready: from, to.
 const READYING: [(&str, [u64; 2]); 5] = [
@@ -167,6 +168,19 @@ impl Products {
         self.items.iter().filter(move |item| item.is_below(address))
     }
 
+    /// The fields of an item as a read shows them now, among them what refers to it.
+    fn shown(&self, item: &Item) -> Map<String, Value> {
+        let mut shown = item.shown(self.now);
+        let users = || self.items.iter().filter(|other| other.refers_to(&item.kind, &item.id));
+        match item.kind.split_once('_').map(|(product, _)| product) {
+            Some("cdn") => cdn::relate(&item.kind, &mut shown, users()),
+            Some("streaming") => streaming::relate(&item.kind, &mut shown),
+            Some("fastedge") => fastedge::relate(&item.kind, &mut shown, users(), item::time(self.now)),
+            _ => {}
+        }
+        shown
+    }
+
     fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
@@ -256,22 +270,28 @@ impl Products {
     // ── writes ─────────────────────────────────────────────────────────────────────────────────────────
 
     fn create(&mut self, call: &Call<'_>, creates: &Creates, options: &Options) -> Result<Answer, Refused> {
-        let told = self.created(call, creates, options)?;
+        if let Some(bodies) = several(call, creates) {
+            let told = bodies.into_iter().map(|fields| self.created(call, creates, fields, options));
+            let told: Vec<Map<String, Value>> = told.collect::<Result<_, _>>()?;
+            return Ok(form::answer_of_several(&call.operation, told, self.now));
+        }
+        let told = self.created(call, creates, innermost(call, creates), options)?;
         Ok(match creates.kind.as_str() {
             "fastedge_secrets" => fastedge::named(&told),
             _ => self.answer(call, &told),
         })
     }
 
-    /// Stores a created resource. Returns its fields as the answer shows them.
+    /// Stores a created resource with these fields. Returns its fields as the answer shows them.
     fn created(
         &mut self,
         call: &Call<'_>,
         creates: &Creates,
+        fields: Map<String, Value>,
         options: &Options,
     ) -> Result<Map<String, Value>, Refused> {
         self.refers_rightly(call, options)?;
-        let item = self.made(call, creates)?;
+        let item = self.made(call, creates, fields)?;
         let item = self.get_ready(item, call, options);
         let mut told = item.shown(self.now);
         if let Some((_, field)) = TOLD_ONCE.iter().find(|(kind, _)| *kind == item.kind) {
@@ -282,7 +302,7 @@ impl Products {
     }
 
     /// The item of a create, not stored yet.
-    fn made(&mut self, call: &Call<'_>, creates: &Creates) -> Result<Item, Refused> {
+    fn made(&mut self, call: &Call<'_>, creates: &Creates, fields: Map<String, Value>) -> Result<Item, Refused> {
         let resource = creates.resource.as_ref().ok_or_else(|| Refused::not_found(&creates.kind))?;
         let named = creates.name_at.as_deref().and_then(|at| call.body.pointer(at)?.as_str()).map(str::to_owned);
         let id = self.new_id(call, creates, named.as_deref());
@@ -297,10 +317,14 @@ impl Products {
         let collection = address.rsplit_once('/').map_or("", |(above, _)| above);
         let taken = |item: &Item| item.kind == creates.kind && item.is_directly_below(collection) && item.name == name;
         if self.at(&address).is_some() || (creates.unique && self.items.iter().any(taken)) {
-            let field = creates.name_at.as_deref().unwrap_or("/name").trim_start_matches('/');
+            let sent = match &creates.id_at {
+                IdAt::Body(pointer) => pointer,
+                _ => creates.name_at.as_deref().unwrap_or("/name"),
+            };
+            let field = sent.trim_start_matches('/');
             return Err(Refused::taken(&creates.kind, field, &name));
         }
-        let mut fields = innermost(call, creates);
+        let mut fields = fields;
         id_fields(&mut fields, resource, creates, &id, &name);
         let file = call.request.body_file.as_ref().map(|upload| &upload.file);
         self.complete(&creates.kind, &name, file, &mut fields);
@@ -383,10 +407,10 @@ impl Products {
     fn read(&self, call: &Call<'_>) -> Result<Answer, Refused> {
         let operation = &call.operation;
         if let Some(item) = self.at(&call.own_address()) {
-            return Ok(self.answer(call, &item.shown(self.now)));
+            return Ok(self.answer(call, &self.shown(item)));
         }
-        if let Some(kind) = listed(operation) {
-            return Ok(self.list(call, kind));
+        if let Some((kind, list)) = listed(operation) {
+            return Ok(self.list(call, kind, &list));
         }
         let itself = operation.path_parameters.last().filter(|_| operation.route.path.ends_with('}'));
         match itself.and_then(|parameter| parameter.kind.as_deref()) {
@@ -395,7 +419,7 @@ impl Products {
         }
     }
 
-    fn list(&self, call: &Call<'_>, kind: &'static str) -> Answer {
+    fn list(&self, call: &Call<'_>, kind: &'static str, list: &ListCall) -> Answer {
         let collection = call.own_address();
         let asked = |name: &str| call.request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let by_name = asked("name").or(asked("cname"));
@@ -404,8 +428,9 @@ impl Products {
         let found = self.of_kind(kind).filter(|item| elsewhere || item.is_directly_below(&collection));
         let found: Vec<Value> = found
             .filter(|item| by_name.is_none_or(|name| item.name == *name))
-            .map(|item| Value::Object(item.shown(self.now)))
+            .map(|item| Value::Object(self.shown(item)))
             .collect();
+        let found = if kind == streaming::DIRECTORIES { streaming::tree(found) } else { found };
         let total = found.len();
         let number = |name: &str| asked(name).and_then(|value| value.parse::<usize>().ok());
         let page = number("page").filter(|page| *page > 1).map_or(0, |_| total);
@@ -414,7 +439,7 @@ impl Products {
             .skip(number("offset").unwrap_or(page))
             .take(number("limit").unwrap_or(usize::MAX))
             .collect();
-        form::listing(&call.operation, items, total, asked("limit").is_some())
+        form::listing(&call.operation, items, total, asked("limit").is_some(), &list.id_field)
     }
 
     /// The kind of the resource that the path ends with, when there is none.
@@ -441,7 +466,7 @@ impl Products {
             }
             item.touch(now);
         }
-        let shown = self.at(&address).map(|item| item.shown(now)).unwrap_or_default();
+        let shown = self.at(&address).map(|item| self.shown(item)).unwrap_or_default();
         Ok(self.answer(call, &shown))
     }
 
@@ -495,9 +520,8 @@ fn understood(request: &Request) -> Result<Call<'_>, Refused> {
         return Err(if other { Refused::no_method(request.method) } else { Refused::no_path() });
     };
     let mut body = request.body.clone();
-    if let (Some(Value::Object(fields)), "dns") = (&mut body, root_of(&request.path)) {
-        // Recorded: DNS takes `null` for a field that is not given.
-        fields.retain(|_, value| !value.is_null());
+    if let Some(Value::Object(fields)) = &mut body {
+        as_taken(root_of(&request.path), fields);
     }
     let wrong = body::wrong_fields(&operation, request, body.as_ref());
     if !wrong.is_empty() {
@@ -507,24 +531,40 @@ fn understood(request: &Request) -> Result<Call<'_>, Refused> {
     Ok(Call { request, operation, parameters, body })
 }
 
-/// The kind of resources that a read lists.
-fn listed(operation: &Operation) -> Option<&'static str> {
+/// Makes the fields of a body those that the product takes them for.
+fn as_taken(root: &str, fields: &mut Map<String, Value>) {
+    if root == "dns" {
+        dns::as_taken(fields);
+    }
+}
+
+/// The kind of resources that a read lists, and how.
+fn listed(operation: &Operation) -> Option<(&'static str, ListCall)> {
     let root = root_of(&operation.route.path);
     let creators = Catalog::embedded().operations_of(root).filter_map(|creator| creator.creates.clone());
-    let lists = |creates: &Creates| {
-        let list = creates.resource.as_ref().and_then(|resource| resource.list.as_ref());
-        list.is_some_and(|list| list.path == operation.route.path)
+    creators.into_iter().find_map(|creates| {
+        let list = creates.resource?.list.filter(|list| list.path == operation.route.path)?;
+        Some((item::known_kind(&creates.kind)?, list))
+    })
+}
+
+/// The fields of each resource, where one call makes several: its body is a list, or has one as its only field, and so
+/// is its answer.
+fn several(call: &Call<'_>, creates: &Creates) -> Option<Vec<Map<String, Value>>> {
+    let IdAt::Response(pointer) = &creates.id_at else { return None };
+    let list = match &call.body {
+        Value::Object(fields) if fields.len() == 1 => fields.values().next()?,
+        body => body,
     };
-    let kind = creators.into_iter().find(lists)?.kind;
-    item::known_kind(&kind)
+    let list = list.as_array().filter(|_| pointer.starts_with("/0/"))?;
+    Some(list.iter().filter_map(Value::as_object).cloned().collect())
 }
 
 /// The resource's fields in a create's body, which may be wrapped, as in `{"video": {…}}`.
 fn innermost(call: &Call<'_>, creates: &Creates) -> Map<String, Value> {
     let outer = creates.name_at.as_deref().and_then(|at| at.rsplit_once('/')).map_or("", |(above, _)| above);
     let inside = call.body.pointer(outer).unwrap_or(&call.body);
-    let first = inside.as_array().and_then(|items| items.first()).unwrap_or(inside);
-    first.as_object().cloned().unwrap_or_default()
+    inside.as_object().cloned().unwrap_or_default()
 }
 
 /// The resource's fields in an update's body.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::form::json_answer;
+use super::form::{bare, json_answer};
 use crate::api::Answer;
 use crate::catalog::Method;
 use crate::simulate::answer::grouped;
@@ -66,6 +66,11 @@ impl Refused {
         Self::of(Reason::Invalid(fields))
     }
 
+    /// The body is not JSON.
+    pub(in crate::simulate) fn not_json() -> Self {
+        Self::invalid(vec![("body".to_owned(), "is not JSON".to_owned())])
+    }
+
     /// A resource with this name exists.
     pub(super) fn taken(kind: &str, field: &str, name: &str) -> Self {
         Self::of(Reason::Taken { kind: kind.to_owned(), field: field.to_owned(), name: name.to_owned() })
@@ -91,7 +96,11 @@ impl Refused {
         Self::of(Reason::Words { status, words: words.into() })
     }
 
-    pub(super) fn answer(&self, root: &str) -> Answer {
+    pub(in crate::simulate) fn answer(&self, root: &str) -> Answer {
+        if root == "fastedge" && matches!(*self.reason, Reason::NotFound { .. }) {
+            // Documented without a body.
+            return bare(404);
+        }
         let (status, body) = match root {
             "cdn" | "iam" => self.by_field(),
             "streaming" => self.of_streaming(),
@@ -144,6 +153,7 @@ impl Refused {
             Reason::Taken { kind, field, name } => {
                 let words = match kind.as_str() {
                     "cdn_origin_groups" => "Origin Group name should be unique.".to_owned(),
+                    "cdn_preset_uses" => "The object already has an applied preset.".to_owned(),
                     "cdn_resources" => format!("CNAME {name} already exists."),
                     _ => "This field should be unique.".to_owned(),
                 };

@@ -31,7 +31,10 @@ pub(crate) fn smallest(body: &BodySchema, written: &Schema) -> Value {
         }
         return value;
     }
-    match shape.types.iter().next() {
+    let first = shape.types.iter().next();
+    // An object with known fields says more than a list of anything.
+    let is_object = shape.types.contains(Type::Object) && !shape.properties.is_empty();
+    match if is_object { Some(Type::Object) } else { first } {
         Some(Type::Boolean) => json!(false),
         Some(Type::Integer | Type::Number) => {
             let least = shape.minimum.as_ref().and_then(|bound| Some((bound.value.as_i64()?, bound.exclusive)));

@@ -48,7 +48,7 @@ impl Work<'_> {
         let list = asked.operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()?;
         let path = fill_path(&list.path, &asked.parameters, "", "")?;
         let read = pages(self.search.client, &Request::get(&path), &list.items_at, Paging::of(list)).await;
-        let items = self.noted(path, read)?;
+        let items = list.resources(self.noted(path, read)?);
         items.into_iter().find(|item| item.get(&list.id_field).map(id_text) == Some(id_text(id)))
     }
 

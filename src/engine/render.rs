@@ -15,10 +15,13 @@ use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
 use crate::journal::{JsonText, RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, FileTemplate, Plan, Segment, Step};
-use crate::secret::Secrets;
+use crate::secret::{BrokenMarker, Secrets};
 use crate::shared::Shared;
 use crate::source::Span;
 use crate::template::{Each, Scope, Template, TemplateError, value_of};
+
+/// A text with its secrets, or with digests in their place.
+type Unmarked = Result<String, BrokenMarker>;
 
 /// The templates of a call, before evaluation.
 pub struct CallParts<'a> {
@@ -166,21 +169,20 @@ impl<'a> Surroundings<'a> {
         body: Option<Value>,
     ) -> Result<Rendered, TemplateError> {
         let broken = |span: Span| {
-            move |error: crate::secret::BrokenMarker| TemplateError {
+            move |error: BrokenMarker| TemplateError {
                 span,
                 message: error.to_string(),
                 help: Some("use the secret as a whole, or encode it with `b64encode`".to_owned()),
             }
         };
         let body_span = parts.body.map_or(parts.call.span, |body| body.span);
-        let texts = |values: &[(String, String)],
-                     secret: &dyn Fn(&str) -> Result<String, crate::secret::BrokenMarker>| {
+        let texts = |values: &[(String, String)], secret: &dyn Fn(&str) -> Unmarked| {
             values.iter().map(|(name, value)| Ok((name.clone(), secret(value)?))).collect::<Result<Vec<_>, _>>()
         };
         let reveal = |text: &str| self.secrets.reveal_text(text);
         let recording = Recording { secrets: self.secrets, digest_key: self.digest_key };
         let recorded = |template: Option<&Template>, text: &str| recording.text(template, text);
-        let path = |secret: &dyn Fn(Option<&Template>, &str) -> Result<String, crate::secret::BrokenMarker>| {
+        let path = |secret: &dyn Fn(Option<&Template>, &str) -> Unmarked| {
             let pairs = parts.call.segments.iter().map(Segment::template).zip(segments);
             let encoded = pairs.map(|(template, text)| Ok(format!("/{}", encode(&secret(template, text)?))));
             encoded.collect::<Result<String, _>>().map_err(broken(parts.call.span))

@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use super::fields::shorten;
 use super::lock::{self, LockHolder};
 use super::{Answer, fields, quota};
 use crate::clock::LONGEST_PAUSE;
@@ -57,7 +58,6 @@ pub enum Meaning {
 /// Messages of a refusal because the name exists: "Origin Group name should be unique." was recorded, the others are
 /// documented.
 const EXISTS: [&str; 5] = ["should be unique", "must be unique", "already exist", "already taken", "already used"];
-const LONGEST_MESSAGE: usize = 600;
 /// The most bytes parsed of a body that is not JSON.
 const READ_OF_NO_JSON: usize = 64 * 1024;
 /// Instead of words that may repeat a secret of a plan that was not read.
@@ -223,13 +223,6 @@ fn strip_tags(text: &str) -> String {
             other => Some(other),
         })
         .collect()
-}
-
-pub(super) fn shorten(text: &str) -> String {
-    if text.chars().count() <= LONGEST_MESSAGE {
-        return text.to_owned();
-    }
-    text.chars().take(LONGEST_MESSAGE).chain("…".chars()).collect()
 }
 
 /// Seconds, or an HTTP date (RFC 9110 §10.2.3); at most an hour.

@@ -9,8 +9,8 @@
 
 use serde_json::Value;
 
-use super::error::shorten;
-
+/// In characters.
+const LONGEST_MESSAGE: usize = 600;
 /// Keys in place of a field that name none.
 const NO_FIELDS: [&str; 2] = ["non_field_errors", "__all__"];
 /// The most reasons in a combined message.
@@ -97,6 +97,14 @@ fn walk(at: &str, value: &Value, found: &mut Vec<(String, String)>) {
         Value::Null => {}
         other => found.push((at.to_owned(), other.to_string())),
     }
+}
+
+/// A message of the API, at most as long as people read.
+pub(super) fn shorten(text: &str) -> String {
+    if text.chars().count() <= LONGEST_MESSAGE {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST_MESSAGE).chain("…".chars()).collect()
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::CatalogError;
+use super::embedded::EMBEDDED_PRODUCTS;
 use super::operation::{Method, Route, SecondaryAt, ValueAt};
-use super::product::EMBEDDED_PRODUCTS;
 use super::ready::Ready;
 
 /// A parsed knowledge file; its paths are expanded.

@@ -7,7 +7,9 @@
 
 pub mod check;
 mod describe;
+mod embedded;
 mod error;
+mod facts;
 pub mod json_schema;
 mod knowledge;
 mod listed;
@@ -47,9 +49,10 @@ pub use search::{Fit, Found, asks_for_reads};
 pub use step::is_placeholder;
 pub use value::{By, Partial, Reference, Unknown};
 
+pub use embedded::CLOUD;
+use embedded::EMBEDDED_PRODUCTS;
 use knowledge::Knowledge;
-pub use product::CLOUD;
-use product::{EMBEDDED_PRODUCTS, Product};
+use product::Product;
 
 static EMBEDDED: LazyLock<Catalog> =
     LazyLock::new(|| Catalog { products: EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect() });

@@ -5,56 +5,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::CatalogError;
+use super::embedded::Embedded;
+use super::facts::Answer;
 use super::listed::{self, Listed};
 use super::operation::{Method, Operation, Route};
 use super::routes::{NearestRoute, PathParameters, Routes};
 use super::schema::{BodySchema, Schema};
-use super::store::{self, Answer, Texts};
-
-/// The product with projects and regions, whose kinds are named as in the API.
-pub const CLOUD: &str = "cloud";
-
-/// The embedded data of a product.
-pub(super) struct Embedded {
-    /// The first segment of its paths.
-    pub root: &'static str,
-    pub knowledge: &'static str,
-    pub operations: &'static [u8],
-    pub schemas: &'static [u8],
-    /// Schemas of answers, for the simulator; none for the Cloud API, which is simulated by hand.
-    pub answers: Option<&'static [u8]>,
-}
-
-macro_rules! embedded {
-    ($root:literal) => {
-        Embedded {
-            root: $root,
-            knowledge: include_str!(concat!("data/", $root, "/knowledge.yaml")),
-            operations: include_bytes!(concat!("data/", $root, "/operations.deflate")),
-            schemas: include_bytes!(concat!("data/", $root, "/schemas.deflate")),
-            answers: Some(include_bytes!(concat!("data/", $root, "/answers.deflate"))),
-        }
-    };
-}
-
-/// All products, the Cloud API first.
-pub(super) static EMBEDDED_PRODUCTS: [Embedded; 9] = [
-    Embedded {
-        root: CLOUD,
-        knowledge: include_str!("data/knowledge.yaml"),
-        operations: include_bytes!("data/operations.deflate"),
-        schemas: include_bytes!("data/schemas.deflate"),
-        answers: None,
-    },
-    embedded!("dns"),
-    embedded!("cdn"),
-    embedded!("storage"),
-    embedded!("fastedge"),
-    embedded!("waap"),
-    embedded!("streaming"),
-    embedded!("iam"),
-    embedded!("security"),
-];
+use super::store::{self, Texts};
 
 /// The operations of one product.
 pub(super) struct Product {

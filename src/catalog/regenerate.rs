@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use super::CatalogError;
+use super::embedded::{CLOUD, EMBEDDED_PRODUCTS};
 use super::knowledge::Knowledge;
 use super::openapi::{self, Document};
-use super::product::{CLOUD, EMBEDDED_PRODUCTS};
 use super::store::{self, Texts};
 
 /// The outcome.

@@ -25,6 +25,8 @@ struct Pattern {
     method: Method,
     path: String,
     segments: Vec<String>,
+    /// By segment: its place among the words of all paths; `None` for a placeholder.
+    words: Vec<Option<usize>>,
 }
 
 /// All routes of a product, by method and number of segments.
@@ -34,6 +36,8 @@ pub(super) struct Routes {
     patterns: Vec<Pattern>,
     groups: HashMap<(Method, usize), Vec<usize>>,
     exact: HashMap<Route, usize>,
+    /// The words of all paths, each once.
+    words: Vec<String>,
     /// The number of segments of the longest path.
     longest: usize,
 }
@@ -69,15 +73,25 @@ impl Routes {
             patterns: Vec::new(),
             groups: HashMap::new(),
             exact: HashMap::new(),
+            words: Vec::new(),
             longest: 0,
         };
+        let mut known: HashMap<String, usize> = HashMap::new();
         for (at, route) in routes.enumerate() {
             let segments: Vec<String> = split(&route.path).map(str::to_owned).collect();
             all.groups.entry((route.method, segments.len())).or_default().push(at);
             all.longest = all.longest.max(segments.len());
-            all.patterns.push(Pattern { method: route.method, path: route.path.clone(), segments });
+            let word = |segment: &String| {
+                let next = known.len();
+                placeholder(segment).is_none().then(|| *known.entry(segment.clone()).or_insert(next))
+            };
+            let words = segments.iter().map(word).collect();
+            all.patterns.push(Pattern { method: route.method, path: route.path.clone(), segments, words });
             all.exact.insert(route.clone(), at);
         }
+        let mut words: Vec<(usize, String)> = known.into_iter().map(|(word, at)| (at, word)).collect();
+        words.sort_unstable();
+        all.words = words.into_iter().map(|(_, word)| word).collect();
         all
     }
 
@@ -174,9 +188,17 @@ impl Routes {
 
     /// The route with the smallest edit distance; with the same method if one is near enough.
     fn respelt(&self, method: Method, given: &[Option<&str>]) -> Option<(usize, NearestRoute)> {
+        // Each word of the paths is compared once, however many paths have it.
+        let to_words =
+            |value: &Option<&str>| self.words.iter().map(|word| segment_distance(word, *value)).collect::<Vec<usize>>();
+        let to_words: Vec<Vec<usize>> = given.iter().map(to_words).collect();
         let scored = self.patterns.iter().map(|pattern| {
             let foreign = usize::from(pattern.method != method) * 2;
-            (distance(&pattern.segments, given) + foreign, pattern)
+            let between = |nth: usize, at: usize| match pattern.words[nth] {
+                Some(word) => to_words[at][word],
+                None => segment_distance(&pattern.segments[nth], given[at]),
+            };
+            (distance(pattern.segments.len(), given.len(), between) + foreign, pattern)
         });
         let (score, nearest) = scored.min_by_key(|(score, _)| *score)?;
         let longest =
@@ -246,17 +268,19 @@ fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<u128> {
     fit(pattern.iter().zip(given).map(weigh))
 }
 
-/// The edit distance of a path to a pattern: a whole segment more or less counts three.
-fn distance(pattern: &[String], given: &[Option<&str>]) -> usize {
+/// The edit distance of a path to a pattern, of so many segments each: a whole segment more or less counts three.
+/// `between`: the distance of a segment of the pattern to one of the path.
+fn distance(pattern: usize, given: usize, between: impl Fn(usize, usize) -> usize) -> usize {
     const SEGMENT: usize = 3;
-    let mut row: Vec<usize> = (0..=given.len()).map(|at| at * SEGMENT).collect();
-    for (nth, segment) in pattern.iter().enumerate() {
-        let mut next = vec![(nth + 1) * SEGMENT];
-        for (at, value) in given.iter().enumerate() {
-            let changed = row[at] + segment_distance(segment, *value);
-            next.push(changed.min(row[at + 1] + SEGMENT).min(next[at] + SEGMENT));
+    let mut row: Vec<usize> = (0..=given).map(|at| at * SEGMENT).collect();
+    for nth in 0..pattern {
+        let mut before = row[0];
+        row[0] = (nth + 1) * SEGMENT;
+        for at in 0..given {
+            let changed = before + between(nth, at);
+            before = row[at + 1];
+            row[at + 1] = changed.min(before + SEGMENT).min(row[at] + SEGMENT);
         }
-        row = next;
     }
     row.last().copied().unwrap_or(usize::MAX)
 }

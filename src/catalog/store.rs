@@ -12,7 +12,7 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::CatalogError;
-use super::openapi::Facts;
+use super::facts::{Answer, Facts, is_default};
 use super::operation::{BodyUse, Creates, Effect, Operation, Parameter, Route, ValueAt};
 use super::ready::Ready;
 use super::schema::{Schema, Type, Types};
@@ -24,15 +24,6 @@ pub(super) struct Texts {
     pub schemas: String,
     /// Empty for the Cloud API.
     pub answers: String,
-}
-
-/// The successful answer of an operation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Answer {
-    pub status: u16,
-    /// Anything, when the document has no schema.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub schema: Schema,
 }
 
 impl Texts {
@@ -142,10 +133,6 @@ struct StoredParameter {
     #[serde(default, skip_serializing_if = "is_default")]
     required: bool,
     schema: Schema,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 fn usual_path_parameter() -> Schema {

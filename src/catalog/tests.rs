@@ -75,7 +75,7 @@ fn every_line_comes_back_as_it_was_written() {
             named(text, false).into_iter().map(|(name, line)| (name, store::schema(&line).unwrap())).collect()
         };
         let answered = named(&answers, true).into_iter();
-        let facts = openapi::Facts {
+        let facts = facts::Facts {
             operations: Catalog::embedded().operations_of(root).map(|operation| Operation::clone(&operation)).collect(),
             schemas: shapes(&schemas),
             answers: answered

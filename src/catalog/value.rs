@@ -42,6 +42,8 @@ pub struct Unknown {
     pub reference: Option<Reference>,
     /// It is another result of a step, as text: `the task`.
     pub result: Option<&'static str>,
+    /// What it is read from, as written (`steps.net.id`): what is read from the same is equal.
+    pub source: Option<String>,
 }
 
 /// The most combinations of alternatives that are checked one by one.
@@ -107,6 +109,15 @@ impl Partial {
         })
     }
 
+    /// A text that two values have in common exactly when they are certainly equal; `None` when that cannot be told.
+    pub(super) fn identity(&self) -> Option<String> {
+        match self {
+            Partial::Unknown(unknown) => unknown.source.as_ref().map(|source| format!("{{{{ {source} }}}}")),
+            // Keys are sorted.
+            other => other.known().map(|value| in_order(value).to_string()),
+        }
+    }
+
     /// The field of this name, when it is a mapping that has one.
     pub fn get(&self, name: &str) -> Option<&Partial> {
         match self {
@@ -169,6 +180,19 @@ impl Partial {
             Partial::Map(fields) => fields.iter().any(|(_, value)| value.has_alternatives()),
             _ => false,
         }
+    }
+}
+
+/// The value with sorted keys in every mapping.
+fn in_order(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(in_order).collect(),
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.into_iter().map(|(name, field)| (name, in_order(field))).collect();
+            fields.sort_by(|(one, _), (two, _)| one.cmp(two));
+            Value::Object(fields.into_iter().collect())
+        }
+        other => other,
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::defaults::USER_AGENT;
 use super::note;
-use super::session::USER_AGENT;
 use crate::api::{Answer, Http, Lost, Request, Transport};
 use crate::catalog::Method;
 use crate::context::{Context, GitHub};

@@ -1,36 +1,20 @@
 //! Access to the API from options and environment: address, key, project and region.
 
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::account::Account;
+use super::key_command::ask_command;
 use super::renew::Renewing;
-use crate::api::{Client, Http, HttpError, Transport};
+use crate::api::{Client, HttpError, Transport};
 use crate::cli::ApiOptions;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::Error;
 use crate::report::sanitize;
-use crate::secret::Secrets;
 
 pub const DEFAULT_BASE_URL: &str = "https://api.gcore.com";
-
-/// The account and its key.
-#[derive(Debug, Clone)]
-pub struct Account {
-    pub base_url: String,
-    pub key: SecretString,
-    pub request_timeout: Duration,
-    /// Certificates of additional authorities to trust, PEM.
-    pub authorities: Vec<u8>,
-    /// From flag or environment; without a flag the plan's own takes precedence.
-    pub project_id: Option<i64>,
-    pub region_id: Option<i64>,
-    /// The command that prints a new key when this one has expired, and the secrets to add it to.
-    pub renewal: Option<(String, Secrets)>,
-}
 
 impl Account {
     /// Flags take precedence over the environment. From here on the key is redacted in all output.
@@ -70,15 +54,6 @@ impl Account {
         })
     }
 
-    /// A transport with another key.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Account::transport`].
-    pub(super) fn http(&self, key: &SecretString) -> Result<Http, HttpError> {
-        Http::new(&self.base_url, key, self.request_timeout, &self.authorities)
-    }
-
     /// # Errors
     ///
     /// As for [`Account::transport`].
@@ -87,6 +62,16 @@ impl Account {
             Client::new(self.transport()?, clock).traced(context.trace.clone()).hiding(context.secrets.clone()),
         ))
     }
+}
+
+/// A client for reads outside of a run.
+///
+/// # Errors
+///
+/// When the address of the API is not valid.
+pub(super) fn client_of(context: &Context, account: &Account) -> Result<Client, Error> {
+    let clock = Clock::starting_at(context.now, 1.0);
+    Ok(Client::new(account.transport()?, clock).traced(context.trace.clone()).hiding(context.secrets.clone()))
 }
 
 /// Checks the certificate paths in the environment: a wrong one would make every connection fail without naming the
@@ -125,14 +110,21 @@ pub(super) fn authorities(context: &Context) -> Result<Vec<u8>, Error> {
 ///
 /// When the variable is not an integer.
 pub fn number_of(variable: &str, flag: Option<i64>, value: Option<&str>) -> Result<Option<i64>, Error> {
-    match (flag, value) {
-        (Some(id), _) => Ok(Some(id)),
-        (None, None) => Ok(None),
-        (None, Some(text)) => text.trim().parse().map(Some).map_err(|_| {
-            Error::usage(format!("`{variable}` is `{text}`, which is no whole number"))
-                .help("ids of projects and regions are numbers, as in the portal's address")
-        }),
+    let (given, number) = match (flag, value) {
+        (Some(number), _) => (format!("{} {number}", flag_of(variable)), Some(number)),
+        (None, None) => return Ok(None),
+        (None, Some(text)) => (format!("{variable}={text}"), text.trim().parse().ok()),
+    };
+    match number.filter(|number| *number > 0) {
+        Some(id) => Ok(Some(id)),
+        None => Err(Error::usage(format!("`{given}` is no id: that is a whole number from 1"))
+            .help("ids of projects and regions are numbers, as in the portal's address")),
     }
+}
+
+/// The option beside a variable.
+fn flag_of(variable: &str) -> &'static str {
+    if variable.contains("PROJECT") { "--project-id" } else { "--region-id" }
 }
 
 /// The key that a command prints; its stderr is passed on.
@@ -143,35 +135,6 @@ fn key_from(context: &Context, command: &str) -> Result<SecretString, Error> {
         super::note(context, &sanitize(line))?;
     }
     Ok(key)
-}
-
-/// Runs a command in the system's shell, uses its stdout as the key, and adds it to the secrets. Also gives its
-/// stderr when `quiet`.
-///
-/// # Errors
-///
-/// When it prints no key.
-pub(super) fn ask_command(command: &str, secrets: &Secrets, quiet: bool) -> Result<(SecretString, String), Error> {
-    let mut shell = match cfg!(windows) {
-        true => Command::new("cmd"),
-        false => Command::new("sh"),
-    };
-    let words = if quiet { Stdio::piped() } else { Stdio::inherit() };
-    shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).stderr(words);
-    let output = shell.output().map_err(|error| Error::KeyCommand(format!("it cannot be started: {error}")))?;
-    secrets.hide(String::from_utf8_lossy(&output.stdout).trim());
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    if !output.status.success() {
-        let said = said.lines().last().map(|line| format!(": {}", sanitize(line))).unwrap_or_default();
-        // `exit status: 1`, or the signal on Unix.
-        let status = output.status.to_string().replace(": ", " ");
-        return Err(Error::KeyCommand(format!("it ended with {status}{said}")));
-    }
-    let text = String::from_utf8(output.stdout).map_err(|_| Error::KeyCommand("it printed no text".to_owned()))?;
-    match text.trim() {
-        "" => Err(Error::KeyCommand("it printed nothing".to_owned())),
-        key => Ok((key.to_owned().into(), said)),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use super::session::{MAX_ITEMS, Parts, RESOLVE_TIME, Session, USER_AGENT, export_ending, quoted};
+use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
+use super::session::{Parts, Session, export_ending, quoted};
 use super::view::ViewOptions;
 use super::{Account, confirm, note, print_text, records, report};
 use crate::api::trace;

@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::Account;
 use super::environment_file::{self, ReadFile};
 use super::findings::{self, Found};
-use super::records;
+use super::{Account, environment_name};
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, PlanOptions};
 use crate::context::Context;
@@ -284,7 +283,7 @@ pub(super) fn check_with_inputs(
     options: &PlanOptions,
     all_wanted: bool,
 ) -> Result<(Arc<Source>, Checked, Option<Found>), Error> {
-    let environment = records::environment_name(context, options.environment.as_deref())?;
+    let environment = environment_name(context, options.environment.as_deref())?;
     let beside = environment_file::read(context, file, &environment)?;
     let are_given = all_wanted
         || beside.is_some()
@@ -324,7 +323,7 @@ fn values_of(
     options: &PlanOptions,
 ) -> Result<Values, Error> {
     let given = (!given.is_empty()).then(|| Source::new("preview", serde_json::json!(given).to_string()));
-    let environment = records::environment_name(context, options.environment.as_deref())?;
+    let environment = environment_name(context, options.environment.as_deref())?;
     let beside = environment_file(context, plan, &environment)?;
     with_sources(context, given, beside.as_ref(), options, |sources| resolve(&plan.inputs, sources, &context.secrets))
 }

@@ -3,22 +3,28 @@
 //! `connect` gives access to the API, `load` reads plans, `records` finds records; `view` shows a run, `findings`
 //! reports findings, `print` prints results. Errors are turned into messages and exit codes here.
 
+mod account;
 mod catalog;
 mod check;
 mod comment;
+mod compared;
 mod completions;
 mod confirm;
 mod connect;
 mod curl;
+mod defaults;
 pub mod destroy;
 mod drift;
 mod environment_file;
+mod environment_name;
 mod explain;
 mod findings;
 mod get;
 mod graph;
 mod guard;
 mod init;
+mod instance;
+mod key_command;
 mod load;
 mod log;
 mod manual;
@@ -32,6 +38,7 @@ mod preview_file;
 mod preview_text;
 mod print;
 mod pull_request;
+mod recorded;
 mod records;
 mod recover;
 pub mod rehearse;
@@ -39,10 +46,12 @@ mod renew;
 mod report;
 mod resolve;
 pub mod run;
+mod run_options;
 mod salvage;
 mod schema;
 mod session;
 mod shared_records;
+mod shown;
 mod signals;
 mod simulate;
 mod state;
@@ -70,13 +79,15 @@ use crate::report::github::output::Ending;
 use crate::report::github::{Annotation, Level};
 use crate::report::{Palette, sanitize_block};
 
+pub use account::Account;
 pub use completions::answer as answer_shell;
 pub use confirm::confirm;
-pub use connect::{Account, DEFAULT_BASE_URL, number_of};
+pub use connect::{DEFAULT_BASE_URL, number_of};
+pub use environment_name::environment_name;
 pub use findings::print as print_findings;
 pub use load::{LoadedPlan, load_plan, places, read_source, resolve_inputs};
 pub use print::{note, print_json, print_json_text, print_outputs, print_text, warn};
-pub use records::{environment_name, find_record, owner, store};
+pub use records::{find_record, owner, store};
 pub use signals::Signals;
 pub use view::{View, ViewOptions};
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::defaults::MAX_ITEMS;
 use super::findings::{self, Found};
-use super::run::need_places;
-use super::session::MAX_ITEMS;
+use super::run_options::need_places;
 use super::{Account, environment_name, load, note, resolve_inputs, warn};
 use crate::api::{Client, Lost, Meaning, ReadError, Request};
 use crate::catalog::{Catalog, Effect, Method};
@@ -210,8 +210,8 @@ impl Online<'_> {
     fn place_of(&self, what: &str, step: &StepId) -> Span {
         let own = self.plan.steps.get(step);
         let (own, top) = match what {
-            "project" => (own.and_then(|step| step.project_id.as_ref()), &self.plan.project_id),
-            _ => (own.and_then(|step| step.region_id.as_ref()), &self.plan.region_id),
+            "project" => (own.and_then(|step| step.project_id.as_deref()), &self.plan.project_id),
+            _ => (own.and_then(|step| step.region_id.as_deref()), &self.plan.region_id),
         };
         own.or(top.as_ref()).map_or_else(|| self.call_span(step), |template| template.span)
     }

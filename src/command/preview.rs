@@ -1,24 +1,21 @@
 //! `plan preview`: shows what a run would do. With a key it sends the reads of a run, and no writes.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::preview_file::{Asked, PreviewFile, recorded};
-use super::run::{need_places, selection};
-use super::session::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
+use super::run_options::{need_places, selection};
 use super::shared_records::{self, Reading};
-use super::{drift, environment_file, load, note, preview_text, print_json, print_text, pull_request, records};
-use crate::api::Client;
-use crate::catalog::Catalog;
-use crate::cli::{PreviewArguments, PreviewFormat};
-use crate::clock::Clock;
-use crate::command::connect::{Account, number_of};
-use crate::context::Context;
-use crate::engine::{
-    Action, Change, ListReader, Preview, ReadFailure, Reads, RunContext, RunOptions, Settings, Tally, operation_of,
-    shifted, shifted_words,
+use super::shown::Shown;
+use super::{
+    compared, environment_file, environment_name, load, note, preview_text, print_json, print_text, pull_request,
+    records,
 };
+use crate::api::Client;
+use crate::cli::{PreviewArguments, PreviewFormat};
+use crate::command::Account;
+use crate::command::connect::{client_of, number_of};
+use crate::context::Context;
+use crate::engine::{Action, Change, RunOptions, Tally, shifted, shifted_words};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Status;
@@ -34,7 +31,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let loaded = load::load_plan(context, &arguments.file, arguments.spec.as_deref())?;
     let plan = &loaded.plan;
     let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
-    let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
+    let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let account = without_key(context, arguments)?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     environment_file::print_near(context, &arguments.file, &environment)?;
@@ -69,12 +66,12 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let client = reader(context, arguments)?;
     let fresh = match (status, &client) {
         (Some(status), Some(client)) if arguments.refresh => {
-            let looked = drift::look(client, status).await?;
-            let lines = drift::lines(&looked, status);
+            let looked = compared::look(client, status).await?;
+            let lines = compared::lines(&looked, status);
             if !lines.is_empty() {
                 note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;
             }
-            Some(drift::refreshed(context, status, &looked))
+            Some(compared::refreshed(context, status, &looked))
         }
         _ => None,
     };
@@ -131,79 +128,6 @@ fn report_shifted(context: &Context, plan: &Plan, status: Option<&Status>, chang
     Ok(())
 }
 
-/// The data for a preview: plan, inputs and record.
-pub(super) struct Shown<'a> {
-    pub plan: &'a Plan,
-    pub catalog: &'static Catalog,
-    pub inputs: &'a BTreeMap<String, minijinja::Value>,
-    pub environment: &'a str,
-    pub project_id: Option<i64>,
-    pub region_id: Option<i64>,
-    /// Outputs of other plans, when this plan reads any.
-    pub records: Option<minijinja::Value>,
-    /// `None` without a record.
-    pub status: Option<&'a Status>,
-    pub options: &'a RunOptions,
-}
-
-impl Shown<'_> {
-    /// What a run would do; `key` is the key of the digests for secrets, `client` sends reads.
-    ///
-    /// # Errors
-    ///
-    /// When a warning cannot be written.
-    pub async fn changes(&self, context: &Context, key: &str, client: Option<&Client>) -> Result<Vec<Change>, Error> {
-        let settings = Settings {
-            plan: self.plan.name.clone(),
-            environment: self.environment.to_owned(),
-            project_id: self.project_id,
-            region_id: self.region_id,
-            stamp: true,
-            resolve_time: RESOLVE_TIME,
-            max_items: MAX_ITEMS,
-            records: self.records.clone(),
-            user_agent: USER_AGENT.to_owned(),
-        };
-        let mut reads = Reads::default();
-        loop {
-            let preview = Preview {
-                plan: self.plan,
-                catalog: self.catalog,
-                settings: &settings,
-                secrets: &context.secrets,
-                digest_key: key.as_bytes(),
-                inputs: self.inputs,
-                status: self.status,
-                replace: &self.options.replace,
-                target: &self.options.target,
-                prune: self.options.prune,
-                reads: &reads,
-            };
-            let (changes, wanted) = preview.changes();
-            let Some(client) = client.filter(|_| !wanted.is_empty()) else { return Ok(changes) };
-            for call in wanted {
-                let operation = operation_of(Catalog::embedded(), &call).map(|(operation, _)| operation);
-                let reader = ListReader { client, repeat: &[], places: None, most: MAX_ITEMS };
-                let read = reader.read_all(&RunContext::request(&call), operation.as_deref()).await;
-                let answer = match read {
-                    Ok(complete) => Some((complete.status, complete.answer)),
-                    Err(unread) => {
-                        let why = match unread {
-                            ReadFailure::Read(error) => error.to_string(),
-                            ReadFailure::TooMany { most, count } => format!("it has {count} items, more than {most}"),
-                        };
-                        let words =
-                            format!("warning: `{call}` could not be read, and what depends on it is not known: {why}");
-                        note(context, &context.secrets.redact(&words))?;
-                        None
-                    }
-                };
-                reads.learn(&call, answer);
-            }
-        }
-    }
-}
-
 /// The client for reads: none without a key, unless `--read` requires one.
 fn reader(context: &Context, arguments: &PreviewArguments) -> Result<Option<Client>, Error> {
     if arguments.offline {
@@ -214,16 +138,6 @@ fn reader(context: &Context, arguments: &PreviewArguments) -> Result<Option<Clie
         Err(Error::NoKey { .. }) if !arguments.read && !arguments.refresh => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// A client for reads outside of a run.
-///
-/// # Errors
-///
-/// When the address of the API is not valid.
-pub(super) fn client_of(context: &Context, account: &Account) -> Result<Client, Error> {
-    let clock = Clock::starting_at(context.now, 1.0);
-    Ok(Client::new(account.transport()?, clock).traced(context.trace.clone()).hiding(context.secrets.clone()))
 }
 
 /// A preview needs project and region of an account, and no key.

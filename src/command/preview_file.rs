@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::preview::Shown;
+use super::shown::Shown;
 use crate::cli::RunArguments;
 use crate::context::Context;
 use crate::error::Error;

@@ -10,7 +10,7 @@ use crate::cli::{RecordOptions, StateOptions};
 use crate::clock::Clock;
 use crate::command::load::read_source;
 use crate::command::state_place::{self, Fate};
-use crate::command::{note, preview_file, warn};
+use crate::command::{environment_name, note, preview_file, warn};
 use crate::context::Context;
 use crate::engine::OtherRecords;
 use crate::error::Error;
@@ -25,7 +25,6 @@ use crate::yaml;
 const SPOOL: &str = ".plan/.spool";
 const ADDRESSES: &str = "name a bucket and a prefix, as in `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`; credentials, \
      region and endpoint come from the environment, see docs/state.md";
-const DEFAULT_ENVIRONMENT: &str = "default";
 /// The most names in a hint.
 const NAMED: usize = 10;
 /// Records that are read concurrently.
@@ -106,20 +105,6 @@ fn no_store(store: &AnyStore) -> Error {
         None => ("store", "check the address; `plan state init ADDRESS` makes a store there"),
     };
     Error::usage(format!("there is no {what} of records at `{}`", store.name())).help(help)
-}
-
-/// `--environment`, else `PLAN_ENVIRONMENT`, else `default`.
-///
-/// # Errors
-///
-/// When the variable is not a valid name.
-pub fn environment_name(context: &Context, option: Option<&str>) -> Result<String, Error> {
-    match (option, &context.environment.environment) {
-        (Some(name), _) => Ok(name.to_owned()),
-        (None, None) => Ok(DEFAULT_ENVIRONMENT.to_owned()),
-        (None, Some(name)) => crate::cli::environment_name(name)
-            .map_err(|why| Error::usage(format!("`PLAN_ENVIRONMENT` is no name: {why}"))),
-    }
 }
 
 /// The record that is named by file or name, or is the only one.

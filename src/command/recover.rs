@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::print::table;
+use super::recorded::words;
 use super::records::{self, open};
-use super::session::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT, quoted};
-use super::state::words;
-use super::{Account, LoadedPlan, load, note, print_text, warn};
+use super::session::quoted;
+use super::{Account, LoadedPlan, environment_name, load, note, print_text, warn};
 use crate::cli::RecoverArguments;
 use crate::clock::Clock;
 use crate::context::Context;
@@ -66,7 +67,7 @@ impl Asked {
         let plan = &loaded.plan;
         let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
         let account = Account::of(context, &arguments.api)?;
-        let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
+        let environment = environment_name(context, arguments.plan.environment.as_deref())?;
         let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
         let store = records::store(context, &arguments.state, Some(&arguments.file))?;
         let record = EnvironmentRecord::new(store, &plan.name, &environment);

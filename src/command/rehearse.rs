@@ -7,10 +7,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tracing::Instrument as _;
 
-use super::run::{selection, settings, view_options};
+use super::run_options::{selection, settings, view_options};
 use super::session::{Parts, Session, export};
 use super::shared_records::{self, Reading};
-use super::{load, note, print_outputs, records, report, simulate, write_output};
+use super::{environment_name, load, note, print_outputs, report, simulate, write_output};
 use crate::api::{Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments, StateOptions};
 use crate::clock::Clock;
@@ -46,7 +46,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
     write_output::check(context, &plan, &arguments.run)?;
     arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
-    let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
+    let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let options = RunOptions {
         target: selection(&plan, &arguments.run.target)?,
         fail_fast: arguments.run.fail_fast,

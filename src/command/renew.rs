@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::connect::{Account, ask_command};
+use super::account::Account;
+use super::key_command::ask_command;
 use crate::api::{Answer, Http, Lost, Request, Sending, Transport};
 use crate::secret::Secrets;
 

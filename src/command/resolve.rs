@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::recorded::{named, words};
 use super::records::{find_record, open, read};
-use super::state::{named, words};
 use super::{confirm, note};
 use crate::api::{Task, TaskState};
 use crate::catalog::Catalog;

@@ -7,29 +7,28 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use tracing::Instrument as _;
 
-use super::preview::{Shown, client_of};
+use super::compared;
+use super::connect::client_of;
+use super::environment_name;
 use super::preview_file::{PreviewFile, recorded};
-use super::session::{Parts, RESOLVE_TIME, Session, USER_AGENT, export, quoted};
+use super::run_options::{need_places, selection, settings, view_options};
+use super::session::{Parts, Session, export, quoted};
 use super::shared_records::{self, Reading};
-use super::view::ViewOptions;
-use super::{
-    Account, drift, environment_file, guard, load, preview_file, print_outputs, records, report, write_output,
-};
+use super::shown::Shown;
+use super::{Account, environment_file, guard, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::{Client, trace};
-use crate::cli::{PlanOptions, RunArguments, RunOptions as RunFlags};
+use crate::cli::{PlanOptions, RunArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Import, Run, RunEnd, RunOptions, Settings, drift_records};
+use crate::engine::{self, Import, Run, RunEnd, RunOptions, drift_records};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::id::StepId;
 use crate::journal::{Journal, Phase, Record, Started, Status};
-use crate::plan::{Plan, Segment, Selection};
+use crate::plan::Plan;
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
-use crate::report::page::Shape;
-use crate::report::{list, reason};
+use crate::report::reason;
 use crate::store::EnvironmentRecord;
 
 /// Runs a plan, or exactly what a preview has shown.
@@ -67,7 +66,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     write_output::check(context, plan, &arguments.run)?;
     arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
-    let environment = records::environment_name(context, arguments.plan.environment.as_deref())?;
+    let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
     environment_file::print_near(context, file, &environment)?;
     need_places(plan, project_id, region_id)?;
@@ -202,13 +201,13 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
 /// Compares recorded resources with the API, and records what is gone or changed.
 async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Result<Status, Error> {
     let status = journal.with_status(Status::clone);
-    let looked = drift::look(&client_of(context, account)?, &status).await?;
+    let looked = compared::look(&client_of(context, account)?, &status).await?;
     let records = drift_records(&looked);
     if records.is_empty() {
         return Ok(status);
     }
     journal.append(records).await?;
-    let lines = drift::lines(&looked, &status);
+    let lines = compared::lines(&looked, &status);
     super::note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;
     Ok(journal.with_status(Status::clone))
 }
@@ -220,85 +219,6 @@ fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
         state_path: Some(record.place()),
         resume_command: Some(resume),
     }
-}
-
-/// What a run shows besides its lines.
-pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewOptions {
-    ViewOptions { events: flags.events.clone(), source: Some(plan.source.clone()), report: flags.report.clone(), shape }
-}
-
-/// The engine's settings, from plan and flags.
-pub(super) fn settings(
-    plan: &Plan,
-    environment: &str,
-    project_id: Option<i64>,
-    region_id: Option<i64>,
-    flags: &RunFlags,
-    records: Option<minijinja::Value>,
-) -> Settings {
-    Settings {
-        plan: plan.name.clone(),
-        environment: environment.to_owned(),
-        project_id,
-        region_id,
-        stamp: !flags.no_stamp,
-        resolve_time: flags.resolve_time.unwrap_or(RESOLVE_TIME),
-        max_items: flags.max_items,
-        records,
-        user_agent: USER_AGENT.to_owned(),
-    }
-}
-
-/// Names listed in a hint.
-const NAMED: usize = 10;
-
-/// The steps and instances named on the command line.
-///
-/// # Errors
-///
-/// When the plan has no such step, or the step no such instances.
-pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Error> {
-    let named = names.iter().map(|name| {
-        let id = Selection::name(name);
-        let Some(step) = plan.steps.get(&id.step) else {
-            let error = Error::usage(format!("the plan has no step `{}`", id.step));
-            return Err(match crate::diagnostic::nearest(id.step.as_str(), plan.steps.keys().map(StepId::as_str)) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => {
-                    error.help(format!("it has {}", list(plan.steps.keys().map(|step| format!("`{step}`")), NAMED)))
-                }
-            });
-        };
-        match &id.key {
-            Some(_) if step.for_each.is_none() => {
-                Err(Error::usage(format!("step `{}` has no instances", id.step)).help(format!("say `{}`", id.step)))
-            }
-            _ => Ok(id),
-        }
-    });
-    named.collect()
-}
-
-/// Checks, before the first call, that calls which need project or region have them.
-pub(super) fn need_places(plan: &Plan, project_id: Option<i64>, region_id: Option<i64>) -> Result<(), Error> {
-    for step in plan.steps.values() {
-        let needs = |own: bool, wanted: fn(&Segment) -> bool| !own && step.call.segments.iter().any(wanted);
-        let missing = if project_id.is_none()
-            && needs(step.project_id.is_some(), |segment| matches!(segment, Segment::ProjectId))
-        {
-            Some(("project", "--project-id", "GCORE_CLOUD_PROJECT_ID", "project_id"))
-        } else if region_id.is_none() && needs(step.region_id.is_some(), |segment| matches!(segment, Segment::RegionId))
-        {
-            Some(("region", "--region-id", "GCORE_CLOUD_REGION_ID", "region_id"))
-        } else {
-            None
-        };
-        if let Some((what, flag, variable, key)) = missing {
-            return Err(Error::usage(format!("step `{}` needs a {what}, and none is set", step.id))
-                .help(format!("set `{variable}`, use `{flag} ID`, or say `{key}:` in the plan")));
-        }
-    }
-    Ok(())
 }
 
 /// Warns about secrets too short to be redacted in a log.

@@ -23,13 +23,6 @@ use crate::journal::{Journal, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
 
-/// The default of `--resolve-time`: how long the outcome of a write without an answer is searched for.
-pub const RESOLVE_TIME: Duration = Duration::from_secs(10);
-/// The default of `--max-items`: the most items of a list that a GET step reads.
-pub const MAX_ITEMS: usize = 10_000;
-/// The beginning of the `User-Agent`.
-pub const USER_AGENT: &str = concat!("plan/", env!("CARGO_PKG_VERSION"));
-
 /// The parts of a session.
 pub struct Parts {
     pub transport: Arc<dyn Transport>,

@@ -2,23 +2,21 @@
 
 use serde_json::{Value, json};
 
+use super::instance::{instance_json, shown};
 use super::print::table;
+use super::recorded::{named, words};
 use super::records::{self, find_record, read};
-use super::status::{instance_json, shown};
 use super::{note, print_json, print_text, recover, resolve, run, salvage, state_move, transfer};
 use crate::cli::{ResultFormat, StateCommand, StateOptions};
 use crate::context::Context;
-use crate::engine::{Import, id_text};
+use crate::engine::Import;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, RecordedResource, Status};
+use crate::journal::{InstanceStatus, Phase, Status};
 use crate::plan::Selection;
-use crate::report::{Palette, list, sanitize, thing};
+use crate::report::{Palette, sanitize, thing};
 use crate::store::EnvironmentRecord;
-
-/// The most names in a hint.
-const NAMED: usize = 10;
 
 pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<Exit, Error> {
     match command {
@@ -64,22 +62,6 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
         }
     }
     Ok(Exit::Done)
-}
-
-/// The recorded instances of a step, or a single one: `web` or `web[0]`.
-///
-/// # Errors
-///
-/// When there is none, with the recorded ones.
-pub(super) fn named<'s>(status: &'s Status, name: &str) -> Result<Vec<(&'s InstanceId, &'s InstanceStatus)>, Error> {
-    let instances = status.instances.iter().map(|(id, known)| (id, &**known));
-    let found: Vec<_> = instances.filter(|(id, _)| id.step.as_str() == name || id.to_string() == name).collect();
-    if !found.is_empty() {
-        return Ok(found);
-    }
-    let names: Vec<String> = status.instances.keys().map(|id| format!("`{id}`")).collect();
-    let error = Error::usage(format!("step `{name}` is not on record"));
-    Err(if names.is_empty() { error } else { error.help(format!("on record are {}", list(names, NAMED))) })
 }
 
 fn list_all(context: &Context, status: &Status, format: ResultFormat) -> Result<(), Error> {
@@ -168,14 +150,6 @@ fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String
         text.push_str(&format!("  {}{}{}\n", palette.faint(name), " ".repeat(10 - name.len()), sanitize(&value)));
     }
     text
-}
-
-/// A recorded resource as text: `network 8f1c… (web-net)`.
-pub(super) fn words(made: &RecordedResource) -> String {
-    let kind = made.kind.as_deref().map_or("something".to_owned(), thing);
-    let id = made.id.as_ref().map(|id| format!(" {}", id_text(id))).unwrap_or_default();
-    let name = made.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-    format!("{kind}{id}{name}")
 }
 
 async fn unlock(context: &Context, environment: &EnvironmentRecord, force: bool) -> Result<Exit, Error> {

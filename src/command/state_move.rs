@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::note;
+use super::recorded::named;
 use super::records::{open, read};
-use super::state::named;
 use crate::context::Context;
 use crate::engine::moves;
 use crate::error::Error;

@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::preview::client_of;
+use super::connect::client_of;
+use super::instance::{instance_json, others, shown};
 use super::print::{age, table};
 use super::records::{existing_store, find_record, plan_name, read};
-use super::{Account, drift, environment_file, note, print_json, print_text};
+use super::{Account, compared, environment_file, note, print_json, print_text};
 use crate::cli::{ResultFormat, StatusArguments};
 use crate::context::Context;
 use crate::engine::id_text;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, RecordedResource, Status};
+use crate::journal::{InstanceStatus, Phase, Status};
 use crate::report::{Palette, count, sanitize, thing};
 use crate::store::{EnvironmentRecord, Holder};
 
@@ -33,9 +34,9 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
     }
     if arguments.live {
         let client = client_of(context, &Account::of(context, &arguments.api)?)?;
-        let looked = drift::look(&client, &status).await?;
-        note(context, &context.secrets.redact(&drift::lines(&looked, &status)))?;
-        note(context, &drift::summary(&looked))?;
+        let looked = compared::look(&client, &status).await?;
+        note(context, &context.secrets.redact(&compared::lines(&looked, &status)))?;
+        note(context, &compared::summary(&looked))?;
     }
     // The process ends: to give back every piece of a long record takes as long as to print it.
     std::mem::forget(status);
@@ -104,41 +105,6 @@ fn since(from: Timestamp, to: Timestamp) -> String {
     age(to.duration_since(from))
 }
 
-/// Kind, name and id of an instance: of the resource that later steps refer to, of the last that it made, or from its
-/// answer.
-pub(super) fn shown(instance: &InstanceStatus) -> (Option<String>, Option<String>, Option<String>) {
-    match (own(instance), &instance.result) {
-        (Some(made), _) => (made.kind.clone(), made.id.as_ref().map(id_text), made.name.clone()),
-        (None, Some(result)) => (result.kind.clone(), result.id.as_ref().map(id_text), result.name.clone()),
-        (None, None) => (None, None, None),
-    }
-}
-
-/// Whether of a create only secondary resources are left.
-fn is_remainder(made: &RecordedResource) -> bool {
-    made.id.is_none() && made.undo.is_none()
-}
-
-/// What an instance made, oldest first; of a create of which only secondary resources are left, these.
-fn things(instance: &InstanceStatus) -> impl DoubleEndedIterator<Item = &RecordedResource> {
-    instance.made.iter().flat_map(|made| match is_remainder(made) && !made.secondary.is_empty() {
-        true => made.secondary.as_slice(),
-        false => std::slice::from_ref(made),
-    })
-}
-
-fn own(instance: &InstanceStatus) -> Option<&RecordedResource> {
-    let result = instance.result.as_ref().and_then(|result| result.id.as_ref());
-    let made = || things(instance).rev();
-    made().find(|made| made.id.is_some() && made.id.as_ref() == result).or_else(|| made().next())
-}
-
-/// Its further resources that still exist.
-fn others(instance: &InstanceStatus) -> impl Iterator<Item = &RecordedResource> {
-    let own = own(instance);
-    things(instance).filter(move |made| own.is_some_and(|own| !std::ptr::eq(own, *made)))
-}
-
 /// The rows of an instance: its own, and one per further resource.
 fn rows(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<Vec<String>> {
     let others = others(instance).map(|made| {
@@ -201,36 +167,6 @@ fn summary_json(record: &EnvironmentRecord, status: &Status, holder: Option<&Hol
         "in_use": holder.is_some(),
         "holder": holder.and_then(|holder| holder.owner.as_ref()),
         "existing": status.existing().count(),
-    })
-}
-
-/// An instance as JSON.
-pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value {
-    let (kind, resource, name) = shown(instance);
-    let tasks = match &instance.phase {
-        Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.clone(),
-        _ => Vec::new(),
-    };
-    let one = |made: &RecordedResource| json!({ "kind": made.kind, "id": made.id, "name": made.name });
-    let secondary = |made: &RecordedResource| -> Vec<Value> { made.secondary.iter().map(one).collect() };
-    json!({
-        "instance": id.to_string(),
-        "step": id.step,
-        "key": id.key,
-        "phase": instance.phase.name(),
-        "kind": kind,
-        "id": resource,
-        "name": name,
-        "exists": instance.may_exist(),
-        "beside": instance.made.iter().filter(|made| !is_remainder(made)).flat_map(secondary).collect::<Vec<_>>(),
-        "as_well": others(instance).map(one).collect::<Vec<_>>(),
-        "tasks": tasks,
-        "call": instance.call().map(ToString::to_string),
-        "attempts": instance.attempts,
-        "intended": instance.intended_at,
-        "finished": instance.finished_at,
-        "duration_ms": instance.duration_ms,
-        "error": instance.error,
     })
 }
 
@@ -341,6 +277,7 @@ fn is_pending(phase: &Phase) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::RecordedResource;
 
     #[test]
     fn what_is_left_of_a_create_is_listed_by_its_id() {

@@ -56,7 +56,7 @@ impl Instance {
                 update,
             },
             about: self.about(&rendered.recorded),
-            retry: step.retry.clone(),
+            retry: step.retry.as_deref().cloned(),
             stamp: step.stamp,
         }
     }
@@ -272,7 +272,7 @@ impl Instance {
     }
 
     fn step_call(&self, id: &InstanceId) -> Shared<RecordedCall> {
-        let written = || RecordedCall::new(self.step().call.method, self.step().call.written.clone()).into();
+        let written = || RecordedCall::new(self.step().call.method, &*self.step().call.written).into();
         self.known(id).agrees.clone().unwrap_or_else(written)
     }
 

@@ -18,6 +18,6 @@ pub fn instance_counts(
     let none = BTreeMap::new();
     let surroundings = Surroundings::before_run(plan, settings, secrets, inputs, &none);
     let count = |for_each: &_| elements(for_each, &surroundings.scope()).ok().map(|elements| elements.len());
-    let counts = plan.steps.values().map(|step| (step.id.clone(), step.for_each.as_ref().map_or(Some(1), count)));
+    let counts = plan.steps.values().map(|step| (step.id.clone(), step.for_each.as_deref().map_or(Some(1), count)));
     counts.filter_map(|(id, count)| Some((id, count?))).collect()
 }

@@ -149,6 +149,8 @@ struct Node {
 #[derive(Clone)]
 enum Broken {
     By(InstanceId),
+    /// Its work goes on after the end of this run.
+    Unfinished(InstanceId),
     Stopped(Stop),
 }
 
@@ -318,6 +320,7 @@ impl<'r> Dispatcher<'r> {
         let instance = InstanceId::new(self.run.plan.steps[index].id.clone(), None);
         let reason = match &broken {
             Broken::By(step) => SkipReason::Dependency { step: step.clone() },
+            Broken::Unfinished(step) => SkipReason::NotStarted { why: format!("`{step}` is not done") },
             Broken::Stopped(stop) => SkipReason::NotStarted { why: stop.words().to_owned() },
         };
         self.run.context.events.emit(Event::StepSkipped { instance: instance.clone(), reason });
@@ -358,7 +361,8 @@ impl<'r> Dispatcher<'r> {
                 Outcome::NotStarted
             }
             InstanceEnd::Interrupted(why) => {
-                broken = Some(Broken::By(id.clone()));
+                let goes_on = matches!(why, Interruption::StillWaiting { .. });
+                broken = Some(if goes_on { Broken::Unfinished(id.clone()) } else { Broken::By(id.clone()) });
                 Outcome::of(why)
             }
         };

@@ -51,8 +51,8 @@ impl Instance {
         };
         let surroundings = self.surroundings();
         let mut scope = surroundings.scope();
-        let place = |template: &Option<Template>, default| {
-            identifier(template.as_ref(), &surroundings.scope(), default)
+        let place = |template: &Option<Box<Template>>, default| {
+            identifier(template.as_deref(), &surroundings.scope(), default)
                 .map_err(|error| self.run.template_error(&error))
         };
         scope.project_id = place(&self.step().project_id, scope.project_id)?;

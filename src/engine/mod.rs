@@ -47,6 +47,7 @@ mod recovery;
 mod refresh;
 mod remove;
 mod render;
+mod repeated;
 mod resolve;
 mod results;
 mod run;

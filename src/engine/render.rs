@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::context::Settings;
+use super::repeated::Recording;
 use super::results::{Parameters, encode};
 use crate::api::Request;
 use crate::body_file::{BodyFile, BodyFiles};
@@ -14,10 +15,13 @@ use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
 use crate::journal::{JsonText, RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, FileTemplate, Plan, Segment, Step};
-use crate::secret::Secrets;
+use crate::secret::{BrokenMarker, Secrets};
 use crate::shared::Shared;
 use crate::source::Span;
 use crate::template::{Each, Scope, Template, TemplateError, value_of};
+
+/// A text with its secrets, or with digests in their place.
+type Unmarked = Result<String, BrokenMarker>;
 
 /// The templates of a call, before evaluation.
 pub struct CallParts<'a> {
@@ -36,12 +40,12 @@ impl<'a> CallParts<'a> {
         Self {
             call: &step.call,
             operation: step.operation.as_ref(),
-            query: step.query.as_ref(),
+            query: step.query.as_deref(),
             body: step.body.as_ref(),
-            body_file: step.body_file.as_ref(),
-            headers: step.headers.as_ref(),
-            project_id: step.project_id.as_ref(),
-            region_id: step.region_id.as_ref(),
+            body_file: step.body_file.as_deref(),
+            headers: step.headers.as_deref(),
+            project_id: step.project_id.as_deref(),
+            region_id: step.region_id.as_deref(),
         }
     }
 
@@ -165,24 +169,22 @@ impl<'a> Surroundings<'a> {
         body: Option<Value>,
     ) -> Result<Rendered, TemplateError> {
         let broken = |span: Span| {
-            move |error: crate::secret::BrokenMarker| TemplateError {
+            move |error: BrokenMarker| TemplateError {
                 span,
                 message: error.to_string(),
                 help: Some("use the secret as a whole, or encode it with `b64encode`".to_owned()),
             }
         };
         let body_span = parts.body.map_or(parts.call.span, |body| body.span);
-        let texts = |values: &[(String, String)],
-                     secret: &dyn Fn(&str) -> Result<String, crate::secret::BrokenMarker>| {
+        let texts = |values: &[(String, String)], secret: &dyn Fn(&str) -> Unmarked| {
             values.iter().map(|(name, value)| Ok((name.clone(), secret(value)?))).collect::<Result<Vec<_>, _>>()
         };
         let reveal = |text: &str| self.secrets.reveal_text(text);
-        let digest = |text: &str| match self.secrets.digest(&Value::String(text.to_owned()), self.digest_key)? {
-            Value::String(text) => Ok(text),
-            other => Ok(other.to_string()),
-        };
-        let path = |secret: &dyn Fn(&str) -> Result<String, crate::secret::BrokenMarker>| {
-            let encoded = segments.iter().map(|segment| Ok(format!("/{}", encode(&secret(segment)?))));
+        let recording = Recording { secrets: self.secrets, digest_key: self.digest_key };
+        let recorded = |template: Option<&Template>, text: &str| recording.text(template, text);
+        let path = |secret: &dyn Fn(Option<&Template>, &str) -> Unmarked| {
+            let pairs = parts.call.segments.iter().map(Segment::template).zip(segments);
+            let encoded = pairs.map(|(template, text)| Ok(format!("/{}", encode(&secret(template, text)?))));
             encoded.collect::<Result<String, _>>().map_err(broken(parts.call.span))
         };
         let wrong = broken(body_span);
@@ -199,7 +201,7 @@ impl<'a> Surroundings<'a> {
             parameters: parameters(parts.operation, segments),
             request: Request {
                 method: parts.call.method,
-                path: path(&reveal)?,
+                path: path(&|_, text| reveal(text))?,
                 query: texts(&query, &reveal).map_err(&wrong)?,
                 headers: sent_headers,
                 body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
@@ -207,12 +209,13 @@ impl<'a> Surroundings<'a> {
             },
             recorded: Shared::from(RecordedCall {
                 method: parts.call.method,
-                path: path(&digest)?,
-                query: texts(&query, &digest).map_err(&wrong)?,
-                headers: texts(&headers, &digest).map_err(&wrong)?,
+                path: path(&recorded)?,
+                query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?,
+                headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?,
                 body: body
                     .as_ref()
-                    .map(|body| self.secrets.digest(body, self.digest_key).map(JsonText::from))
+                    .zip(parts.body)
+                    .map(|(body, template)| recording.body(template, body).map(JsonText::from))
                     .transpose()
                     .map_err(&wrong)?,
                 body_file: None,
@@ -230,7 +233,7 @@ impl<'a> Surroundings<'a> {
             .iter()
             .map(|segment| {
                 let (text, span) = match segment {
-                    Segment::Literal(text) => return Ok(text.clone()),
+                    Segment::Literal(text) => return Ok(text.to_string()),
                     Segment::ProjectId => {
                         let id = scope.project_id.ok_or_else(|| missing("project_id", "GCORE_CLOUD_PROJECT_ID"))?;
                         return Ok(id.to_string());

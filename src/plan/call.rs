@@ -48,7 +48,7 @@ impl CallReader<'_> {
         let path = rest.trim_start();
         let path_start = start + trimmed.len() - path.len();
         let segments = self.path(path, path_start);
-        Some(Call { method: method?, span: self.node.span, written: path.to_owned(), segments: segments? })
+        Some(Call { method: method?, span: self.node.span, written: path.into(), segments: segments?.into() })
     }
 
     fn method(&mut self, word: &str, range: Range<usize>) -> Option<Method> {
@@ -110,7 +110,7 @@ impl CallReader<'_> {
         }
         if text.contains("{{") || text.contains("{%") {
             return match Template::compile_part(self.node, range) {
-                Ok(template) => Some(Segment::Template(template)),
+                Ok(template) => Some(Segment::Template(Box::new(template))),
                 Err(found) => {
                     self.findings.extend(found);
                     None
@@ -132,7 +132,7 @@ impl CallReader<'_> {
             self.findings.push(finding);
             return None;
         }
-        Some(Segment::Literal(text.to_owned()))
+        Some(Segment::Literal(text.into()))
     }
 
     fn placeholder(&mut self, text: &str, range: Range<usize>) {
@@ -194,7 +194,7 @@ mod tests {
                     .segments
                     .iter()
                     .map(|segment| match segment {
-                        Segment::Literal(text) => text.clone(),
+                        Segment::Literal(text) => text.to_string(),
                         Segment::ProjectId => "P".to_owned(),
                         Segment::RegionId => "R".to_owned(),
                         Segment::Template(template) => format!("T{}", template.programs().len()),

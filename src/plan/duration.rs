@@ -32,7 +32,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 
 /// Parses a duration in the plan file; `what` names it in findings.
 pub(super) fn read(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Duration> {
-    let finding = match node.scalar() {
+    let finding = match &node.scalar() {
         Some(Value::String(text)) => match parse(text) {
             Ok(duration) => return Some(duration),
             Err(why) => Diagnostic::error("bad-duration", node.span, format!("{what}: {why}")).help(hint(text)),

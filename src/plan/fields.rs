@@ -131,7 +131,7 @@ pub(super) fn text(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> O
         let finding = wrong_type(node, what, "text");
         findings.push(match node.scalar() {
             Some(value) if !value.is_null() => {
-                let quoted = format!("\"{}\"", raw_scalar(value));
+                let quoted = format!("\"{}\"", raw_scalar(&value));
                 finding.help("put quotes around it").suggest(node.span, quoted)
             }
             _ => finding,
@@ -157,7 +157,7 @@ fn raw_scalar(value: &Value) -> String {
 
 pub(super) fn boolean(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<bool> {
     if let Some(Value::Bool(flag)) = node.scalar() {
-        return Some(*flag);
+        return Some(flag);
     }
     let finding = wrong_type(node, what, "`true` or `false`");
     let meant = node.as_str().and_then(|word| match word.to_lowercase().as_str() {
@@ -203,7 +203,7 @@ pub(super) fn integer(
     limits: std::ops::RangeInclusive<u64>,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<u64> {
-    let Some(number) = node.scalar().and_then(Value::as_u64) else {
+    let Some(number) = node.scalar().as_ref().and_then(Value::as_u64) else {
         findings.push(wrong_type(node, what, "a whole number"));
         return None;
     };

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::doc::{as_identifier, is_identifier};
 use super::fields::{Fields, Shape, boolean, list, text, word, wrong_type};
 use super::inputs::fits;
 use super::model::{Input, InputType};
+use super::scalars::{as_identifier, is_identifier};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::yaml::{Key, Node};
@@ -140,7 +140,7 @@ fn pattern(node: &Node, r#type: InputType, findings: &mut Vec<Diagnostic>) -> Op
 }
 
 fn limit(node: &Node, what: &str, r#type: InputType, findings: &mut Vec<Diagnostic>) -> Option<f64> {
-    let Some(limit) = node.scalar().and_then(Value::as_f64) else {
+    let Some(limit) = node.scalar().as_ref().and_then(Value::as_f64) else {
         findings.push(wrong_type(node, what, "a number"));
         return None;
     };

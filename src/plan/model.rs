@@ -1,6 +1,7 @@
 //! The accepted plan: checked once by `check`, so that other modules need not check again.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,56 +68,72 @@ pub struct RecordUse {
     pub guarded: bool,
 }
 
+/// A step of an accepted plan; what the file says of it is read through it.
 #[derive(Debug, Clone)]
 pub struct Step {
     pub id: StepId,
-    /// The whole step in the file.
-    pub span: Span,
     pub id_span: Span,
-    /// The name for people.
-    pub name: Option<String>,
     pub call: Call,
     /// The catalogue's operation for the call.
     pub operation: Option<Arc<Operation>>,
-    /// A mapping of parameter to value.
-    pub query: Option<Template>,
-    pub body: Option<Template>,
-    /// The file that is sent as the body.
-    pub body_file: Option<FileTemplate>,
-    pub headers: Option<Template>,
-    /// For a GET: the fields of the item to select.
-    pub find: Option<Template>,
-    pub project_id: Option<Template>,
-    pub region_id: Option<Template>,
     /// The steps of `needs`, with their places.
     pub needs: Vec<(StepId, Span)>,
-    pub when: Option<Expression>,
-    pub for_each: Option<Template>,
+    /// The call is sent on every run.
+    pub always: bool,
+    /// All steps that this one depends on, by references and `needs`.
+    pub after: BTreeSet<StepId>,
+    /// Whether any template refers to `steps.<id>.resource`.
+    pub resource_used: bool,
+    /// In one place from the reading of the file on: a long plan has many of them.
+    pub(super) written: Box<Written>,
+}
+
+impl Deref for Step {
+    type Target = Written;
+
+    fn deref(&self) -> &Written {
+        &self.written
+    }
+}
+
+/// What a step says in the file. What few steps say is boxed.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The whole step in the file.
+    pub span: Span,
+    /// The name for people.
+    pub name: Option<String>,
+    /// A mapping of parameter to value.
+    pub query: Option<Box<Template>>,
+    pub body: Option<Template>,
+    /// The file that is sent as the body.
+    pub body_file: Option<Box<FileTemplate>>,
+    pub headers: Option<Box<Template>>,
+    /// For a GET: the fields of the item to select.
+    pub find: Option<Box<Template>>,
+    pub project_id: Option<Box<Template>>,
+    pub region_id: Option<Box<Template>>,
+    pub when: Option<Box<Expression>>,
+    pub for_each: Option<Box<Template>>,
     pub wait: Wait,
     pub ready: Ready,
     /// Fails the step during the wait for readiness, when the resource can never become ready.
-    pub fail_when: Option<Expression>,
-    pub retry: Option<Retry>,
+    pub fail_when: Option<Box<Expression>>,
+    pub retry: Option<Box<Retry>>,
     pub undo: Undo,
     /// `None`: the default (`auto` for creates, `rerun` for the rest).
     pub on_change: Option<OnChange>,
     /// Places of the call whose changes are ignored: `body/volumes/0/image_id`.
     pub ignored_changes: Vec<String>,
     pub on_conflict: OnConflict,
-    /// The call is sent on every run.
-    pub always: bool,
     /// The existing resource to adopt instead of creating one.
-    pub adopt: Option<Adopt>,
+    pub adopt: Option<Box<Adopt>>,
     /// The answer is never recorded or printed.
     pub secret: bool,
     /// Whether this create may be sent with our tags.
     pub stamp: bool,
     /// Fields and parameters that may be sent although the catalogue does not know them.
     pub allow_unknown: AllowUnknown,
-    /// All steps that this one depends on, by references and `needs`.
-    pub after: BTreeSet<StepId>,
-    /// Whether any template refers to `steps.<id>.resource`.
-    pub resource_used: bool,
 }
 
 /// `METHOD /path`: segments are filled in and percent-encoded separately.
@@ -126,17 +143,27 @@ pub struct Call {
     /// The place of the whole value of `call`.
     pub span: Span,
     /// As written, for people: `/cloud/v1/subnets/{project_id}/{region_id}/{{ steps.subnet.id }}`.
-    pub written: String,
-    pub segments: Vec<Segment>,
+    pub written: Arc<str>,
+    /// Calls with the same path share them, unless there are templates in it.
+    pub segments: Arc<[Segment]>,
 }
 
 /// The text between two slashes.
 #[derive(Debug, Clone)]
 pub enum Segment {
-    Literal(String),
+    Literal(Box<str>),
     ProjectId,
     RegionId,
-    Template(Template),
+    Template(Box<Template>),
+}
+
+impl Segment {
+    pub fn template(&self) -> Option<&Template> {
+        match self {
+            Segment::Template(template) => Some(template),
+            _ => None,
+        }
+    }
 }
 
 /// A file that is sent as the body of a call.
@@ -157,7 +184,7 @@ pub enum Ready {
     /// `ready: false`: nothing.
     Off,
     /// This condition in addition.
-    Also(Expression),
+    Also(Box<Expression>),
 }
 
 impl Ready {

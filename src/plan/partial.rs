@@ -40,15 +40,27 @@ pub(super) struct KnownStep {
     pub operation: Option<Arc<Operation>>,
     pub is_for_each: bool,
     /// The item type of `find`, when it is known.
-    pub found: Option<Listed>,
+    pub found: Option<Box<Listed>>,
 }
 
 /// The place of a template: with an element of the step's `for_each`, with one of a list built with `for`, or
 /// without.
 #[derive(Clone, Copy, Default)]
-struct At<'e> {
+pub(super) struct At<'e> {
     each: Option<&'e Element>,
     item: Option<&'e Element>,
+    /// Secrets stand in the value as they are sent. Whatever is said of it must not repeat them.
+    reveals: bool,
+}
+
+impl<'e> At<'e> {
+    pub(super) fn element(each: Option<&'e Element>) -> Self {
+        Self { each, ..Self::default() }
+    }
+
+    pub(super) fn revealing(self) -> Self {
+        Self { reveals: true, ..self }
+    }
 }
 
 /// What is known of the names in templates.
@@ -86,6 +98,10 @@ impl<'d> Known<'d> {
         Self { given, inputs, steps, skipped: BTreeMap::new(), none: BTreeMap::new() }
     }
 
+    pub(super) fn is_secret(&self, input: &str) -> bool {
+        self.inputs.get(input).is_some_and(|input| input.secret)
+    }
+
     /// Marks a step as skipped.
     pub(super) fn skip(&mut self, step: &str) {
         self.skipped.insert(StepId::new(step), skipped_step());
@@ -113,27 +129,19 @@ impl<'d> Known<'d> {
     }
 
     /// The value of a template as far as it is known; an evaluation error is reported, and the value unknown.
-    pub(super) fn partial(
-        &self,
-        template: &Template,
-        element: Option<&Element>,
-        errors: &mut Vec<TemplateError>,
-    ) -> Partial {
-        self.partial_at(template, At { each: element, item: None }, errors)
-    }
-
-    fn partial_at(&self, template: &Template, at: At<'_>, errors: &mut Vec<TemplateError>) -> Partial {
+    pub(super) fn partial(&self, template: &Template, at: At<'_>, errors: &mut Vec<TemplateError>) -> Partial {
         let view = View { known: self, at };
         match template.shape() {
             Shape::Constant(value) => Partial::from(&value.to_value()),
-            Shape::List(items) => Partial::List(items.iter().map(|item| self.partial_at(item, at, errors)).collect()),
+            Shape::List(items) => Partial::List(items.iter().map(|item| self.partial(item, at, errors)).collect()),
             Shape::Mapping(entries) => {
-                let fields = entries.iter().map(|(key, value)| (key.text.clone(), self.partial_at(value, at, errors)));
+                let fields = entries.iter().map(|(key, value)| (key.text.clone(), self.partial(value, at, errors)));
                 Partial::Map(fields.collect())
             }
             Shape::Expression(_) | Shape::Text(_) => view.filled(template.outline(&self.scope(at), &view, errors)),
             Shape::For(list) => {
-                let value = self.partial_at(&list.list, at, errors);
+                // Templates see no secrets, so that the elements hold none.
+                let value = self.partial(&list.list, At { reveals: false, ..at }, errors);
                 self.made_from(list, &value, at, errors)
             }
         }
@@ -148,11 +156,10 @@ impl<'d> Known<'d> {
         }
         match self.elements(&list.list, value) {
             Ok(Some(elements)) if elements.len() <= MOST_ELEMENTS => {
-                let each =
-                    elements.iter().map(|item| self.partial_at(&list.each, At { item: Some(item), ..at }, errors));
+                let each = elements.iter().map(|item| self.partial(&list.each, At { item: Some(item), ..at }, errors));
                 Partial::List(each.collect())
             }
-            Ok(_) => Partial::List(vec![self.partial_at(&list.each, At { item: None, ..at }, errors)]),
+            Ok(_) => Partial::List(vec![self.partial(&list.each, At { item: None, ..at }, errors)]),
             Err(what) => {
                 errors.push(list.not_a_list(what));
                 typed(&[Type::Array])
@@ -170,7 +177,7 @@ impl<'d> Known<'d> {
         condition: &Expression,
         element: Option<&Element>,
     ) -> Result<Option<bool>, TemplateError> {
-        let at = At { each: element, item: None };
+        let at = At::element(element);
         let view = View { known: self, at };
         let scope = self.scope(at);
         match condition.program() {
@@ -326,8 +333,8 @@ impl View<'_, '_> {
     /// Converts a template's outline to a partly known value.
     fn filled(&self, outline: Outline) -> Partial {
         match outline {
-            Outline::Exactly(value) => Partial::from(&value),
-            Outline::Text(pieces) => Partial::Text(pieces),
+            Outline::Exactly(value) => Partial::from(&self.revealed(value)),
+            Outline::Text(pieces) => Partial::Text(pieces.into_iter().map(|piece| self.piece(piece?)).collect()),
             Outline::List(items) => Partial::List(items.into_iter().map(|item| self.filled(item)).collect()),
             Outline::Map(fields) => {
                 Partial::Map(fields.into_iter().map(|(name, field)| (name, self.filled(field))).collect())
@@ -346,7 +353,34 @@ impl View<'_, '_> {
         }
     }
 
+    /// The value with its secrets, when the place reveals them.
+    fn revealed(&self, value: Value) -> Value {
+        let secrets = self.known.given.secrets.filter(|_| self.at.reveals);
+        secrets.and_then(|secrets| secrets.reveal(&value).ok()).unwrap_or(value)
+    }
+
+    /// A part of a text; a secret in it is known only where it is revealed.
+    fn piece(&self, piece: String) -> Option<String> {
+        match self.revealed(Value::String(piece)) {
+            Value::String(text) => (!Secrets::marks(&text)).then_some(text),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// What is known of a reference; equal references are known to be equal.
     fn mention(&self, mention: &Mention) -> Partial {
+        let mut value = self.referred(mention);
+        let keys = mention.path.iter().map(Some).chain(mention.rest.iter().map(Option::as_ref));
+        let keys: Option<Vec<&str>> = keys.map(|key| key.map(String::as_str)).collect();
+        if let (Partial::Unknown(unknown), Some(keys)) = (&mut value, keys)
+            && ["inputs", "steps"].contains(&mention.root.as_str())
+        {
+            unknown.source = Some(format!("{}.{}", mention.root, keys.join(".")));
+        }
+        value
+    }
+
+    fn referred(&self, mention: &Mention) -> Partial {
         let goes_on = !mention.rest.is_empty();
         match (mention.root.as_str(), mention.path.as_slice()) {
             ("inputs", [name]) if !goes_on => self.known.inputs.get(name.as_str()).map_or_else(Partial::unknown, input),

@@ -1,15 +1,18 @@
 //! Steps as written: every key of a step, typed, its templates compiled.
 
+use std::ops::Deref;
+
 use super::call;
-use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
+use super::call_doc::{call_template, parts};
 use super::duration;
 use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
 use super::file_doc;
 use super::find;
-use super::model::{Adopt, Call, CallTemplate, FileTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait};
+use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait, Written};
 use super::on_change;
-use crate::catalog::{AllowUnknown, AllowedPath, Method};
+use super::scalars::{as_identifier, compiled, is_identifier, missing_key, number};
+use crate::catalog::{AllowUnknown, AllowedPath};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
@@ -18,39 +21,25 @@ use crate::yaml::{Node, NodeKind};
 /// A parsed step. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug)]
 pub(super) struct StepDoc {
-    pub span: Span,
     pub id: Option<Placed<String>>,
-    pub name: Option<String>,
     pub call: Option<Call>,
-    pub query: Option<Template>,
-    pub body: Option<Template>,
     /// Whether there is a body, valid or not, or a file that cannot be read.
     pub has_body: bool,
-    pub body_file: Option<FileTemplate>,
-    pub headers: Option<Template>,
-    pub find: Option<Template>,
-    pub project_id: Option<Template>,
-    pub region_id: Option<Template>,
     pub needs: Vec<Placed<String>>,
-    pub when: Option<Expression>,
-    pub for_each: Option<Template>,
     /// Whether the key exists, valid or not.
     pub is_for_each: bool,
-    pub wait: Wait,
-    pub ready: Ready,
-    pub fail_when: Option<Expression>,
-    pub retry: Option<Retry>,
-    pub undo: Undo,
-    pub on_change: Option<OnChange>,
-    pub ignored_changes: Vec<String>,
-    pub on_conflict: OnConflict,
     pub always: Option<Placed<bool>>,
-    pub adopt: Option<Adopt>,
-    pub secret: bool,
-    pub stamp: bool,
-    pub allow_unknown: AllowUnknown,
-    /// The place of each of its paths.
+    /// The place of each path of `allow_unknown`.
     pub allow_unknown_at: Vec<Span>,
+    pub written: Box<Written>,
+}
+
+impl Deref for StepDoc {
+    type Target = Written;
+
+    fn deref(&self) -> &Written {
+        &self.written
+    }
 }
 
 const STEP: Shape = Shape {
@@ -132,7 +121,6 @@ const RETRY: Shape = Shape {
     keys: &["attempts", "on"],
     hints: &[("count", "write `attempts:`"), ("times", "write `attempts:`"), ("statuses", "write `on:`")],
 };
-const CALL: Shape = Shape { name: "a call", keys: &["call", "query", "body"], hints: &[] };
 
 /// Headers that `plan` sets itself, or that control the connection.
 const OWN_HEADERS: &[&str] = &[
@@ -155,8 +143,9 @@ const OWN_HEADERS: &[&str] = &[
 ];
 
 /// Reads one element of `steps`.
-pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDoc> {
-    let fields = Fields::open(node, &STEP, findings)?;
+pub(super) fn read(mut node: Node, findings: &mut Vec<Diagnostic>) -> Option<StepDoc> {
+    let body = taken_body(&mut node);
+    let fields = Fields::open(&node, &STEP, findings)?;
     let id = match fields.get("id") {
         Some(node) => id(node, findings),
         None => {
@@ -177,7 +166,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
             None
         }
     };
-    let parts = parts(&fields, call.as_ref(), findings);
+    let parts = parts(&fields, body, call.as_ref(), findings);
     let body_file = file_doc::read(&fields, call.as_ref().map(|call| call.method), findings);
     let (on_change, ignored_changes) =
         fields.get("on_change").map(|node| on_change::read(node, findings)).unwrap_or_default();
@@ -186,40 +175,43 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<StepDo
     let find = fields.get("find").and_then(|node| find::read(node, call.as_ref(), findings));
     let (allow_unknown, allow_unknown_at) =
         fields.get("allow_unknown").map(|node| allow_unknown(node, findings)).unwrap_or_default();
-    Some(StepDoc {
+    let written = Written {
         span: node.span,
-        id,
         name: fields.get("name").and_then(|node| text(node, "`name`", findings)).map(|name| name.value),
-        call,
-        query: parts.query,
+        query: parts.query.map(Box::new),
         body: parts.body,
-        has_body: fields.get("body").is_some() || (fields.get("body_file").is_some() && body_file.is_none()),
-        body_file,
-        headers,
-        find,
-        project_id: fields.get("project_id").and_then(|node| number(node, "`project_id`", findings)),
-        region_id: fields.get("region_id").and_then(|node| number(node, "`region_id`", findings)),
-        needs: fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default(),
-        when: fields.get("when").and_then(|node| condition(node, findings)),
-        for_each,
-        is_for_each: fields.get("for_each").is_some(),
+        body_file: body_file.map(Box::new),
+        headers: headers.map(Box::new),
+        find: find.map(Box::new),
+        project_id: fields.get("project_id").and_then(|node| number(node, "`project_id`", findings)).map(Box::new),
+        region_id: fields.get("region_id").and_then(|node| number(node, "`region_id`", findings)).map(Box::new),
+        when: fields.get("when").and_then(|node| condition(node, findings)).map(Box::new),
+        for_each: for_each.map(Box::new),
         wait: fields.get("wait").map(|node| wait(node, findings)).unwrap_or_default(),
         ready: fields.get("ready").map(|node| ready(node, findings)).unwrap_or_default(),
-        fail_when: fields.get("fail_when").and_then(|node| condition(node, findings)),
-        retry: fields.get("retry").and_then(|node| retry(node, findings)),
+        fail_when: fields.get("fail_when").and_then(|node| condition(node, findings)).map(Box::new),
+        retry: fields.get("retry").and_then(|node| retry(node, findings)).map(Box::new),
         undo: fields.get("undo").map_or(Undo::Default, |node| undo(node, findings)),
         on_change,
         ignored_changes,
-        adopt: fields.get("adopt").and_then(|node| existing::adopt(node, findings)),
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
+        adopt: fields.get("adopt").and_then(|node| existing::adopt(node, findings)).map(Box::new),
+        secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
+        stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),
+        allow_unknown,
+    };
+    Some(StepDoc {
+        id,
+        call,
+        has_body: fields.get("body").is_some() || (fields.get("body_file").is_some() && written.body_file.is_none()),
+        needs: fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default(),
+        is_for_each: fields.get("for_each").is_some(),
         always: fields.get("always").and_then(|node| {
             boolean(node, "`always`", findings)
                 .map(|value| Placed::new(value, fields.key_span("always").unwrap_or(node.span)))
         }),
-        secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
-        stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),
-        allow_unknown,
         allow_unknown_at,
+        written: Box::new(written),
     })
 }
 
@@ -252,52 +244,12 @@ fn id(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
     Some(id)
 }
 
-struct Parts {
-    query: Option<Template>,
-    body: Option<Template>,
-}
-
-/// The parts of a call.
-fn parts(fields: &Fields<'_>, call: Option<&Call>, findings: &mut Vec<Diagnostic>) -> Parts {
-    let query = fields.get("query").and_then(|node| query(node, findings));
-    if let (Some(place), Some(Method::Get)) = (fields.key_span("body"), call.map(|call| call.method)) {
-        findings.push(
-            Diagnostic::error("body-on-get", place, "a GET has no body").help("parameters of a GET go below `query:`"),
-        );
-    }
-    let body = fields.get("body").and_then(|node| match node.is_null() {
-        true => {
-            findings.push(wrong_type(node, "`body`", "a mapping"));
-            None
-        }
-        false => compiled(node, findings),
-    });
-    if let (Some(node), Some(body)) = (fields.get("body"), &body)
-        && let TemplateShape::Constant(value) = body.shape()
-        && !value.to_value().is_null()
-    {
-        findings.push(wrong_type(node, "`body`", "a mapping or a list"));
-    }
-    Parts { query, body }
-}
-
-fn query(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
-    for (key, value) in mapping(node, "`query`", findings)? {
-        let scalars = |items: &[Node]| items.iter().all(|item| item.scalar().is_some());
-        let fits = match &value.kind {
-            NodeKind::Scalar { .. } => !value.is_null(),
-            NodeKind::Sequence(items) => scalars(items),
-            NodeKind::Mapping(_) => false,
-        };
-        if !fits {
-            let what = format!("the parameter `{}`", key.text);
-            findings.push(
-                wrong_type(value, &what, "a single value or a list of them")
-                    .help("where the API wants JSON in a parameter, write it as text: `\"{{ {'a': 1} | tojson }}\"`"),
-            );
-        }
-    }
-    compiled(node, findings)
+/// The mapping or list below `body`, out of the tree: it becomes a template piece by piece, and is not held twice.
+fn taken_body(step: &mut Node) -> Option<Node> {
+    let NodeKind::Mapping(entries) = &mut step.kind else { return None };
+    let (_, body) = entries.iter_mut().find(|(key, _)| key.text == "body")?;
+    let left = Node { span: body.span, kind: NodeKind::Sequence(Vec::new()) };
+    body.scalar().is_none().then(|| std::mem::replace(body, left))
 }
 
 fn headers(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
@@ -316,7 +268,7 @@ fn headers(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
         } else if name.is_empty() || !name.bytes().all(is_token) {
             findings.push(Diagnostic::error("header-not-allowed", key.span, format!("`{}` is no header", key.text)));
         }
-        if value.scalar().is_none_or(serde_json::Value::is_null) {
+        if value.scalar().is_none() || value.is_null() {
             findings.push(wrong_type(value, &format!("the header `{}`", key.text), "text"));
         } else if value.as_str().is_some_and(|text| text.contains(['\r', '\n', '\0'])) {
             let message = format!("the header `{}` holds a line break", key.text);
@@ -370,7 +322,7 @@ fn condition(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Expression> 
 fn ready(node: &Node, findings: &mut Vec<Diagnostic>) -> Ready {
     match node.scalar() {
         Some(serde_json::Value::Bool(false)) => Ready::Off,
-        _ => condition(node, findings).map_or(Ready::Usual, Ready::Also),
+        _ => condition(node, findings).map_or(Ready::Usual, |condition| Ready::Also(Box::new(condition))),
     }
 }
 
@@ -457,28 +409,6 @@ fn undo(node: &Node, findings: &mut Vec<Diagnostic>) -> Undo {
         return Undo::Default;
     }
     call_template(node, "`undo`", findings).map_or(Undo::Default, |call| Undo::Call(Box::new(call)))
-}
-
-/// An additional call: `METHOD /path`, or a mapping with query and body.
-pub(super) fn call_template(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<CallTemplate> {
-    if node.as_str().is_some() {
-        let call = call::read(node, findings)?;
-        return Some(CallTemplate { call, operation: None, query: None, body: None });
-    }
-    if node.entries().is_none() {
-        findings.push(wrong_type(node, what, "a call"));
-        return None;
-    }
-    let fields = Fields::open(node, &CALL, findings)?;
-    let Some(call_node) = fields.get("call") else {
-        if fields.lacks("call") {
-            findings.push(missing_key(what, "call", fields.head()));
-        }
-        return None;
-    };
-    let call = call::read(call_node, findings);
-    let parts = parts(&fields, call.as_ref(), findings);
-    Some(CallTemplate { call: call?, operation: None, query: parts.query, body: parts.body })
 }
 
 fn on_conflict(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<OnConflict> {

@@ -37,9 +37,22 @@ struct Wrapped {
 /// wrapped this way.
 type Wrap = fn(&Value, &Value) -> Option<Wrapped>;
 
-const WRAPPERS: [(&str, Wrap); 27] = [
+const WRAPPERS: [(&str, Wrap); 29] = [
     ("--set", |value, _| given(value, true)),
     ("PLAN_INPUT_*", |value, _| given(value, false)),
+    ("secret", |value, _| {
+        let inputs = fields([("v", json!({ "type": type_of(value)?, "secret": true }))]);
+        Some(Wrapped { inputs, ..given(value, false)? })
+    }),
+    ("secret in a text", |value, _| {
+        let (start, end) = halves(value)?;
+        let inputs = fields([("v", json!({ "secret": true }))]);
+        Some(Wrapped {
+            value: Value::String(format!("{{{{ inputs.v }}}}{end}")),
+            inputs,
+            ..given(&json!(start), true)?
+        })
+    }),
     ("default", |value, _| Some(default(value, "{{ inputs.v }}"))),
     ("default, and one set", |value, other| {
         let wrapped = given(value, true).filter(|_| type_of(value) == type_of(other))?;

@@ -3,13 +3,15 @@
 //! This happens twice: for the plan as written, before values are given, and with the values of a run. For a
 //! `for_each` with known elements every element is checked.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::doc::PlanDoc;
-use super::model::{Call, CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
-use super::operations::{OfStep, Values, check_request};
-use super::partial::{Element, Given, Known, KnownStep};
+use super::fields::listed;
+use super::model::{CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
+use super::of_step::OfStep;
+use super::partial::{At, Element, Given, Known, KnownStep};
+use super::request::{Values, Whole, check_request};
 use super::step_doc::{StepDoc, calls};
 use crate::body_file::{begins_with, why_unusable};
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
@@ -19,18 +21,6 @@ use crate::template::{Expression, Program, Template, TemplateError};
 
 /// The most elements of all `for_each` together that are checked one by one.
 const MOST_ELEMENTS: usize = 10_000;
-
-/// A call with its values.
-pub(super) struct Whole<'s> {
-    pub call: &'s Call,
-    pub operation: Option<&'s Arc<Operation>>,
-    pub query: Option<&'s Template>,
-    pub body: Option<&'s Template>,
-    /// Whether there is a body, valid or not.
-    pub has_body: bool,
-    pub file: Option<&'s FileTemplate>,
-    pub allowed: &'s AllowUnknown,
-}
 
 /// The parts of a step to check, as written or as accepted.
 pub(super) struct Look<'s> {
@@ -50,10 +40,10 @@ impl<'s> Look<'s> {
         let own = step.call.as_ref().map(|call| Whole {
             call,
             operation: of.own.as_ref(),
-            query: step.query.as_ref(),
+            query: step.query.as_deref(),
             body: step.body.as_ref(),
             has_body: step.has_body,
-            file: step.body_file.as_ref(),
+            file: step.body_file.as_deref(),
             allowed: &step.allow_unknown,
         });
         let others = [(undo, &of.undo), (update, &of.update)].into_iter();
@@ -62,11 +52,11 @@ impl<'s> Look<'s> {
         Look {
             id: step.id.as_ref().map(|id| id.value.as_str()),
             calls: own.into_iter().chain(others).collect(),
-            headers: step.headers.as_ref(),
-            places: [step.project_id.as_ref(), step.region_id.as_ref()],
-            when: step.when.as_ref(),
-            for_each: step.for_each.as_ref(),
-            find: step.find.as_ref(),
+            headers: step.headers.as_deref(),
+            places: [step.project_id.as_deref(), step.region_id.as_deref()],
+            when: step.when.as_deref(),
+            for_each: step.for_each.as_deref(),
+            find: step.find.as_deref(),
             is_for_each: step.is_for_each,
         }
     }
@@ -75,10 +65,10 @@ impl<'s> Look<'s> {
         let own = Whole {
             call: &step.call,
             operation: step.operation.as_ref(),
-            query: step.query.as_ref(),
+            query: step.query.as_deref(),
             body: step.body.as_ref(),
             has_body: step.body.is_some(),
-            file: step.body_file.as_ref(),
+            file: step.body_file.as_deref(),
             allowed: &step.allow_unknown,
         };
         let undo = match &step.undo {
@@ -94,11 +84,11 @@ impl<'s> Look<'s> {
         Look {
             id: Some(step.id.as_str()),
             calls: std::iter::once(own).chain(others).collect(),
-            headers: step.headers.as_ref(),
-            places: [step.project_id.as_ref(), step.region_id.as_ref()],
-            when: step.when.as_ref(),
-            for_each: step.for_each.as_ref(),
-            find: step.find.as_ref(),
+            headers: step.headers.as_deref(),
+            places: [step.project_id.as_deref(), step.region_id.as_deref()],
+            when: step.when.as_deref(),
+            for_each: step.for_each.as_deref(),
+            find: step.find.as_deref(),
             is_for_each: step.for_each.is_some(),
         }
     }
@@ -106,16 +96,13 @@ impl<'s> Look<'s> {
     fn known(&self, catalog: &Catalog) -> Option<(&'s str, KnownStep)> {
         let operation = self.calls.first().and_then(|own| own.operation).cloned();
         let listed = operation.as_ref().filter(|_| self.find.is_some());
-        let found = listed.and_then(|operation| catalog.listed(operation)).cloned();
+        let found = listed.and_then(|operation| catalog.listed(operation)).cloned().map(Box::new);
         Some((self.id?, KnownStep { operation, is_for_each: self.is_for_each, found }))
     }
 
     fn programs(&self) -> impl Iterator<Item = &'s Program> {
         let of_calls = self.calls.iter().flat_map(|whole| {
-            let segments = whole.call.segments.iter().filter_map(|segment| match segment {
-                Segment::Template(template) => Some(template),
-                _ => None,
-            });
+            let segments = whole.call.segments.iter().filter_map(Segment::template);
             segments.chain(whole.query).chain(whole.body).chain(whole.file.map(|file| &file.path))
         });
         let templates =
@@ -138,13 +125,13 @@ fn template_of<'s>(
 /// Only what depends on these values is checked; the rest was checked when the plan was accepted.
 pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
-    let looks: Vec<Look<'_>> = plan.steps.values().map(Look::at_step).collect();
-    let mut known = Known::new(given, inputs, looks.iter().filter_map(|look| look.known(catalog)).collect());
+    let looks = || plan.steps.values().map(Look::at_step);
+    let mut known = Known::new(given, inputs, looks().filter_map(|look| look.known(catalog)).collect());
     let mut findings = Vec::new();
     let outputs = plan.outputs.values().map(|output| &output.value);
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
-    skip(&looks, &mut known);
-    check_all(&looks, &known, (catalog, &plan.source), &mut findings);
+    skip(looks, &mut known);
+    check_all(looks(), &known, (catalog, &plan.source), &mut findings);
     check_texts(outputs.chain(places), &known, &mut findings);
     findings.sort_by_key(|finding| finding.primary.start);
     findings
@@ -159,20 +146,20 @@ pub(super) fn check_written(
     findings: &mut Vec<Diagnostic>,
 ) {
     let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
-    let looks: Vec<Look<'_>> = doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of)).collect();
-    let mut known = Known::new(given, inputs, looks.iter().filter_map(|look| look.known(catalog)).collect());
-    skip(&looks, &mut known);
-    check_all(&looks, &known, (catalog, source), findings);
+    let looks = || doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of));
+    let mut known = Known::new(given, inputs, looks().filter_map(|look| look.known(catalog)).collect());
+    skip(looks, &mut known);
+    check_all(looks(), &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
     check_texts(doc.outputs.iter().filter_map(|output| output.value.as_ref()).chain(places), &known, findings);
 }
 
-/// Marks the steps that certainly do not run.
-fn skip(looks: &[Look<'_>], known: &mut Known<'_>) {
+/// Marks the steps that certainly do not run. `looks`: all steps, each made when it is looked at.
+fn skip<'s, L: Iterator<Item = Look<'s>>>(looks: impl Fn() -> L, known: &mut Known<'_>) {
     /// Conditions may refer to steps that are skipped themselves.
     const ROUNDS: usize = 3;
     for _ in 0..ROUNDS {
-        let off = looks.iter().filter_map(|look| {
+        let off = looks().filter_map(|look| {
             let (id, when) = look.id.zip(look.when)?;
             let is_off = !known.is_skipped(id) && known.truth(when, None) == Ok(Some(false));
             is_off.then_some(id)
@@ -185,8 +172,8 @@ fn skip(looks: &[Look<'_>], known: &mut Known<'_>) {
     }
 }
 
-fn check_all(
-    looks: &[Look<'_>],
+fn check_all<'s>(
+    looks: impl Iterator<Item = Look<'s>>,
     known: &Known<'_>,
     (catalog, source): (&Catalog, &Source),
     findings: &mut Vec<Diagnostic>,
@@ -194,9 +181,9 @@ fn check_all(
     let with_values = known.given.inputs.is_some();
     let mut elements = MOST_ELEMENTS;
     for look in looks {
-        if !with_values || depends_on_values(look, known) {
+        if !with_values || depends_on_values(&look, known) {
             Checker { known, catalog, source, with_values, seen: HashSet::new(), findings: &mut *findings }
-                .step(look, &mut elements);
+                .step(&look, &mut elements);
         }
     }
 }
@@ -215,7 +202,7 @@ fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
 fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Vec<Diagnostic>) {
     let mut errors = Vec::new();
     for template in templates {
-        known.partial(template, None, &mut errors);
+        known.partial(template, At::default(), &mut errors);
     }
     findings.extend(errors.iter().map(failed));
 }
@@ -234,7 +221,7 @@ impl Checker<'_, '_> {
     fn step(&mut self, look: &Look<'_>, budget: &mut usize) {
         let Some(for_each) = look.for_each else { return self.instance(look, None) };
         let mut errors = Vec::new();
-        let value = self.known.partial(for_each, None, &mut errors);
+        let value = self.known.partial(for_each, At::default(), &mut errors);
         self.tell(errors.iter().map(failed), None);
         match self.known.elements(for_each, &value) {
             Ok(Some(elements)) => {
@@ -262,20 +249,63 @@ impl Checker<'_, '_> {
                 Err(error) => self.tell([failed(&error)], element),
             }
         }
-        for whole in &look.calls {
-            let mut found = Vec::new();
-            self.call(whole, element, &mut found);
-            self.tell(found, element);
-        }
-        let mut found = Vec::new();
-        look.headers.into_iter().for_each(|headers| self.headers(headers, element, &mut found));
-        look.places.iter().flatten().for_each(|place| self.place(place, element, &mut found));
-        if let Some(find) = look.find {
-            let mut errors = Vec::new();
-            self.known.partial(find, element, &mut errors);
-            found.extend(errors.iter().map(failed));
+        let at = At::element(element);
+        let found = self.parts(look, at);
+        // Once more with the values of secrets: what was not found without them is about these.
+        let mut with_secrets = Vec::new();
+        if self.with_values && self.secrets_in(look, None).next().is_some() {
+            let told: HashSet<(Span, &str)> = found.iter().map(|finding| (finding.primary, finding.code)).collect();
+            let more = self.parts(look, at.revealing()).into_iter();
+            let new = more.filter(|finding| finding.is_error() && !told.contains(&(finding.primary, finding.code)));
+            with_secrets.extend(new.map(|finding| self.without_value(&finding, look)));
         }
         self.tell(found, element);
+        self.tell(with_secrets, element);
+    }
+
+    /// The findings about the calls of a step, and what goes along with them.
+    fn parts(&self, look: &Look<'_>, at: At<'_>) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        look.calls.iter().for_each(|whole| self.call(whole, at, &mut found));
+        look.headers.into_iter().for_each(|headers| self.headers(headers, at, &mut found));
+        look.places.iter().flatten().for_each(|place| self.place(place, at, &mut found));
+        if let Some(find) = look.find {
+            let mut errors = Vec::new();
+            self.known.partial(find, at, &mut errors);
+            found.extend(errors.iter().map(failed));
+        }
+        found
+    }
+
+    /// The secret inputs that a step uses; with `place`, only in the templates there.
+    fn secrets_in<'l>(&self, look: &'l Look<'l>, place: Option<Span>) -> impl Iterator<Item = &'l str> {
+        let is_there = move |program: &&Program| {
+            let span = program.span();
+            place.is_none_or(|place| span.start < place.end && place.start < span.end)
+        };
+        let used = look.programs().filter(is_there).flat_map(|program| program.uses().inputs.iter());
+        used.map(|used| used.name.as_str()).filter(|name| self.known.is_secret(name))
+    }
+
+    /// A finding about the value of a secret: names the input and what is wrong, and says nothing of the value.
+    fn without_value(&self, finding: &Diagnostic, look: &Look<'_>) -> Diagnostic {
+        let mut names: BTreeSet<&str> = self.secrets_in(look, Some(finding.primary)).collect();
+        if names.is_empty() {
+            names = self.secrets_in(look, None).collect();
+        }
+        let wrong = match finding.code {
+            "wrong-type" => "is of another type than this takes",
+            "value-not-allowed" => "is none of the values that this takes",
+            "out-of-range" => "is outside of the limits here",
+            "wrong-format" | "host-bits-set" | "name-for-id" | "id-for-name" => "is not written as this wants it",
+            "header-not-allowed" => "holds a line break, and a header is one line",
+            "bad-call" => "is no segment of a path",
+            _ => "does not fit here",
+        };
+        let (inputs, names) = (if names.len() == 1 { "input" } else { "inputs" }, listed(names));
+        let message = format!("the value of the secret {inputs} {names} {wrong}");
+        Diagnostic::error(finding.code, finding.primary, message)
+            .help(format!("it is not shown; `plan explain {}` says what is asked for", finding.code))
     }
 
     fn tell(&mut self, found: impl IntoIterator<Item = Diagnostic>, element: Option<&Element>) {
@@ -293,9 +323,9 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn call(&self, whole: &Whole<'_>, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
+    fn call(&self, whole: &Whole<'_>, at: At<'_>, found: &mut Vec<Diagnostic>) {
         let mut errors = Vec::new();
-        let mut partial = |template: &Template| self.known.partial(template, element, &mut errors);
+        let mut partial = |template: &Template| self.known.partial(template, at, &mut errors);
         let body = whole.body.map(&mut partial);
         let query = whole.query.map(&mut partial);
         let file = whole.file.map(|file| (file, partial(&file.path)));
@@ -356,9 +386,9 @@ impl Checker<'_, '_> {
         })
     }
 
-    fn headers(&self, headers: &Template, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
+    fn headers(&self, headers: &Template, at: At<'_>, found: &mut Vec<Diagnostic>) {
         let mut errors = Vec::new();
-        let value = self.known.partial(headers, element, &mut errors);
+        let value = self.known.partial(headers, at, &mut errors);
         found.extend(errors.iter().map(failed));
         let Partial::Map(fields) = value else { return };
         for (name, value) in fields {
@@ -373,9 +403,9 @@ impl Checker<'_, '_> {
     }
 
     /// Checks the id of a project or region.
-    fn place(&self, place: &Template, element: Option<&Element>, found: &mut Vec<Diagnostic>) {
+    fn place(&self, place: &Template, at: At<'_>, found: &mut Vec<Diagnostic>) {
         let mut errors = Vec::new();
-        let value = self.known.partial(place, element, &mut errors);
+        let value = self.known.partial(place, at, &mut errors);
         found.extend(errors.iter().map(failed));
         let Some(value) = value.known() else { return };
         let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
@@ -405,10 +435,4 @@ fn bad_segment(template: &Template, value: &Partial) -> Option<Diagnostic> {
 fn failed(error: &TemplateError) -> Diagnostic {
     let finding = Diagnostic::error("template-error", error.span, error.message.clone());
     error.help.clone().into_iter().fold(finding, Diagnostic::help)
-}
-
-/// Operations by the ids of their steps.
-pub(super) fn by_step<'d>(doc: &'d PlanDoc, of: &[OfStep]) -> HashMap<&'d str, Arc<Operation>> {
-    let ids = doc.steps.iter().zip(of);
-    ids.filter_map(|(step, of)| Some((step.id.as_ref()?.value.as_str(), Arc::clone(of.own.as_ref()?)))).collect()
 }

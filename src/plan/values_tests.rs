@@ -272,3 +272,93 @@ fn a_look_up_has_the_kind_of_its_list() {
     assert_eq!(checked(&text("networks", "{{ steps.found.id }}"), &[]).len(), 1);
     assert_eq!(checked(&text("images", "{{ steps.found.name }}"), &[]).len(), 1);
 }
+
+/// The first error with these inputs, in words.
+fn message(text: &str, set: &[(&str, &str)]) -> String {
+    let (source, secrets) = (source(text), Secrets::default());
+    let set: Vec<(String, String)> = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let sources = inputs::InputSources { set: &set, ..Default::default() };
+    let assumed = Assumed {
+        inputs: &|declared| inputs::resolve_known(declared, &sources, &secrets).0,
+        environment: "default",
+        secrets: &secrets,
+    };
+    let checked = check_assuming(&source, Catalog::embedded(), std::path::Path::new("."), &assumed);
+    let first = checked.findings.iter().find(|finding| finding.is_error());
+    first.map(|found| format!("{} {} {:?}", found.code, found.message, found.help)).unwrap_or_default()
+}
+
+#[test]
+fn values_of_secrets_are_checked_and_not_repeated() {
+    let plan = |inputs: &str, rest: &str| {
+        format!(
+            "name: demo\ninputs: {{ {inputs} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1 }}\n- id: disk\n  {rest}\n"
+        )
+    };
+    let disk = format!(
+        "{VOLUME}\n  body: {{ source: new-volume, name: disk-1, type_name: standard, size: '{{{{ inputs.s }}}}' }}"
+    );
+    let machine = "call: POST /cloud/v2/instances/{project_id}/{region_id}\n  body: { flavor: f, interfaces: [{ type: external }], volumes: [{ source: existing-volume, volume_id: \"{{ inputs.s }}\" }], name: machine }";
+    let text = "s: { secret: true }";
+    let whole = "s: { secret: true, type: integer }";
+    for (inputs, rest, value, words) in [
+        (
+            whole,
+            disk.as_str(),
+            "-73910",
+            "out-of-range the value of the secret input `s` is outside of the limits here",
+        ),
+        (
+            text,
+            machine,
+            "73910-hunter",
+            "wrong-format the value of the secret input `s` is not written as this wants it",
+        ),
+        (
+            text,
+            "call: POST /cloud/v1/networks/{project_id}/{region_id}\n  headers: { x-note: 'a {{ inputs.s }}' }\n  body: { name: net-2 }",
+            "73910\n",
+            "header-not-allowed the value of the secret input `s` holds a line break",
+        ),
+        (
+            text,
+            "call: GET /cloud/v1/networks/{project_id}/{region_id}/{{ inputs.s }}",
+            "..",
+            "bad-call the value of the secret input `s` is no segment of a path",
+        ),
+        (
+            text,
+            "project_id: '{{ inputs.s }}'\n  call: GET /cloud/v1/networks/{project_id}/{region_id}",
+            "73910-",
+            "out-of-range the value of the secret input `s` is outside of the limits here",
+        ),
+        (whole, disk.as_str(), "73", ""),
+    ] {
+        let found = message(&plan(inputs, rest), &[("s", value)]);
+        assert!(found.starts_with(words) && (words.is_empty() == found.is_empty()), "{rest}: {found}");
+        assert!(!found.contains("73910"), "{found}");
+    }
+}
+
+#[test]
+fn equal_references_are_equal_values() {
+    let router = |one: &str, other: &str| {
+        let interface = |id: &str| format!("{{ type: subnet, subnet_id: \"{{{{ {id} }}}}\" }}");
+        format!(
+            "name: demo\ninputs: {{ s: {{ type: string }} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: net-1 }}\n- id: sub\n  {SUBNET}\n  body: {{ name: sub-1, network_id: '{{{{ steps.net.id }}}}', cidr: 10.0.0.0/24 }}\n- id: sub2\n  {SUBNET}\n  body: {{ name: sub-2, network_id: '{{{{ steps.net.id }}}}', cidr: 10.0.1.0/24 }}\n- id: router\n  call: POST /cloud/v1/routers/{{project_id}}/{{region_id}}\n  body:\n    name: router\n    interfaces: [{}, {}]\n",
+            interface(one),
+            interface(other)
+        )
+    };
+    for (one, other, twice) in [
+        ("steps.sub.id", "steps.sub.id", true),
+        ("inputs.s", "inputs.s", true),
+        ("steps.sub.id", "steps['sub']['id']", true),
+        ("steps.sub.id", "steps.sub2.id", false),
+        ("steps.sub.id", "inputs.s", false),
+    ] {
+        let found = checked(&router(one, other), &[]);
+        let is_told = found.iter().any(|found| found.ends_with("duplicate-item"));
+        assert_eq!(is_told, twice, "{one}, {other}: {found:?}");
+    }
+}

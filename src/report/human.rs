@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::board::{Board, delay, pause, queued, waiting};
+use super::board::Board;
+use super::doing::{delay, pause, queued, waiting};
 use super::page::Shape;
 use super::story::{self, Alike, Story};
 use super::width::width;

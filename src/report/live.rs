@@ -4,8 +4,14 @@
 //! drawn anew: all of these are taken away.
 
 use super::Sink;
-use super::progress::Room;
 use super::width::width;
+
+/// The size of the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    pub columns: usize,
+    pub lines: usize,
+}
 
 /// What is drawn now, and where.
 pub struct Live {

@@ -14,6 +14,7 @@
 
 mod board;
 pub mod diagnostics;
+mod doing;
 mod events;
 pub mod github;
 mod human;
@@ -34,8 +35,9 @@ use std::time::Duration;
 
 pub use events::Events;
 pub use human::Human;
+pub use live::Room;
 pub use palette::{Color, Palette};
-pub use progress::{Progress, Room};
+pub use progress::Progress;
 pub use sink::{ReportError, Sink};
 pub use story::reason;
 pub use text::{sanitize, sanitize_block};

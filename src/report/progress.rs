@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::board::Row;
-use super::live::Live;
+use super::doing::Row;
+use super::live::{Live, Room};
 use super::page::Shape;
 use super::width::{beginning, ending, width};
 use super::{Color, Human, Palette, ReportError, Reporter, Sink, Verbosity, clock, duration};
@@ -16,13 +16,6 @@ use crate::event::{Event, Stamped};
 const MOST_ROWS: usize = 12;
 /// The last line of the table.
 const BOTTOM: usize = 1;
-
-/// Gives the size of the terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    pub columns: usize,
-    pub lines: usize,
-}
 
 /// The reporter with lines and a table.
 pub struct Progress {

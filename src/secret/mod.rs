@@ -247,6 +247,33 @@ impl Secrets {
         self.replace(value, &|json| Value::String(digest(json, key)))
     }
 
+    /// The same, and every text with a secret in clear becomes a digest, too. An id that a short secret stands in by
+    /// chance stays.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokenMarker`] when part of a marker remains.
+    pub fn without_repeated(&self, value: &Value, key: &[u8]) -> Result<Value, BrokenMarker> {
+        let value = self.digest(value, key)?;
+        Ok(if self.read().values.is_empty() { value } else { self.without_clear(value, key) })
+    }
+
+    fn without_clear(&self, value: Value, key: &[u8]) -> Value {
+        let hidden = |text: String| match self.redact_name(&text) == text {
+            true => text,
+            false => digest(&Value::String(text).to_string(), key),
+        };
+        match value {
+            Value::String(text) => Value::String(hidden(text)),
+            Value::Array(items) => items.into_iter().map(|item| self.without_clear(item, key)).collect(),
+            Value::Object(fields) => {
+                let hide = |(name, field)| (hidden(name), self.without_clear(field, key));
+                fields.into_iter().map(hide).collect::<Map<_, _>>().into()
+            }
+            other => other,
+        }
+    }
+
     /// Whether a text contains a marker, whole or broken.
     pub fn marks(text: &str) -> bool {
         text.contains([OPEN, CLOSE])

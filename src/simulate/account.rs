@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Refusal, listing, no_content, ok};
 use super::busy::AuditLog;
 use super::call::Call;
-use super::expected::with_expected;
+use super::looked_up::with_expected;
 use super::read::page;
 use super::seeds;
 use super::state::State;

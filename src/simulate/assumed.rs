@@ -4,14 +4,43 @@
 use serde_json::{Map, Value, json};
 
 use super::compute::image_metadata;
+use super::draw::Draw;
+use super::kinds::{self, Kind};
 use super::network::{next_address, port};
 use super::seeds;
 use super::state::{State, fields};
-use super::store::Uid;
+use super::store::{Scope, Uid};
 use super::view;
 
+impl State {
+    /// A resource that is assumed to exist because it is named.
+    pub(super) fn assume(&mut self, kind: &'static Kind, scope: Scope, key: &str) -> Uid {
+        let name = if kind.by_name { key.to_owned() } else { format!("{}-{}", kind.name, key.get(..8).unwrap_or(key)) };
+        let body = Map::from_iter([(kind.name_field.to_owned(), Value::from(name))]);
+        let mut resource = self.draft(kind.name, scope, &body);
+        if !kind.by_name {
+            key.clone_into(&mut resource.id);
+        }
+        let settled = std::mem::take(&mut resource.once_made);
+        resource.fields.extend(settled);
+        resource.seeded = true;
+        resource.theirs = false;
+        resource.creator_task = kind.tells_task.then(|| Draw::fixed(("creator", key)).uuid());
+        view::complete(&mut resource);
+        let uid = self.store.insert(resource);
+        add_known(self, uid);
+        uid
+    }
+
+    /// A child of an assumed resource, assumed as well.
+    pub(super) fn assume_some(&mut self, kind: &'static str, scope: Scope) -> Uid {
+        let id = self.draw.uuid();
+        self.assume(kinds::named(kind), scope, &id)
+    }
+}
+
 /// Adds the resources that belong to an assumed one.
-pub(super) fn add_known(state: &mut State, uid: Uid) {
+fn add_known(state: &mut State, uid: Uid) {
     let Some(resource) = state.store.get(uid) else { return };
     let scope = resource.scope;
     match resource.kind.name {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::answer::Refusal;
 use super::call::Call;
 use super::compute::occupy;
-use super::make::Made;
+use super::made::Made;
 use super::network::{bind, insert_floating_ip, network_and_subnet, port};
 use super::seeds;
 use super::state::{State, fields};

@@ -13,8 +13,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use super::draw::is_uuid;
 use super::kinds;
-use super::state::is_uuid;
 use crate::api::Request;
 use crate::catalog::{Catalog, Method, root_of};
 

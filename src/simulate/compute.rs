@@ -7,14 +7,13 @@ use serde_json::{Map, Value, json};
 use super::answer::Refusal;
 use super::call::Call;
 use super::kinds;
-use super::make::Made;
+use super::made::Made;
 use super::network::{bind, groups, insert_floating_ip, need_port, network_and_subnet, port};
 use super::seeds;
-use super::state::{State, fields};
+use super::state::{State, TaskFault, fields};
 use super::store::{Scope, Uid};
 use super::tasks::Change;
 use super::view::{self, ports_of};
-use super::work::TaskFault;
 
 // ── volumes, snapshots, images ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,31 +5,12 @@ use serde_json::{Map, Value};
 use super::answer::{Refusal, ok};
 use super::call::Call;
 use super::kinds::{self, Kind};
+use super::made::Made;
 use super::state::State;
 use super::store::Uid;
-use super::tasks::Change;
 use super::work::Work;
 use super::{account, balancer, compute, data, network, platform, seeds};
 use crate::api::Answer;
-
-/// The outcome of a create.
-#[derive(Debug, Default)]
-pub(super) struct Made {
-    /// The main one first.
-    pub(super) all: Vec<Uid>,
-    /// Other resources that the task lists: those that it only attaches, and ports.
-    pub(super) touched: Vec<Uid>,
-    /// Other resources that are locked while the task runs.
-    pub(super) locks: Vec<Uid>,
-    /// Changes to other resources at the end of the task.
-    pub(super) changes: Vec<Change>,
-}
-
-impl Made {
-    pub(super) fn one(uid: Uid) -> Self {
-        Self { all: vec![uid], ..Self::default() }
-    }
-}
 
 /// `POST` on a collection.
 pub(super) fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::addresses::Range;
 use super::answer::Refusal;
 use super::call::Call;
-use super::make::Made;
+use super::made::Made;
 use super::seeds;
 use super::state::{State, fields};
 use super::store::{Resource, Scope, Store, Uid};

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
 use super::call::Call;
-use super::make::Made;
+use super::made::Made;
 use super::network::{network_and_subnet, next_address};
 use super::seeds::bare_metal_flavor_of;
 use super::state::State;

@@ -9,7 +9,7 @@ use super::state::State;
 use super::store::{Resource, Uid};
 use super::tasks::{limit, number};
 use super::view::ports_of;
-use super::{expected, network, platform, seeds};
+use super::{looked_up, network, platform, seeds};
 use crate::api::Answer;
 
 pub(super) fn read(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
@@ -102,7 +102,7 @@ fn metadata(state: &State, call: &Call<'_>, uid: Uid) -> Result<Answer, Refusal>
 fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let kind = kinds::named(call.target.kind);
     let parent = state.parent(&call.target)?;
-    expected::add_known(state, call);
+    looked_up::add_known(state, call);
     let filters = Filters::of(kind, call)?;
     let mut found: Vec<(Uid, Value)> = state
         .store

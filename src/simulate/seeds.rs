@@ -10,7 +10,7 @@ use super::draw::Draw;
 use super::kinds;
 use super::state::fields;
 use super::store::{Resource, Scope, Store, Uid};
-use super::view;
+use super::view::{self, region_name};
 
 /// Name, distribution, version, system, smallest disk in GiB.
 const IMAGES: [(&str, &str, &str, &str, u64); 8] = [
@@ -53,10 +53,6 @@ const REGIONS: [(u64, &str, &str, &str); 6] = [
     (88, "Simulated-88", "SG", "APAC"),
     (104, "Simulated-104", "JP", "APAC"),
 ];
-
-pub(super) fn region_name(region: u64) -> String {
-    format!("Simulated-{region}")
-}
 
 /// The regions a list shows when none are configured.
 pub(super) fn region_numbers() -> Vec<u64> {

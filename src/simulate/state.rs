@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::answer::{Refusal, ok, resource_time};
-use super::draw::Draw;
+use super::audit::Audit;
+use super::draw::{Draw, is_uuid};
 use super::kinds::{self, Kind, Numbering, Target};
 use super::options::{Options, Strangers};
 use super::store::{Resource, Scope, Store, Uid};
 use super::tasks::{Change, Tasks};
-use super::work::TaskFault;
-use super::{assumed, audit::Audit, compute, network, seeds, view};
+use super::view;
 use crate::api::Answer;
 
 /// A resource that was created at some time, and may be removed.
@@ -29,6 +29,13 @@ impl Creation {
     fn of(resource: &Resource) -> Self {
         Self { kind: resource.kind.name, id: resource.id.clone(), name: resource.name.clone() }
     }
+}
+
+/// The fault of the next task.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TaskFault {
+    pub(super) text: Option<String>,
+    pub(super) leaves: bool,
 }
 
 #[derive(Debug)]
@@ -55,9 +62,9 @@ pub(super) struct State {
     pub(super) to_come: Vec<(Timestamp, Change)>,
     /// Settings that belong to no resource, by path.
     pub(super) switches: BTreeMap<String, Value>,
-    settled_scopes: HashSet<Scope>,
+    pub(super) settled_scopes: HashSet<Scope>,
     /// Ids of removed resources, which are not assumed to exist.
-    gone: HashSet<String>,
+    pub(super) gone: HashSet<String>,
     last_integer: u64,
 }
 
@@ -97,30 +104,6 @@ impl State {
             }
         }
         self.now = now;
-    }
-
-    /// Creates the initial resources of a project and region, when it is first named.
-    pub(super) fn open(&mut self, scope: Scope) {
-        self.open_project(scope.project);
-        if scope.project > 0 && scope.region > 0 && self.settled_scopes.insert(scope) {
-            for resource in seeds::resources(scope, self.now) {
-                let parent = resource.parent;
-                let uid = self.store.insert(resource);
-                if let Some(network) = parent {
-                    self.store.link(uid, network);
-                }
-            }
-            seeds::join(&mut self.store, scope);
-        }
-    }
-
-    /// Adds a project that no client created, when the options allow it.
-    pub(super) fn open_project(&mut self, project: u64) {
-        let id = project.to_string();
-        let allowed = project > 0 && self.options.projects.as_ref().is_none_or(|known| known.contains(&project));
-        if allowed && !self.gone.contains(&id) && self.store.by_id("projects", &id).is_none() {
-            self.store.insert(seeds::project(project, self.now));
-        }
     }
 
     /// Notes that the current request changes a resource.
@@ -193,30 +176,6 @@ impl State {
     fn may_assume(&self, kind: &Kind, key: &str) -> bool {
         let plausible = kind.by_name || kind.numbering == Numbering::Integer || is_uuid(key);
         self.options.strangers == Strangers::Assume && plausible && !key.is_empty() && !self.gone.contains(key)
-    }
-
-    fn assume(&mut self, kind: &'static Kind, scope: Scope, key: &str) -> Uid {
-        let name = if kind.by_name { key.to_owned() } else { format!("{}-{}", kind.name, key.get(..8).unwrap_or(key)) };
-        let body = Map::from_iter([(kind.name_field.to_owned(), Value::from(name))]);
-        let mut resource = self.draft(kind.name, scope, &body);
-        if !kind.by_name {
-            key.clone_into(&mut resource.id);
-        }
-        let settled = std::mem::take(&mut resource.once_made);
-        resource.fields.extend(settled);
-        resource.seeded = true;
-        resource.theirs = false;
-        resource.creator_task = kind.tells_task.then(|| Draw::fixed(("creator", key)).uuid());
-        view::complete(&mut resource);
-        let uid = self.store.insert(resource);
-        assumed::add_known(self, uid);
-        uid
-    }
-
-    /// A child of an assumed resource, assumed as well.
-    pub(super) fn assume_some(&mut self, kind: &'static str, scope: Scope) -> Uid {
-        let id = self.draw.uuid();
-        self.assume(kinds::named(kind), scope, &id)
     }
 
     /// Checks that no task holds any of these resources.
@@ -313,20 +272,6 @@ impl State {
         if taken { Err(Refusal::conflict(format!("{} with name {name} already exists", kind.label))) } else { Ok(()) }
     }
 
-    pub(super) fn remove(&mut self, uid: Uid) {
-        for member in self.store.family(uid) {
-            network::release(self, member);
-            compute::release(self, member);
-            if let Some(resource) = self.store.get(member) {
-                self.gone.insert(resource.id.clone());
-                if resource.kind.by_name {
-                    self.gone.insert(resource.name.clone());
-                }
-            }
-        }
-        self.store.remove(uid);
-    }
-
     /// A resource as a read shows it.
     pub(super) fn view(&self, uid: Uid) -> Value {
         view::of(&self.store, uid)
@@ -344,10 +289,6 @@ impl State {
     pub(super) fn clock(&self) -> String {
         resource_time(self.now)
     }
-}
-
-pub(super) fn is_uuid(text: &str) -> bool {
-    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
 /// The tags of a create body: a mapping of texts.

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use super::answer::{resource_time, zulu_time};
 use super::draw::Draw;
 use super::kinds::Numbering;
-use super::seeds;
 use super::store::{Resource, Store, Uid};
 
 /// The id as the API shows it: a number for kinds with numeric ids.
@@ -32,7 +31,7 @@ pub(super) fn of(store: &Store, uid: Uid) -> Value {
     }
     if resource.scope.region > 0 && !kind.placeless {
         shown.insert("region_id".into(), resource.scope.region.into());
-        shown.insert("region".into(), seeds::region_name(resource.scope.region).into());
+        shown.insert("region".into(), region_name(resource.scope.region).into());
     }
     if !kind.timeless {
         shown.insert("created_at".into(), resource_time(resource.created).into());
@@ -400,4 +399,9 @@ fn defaults(resource: &Resource) -> Value {
 fn fingerprint(id: &str) -> String {
     let digits: Vec<_> = id.chars().filter(char::is_ascii_hexdigit).collect();
     digits.chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(":")
+}
+
+/// The name of a region.
+pub(super) fn region_name(region: u64) -> String {
+    format!("Simulated-{region}")
 }

@@ -30,13 +30,6 @@ pub(super) struct Work {
     pub(super) data: Map<String, Value>,
 }
 
-/// The fault of the next task.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct TaskFault {
-    pub(super) text: Option<String>,
-    pub(super) leaves: bool,
-}
-
 impl State {
     /// Starts a task; the answer has its id.
     pub(super) fn start(&mut self, call: &Call<'_>, task_type: &str, work: Work) -> Answer {

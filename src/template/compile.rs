@@ -10,7 +10,7 @@ use super::program::{Place, Program};
 use super::{Expression, ExpressionKind, ListFrom, Part, Shape, Template, Text, engine, walk};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::yaml::{Key, Node, NodeKind, Places};
+use crate::yaml::{Key, Node, NodeKind, Places, Scalar};
 
 /// The code of all findings about template syntax.
 pub(super) const SYNTAX: &str = "template-syntax";
@@ -22,6 +22,15 @@ impl Template {
     ///
     /// All syntax errors, in file order.
     pub fn compile(node: &Node) -> Result<Self, Vec<Diagnostic>> {
+        Self::compile_owned(node.clone())
+    }
+
+    /// The same for a node that is not needed any more: its texts move.
+    ///
+    /// # Errors
+    ///
+    /// All syntax errors, in file order.
+    pub fn compile_owned(node: Node) -> Result<Self, Vec<Diagnostic>> {
         let mut findings = Vec::new();
         let template = value(node, &mut findings);
         if findings.is_empty() { Ok(template) } else { Err(findings) }
@@ -33,10 +42,10 @@ impl Template {
     ///
     /// When it has a syntax error.
     pub fn compile_part(node: &Node, range: Range<usize>) -> Result<Self, Vec<Diagnostic>> {
-        let NodeKind::Scalar { value: Value::String(text), places, .. } = &node.kind else {
+        let NodeKind::Scalar { value: Scalar::Text(text), places, .. } = &node.kind else {
             return Self::compile(node);
         };
-        let part = Scalar { text: &text[range.clone()], places, base: range.start, whole: node.span };
+        let part = Words { text: &text[range.clone()], places, base: range.start, whole: node.span };
         let span = part.locate(0..part.text.len());
         let shape = part.shape().map_err(|refused| vec![part.finding(refused)])?;
         Ok(Self { span, shape })
@@ -52,10 +61,10 @@ impl Expression {
     pub fn compile(node: &Node) -> Result<Self, Vec<Diagnostic>> {
         let span = node.span;
         let (text, places) = match &node.kind {
-            NodeKind::Scalar { value: Value::Bool(constant), .. } => {
+            NodeKind::Scalar { value: Scalar::Bool(constant), .. } => {
                 return Ok(Self { span, kind: ExpressionKind::Constant(*constant) });
             }
-            NodeKind::Scalar { value: Value::String(text), places, .. } if !text.trim().is_empty() => (text, places),
+            NodeKind::Scalar { value: Scalar::Text(text), places, .. } if !text.trim().is_empty() => (&**text, places),
             _ => {
                 let finding =
                     Diagnostic::error("wrong-type", span, format!("expected an expression, found {}", node.describe()))
@@ -63,39 +72,43 @@ impl Expression {
                 return Err(vec![finding]);
             }
         };
-        let scalar = Scalar { text, places, base: 0, whole: span };
+        let scalar = Words { text, places, base: 0, whole: span };
         let program = scalar.condition().map_err(|refused| vec![scalar.finding(refused)])?;
         Ok(Self { span, kind: ExpressionKind::Program(program) })
     }
 }
 
-fn value(node: &Node, findings: &mut Vec<Diagnostic>) -> Template {
+fn value(node: Node, findings: &mut Vec<Diagnostic>) -> Template {
     let span = node.span;
-    let shape = match &node.kind {
-        NodeKind::Scalar { value: Value::String(text), places, .. } if lexicon::is_template(text) => {
-            let scalar = Scalar { text, places, base: 0, whole: span };
-            scalar.shape().unwrap_or_else(|refused| {
-                findings.push(scalar.finding(refused));
+    let shape = match node.kind {
+        NodeKind::Scalar { value: Scalar::Text(text), places, .. } if lexicon::is_template(&text) => {
+            let words = Words { text: &text, places: &places, base: 0, whole: span };
+            words.shape().unwrap_or_else(|refused| {
+                findings.push(words.finding(refused));
                 Shape::Constant(Value::Null.into())
             })
         }
-        NodeKind::Scalar { value, .. } => Shape::Constant(value.clone().into()),
-        NodeKind::Sequence(items) => Shape::List(items.iter().map(|item| value(item, findings)).collect()),
-        NodeKind::Mapping(entries) if is_list_from(entries) => list_from(entries, findings),
-        NodeKind::Mapping(entries) => Shape::Mapping(
-            entries
-                .iter()
-                .map(|(key, node)| {
-                    if lexicon::is_template(&key.text) {
-                        findings.push(
-                            Diagnostic::error("template-key", key.span, "a key cannot be a template")
-                                .help("write the whole mapping as one template: `\"{{ {each.key: each.value} }}\"`"),
-                        );
-                    }
-                    (key.clone(), value(node, findings))
-                })
-                .collect(),
-        ),
+        NodeKind::Scalar { value, .. } => Shape::Constant(value.into()),
+        // The texts move into a list of its own size: what the collector would reuse has room for larger items.
+        NodeKind::Sequence(items) => {
+            let mut list = Vec::with_capacity(items.len());
+            list.extend(items.into_iter().map(|item| value(item, findings)));
+            Shape::List(list)
+        }
+        NodeKind::Mapping(entries) if is_list_from(&entries) => list_from(entries, findings),
+        NodeKind::Mapping(entries) => {
+            let mut fields = Vec::with_capacity(entries.len());
+            fields.extend(entries.into_iter().map(|(key, node)| {
+                if lexicon::is_template(&key.text) {
+                    findings.push(
+                        Diagnostic::error("template-key", key.span, "a key cannot be a template")
+                            .help("write the whole mapping as one template: `\"{{ {each.key: each.value} }}\"`"),
+                    );
+                }
+                (key, value(node, findings))
+            }));
+            Shape::Mapping(fields)
+        }
     };
     Template { span, shape }
 }
@@ -106,10 +119,10 @@ fn is_list_from(entries: &[(Key, Node)]) -> bool {
     ["for", "each"].iter().all(|wanted| entries.iter().any(|(key, _)| key.text == *wanted))
 }
 
-fn list_from(entries: &[(Key, Node)], findings: &mut Vec<Diagnostic>) -> Shape {
+fn list_from(entries: Vec<(Key, Node)>, findings: &mut Vec<Diagnostic>) -> Shape {
     let (mut list, mut each) = (None, None);
     for (key, node) in entries {
-        match key.text.as_str() {
+        match &*key.text {
             "for" => list = Some(value(node, findings)),
             "each" => each = Some(value(node, findings)),
             other => findings.push(
@@ -135,14 +148,14 @@ fn list_from(entries: &[(Key, Node)], findings: &mut Vec<Diagnostic>) -> Shape {
 }
 
 /// A scalar's text, or a part of it.
-struct Scalar<'t> {
+struct Words<'t> {
     text: &'t str,
     places: &'t Places,
     base: usize,
     whole: Span,
 }
 
-impl Scalar<'_> {
+impl Words<'_> {
     fn shape(&self) -> Result<Shape, Refused> {
         if !lexicon::is_template(self.text) {
             return Ok(Shape::Constant(Value::String(self.text.to_owned()).into()));
@@ -174,7 +187,7 @@ impl Scalar<'_> {
             lexicon::measure(inner).map_err(|refused| shifted(refused, start))?;
             return self.expression(start..start + inner.len());
         }
-        let part = Scalar { text: inner, places: self.places, base: self.base + start, whole: self.whole };
+        let part = Words { text: inner, places: self.places, base: self.base + start, whole: self.whole };
         match part.shape().map_err(|refused| shifted(refused, start))? {
             Shape::Expression(program) => Ok(program),
             _ => Err(Refused {

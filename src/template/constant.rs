@@ -1,6 +1,8 @@
 //! A value without templates, kept small: a plan has as many of them as words.
 
-use serde_json::{Number, Value};
+use serde_json::Value;
+
+use crate::yaml::Scalar;
 
 /// A value without templates.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,32 +10,32 @@ pub struct Constant(Kept);
 
 #[derive(Debug, Clone, PartialEq)]
 enum Kept {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(Box<str>),
+    Scalar(Scalar),
     Other(Box<Value>),
 }
 
 impl Constant {
     pub fn to_value(&self) -> Value {
         match &self.0 {
-            Kept::Null => Value::Null,
-            Kept::Bool(value) => Value::Bool(*value),
-            Kept::Number(number) => Value::Number(number.clone()),
-            Kept::Text(text) => Value::String(text.to_string()),
+            Kept::Scalar(scalar) => scalar.to_value(),
             Kept::Other(value) => (**value).clone(),
         }
+    }
+}
+
+impl From<Scalar> for Constant {
+    fn from(scalar: Scalar) -> Self {
+        Self(Kept::Scalar(scalar))
     }
 }
 
 impl From<Value> for Constant {
     fn from(value: Value) -> Self {
         Self(match value {
-            Value::Null => Kept::Null,
-            Value::Bool(value) => Kept::Bool(value),
-            Value::Number(number) => Kept::Number(number),
-            Value::String(text) => Kept::Text(text.into()),
+            Value::Null => Kept::Scalar(Scalar::Null),
+            Value::Bool(value) => Kept::Scalar(Scalar::Bool(value)),
+            Value::Number(number) => Kept::Scalar(Scalar::Number(number)),
+            Value::String(text) => Kept::Scalar(Scalar::Text(text.into())),
             other => Kept::Other(Box::new(other)),
         })
     }

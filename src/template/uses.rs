@@ -27,6 +27,18 @@ pub struct Uses {
 }
 
 impl Uses {
+    /// Gives back the room for more.
+    pub(super) fn shrink(&mut self) {
+        self.steps.shrink_to_fit();
+        self.inputs.shrink_to_fit();
+        self.names.shrink_to_fit();
+        self.files.shrink_to_fit();
+        for used in &mut self.steps {
+            used.path.shrink_to_fit();
+            used.path_spans.shrink_to_fit();
+        }
+    }
+
     pub fn mentions(&self, name: &str) -> bool {
         self.names.iter().any(|used| used.name == name)
     }

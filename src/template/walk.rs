@@ -24,13 +24,13 @@ pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str, locate: Locate<'
     let mut walk = Walk::new(source, locate);
     walk.expr(expr, &Flow::default());
     walk.uses.alone = unchain(expr).is_some_and(|chain| chain.links.iter().all(|link| matches!(link, Link::Named(..))));
-    (walk.uses, walk.joints)
+    walk.finish()
 }
 
 pub(super) fn of_template(stmt: &ast::Stmt<'_>, source: &str, locate: Locate<'_>) -> (Uses, Joints) {
     let mut walk = Walk::new(source, locate);
     walk.stmt(stmt, &Flow::default());
-    (walk.uses, walk.joints)
+    walk.finish()
 }
 
 /// The most references that a variable may stand for, with all variables in it expanded. `{% set x = x + x %}`
@@ -69,6 +69,13 @@ pub(super) enum Link<'e, 'a> {
 }
 
 impl<'l> Walk<'l> {
+    /// What was found, in no more room than it takes: a long plan has as many programs as words.
+    fn finish(mut self) -> (Uses, Joints) {
+        self.uses.shrink();
+        self.joints.shrink_to_fit();
+        (self.uses, self.joints)
+    }
+
     fn new(source: &'l str, locate: Locate<'l>) -> Self {
         Self {
             source,

@@ -2,9 +2,11 @@
 
 use granit_parser::ErrorKind;
 
-use super::read::DEEPEST;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
+
+/// The deepest nesting of collections: deeper than any request body, and far from a stack overflow.
+pub(super) const DEEPEST: usize = 64;
 
 /// A finding for a syntax error at byte `at`.
 pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic {

@@ -13,7 +13,7 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::source::Span;
 
@@ -33,12 +33,32 @@ pub struct Node {
 pub enum NodeKind {
     /// A scalar resolved by the core schema: null, boolean, number or string.
     Scalar {
-        value: Value,
+        value: Scalar,
         style: ScalarStyle,
         places: Places,
     },
     Sequence(Vec<Node>),
     Mapping(Vec<(Key, Node)>),
+}
+
+/// The value of a scalar, kept small: a file has as many of them as words.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Box<str>),
+}
+
+impl Scalar {
+    pub fn to_value(&self) -> Value {
+        match self {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(value) => Value::Bool(*value),
+            Scalar::Number(number) => Value::Number(number.clone()),
+            Scalar::Text(text) => Value::String(text.to_string()),
+        }
+    }
 }
 
 /// A mapping's key, always text.
@@ -61,7 +81,7 @@ impl Node {
     /// The value without its places.
     pub fn to_value(&self) -> Value {
         match &self.kind {
-            NodeKind::Scalar { value, .. } => value.clone(),
+            NodeKind::Scalar { value, .. } => value.to_value(),
             NodeKind::Sequence(items) => items.iter().map(Node::to_value).collect(),
             NodeKind::Mapping(entries) => {
                 Value::Object(entries.iter().map(|(key, node)| (key.text.clone(), node.to_value())).collect())
@@ -72,21 +92,21 @@ impl Node {
     /// The text of a string scalar.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
-            NodeKind::Scalar { value, .. } => value.as_str(),
+            NodeKind::Scalar { value: Scalar::Text(text), .. } => Some(text),
             _ => None,
         }
     }
 
     /// The value of a scalar.
-    pub fn scalar(&self) -> Option<&Value> {
+    pub fn scalar(&self) -> Option<Value> {
         match &self.kind {
-            NodeKind::Scalar { value, .. } => Some(value),
+            NodeKind::Scalar { value, .. } => Some(value.to_value()),
             _ => None,
         }
     }
 
     pub fn is_null(&self) -> bool {
-        self.scalar().is_some_and(Value::is_null)
+        matches!(self.kind, NodeKind::Scalar { value: Scalar::Null, .. })
     }
 
     /// The entries of a mapping, in the order of the file.
@@ -139,7 +159,7 @@ impl Node {
     /// What it is, with its article, for messages.
     pub fn describe(&self) -> &'static str {
         match &self.kind {
-            NodeKind::Scalar { value, .. } => describe(value),
+            NodeKind::Scalar { value, .. } => describe(&value.to_value()),
             NodeKind::Sequence(_) => "a list",
             NodeKind::Mapping(_) => "a mapping",
         }

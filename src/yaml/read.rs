@@ -9,15 +9,14 @@ use std::collections::{HashMap, HashSet};
 use granit_parser::{Event, Parser, StructureStyle, options};
 use serde_json::Value;
 
+use super::explain::DEEPEST;
 use super::findings::Findings;
 use super::scalar::{Unreadable, resolve};
-use super::{Key, Node, NodeKind, Places, ScalarStyle};
+use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle};
 use crate::diagnostic::Diagnostic;
 use crate::secret::is_reserved;
 use crate::source::Span;
 
-/// The deepest nesting of collections: deeper than any request body, and far from a stack overflow.
-pub(super) const DEEPEST: usize = 64;
 /// The most that aliases may add to a file: nodes, and bytes of text.
 const MOST_ALIASED_NODES: usize = 100_000;
 const MOST_ALIASED_BYTES: usize = 8 << 20;
@@ -225,8 +224,10 @@ impl<'t> Reader<'t> {
         }
         let kind = match style {
             ScalarStyle::Plain => match resolve(text) {
-                Ok(Value::String(_)) => string(text, raw, span, style),
-                Ok(value) => NodeKind::Scalar { value, style, places: Places::straight(span.start) },
+                Ok(Value::Null) => other(Scalar::Null, span),
+                Ok(Value::Bool(value)) => other(Scalar::Bool(value), span),
+                Ok(Value::Number(number)) => other(Scalar::Number(number), span),
+                Ok(_) => string(text, raw, span, style),
                 Err(problem) => {
                     self.findings.push(unreadable_number(text, problem, span));
                     string(text, raw, span, style)
@@ -529,12 +530,16 @@ fn unreadable_number(text: &str, problem: Unreadable, span: Span) -> Diagnostic 
 
 fn string(text: &str, raw: &str, span: Span, style: ScalarStyle) -> NodeKind {
     let places = Places::align(text, raw, span.start, style);
-    NodeKind::Scalar { value: Value::String(text.to_owned()), style, places }
+    NodeKind::Scalar { value: Scalar::Text(text.into()), style, places }
+}
+
+/// A plain word that is no text.
+fn other(value: Scalar, span: Span) -> NodeKind {
+    NodeKind::Scalar { value, style: ScalarStyle::Plain, places: Places::straight(span.start) }
 }
 
 fn null(span: Span) -> Node {
-    let places = Places::straight(span.start);
-    Node { span, kind: NodeKind::Scalar { value: Value::Null, style: ScalarStyle::Plain, places } }
+    Node { span, kind: other(Scalar::Null, span) }
 }
 
 /// The place where a key was set before.
@@ -554,7 +559,7 @@ fn size_of(node: &Node) -> Size {
         size.bytes += part.bytes;
     };
     match &node.kind {
-        NodeKind::Scalar { value, .. } => add(Size { nodes: 0, bytes: value.as_str().map_or(0, str::len) }),
+        NodeKind::Scalar { .. } => add(Size { nodes: 0, bytes: node.as_str().map_or(0, str::len) }),
         NodeKind::Sequence(items) => items.iter().for_each(|item| add(size_of(item))),
         NodeKind::Mapping(entries) => entries.iter().for_each(|(key, node)| {
             add(size_of(node));

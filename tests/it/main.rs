@@ -13,6 +13,7 @@ mod hub;
 mod init;
 mod language;
 mod log;
+mod modules;
 mod ops;
 mod preview;
 mod pull_request;

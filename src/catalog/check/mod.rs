@@ -478,8 +478,7 @@ impl<'s> Checker<'s> {
     fn unique(&mut self, items: &[Partial]) {
         let mut first: HashMap<String, usize> = HashMap::new();
         for (index, item) in items.iter().enumerate() {
-            // Equal values have equal texts, because keys are sorted.
-            let Some(written) = item.known().map(|value| in_order(value).to_string()) else { continue };
+            let Some(written) = item.identity() else { continue };
             match first.entry(written) {
                 Entry::Vacant(place) => drop(place.insert(index)),
                 Entry::Occupied(earlier) => {
@@ -526,19 +525,6 @@ fn nearest_field<'n>(name: &str, fields: impl Iterator<Item = &'n str> + Clone) 
         short.len() > SHORTEST && (long.starts_with(short) || long.ends_with(short))
     };
     nearest(name, fields.clone()).or_else(|| fields.clone().find(contained))
-}
-
-/// The value with sorted keys in every mapping.
-fn in_order(value: Value) -> Value {
-    match value {
-        Value::Array(items) => items.into_iter().map(in_order).collect(),
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.into_iter().map(|(name, field)| (name, in_order(field))).collect();
-            fields.sort_by(|(one, _), (two, _)| one.cmp(two));
-            Value::Object(fields.into_iter().collect())
-        }
-        other => other,
-    }
 }
 
 /// Whether a schema has no types, so that `null` is valid as well.

@@ -1,6 +1,9 @@
 //! Recorded refusals of the API that its document does not mention (`observed.md` §2 and §8).
 //!
-//! Only known values have findings; a value that a template gives later has none.
+//! Only known values have findings, and references that are certainly equal.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::Value;
 
@@ -42,11 +45,17 @@ fn doubled(body: &Partial, field: &[&str]) -> Vec<BodyFinding> {
     let Some(Partial::List(interfaces)) = body.get("interfaces") else { return Vec::new() };
     let named = |interface: &Partial| {
         let value = field.iter().try_fold(interface, |at, name| at.get(name))?;
-        value.known().filter(Value::is_string)
+        value.identity().filter(|_| matches!(value, Partial::String(_) | Partial::Unknown(_)))
     };
-    let ids: Vec<Option<Value>> = interfaces.iter().map(named).collect();
-    let repeated = ids.iter().enumerate().filter_map(|(index, id)| {
-        let earlier = ids[..index].iter().position(|other| id.is_some() && other == id)?;
+    let mut first: HashMap<String, usize> = HashMap::new();
+    let repeated = interfaces.iter().enumerate().filter_map(|(index, interface)| {
+        let earlier = match first.entry(named(interface)?) {
+            Entry::Occupied(earlier) => *earlier.get(),
+            Entry::Vacant(place) => {
+                place.insert(index);
+                return None;
+            }
+        };
         let place = ["interfaces"].into_iter().map(|name| PathSegment::Key(name.to_owned()));
         let at = place
             .chain([PathSegment::Index(index)])

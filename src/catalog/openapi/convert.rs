@@ -7,8 +7,8 @@ use serde_json::{Map, Number, Value};
 
 use super::document::{Document, schema_name};
 use crate::catalog::CatalogError;
+use crate::catalog::embedded::CLOUD;
 use crate::catalog::knowledge::Knowledge;
-use crate::catalog::product::CLOUD;
 use crate::catalog::schema::{Additional, Bound, Schema, Type, Types, Variant};
 
 /// The greatest depth of nesting before a document counts as circular.

@@ -15,30 +15,17 @@ use self::convert::Converter;
 pub(super) use self::document::Document;
 use super::CatalogError;
 use super::check::is_form;
+use super::embedded::CLOUD;
+use super::facts::{Answer, Facts};
 use super::knowledge::{Knowledge, KnownCreate, KnownResource};
 use super::operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, Method, Operation, Parameter, Resource, Route,
 };
-use super::product::CLOUD;
 use super::root_of;
 use super::schema::{Additional, Schema, Type, Variant};
-use super::store::Answer;
 
 /// The media type of nearly every body.
 const JSON: &str = "application/json";
-
-/// The facts about one product.
-pub(super) struct Facts {
-    /// By path, then method.
-    pub operations: Vec<Operation>,
-    /// Definitions that bodies refer to.
-    pub schemas: BTreeMap<String, Schema>,
-    /// Answers of operations, for the simulator.
-    pub answers: BTreeMap<Route, Answer>,
-    /// Definitions that answers refer to.
-    pub answer_schemas: BTreeMap<String, Schema>,
-    pub skipped_patterns: usize,
-}
 
 /// The facts of a document about the product of the knowledge file.
 ///

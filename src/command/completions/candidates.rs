@@ -13,6 +13,7 @@ use clap::builder::ValueHint;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 
 use crate::cli::StateOptions;
+use crate::command::environment_name;
 use crate::command::load::read_source;
 use crate::command::records;
 use crate::context::Context;
@@ -169,7 +170,7 @@ impl Typed {
 
     fn recorded_outputs(&self) -> Option<Names> {
         let store = self.store()?;
-        let environment = records::environment_name(&self.context, self.option("--environment")).ok()?;
+        let environment = environment_name(&self.context, self.option("--environment")).ok()?;
         let plan = self.option("--plan");
         let recorded = done(async move {
             let mut found = Names::new();

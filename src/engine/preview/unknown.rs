@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::later::{is_known_later, known_after, known_after_reading};
 use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier};
+use crate::engine::repeated::Recording;
 use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{JsonText, RecordedCall};
@@ -117,7 +118,9 @@ impl KnownValues {
             fields.into_iter().map(|(name, value)| (name, id_text(&value))).collect()
         };
         let body = fill(parts.body)?;
-        let body = body.map(|body| surroundings.secrets.digest(&body, surroundings.digest_key).unwrap_or(Value::Null));
+        let recording = Recording { secrets: surroundings.secrets, digest_key: surroundings.digest_key };
+        let body = body.zip(parts.body);
+        let body = body.map(|(body, template)| recording.body(template, &body).unwrap_or(Value::Null));
         Ok(RecordedCall {
             method: step.call.method,
             path: self.path(&step.call, &parts, &scope)?,
@@ -176,10 +179,10 @@ impl KnownValues {
             None => Ok(default.map_or(format!("{{{name}}}"), |id| id.to_string())),
         };
         let mut path = String::new();
-        for segment in &call.segments {
+        for segment in &*call.segments {
             path.push('/');
             path.push_str(&match segment {
-                Segment::Literal(text) => text.clone(),
+                Segment::Literal(text) => text.to_string(),
                 Segment::ProjectId => place(parts.project_id, scope.project_id, "project_id")?,
                 Segment::RegionId => place(parts.region_id, scope.region_id, "region_id")?,
                 Segment::Template(template) => id_text(&self.fill(template, scope)?),

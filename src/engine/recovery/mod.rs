@@ -157,7 +157,7 @@ fn is_in_usual_place(step: &Step) -> bool {
     let names = operation.route.path.split('/').skip(1);
     step.project_id.is_none()
         && step.region_id.is_none()
-        && names.zip(&step.call.segments).all(|(name, segment)| match name {
+        && names.zip(&*step.call.segments).all(|(name, segment)| match name {
             "{project_id}" => matches!(segment, Segment::ProjectId),
             "{region_id}" => matches!(segment, Segment::RegionId),
             _ => true,

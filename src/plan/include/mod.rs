@@ -19,8 +19,8 @@ use file::Files;
 use module::Module;
 use rewrite::{Names, rewritten, rewritten_step};
 
-use super::doc::{is_identifier, missing_key};
 use super::fields::{Fields, Shape, mapping, text};
+use super::scalars::{is_identifier, missing_key};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Source, Span};
 use crate::yaml::{Key, Node, NodeKind};
@@ -82,7 +82,7 @@ pub(super) fn include(
 /// The secret inputs of the plan.
 fn secret_inputs(root: &Node) -> BTreeSet<String> {
     let inputs = root.get("inputs").and_then(Node::entries).into_iter().flatten();
-    let is_secret = |node: &Node| node.get("secret").and_then(Node::scalar) == Some(&serde_json::Value::Bool(true));
+    let is_secret = |node: &Node| node.get("secret").and_then(Node::scalar) == Some(serde_json::Value::Bool(true));
     inputs.filter(|(_, node)| is_secret(node)).map(|(key, _)| key.text.clone()).collect()
 }
 

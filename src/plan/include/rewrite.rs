@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::with_nearest;
 use crate::diagnostic::Diagnostic;
 use crate::template::{Expression, Part, Program, Shape, Template, Text};
-use crate::yaml::{Node, NodeKind, Places, ScalarStyle};
+use crate::yaml::{Node, NodeKind, Places, Scalar, ScalarStyle};
 
 /// Keys of a step with expressions without braces.
 const CONDITIONS: [&str; 3] = ["when", "ready", "fail_when"];
@@ -62,9 +62,7 @@ struct Edit {
 /// A node with every template in it rewritten.
 pub(super) fn rewritten(node: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Node {
     let kind = match &node.kind {
-        NodeKind::Scalar { value: Value::String(text), style, places }
-            if text.contains("{{") || text.contains("{%") =>
-        {
+        NodeKind::Scalar { value: Scalar::Text(text), style, places } if text.contains("{{") || text.contains("{%") => {
             let edits = Template::compile(&plain(text))
                 .map(|template| edits(&template.programs(), text, node, names, findings));
             scalar(node, text, *style, places, &edits.unwrap_or_default())
@@ -85,12 +83,12 @@ pub(super) fn rewritten_step(step: &Node, names: &Names, findings: &mut Vec<Diag
     let NodeKind::Mapping(entries) = &step.kind else { return step.clone() };
     let entries = entries.iter().map(|(key, node)| {
         let value = match (key.text.as_str(), &node.kind) {
-            ("id", NodeKind::Scalar { value: Value::String(id), style, places }) => {
+            ("id", NodeKind::Scalar { value: Scalar::Text(id), style, places }) => {
                 let edit = Edit { range: 0..0, by: names.prefix.clone() };
                 Node { span: node.span, kind: scalar(node, id, *style, places, &[edit]) }
             }
             ("needs", _) => needs(node, names),
-            (word, NodeKind::Scalar { value: Value::String(text), style, places }) if CONDITIONS.contains(&word) => {
+            (word, NodeKind::Scalar { value: Scalar::Text(text), style, places }) if CONDITIONS.contains(&word) => {
                 let condition = Expression::compile(&plain(text));
                 let programs: Vec<&Program> = condition.iter().filter_map(Expression::program).collect();
                 let edits = edits(&programs, text, node, names, findings);
@@ -108,15 +106,15 @@ pub(super) fn needs(node: &Node, names: &Names) -> Node {
     let items = node.items().unwrap_or(std::slice::from_ref(node));
     let mut all = Vec::new();
     for item in items {
-        let NodeKind::Scalar { value: Value::String(id), style, places } = &item.kind else {
+        let NodeKind::Scalar { value: Scalar::Text(id), style, places } = &item.kind else {
             all.push(item.clone());
             continue;
         };
         let under = |id: &str| Node {
             span: item.span,
-            kind: NodeKind::Scalar { value: Value::String(id.to_owned()), style: *style, places: places.clone() },
+            kind: NodeKind::Scalar { value: Scalar::Text(id.into()), style: *style, places: places.clone() },
         };
-        match names.ids.get(id) {
+        match names.ids.get(&**id) {
             Some(ids) => all.extend(ids.iter().map(|id| under(id))),
             None => all.push(under(&format!("{}{id}", names.prefix))),
         }
@@ -270,24 +268,21 @@ fn scalar(node: &Node, text: &str, style: ScalarStyle, places: &Places, edits: &
         from = edit.range.end;
     }
     keep(&mut out, &mut runs, from..text.len());
-    NodeKind::Scalar { value: Value::String(out), style, places: Places::of_runs(&runs) }
+    NodeKind::Scalar { value: Scalar::Text(out.into()), style, places: Places::of_runs(&runs) }
 }
 
 /// A separate text, with places in that text.
 fn plain(text: &str) -> Node {
     let span = crate::source::Span::new(0, text.len());
-    let kind = NodeKind::Scalar {
-        value: Value::String(text.to_owned()),
-        style: ScalarStyle::Plain,
-        places: Places::straight(0),
-    };
+    let kind =
+        NodeKind::Scalar { value: Scalar::Text(text.into()), style: ScalarStyle::Plain, places: Places::straight(0) };
     Node { span, kind }
 }
 
 /// The value of a node as one expression.
 pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
     match &node.kind {
-        NodeKind::Scalar { value: Value::String(text), .. } => match Template::compile(&plain(text)) {
+        NodeKind::Scalar { value: Scalar::Text(text), .. } => match Template::compile(&plain(text)) {
             Ok(template) => of_shape(template.shape()).ok_or_else(|| {
                 Diagnostic::error("bad-module", node.span, "a text with statements is not handed from file to file")
                     .help("write it as one expression, or where it is used")
@@ -298,7 +293,7 @@ pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
                 Err(Diagnostic::error("template-syntax", node.span, message))
             }
         },
-        NodeKind::Scalar { value, .. } => Ok(literal(value)),
+        NodeKind::Scalar { value, .. } => Ok(literal(&value.to_value())),
         NodeKind::Sequence(items) => {
             let items: Vec<String> = items.iter().map(expression_of).collect::<Result<_, _>>()?;
             Ok(format!("[{}]", items.join(", ")))
@@ -310,9 +305,9 @@ pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
                 .help("hand over the list it is made from, and write `for` where it is used"))
         }
         NodeKind::Mapping(entries) => {
-            let fields = entries.iter().map(|(key, value)| {
-                Ok(format!("{}: {}", literal(&Value::String(key.text.clone())), expression_of(value)?))
-            });
+            let fields = entries
+                .iter()
+                .map(|(key, value)| Ok(format!("{}: {}", literal(&Value::from(&*key.text)), expression_of(value)?)));
             Ok(braced(&fields.collect::<Result<Vec<String>, Diagnostic>>()?))
         }
     }

@@ -5,29 +5,15 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::super::board::delay;
+use super::super::doing::delay;
 use super::super::story::{self, Story};
 use super::super::thing;
 use super::model::{Failure, Instance, Report, State, Step, VERSION};
 use super::picture;
+use super::shape::Shape;
 use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
-
-/// What is known of a run before it begins: its steps in order.
-#[derive(Debug, Clone, Default)]
-pub struct Shape {
-    pub steps: IndexMap<String, Planned>,
-}
-
-/// What is known of a step.
-#[derive(Debug, Clone, Default)]
-pub struct Planned {
-    /// The steps it comes after.
-    pub after: Vec<String>,
-    /// How many instances it has; `None` where that depends on what an earlier step makes.
-    pub instances: Option<usize>,
-}
 
 /// Collects the report of a run.
 #[derive(Debug, Default)]
@@ -200,7 +186,8 @@ impl Collector {
             for before in self.shape.steps.get(at).into_iter().flat_map(|planned| &planned.after) {
                 let bad = |known: &&Instance| known.step == *before && known.state >= State::Waiting;
                 if let Some(bad) = self.instances.values().find(bad) {
-                    return format!("`{}` did not succeed", bad.name);
+                    let goes_on = bad.state == State::Waiting;
+                    return format!("`{}` {}", bad.name, if goes_on { "is not done" } else { "did not succeed" });
                 }
                 if !seen.contains(&before.as_str()) {
                     seen.push(before);

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::collect::Shape;
 use super::model::{Instance, Report, State, Step};
+use super::shape::Shape;
 
 /// The size of a step in the graph, and the space between two.
 const WIDTH: usize = 176;

@@ -5,6 +5,7 @@
 
 mod bucket;
 mod connect;
+mod contents;
 mod log;
 mod open;
 mod probe;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::contents::records_of;
 use super::log::{Appended, Log};
 use super::sink::LogSink;
 use super::spool::Spool;
-use crate::journal::{Checksum, Header, JournalError, Lease, Line, Owner, Record, Status, decode};
+use crate::journal::{Checksum, Header, JournalError, Lease, Line, Owner, Record, Status};
 use crate::store::log::{Entry, Fold, STILL, Verdict, verdict};
 use crate::store::{EnvironmentName, Opened, Opening};
 
@@ -165,18 +166,6 @@ pub(super) fn lines(
         count += 1;
     }
     (text, count)
-}
-
-/// The owner whose lease begins with this object.
-pub fn owner_in(entry: &Entry) -> Option<Owner> {
-    records_of(entry).into_iter().find_map(|(_, record)| match record {
-        Record::Leased(lease) => Some(lease.owner),
-        _ => None,
-    })
-}
-
-fn records_of(entry: &Entry) -> Vec<(Timestamp, Record)> {
-    entry.text.lines().filter_map(|line| decode(line.as_bytes()).ok()).map(|line| (line.at, line.record)).collect()
 }
 
 /// Appends the objects that an earlier run spooled on this machine, as long as they are next in the log. Gives the

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::contents::owner_in;
 use super::log::{Appended, Log};
 use super::spool::Spool;
 use crate::journal::{Appending, Batch, JournalError, Kept, Sink, Terms};
@@ -78,7 +79,7 @@ impl LogSink {
     }
 
     fn lost(&self, theirs: &[u8]) -> JournalError {
-        let owner = Entry::decode(theirs).ok().and_then(|entry| super::open::owner_in(&entry));
+        let owner = Entry::decode(theirs).ok().and_then(|entry| owner_in(&entry));
         JournalError::LeaseLost { place: self.log.place().to_owned(), by: owner }
     }
 }

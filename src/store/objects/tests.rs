@@ -262,7 +262,7 @@ fn the_new_owner_of_a_lease_is_reported() {
         fresh: false,
         text: line.encode(),
     };
-    assert_eq!(open::owner_in(&entry), Some(lease.owner));
+    assert_eq!(contents::owner_in(&entry), Some(lease.owner));
 }
 
 fn renewal_of(status: &Status) -> Renewal<'_> {

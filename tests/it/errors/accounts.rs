@@ -38,7 +38,27 @@ help: to try it without an account: `plan simulate` serves a simulated API
                 &[("GCORE_API_KEY", "x"), ("GCORE_CLOUD_REGION_ID", "Luxembourg")],
                 2,
                 str![[r#"
-error: `GCORE_CLOUD_REGION_ID` is `Luxembourg`, which is no whole number
+error: `GCORE_CLOUD_REGION_ID=Luxembourg` is no id: that is a whole number from 1
+help: ids of projects and regions are numbers, as in the portal's address
+
+"#]],
+            ),
+            (
+                &["tasks"],
+                &[("GCORE_API_KEY", "x"), ("GCORE_CLOUD_PROJECT_ID", "-1")],
+                2,
+                str![[r#"
+error: `GCORE_CLOUD_PROJECT_ID=-1` is no id: that is a whole number from 1
+help: ids of projects and regions are numbers, as in the portal's address
+
+"#]],
+            ),
+            (
+                &["tasks", "--region-id", "0"],
+                &[("GCORE_API_KEY", "x"), ("GCORE_CLOUD_PROJECT_ID", "1")],
+                2,
+                str![[r#"
+error: `--region-id 0` is no id: that is a whole number from 1
 help: ids of projects and regions are numbers, as in the portal's address
 
 "#]],

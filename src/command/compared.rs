@@ -1,0 +1,93 @@
+//! Compares recorded resources with the API: for `plan drift`, `--refresh` and `plan status --live`.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::instance::shown;
+use crate::api::Client;
+use crate::catalog::Catalog;
+use crate::context::Context;
+use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
+use crate::error::Error;
+use crate::journal::{Drifted, InstanceStatus, Status};
+use crate::report::{count, sanitize, thing};
+use crate::secret::{hide_digests, stands_for_secret};
+
+/// Compares every recorded resource with the API.
+///
+/// # Errors
+///
+/// When a missing resource may exist all the same.
+pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<DriftCheck>, Error> {
+    let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key: status.header.key.as_bytes() };
+    refresh.look().await.map_err(|blind| match blind {
+        NoAnswer::Read(error) => Error::Api { what: "what is on record cannot be looked for".to_owned(), error },
+        NoAnswer::Project { id, error } => Error::Api {
+            what: format!("project {id} cannot be seen with this key, so that nothing in it is taken for gone"),
+            error,
+        },
+    })
+}
+
+/// The status with what was found applied.
+pub(super) fn refreshed(context: &Context, status: &Status, checks: &[DriftCheck]) -> Status {
+    let mut status = status.clone();
+    for record in drift_records(checks) {
+        // What was read off a record follows it.
+        let _ = status.apply(context.now, record);
+    }
+    status
+}
+
+pub(super) fn drifted(checks: &[DriftCheck]) -> impl Iterator<Item = &DriftCheck> {
+    checks.iter().filter(|check| matches!(check.found, DriftState::Gone | DriftState::Changed { .. }))
+}
+
+/// One line for each resource that is gone, changed, or not readable, with its fields below.
+pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
+    let mut text = String::new();
+    for one in checks {
+        let known = status.instances.get(&one.instance).map(|known| &**known);
+        let (kind, id, name) = known.map(shown).unwrap_or_default();
+        let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
+        let what = format!("{} {name}{}", kind.as_deref().map(thing).unwrap_or_default(), id.unwrap_or_default());
+        let line = match &one.found {
+            DriftState::Same => continue,
+            DriftState::Gone => format!("-  {}  {what}  is gone", one.instance),
+            DriftState::Changed { .. } => format!("~  {}  {what}", one.instance),
+            DriftState::CannotTell { why } => format!("?  {}  {what}  {why}", one.instance),
+        };
+        let _ = writeln!(text, "{}", sanitize(&line));
+        if let DriftState::Changed { fields } = &one.found {
+            for field in fields {
+                let _ = writeln!(text, "      {}", sanitize(&words(field, known)));
+            }
+        }
+    }
+    text
+}
+
+/// ``body/size: `9` → `20` ``
+fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
+    let was = known.and_then(|known| known.agrees.as_ref()?.body.as_ref()?.get(&drifted.field));
+    let value = |value: Option<&Value>| match value {
+        None => "(absent)".to_owned(),
+        Some(Value::String(text)) if stands_for_secret(text) => hide_digests(text),
+        Some(Value::String(text)) => format!("`{text}`"),
+        Some(other) => format!("`{other}`"),
+    };
+    format!("body/{}: {} → {}", drifted.field, value(was), value(drifted.now.as_ref()))
+}
+
+pub(super) fn summary(checks: &[DriftCheck]) -> String {
+    let gone = checks.iter().filter(|check| check.found == DriftState::Gone).count();
+    let changed = checks.iter().filter(|check| matches!(check.found, DriftState::Changed { .. })).count();
+    match (gone, changed) {
+        (0, 0) => format!("{} compared: as recorded", count(checks.len(), "resource")),
+        _ => format!(
+            "{} compared: {gone} gone, {changed} changed; `plan preview` shows what a run does about it",
+            count(checks.len(), "resource")
+        ),
+    }
+}

@@ -1,0 +1,90 @@
+//! From the command line to what a run works with.
+
+use super::ViewOptions;
+use super::defaults::{RESOLVE_TIME, USER_AGENT};
+use crate::cli::RunOptions as RunFlags;
+use crate::engine::Settings;
+use crate::error::Error;
+use crate::id::StepId;
+use crate::plan::{Plan, Segment, Selection};
+use crate::report::list;
+use crate::report::page::Shape;
+
+/// What a run shows besides its lines.
+pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewOptions {
+    ViewOptions { events: flags.events.clone(), source: Some(plan.source.clone()), report: flags.report.clone(), shape }
+}
+
+/// The engine's settings, from plan and flags.
+pub(super) fn settings(
+    plan: &Plan,
+    environment: &str,
+    project_id: Option<i64>,
+    region_id: Option<i64>,
+    flags: &RunFlags,
+    records: Option<minijinja::Value>,
+) -> Settings {
+    Settings {
+        plan: plan.name.clone(),
+        environment: environment.to_owned(),
+        project_id,
+        region_id,
+        stamp: !flags.no_stamp,
+        resolve_time: flags.resolve_time.unwrap_or(RESOLVE_TIME),
+        max_items: flags.max_items,
+        records,
+        user_agent: USER_AGENT.to_owned(),
+    }
+}
+
+/// Names listed in a hint.
+const NAMED: usize = 10;
+
+/// The steps and instances named on the command line.
+///
+/// # Errors
+///
+/// When the plan has no such step, or the step no such instances.
+pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Error> {
+    let named = names.iter().map(|name| {
+        let id = Selection::name(name);
+        let Some(step) = plan.steps.get(&id.step) else {
+            let error = Error::usage(format!("the plan has no step `{}`", id.step));
+            return Err(match crate::diagnostic::nearest(id.step.as_str(), plan.steps.keys().map(StepId::as_str)) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => {
+                    error.help(format!("it has {}", list(plan.steps.keys().map(|step| format!("`{step}`")), NAMED)))
+                }
+            });
+        };
+        match &id.key {
+            Some(_) if step.for_each.is_none() => {
+                Err(Error::usage(format!("step `{}` has no instances", id.step)).help(format!("say `{}`", id.step)))
+            }
+            _ => Ok(id),
+        }
+    });
+    named.collect()
+}
+
+/// Checks, before the first call, that calls which need project or region have them.
+pub(super) fn need_places(plan: &Plan, project_id: Option<i64>, region_id: Option<i64>) -> Result<(), Error> {
+    for step in plan.steps.values() {
+        let needs = |own: bool, wanted: fn(&Segment) -> bool| !own && step.call.segments.iter().any(wanted);
+        let missing = if project_id.is_none()
+            && needs(step.project_id.is_some(), |segment| matches!(segment, Segment::ProjectId))
+        {
+            Some(("project", "--project-id", "GCORE_CLOUD_PROJECT_ID", "project_id"))
+        } else if region_id.is_none() && needs(step.region_id.is_some(), |segment| matches!(segment, Segment::RegionId))
+        {
+            Some(("region", "--region-id", "GCORE_CLOUD_REGION_ID", "region_id"))
+        } else {
+            None
+        };
+        if let Some((what, flag, variable, key)) = missing {
+            return Err(Error::usage(format!("step `{}` needs a {what}, and none is set", step.id))
+                .help(format!("set `{variable}`, use `{flag} ID`, or say `{key}:` in the plan")));
+        }
+    }
+    Ok(())
+}

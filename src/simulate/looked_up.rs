@@ -1,0 +1,83 @@
+//! Resources that a plan looks up by name: in a rehearsal they exist as soon as their list is read.
+
+use serde_json::{Map, Value};
+
+use super::call::Call;
+use super::draw::Draw;
+use super::expected::Expected;
+use super::kinds;
+use super::seeds;
+use super::state::State;
+use super::store::Scope;
+use super::view;
+
+/// Creates the expected resources of a collection.
+pub(super) fn add_known(state: &mut State, call: &Call<'_>) {
+    let scope = call.scope();
+    for expected in of_list(state, call) {
+        let kind = kinds::named(call.target.kind);
+        let there: Vec<_> = state.store.of_kind(kind.name).filter(|(_, item)| item.scope == scope).collect();
+        let there: Vec<_> = there.into_iter().map(|(uid, _)| uid).collect();
+        if there.into_iter().any(|uid| expected.is(&state.view(uid))) {
+            continue;
+        }
+        let mut body = expected.fields.clone();
+        body.shift_remove("id");
+        let name = expected.name().map_or_else(|| format!("{}-looked-up", kind.name), str::to_owned);
+        body.insert(kind.name_field.to_owned(), name.into());
+        let mut resource = state.draft(kind.name, scope, &body);
+        if let Some(id) = expected.fields.get("id").and_then(Value::as_str) {
+            id.clone_into(&mut resource.id);
+        } else if kind.numbering == kinds::Numbering::Uuid {
+            resource.id = fixed_id(scope, &expected);
+        }
+        let settled = std::mem::take(&mut resource.once_made);
+        resource.fields.extend(settled);
+        resource.fields.extend(body.into_iter().filter(|(field, _)| field != kind.name_field));
+        resource.seeded = true;
+        resource.theirs = false;
+        view::complete(&mut resource);
+        state.store.insert(resource);
+    }
+}
+
+/// The items of a list without resources, with the expected ones added.
+pub(super) fn with_expected(state: &State, call: &Call<'_>, mut items: Vec<Value>) -> Vec<Value> {
+    for (nth, expected) in of_list(state, call).into_iter().enumerate() {
+        if items.iter().any(|item| expected.is(item)) {
+            continue;
+        }
+        let name = expected.name().unwrap_or_default();
+        let mut item = match items.first() {
+            Some(Value::Object(first)) if first.contains_key("flavor_name") => seeds::flavor_of(name),
+            Some(Value::Object(first)) if first.contains_key("display_name") => {
+                let mut region = seeds::region(UNHEARD_OF + nth as u64);
+                region["display_name"] = name.into();
+                region
+            }
+            _ => Value::Object(Map::new()),
+        };
+        if let Value::Object(fields) = &mut item {
+            let own = |field: &&String| !(fields.len() > 1 && *field == "name");
+            let own: Vec<&String> = expected.fields.keys().filter(own).collect();
+            for field in own {
+                fields.insert(field.clone(), expected.fields[field].clone());
+            }
+        }
+        items.push(item);
+    }
+    items
+}
+
+/// The first number for regions that only a plan names.
+const UNHEARD_OF: u64 = 1001;
+
+fn of_list(state: &State, call: &Call<'_>) -> Vec<Expected> {
+    let here = state.options.expected.iter().filter(|expected| expected.path == call.request.path);
+    here.cloned().collect()
+}
+
+fn fixed_id(scope: Scope, expected: &Expected) -> String {
+    let fields = Value::Object(expected.fields.clone()).to_string();
+    Draw::fixed((scope.project, scope.region, &expected.path, fields)).uuid()
+}

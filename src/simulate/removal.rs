@@ -1,0 +1,21 @@
+//! Removes a resource, with what belongs to it.
+
+use super::state::State;
+use super::store::Uid;
+use super::{compute, network};
+
+impl State {
+    pub(super) fn remove(&mut self, uid: Uid) {
+        for member in self.store.family(uid) {
+            network::release(self, member);
+            compute::release(self, member);
+            if let Some(resource) = self.store.get(member) {
+                self.gone.insert(resource.id.clone());
+                if resource.kind.by_name {
+                    self.gone.insert(resource.name.clone());
+                }
+            }
+        }
+        self.store.remove(uid);
+    }
+}

@@ -1,0 +1,31 @@
+//! What is there before the first request: the projects, and the resources of each region of one.
+
+use super::seeds;
+use super::state::State;
+use super::store::Scope;
+
+impl State {
+    /// Creates the initial resources of a project and region, when it is first named.
+    pub(super) fn open(&mut self, scope: Scope) {
+        self.open_project(scope.project);
+        if scope.project > 0 && scope.region > 0 && self.settled_scopes.insert(scope) {
+            for resource in seeds::resources(scope, self.now) {
+                let parent = resource.parent;
+                let uid = self.store.insert(resource);
+                if let Some(network) = parent {
+                    self.store.link(uid, network);
+                }
+            }
+            seeds::join(&mut self.store, scope);
+        }
+    }
+
+    /// Adds a project that no client created, when the options allow it.
+    pub(super) fn open_project(&mut self, project: u64) {
+        let id = project.to_string();
+        let allowed = project > 0 && self.options.projects.as_ref().is_none_or(|known| known.contains(&project));
+        if allowed && !self.gone.contains(&id) && self.store.by_id("projects", &id).is_none() {
+            self.store.insert(seeds::project(project, self.now));
+        }
+    }
+}

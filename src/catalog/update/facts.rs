@@ -28,6 +28,7 @@ pub(super) const FACTS: &[(&str, &str, Act)] = &[
         Act::Begin { field: "instance_id_to_attach_to", sent_as: "instance_id" },
     ),
     ("v1/file_shares/PR/{file_share_id}", "POST v1/file_shares/PR/{file_share_id}/extend", grow("size")),
+    ("/streaming/videos/{video_id}", "PATCH /streaming/videos/{video_id}", Act::Inner { field: "video" }),
     ("v1/instances/PR/{instance_id}", "POST v1/instances/PR/{instance_id}/changeflavor", set("flavor", "flavor_id")),
     (
         "v1/instances/PR/{instance_id}",
@@ -146,6 +147,9 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
 pub(super) const MONITOR: (&str, &str, &str) =
     ("POST v1/lbpools/PR/{pool_id}/healthmonitor", "PATCH v2/lbpools/PR/{pool_id}", "healthmonitor");
 
+/// Creates whose update takes their fields inside a field of its body.
+pub(super) const WRAPPED: &[(&str, &str)] = &[("POST /streaming/streams", "stream")];
+
 /// Fields that must be sent alone: the API refuses them together with others.
 const ALONE: &[(&str, &str)] = &[("PATCH v1/caas/PR/containers/{container_name}", "is_disabled")];
 
@@ -192,6 +196,7 @@ const FORMS: &[(&str, &str, Form)] = &[
     ("/streaming/broadcasts/{broadcast_id}", "broadcast", Form::At("")),
     ("/streaming/restreams/{restream_id}", "restream", Form::At("")),
     ("/streaming/players/{player_id}", "player", Form::At("")),
+    ("/streaming/videos/{video_id}", "video", Form::At("")),
     ("/streaming/directories/{directory_id}", "name", Form::At("/directory/name")),
     ("/streaming/directories/{directory_id}", "parent_id", Form::At("/directory/parent_id")),
     ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::Listed { pointer: "/pools", key: "name", shown: "name" }),
@@ -279,6 +284,10 @@ mod tests {
                 Act::Join { part: Part::Volume, .. } | Act::Leave { part: Part::Volume, .. } => "instance_id",
                 Act::Element { parameter, .. } | Act::RemoveElement { parameter, .. } => {
                     assert!(operation.path_parameters.iter().any(|known| known.name == *parameter), "{call}");
+                    continue;
+                }
+                Act::Inner { field } => {
+                    assert!(!body.iter().any(|known| known == field), "{call}: {field}");
                     continue;
                 }
                 Act::Fields { .. } => panic!("{call}: the document says that"),

@@ -9,8 +9,9 @@ mod facts;
 use std::sync::Arc;
 
 use super::operation::{Method, Operation, Route};
+use super::schema::Schema;
 use super::{BodySchema, Catalog, root_of};
-use facts::{ELSEWHERE, FACTS, MONITOR, full, is, is_fixed};
+use facts::{ELSEWHERE, FACTS, MONITOR, WRAPPED, full, is, is_fixed};
 
 pub use facts::{Form, form_of, goes_alone, has_way_back, only_grows, shown_at, shows_early};
 
@@ -31,6 +32,10 @@ pub enum Act {
         whole: bool,
         /// The field of its body that contains them.
         inside: Option<&'static str>,
+    },
+    /// It takes what is inside this field.
+    Inner {
+        field: &'static str,
     },
     /// It takes this field with another name.
     Set {
@@ -122,7 +127,8 @@ impl Act {
     pub fn takes(&self, name: &str) -> bool {
         match self {
             Act::Fields { fields, .. } => fields.iter().any(|field| field == name),
-            Act::Set { field, .. }
+            Act::Inner { field }
+            | Act::Set { field, .. }
             | Act::End { field, .. }
             | Act::Begin { field, .. }
             | Act::EndEach { field, .. }
@@ -159,25 +165,28 @@ impl Catalog {
     /// The PATCH of a created resource, with the fields that it and the create have in common; then its PUT, when that
     /// takes more of them.
     fn updates_of(&self, create: &Operation) -> Vec<Way> {
-        let (monitor_of, monitor_call, inside) = MONITOR;
-        let inside = is(create, monitor_of).then_some(inside);
-        let operations = match inside {
-            Some(_) => self.find_call(monitor_call).into_iter().collect(),
-            None => thing_route(create).map(|thing| self.update_routes(thing)).unwrap_or_default(),
+        let (monitor_of, monitor_call, monitor) = MONITOR;
+        let is_monitor = is(create, monitor_of);
+        let wrapped = WRAPPED.iter().find(|(call, _)| is(create, call)).map(|(_, inside)| *inside);
+        let inside = if is_monitor { Some(monitor) } else { wrapped };
+        let operations = match is_monitor {
+            true => self.find_call(monitor_call).into_iter().collect(),
+            false => thing_route(create).map(|thing| self.update_routes(thing)).unwrap_or_default(),
         };
         let Some(made) = self.body_schema(create).map(|body| top_fields(&body)) else { return Vec::new() };
         let mut ways: Vec<Way> = Vec::new();
         for operation in operations {
-            let taken = match inside {
-                Some(_) => made.clone(),
-                None => self.body_schema(&operation).map(|body| top_fields(&body)).unwrap_or_default(),
+            let taken = match (is_monitor, self.body_schema(&operation)) {
+                (true, _) => made.clone(),
+                (false, Some(body)) => inside.map_or_else(|| top_fields(&body), |inside| fields_inside(&body, inside)),
+                (false, None) => Vec::new(),
             };
             let changes = |field: &&String| taken.contains(field) && !is_fixed(&operation, field);
             let fields: Vec<String> = made.iter().filter(changes).cloned().collect();
             if fields.iter().all(|field| ways.iter().any(|way| way.act.takes(field))) {
                 continue;
             }
-            let whole = operation.route.method == Method::Put || inside.is_some();
+            let whole = operation.route.method == Method::Put || is_monitor;
             ways.push(Way { operation, act: Act::Fields { fields, whole, inside } });
         }
         ways
@@ -214,8 +223,18 @@ fn shape(path: &str) -> Vec<&str> {
 
 /// The names of a body's fields, over all variants.
 pub fn top_fields(body: &BodySchema) -> Vec<String> {
+    names_of(body, body.root())
+}
+
+/// The names of the fields inside a field.
+fn fields_inside(body: &BodySchema, outer: &str) -> Vec<String> {
+    let root = body.resolve(body.root());
+    root.properties.get(outer).map(|inner| names_of(body, inner)).unwrap_or_default()
+}
+
+fn names_of(body: &BodySchema, of: &Schema) -> Vec<String> {
     let mut names = Vec::new();
-    let mut open = vec![body.root()];
+    let mut open = vec![of];
     while let Some(schema) = open.pop() {
         let schema = body.resolve(schema);
         for name in schema.properties.keys().filter(|name| !names.contains(*name)).cloned().collect::<Vec<_>>() {
@@ -309,6 +328,29 @@ mod tests {
         });
         let both: Vec<String> = both.collect();
         assert_eq!(both, ["POST /cdn/resources: waap_api_domain_enabled"]);
+    }
+
+    /// What the document has an update call for is changed by it, but for copies, a list of several, a form, and a
+    /// bucket, whose update takes nothing that its create takes.
+    #[test]
+    fn no_update_call_of_the_document_is_left_out() {
+        let catalog = Catalog::embedded();
+        let current = catalog.operations().filter(|operation| operation.creates.is_some() && !operation.deprecated);
+        let unused = current.filter(|operation| {
+            let updates = thing_route(operation).map(|thing| catalog.update_routes(thing)).unwrap_or_default();
+            !updates.is_empty() && catalog.ways(operation).is_empty()
+        });
+        let unused: Vec<String> = unused.map(|operation| operation.route.to_string()).collect();
+        assert_eq!(
+            unused,
+            [
+                "POST /cloud/v1/floatingips/{project_id}/{region_id}/{floating_ip_id}/convert",
+                "POST /cloud/v1/reserved_fixed_ips/{project_id}/{region_id}/{port_id}/convert",
+                "POST /storage/v4/object_storages/{storage_id}/buckets",
+                "POST /streaming/streams/{stream_id}/overlays",
+                "POST /security/sifter/v3/protected_networks",
+            ]
+        );
     }
 
     #[test]

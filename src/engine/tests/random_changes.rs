@@ -1,12 +1,12 @@
 //! Random changes of every kind: made in place where the API can, by a new resource only when that is allowed; the
 //! resource then agrees with the plan, and the next run is silent.
 //!
-//! Seeds are fixed. `PLAN_CHANGES=20` makes so many changes of each kind instead of a few.
+//! Seeds are fixed. `PLAN_CHANGES=20` makes so many changes of each kind instead of a few, `PLAN_CHANGES_SEED=1` others.
 
 use serde_json::{Map, Value, json};
 
 use super::death::{Life, Moment, When};
-use super::every_kind::{REFERENCES, SHOWN_WITHOUT_ID, before_and_after, differing, is_in, is_right, plan_of};
+use super::every_kind::{REFERENCES, before_and_after, differing, is_in, is_right, plan_of};
 use super::harness::{Trial, paused};
 use crate::catalog::schema::{Additional, BodySchema, Schema, Type};
 use crate::catalog::update::top_fields;
@@ -19,6 +19,7 @@ use crate::journal::RecordedCall;
 use crate::simulate::{Options, Strangers};
 
 const CHANGES: &str = "PLAN_CHANGES";
+const SEED: &str = "PLAN_CHANGES_SEED";
 /// Draws of one value before it is left as it is.
 const DRAWS: usize = 8;
 const TEXTS: [&str; 16] = [
@@ -44,12 +45,27 @@ const TEXTS: [&str; 16] = [
 const TOGETHER: [&str; 1] = ["ip_version"];
 /// Fields that refer to resources of the account whose relations the simulator does not know.
 const UNKNOWN: [&str; 1] = ["interfaces"];
-/// A cluster is removed with its last pool, so that no pool of an assumed cluster can be replaced.
-const LEFT_OUT: [&str; 1] = ["POST /cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_name}/pools"];
+/// A cluster is removed with its last pool: another one keeps it, while the pool is replaced.
+const LASTS_WITH_ANOTHER: [&str; 1] = ["POST /cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_name}/pools"];
 
 /// How many changes are made of each kind.
 fn changes() -> usize {
     std::env::var(CHANGES).ok().and_then(|text| text.parse().ok()).unwrap_or(3)
+}
+
+/// Added to the seeds.
+fn seed() -> u64 {
+    std::env::var(SEED).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// The same with another name.
+fn another(operation: &Operation, body: &Value) -> RecordedCall {
+    let plan: Value = serde_json::from_str(&plan_of(operation, body)).unwrap();
+    let path = plan["steps"][0]["call"].as_str().unwrap().trim_start_matches("POST ").to_owned();
+    let path = path.replace("{project_id}", "1").replace("{region_id}", "7");
+    let mut body = body.clone();
+    body["name"] = json!("another");
+    RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) }
 }
 
 struct Draw<'a> {
@@ -258,18 +274,21 @@ fn random_changes_that_are_interrupted_anywhere_go_on_in_the_next_run() {
 fn change_every_kind(first: u64, killed: impl Fn(&mut fastrand::Rng) -> Option<When>) {
     let (mut wrong, mut tried, mut kinds) = (Vec::new(), 0, 0);
     for operation in Catalog::embedded().operations() {
-        let is_left_out = is_in(&SHOWN_WITHOUT_ID, &operation) || is_in(&LEFT_OUT, &operation);
-        if operation.creates.is_none() || operation.deprecated || is_left_out {
+        if operation.creates.is_none() || operation.deprecated {
             continue;
         }
         let Some((before, _)) = before_and_after(&operation) else { continue };
         let Some(schema) = Catalog::embedded().body_schema(&operation) else { continue };
         kinds += 1;
         paused(async {
+            let first = first + seed();
             let seed =
                 operation.route.to_string().bytes().fold(first, |seed: u64, byte| seed * 31 % 65_521 + u64::from(byte));
             let mut draw = Draw { random: fastrand::Rng::with_seed(seed), body: &schema };
             let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+            if is_in(&LASTS_WITH_ANOTHER, &operation) {
+                trial.by_hand(&another(&operation, &before)).await;
+            }
             let end = trial.run(&plan_of(&operation, &before)).await;
             if end.finished.exit != Exit::Done {
                 return wrong.push(format!("{}: not made: {:?}", operation.route, trial.failures()));

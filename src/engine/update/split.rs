@@ -164,6 +164,7 @@ impl<'a> Splitting<'a> {
                 }
                 alone.into_iter().for_each(|name| self.patch(way, &[name], fields, false, *inside));
             }
+            Act::Inner { field } => self.inner(way, field),
             Act::Set { field, sent_as, with, rule } => self.set(way, field, sent_as, *with, *rule),
             Act::End { field, sent_as } => {
                 if let Some(old) = self.old.get(*field).filter(|old| !old.is_null()) {
@@ -234,7 +235,10 @@ impl<'a> Splitting<'a> {
                 }
             }
         }
-        let root = update.resolve(update.root());
+        let mut root = update.resolve(update.root());
+        if let Some(inner) = inside.and_then(|inside| root.properties.get(inside)) {
+            root = update.resolve(inner);
+        }
         let needed = root.required.iter().chain(&root.discriminator);
         let along: Vec<&String> = if whole { fields.iter().collect() } else { needed.collect() };
         for name in along {
@@ -244,6 +248,12 @@ impl<'a> Splitting<'a> {
             if let (Some(one), Some(real)) = (self.new.get(name), self.real.get(name)) {
                 recorded.insert(name.clone(), one.clone());
                 sent.insert(name.clone(), real.clone());
+            }
+        }
+        for name in root.required.iter().filter(|name| !self.new.contains_key(*name)) {
+            if let Some(id) = self.made_beside(name) {
+                recorded.insert(name.clone(), id.clone());
+                sent.insert(name.clone(), id);
             }
         }
         let wrap = |body: &Map<String, Value>| match inside {
@@ -262,6 +272,35 @@ impl<'a> Splitting<'a> {
         if !going.is_empty() {
             self.call(way, going, Some(wrap(&recorded)), Some(wrap(&sent)), &[]);
         }
+    }
+
+    /// The resource that the create made because the plan does not name one in this field.
+    fn made_beside(&self, name: &str) -> Option<Value> {
+        let mut secondary = self.thing.create.creates.iter().flat_map(|creates| &creates.secondary);
+        let kind = &secondary.find(|side| side.unless == name)?.kind;
+        self.thing.made.get(kind)?.get(0).cloned()
+    }
+
+    /// Changes what is inside a field by a call that takes it without the field.
+    fn inner(&mut self, way: &Way, field: &str) {
+        self.done(field);
+        let inside = |body: &'a Map<String, Value>| body.get(field).and_then(Value::as_object);
+        let (Some(new), Some(real)) = (inside(self.new), inside(self.real)) else {
+            return self.split.force(format!("body/{field}"), NO_CALL);
+        };
+        let old = inside(self.old);
+        if let Some(gone) = old.into_iter().flat_map(Map::keys).find(|name| !new.contains_key(*name)) {
+            let reason = "it is not in the plan any more, and the API has no value that says so";
+            return self.split.force(format!("body/{field}/{gone}"), reason);
+        }
+        let Some(update) = self.catalog.body_schema(&way.operation) else { return };
+        let required = &update.resolve(update.root()).required;
+        let is_sent = |name: &String| required.contains(name) || old.and_then(|old| old.get(name)) != new.get(name);
+        let sent = |body: &Map<String, Value>| {
+            let fields = body.iter().filter(|(name, _)| is_sent(name));
+            Some(Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect()))
+        };
+        self.call(way, vec![field.to_owned()], sent(new), sent(real), &[]);
     }
 
     /// Why the API would refuse a body, and the field at fault; `depth`: how far below the body the fields are.

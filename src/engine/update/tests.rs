@@ -237,3 +237,65 @@ fn ignored_places_and_unread_values_are_no_change() {
     let words = post("v2/instances/1/7", json!({ "name": "one", "flavor": "(known after reading `flavors`)" }));
     assert_eq!(wanted_call(&before, &words, &[]), words);
 }
+
+#[test]
+fn other_products_take_fields_inside_a_field_without_it_or_by_put() {
+    let call =
+        |path: &str, body: Value| RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) };
+    let catalog = Catalog::embedded();
+    let mut result = StepResult { id: Some(json!(7)), ..StepResult::default() };
+    result.created.insert("cdn_origin_groups".to_owned(), json!([5]));
+    let cdn = |fields: Value| {
+        let mut body = json!({ "cname": "a.example.com", "origin": "o.example.com" });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        body
+    };
+    for (path, before, after, expected) in [
+        (
+            "/streaming/streams",
+            json!({ "name": "a", "active": true }),
+            json!({ "name": "a", "active": false }),
+            Ok(r#"PATCH /streaming/streams/7 {"stream":{"active":false,"name":"a"}}"#),
+        ),
+        (
+            "/streaming/videos",
+            json!({ "video": { "name": "a", "description": "x" } }),
+            json!({ "video": { "name": "a", "description": "y" } }),
+            Ok(r#"PATCH /streaming/videos/7 {"name":"a","description":"y"}"#),
+        ),
+        (
+            "/streaming/videos",
+            json!({ "video": { "name": "a", "description": "x" } }),
+            json!({ "video": { "name": "a" } }),
+            Err("body/video/description"),
+        ),
+        (
+            "/cdn/resources",
+            cdn(json!({})),
+            cdn(json!({ "description": "x" })),
+            Ok(r#"PATCH /cdn/resources/7 {"description":"x"}"#),
+        ),
+        (
+            "/cdn/resources",
+            cdn(json!({})),
+            cdn(json!({ "waap_api_domain_enabled": true })),
+            Ok(r#"PUT /cdn/resources/7 {"waap_api_domain_enabled":true,"originGroup":5}"#),
+        ),
+    ] {
+        let (before, after) = (call(path, before), call(path, after));
+        let thing = UpdatedResource::of(catalog, &before, &result);
+        let split = split(catalog, thing.as_ref(), &before, &after, None, false);
+        match expected {
+            Ok(words) => {
+                let [only] = split.calls.as_slice() else { panic!("{path}: {:?}", split.forced) };
+                let body = only.recorded.body.as_ref().map(|body| body.text()).unwrap_or_default();
+                assert_eq!(format!("{} {body}", only.recorded), words);
+                assert_eq!((split.forced.len(), &only.agrees), (0, &after), "{path}");
+            }
+            Err(field) => {
+                let forced: Vec<&str> = split.forced.iter().map(|forced| forced.field.as_str()).collect();
+                assert_eq!((forced.as_slice(), split.calls.len()), (&[field][..], 0), "{path}");
+            }
+        }
+    }
+}

@@ -377,4 +377,89 @@ mod tests {
         client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
         assert_eq!((client.counts().0, client.shut()), (1 + u64::from(Policy::REQUEST.attempts), None));
     }
+    fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Answer { status, headers, body: body.as_bytes().to_vec() }
+    }
+
+    /// What a read of these answers, in this order, ends with; and how many requests it took.
+    async fn read(answers: &[Answer], repeat: &[u16]) -> (Result<(u16, Value), ReadError>, u64, Duration) {
+        let client = client(answers.iter().rev().cloned().collect()).await;
+        let began = client.clock.elapsed();
+        let read = client.read_answer(Request::get("/cloud/v1/tasks"), repeat, None).await;
+        (read, client.counts().0, client.clock.elapsed() - began)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_is_repeated_for_passing_errors_only() {
+        let done = answer(200, &[], "{}");
+        for (first, repeat, requests) in [
+            (answer(500, &[], ""), &[][..], 2),
+            (answer(503, &[("retry-after", "3")], ""), &[], 2),
+            (answer(409, &[], r#"{"message":"locked by another task"}"#), &[], 2),
+            (answer(200, &[], "{\"cut"), &[], 2),
+            (answer(404, &[], ""), &[404], 2),
+            (answer(404, &[], ""), &[403], 1),
+            (answer(404, &[], ""), &[], 1),
+            (answer(400, &[], ""), &[404], 1),
+        ] {
+            let (read, sent, _) = read(&[first.clone(), done.clone()], repeat).await;
+            assert_eq!((read.is_ok(), sent), (requests == 2, requests), "{first:?} {repeat:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limited_read_waits_its_turn_without_using_up_its_attempts() {
+        let limited = answer(429, &[("retry-after", "2")], "");
+        let few = [vec![limited.clone(); 20], vec![answer(200, &[], "{}")]].concat();
+        let (read_to_end, sent, took) = read(&few, &[]).await;
+        assert_eq!((read_to_end.is_ok(), sent), (true, 21));
+        assert!(took >= Duration::from_secs(40), "{took:?}");
+        let (endless, sent, _) = read(&vec![limited; 100], &[]).await;
+        assert!(matches!(endless, Err(ReadError::Failed { .. })), "{endless:?}");
+        assert_eq!(sent, u64::from(PATIENCE + Policy::REQUEST.attempts));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_of_the_server_is_known_from_its_answers() {
+        let dated = answer(200, &[("date", "Thu, 01 Jan 1970 00:01:40 GMT")], "{}");
+        let client = client(vec![dated]).await;
+        let ours = Timestamp::from_second(5000).unwrap();
+        assert_eq!((client.known_server_time(ours), client.server_time(ours)), (None, ours));
+        client.read(Request::get("/cloud/v1/tasks")).await.unwrap();
+        let theirs = Timestamp::from_second(5100).unwrap();
+        assert_eq!((client.known_server_time(ours), client.server_time(ours)), (Some(theirs), theirs));
+        client.count_poll();
+        assert_eq!(client.counts(), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_key_is_not_tried_again() {
+        let client = client(vec![answer(401, &[], "")]).await;
+        assert_eq!((client.shut(), client.shut_out()), (None, None));
+        client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
+        assert_eq!(client.shut(), Some(Shut::Key));
+        assert!(matches!(client.shut_out(), Some(ReadError::Refused(error)) if error.status == UNAUTHORIZED));
+        // Of a key that was accepted, a refusal is about one call.
+        let client = self::client(vec![answer(401, &[], ""), answer(404, &[], "")]).await;
+        let missing = client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
+        let refused = client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
+        assert_eq!((missing.is_not_found(), refused.is_not_found(), client.shut()), (true, false, None));
+        assert!(!ReadError::Failed { cause: "404".to_owned(), attempts: 1 }.is_not_found());
+    }
+
+    #[test]
+    fn an_empty_body_is_null_where_none_was_promised() {
+        for (answer, json) in [
+            (answer(200, &[], ""), Some(Value::Null)),
+            (answer(200, &[("content-length", "0")], "\n"), Some(Value::Null)),
+            (answer(200, &[("content-length", "17")], ""), None),
+            (answer(204, &[("content-length", "17")], ""), Some(Value::Null)),
+            (answer(200, &[("content-length", "2")], "{}"), Some(serde_json::json!({}))),
+            (answer(200, &[], "{"), None),
+        ] {
+            assert_eq!(json_of(&answer), json, "{answer:?}");
+        }
+        assert_eq!([tried(0), tried(1), tried(2)], ["", "", " (tried 2 times)"]);
+    }
 }

@@ -266,6 +266,64 @@ mod tests {
     }
 
     #[test]
+    fn the_meaning_of_a_refusal_decides_what_is_done_next() {
+        for (status, message, expected) in [
+            (400, "name is too long", Meaning::Rejected),
+            (400, "name should be unique", Meaning::Conflict),
+            (422, "zone already exists", Meaning::Conflict),
+            (418, "zone already exists", Meaning::Rejected),
+            (401, "", Meaning::NotAllowed),
+            (403, "no", Meaning::NotAllowed),
+            (404, "", Meaning::NotFound),
+            // The server gave up waiting for the request: nothing says what it had read of it.
+            (408, "", Meaning::Unknown),
+            (409, "something", Meaning::Conflict),
+            (425, "", Meaning::RateLimited),
+            (429, "", Meaning::RateLimited),
+            (499, "", Meaning::Rejected),
+            (500, "", Meaning::Unknown),
+            (503, "", Meaning::Unknown),
+            (504, "", Meaning::Unknown),
+        ] {
+            let body = json!({ "message": message }).to_string();
+            assert_eq!(meaning(status, &body), expected, "{status} {message}");
+        }
+    }
+
+    #[test]
+    fn a_resource_in_use_is_told_by_status_and_words() {
+        for (status, message, in_use) in [
+            (409, "Volume is attached to a server", true),
+            (400, "Security group in use", true),
+            (422, "The network has ports", true),
+            (409, "Something else is wrong", false),
+            (404, "Volume is attached to a server", false),
+            (500, "Volume is attached to a server", false),
+            (409, "Resource `in use` is wrong", false),
+        ] {
+            let body = json!({ "message": message }).to_string();
+            let error = ApiError::read(&answer(status, &body), 0, &Secrets::default());
+            assert_eq!(error.is_in_use(), in_use, "{status} {message}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_words_of_the_api_is_foreign() {
+        let read = |body: &str| ApiError::read(&answer(502, body), 0, &Secrets::default());
+        for (body, foreign, message) in [
+            (r#"{"message":"no"}"#, false, "no"),
+            (r#"{"message":"","detail":"later"}"#, false, "later"),
+            (r#"{"message":"[1]","detail":"later"}"#, false, "later"),
+            ("<p>5 > 4</p>", true, "the answer is not the API's (text/html): 5 > 4"),
+            ("", false, "the answer gives no reason"),
+            (" \n", false, "the answer gives no reason"),
+        ] {
+            let error = read(body);
+            assert_eq!((error.foreign, error.message.as_str()), (foreign, message), "{body}");
+        }
+    }
+
+    #[test]
     fn a_name_makes_no_meaning() {
         for message in [
             "Keypair blocked-key already exists",
@@ -415,7 +473,10 @@ mod tests {
         assert_eq!(retry_after("2", 0), Some(2));
         assert_eq!(retry_after("0.4", 0), Some(1));
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:01:40 GMT", 70), Some(30));
-        assert_eq!(retry_after("soon", 0), None);
+        for none in ["soon", "-3", "-inf", "inf", "NaN"] {
+            assert_eq!(retry_after(none, 0), None, "{none}");
+        }
+        assert_eq!((retry_after("0", 0), retry_after("Thu, 01 Jan 1970 00:01:40 GMT", -5)), (Some(0), Some(100)));
         for endless in ["1e300", "99999999999", "Tue, 01 Jan 2999 00:00:00 GMT"] {
             assert_eq!(retry_after(endless, 0), Some(LONGEST_PAUSE.as_secs()), "{endless}");
         }

@@ -114,6 +114,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_body_is_complaints_only_when_each_field_is_a_list_of_sentences() {
+        for (body, fields) in [
+            (json!({ "name": ["required"] }), vec![("/name", "required")]),
+            (json!({ "name": [] }), vec![]),
+            (json!({ "name": ["required"], "count": 3 }), vec![]),
+            (json!({ "name": ["required", 3] }), vec![]),
+            (
+                json!({ "errors": { "hosts": [{ "ip": ["bad"] }, "odd"], "size": 5, "none": null } }),
+                vec![("/hosts/0/ip", "bad"), ("/hosts/1", "odd"), ("/size", "5")],
+            ),
+        ] {
+            let fields: Vec<_> = fields.iter().map(|(at, why)| ((*at).to_owned(), (*why).to_owned())).collect();
+            assert_eq!(of(&body), fields, "{body}");
+        }
+    }
+
+    #[test]
     fn every_product_names_fields_in_its_own_way() {
         let name = |words: &str| vec![("/name".to_owned(), words.to_owned())];
         for (body, fields, message) in [

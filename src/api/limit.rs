@@ -145,6 +145,38 @@ mod tests {
         assert!((0.15..0.25).contains(&(next - seconds(7.0)).as_secs_f64()), "{next:?}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_request_waits_for_the_pause_and_for_its_turn() {
+        let clock = Clock::starting_at(jiff::Timestamp::UNIX_EPOCH, 1.0);
+        let limit = Limit::new(clock);
+        let began = clock.elapsed();
+        limit.admit().await;
+        assert_eq!((clock.elapsed(), limit.held_for()), (began, None));
+        limit.slow_down(Some(seconds(3.0)));
+        assert_eq!(limit.held_for(), Some(seconds(3.0)));
+        limit.admit().await;
+        assert!(clock.elapsed() - began >= seconds(3.0) && limit.held_for().is_none());
+        // One request was sent in the first second: the rate is a half, until it grows again.
+        let next = clock.elapsed();
+        limit.admit().await;
+        let pause = (clock.elapsed() - next).as_secs_f64();
+        assert!((1.5..=2.1).contains(&pause), "{pause}");
+    }
+
+    #[test]
+    fn the_rate_grows_with_time_and_only_recent_requests_count() {
+        let mut state = State { rate: Some(1.0), ..State::default() };
+        state.recover(seconds(10.0));
+        state.recover(seconds(10.0));
+        let rate = state.rate.unwrap();
+        assert!((rate - 1.0 - 10.0 * GROWTH).abs() < 1e-9, "{rate}");
+        let mut state = State::default();
+        let at = |half: u32| WINDOW / 2 * half;
+        assert!((0..5).all(|half| state.turn(at(half)).is_none()));
+        // Those of a window: what was sent longer ago is forgotten.
+        assert_eq!(state.recent, [at(2), at(3), at(4)]);
+    }
+
     #[test]
     fn the_limit_is_lifted_after_long_success() {
         let mut state = State::default();

@@ -26,3 +26,22 @@ fn limit(info: &Value) -> Option<String> {
         .collect();
     Some(format!("`{attribute}` {}", numbers.join(", ")).trim_end().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_task_tells_a_quota_in_words_of_its_own() {
+        for (words, quota) in [
+            ("Quota exceeded for instances", true),
+            ("the quota limit of the region", true),
+            ("Quota of the project is unknown", false),
+            ("exceeded the limit of ports", false),
+            ("cannot create `quota limit exceeded`", false),
+            ("no valid host was found", false),
+        ] {
+            assert_eq!(tells_quota(words), quota, "{words}");
+        }
+    }
+}

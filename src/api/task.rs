@@ -121,6 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_task_does_not_tell_is_absent_and_its_data_is_not_shown() {
+        let read = |request_id: &str| {
+            let data = serde_json::json!({ "password": "hunter22" });
+            let task = serde_json::json!({ "id": "t", "state": "NEW", "request_id": request_id, "data": data,
+                "error": null, "user_id": null });
+            Task::read(&task).unwrap()
+        };
+        let told = read("req-1");
+        assert_eq!((told.request_id.as_deref(), told.error.as_deref(), &told.user_id), (Some("req-1"), None, &None));
+        assert_eq!(read("").request_id, None);
+        let shown = format!("{told:?}");
+        assert!(shown.contains("TaskData(not shown)") && !shown.contains("hunter22"), "{shown}");
+    }
+
+    #[test]
     fn empty_kinds_are_left_out() {
         let task = Task::read(&serde_json::json!({
             "id": "t", "state": "FINISHED", "created_resources": { "networks": ["n"], "routers": [], "ports": null }

@@ -95,3 +95,26 @@ pub trait Transport: Send + Sync {
     /// passes on that one's.
     fn base_url(&self) -> &str;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_request_is_in_one_of_two_headers() {
+        let id = |headers: &[(&str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Answer { status: 200, headers, body: Vec::new() }.request_id().map(str::to_owned)
+        };
+        assert_eq!(id(&[("request_id", "a"), ("x-request-id", "b")]).as_deref(), Some("a"));
+        assert_eq!(id(&[("date", "d"), ("x-request-id", "b")]).as_deref(), Some("b"));
+        assert_eq!((id(&[("x-request-id", "")]), id(&[])), (None, None));
+    }
+
+    #[test]
+    fn success_is_a_status_from_200_to_299() {
+        for (status, success) in [(199, false), (200, true), (204, true), (299, true), (300, false), (404, false)] {
+            assert_eq!(is_success(status), success, "{status}");
+        }
+    }
+}

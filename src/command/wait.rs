@@ -24,10 +24,14 @@ pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result
     let client = Account::of(context, &arguments.api)?.client(context, clock)?;
     read_no_plan(context, arguments.errors);
     let mut signals = Signals::listen()?;
-    let mut known = join_all(arguments.tasks.iter().map(|id| look(&client, id)))
-        .await
-        .into_iter()
-        .collect::<Result<Vec<Task>, Error>>()?;
+    let looked = tokio::select! {
+        looked = join_all(arguments.tasks.iter().map(|id| look(&client, id))) => looked,
+        exit = interrupted(&mut signals) => {
+            note(context, "the API has not answered yet: run the same command to continue waiting")?;
+            return Ok(exit);
+        }
+    };
+    let mut known = looked.into_iter().collect::<Result<Vec<Task>, Error>>()?;
 
     let timeout = async {
         match arguments.timeout {
@@ -39,7 +43,7 @@ pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result
     let early = tokio::select! {
         ended = end_all(context, arguments, &client, &mut known) => { ended?; None }
         () = timeout => Some(Exit::StillWaiting),
-        signal = signals.next() => Some(if signal == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted }),
+        exit = interrupted(&mut signals) => Some(exit),
     };
     print(context, arguments.format, &known)?;
     if early.is_some() {
@@ -52,6 +56,14 @@ pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result
         Some(exit) => exit,
         None => Exit::Done,
     })
+}
+
+/// Waits for a signal; gives how the command ends then.
+async fn interrupted(signals: &mut Signals) -> Exit {
+    match signals.next().await {
+        Signal::Terminate => Exit::Terminated,
+        Signal::Interrupt | Signal::Hangup => Exit::Interrupted,
+    }
 }
 
 async fn look(client: &Client, id: &str) -> Result<Task, Error> {

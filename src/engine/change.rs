@@ -304,7 +304,7 @@ impl Instance {
         let mut error = self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, message);
         let fields: Vec<&str> = change.split.forced.iter().map(|forced| forced.field.as_str()).collect();
         let ignore = match fields.as_slice() {
-            [] => "`on_change: ignore`".to_owned(),
+            [] | ["call"] => "`on_change: ignore`".to_owned(),
             fields => format!("`on_change: {{ ignore: [{}] }}`", fields.join(", ")),
         };
         error.help.extend(by_others.iter().map(|(field, now)| {

@@ -271,3 +271,50 @@ pub struct About {
     /// The step in the plan file.
     pub place: Option<Place>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::Answer;
+    use crate::catalog::Method;
+    use crate::secret::Secrets;
+
+    #[test]
+    fn each_refusal_has_its_way_out() {
+        let call = |method| RecordedCall { body: Some(json!({}).into()), ..RecordedCall::new(method, "/x/1") };
+        let (create, delete) = (call(Method::Post), RecordedCall::new(Method::Delete, "/x/1"));
+        let api = r#"{"message":"no"}"#;
+        for (status, body, call, help) in [
+            (301, api, Some(&create), "the base URL is not that of the API"),
+            (400, "<html>a proxy</html>", Some(&create), "a proxy or another server"),
+            (502, "<html>a proxy</html>", Some(&create), "run again later"),
+            (500, "<html>a proxy</html>", Some(&create), "run again later"),
+            (401, api, Some(&create), "check `GCORE_API_KEY`"),
+            (403, api, Some(&create), "may not do this"),
+            (400, r#"{"message":"quota limit"}"#, Some(&create), "ask for a higher limit"),
+            (409, api, Some(&create), "on_conflict: adopt"),
+            (409, api, Some(&delete), "resolve the conflict"),
+            (409, api, None, "resolve the conflict"),
+            (404, api, Some(&create), "check the ids in the call"),
+            (429, api, Some(&create), "run again later"),
+            (400, api, Some(&create), "plan ops --show 'POST /x/1'"),
+            (422, api, Some(&create), "plan ops --show"),
+            (418, api, Some(&create), "correct the call in the plan and run again: the run"),
+            (400, api, Some(&delete), "correct the call in the plan and run again: the run"),
+        ] {
+            let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
+            let answer = Answer { status, headers, body: body.as_bytes().to_vec() };
+            let told = refusal_help(&ApiError::read(&answer, 0, &Secrets::default()), call);
+            assert!(told.contains(help), "{status} {body} {call:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_a_header_is_one_word() {
+        assert_eq!(header_word("web-1_x.y"), "web-1_x.y");
+        assert_eq!(header_word(r#"a b(c);"d"\é"#), r#"a_b_c__"d"__"#);
+        assert_eq!(header_word(&"x".repeat(100)).len(), LONGEST_WORD);
+    }
+}

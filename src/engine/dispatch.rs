@@ -258,7 +258,10 @@ impl<'r> Dispatcher<'r> {
         let values = Arc::new(values);
         for each in each {
             let instance = Instance { run: self.run.clone(), step: index, each, values: values.clone(), is_read };
-            self.done.instances.insert(instance.id());
+            // What a step made before it became a read is no longer part of the plan.
+            if !decide::reads(instance.step()) {
+                self.done.instances.insert(instance.id());
+            }
             self.queue.push_back(instance);
         }
         if self.nodes[index].running == 0 {

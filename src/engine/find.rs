@@ -311,6 +311,46 @@ mod tests {
     }
 
     #[test]
+    fn numbers_and_texts_of_one_value_are_equal_and_objects_are_compared_by_the_wanted_fields() {
+        for (found, wanted, equal) in [
+            (json!(7), json!("7"), true),
+            (json!("7"), json!(7), true),
+            (json!("7a"), json!(7), false),
+            (json!(7), json!(7.0), true),
+            (json!(7), json!(8), false),
+            (json!({ "a": 1, "b": 2 }), json!({ "a": 1 }), true),
+            (json!({ "a": { "x": 1, "y": 2 } }), json!({ "a": { "y": "2" } }), true),
+            (json!({ "a": 1 }), json!({ "a": 2 }), false),
+            (json!({ "a": 1 }), json!({ "b": null }), true),
+            (json!({ "a": 1 }), json!({ "b": 1 }), false),
+            (json!([1]), json!([1]), true),
+            (json!(true), json!("true"), false),
+        ] {
+            assert_eq!(is(&found, &wanted), equal, "{found} {wanted}");
+        }
+    }
+
+    #[test]
+    fn names_and_texts_tell_items_apart_before_ids_and_times() {
+        let items = |items: Value| {
+            let items = items.as_array().unwrap().clone();
+            distinguishing_field(&items.iter().collect::<Vec<_>>())
+        };
+        for (all, field) in [
+            (json!([{ "id": 1, "made_at": 1, "os": "a" }, { "id": 2, "made_at": 2, "os": "b" }]), Some("os")),
+            (json!([{ "id": 1, "os": "a" }, { "id": 2, "os": "a" }]), Some("id")),
+            (
+                json!([{ "tags": ["a"], "meta": {}, "id": 1 }, { "tags": ["b"], "meta": { "x": 1 }, "id": 2 }]),
+                Some("id"),
+            ),
+            (json!([{ "a": 1, "b": 1, "c": 1 }, { "a": 1, "b": 2, "c": 1 }, { "a": 1, "b": 1, "c": 3 }]), None),
+            (json!([{ "os": "a" }, {}]), None),
+        ] {
+            assert_eq!(items(all.clone()).as_deref(), field, "{all}");
+        }
+    }
+
+    #[test]
     fn a_repeated_item_counts_once() {
         let images = json!([{ "id": "a", "name": "ubuntu" }, { "id": "a", "name": "ubuntu" }]);
         assert!(look(IMAGES, &images, json!({ "name": "ubuntu" })).is_ok());

@@ -194,4 +194,75 @@ mod tests {
         assert!(ownership.claim(Claimable::resource("registries", "7"), &step("b")));
         assert!(ownership.claim(Claimable::task("7"), &step("b")));
     }
+    /// A record that owns a task, a volume by its id, and two deployments of one name in two projects.
+    fn other(task: &str, volume: &str) -> Status {
+        let header = crate::journal::Header::new("other", "default");
+        let mut status = Status::new(header, jiff::Timestamp::UNIX_EPOCH);
+        let deployment = |path: Option<&str>, name: &str| RecordedResource {
+            kind: Some("inference_instances".to_owned()),
+            id: Some(serde_json::json!(name)),
+            undo: path.map(|path| crate::journal::RecordedCall::new(Method::Delete, path)),
+            ..RecordedResource::default()
+        };
+        let volume = RecordedResource { kind: Some("volumes".to_owned()), ..deployment(None, volume) };
+        let made = vec![volume, deployment(Some(HERE), "web"), deployment(None, "db")];
+        let known = crate::journal::InstanceStatus { made, ..Default::default() };
+        status.instances.insert(step("a"), known.into());
+        status.tasks.insert(task.to_owned());
+        status
+    }
+
+    const HERE: &str = "/cloud/v3/inference/1/deployments/web";
+    const VOLUME: &str = "6f1d2c3b-0000-4000-8000-000000000001";
+
+    #[test]
+    fn a_resource_of_another_record_belongs_to_it() {
+        let ownership = Ownership::new(Arc::new(|| vec![("production".to_owned(), other("t", VOLUME))]));
+        let deployment = |name: &str, path: Option<&str>| Claimable::resource_at("inference_instances", name, path);
+        for (thing, owned) in [
+            (Claimable::task("t"), true),
+            (Claimable::task("u"), false),
+            (Claimable::task("web"), false),
+            (Claimable::resource("volumes", VOLUME), true),
+            (Claimable::resource("snapshots", VOLUME), false),
+            (Claimable::resource("volumes", "6f1d2c3b-0000-4000-8000-000000000002"), false),
+            (deployment("web", Some(HERE)), true),
+            (deployment("web", Some("/cloud/v3/inference/2/deployments/web")), false),
+            (deployment("web", None), true),
+            (deployment("api", None), false),
+            // That record does not say where its deployment is: it may be any.
+            (deployment("db", Some("/cloud/v3/inference/2/deployments/db")), true),
+        ] {
+            let name = owned.then(|| "production".to_owned());
+            assert_eq!(ownership.other_record(&thing), name, "{thing:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_without_its_path_is_compared_as_it_is() {
+        let ownership = Ownership::new(Arc::new(|| vec![("production".to_owned(), other("t", "7"))]));
+        assert_eq!(ownership.other_record(&Claimable::resource("volumes", "7")).as_deref(), Some("production"));
+        assert_eq!(ownership.other_record(&Claimable::resource("volumes", "77")), None);
+    }
+
+    #[tokio::test]
+    async fn other_records_are_read_again() {
+        let tasks = Arc::new(Mutex::new(vec!["first"]));
+        let shown = tasks.clone();
+        let read = move || lock(&shown).iter().map(|task| ("other".to_owned(), other(task, VOLUME))).collect();
+        let ownership = Ownership::new(Arc::new(read));
+        let owns = |task: &str| ownership.other_record(&Claimable::task(task)).is_some();
+        assert!(owns("first") && !owns("second"));
+        lock(&tasks).push("second");
+        assert!(!owns("second"), "nothing is read without being told to");
+        ownership.read_other_records().await;
+        assert!(owns("first") && owns("second"));
+    }
+
+    #[test]
+    fn a_task_is_itself_only() {
+        let [task, resource] = [Claimable::task("7"), Claimable::resource("volumes", "7")];
+        assert!(task.is(&Claimable::task("7")) && !task.is(&Claimable::task("8")));
+        assert!(!task.is(&resource) && !resource.is(&task));
+    }
 }

@@ -20,8 +20,8 @@ use crate::shared::Shared;
 use crate::source::Span;
 use crate::template::{Each, Scope, Template, TemplateError, value_of};
 
-/// Makes the text that is sent, or the one that is recorded, of a text and the template that gave it.
-type Form<'f> = &'f dyn Fn(Option<&Template>, &str) -> Result<String, BrokenMarker>;
+/// A text with its secrets, or with digests in their place.
+type Unmarked = Result<String, BrokenMarker>;
 
 /// The templates of a call, before evaluation.
 pub struct CallParts<'a> {
@@ -176,13 +176,13 @@ impl<'a> Surroundings<'a> {
             }
         };
         let body_span = parts.body.map_or(parts.call.span, |body| body.span);
-        let texts = |values: &[(String, String)], secret: &dyn Fn(&str) -> Result<String, BrokenMarker>| {
+        let texts = |values: &[(String, String)], secret: &dyn Fn(&str) -> Unmarked| {
             values.iter().map(|(name, value)| Ok((name.clone(), secret(value)?))).collect::<Result<Vec<_>, _>>()
         };
         let reveal = |text: &str| self.secrets.reveal_text(text);
         let recording = Recording { secrets: self.secrets, digest_key: self.digest_key };
         let recorded = |template: Option<&Template>, text: &str| recording.text(template, text);
-        let path = |secret: Form<'_>| {
+        let path = |secret: &dyn Fn(Option<&Template>, &str) -> Unmarked| {
             let pairs = parts.call.segments.iter().map(Segment::template).zip(segments);
             let encoded = pairs.map(|(template, text)| Ok(format!("/{}", encode(&secret(template, text)?))));
             encoded.collect::<Result<String, _>>().map_err(broken(parts.call.span))

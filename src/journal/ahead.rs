@@ -1,7 +1,7 @@
 //! Records that are being written: not durable yet, so that no event may be based on them, but they determine which
 //! records may follow.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -66,12 +66,19 @@ impl Ahead {
         if !instances(record).any(|id| self.about.contains_key(id)) {
             return status.check(record);
         }
-        // Rare: a step waits for what it wrote before it writes more.
-        let mut then = status.of_instances(instances(record));
-        for (at, waiting) in &self.records {
-            if instances(waiting).any(|id| instances(record).any(|other| other == id)) {
-                then.apply(*at, Record::clone(waiting))?;
+        // Rare: a step waits for what it wrote before it writes more. A renaming that waits is about two instances, and
+        // what waits before it about either.
+        let mut involved: HashSet<&InstanceId> = instances(record).collect();
+        let mut earlier = Vec::new();
+        for waiting in self.records.iter().rev() {
+            if instances(&waiting.1).any(|id| involved.contains(id)) {
+                involved.extend(instances(&waiting.1));
+                earlier.push(waiting);
             }
+        }
+        let mut then = status.of_instances(involved.into_iter());
+        for (at, waiting) in earlier.into_iter().rev() {
+            then.apply(*at, Record::clone(waiting))?;
         }
         then.check(record)
     }
@@ -84,4 +91,66 @@ fn instances(record: &Record) -> impl Iterator<Item = &InstanceId> {
         _ => None,
     };
     record.instance().into_iter().chain(renamed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::StepId;
+    use crate::journal::{Header, InstanceStatus, Lease, Owner, Phase};
+
+    fn id(name: &str) -> InstanceId {
+        InstanceId::new(StepId::new(name), None)
+    }
+
+    fn moved(from: &str, to: &str) -> Arc<Record> {
+        Arc::new(Record::Moved { instance: id(from), to: id(to) })
+    }
+
+    fn removed(name: &str) -> Arc<Record> {
+        Arc::new(Record::Removed { instance: id(name) })
+    }
+
+    /// A record with these instances, each of which may exist.
+    fn status(names: &[&str]) -> Status {
+        let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+        for name in names {
+            status.put(id(name), InstanceStatus { phase: Phase::Removing, ..InstanceStatus::default() });
+        }
+        status
+    }
+
+    #[test]
+    fn what_waits_counts_for_what_may_follow_until_it_is_written() {
+        let mut status = status(&["a", "b"]);
+        let mut ahead = Ahead::of(&status);
+        let written = status.clone();
+        let add = |ahead: &mut Ahead, record: &Arc<Record>| ahead.add(&written, Timestamp::UNIX_EPOCH, record).is_ok();
+        assert!(!add(&mut ahead, &moved("a", "b")), "`b` may exist");
+        assert!(add(&mut ahead, &removed("b")) && add(&mut ahead, &moved("a", "b")), "it will be removed");
+        assert!(!add(&mut ahead, &moved("a", "c")) && add(&mut ahead, &removed("b")), "`a` will be `b`");
+        assert_eq!(ahead.about.get(&id("b")), Some(&3));
+        // The status is what is written: each record, as it is written, counts there and no longer here.
+        for record in [removed("b"), moved("a", "b"), removed("b")] {
+            status.apply(Timestamp::UNIX_EPOCH, Record::clone(&record)).unwrap();
+            ahead.written();
+        }
+        assert!(ahead.about.is_empty() && ahead.records.is_empty(), "{:?}", ahead.about);
+        ahead.written();
+        assert!(ahead.add(&status, Timestamp::UNIX_EPOCH, &removed("a")).is_err(), "there is no `a`");
+    }
+
+    #[test]
+    fn a_lease_is_held_until_it_is_released_or_the_command_ends() {
+        let status = status(&[]);
+        let owner = Owner { pid: 7, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None };
+        let lease = Lease { epoch: 1, writer: "w".to_owned(), owner };
+        let mut ahead = Ahead::of(&status);
+        let mut add = |record: Record| {
+            ahead.add(&status, Timestamp::UNIX_EPOCH, &Arc::new(record)).unwrap();
+            ahead.is_leased()
+        };
+        assert!(add(Record::Leased(lease.clone())) && add(Record::Beat) && !add(Record::Released));
+        assert!(add(Record::Leased(lease)) && !add(Record::Finished { exit: 0 }));
+    }
 }

@@ -94,7 +94,6 @@ fn of_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (Str
         "response" | "value" => secrets.redact_value(&field),
         // Of undo calls: whatever the names of its fields are, they are not ours.
         "body" | "known" if words == Words::Naming => named(field, secrets),
-        "error" => hidden(field, Words::Free, secrets),
         "created" | "touched" => by_kind(field, secrets),
         "kind" => match field {
             Value::String(name) => Value::String(kind(name, secrets)),
@@ -150,5 +149,90 @@ impl Record {
             values.iter_mut().for_each(|output| output.value = None);
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SECRET: &str = "correct-horse-battery";
+
+    /// The record as it is written, with the secret hidden.
+    fn written(record: Value) -> Value {
+        let secrets = Secrets::default();
+        secrets.hide(SECRET);
+        secrets.hide("done");
+        let record: Tagged = serde_json::from_value(record).unwrap();
+        serde_json::from_str(&Encoded::of(record.record).redacted(&secrets).json).unwrap()
+    }
+
+    fn succeeded(result: Value) -> Value {
+        json!({
+            "record": "succeeded", "instance": { "step": "done" }, "how": "called", "result": result,
+            "made": { "kind": "volumes", "id": SECRET, "name": SECRET }, "duration_ms": 7,
+        })
+    }
+
+    #[test]
+    fn words_of_others_are_hidden_and_ours_stay() {
+        let result = json!({
+            "kind": "volumes", "id": "id", "name": SECRET, "tasks": [SECRET, "done"],
+            "created": { "volumes": [SECRET], SECRET: ["id"] },
+            "response": { "text": format!("the password is {SECRET}"), "state": "done" },
+        });
+        let text = written(succeeded(result)).to_string();
+        assert!(!text.contains(SECRET), "{text}");
+        let done = written(succeeded(json!({ "kind": "volumes", "id": "of-done", "response": { "state": "done" } })));
+        // The step is called `done`, as the short secret is; an id is hidden only as a whole.
+        assert_eq!((&done["instance"], &done["result"]["id"]), (&json!({ "step": "done" }), &json!("of-done")));
+        assert_eq!((&done["how"], &done["made"]["kind"]), (&json!("called"), &json!("volumes")));
+        assert_ne!(done["result"]["response"]["state"], "done");
+    }
+
+    #[test]
+    fn kinds_of_the_catalogue_stay_and_other_words_do_not() {
+        let secrets = Secrets::default();
+        secrets.hide("volumes");
+        secrets.hide("gadgets-of-theirs");
+        let kinds = json!({ "volumes": ["v"], "gadgets-of-theirs": ["g"] });
+        let Value::Object(shown) = by_kind(kinds, &secrets) else { panic!("it is a mapping") };
+        assert_eq!(shown.get("volumes"), Some(&json!(["v"])));
+        assert!(!shown.contains_key("gadgets-of-theirs") && shown.values().any(|ids| *ids == json!(["g"])));
+        assert_eq!(kind("networks".to_owned(), &secrets), "networks");
+        assert_eq!(by_kind(json!(["v", "gadgets-of-theirs"]), &secrets)[0], "v");
+        assert_ne!(by_kind(json!(["v", "gadgets-of-theirs"]), &secrets)[1], "gadgets-of-theirs");
+        let field = |name: &str, value: &str| of_field(name.to_owned(), json!(value), Words::Free, &secrets).1;
+        assert_eq!((field("kind", "volumes"), field("phase", "volumes")), (json!("volumes"), json!("volumes")));
+        assert_ne!(field("kind", "gadgets-of-theirs"), "gadgets-of-theirs");
+        for (name, value) in
+            [("message", "no volumes"), ("error", "volumes"), ("value", "volumes"), ("name", "volumes")]
+        {
+            assert_ne!(field(name, value), value, "{name}");
+        }
+        // A name that only contains a short secret is another word.
+        assert_eq!(field("id", "my-volumes-7"), "my-volumes-7");
+        assert_ne!(field("message", "my-volumes-7"), "my-volumes-7");
+    }
+
+    #[test]
+    fn messages_and_outputs_hold_no_secret() {
+        let error = json!({
+            "effect": "not-applied", "class": "rejected", "message": format!("`{SECRET}` is wrong"),
+            "invalid_fields": [], "help": [format!("not {SECRET}")], "call": format!("POST /x/{SECRET}"),
+        });
+        let refused = written(json!({ "record": "not-applied", "instance": { "step": "done" }, "error": error }));
+        assert!(!refused["error"]["message"].to_string().contains(SECRET), "{refused}");
+        assert!(!refused["error"]["help"].to_string().contains(SECRET), "{refused}");
+        assert_eq!(
+            (&refused["error"]["class"], &refused["instance"]),
+            (&json!("rejected"), &json!({ "step": "done" }))
+        );
+        let value = json!({ "list": [{ "key": SECRET }], "number": 5 });
+        let outputs = written(json!({ "record": "outputs", "values": [{ "name": "o", "value": value }] }));
+        assert!(!outputs.to_string().contains(SECRET), "{outputs}");
+        assert_eq!(outputs["values"][0]["value"]["number"], 5);
     }
 }

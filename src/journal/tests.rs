@@ -1,3 +1,6 @@
+mod fold;
+mod trouble;
+
 use std::path::Path;
 
 use jiff::Timestamp;

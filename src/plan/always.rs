@@ -1,7 +1,7 @@
 //! `always: true`: a call that is sent on every run, and where that is allowed.
 
 use super::model::OnChange;
-use super::operations::OfStep;
+use super::of_step::OfStep;
 use super::step_doc::StepDoc;
 use crate::diagnostic::Diagnostic;
 

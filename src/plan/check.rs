@@ -2,24 +2,28 @@
 //!
 //! All findings are reported at once, in file order. Single keys were checked by `doc`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::assumed::Assumed;
 use super::doc::{self, PlanDoc};
 use super::graph::Graph;
 use super::include::{Whole, include};
-use super::mentions::{Names, Place};
-use super::model::{CallTemplate, Input, OnChange, Output, Plan, Segment, Step, Undo};
-use super::operations::{OfStep, Operations};
-use super::step_doc::{StepDoc, calls};
+use super::mentions::Names;
+use super::model::{OnChange, Output, Plan, Step, Undo};
+use super::of_step::OfStep;
+use super::operations::Operations;
+use super::place::Place;
+use super::programs::{all_programs, programs};
+use super::scalars::compiled;
+use super::step_doc::StepDoc;
 use crate::body_file::BodyFiles;
 use crate::catalog::Catalog;
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::Diagnostic;
 use crate::id::StepId;
-use crate::secret::Secrets;
 use crate::source::{Source, Span};
 use crate::template::{self, Program, Template};
 use crate::yaml;
@@ -55,17 +59,6 @@ pub fn check_assuming(source: &Arc<Source>, catalog: &Catalog, folder: &Path, as
     check_all(source, Some(catalog), Some(folder), Some(assumed))
 }
 
-/// Input values, as templates see them.
-pub type Values = BTreeMap<String, minijinja::Value>;
-
-/// The values of a run that would start now.
-pub struct Assumed<'a> {
-    /// The values of the inputs declared, as far as they are known.
-    pub inputs: &'a dyn Fn(&IndexMap<String, Input>) -> Values,
-    pub environment: &'a str,
-    pub secrets: &'a Secrets,
-}
-
 fn check_all(
     source: &Arc<Source>,
     catalog: Option<&Catalog>,
@@ -81,7 +74,7 @@ fn check_all(
         root => {
             let doc = doc::read(root, &mut findings);
             let unread = findings.iter().any(Diagnostic::is_error);
-            let given: Vec<Template> = given.iter().filter_map(|node| doc::compiled(node, &mut findings)).collect();
+            let given: Vec<Template> = given.iter().filter_map(|node| compiled(node, &mut findings)).collect();
             Checker::new(&doc, &mut findings).run(unread, &given);
             told_where_written(&given, source.files()[0].range.end, &mut findings);
             if let Some(folder) = folder {
@@ -272,10 +265,22 @@ impl<'d> Checker<'d> {
                 self.findings.push(Diagnostic::error("cycle", need.span, "a step cannot need itself"));
             }
         }
-        super::find::check(step, self.findings);
+        self.find(step);
         for (place, program) in programs(step) {
             self.program(program, &place);
         }
+    }
+
+    /// Reports keys that a step with `find` must not have.
+    fn find(&mut self, step: &StepDoc) {
+        let Some(find) = &step.find else { return };
+        let Some(condition) = step.ready.condition().or(step.fail_when.as_deref()) else { return };
+        let finding = Diagnostic::error("find-not-here", condition.span, "a look-up is made once and not waited for");
+        self.findings.push(
+            finding.related(find.span, "because of this").help(
+                "`ready` and `fail_when` belong to the step that creates the resource, or to a GET of it by its id",
+            ),
+        );
     }
 
     fn template(&mut self, template: &Template, place: &Place) {
@@ -347,55 +352,6 @@ impl<'d> Checker<'d> {
     }
 }
 
-/// Every template and condition of a step, with its place, which determines what it can refer to.
-pub(super) fn programs(step: &StepDoc) -> Vec<(Place, &Program)> {
-    let mut all = Vec::new();
-    let own = Place::step(step.is_for_each);
-    let mut templates: Vec<(Place, &Template)> = Vec::new();
-    if let Some(call) = &step.call {
-        templates.extend(segments(&call.segments).map(|template| (own.clone(), template)));
-    }
-    let boxed = [&step.query, &step.headers, &step.find, &step.project_id, &step.region_id];
-    for template in step.body.iter().chain(boxed.into_iter().filter_map(Option::as_deref)) {
-        templates.push((own.clone(), template));
-    }
-    if let Some(file) = &step.body_file {
-        let of_steps = |template: &Template| template.programs().iter().any(|program| !program.uses().steps.is_empty());
-        let each = step.is_for_each && !step.for_each.as_deref().is_some_and(of_steps);
-        templates.push((Place::body_file(each), &file.path));
-    }
-    templates.extend(step.adopt.iter().map(|adopt| (own.clone(), adopt.by.template())));
-    if let Some(for_each) = &step.for_each {
-        templates.push((Place::for_each(), for_each));
-    }
-    let with_self = Place::own_results(step.is_for_each);
-    let (undo, update) = calls(step);
-    let in_undo = Place::undo(step.is_for_each, step.secret);
-    for (call, place) in [(undo, in_undo), (update, with_self)] {
-        templates.extend(call.into_iter().flat_map(call_templates).map(|template| (place.clone(), template)));
-    }
-    for (place, template) in templates {
-        let within = template.programs_in_lists().into_iter();
-        all.extend(within.map(|(program, lists)| (place.in_lists(&lists), program)));
-    }
-    let conditions = [
-        (step.when.as_deref(), Place::when(step.is_for_each)),
-        (step.ready.condition(), Place::ready(step.is_for_each)),
-        (step.fail_when.as_deref(), Place::fail_when(step.is_for_each)),
-    ];
-    for (condition, place) in conditions {
-        all.extend(condition.and_then(|condition| condition.program()).map(|program| (place, program)));
-    }
-    all
-}
-
-/// Every template and condition of a plan.
-pub(super) fn all_programs(doc: &PlanDoc) -> impl Iterator<Item = &Program> {
-    let steps = doc.steps.iter().flat_map(|step| programs(step).into_iter().map(|(_, program)| program));
-    let outputs = doc.outputs.iter().flat_map(|output| output.value.iter().flat_map(Template::programs));
-    steps.chain(outputs)
-}
-
 /// Reports files named by templates that cannot be read, each once.
 fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Vec<Diagnostic>) {
     let mut looked_at: HashMap<&str, Option<String>> = HashMap::new();
@@ -406,14 +362,6 @@ fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Vec<Diagnostic>
             findings.push(finding.help("`file(...)` reads below the folder of the plan file"));
         }
     }
-}
-
-fn segments(segments: &[Segment]) -> impl Iterator<Item = &Template> {
-    segments.iter().filter_map(Segment::template)
-}
-
-fn call_templates(call: &CallTemplate) -> impl Iterator<Item = &Template> {
-    segments(&call.call.segments).chain(&call.query).chain(&call.body)
 }
 
 /// The steps that a step depends on, with the place of each reference.
@@ -488,17 +436,4 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
         after,
         written,
     })
-}
-
-/// A finding about an unknown name, with the nearest known one.
-pub(super) fn did_you_mean<'a>(
-    finding: Diagnostic,
-    word: &str,
-    span: Span,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Diagnostic {
-    match nearest(word, candidates) {
-        Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
-        None => finding,
-    }
 }

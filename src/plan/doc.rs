@@ -11,6 +11,7 @@ use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text,
 use super::input_doc::{self, InputDoc};
 use super::model::{Call, Moved, Segment};
 use super::record_doc::{self, RecordDoc};
+use super::scalars::{LONGEST_NAME, compiled, is_plan_name, missing_key, number};
 use super::step_doc::{self, StepDoc};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -168,19 +169,6 @@ impl Paths {
     }
 }
 
-pub(super) fn missing_key(what: &str, key: &str, place: Span) -> Diagnostic {
-    Diagnostic::error("missing-key", place, format!("{what} needs the key `{key}`"))
-}
-
-/// The longest name of a plan.
-const LONGEST_NAME: usize = 100;
-
-/// Whether a name is valid for a plan.
-pub(super) fn is_plan_name(name: &str) -> bool {
-    let fits = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
-    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)
-}
-
 fn plan_name(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
     let name = text(node, "`name`", findings)?;
     if is_plan_name(&name.value) {
@@ -197,33 +185,6 @@ fn plan_name(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<Strin
         right => finding.suggest(name.span, right),
     });
     None
-}
-
-/// The id of a project or region, or a template for it.
-pub(super) fn number(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Template> {
-    let number = node.scalar().and_then(|value| match value {
-        serde_json::Value::String(digits) => digits.parse().ok(),
-        other => other.as_i64(),
-    });
-    if let Some(number) = number {
-        if number > 0 {
-            return Some(Template::constant(node.span, number.into()));
-        }
-        findings.push(Diagnostic::error("out-of-range", node.span, format!("{what} is a positive number")));
-        return None;
-    }
-    match node.as_str() {
-        Some(text) if text.contains("{{") || text.contains("{%") => compiled(node, findings),
-        _ => {
-            findings.push(wrong_type(node, what, "a whole number, or a template of one"));
-            None
-        }
-    }
-}
-
-/// Compiles a node's templates.
-pub(super) fn compiled(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
-    Template::compile(node).map_err(|found| findings.extend(found)).ok()
 }
 
 fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
@@ -276,20 +237,4 @@ const ACTIONS_OWN: [&str; 7] =
 pub fn is_output_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))
-}
-
-/// `[A-Za-z_][A-Za-z0-9_]*`
-pub(super) fn is_identifier(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
-}
-
-/// The valid identifier nearest to an invalid one.
-pub(super) fn as_identifier(word: &str) -> Option<String> {
-    let mut right: String =
-        word.trim().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
-    if right.starts_with(|first: char| first.is_ascii_digit()) {
-        right.insert(0, '_');
-    }
-    right.chars().any(|letter| letter != '_').then_some(right)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::duration;
 use super::fields::{Fields, Shape, mapping, text, wrong_type};
-use super::inputs::withheld;
+use super::withheld::withheld;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
 use crate::yaml::{self, Key, Node};

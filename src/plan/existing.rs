@@ -1,8 +1,8 @@
 //! Existing resources in a plan, as written: `adopt` of a step, `moved` of the plan.
 
-use super::doc::{compiled, missing_key};
 use super::fields::{Fields, Shape, boolean, list, text};
 use super::model::{Adopt, AdoptBy, Moved};
+use super::scalars::{compiled, missing_key};
 use super::selection::Selection;
 use crate::diagnostic::Diagnostic;
 use crate::yaml::Node;

@@ -1,8 +1,8 @@
 //! `body_file` as written: a path, or a path and a media type.
 
-use super::doc::{compiled, missing_key};
 use super::fields::{Fields, Shape, text, wrong_type};
 use super::model::FileTemplate;
+use super::scalars::{compiled, missing_key};
 use crate::catalog::Method;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;

@@ -1,9 +1,8 @@
 //! `find`: selects one item of a GET's answer by its fields. As written, and where it is allowed.
 
-use super::doc::compiled;
 use super::fields::{mapping, wrong_type};
 use super::model::Call;
-use super::step_doc::StepDoc;
+use super::scalars::compiled;
 use crate::catalog::Method;
 use crate::diagnostic::Diagnostic;
 use crate::template::Template;
@@ -41,18 +40,4 @@ fn conditions(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> bool {
         };
     }
     sound
-}
-
-/// Reports keys that a step with `find` must not have.
-pub(super) fn check(step: &StepDoc, findings: &mut Vec<Diagnostic>) {
-    let Some(find) = &step.find else { return };
-    let condition = step.ready.condition().or(step.fail_when.as_deref());
-    if let Some(condition) = condition {
-        let finding = Diagnostic::error("find-not-here", condition.span, "a look-up is made once and not waited for");
-        findings.push(
-            finding.related(find.span, "because of this").help(
-                "`ready` and `fail_when` belong to the step that creates the resource, or to a GET of it by its id",
-            ),
-        );
-    }
 }

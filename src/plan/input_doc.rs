@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::doc::{as_identifier, is_identifier};
 use super::fields::{Fields, Shape, boolean, list, text, word, wrong_type};
 use super::inputs::fits;
 use super::model::{Input, InputType};
+use super::scalars::{as_identifier, is_identifier};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::yaml::{Key, Node};

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::environment_doc::EnvironmentFile;
 use super::fields::{described, listed};
 use super::model::{Input, InputType};
+use super::withheld::withheld;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::secret::{Secrets, is_reserved};
 use crate::source::{Position, Source, Span};
@@ -291,18 +292,6 @@ impl Resolver<'_> {
         self.problems.push(InputProblem { origin: Origin::Plan, declared: Some(input.span), message, help });
         None
     }
-}
-
-/// Findings whose messages quote nothing from the text.
-const WITHOUT_QUOTES: [&str; 3] = ["yaml-reserved-character", "yaml-several-documents", "yaml-too-large"];
-
-/// The message and help for a text that may contain a secret, without any of its words.
-pub(super) fn withheld(finding: &Diagnostic) -> (String, Vec<String>) {
-    if WITHOUT_QUOTES.contains(&finding.code) {
-        return (finding.message.clone(), finding.help.clone());
-    }
-    let help = format!("put quotes around the value; `plan explain {}` says what this is about", finding.code);
-    ("cannot be read as YAML here, and what it says is not shown: it may be a secret".to_owned(), vec![help])
 }
 
 impl InputProblem {

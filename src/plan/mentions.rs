@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::check::{did_you_mean, programs};
 use super::doc::PlanDoc;
 use super::fields::listed;
+use super::place::Place;
+use super::programs::programs;
 use super::step_doc::StepDoc;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::id::StepId;
 use crate::source::Span;
-use crate::template::{
-    FILTERS, FUNCTIONS, ListFrom, NameUse, Program, Reference, Shape, Spoiled, TESTS, Unknown, UnknownKind,
-};
+use crate::template::{FILTERS, FUNCTIONS, NameUse, Program, Reference, Shape, Spoiled, TESTS, Unknown, UnknownKind};
 
 /// The results of one call.
 const RESULTS: &[&str] =
@@ -25,121 +24,6 @@ const EACH: &[&str] = &["key", "value", "index"];
 const ANSWERS: &[&str] = &["response", "resource"];
 /// The most suggestions: comparing a hundred thousand names with each other would take too long.
 const MOST_SUGGESTIONS: usize = 50;
-
-/// The place of a template, which determines what it can refer to.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    what: &'static str,
-    steps: bool,
-    each: bool,
-    own_results: bool,
-    resource: bool,
-    /// A secret must not decide: a condition, a loop.
-    decides: bool,
-    /// A public output.
-    public: bool,
-    /// The value is recorded until it is sent, and the record contains no secrets.
-    kept: bool,
-    /// The answer of the step itself is secret.
-    secret_answer: bool,
-    ids: bool,
-    /// The template is evaluated before the first call.
-    before_calls: bool,
-    /// In `each` of a list built with `for`: the inputs and steps that its elements come from.
-    elements_of: Option<Sources>,
-}
-
-/// The inputs and steps that the elements of a list come from.
-#[derive(Debug, Clone, Default)]
-struct Sources {
-    inputs: BTreeSet<String>,
-    steps: BTreeSet<StepId>,
-}
-
-impl Place {
-    pub(super) const PLAN: Place = Place {
-        what: "`project_id` and `region_id` of a plan",
-        steps: false,
-        each: false,
-        own_results: false,
-        resource: false,
-        decides: false,
-        public: false,
-        kept: false,
-        secret_answer: false,
-        ids: false,
-        before_calls: false,
-        elements_of: None,
-    };
-
-    pub(super) const RECORD: Place = Place { what: "`environment` of a record", ..Place::PLAN };
-
-    pub(super) fn step(each: bool) -> Self {
-        Place { what: "a step", steps: true, each, ids: true, ..Self::PLAN }
-    }
-
-    /// `each` may be used: the elements of the step are known before the first call.
-    pub(super) fn body_file(each: bool) -> Self {
-        Place { what: "`body_file`", each, decides: true, ids: true, before_calls: true, ..Self::PLAN }
-    }
-
-    pub(super) fn for_each() -> Self {
-        Place { what: "`for_each`", steps: true, decides: true, ids: true, ..Self::PLAN }
-    }
-
-    pub(super) fn when(each: bool) -> Self {
-        Place { what: "`when`", decides: true, ..Self::step(each) }
-    }
-
-    pub(super) fn own_results(each: bool) -> Self {
-        Place { what: "this call", own_results: true, ..Self::step(each) }
-    }
-
-    pub(super) fn undo(each: bool, secret: bool) -> Self {
-        Place { what: "an undo", kept: true, secret_answer: secret, ..Self::own_results(each) }
-    }
-
-    pub(super) fn ready(each: bool) -> Self {
-        Place { what: "`ready`", own_results: true, resource: true, decides: true, ..Self::step(each) }
-    }
-
-    pub(super) fn fail_when(each: bool) -> Self {
-        Place { what: "`fail_when`", ..Self::ready(each) }
-    }
-
-    /// The same place inside the `each` of these lists.
-    pub(super) fn in_lists(&self, lists: &[&ListFrom]) -> Self {
-        if lists.is_empty() {
-            return self.clone();
-        }
-        let mut sources = Sources::default();
-        for program in lists.iter().flat_map(|list| list.list.programs()) {
-            sources.inputs.extend(program.uses().inputs.iter().map(|used| used.name.clone()));
-            sources.steps.extend(program.uses().steps.iter().map(|used| used.step.clone()));
-        }
-        Place { elements_of: Some(sources), ..self.clone() }
-    }
-
-    pub(super) fn output(secret: bool) -> Self {
-        Place { what: "an output", steps: true, public: !secret, ids: true, ..Self::PLAN }
-    }
-
-    fn sees(&self, name: &str) -> bool {
-        match name {
-            "inputs" | "environment" => true,
-            "steps" | "records" => self.steps,
-            "each" => self.each,
-            "self" => self.own_results,
-            "resource" => self.resource,
-            "item" | "key" | "index" => self.elements_of.is_some(),
-            _ => self.ids,
-        }
-    }
-
-    fn names(&self) -> impl Iterator<Item = &'static str> {
-        crate::template::NAMES.iter().copied().filter(|name| self.sees(name))
-    }
-}
 
 /// The names of a plan.
 pub(super) struct Names<'d> {
@@ -367,6 +251,19 @@ impl<'d> Names<'d> {
                 None => finding.help(format!("{} sees {}", place.what, listed(place.names()))),
             },
         }
+    }
+}
+
+/// A finding about an unknown name, with the nearest known one.
+fn did_you_mean<'a>(
+    finding: Diagnostic,
+    word: &str,
+    span: Span,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    match nearest(word, candidates) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
+        None => finding,
     }
 }
 

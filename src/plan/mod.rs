@@ -6,7 +6,9 @@
 //! values of inputs, `draw` makes diagrams. Nothing here waits, sends requests or writes.
 
 mod always;
+mod assumed;
 mod call;
+mod call_doc;
 mod check;
 mod doc;
 pub mod draw;
@@ -22,10 +24,15 @@ mod input_doc;
 pub mod inputs;
 mod mentions;
 mod model;
+mod of_step;
 mod on_change;
 mod operations;
 mod partial;
+mod place;
+mod programs;
 mod record_doc;
+mod request;
+mod scalars;
 mod selection;
 mod step_doc;
 #[cfg(test)]
@@ -37,8 +44,10 @@ mod through_templates;
 mod values;
 #[cfg(test)]
 mod values_tests;
+mod withheld;
 
-pub use check::{Assumed, Checked, check, check_assuming, check_in, check_with, load};
+pub use assumed::Assumed;
+pub use check::{Checked, check, check_assuming, check_in, check_with, load};
 pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};

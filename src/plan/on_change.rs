@@ -1,9 +1,9 @@
 //! `on_change` as written.
 
-use super::doc::missing_key;
+use super::call_doc::call_template;
 use super::fields::{Fields, Shape, list, text, word};
 use super::model::OnChange;
-use super::step_doc::call_template;
+use super::scalars::missing_key;
 use crate::diagnostic::Diagnostic;
 use crate::yaml::Node;
 

@@ -8,32 +8,22 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::check::Assumed;
+use super::assumed::Assumed;
 use super::doc::PlanDoc;
 use super::model::{Call, Segment};
+use super::of_step::{OfStep, by_step};
 use super::partial::Given;
+use super::programs::all_programs;
 use super::step_doc::{StepDoc, calls};
-use super::values::{Whole, by_step, check_written};
-use crate::catalog::{
-    AllowedPath, BodyFinding, Catalog, Difference, Effect, Method, NearestRoute, Operation, ParameterPlace, Partial,
-    PathSegment,
-};
+use super::values::check_written;
+use crate::catalog::{AllowedPath, Catalog, Difference, Effect, Method, NearestRoute, Operation};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
-use crate::template::{Shape, Template};
 
 /// The operations of a plan's calls.
 pub(super) struct Operations {
     /// By step, in file order.
     steps: Vec<OfStep>,
-}
-
-/// For one step: its own call, and those of `undo` and `on_change: update`.
-#[derive(Default)]
-pub(super) struct OfStep {
-    pub own: Option<Arc<Operation>>,
-    pub undo: Option<Arc<Operation>>,
-    pub update: Option<Arc<Operation>>,
 }
 
 impl Operations {
@@ -201,127 +191,6 @@ fn differing(differences: &[Difference]) -> String {
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 
-/// The values of a call, as far as they are known.
-pub(super) struct Values {
-    pub body: Option<Partial>,
-    pub query: Option<Partial>,
-    /// The values of path segments with templates.
-    pub segments: Vec<Option<Partial>>,
-}
-
-/// Checks a call with its values against its operation.
-pub(super) fn check_request(
-    whole: &Whole<'_>,
-    operation: &Operation,
-    values: Values,
-    (catalog, source): (&Catalog, &Source),
-    findings: &mut Vec<Diagnostic>,
-) {
-    let Values { body, query, segments } = values;
-    // A body that could not be parsed was reported already.
-    if whole.call.method == Method::Get || (whole.file.is_some() && whole.has_body) {
-        // Reported already.
-    } else if let Some(file) = whole.file {
-        let asked = file.content_type.as_ref();
-        for found in operation.check_file(asked.map(|(asked, _)| asked.as_str())) {
-            let place = asked.map(|(_, span)| *span).filter(|_| found.code == "value-not-allowed");
-            findings.push(diagnostic(found, place.unwrap_or(file.path.span), None));
-        }
-    } else if whole.body.is_some() == whole.has_body {
-        for found in catalog.check_request(operation, body.as_ref(), whole.allowed) {
-            findings.push(placed(found, whole.body, whole.call.span, source));
-        }
-    }
-    let (path, places) = path_parameters(whole.call, operation, segments);
-    let query = match query {
-        Some(Partial::Map(fields)) => fields,
-        _ => Vec::new(),
-    };
-    for found in operation.check_parameters(&path, &query, whole.allowed) {
-        match found.place {
-            ParameterPlace::Query => findings.push(placed(found.finding, whole.query, whole.call.span, source)),
-            ParameterPlace::Path => {
-                let name = found.finding.at.first().map(ToString::to_string);
-                let place = name.and_then(|name| places.get(&name).copied()).unwrap_or(whole.call.span);
-                findings.push(diagnostic(found.finding, place, None));
-            }
-        }
-    }
-}
-
-/// The path parameters, by their names in the API reference, with their places.
-fn path_parameters(
-    call: &Call,
-    operation: &Operation,
-    segments: Vec<Option<Partial>>,
-) -> (Vec<(String, Partial)>, HashMap<String, Span>) {
-    let mut values = Vec::new();
-    let mut places = HashMap::new();
-    for ((pattern, segment), value) in operation.route.path.split('/').skip(1).zip(&*call.segments).zip(segments) {
-        let Some(name) = pattern.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else { continue };
-        let (value, place) = match (segment, value) {
-            (Segment::Literal(text), _) => (Partial::String(text.to_string()), call.span),
-            (Segment::Template(template), Some(value)) => (value, template.span),
-            _ => continue,
-        };
-        values.push((name.to_owned(), value));
-        places.insert(name.to_owned(), place);
-    }
-    (values, places)
-}
-
-/// A finding about a body or query, with its place in the file.
-fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &Source) -> Diagnostic {
-    let Some(template) = template else { return diagnostic(found, call, None) };
-    let mut here = template;
-    let mut key = None;
-    for step in &found.at {
-        let next = match (step, here.shape()) {
-            (PathSegment::Key(name), Shape::Mapping(entries)) => {
-                entries.iter().find(|(key, _)| key.text == *name).map(|(key, value)| (Some(key.span), value))
-            }
-            (PathSegment::Index(index), Shape::List(items)) => items.get(*index).map(|item| (None, item)),
-            (PathSegment::Index(_), Shape::For(list)) => Some((None, &list.each)),
-            _ => None,
-        };
-        // Deeper in the path, the value is one template, which the finding is about.
-        let Some((span, value)) = next else { break };
-        (key, here) = (span, value);
-    }
-    let on_key = found.on_key;
-    let place = match (on_key, key, here.shape()) {
-        (true, Some(key), _) => key,
-        // A whole list or mapping is too large to be underlined.
-        (_, Some(key), Shape::List(_) | Shape::Mapping(_) | Shape::For(_)) => key,
-        (_, None, Shape::Mapping(entries)) => entries.first().map_or(here.span, |(key, _)| key.span),
-        _ => here.span,
-    };
-    // The value of a template cannot be fixed by replacing it.
-    let mendable = on_key || matches!(here.shape(), Shape::Constant(_));
-    if !mendable {
-        return diagnostic(found.unwritten(), place, None);
-    }
-    let written = source.slice(place);
-    let is_number = matches!(crate::yaml::resolve(written), Ok(serde_json::Value::Number(_)));
-    let found = match on_key && written.starts_with(['"', '\'']) {
-        // The value after an unquoted key needs a space before it.
-        true => found.in_quotes(),
-        false if is_number => found.written(written),
-        false => found,
-    };
-    diagnostic(found, place, Some(place))
-}
-
-fn diagnostic(found: BodyFinding, place: Span, mend: Option<Span>) -> Diagnostic {
-    let mut finding = Diagnostic::error(found.code, place, found.message);
-    finding.severity = found.severity;
-    finding.help = found.help;
-    match (found.replacement, mend) {
-        (Some(text), Some(span)) => finding.suggest(span, text),
-        _ => finding,
-    }
-}
-
 /// A note about a step that is not an error.
 fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     let operation = of.own.as_ref()?;
@@ -365,7 +234,7 @@ fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec
     if unawaited.is_empty() {
         return Vec::new();
     }
-    let mentions = super::check::all_programs(doc).flat_map(|program| &program.uses().steps);
+    let mentions = all_programs(doc).flat_map(|program| &program.uses().steps);
     let later = mentions.filter(|used| !used.guarded && unawaited.contains(used.step.as_str())).filter_map(|used| {
         let skipped = if ["all", "each"].contains(&used.path.first()?.as_str()) { 2 } else { 0 };
         let (word, span) = (used.path.get(skipped)?, *used.path_spans.get(skipped)?);
@@ -381,7 +250,7 @@ fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec
 /// Reports `created.<kind>` of calls that never create that kind.
 fn never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for program in super::check::all_programs(doc) {
+    for program in all_programs(doc) {
         for used in &program.uses().steps {
             let Some(operation) = by_step.get(used.step.as_str()) else { continue };
             let Some(at) = used.path.iter().position(|name| name == "created").filter(|at| [0, 2].contains(at)) else {

@@ -1,8 +1,8 @@
 //! `records`: outputs of other plans' environments, as written.
 
-use super::doc::{as_identifier, compiled, is_identifier, is_plan_name, missing_key};
 use super::fields::{Fields, Shape, text, wrong_type};
 use super::model::{RecordOf, RecordUse};
+use super::scalars::{as_identifier, compiled, is_identifier, is_plan_name, missing_key};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::template::{Program, Template};

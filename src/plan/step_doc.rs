@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use super::call;
-use super::doc::{as_identifier, compiled, is_identifier, missing_key, number};
+use super::call_doc::{call_template, parts};
 use super::duration;
 use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
@@ -11,7 +11,8 @@ use super::file_doc;
 use super::find;
 use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait, Written};
 use super::on_change;
-use crate::catalog::{AllowUnknown, AllowedPath, Method};
+use super::scalars::{as_identifier, compiled, is_identifier, missing_key, number};
+use crate::catalog::{AllowUnknown, AllowedPath};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
@@ -120,7 +121,6 @@ const RETRY: Shape = Shape {
     keys: &["attempts", "on"],
     hints: &[("count", "write `attempts:`"), ("times", "write `attempts:`"), ("statuses", "write `on:`")],
 };
-const CALL: Shape = Shape { name: "a call", keys: &["call", "query", "body"], hints: &[] };
 
 /// Headers that `plan` sets itself, or that control the connection.
 const OWN_HEADERS: &[&str] = &[
@@ -244,62 +244,12 @@ fn id(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
     Some(id)
 }
 
-struct Parts {
-    query: Option<Template>,
-    body: Option<Template>,
-}
-
 /// The mapping or list below `body`, out of the tree: it becomes a template piece by piece, and is not held twice.
 fn taken_body(step: &mut Node) -> Option<Node> {
     let NodeKind::Mapping(entries) = &mut step.kind else { return None };
     let (_, body) = entries.iter_mut().find(|(key, _)| key.text == "body")?;
     let left = Node { span: body.span, kind: NodeKind::Sequence(Vec::new()) };
     body.scalar().is_none().then(|| std::mem::replace(body, left))
-}
-
-/// The parts of a call.
-fn parts(fields: &Fields<'_>, taken: Option<Node>, call: Option<&Call>, findings: &mut Vec<Diagnostic>) -> Parts {
-    let query = fields.get("query").and_then(|node| query(node, findings));
-    if let (Some(place), Some(Method::Get)) = (fields.key_span("body"), call.map(|call| call.method)) {
-        findings.push(
-            Diagnostic::error("body-on-get", place, "a GET has no body").help("parameters of a GET go below `query:`"),
-        );
-    }
-    let body = fields.get("body").and_then(|node| match node.is_null() {
-        true => {
-            findings.push(wrong_type(node, "`body`", "a mapping"));
-            None
-        }
-        false => {
-            Template::compile_owned(taken.unwrap_or_else(|| node.clone())).map_err(|found| findings.extend(found)).ok()
-        }
-    });
-    if let (Some(node), Some(body)) = (fields.get("body"), &body)
-        && let TemplateShape::Constant(value) = body.shape()
-        && !value.to_value().is_null()
-    {
-        findings.push(wrong_type(node, "`body`", "a mapping or a list"));
-    }
-    Parts { query, body }
-}
-
-fn query(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
-    for (key, value) in mapping(node, "`query`", findings)? {
-        let scalars = |items: &[Node]| items.iter().all(|item| item.scalar().is_some());
-        let fits = match &value.kind {
-            NodeKind::Scalar { .. } => !value.is_null(),
-            NodeKind::Sequence(items) => scalars(items),
-            NodeKind::Mapping(_) => false,
-        };
-        if !fits {
-            let what = format!("the parameter `{}`", key.text);
-            findings.push(
-                wrong_type(value, &what, "a single value or a list of them")
-                    .help("where the API wants JSON in a parameter, write it as text: `\"{{ {'a': 1} | tojson }}\"`"),
-            );
-        }
-    }
-    compiled(node, findings)
 }
 
 fn headers(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
@@ -459,28 +409,6 @@ fn undo(node: &Node, findings: &mut Vec<Diagnostic>) -> Undo {
         return Undo::Default;
     }
     call_template(node, "`undo`", findings).map_or(Undo::Default, |call| Undo::Call(Box::new(call)))
-}
-
-/// An additional call: `METHOD /path`, or a mapping with query and body.
-pub(super) fn call_template(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<CallTemplate> {
-    if node.as_str().is_some() {
-        let call = call::read(node, findings)?;
-        return Some(CallTemplate { call, operation: None, query: None, body: None });
-    }
-    if node.entries().is_none() {
-        findings.push(wrong_type(node, what, "a call"));
-        return None;
-    }
-    let fields = Fields::open(node, &CALL, findings)?;
-    let Some(call_node) = fields.get("call") else {
-        if fields.lacks("call") {
-            findings.push(missing_key(what, "call", fields.head()));
-        }
-        return None;
-    };
-    let call = call::read(call_node, findings);
-    let parts = parts(&fields, None, call.as_ref(), findings);
-    Some(CallTemplate { call: call?, operation: None, query: parts.query, body: parts.body })
 }
 
 fn on_conflict(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<OnConflict> {

@@ -3,14 +3,15 @@
 //! This happens twice: for the plan as written, before values are given, and with the values of a run. For a
 //! `for_each` with known elements every element is checked.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::doc::PlanDoc;
 use super::fields::listed;
-use super::model::{Call, CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
-use super::operations::{OfStep, Values, check_request};
+use super::model::{CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
+use super::of_step::OfStep;
 use super::partial::{At, Element, Given, Known, KnownStep};
+use super::request::{Values, Whole, check_request};
 use super::step_doc::{StepDoc, calls};
 use crate::body_file::{begins_with, why_unusable};
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
@@ -20,18 +21,6 @@ use crate::template::{Expression, Program, Template, TemplateError};
 
 /// The most elements of all `for_each` together that are checked one by one.
 const MOST_ELEMENTS: usize = 10_000;
-
-/// A call with its values.
-pub(super) struct Whole<'s> {
-    pub call: &'s Call,
-    pub operation: Option<&'s Arc<Operation>>,
-    pub query: Option<&'s Template>,
-    pub body: Option<&'s Template>,
-    /// Whether there is a body, valid or not.
-    pub has_body: bool,
-    pub file: Option<&'s FileTemplate>,
-    pub allowed: &'s AllowUnknown,
-}
 
 /// The parts of a step to check, as written or as accepted.
 pub(super) struct Look<'s> {
@@ -446,10 +435,4 @@ fn bad_segment(template: &Template, value: &Partial) -> Option<Diagnostic> {
 fn failed(error: &TemplateError) -> Diagnostic {
     let finding = Diagnostic::error("template-error", error.span, error.message.clone());
     error.help.clone().into_iter().fold(finding, Diagnostic::help)
-}
-
-/// Operations by the ids of their steps.
-pub(super) fn by_step<'d>(doc: &'d PlanDoc, of: &[OfStep]) -> HashMap<&'d str, Arc<Operation>> {
-    let ids = doc.steps.iter().zip(of);
-    ids.filter_map(|(step, of)| Some((step.id.as_ref()?.value.as_str(), Arc::clone(of.own.as_ref()?)))).collect()
 }

@@ -154,3 +154,89 @@ fn texts_in_a_secret_json_are_secrets() {
         r#"{ "user": "admin", "key": "[secret]" }"#
     );
 }
+
+#[test]
+fn between_secrets_and_markers_everything_stays() {
+    let secrets = Secrets::default();
+    secrets.hide("hunter22");
+    assert_eq!(secrets.redact("a hunter22 b hunter22 c"), "a [secret] b [secret] c");
+    let marker = secrets.conceal(&json!("other-secret"));
+    assert_eq!(secrets.redact(&format!("1 {marker}2 3{marker} hunter22 4")), "1 [secret]2 3[secret] [secret] 4");
+    assert_ne!(secrets.redact("one"), "another");
+    assert!(secrets.redact("one").eq("one") && !secrets.redact("one").eq("two"));
+}
+
+#[test]
+fn a_short_line_of_a_secret_is_no_secret() {
+    let secrets = Secrets::default();
+    secrets.hide("first-line\nab\nthird-line");
+    assert_eq!(secrets.redact("ab first-line cab third-line"), "ab [secret] cab [secret]");
+    // With the line break at its end it is encoded in another way.
+    let ended = Secrets::default();
+    ended.hide("hunter22\n");
+    assert_eq!(ended.redact("aHVudGVyMjIK"), "[secret]");
+}
+
+#[test]
+fn a_secret_is_hidden_as_windows_encodes_it() {
+    use base64::Engine as _;
+    let secrets = Secrets::default();
+    secrets.hide("hunter2-Swordfish");
+    let wide: Vec<u8> = "hunter2-Swordfish".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let told = secrets.redact(&base64::engine::general_purpose::STANDARD.encode(wide)).to_string();
+    assert!(told.starts_with("[secret]") && told.len() <= "[secret]".len() + 3, "{told}");
+}
+
+#[test]
+fn a_masker_gets_the_usual_spellings_and_no_short_one() {
+    use secrecy::ExposeSecret;
+    let of = |text: &str| -> Vec<String> {
+        finder::spellings(text).iter().map(|form| form.expose_secret().to_owned()).collect()
+    };
+    let text = r#"p@ss "w""#;
+    let forms = of(text);
+    for form in [r#"p@ss \"w\""#, r#"p@ss \\\"w\\\""#, "p%40ss%20%22w%22", "cEBzcyAidyI="] {
+        assert!(forms.iter().any(|known| known == form), "{form} in {forms:?}");
+    }
+    assert!(!forms.iter().any(|form| form == text), "it knows the text itself");
+    // Of the lines only those that are long enough.
+    let lines = of("ab\nlong line");
+    assert!(
+        lines.iter().any(|form| form == "long%20line") && lines.iter().all(|form| form.len() >= SHORTEST),
+        "{lines:?}"
+    );
+    assert!(!lines.iter().any(|form| form == "YWI="), "{lines:?}");
+}
+
+#[test]
+fn every_text_of_a_value_is_hidden() {
+    let secrets = Secrets::default();
+    secrets.hide_value(
+        &json!({ "list": ["first-secret", { "inner": "second-secret" }], "pin": 4711204215_u64, "on": true }),
+    );
+    assert_eq!(
+        secrets.redact("first-secret second-secret 4711204215 true list"),
+        "[secret] [secret] [secret] true list"
+    );
+    assert!(secrets.shows("a first-secret") && !secrets.shows("a word"));
+    let nested = Secrets::default();
+    nested.hide(r#"[{"key":"zx82-zx82"},["zx83-zx83"]]"#);
+    assert_eq!(nested.redact("zx82-zx82 zx83-zx83"), "[secret] [secret]");
+}
+
+#[test]
+fn reserved_characters_and_markers_are_found_anywhere_in_a_value() {
+    let bad = format!("a{OPEN}b");
+    for (value, clean) in [
+        (json!(bad), json!("a\u{FFFD}b")),
+        (json!([1, bad]), json!([1, "a\u{FFFD}b"])),
+        (json!({ "x": { "y": bad } }), json!({ "x": { "y": "a\u{FFFD}b" } })),
+        (json!({ bad.clone(): 1 }), json!({ "a\u{FFFD}b": 1 })),
+    ] {
+        assert!(is_reserved_value(&value) && Secrets::marks_value(&value), "{value}");
+        assert_eq!(without_reserved(value), clean);
+    }
+    let plain = json!({ "x": ["a", 1, null] });
+    assert!(!is_reserved_value(&plain) && !Secrets::marks_value(&plain));
+    assert_eq!(without_reserved(plain.clone()), plain);
+}

@@ -315,6 +315,59 @@ mod tests {
 
     use super::*;
 
+    /// The text decoded by one decoder.
+    fn read(text: &str, decoder: Decoder) -> String {
+        String::from_utf8_lossy(&View::plain(text).read(decoder).bytes).into_owned()
+    }
+
+    #[test]
+    fn each_decoder_reads_its_escapes_and_leaves_the_rest() {
+        for (decoder, text, decoded) in [
+            (percent as Decoder, "a%C3%a9%41%4", "aéA%4"),
+            (units, "%u20AC%E9%uD83D%uDE00%u12", "€é\u{1f600}%u12"),
+            (form, "a+%2B+b", "a + b"),
+            (characters, r"\n\r\t\b\f\0", "\n\r\t\u{8}\u{c}\0"),
+            (characters, r#"\"\\\'\/"#, r#""\'/"#),
+            (characters, r"\xe9\u00e9\u{e9}\u{1F600}\ud83d\ude00\U000000e9", "ééé\u{1f600}\u{1f600}é"),
+            (characters, r"\q\é\u{12\uZZ", r"\q\é\u{12\uZZ"),
+            (bytes, r"\303\251\xc3\xa9\101\400", r"ééA\400"),
+            (entity, "&quot;&amp;&lt;&gt;&apos;&#39;&#x27;&#X27;&other;", r#""&<>''''&other;"#),
+            (entity, "a&nbsp;b", "a b"),
+            (doubled, r#"''""'\'''"'"'x'"#, r#"'"''x'"#),
+            (quoted_printable, "=41=C3=A9=\r\nx=\ny=zz", "Aéxy=zz"),
+        ] {
+            assert_eq!(read(text, decoder), decoded, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_divides_long_words_is_left_out() {
+        for (text, plain, with_signs) in [
+            (r"ab cd\nef\rgh⏎ij", "abcdefghij", "abcdefghij"),
+            ("0x61,0x62:63-64_65", "0x61,0x62:63-64_65", "6162636465"),
+            (r"\x61\x62", r"\x61\x62", "6162"),
+            ("0x", "0x", ""),
+            ("\ta\r\nb", "ab", "ab"),
+        ] {
+            let mut joined = Vec::new();
+            for (signs, expected) in [(false, plain), (true, with_signs)] {
+                join(text.as_bytes(), signs, &mut joined);
+                assert_eq!(String::from_utf8_lossy(&joined), expected, "{text} {signs}");
+                assert_eq!(View::plain(text).joined(signs).bytes, joined, "{text} {signs}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_escape_of_any_kind_is_worth_decoding() {
+        for text in ["%41", "%u20AC", "+", r"\n", r"\303", "&#39;", "''", "\"\"", "=41"] {
+            assert!(is_encoded(text.as_bytes()), "{text}");
+        }
+        for text in ["", "a b", "%zz", r"\q", "& ;", "'", "\"", "=zz"] {
+            assert!(!is_encoded(text.as_bytes()), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_text_is_joined_as_its_view_is(text in "[ab0x:_,\\-\\\\n \t\r⏎é]{0,40}", signs: bool) {

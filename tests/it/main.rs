@@ -28,6 +28,8 @@ mod runner;
 #[cfg(unix)]
 mod secrets;
 mod server;
+#[cfg(unix)]
+mod signals;
 mod small;
 #[cfg(unix)]
 mod store;

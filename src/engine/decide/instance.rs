@@ -161,6 +161,27 @@ mod tests {
         assert_eq!(instance(&create, None, Differs::Forces), Decision::Call);
     }
 
+    /// A record that was put together by hand can lack the call: there is nothing to resolve or to wait for then.
+    #[test]
+    fn without_its_call_an_attempt_is_cleared() {
+        let accepted = Phase::Accepted { tasks: vec!["t".to_owned()], recovered: false, status: None };
+        let create =
+            Wanted { reads: false, creates: true, on_change: None, replace: false, always: false, orphan: false };
+        for phase in [Phase::InDoubt, accepted] {
+            let known = InstanceStatus { intent: None, ..known(phase, 0) };
+            assert_eq!(instance(&create, Some(&known), Differs::No), Decision::Clear, "{:?}", known.phase);
+        }
+    }
+
+    #[test]
+    fn a_call_reads_by_its_operation_or_else_by_its_method() {
+        let text = "name: reads\nsteps:\n  - { id: one, call: GET /cloud/v1/regions }\n  \
+                    - { id: two, call: GET /acme/things }\n  \
+                    - { id: three, call: POST /acme/things, undo: none }\n";
+        let plan = crate::plan::load(&std::sync::Arc::new(crate::source::Source::new("reads.yaml", text)));
+        assert_eq!(plan.unwrap().steps.values().map(reads).collect::<Vec<_>>(), [true, true, false]);
+    }
+
     #[test]
     fn plan_and_flags_decide_about_a_change() {
         let create =
@@ -184,6 +205,8 @@ mod tests {
         assert_eq!(of(Wanted { orphan: true, ..create }, Differs::Forces), Decision::Change(ChangeKind::Replace));
         assert_eq!(of(Wanted { creates: false, ..create }, Differs::Forces), Decision::Change(ChangeKind::Rerun));
         let always = Wanted { creates: false, always: true, ..create };
-        assert_eq!(of(always, Differs::No), Decision::Change(ChangeKind::Rerun));
+        for always in [always, Wanted { creates: true, on_change: Some(&OnChange::Error), ..always }] {
+            assert_eq!(of(always, Differs::No), Decision::Change(ChangeKind::Rerun));
+        }
     }
 }

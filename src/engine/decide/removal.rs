@@ -79,11 +79,15 @@ impl Removal {
     /// The next instance that can be removed now.
     pub fn take(&mut self) -> Option<InstanceId> {
         while let Some(at) = self.turns.take() {
-            if let Some(instance) = self.instances.get(at) {
-                return Some(instance.clone());
+            match self.instances.get(at) {
+                // Of a circle the youngest was removed before its turn.
+                Some(_) if self.gone.contains(&at) => {}
+                Some(instance) => return Some(instance.clone()),
+                None => {
+                    self.gone.insert(at);
+                    self.turns.done(at);
+                }
             }
-            self.gone.insert(at);
-            self.turns.done(at);
         }
         None
     }
@@ -242,6 +246,37 @@ mod tests {
         assert_eq!(youngest, id("b"));
         removal.gone(&youngest);
         assert_eq!(removal.take(), Some(id("a")));
+        removal.gone(&id("a"));
+        assert_eq!(removal.take(), None, "each is removed once");
+    }
+
+    #[test]
+    fn instances_behind_one_that_stays_are_told_with_the_reason() {
+        let all = ["net[0]", "net[1]", "sub[0]", "sub[1]", "vm"].map(id);
+        let mut removal = removal(&chains(), &all);
+        assert_eq!(removal.not_gone(), all);
+        // `vm` and `sub[1]` are released; `vm` cannot be removed.
+        assert_eq!([removal.take(), removal.take(), removal.take()], [Some(id("sub[1]")), Some(id("vm")), None]);
+        removal.gone(&id("sub[1]"));
+        assert_eq!(removal.take(), Some(id("net[1]")));
+        removal.gone(&id("net[1]"));
+        assert_eq!(removal.not_gone(), ["net[0]", "sub[0]", "vm"].map(id));
+        let because = |instance: &str, of: &str| Kept { instance: id(instance), because_of: id(of) };
+        assert_eq!(removal.never_free(), [because("net[0]", "sub[0]"), because("sub[0]", "vm")]);
+        // One that comes after a whole step waits for any instance of it.
+        let status = status(&[("a", json!({}), &[]), ("b[0]", json!({}), &["a"]), ("b[1]", json!({}), &["a"])]);
+        let mut removal = super::removal(&status, &["a", "b[0]", "b[1]"].map(id));
+        removal.gone(&id("b[0]"));
+        assert_eq!(removal.never_free(), [because("a", "b[1]")]);
+    }
+
+    #[test]
+    fn all_that_exists_is_in_the_order_of_removal_even_in_a_circle() {
+        let names = |order: Vec<InstanceId>| order.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(removal_order(&chains())), ["sub[1]", "net[1]", "vm", "sub[0]", "net[0]"]);
+        let mut circle = status(&[("a", json!({}), &["b"]), ("b", json!({}), &["a"]), ("c", json!({}), &[])]);
+        circle.instances.insert(id("gone"), InstanceStatus::default().into());
+        assert_eq!(names(removal_order(&circle)), ["c", "b", "a"]);
     }
 
     #[test]

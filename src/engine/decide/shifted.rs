@@ -27,3 +27,41 @@ pub fn words(first: &InstanceId) -> String {
         first.key.as_deref().unwrap_or_default()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Method;
+    use crate::id::StepId;
+    use crate::journal::{Header, InstanceStatus};
+
+    fn id(key: Option<&str>) -> InstanceId {
+        InstanceId::new(StepId::new("net"), key.map(str::to_owned))
+    }
+
+    fn call(name: &str) -> RecordedCall {
+        RecordedCall::new(Method::Post, format!("/{name}"))
+    }
+
+    #[test]
+    fn only_an_element_that_moved_up_shifts_a_list() {
+        for (recorded, planned, first) in [
+            (&[("0", "a"), ("1", "b"), ("2", "c")][..], &[("0", "b"), ("1", "c")][..], Some("0")),
+            (&[("0", "a"), ("1", "b"), ("2", "c")], &[("0", "a"), ("1", "c")], Some("1")),
+            (&[("0", "a"), ("1", "b")], &[("0", "a")], None),
+            (&[("0", "a"), ("1", "b")], &[("0", "z"), ("1", "b")], None),
+            (&[("0", "a"), ("1", "a")], &[("0", "a"), ("1", "a")], None),
+            (&[("1", "b")], &[("0", "b")], None),
+            (&[("x", "a"), ("y", "b")], &[("x", "b")], None),
+        ] {
+            let mut status = Status::new(Header::new("demo", "default"), jiff::Timestamp::UNIX_EPOCH);
+            for (key, name) in recorded {
+                let known = InstanceStatus { agrees: Some(call(name).into()), ..InstanceStatus::default() };
+                status.instances.insert(id(Some(key)), known.into());
+            }
+            let planned: Vec<_> = planned.iter().map(|(key, name)| (id(Some(key)), call(name))).collect();
+            let found = shifted(&status, planned.iter().map(|(id, call)| (id, call)));
+            assert_eq!(found, first.map(|key| id(Some(key))), "{recorded:?} {planned:?}");
+        }
+    }
+}

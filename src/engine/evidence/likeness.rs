@@ -149,6 +149,10 @@ mod tests {
             (json!({ "flavor": "g1" }), json!({ "flavor_name": "g2" }), true),
             (json!({ "size": 5 }), json!({ "device_config": { "size": 5 } }), false),
             (json!({ "size": 5 }), json!({ "device_config": { "size": 6 } }), true),
+            // A machine shows its flavour as an object.
+            (json!({ "flavor": "g1" }), json!({ "flavor": { "flavor_id": "g1", "ram": 2048 } }), false),
+            (json!({ "address": { "ip": "10.0.0.5" } }), json!({ "address": "10.0.0.5" }), false),
+            (json!({ "policy": true }), json!({ "policy": "affinity" }), false),
         ] {
             let intent = intent(body.clone());
             assert_eq!(contradicts(&theirs, &intent.call, &[]), differs, "{body} {theirs}");
@@ -177,9 +181,16 @@ mod tests {
             (json!({ "size": 5 }), json!({ "volume": { "id": "v" } }), true),
             (json!({ "size": 5 }), json!({ "volumes": ["w"], "project": 1 }), false),
             (json!({}), json!({}), false),
+            (json!({}), json!({ "project_id": 1, "region_id": 7 }), false),
+            (json!({}), json!({ "attached": true, "volume": null }), false),
         ] {
             let intent = intent(body.clone());
             assert_eq!(confirms(&data, &intent.call, &parameters), confirmed, "{body} {data}");
         }
+        // Project and region tell nothing, wherever they are in the path.
+        let place = [("region_id".to_owned(), "7".to_owned()), ("project_id".to_owned(), "1".to_owned())];
+        assert!(!is_about(&json!({ "project_id": 1, "region_id": 7 }), &place));
+        let last = [parameters.to_vec(), place.to_vec()].concat();
+        assert!(is_about(&json!({ "volumes": ["v"] }), &last) && !is_about(&json!({ "region_id": 7 }), &last));
     }
 }

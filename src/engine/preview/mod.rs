@@ -405,7 +405,8 @@ impl Preview<'_> {
             .filter(|change| matches!(change.action, Action::Depends { .. } | Action::Wrong { .. }))
             .map(|change| change.instance.step.clone())
             .collect();
-        let present = changes.iter().filter(|change| change.action != Action::Skip);
+        // What a step made before it became a read is no longer part of the plan.
+        let present = changes.iter().filter(|change| !matches!(change.action, Action::Skip | Action::Read));
         let present = present.map(|change| change.instance.clone()).collect();
         let gone = decide::gone(status, &present, &undecided);
         let kept = removal(status, &gone).kept;

@@ -14,6 +14,7 @@ mod lost_answers;
 mod order;
 mod ours;
 mod parts;
+mod patience;
 mod preview;
 mod products;
 mod proofs;

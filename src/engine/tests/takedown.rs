@@ -477,3 +477,47 @@ fn a_resource_without_a_delete_is_named() {
         assert_eq!(trial.simulator.lock().unwrap().resources("networks").len(), 1);
     });
 }
+
+const THING: &str = "name: demo\nsteps:\n  - id: thing\n    \
+    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: net-one, create_router: false }\n";
+
+#[test]
+fn what_a_step_made_before_it_became_a_read_is_named_and_pruned() {
+    paused(async {
+        let read = "name: demo\nsteps:\n  - id: thing\n    call: GET /cloud/v1/networks/{project_id}/{region_id}\n";
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(THING).await;
+        assert_done(&trial, &end);
+        let end = trial.run(read).await;
+        assert_done(&trial, &end);
+        assert!(trial.warnings().contains("no longer in the plan, and kept: `thing`"), "{}", trial.warnings());
+        assert_eq!(trial.alive().len(), 1);
+        let prune = RunOptions { prune: true, ..RunOptions::default() };
+        let end = trial.run_with(read, prune, std::future::pending()).await;
+        assert_done(&trial, &end);
+        assert!(trial.alive().is_empty() && trial.status().existing().next().is_none(), "{:?}", trial.alive());
+    });
+}
+
+#[test]
+fn a_step_that_makes_another_kind_changes_nothing_in_place() {
+    paused(async {
+        let volume = |on_change: &str| {
+            format!(
+                "name: demo\nsteps:\n  - id: thing\n    call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    \
+                 body: {{ name: vol-one, source: new-volume, size: 1 }}\n    on_change: {on_change}\n"
+            )
+        };
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(THING).await;
+        assert_done(&trial, &end);
+        let before = trial.writes();
+        assert_eq!(trial.run(&volume("auto")).await.finished.exit, Exit::StepFailed);
+        assert_eq!(trial.writes(), before, "the network keeps its name");
+        let failures = trial.failures().join("\n");
+        assert!(failures.contains("needs a new resource") && failures.contains("`call`"), "{failures}");
+        let end = trial.run(&volume("replace")).await;
+        assert_done(&trial, &end);
+        assert!(matches!(&trial.alive()[..], [one] if one.contains("volume")), "{:?}", trial.alive());
+    });
+}

@@ -93,7 +93,9 @@ pub fn split(
 ) -> Split {
     let mut split = Split::default();
     if (before.method, &before.path) != (after.method, &after.path) {
+        // Nothing is changed in place of what the plan does not ask for any more.
         split.force("call", "it says what is made, and where");
+        return split;
     }
     for (what, old, new) in [("query", &before.query, &after.query), ("headers", &before.headers, &after.headers)] {
         let changed = old.iter().chain(new).filter(|pair| !(old.contains(pair) && new.contains(pair)));

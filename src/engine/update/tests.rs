@@ -187,6 +187,11 @@ fn changes_that_need_a_new_resource_have_a_reason() {
     let elsewhere =
         divided(&post("v1/networks/1/7", json!({ "name": "one" })), &post("v1/networks/1/8", json!({ "name": "one" })));
     assert_eq!(elsewhere.forced[0].field, "call");
+    let named = |path: &str, name: &str| post(path, json!({ "name": name }));
+    for other in ["v1/networks/1/8", "v1/routers/1/7"] {
+        let split = divided(&named("v1/networks/1/7", "one"), &named(other, "two"));
+        assert!(split.calls.is_empty() && split.forced.len() == 1, "{other}: {:?}", split.forced);
+    }
 }
 
 #[test]

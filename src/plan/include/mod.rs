@@ -19,8 +19,8 @@ use file::Files;
 use module::Module;
 use rewrite::{Names, rewritten, rewritten_step};
 
-use super::doc::{is_identifier, missing_key};
 use super::fields::{Fields, Shape, mapping, text};
+use super::scalars::{is_identifier, missing_key};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Source, Span};
 use crate::yaml::{Key, Node, NodeKind};

@@ -273,7 +273,12 @@ struct Setting<'o> {
 impl<'o> Setting<'o> {
     fn new(operation: &'o Operation, rng: &mut Rng) -> Self {
         let mut named = |parameter: &Parameter| (parameter.name.clone(), sample(parameter, rng));
-        let path = operation.path_parameters.iter().map(&mut named).collect();
+        // Some ids are UUIDs though the document says only that they are texts.
+        let valid = |(name, value): (String, Value)| {
+            let is_valid = parameter_literally(operation, &name, &value, true).is_empty();
+            (name, if is_valid { value } else { json!("8f1c0a3e-0000-4000-8000-000000000001") })
+        };
+        let path = operation.path_parameters.iter().map(&mut named).map(valid).collect();
         let needed = operation.query_parameters.iter().filter(|parameter| parameter.required);
         let query = needed.map(&mut named).collect();
         Self { operation, path, query, body: None }

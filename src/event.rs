@@ -78,6 +78,13 @@ pub enum Event {
         instance: InstanceId,
         result: StepDone,
     },
+    /// What the step's call made so far, which stays: the step is about to end without a result.
+    ResourceExists {
+        instance: InstanceId,
+        kind: Option<String>,
+        id: String,
+        name: Option<String>,
+    },
     StepFailed {
         instance: InstanceId,
         error: StepError,
@@ -138,6 +145,7 @@ impl Event {
             | Self::ReadinessAwaited { instance, .. }
             | Self::ReadinessReached { instance, .. }
             | Self::StepSucceeded { instance, .. }
+            | Self::ResourceExists { instance, .. }
             | Self::StepFailed { instance, .. }
             | Self::StepUnknown { instance, .. }
             | Self::StepStillWaiting { instance, .. }

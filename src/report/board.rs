@@ -87,7 +87,10 @@ impl Board {
                 self.pending.clear();
                 self.places.clear();
             }
-            Event::ReadinessReached { .. } | Event::InterruptReceived { .. } | Event::Warned { .. } => {}
+            Event::ReadinessReached { .. }
+            | Event::ResourceExists { .. }
+            | Event::InterruptReceived { .. }
+            | Event::Warned { .. } => {}
         }
     }
 

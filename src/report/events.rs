@@ -65,6 +65,7 @@ mod tests {
             Event::ReadinessAwaited { instance: instance("web[0]"), until: "`status` is `active`".into(), shown: None },
             Event::ReadinessReached { instance: instance("web[0]"), waited_ms: 20_000 },
             done("web[0]", "instances", "vm\nforged"),
+            Event::ResourceExists { instance: instance("a"), kind: None, id: "7".into(), name: None },
             failed("a", "no"),
             Event::StepStillWaiting { instance: instance("a"), tasks: vec![], waited_ms: 1, until: None },
             skipped(SkipReason::Condition),
@@ -82,7 +83,7 @@ mod tests {
         );
         assert_eq!((&lines[0]["event"], &lines[0]["version"]), (&"run-started".into(), &1.into()));
         assert_eq!(lines[10]["result"]["name"], "vm\nforged");
-        assert_eq!(lines[18]["exit"], "done");
+        assert_eq!(lines[19]["exit"], "done");
     }
 
     #[test]

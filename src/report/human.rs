@@ -125,6 +125,7 @@ impl Human {
             Event::StepExpanded { .. }
             | Event::TurnAwaited { .. }
             | Event::CallStarted { .. }
+            | Event::ResourceExists { .. }
             | Event::CallDelayed { .. } => Verbosity::Verbose,
         }
     }
@@ -159,6 +160,10 @@ impl Human {
             }
             Event::ReadinessAwaited { instance, until, shown } => {
                 self.of(now, instance, &story::readiness(until, shown.as_deref()));
+            }
+            Event::ResourceExists { instance, kind, id, name } => {
+                let words = format!("{} exists", story::named(kind.as_deref(), name.as_deref(), Some(id)));
+                self.of(now, instance, &words);
             }
             Event::ReadinessReached { instance, waited_ms } => {
                 let took = duration(Duration::from_millis(*waited_ms));
@@ -206,8 +211,11 @@ impl Human {
 
     /// Reports a failure, unless another instance has reported the same one.
     fn failure(&mut self, now: Duration, instance: &InstanceId, what: &str, error: &StepError) {
-        let (what, story) = (self.palette.bad(what), Story::of(error));
+        let (what, mut story) = (self.palette.bad(what), Story::of(error));
         let alike = Alike::of(&story);
+        if let Some((_, thing)) = self.exists.iter().rev().find(|(existing, _)| existing == instance) {
+            story.made(thing);
+        }
         if let Some((_, others)) = self.failures.get_mut(&alike) {
             let like = others.first().map(ToString::to_string).unwrap_or_default();
             others.push(instance.clone());
@@ -298,6 +306,9 @@ impl Reporter for Human {
             }
             Event::StepSucceeded { instance, result } => {
                 self.exists.extend(story::existing(result).map(|thing| (instance.clone(), thing)));
+            }
+            Event::ResourceExists { instance, kind, id, .. } => {
+                self.exists.push((instance.clone(), story::named(kind.as_deref(), None, Some(id))));
             }
             Event::ResourceRemoved { instance, .. } => self.exists.retain(|(existing, _)| existing != instance),
             Event::StepStillWaiting { instance, .. } => self.waiting.push(instance.clone()),

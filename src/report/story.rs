@@ -12,6 +12,8 @@ const LONGEST_MESSAGE: usize = 4000;
 /// Digits of an id: a UUID with or without dashes.
 const SHORTEST_ID: usize = 32;
 
+/// Of a call that was carried out.
+const MAY_EXIST: &str = "the call was carried out, what it created may exist";
 /// Shorter times in the queue are not reported.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
@@ -42,6 +44,14 @@ impl Story {
             facts,
             help: error.help.iter().map(|help| sanitize(help).into_owned()).collect(),
         }
+    }
+
+    /// What the call made is known: it exists, and not only may.
+    pub fn made(&mut self, thing: &str) {
+        self.facts
+            .iter_mut()
+            .filter(|(_, text)| text == MAY_EXIST)
+            .for_each(|(_, text)| *text = format!("{thing} exists"));
     }
 }
 
@@ -118,7 +128,7 @@ fn effect(error: &StepError) -> Option<&'static str> {
         EffectKnown::NotApplied if is_read => None,
         EffectKnown::NotApplied if error.call.is_none() => Some("no call was made"),
         EffectKnown::NotApplied => Some("the call changed nothing"),
-        EffectKnown::Applied => Some("the call was carried out, what it created may exist"),
+        EffectKnown::Applied => Some(MAY_EXIST),
         EffectKnown::Unknown => Some("not known whether the call was carried out"),
     }
 }

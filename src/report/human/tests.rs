@@ -3,7 +3,7 @@ use std::io::ErrorKind;
 use snapbox::{assert_data_eq, str};
 
 use super::*;
-use crate::event::{Delay, Provenance, RunFinished, SkipReason};
+use crate::event::{Delay, EffectKnown, Provenance, RunFinished, SkipReason};
 use crate::report::testing::{Broken, Shared, accepted, done, error, failed, finished, instance, stamped, started};
 use crate::secret::Secrets;
 
@@ -191,4 +191,24 @@ fn what_an_interrupted_run_waited_for_is_named_in_one_line() {
     let named =
         "still waiting: web[0], web[1], web[2], web[3], web[4], web[5], web[6], web[7] and 4 more (the next run";
     assert!(text.contains(named), "{text}");
+}
+
+#[test]
+fn what_a_failed_step_made_is_told_to_exist() {
+    let (out, mut human) = human(Verbosity::Normal, Color::Off);
+    handle(&mut human, 0, started());
+    for (at, name) in ["a", "b"].into_iter().enumerate() {
+        let id = format!("{at}5a3f1c2-0000-4000-8000-000000000000");
+        let kind = Some("networks".to_owned());
+        handle(&mut human, 10, Event::ResourceExists { instance: instance(name), kind, id, name: None });
+        let error = StepError { effect: EffectKnown::Applied, ..error("it will not come good") };
+        handle(&mut human, 10, Event::StepFailed { instance: instance(name), error });
+    }
+    handle(&mut human, 20, Event::RunFinished(finished(Exit::StepFailed)));
+    let text = out.text();
+    assert!(text.contains("now: network 05a3f1c2-0000-4000-8000-000000000000 exists"), "{text}");
+    // Equal failures stay one message, whatever each of them made.
+    assert!(text.contains("b           failed, as `a`"), "{text}");
+    assert!(text.contains("exists: `a` network 05a3f1c2"), "{text}");
+    assert!(text.contains("`b` network 15a3f1c2"), "{text}");
 }

@@ -80,6 +80,12 @@ impl Collector {
             }
             Event::ReadinessAwaited { instance, .. } => self.of(instance).state = State::Running,
             Event::StepSucceeded { instance, result } => self.succeeded(instance, result, now),
+            Event::ResourceExists { instance, kind, id, name } => {
+                let instance = self.of(instance);
+                instance.kind = kind.as_deref().map(thing);
+                instance.id = Some(id.clone());
+                instance.resource.clone_from(name);
+            }
             Event::StepFailed { instance, error } => self.failed(instance, State::Failed, error, now),
             Event::StepUnknown { instance, error } => self.failed(instance, State::Unknown, error, now),
             Event::StepStillWaiting { instance, tasks, .. } => {

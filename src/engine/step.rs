@@ -422,13 +422,13 @@ impl Instance {
             // The dispatcher reports the instances that were not started.
             Interruption::Stopped(_) | Interruption::Journal(_) => return why,
         };
-        self.tell_of_existing(id);
+        self.emit_existing(id);
         self.run.context.events.emit(event);
         why
     }
 
     /// Emits what the record has of the instance, the newest of several.
-    fn tell_of_existing(&self, id: &InstanceId) {
+    fn emit_existing(&self, id: &InstanceId) {
         let hide = |text: &str| self.run.context.secrets.redact_name(text);
         let known = self.known(id);
         let Some(made) = known.made.last() else { return };

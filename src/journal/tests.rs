@@ -164,13 +164,20 @@ fn a_missing_line_is_damage() {
     assert!(message.contains("record number 3 where 2 was due"), "{message}");
 }
 
+/// A killed process leaves a part of a line. Zeros are left by disks and file systems, in the place of any number of lines.
 #[test]
-fn zeros_after_the_last_line_are_a_torn_write() {
-    let mut bytes = text(&[intent("a", 1)]).into_bytes();
-    let whole = bytes.len() as u64;
-    bytes.extend([0; 300]);
-    bytes.push(b'\n');
-    assert_eq!(read(Path::new("j"), bytes.as_slice()).unwrap().whole, whole);
+fn zeros_at_the_end_are_damage() {
+    let whole = text(&[intent("a", 1), accepted("a")]).into_bytes();
+    let last = whole[..whole.len() - 1].iter().rposition(|&byte| byte == b'\n').unwrap() + 1;
+    for (kept, zeros) in [(whole.len(), 300), (whole.len() - 7, 7), (last, 1), (last + 5, 4096)] {
+        for end in [&b""[..], b"\n"] {
+            let bytes = [&whole[..kept], &vec![0; zeros], end].concat();
+            let line = if kept == whole.len() { 4 } else { 3 };
+            let message = read(Path::new("j"), bytes.as_slice()).unwrap_err().to_string();
+            let wanted = format!("j:{line}: the journal is damaged: zeros are in the place of what was written");
+            assert_eq!(message, wanted, "{zeros} zeros after {kept} bytes");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::access::check_access;
 use super::status_of;
@@ -15,6 +15,7 @@ use crate::engine::lock::{Locks, Refused};
 use crate::engine::results;
 use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
 use crate::engine::undo::{UndoOutcome, intent_of, new_nonce, resolve_undo};
+use crate::engine::unseen::unseen_for;
 use crate::engine::watch::{Awaited, Place, TaskEnd};
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
@@ -24,8 +25,6 @@ use crate::journal::{Head, InstanceStatus, Intent, JournalError, Phase, Record, 
 const BUDGET: Duration = Duration::from_secs(5 * 60);
 /// How long "in use" is retried when the refusal names only resources that are not on record.
 const STRANGERS_BUDGET: Duration = Duration::from_secs(30);
-/// A 404 this soon after a resource was made does not mean that it is gone.
-const UNSEEN: SignedDuration = SignedDuration::from_secs(60);
 const IN_USE_PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// How often a removal is repeated whose task ended in ERROR: its cause may be temporary.
@@ -229,8 +228,7 @@ impl<'a> Removal<'a> {
             self.left(blind.clone()).await?;
             return Err(Interruption::NoAccess(blind));
         }
-        let young = self.made_at.is_some_and(|made| self.context.now().duration_since(made) < UNSEEN);
-        if young && !self.tried_before {
+        if !unseen_for(self.made_at, self.context.now()).is_zero() && !self.tried_before {
             let cause = format!("made a moment ago, and not to be found yet: {}", error.story());
             return Ok(Step::Again(Delay::Failed { cause }, IN_USE_PAUSE));
         }

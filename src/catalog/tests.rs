@@ -244,6 +244,17 @@ fn frequent_resources_are_completely_described() {
 }
 
 #[test]
+fn a_choice_that_means_any_language_takes_each() {
+    let call = Route::parse("POST /streaming/videos/{video_id}/subtitles").unwrap();
+    let call = Catalog::embedded().find(&call).unwrap();
+    for (language, right) in [("auto", true), ("ger", true), ("german", false), ("AUTO", false)] {
+        let body = serde_json::json!({ "language": "ger", "auto_transcribe_audio_language": language });
+        let found = Catalog::embedded().check_body(&call, Some(&Partial::from(&body)));
+        assert_eq!(found.is_empty(), right, "{language}: {found:?}");
+    }
+}
+
+#[test]
 fn creators_are_found_by_kind() {
     let routes: Vec<String> =
         Catalog::embedded().creators_of("networks").iter().map(|operation| operation.route.to_string()).collect();

@@ -363,8 +363,8 @@ impl Status {
         let is = |value: &Value| value.as_str() == Some(id);
         self.owned().any(|(_, _, owned)| is(owned))
             || self.instances.values().filter_map(|known| known.result.as_ref()).any(|result| {
-                let listed = result.created.values().chain(result.touched.values()).filter_map(Value::as_array);
-                result.id.iter().chain(&result.ids).any(|id| is(id)) || listed.flatten().any(is)
+                let own = result.id.iter().chain(&result.ids).map(|id| &**id);
+                own.chain(result.created.ids()).chain(result.touched.ids()).any(is)
             })
     }
 

@@ -35,7 +35,7 @@ impl InstanceStatus {
         }
     }
 
-    /// One of the things it made is gone.
+    /// Removes one of its resources.
     fn remove_resource(&mut self, kind: Option<&String>, id: Option<&Value>) {
         let tasks = self.result.iter().flat_map(|result| result.tasks.to_vec()).collect::<Few<_>>();
         for made in &mut self.made {
@@ -89,7 +89,7 @@ impl InstanceStatus {
             )
             // `InDoubt`: it was found, and is of no use without its answer.
             | (Phase::InDoubt | Phase::Accepted { .. }, Record::Failed { .. })
-            // Repeated, or the next of several things it made.
+            // Repeated, or the next of several resources.
             | (
                 Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
                 Record::Removing { .. },
@@ -272,7 +272,7 @@ impl InstanceStatus {
                 // What makes nothing is done, however often it was carried out.
                 self.earlier.retain(|earlier| earlier.intent.call != intent.call);
             }
-            // Its outcome is known: nobody searches for it any more.
+            // Its outcome is known: no search needs it any more.
             intent.forget_mark();
         }
         self.drifted.clear();

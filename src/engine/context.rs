@@ -211,8 +211,8 @@ impl RunContext {
         Request {
             method: call.method,
             path: call.path.clone(),
-            query: call.query.clone(),
-            headers: call.headers.clone(),
+            query: call.query.to_vec(),
+            headers: call.headers.to_vec(),
             body: call.body.clone().map(JsonText::into_value),
             // A file is sent with the call of the plan that names it, never from the record.
             body_file: None,

@@ -33,7 +33,7 @@ fn intent(name: &str, attempt: u32) -> Record {
         undo: IntendedUndo::Default,
         timeout_ms: None,
         secret: false,
-        mark: Mark::default(),
+        mark: Mark::none(),
         update: None,
     }))
 }
@@ -52,10 +52,10 @@ fn succeeded(name: &str) -> Record {
     Record::Succeeded(Box::new(Succeeded {
         instance: instance(name),
         provenance: Provenance::Called,
-        result: StepResult { id: Some(json!("id")), ..StepResult::default() },
+        result: StepResult { id: Some(json!("id").into()), ..StepResult::default() },
         made: RecordedResource {
             kind: Some("networks".to_owned()),
-            id: Some(json!("id")),
+            id: Some(json!("id").into()),
             undo: Some(call("/x")),
             ..RecordedResource::default()
         },
@@ -103,14 +103,14 @@ fn text(records: &[Record]) -> String {
 fn what_could_find_an_attempt_is_forgotten_once_its_outcome_is_known() {
     let mark = Mark { trace: Some("t".to_owned()), before: Some(vec!["old".to_owned()]), ..Mark::default() };
     let Record::Intent(mut marked) = intent("a", 1) else { panic!("it is an intent") };
-    marked.mark = mark.clone();
+    marked.mark = mark.clone().into();
     for (records, expected) in [
         (vec![Record::Intent(marked.clone()), accepted("a")], mark),
         (vec![Record::Intent(marked), accepted("a"), succeeded("a")], Mark::default()),
     ] {
         let status = read(Path::new("j"), text(&records).as_bytes()).unwrap().status;
         let intent = status.instances[&instance("a")].intent.as_ref().unwrap();
-        assert_eq!((&intent.mark, intent.nonce.as_str()), (&expected, "nonce"));
+        assert_eq!((&*intent.mark, intent.nonce.as_str()), (&expected, "nonce"));
     }
 }
 
@@ -210,7 +210,7 @@ fn journals_of_every_version_are_read() {
         let status = read(Path::new("journal.jsonl"), text.as_bytes()).unwrap().status;
         assert_eq!(status.header.version, version);
         assert_eq!(status.instances[&instance("network")].phase, Phase::Succeeded);
-        assert_eq!(status.instances[&instance("network")].made[0].id, Some(json!("id")));
+        assert_eq!(status.instances[&instance("network")].made[0].id, Some(json!("id").into()));
         assert!(status.tasks.contains("task-network"));
     }
     assert_eq!(versions.len() as u32, VERSION);
@@ -352,7 +352,7 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
         tasks: vec!["late".to_owned()],
         made: made.map(Box::new),
     };
-    let also = RecordedResource { id: Some(json!("also")), ..RecordedResource::default() };
+    let also = RecordedResource { id: Some(json!("also").into()), ..RecordedResource::default() };
     for (records, expected) in [
         (vec![intent("a", 1)], vec![]),
         (vec![intent("a", 1), intent("a", 2)], vec![1]),

@@ -217,7 +217,7 @@ impl Refresh<'_> {
         let (create, parameters) = results::operation_of(self.catalog, call)?;
         create.creates.as_ref()?.resource.as_ref()?;
         let read = results::read_path(&create, &parameters, result);
-        let id = result.id.as_ref().map(id_text)?;
+        let id = result.id.as_deref().map(id_text)?;
         Some(RecordedItem { instance, known, call, create, parameters, read, id })
     }
 

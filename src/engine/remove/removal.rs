@@ -19,7 +19,7 @@ use crate::engine::unseen::unseen_for;
 use crate::engine::watch::{Awaited, Place, TaskEnd};
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Head, InstanceStatus, Intent, JournalError, Phase, Record, RecordedCall, Unanswered};
+use crate::journal::{Few, Head, InstanceStatus, Intent, JournalError, Phase, Record, RecordedCall, Unanswered};
 
 /// How long "in use" and locks are retried: the user of a resource is usually being removed as well.
 const BUDGET: Duration = Duration::from_secs(5 * 60);
@@ -121,7 +121,8 @@ impl<'a> Removal<'a> {
         head: Option<Head>,
     ) -> Result<Option<Step>, Interruption> {
         // When it cannot be resolved, the removal stays in doubt.
-        let attempt = Unanswered { intent: intent.clone().into(), at: self.context.now(), head, failed: Vec::new() };
+        let attempt =
+            Unanswered { intent: intent.clone().into(), at: self.context.now(), head, failed: Few::default() };
         let looking = resolve_undo(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),
@@ -147,7 +148,7 @@ impl<'a> Removal<'a> {
             self.context.journal.append(vec![removing]).await?;
             let mut request = RunContext::request(self.call);
             let mark = intent.as_ref().map(|intent| intent.mark.clone());
-            let mark = mark.unwrap_or_else(|| self.context.mark(self.instance, &new_nonce()));
+            let mark = mark.unwrap_or_else(|| self.context.mark(self.instance, &new_nonce()).into());
             request.headers.extend(headers_of(&mark));
             let leaving = Leaving { instance: self.instance, call: self.call, attempt: self.attempt };
             let sent = send(self.context, leaving, request).await;

@@ -141,7 +141,7 @@ impl Knowledge {
         let ours = EMBEDDED_PRODUCTS.iter().find(|product| product.root == root);
         ours.map_or_else(
             || Ok(Self { root: root.to_owned(), ..Self::default() }),
-            |ours| Self::parse(root, ours.knowledge),
+            |ours| Self::parse(root, &ours.knowledge.text()),
         )
     }
 

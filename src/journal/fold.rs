@@ -224,7 +224,7 @@ impl InstanceStatus {
 
     /// The attempts without an answer. What the instance made and its removal leaves, because nothing takes it away, is
     /// not their work either.
-    fn beside_what_stays(&mut self) -> Vec<Unanswered> {
+    fn beside_what_stays(&mut self) -> Few<Unanswered> {
         let mut earlier = std::mem::take(&mut self.earlier);
         let stays = self.made.iter().filter(|made| made.undo.is_none()).filter_map(|made| made.id.as_ref());
         let stays: Vec<String> = stays.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).collect();

@@ -184,7 +184,7 @@ impl InstanceStatus {
             }
             Record::Drifted { fields, .. } => self.drift(fields),
             Record::Removed { .. } => {
-                let earlier = std::mem::take(&mut self.earlier);
+                let earlier = self.beside_what_stays();
                 *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, ..Self::default() };
             }
             Record::Forgotten { .. } => {
@@ -220,6 +220,18 @@ impl InstanceStatus {
     fn take_earlier(&mut self, attempt: u32) -> Option<Unanswered> {
         let at = self.earlier.iter().position(|earlier| earlier.intent.attempt == attempt)?;
         Some(self.earlier.remove(at))
+    }
+
+    /// The attempts without an answer. What the instance made and its removal leaves, because nothing takes it away, is
+    /// not their work either.
+    fn beside_what_stays(&mut self) -> Few<Unanswered> {
+        let mut earlier = std::mem::take(&mut self.earlier);
+        let stays = self.made.iter().filter(|made| made.undo.is_none()).filter_map(|made| made.id.as_ref());
+        let stays: Vec<String> = stays.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).collect();
+        for before in earlier.iter_mut().filter_map(|attempt| attempt.intent.mark.before.as_mut()) {
+            before.extend_from_slice(&stays);
+        }
+        earlier
     }
 
     /// Puts the drift into the recorded call, so that the plan differs from it and the next run corrects it.

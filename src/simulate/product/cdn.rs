@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::call::Call;
 use super::item::{Item, time};
-use super::{Call, Products, Refused};
+use super::{Products, Refused};
 use crate::api::Answer;
 use crate::catalog::Method;
 use crate::simulate::options::Options;

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::call::Call;
 use super::item::Item;
-use super::{Call, Products, Refused};
+use super::{Products, Refused};
 use crate::api::Answer;
 use crate::catalog::Method;
 use crate::simulate::draw::Draw;
@@ -32,11 +33,6 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>) -> Option<Result
         _ => return None,
     };
     Some(answer)
-}
-
-/// Recorded: `null` is taken for a field that is not given.
-pub(super) fn as_taken(fields: &mut Map<String, Value>) {
-    fields.retain(|_, value| !value.is_null());
 }
 
 /// An answer of DNS, whose content type names the character set.

@@ -6,6 +6,7 @@
 //! in the module of its name. All calls are synchronous; processing that continues after the answer shows in the
 //! item.
 
+mod call;
 mod cdn;
 mod dns;
 mod fastedge;
@@ -14,15 +15,14 @@ mod item;
 mod refusal;
 mod streaming;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use self::call::{Call, inner, innermost, several, understood};
 use self::item::{Item, Readying};
 pub(super) use self::refusal::Refused;
-use super::body;
 use super::draw::Draw;
 use super::options::{Durations, Options, Strangers};
 use super::state::Creation;
@@ -51,55 +51,6 @@ pub(super) struct Products {
     draw: Draw,
     ever: Vec<Creation>,
     now: Timestamp,
-}
-
-/// A parsed request to a product.
-pub(super) struct Call<'r> {
-    pub request: &'r Request,
-    pub operation: Arc<Operation>,
-    /// Parameters of the path, decoded.
-    pub parameters: Vec<(String, String)>,
-    pub body: Value,
-}
-
-impl Call<'_> {
-    fn root(&self) -> &str {
-        root_of(&self.operation.route.path)
-    }
-
-    fn field(&self, name: &str) -> Option<&Value> {
-        self.body.get(name).filter(|value| !value.is_null())
-    }
-
-    fn fields(&self) -> Map<String, Value> {
-        self.body.as_object().cloned().unwrap_or_default()
-    }
-
-    fn parameter(&self, name: &str) -> &str {
-        self.parameters.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
-    }
-
-    /// A documented path with the parameters of this call, and `value` for the parameter `own`.
-    fn address(&self, path: &str, own: &str, value: &str) -> String {
-        let segment = |segment: &str| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-            Some(name) if name == own => value.to_owned(),
-            Some(name) => self.parameter(name).to_owned(),
-            None => segment.to_owned(),
-        };
-        path.split('/').map(segment).collect::<Vec<_>>().join("/")
-    }
-
-    /// The call's path up to and including the parameter `until`.
-    fn address_until(&self, until: &str) -> String {
-        let placeholder = format!("{{{until}}}");
-        let path = &self.operation.route.path;
-        let end = path.find(&placeholder).map_or(path.len(), |at| at + placeholder.len());
-        self.address(&path[..end], "", "")
-    }
-
-    fn own_address(&self) -> String {
-        self.address(&self.operation.route.path, "", "")
-    }
 }
 
 impl Products {
@@ -512,32 +463,6 @@ impl Products {
     }
 }
 
-/// The request matched with its operation, with a validated body.
-fn understood(request: &Request) -> Result<Call<'_>, Refused> {
-    let catalog = Catalog::embedded();
-    let Some((operation, parameters)) = catalog.matching(request.method, &request.path) else {
-        let other = Method::ALL.into_iter().any(|method| catalog.matching(method, &request.path).is_some());
-        return Err(if other { Refused::no_method(request.method) } else { Refused::no_path() });
-    };
-    let mut body = request.body.clone();
-    if let Some(Value::Object(fields)) = &mut body {
-        as_taken(root_of(&request.path), fields);
-    }
-    let wrong = body::wrong_fields(&operation, request, body.as_ref());
-    if !wrong.is_empty() {
-        return Err(Refused::invalid(wrong));
-    }
-    let body = body.unwrap_or_default();
-    Ok(Call { request, operation, parameters, body })
-}
-
-/// Makes the fields of a body those that the product takes them for.
-fn as_taken(root: &str, fields: &mut Map<String, Value>) {
-    if root == "dns" {
-        dns::as_taken(fields);
-    }
-}
-
 /// The kind of resources that a read lists, and how.
 fn listed(operation: &Operation) -> Option<(&'static str, ListCall)> {
     let root = root_of(&operation.route.path);
@@ -546,34 +471,6 @@ fn listed(operation: &Operation) -> Option<(&'static str, ListCall)> {
         let list = creates.resource?.list.filter(|list| list.path == operation.route.path)?;
         Some((item::known_kind(&creates.kind)?, list))
     })
-}
-
-/// The fields of each resource, where one call makes several: its body is a list, or has one as its only field, and so
-/// is its answer.
-fn several(call: &Call<'_>, creates: &Creates) -> Option<Vec<Map<String, Value>>> {
-    let IdAt::Response(pointer) = &creates.id_at else { return None };
-    let list = match &call.body {
-        Value::Object(fields) if fields.len() == 1 => fields.values().next()?,
-        body => body,
-    };
-    let list = list.as_array().filter(|_| pointer.starts_with("/0/"))?;
-    Some(list.iter().filter_map(Value::as_object).cloned().collect())
-}
-
-/// The resource's fields in a create's body, which may be wrapped, as in `{"video": {…}}`.
-fn innermost(call: &Call<'_>, creates: &Creates) -> Map<String, Value> {
-    let outer = creates.name_at.as_deref().and_then(|at| at.rsplit_once('/')).map_or("", |(above, _)| above);
-    let inside = call.body.pointer(outer).unwrap_or(&call.body);
-    inside.as_object().cloned().unwrap_or_default()
-}
-
-/// The resource's fields in an update's body.
-fn inner(call: &Call<'_>) -> Map<String, Value> {
-    let fields = call.fields();
-    match fields.iter().next() {
-        Some((_, Value::Object(inside))) if fields.len() == 1 && call.root() == "streaming" => inside.clone(),
-        _ => fields,
-    }
 }
 
 /// Sets the fields in which reads show the identity of the resource.

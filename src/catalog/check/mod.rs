@@ -4,11 +4,12 @@
 //! `Checker` walks a value and its schema in parallel. `scalar` checks single values; `variants` determines which of
 //! several schemas is meant and reports findings for that one only; `unknown` checks what is known of a template's
 //! value; `refusals` knows what the API refuses although its document allows it; `parameters` checks path and query;
-//! `allow` accepts unknown names that the plan allows. This module does not know YAML: a finding has a path, and the
-//! caller determines the line.
+//! `allow` accepts unknown names that the plan allows; `findings` is what all of them report. This module does not know
+//! YAML: a finding has a path, and the caller determines the line.
 
 mod allow;
 mod content;
+mod findings;
 mod format;
 mod parameters;
 pub(super) mod refusals;
@@ -19,15 +20,15 @@ pub(super) mod words;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fmt;
 
-use serde::Serialize;
 use serde_json::Value;
 
 pub use self::allow::{ALLOW_NOTHING, AllowUnknown, AllowedPath};
 use self::allow::{UnknownPlace, newer};
 pub use self::content::BYTES;
 pub(in crate::catalog) use self::content::is_form;
+pub use self::findings::{BodyFinding, CODES, PathSegment};
+use self::findings::{finding, meant};
 pub use self::parameters::{ParameterFinding, ParameterPlace};
 use self::words::{a_type, field_list, wanted};
 use super::operation::{BodyUse, Operation};
@@ -42,71 +43,6 @@ const MOST_FINDINGS: usize = 1000;
 
 /// The most unknown fields reported in one mapping; a mapping with more is in the wrong place.
 const MOST_UNKNOWN: usize = 50;
-
-/// One segment of a path from the root of the body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum PathSegment {
-    Key(String),
-    Index(usize),
-}
-
-impl fmt::Display for PathSegment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PathSegment::Key(key) => f.write_str(key),
-            PathSegment::Index(index) => write!(f, "{index}"),
-        }
-    }
-}
-
-/// A finding about a body.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BodyFinding {
-    /// Its path; empty for the whole body.
-    pub at: Vec<PathSegment>,
-    /// The finding is about the last key of `at`, not about its value.
-    pub on_key: bool,
-    /// A stable name in kebab-case.
-    pub code: &'static str,
-    pub severity: Severity,
-    /// Lower case, no full stop, names in backticks.
-    pub message: String,
-    /// What would be right, one line each.
-    pub help: Vec<String>,
-    /// YAML text that fixes the finding when it replaces the key or scalar.
-    pub replacement: Option<String>,
-    /// The schema for the quoted replacement of a number, whose spelling in the file is not known here.
-    #[serde(skip)]
-    quoted: Option<Box<Schema>>,
-}
-
-/// The codes of all findings about bodies and parameters.
-pub const CODES: [&str; 23] = [
-    "body-not-taken",
-    "deprecated-field",
-    "duplicate-item",
-    "egress-to-any",
-    "empty-change",
-    "host-bits-set",
-    "icmp-with-ipv6",
-    "id-for-name",
-    "missing-body",
-    "missing-field",
-    "missing-parameter",
-    "name-for-id",
-    "out-of-range",
-    "placeholder",
-    "subnet-without-network",
-    "unknown-field",
-    "unknown-parameter",
-    "unsupported-body",
-    "value-not-allowed",
-    "wrong-format",
-    "wrong-kind",
-    "wrong-length",
-    "wrong-type",
-];
 
 impl Catalog {
     /// Checks the body of a call against the API's document; `None` is a call without one.
@@ -165,60 +101,7 @@ fn missing_body(operation: &Operation, schema: Option<&BodySchema>) -> BodyFindi
     if required.is_empty() { found } else { found.help(format!("required: {}", field_list(&required))) }
 }
 
-fn finding(severity: Severity, code: &'static str, message: impl Into<String>) -> BodyFinding {
-    let (at, help) = (Vec::new(), Vec::new());
-    let message = message.into();
-    BodyFinding { at, on_key: false, code, severity, message, help, replacement: None, quoted: None }
-}
-
 impl BodyFinding {
-    fn help(mut self, words: impl Into<String>) -> Self {
-        self.help.push(words.into());
-        self
-    }
-
-    fn on_key(mut self) -> Self {
-        self.on_key = true;
-        self
-    }
-
-    fn replace(mut self, text: Option<impl Into<String>>) -> Self {
-        self.replacement = text.map(Into::into);
-        self
-    }
-
-    fn warning(mut self) -> Self {
-        self.severity = Severity::Warning;
-        self
-    }
-
-    /// Whether the finding suggests another name.
-    fn names_another(&self) -> bool {
-        self.help.first().is_some_and(|help| help.starts_with("did you mean "))
-    }
-
-    /// Adds a replacement with another spelling of the value.
-    fn write(self, text: Option<String>) -> Self {
-        match text {
-            Some(text) => self.help(write(&text)).replace(Some(text)),
-            None => self,
-        }
-    }
-
-    /// Removes the replacement.
-    pub(crate) fn unwritten(mut self) -> Self {
-        if let Some(text) = self.replacement.take() {
-            self.help.retain(|help| *help != write(&text));
-        }
-        self
-    }
-
-    /// The same replacement as quoted text.
-    pub(crate) fn in_quotes(mut self) -> Self {
-        self.replacement = self.replacement.map(|text| Value::String(text).to_string());
-        self
-    }
-
     /// Adapts the finding to a number's spelling in the file: `1e3` in quotes is `"1e3"`, not `"1000.0"`. A
     /// replacement that would be wrong as well is removed.
     pub(crate) fn written(self, number: &str) -> Self {
@@ -505,16 +388,6 @@ impl<'s> Checker<'s> {
             self.report(Self::error("wrong-length", message));
         }
     }
-}
-
-/// The help that suggests another spelling.
-fn write(text: &str) -> String {
-    format!("write `{text}`")
-}
-
-/// The help that suggests another word.
-fn meant(word: &str) -> String {
-    format!("did you mean `{word}`?")
 }
 
 /// The field that is probably meant: a typo, or a word too many or too few.

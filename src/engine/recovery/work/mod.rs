@@ -255,7 +255,7 @@ impl<'a> Work<'a> {
 
     /// Renders the call, when everything that it depends on is known or can be read.
     async fn rendered(&mut self, step: &Step, instance: &InstanceId, known: &BTreeSet<StepId>) -> Option<RecordedCall> {
-        if !step.after.is_subset(known) {
+        if !step.after.iter().all(|step| known.contains(step)) {
             return None;
         }
         self.read_resources(step).await;

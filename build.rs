@@ -1,7 +1,17 @@
-//! Facts of the build for `plan --version`: the platform, and the commit of a release build.
+//! Facts of the build for `plan --version` (the platform, and the commit of a release build), and the texts that the
+//! binary holds compressed.
 #![expect(clippy::disallowed_macros, reason = "cargo reads what a build script prints")]
 
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+
+/// Files and folders below `src`.
+const PACKED: [&str; 3] = ["catalog/data", "explain/codes.md", "schema/plan.json"];
 
 fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
@@ -10,6 +20,26 @@ fn main() {
     // Others would be built anew at every commit.
     let commit = if variable("PROFILE") == "release" { commit() } else { "of a development build".to_owned() };
     println!("cargo:rustc-env=PLAN_COMMIT={commit}");
+    let packed = PathBuf::from(variable("OUT_DIR"));
+    for path in PACKED {
+        println!("cargo:rerun-if-changed=src/{path}");
+        pack(Path::new("src"), Path::new(path), &packed).unwrap_or_else(|error| panic!("src/{path}: {error}"));
+    }
+}
+
+/// Compresses a file, or all files of a folder, into files of the same names with `.deflate` after them.
+fn pack(from: &Path, path: &Path, to: &Path) -> std::io::Result<()> {
+    let source = from.join(path);
+    if source.is_dir() {
+        fs::create_dir_all(to.join(path))?;
+        return fs::read_dir(&source)?.try_for_each(|entry| pack(from, &path.join(entry?.file_name()), to));
+    }
+    let mut packed = to.join(path).into_os_string();
+    packed.push(".deflate");
+    fs::create_dir_all(to.join(path.parent().unwrap_or(path)))?;
+    let mut encoder = DeflateEncoder::new(fs::File::create(packed)?, Compression::best());
+    encoder.write_all(&fs::read(&source)?)?;
+    encoder.finish().map(drop)
 }
 
 /// The commit that is checked out; a package of the sources has none.

@@ -16,6 +16,7 @@ const RESULTS = {
   11: 'teardown-incomplete',
   12: 'record-unusable',
   70: 'bug',
+  129: 'hung-up',
   130: 'interrupted',
   143: 'terminated',
 };
@@ -33,6 +34,7 @@ const MEANINGS = {
   11: 'teardown incomplete',
   12: 'the record cannot be read or written',
   70: 'a bug in plan',
+  129: 'interrupted',
   130: 'interrupted',
   143: 'interrupted',
 };

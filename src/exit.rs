@@ -19,7 +19,9 @@ pub enum Exit {
     TeardownIncomplete,
     RecordUnusable,
     Bug,
-    /// SIGINT or SIGHUP.
+    /// SIGHUP.
+    HungUp,
+    /// SIGINT.
     Interrupted,
     /// SIGTERM.
     Terminated,
@@ -42,6 +44,8 @@ impl Exit {
             Exit::TeardownIncomplete => 11,
             Exit::RecordUnusable => 12,
             Exit::Bug => 70,
+            // 128 and the number of the signal, as of a command without a handler.
+            Exit::HungUp => 129,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
         }
@@ -49,7 +53,7 @@ impl Exit {
 
     /// The exit for a code; other codes count as a bug.
     pub fn of(code: u8) -> Self {
-        const ALL: [Exit; 15] = [
+        const ALL: [Exit; 16] = [
             Exit::Done,
             Exit::StepFailed,
             Exit::Usage,
@@ -63,6 +67,7 @@ impl Exit {
             Exit::TeardownIncomplete,
             Exit::RecordUnusable,
             Exit::Bug,
+            Exit::HungUp,
             Exit::Interrupted,
             Exit::Terminated,
         ];
@@ -85,7 +90,12 @@ impl Exit {
             Exit::TeardownIncomplete => "teardown incomplete",
             Exit::RecordUnusable => "the record cannot be read or written",
             Exit::Bug => "a bug in plan",
-            Exit::Interrupted | Exit::Terminated => "interrupted",
+            Exit::HungUp | Exit::Interrupted | Exit::Terminated => "interrupted",
         }
+    }
+
+    /// Whether a signal ended the command.
+    pub fn is_by_signal(self) -> bool {
+        matches!(self, Exit::HungUp | Exit::Interrupted | Exit::Terminated)
     }
 }

@@ -5,7 +5,7 @@
 //! A module may use those to its right:
 //!
 //! ```text
-//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, id
+//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, packed, id
 //! ```
 
 pub mod api;
@@ -25,6 +25,7 @@ pub mod explain;
 pub mod files;
 pub mod id;
 pub mod journal;
+pub mod packed;
 pub mod plan;
 pub mod report;
 pub mod schema;

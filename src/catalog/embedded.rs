@@ -1,5 +1,8 @@
 //! The data files of all products, as the binary holds them.
 
+use crate::packed;
+use crate::packed::Packed;
+
 /// The product with projects and regions, whose kinds are named as in the API.
 pub const CLOUD: &str = "cloud";
 
@@ -7,21 +10,21 @@ pub const CLOUD: &str = "cloud";
 pub(super) struct Embedded {
     /// The first segment of its paths.
     pub root: &'static str,
-    pub knowledge: &'static str,
-    pub operations: &'static [u8],
-    pub schemas: &'static [u8],
+    pub knowledge: Packed,
+    pub operations: Packed,
+    pub schemas: Packed,
     /// Schemas of answers, for the simulator; none for the Cloud API, which is simulated by hand.
-    pub answers: Option<&'static [u8]>,
+    pub answers: Option<Packed>,
 }
 
 macro_rules! embedded {
     ($root:literal) => {
         Embedded {
             root: $root,
-            knowledge: include_str!(concat!("data/", $root, "/knowledge.yaml")),
-            operations: include_bytes!(concat!("data/", $root, "/operations.deflate")),
-            schemas: include_bytes!(concat!("data/", $root, "/schemas.deflate")),
-            answers: Some(include_bytes!(concat!("data/", $root, "/answers.deflate"))),
+            knowledge: packed!("catalog/data/", $root, "/knowledge.yaml"),
+            operations: packed!("catalog/data/", $root, "/operations.txt"),
+            schemas: packed!("catalog/data/", $root, "/schemas.txt"),
+            answers: Some(packed!("catalog/data/", $root, "/answers.txt")),
         }
     };
 }
@@ -30,9 +33,9 @@ macro_rules! embedded {
 pub(super) static EMBEDDED_PRODUCTS: [Embedded; 9] = [
     Embedded {
         root: CLOUD,
-        knowledge: include_str!("data/knowledge.yaml"),
-        operations: include_bytes!("data/operations.deflate"),
-        schemas: include_bytes!("data/schemas.deflate"),
+        knowledge: packed!("catalog/data/knowledge.yaml"),
+        operations: packed!("catalog/data/operations.txt"),
+        schemas: packed!("catalog/data/schemas.txt"),
         answers: None,
     },
     embedded!("dns"),

@@ -38,6 +38,8 @@ pub(super) struct Knowledge {
     pub partial_patch: bool,
     /// `type: object` without fields allows anything.
     pub untyped_objects: bool,
+    /// Choices of the document that mean any text with a pattern: `<language_code>`.
+    pub stand_ins: IndexMap<String, String>,
     /// Schemas of the document that the API contradicts, as it was seen to behave, in the form of OpenAPI.
     pub schemas: IndexMap<String, Value>,
     /// Operations of an older version of the API, as an OpenAPI fragment.
@@ -139,7 +141,7 @@ impl Knowledge {
         let ours = EMBEDDED_PRODUCTS.iter().find(|product| product.root == root);
         ours.map_or_else(
             || Ok(Self { root: root.to_owned(), ..Self::default() }),
-            |ours| Self::parse(root, ours.knowledge),
+            |ours| Self::parse(root, &ours.knowledge.text()),
         )
     }
 

@@ -12,6 +12,7 @@ use super::operation::{Method, Operation, Route};
 use super::routes::{NearestRoute, PathParameters, Routes};
 use super::schema::{BodySchema, Schema};
 use super::store::{self, Texts};
+use crate::packed::Packed;
 
 /// The operations of one product.
 pub(super) struct Product {
@@ -25,7 +26,7 @@ pub(super) struct Product {
 /// A text that is decompressed when first used.
 enum Text {
     None,
-    Packed(&'static [u8]),
+    Packed(Packed),
     Plain(String),
 }
 
@@ -173,7 +174,7 @@ impl Text {
     fn unpacked(&self) -> String {
         match self {
             Text::None => String::new(),
-            Text::Packed(bytes) => store::decompress(bytes).expect("the embedded facts are what we compressed"),
+            Text::Packed(packed) => packed.text(),
             Text::Plain(text) => text.clone(),
         }
     }

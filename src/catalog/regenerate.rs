@@ -7,7 +7,7 @@ use super::CatalogError;
 use super::embedded::{CLOUD, EMBEDDED_PRODUCTS};
 use super::knowledge::Knowledge;
 use super::openapi::{self, Document};
-use super::store::{self, Texts};
+use super::store::Texts;
 
 /// The outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +16,9 @@ pub struct Regenerated {
     pub schemas: usize,
     /// Patterns that our regular expressions do not support; they are not checked.
     pub skipped_patterns: usize,
-    /// The size of the compressed data in bytes.
-    pub compressed: usize,
 }
 
-/// Writes the data of every product in an OpenAPI document, plain and compressed (`.deflate`): from the document, our
-/// knowledge file, and older operations that still answer. The data of the Cloud API goes to `folder`, that of other
+/// Writes the data of every product in an OpenAPI document, from the document, our knowledge file, and older operations that still answer. The data of the Cloud API goes to `folder`, that of other
 /// products to a folder in it for each.
 ///
 /// # Errors
@@ -29,7 +26,7 @@ pub struct Regenerated {
 /// [`CatalogError`] when the text is not an OpenAPI document, is about no known product, or a file cannot be written.
 pub fn regenerate(openapi: &str, folder: &Path) -> Result<Regenerated, CatalogError> {
     let document = Document::parse(openapi)?;
-    let mut written = Regenerated { operations: 0, schemas: 0, skipped_patterns: 0, compressed: 0 };
+    let mut written = Regenerated { operations: 0, schemas: 0, skipped_patterns: 0 };
     let products = EMBEDDED_PRODUCTS.iter().filter(|product| document.is_about(product.root));
     let mut any = false;
     for product in products {
@@ -57,10 +54,7 @@ fn product_of(document: &Document, root: &str, folder: &Path, written: &mut Rege
         if text.is_empty() && name == "answers" {
             continue;
         }
-        let packed = store::compress(text)?;
-        written.compressed += packed.len();
         write(&folder.join(format!("{name}.txt")), text.as_bytes())?;
-        write(&folder.join(format!("{name}.deflate")), &packed)?;
     }
     written.operations += facts.operations.len();
     written.schemas += facts.schemas.len();

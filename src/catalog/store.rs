@@ -1,14 +1,9 @@
-//! The catalogue's data files: text with one fact per line, readable and comparable, and the same compressed.
+//! The catalogue's data files: text with one fact per line, readable and comparable.
 //!
 //! A line of `operations.txt` has `METHOD /path`, a tab and the operation as JSON, sorted by path and method; one of
 //! `schemas.txt` the name of a definition, a tab and its schema, sorted by name; `answers.txt` has both for answers.
-//! The binary contains the compressed files.
+//! The binary contains them compressed.
 
-use std::io::{Read, Write};
-
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::CatalogError;
@@ -48,22 +43,6 @@ impl Texts {
 
 fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("facts are plain data, which JSON can hold")
-}
-
-/// Compresses a text for the binary.
-pub(super) fn compress(text: &str) -> Result<Vec<u8>, CatalogError> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    encoder
-        .write_all(text.as_bytes())
-        .and_then(|()| encoder.finish())
-        .map_err(|error| CatalogError::Document(error.to_string()))
-}
-
-/// The decompressed text; `None` when the bytes do not come from [`compress`].
-pub(super) fn decompress(bytes: &[u8]) -> Option<String> {
-    let mut text = String::with_capacity(bytes.len() * 8);
-    DeflateDecoder::new(bytes).read_to_string(&mut text).ok()?;
-    Some(text)
 }
 
 /// Parses a line of `schemas.txt` without its name.

@@ -66,7 +66,7 @@ Exit codes:
    11  teardown incomplete
    12  the record cannot be read or written
    70  a bug in plan
-  130  interrupted: run again (143 after SIGTERM)";
+  130  interrupted: run again (129 after SIGHUP, 143 after SIGTERM)";
 
 /// Provisions Gcore resources from a YAML list of API calls: in order, waiting for tasks, recorded, and deleted again.
 #[derive(Debug, Parser)]

@@ -15,10 +15,9 @@ pub(super) fn catalog(context: &Context, arguments: &CatalogArguments) -> Result
     let text = fs::read_to_string(&spec).map_err(|error| Error::read(&arguments.spec, error))?;
     let written = regenerate(&text, &context.resolve(&arguments.write))?;
     let words = format!(
-        "{} and {} in {} KiB; {} of the document not checked",
+        "{} and {}; {} of the document not checked",
         count(written.operations, "operation"),
         count(written.schemas, "schema"),
-        written.compressed.div_ceil(1024),
         count(written.skipped_patterns, "pattern"),
     );
     note(context, &words)?;

@@ -1,15 +1,18 @@
 //! Compares recorded resources with the API: for `plan drift`, `--refresh` and `plan status --live`.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::instance::shown;
+use super::note;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::context::Context;
 use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
 use crate::error::Error;
+use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Status};
 use crate::report::{count, sanitize, thing};
 use crate::secret::{hide_digests, stands_for_secret};
@@ -19,8 +22,14 @@ use crate::secret::{hide_digests, stands_for_secret};
 /// # Errors
 ///
 /// When a missing resource may exist all the same.
-pub(super) async fn look(client: &Client, status: &Status) -> Result<Vec<DriftCheck>, Error> {
-    let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key: status.header.key.as_bytes() };
+pub(super) async fn look(context: &Context, client: &Client, status: &Status) -> Result<Vec<DriftCheck>, Error> {
+    let notice = |unseen: &[&InstanceId], longest: Duration| {
+        let names = unseen.iter().map(|instance| format!("`{instance}`")).collect::<Vec<_>>().join(", ");
+        let words = format!("made a moment ago, and not shown: {names}; looking again for {} s", longest.as_secs());
+        drop(note(context, &words));
+    };
+    let (digest_key, notice) = (status.header.key.as_bytes(), &notice);
+    let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key, notice };
     refresh.look().await.map_err(|blind| match blind {
         NoAnswer::Read(error) => Error::Api { what: "what is on record cannot be looked for".to_owned(), error },
         NoAnswer::Project { id, error } => Error::Api {

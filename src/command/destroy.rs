@@ -116,7 +116,7 @@ fn listed(status: &Status) -> String {
                 let kind = made.kind.as_deref().map(thing).unwrap_or_default();
                 let name = made.name.iter().map(|name| format!("`{name}` ")).collect::<String>();
                 let stays = if sign == "=" { "  stays" } else { "" };
-                let resource = made.id.as_ref().map(id_text).unwrap_or_default();
+                let resource = made.id.as_deref().map(id_text).unwrap_or_default();
                 format!("{sign}  {id}  {kind} {name}{resource}{stays}")
             })
             .collect();

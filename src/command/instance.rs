@@ -10,8 +10,8 @@ use crate::journal::{InstanceStatus, Phase, RecordedResource};
 /// answer.
 pub(super) fn shown(instance: &InstanceStatus) -> (Option<String>, Option<String>, Option<String>) {
     match (own(instance), &instance.result) {
-        (Some(made), _) => (made.kind.clone(), made.id.as_ref().map(id_text), made.name.clone()),
-        (None, Some(result)) => (result.kind.clone(), result.id.as_ref().map(id_text), result.name.clone()),
+        (Some(made), _) => (made.kind.clone(), made.id.as_deref().map(id_text), made.name.clone()),
+        (None, Some(result)) => (result.kind.clone(), result.id.as_deref().map(id_text), result.name.clone()),
         (None, None) => (None, None, None),
     }
 }
@@ -24,7 +24,7 @@ fn is_remainder(made: &RecordedResource) -> bool {
 /// What an instance made, oldest first; of a create of which only secondary resources are left, these.
 pub(super) fn things(instance: &InstanceStatus) -> impl DoubleEndedIterator<Item = &RecordedResource> {
     instance.made.iter().flat_map(|made| match is_remainder(made) && !made.secondary.is_empty() {
-        true => made.secondary.as_slice(),
+        true => &made.secondary[..],
         false => std::slice::from_ref(made),
     })
 }

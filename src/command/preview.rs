@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::preview_file::{Asked, PreviewFile, recorded};
-use super::run_options::{need_places, selection};
+use super::run_options::{need_places, replaced, selection};
 use super::shared_records::{self, Reading};
 use super::shown::Shown;
 use super::{
@@ -45,9 +45,10 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let status = EnvironmentRecord::new(store, &plan.name, &environment).read().await?;
 
     let status = recorded(status.as_ref());
+    let target = selection(plan, &arguments.target)?;
     let options = RunOptions {
-        target: selection(plan, &arguments.target)?,
-        replace: selection(plan, &arguments.replace)?,
+        replace: replaced(plan, &arguments.replace, &target)?,
+        target,
         prune: arguments.prune,
         ..RunOptions::default()
     };
@@ -66,7 +67,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let client = reader(context, arguments)?;
     let fresh = match (status, &client) {
         (Some(status), Some(client)) if arguments.refresh => {
-            let looked = compared::look(client, status).await?;
+            let looked = compared::look(context, client, status).await?;
             let lines = compared::lines(&looked, status);
             if !lines.is_empty() {
                 note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;

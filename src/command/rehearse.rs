@@ -179,7 +179,8 @@ fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Err
 
 /// Whether to stop repeating a run with injected faults: it is done, or makes no progress.
 fn is_over(end: &RunEnd, runs: usize, progress: bool, arguments: &RehearseArguments) -> bool {
-    matches!(end.finished.exit, Exit::Done | Exit::Interrupted | Exit::Terminated)
+    end.finished.exit == Exit::Done
+        || end.finished.exit.is_by_signal()
         || (arguments.fault.is_empty() && arguments.busy.is_none())
         || runs >= RUNS
         || (runs > 1 && !progress)

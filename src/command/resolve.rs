@@ -154,14 +154,14 @@ fn result_of(intent: &Intent, id: &str) -> StepResult {
     let task = Task { created, ..task_without_words() };
     // The user has confirmed that this call created it.
     let before = Before { digest_key: &[], is_owned_by_another: &|_, _| false };
-    let mut result = StepResult { tasks: Vec::new(), ..of_tasks(operation, &intent.call, &[task], None, &before) };
+    let mut result =
+        StepResult { tasks: Vec::new().into(), ..of_tasks(operation, &intent.call, &[task], None, &before) };
     let by_name = creates.and_then(|creates| creates.resource.as_ref()).is_some_and(|resource| resource.by_name);
     if by_name && result.name.is_none() {
         result.name = Some(id.to_owned());
     }
     if result.id.is_none() {
-        result.ids = vec![value.clone()];
-        result.id = Some(value);
+        result.set_ids([value]);
     }
     result
 }

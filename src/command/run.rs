@@ -11,7 +11,7 @@ use super::compared;
 use super::connect::client_of;
 use super::environment_name;
 use super::preview_file::{PreviewFile, recorded};
-use super::run_options::{need_places, selection, settings, view_options};
+use super::run_options::{need_places, replaced, selection, settings, view_options};
 use super::session::{Parts, Session, export, quoted};
 use super::shared_records::{self, Reading};
 use super::shown::Shown;
@@ -82,13 +82,14 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     records::guard_place(context, &arguments.state, &store)?;
     let record = EnvironmentRecord::new(store, &plan.name, &environment);
     let clock = Clock::starting_at(context.now, 1.0);
+    let target = match &import {
+        Some(import) => selection(plan, &[import.instance.to_string()])?,
+        None => selection(plan, &arguments.run.target)?,
+    };
     let options = RunOptions {
-        target: match &import {
-            Some(import) => selection(plan, &[import.instance.to_string()])?,
-            None => selection(plan, &arguments.run.target)?,
-        },
         import: import.clone(),
-        replace: selection(plan, &arguments.replace)?,
+        replace: replaced(plan, &arguments.replace, &target)?,
+        target,
         prune: arguments.prune,
         rollback: arguments.rollback,
         fail_fast: arguments.run.fail_fast,
@@ -201,7 +202,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
 /// Compares recorded resources with the API, and records what is gone or changed.
 async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Result<Status, Error> {
     let status = journal.with_status(Status::clone);
-    let looked = compared::look(&client_of(context, account)?, &status).await?;
+    let looked = compared::look(context, &client_of(context, account)?, &status).await?;
     let records = drift_records(&looked);
     if records.is_empty() {
         return Ok(status);

@@ -1,12 +1,14 @@
 //! From the command line to what a run works with.
 
+use std::collections::HashSet;
+
 use super::ViewOptions;
 use super::defaults::{RESOLVE_TIME, USER_AGENT};
 use crate::cli::RunOptions as RunFlags;
-use crate::engine::Settings;
+use crate::engine::{Settings, is_read};
 use crate::error::Error;
 use crate::id::StepId;
-use crate::plan::{Plan, Segment, Selection};
+use crate::plan::{Graph, Plan, Segment, Selection};
 use crate::report::list;
 use crate::report::page::Shape;
 
@@ -65,6 +67,30 @@ pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Erro
         }
     });
     named.collect()
+}
+
+/// The steps and instances that `--replace` names.
+///
+/// # Errors
+///
+/// As for [`selection`]; and when nothing can be replaced, because the call of a step only reads, or `--target` leaves it out.
+pub(super) fn replaced(plan: &Plan, names: &[String], target: &Selection) -> Result<Selection, Error> {
+    let graph = Graph::of(plan);
+    let earlier: HashSet<&StepId> = target.steps().flat_map(|step| graph.all_dependencies(step)).collect();
+    for name in names {
+        let id = Selection::name(name);
+        let Some(step) = plan.steps.get(&id.step) else { continue };
+        if is_read(step) {
+            return Err(Error::usage(format!("`--replace {name}`: the call of `{}` only reads", id.step))
+                .help("what it made before it became a read is taken down by `--prune`"));
+        }
+        let part = id.key.is_none() && target.steps().any(|step| *step == id.step);
+        if !(target.is_empty() || earlier.contains(&id.step) || target.covers(&id) || part) {
+            return Err(Error::usage(format!("`--replace {name}`: `--target` leaves `{}` out", id.step))
+                .help(format!("add `--target '{name}'`")));
+        }
+    }
+    selection(plan, names)
 }
 
 /// Checks, before the first call, that calls which need project or region have them.

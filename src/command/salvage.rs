@@ -24,7 +24,10 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     let damage = match record.read().await {
         Err(damage @ JournalError::Damaged { .. }) => damage,
         Err(other) => return Err(other.into()),
-        Ok(_) => return Err(Error::usage("the record is not damaged").help("an empty one is for `plan state recover`")),
+        Ok(_) => {
+            let help = "`plan state recover` adds what the account holds and the record does not";
+            return Err(Error::usage("the record is not damaged").help(help));
+        }
     };
     let mut status = readable(&record.raw().await?, record.plan(), record.environment());
     note(context, &format!("{damage}"))?;

@@ -13,12 +13,11 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Access, Gates, LAST_WORDS, Leased, Listings, OtherRecords, Ownership, RunContext, RunOutput, Settings, Signal,
-    Stop, Stopper, Watcher, report_finished, stopper,
+    Access, Gates, LAST_WORDS, Leased, Listings, OtherRecords, Ownership, RunContext, RunOutput, Settings, Stop,
+    Stopper, Watcher, report_finished, stopper,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
-use crate::exit::Exit;
 use crate::journal::{Journal, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
@@ -106,7 +105,7 @@ impl Session {
     /// When stderr cannot be written.
     pub async fn finish(self, context: &Context, finished: RunFinished) -> Result<(), Error> {
         // An interrupt has to end soon.
-        let interrupted = matches!(finished.exit, Exit::Interrupted | Exit::Terminated);
+        let interrupted = finished.exit.is_by_signal();
         report_finished(&self.run_context, finished);
         self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
@@ -122,8 +121,7 @@ fn listen(mut signals: Signals, stopper: Stopper, run_context: &Arc<RunContext>)
         run_context.journal.hurry();
         stopper.stop(Stop::Interrupt(first));
         let second = signals.next().await;
-        let exit = if second == Signal::Terminate { Exit::Terminated } else { Exit::Interrupted };
-        std::process::exit(i32::from(exit.code()));
+        std::process::exit(i32::from(second.exit().code()));
     });
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
     }
     if arguments.live {
         let client = client_of(context, &Account::of(context, &arguments.api)?)?;
-        let looked = compared::look(&client, &status).await?;
+        let looked = compared::look(context, &client, &status).await?;
         note(context, &context.secrets.redact(&compared::lines(&looked, &status)))?;
         note(context, &compared::summary(&looked))?;
     }
@@ -108,7 +108,7 @@ fn since(from: Timestamp, to: Timestamp) -> String {
 /// The rows of an instance: its own, and one per further resource.
 fn rows(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<Vec<String>> {
     let others = others(instance).map(|made| {
-        let (kind, made_id) = (made.kind.as_deref().map(thing), made.id.as_ref().map(id_text));
+        let (kind, made_id) = (made.kind.as_deref().map(thing), made.id.as_deref().map(id_text));
         let words = [kind, made_id, made.name.clone()].map(Option::unwrap_or_default);
         [id.to_string(), "secondary".to_owned()].into_iter().chain(words).chain([String::new()]).collect()
     });
@@ -283,10 +283,11 @@ mod tests {
     fn what_is_left_of_a_create_is_listed_by_its_id() {
         let volume = |id: &str| RecordedResource {
             kind: Some("volumes".to_owned()),
-            id: Some(json!(id)),
+            id: Some(json!(id).into()),
             ..RecordedResource::default()
         };
-        let made = RecordedResource { secondary: vec![volume("v-1"), volume("v-2")], ..RecordedResource::default() };
+        let made =
+            RecordedResource { secondary: vec![volume("v-1"), volume("v-2")].into(), ..RecordedResource::default() };
         let instance = InstanceStatus { phase: Phase::Removing, made: vec![made], ..InstanceStatus::default() };
         let id = InstanceId::new(crate::id::StepId::new("web"), None);
         let rows = rows(&id, &instance, Timestamp::UNIX_EPOCH);

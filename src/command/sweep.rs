@@ -42,7 +42,7 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
             Err(error) => print_failed(context, record, &error)?,
         };
         worst = worst.max(exit);
-        if matches!(exit, Exit::Interrupted | Exit::Terminated) {
+        if exit.is_by_signal() {
             break;
         }
     }

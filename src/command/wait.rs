@@ -14,7 +14,7 @@ use crate::api::{Client, ReadError, Request, Task, TaskState};
 use crate::cli::{ResultFormat, WaitArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{Awaited, Signal, TaskEnd, TaskPlace, Watcher, hide_data};
+use crate::engine::{Awaited, TaskEnd, TaskPlace, Watcher, hide_data};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, count, sanitize};
@@ -60,10 +60,7 @@ pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result
 
 /// Waits for a signal; gives how the command ends then.
 async fn interrupted(signals: &mut Signals) -> Exit {
-    match signals.next().await {
-        Signal::Terminate => Exit::Terminated,
-        Signal::Interrupt | Signal::Hangup => Exit::Interrupted,
-    }
+    signals.next().await.exit()
 }
 
 async fn look(client: &Client, id: &str) -> Result<Task, Error> {

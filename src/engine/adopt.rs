@@ -52,10 +52,9 @@ impl Instance {
         let item = self.existing(rendered, create, resource, &by).await?;
         let mut result = result_of_item(Some(create), &rendered.recorded, &item);
         if let (By::Id(wanted), false) = (&by, resource.by_name) {
-            let is_it = result.id.as_ref().map(id_text).as_deref() == Some(wanted);
+            let is_it = result.id.as_deref().map(id_text).as_deref() == Some(wanted);
             if !is_it {
-                result.id = Some(Value::String(wanted.clone()));
-                result.ids = vec![Value::String(wanted.clone())];
+                result.set_ids([Value::String(wanted.clone())]);
             }
         }
         if result.id.is_none() {
@@ -191,7 +190,7 @@ impl Instance {
         create: &Operation,
         result: &StepResult,
     ) -> Result<(), Interruption> {
-        let owned = result.kind.as_ref().zip(result.id.as_ref());
+        let owned = result.kind.as_ref().zip(result.id.as_deref());
         let own = |thing: &Value| results::own_path(create, &rendered.parameters, &id_text(thing));
         let is_owned = |(kind, thing): &(&String, &Value)| {
             let claimed = Claimable::resource_at(kind, &id_text(thing), own(thing).as_deref());

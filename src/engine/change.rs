@@ -52,7 +52,7 @@ impl Instance {
                 undo: self.intended_undo(rendered),
                 timeout_ms: step.wait.timeout.map(millis),
                 secret: step.secret,
-                mark: Mark::default(),
+                mark: Mark::none(),
                 update,
             },
             about: self.about(&rendered.recorded),

@@ -123,8 +123,7 @@ pub fn result_of_item(operation: Option<&Operation>, call: &RecordedCall, item: 
     let list = operation.and_then(|operation| operation.creates.as_ref()?.resource.as_ref()?.list.as_ref());
     let id = operation.zip(list).and_then(|(operation, list)| item_id(operation, list, call, item));
     if let Some(id) = id {
-        result.id = Some(id.clone());
-        result.ids = vec![id.clone()];
+        result.set_ids([id.clone()]);
         if let Some(kind) = &result.kind {
             result.created.insert(kind.clone(), Value::Array(vec![id.clone()]));
         }

@@ -31,8 +31,8 @@ pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
         kinds.into_iter().map(|(kind, found)| (kind, ids(found))).collect()
     };
     StepResult {
-        id: result.id.map(conceal),
-        ids: all(result.ids),
+        id: result.id.map(|id| conceal(id.into_owned()).into()),
+        ids: result.ids.into_iter().map(|id| conceal(id.into_owned()).into()).collect(),
         name: result.name.map(text),
         created: kinds(result.created),
         touched: kinds(result.touched),

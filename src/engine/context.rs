@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::{OnceCell, mpsc};
 
 use super::access::Access;
+use super::evidence::audit::sender;
 use super::gates::Gates;
 use super::listings::Listings;
 use super::ownership::{Claimable, Ownership};
@@ -20,7 +21,7 @@ use crate::catalog::Method;
 use crate::clock::{Clock, millis};
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Journal, JsonText, Mark, RecordedCall, RecordedResource};
+use crate::journal::{Journal, JsonText, Mark, RecordedCall, RecordedResource, Status};
 use crate::secret::Secrets;
 use crate::shared::Shared;
 
@@ -127,15 +128,21 @@ impl RunContext {
     /// The `User-Agent` of one attempt: plan, environment, step, nonce. The audit log stores it, so it identifies the
     /// sender.
     pub fn user_agent(&self, instance: &InstanceId, nonce: &str) -> String {
-        format!("{} {}{nonce})", self.settings.user_agent, self.agent_of_step(instance))
-    }
-
-    /// The part of the `User-Agent` that all attempts of a step have in common.
-    pub fn agent_of_step(&self, instance: &InstanceId) -> String {
-        let Settings { plan, environment, .. } = &self.settings;
+        let Settings { plan, environment, user_agent, .. } = &self.settings;
         let sender =
             [plan.as_str(), environment.as_str(), &self.secrets.redact(&instance.to_string())].map(header_word);
-        format!("(plan {}; environment {}; step {}; attempt ", sender[0], sender[1], sender[2])
+        format!("{user_agent} (plan {}; environment {}; step {}; attempt {nonce})", sender[0], sender[1], sender[2])
+    }
+
+    /// Whether this `User-Agent` may be that of an attempt of this instance: of any attempt of it, or, when it names an
+    /// instance of this plan and environment that is not on record, of one under a former name.
+    pub fn may_have_sent(&self, agent: &str, instance: &InstanceId) -> bool {
+        let word = |instance: &InstanceId| header_word(&self.secrets.redact(&instance.to_string()));
+        let Some([plan, environment, step, _]) = sender(agent) else { return false };
+        let is_recorded = |status: &Status| status.instances.keys().any(|known| word(known) == step);
+        plan == header_word(&self.settings.plan)
+            && environment == header_word(&self.settings.environment)
+            && (step == word(instance) || !self.journal.with_status(is_recorded))
     }
 
     pub fn warn(&self, message: impl AsRef<str>) {
@@ -204,8 +211,8 @@ impl RunContext {
         Request {
             method: call.method,
             path: call.path.clone(),
-            query: call.query.clone(),
-            headers: call.headers.clone(),
+            query: call.query.to_vec(),
+            headers: call.headers.to_vec(),
             body: call.body.clone().map(JsonText::into_value),
             // A file is sent with the call of the plan that names it, never from the record.
             body_file: None,

@@ -55,15 +55,15 @@ pub fn looked_up(
     let listed = operation.and_then(|operation| catalog.listed(operation));
     let wanted = wanted.as_object().cloned().unwrap_or_default();
     let thing = ListSearch { items, operation, listed }.one(&wanted)?;
-    Ok(StepResult {
+    let mut result = StepResult {
         kind: thing.kind,
-        ids: thing.id.iter().cloned().collect(),
-        id: thing.id,
         name: thing.name,
         status: Some(status),
         response: Some(thing.item.into()),
         ..StepResult::default()
-    })
+    };
+    result.set_ids(thing.id);
+    Ok(result)
 }
 
 impl ListSearch<'_> {

@@ -91,7 +91,7 @@ impl Finishing<'_> {
             // The step asks not to wait, so the result is not known yet: the write stays recorded as accepted, and a
             // dependant waits for it.
             Called::Tasks { tasks, status, .. } if self.wait.skip && self.creates() => {
-                Ok(Some(StepResult { tasks, status, ..StepResult::default() }))
+                Ok(Some(StepResult { tasks: tasks.into(), status, ..StepResult::default() }))
             }
             called => match self.await_end(context, called).await? {
                 Ended::Well(result, _) if evidence.is_some() && self.tells_once() => {
@@ -192,7 +192,7 @@ impl Finishing<'_> {
     async fn give_up(&self, context: &RunContext, result: &StepResult) -> Result<(), JournalError> {
         let matched = self.operation.map(|operation| (operation, self.parameters.as_slice()));
         let made = made_by(context.catalog, matched, &self.intent.call, result, &IntendedUndo::Default);
-        let (instance, id) = (&self.intent.instance, made.id.as_ref().map(results::id_text).unwrap_or_default());
+        let (instance, id) = (&self.intent.instance, made.id.as_deref().map(results::id_text).unwrap_or_default());
         let kind = made.kind.as_deref().unwrap_or("resource");
         let words = format!("{kind} {id} exists, and its secret was in the answer that was lost");
         let mut error = context.error(self.about, EffectKnown::Applied, ErrorClass::Unknown, words);
@@ -339,7 +339,7 @@ impl Finishing<'_> {
         let left = leftover
             .iter()
             .flat_map(|made| made.id.iter().chain(made.secondary.iter().flat_map(|secondary| &secondary.id)));
-        let left: Vec<String> = left.map(results::id_text).collect();
+        let left: Vec<String> = left.map(|id| results::id_text(id)).collect();
         error.effect = match (left.is_empty(), certain) {
             (false, _) => EffectKnown::Applied,
             (true, true) => EffectKnown::NotApplied,

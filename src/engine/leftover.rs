@@ -99,9 +99,9 @@ async fn look(
                 ids.push(id);
             }
         }
+        let ids = ids.clone();
         if *kind == creates.kind && result.id.is_none() {
-            result.ids.clone_from(ids);
-            result.id = ids.first().cloned();
+            result.set_ids(ids);
         }
     }
     Some(Leftover { result, certain, candidates })

@@ -14,6 +14,7 @@ use crate::api::Task;
 use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
 use crate::journal::{IntendedUndo, Kinds, RecordedCall, RecordedResource, StepResult, is_id};
 use crate::secret::digest_of;
+use crate::shared::Shared;
 
 /// Ids shorter than this count as mentioned only when they are a whole value; longer ones also inside other text.
 const SHORTEST_ID: usize = 8;
@@ -159,7 +160,7 @@ pub fn made_by(
                 let own = own_value(resource, result)?;
                 plain_call(resource.delete.as_ref()?, resource, parameters, &own)
             });
-            made.secondary = further(creates, parameters, result);
+            made.secondary = further(creates, parameters, result).into();
             made.secondary.extend(secondary(catalog, creates, parameters, result));
         }
         (IntendedUndo::Default, None) => {}
@@ -181,7 +182,7 @@ fn plain_call(
 fn further(creates: &Creates, parameters: &[(String, String)], result: &StepResult) -> Vec<RecordedResource> {
     let Some(resource) = creates.resource.as_ref().filter(|resource| !resource.by_name) else { return Vec::new() };
     let Some(delete) = &resource.delete else { return Vec::new() };
-    let thing = |id: &Value| {
+    let thing = |id: &Shared<Value>| {
         Some(RecordedResource {
             kind: Some(creates.kind.clone()),
             id: Some(id.clone()),
@@ -214,7 +215,7 @@ pub fn thing(catalog: &Catalog, kind: &str, id: &Value, parameters: &[(String, S
     let undo = plain_call(resource.delete.as_ref()?, &resource, parameters, &id_text(id))?;
     Some(RecordedResource {
         kind: Some(kind.to_owned()),
-        id: Some(id.clone()),
+        id: Some(id.clone().into()),
         undo: Some(undo),
         ..RecordedResource::default()
     })
@@ -275,7 +276,7 @@ pub fn include_in_delete<'m>(
     let mut call = delete.clone();
     for also in along {
         let of_kind = things.clone().into_iter().filter(|thing| thing.kind.as_deref() == Some(&also.kind));
-        let ids: Vec<String> = of_kind.filter_map(|thing| thing.id.as_ref()).map(id_text).collect();
+        let ids: Vec<String> = of_kind.filter_map(|thing| thing.id.as_deref()).map(id_text).collect();
         if also.repeated {
             call.query.extend(ids.into_iter().map(|id| (also.parameter.clone(), id)));
         } else if !ids.is_empty() {
@@ -358,7 +359,7 @@ mod tests {
         }
         let mut in_query = post("/cloud/v2/instances/1/7", json!({ "name": "web" }));
         in_query.query.push(("volumes".to_owned(), format!("{BOOT},{VOLUME}")));
-        assert_eq!(outcome(&in_query, listed(), &[ADDRESS]).1.secondary, []);
+        assert_eq!(outcome(&in_query, listed(), &[ADDRESS]).1.secondary[..], []);
     }
 
     #[test]
@@ -366,7 +367,7 @@ mod tests {
         let pool = "6f1d2c3b-0000-4000-8000-00000000000a";
         let patch = call(Method::Patch, &format!("/cloud/v2/lbpools/1/7/{pool}"), json!({ "members": [] }));
         let (result, made) = outcome(&patch, json!({ "members": ["old"] }), &[]);
-        assert_eq!((result.kind.as_deref(), result.id), (Some("pools"), Some(json!(pool))));
+        assert_eq!((result.kind.as_deref(), result.id), (Some("pools"), Some(json!(pool).into())));
         assert_eq!(made, RecordedResource::default());
     }
 
@@ -374,7 +375,7 @@ mod tests {
     fn a_machine_takes_its_boot_volume_with_it() {
         let call = post("/cloud/v2/instances/1/7", json!({ "name": "web" }));
         let (result, made) = outcome(&call, json!({ "instances": ["i"], "volumes": ["v", "w"], "ports": ["p"] }), &[]);
-        assert_eq!((result.id, result.name.as_deref()), (Some(json!("i")), Some("web")));
+        assert_eq!((result.id, result.name.as_deref()), (Some(json!("i").into()), Some("web")));
         assert_eq!(undo(&made), "DELETE /cloud/v1/instances/1/7/i");
         assert_eq!(secondary(&made), ["DELETE /cloud/v1/volumes/1/7/v", "DELETE /cloud/v1/volumes/1/7/w"]);
         let along = inclusion_parameters(Catalog::embedded(), Some("instances"), made.undo.as_ref().unwrap());
@@ -382,7 +383,7 @@ mod tests {
         let as_once = RecordedResource { undo: Some(whole.clone()), ..made.clone() };
         assert_eq!(undo(&as_once), "DELETE /cloud/v1/instances/1/7/i volumes=v,w");
         // Records of earlier versions name them in the delete itself.
-        assert_eq!(split_included(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.secondary));
+        assert_eq!(split_included(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.secondary.into()));
     }
 
     #[test]
@@ -397,7 +398,7 @@ mod tests {
     fn a_cluster_is_addressed_by_name_and_known_by_id() {
         let call = post("/cloud/v2/k8s/clusters/1/7", json!({ "name": "prod/1" }));
         let (result, made) = outcome(&call, json!({ "k8s_clusters": ["c5"] }), &[]);
-        assert_eq!((result.id, result.name.as_deref()), (Some(json!("c5")), Some("prod/1")));
+        assert_eq!((result.id, result.name.as_deref()), (Some(json!("c5").into()), Some("prod/1")));
         assert_eq!(undo(&made), "DELETE /cloud/v2/k8s/clusters/1/7/prod%2F1");
     }
 
@@ -405,12 +406,12 @@ mod tests {
     fn a_resource_identified_by_name_counts_as_created_although_the_call_mentions_it() {
         let call = post("/cloud/v3/inference/1/deployments", json!({ "name": "a-long-name" }));
         let (result, _) = outcome(&call, json!({ "inference_instances": ["a-long-name"] }), &[]);
-        assert_eq!(result.id, Some(json!("a-long-name")));
+        assert_eq!(result.id, Some(json!("a-long-name").into()));
         // The same name elsewhere in the call, or on record in another project, belongs to something else.
         let call = post("/cloud/v3/inference/1/deployments", json!({ "name": "nginx", "image": "nginx" }));
         for owned in [&[][..], &["nginx"]] {
             let (result, made) = outcome(&call, json!({ "inference_instances": ["nginx"] }), owned);
-            assert_eq!(result.id, Some(json!("nginx")), "{owned:?}");
+            assert_eq!(result.id, Some(json!("nginx").into()), "{owned:?}");
             assert_eq!(undo(&made), "DELETE /cloud/v3/inference/1/deployments/nginx");
         }
     }

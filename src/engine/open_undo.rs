@@ -84,15 +84,15 @@ mod tests {
                 ("note".to_owned(), OpenValue::Known(json!("\u{E002}/id\u{E003}").into())),
             ])),
         };
-        let result = StepResult { id: Some(json!("a/b")), ids: vec![json!(7)], ..StepResult::default() };
+        let result = StepResult { id: Some(json!("a/b").into()), ids: vec![json!(7).into()], ..StepResult::default() };
         let filled = fill(&call, &result).unwrap();
         assert_eq!(filled.path, "/cloud/x-a%2Fb/stop");
-        assert_eq!(filled.query, [("of".to_owned(), "id-7".to_owned())]);
+        assert_eq!(filled.query[..], [("of".to_owned(), "id-7".to_owned())]);
         assert_eq!(filled.body, Some(json!({ "number": 7, "note": "\u{E002}/id\u{E003}" }).into()));
         assert_eq!(fill(&call, &StepResult { id: None, ..result.clone() }), None);
         for elsewhere in ["", ".", ".."] {
             let alone = OpenCall { path: vec![vec![own("/id")]], ..call.clone() };
-            assert_eq!(fill(&alone, &StepResult { id: Some(json!(elsewhere)), ..result.clone() }), None);
+            assert_eq!(fill(&alone, &StepResult { id: Some(json!(elsewhere).into()), ..result.clone() }), None);
         }
     }
 }

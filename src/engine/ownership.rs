@@ -175,7 +175,7 @@ mod tests {
     fn a_name_is_an_id_in_one_project_and_region_only() {
         let recorded = |path: &str| RecordedResource {
             kind: Some("inference_instances".to_owned()),
-            id: Some(serde_json::json!("web")),
+            id: Some(serde_json::json!("web").into()),
             undo: Some(crate::journal::RecordedCall::new(Method::Delete, path)),
             ..RecordedResource::default()
         };
@@ -200,7 +200,7 @@ mod tests {
         let mut status = Status::new(header, jiff::Timestamp::UNIX_EPOCH);
         let deployment = |path: Option<&str>, name: &str| RecordedResource {
             kind: Some("inference_instances".to_owned()),
-            id: Some(serde_json::json!(name)),
+            id: Some(serde_json::json!(name).into()),
             undo: path.map(|path| crate::journal::RecordedCall::new(Method::Delete, path)),
             ..RecordedResource::default()
         };

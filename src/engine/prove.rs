@@ -56,7 +56,7 @@ pub async fn prove(
         match owner_of(context, instance, known, made, &thing, &kind, &id).await {
             Owner::Ours => proven.ours.push(thing),
             Owner::OtherStep | Owner::Gone => {}
-            Owner::Other(why) => proven.theirs.push((kind, id, why)),
+            Owner::Other(why) => proven.theirs.push((kind, id.into_owned(), why)),
             Owner::CannotTell(error) => proven.unclear.push((thing, error)),
         }
     }

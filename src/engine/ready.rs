@@ -10,6 +10,7 @@ use super::interruption::Interruption;
 use super::render::{Rendered, step_value};
 use super::results;
 use super::step::Instance;
+use super::unseen::UNSEEN;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Method, readiness_of};
 use crate::clock::millis;
@@ -24,8 +25,6 @@ const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The longest wait for readiness, unless the step's `wait` sets another.
 const TIMEOUT: Duration = Duration::from_secs(20 * 60);
-/// For this long after its creation, a 404 for a resource does not mean that it is gone.
-const UNKNOWN: Duration = Duration::from_secs(60);
 /// The most characters of a field's value in a message.
 const SHOWN: usize = 60;
 
@@ -121,7 +120,7 @@ impl Finishing<'_> {
             tasks: &result.tasks,
             wait: self.wait,
             until: readiness.words(),
-            unknown: UNKNOWN,
+            unknown: UNSEEN,
         };
         let judge = |object: &Value| {
             if let Some(error) = (self.hopeless)(result, object) {
@@ -158,7 +157,7 @@ impl Instance {
             None => results::resource_path(operation, &rendered.recorded, &rendered.parameters, result),
         };
         let Some(path) = path else { return Ok(()) };
-        let unknown = if provenance == Provenance::Reused { Duration::ZERO } else { UNKNOWN };
+        let unknown = if provenance == Provenance::Reused { Duration::ZERO } else { UNSEEN };
         let wait = &self.step().wait;
         let readying = Readying { instance: id, path, tasks: &result.tasks, wait, until: ready.words(), unknown };
         let judge = |object: &Value| match (ready.has_failed(object), ready.holds(object)) {
@@ -221,7 +220,7 @@ impl Instance {
                 (Some(_), _) => self.step().wait.timeout.unwrap_or(TIMEOUT),
                 // An earlier run saw the resource: a 404 means that it is gone.
                 (None, Provenance::Reused) => Duration::ZERO,
-                (None, _) => UNKNOWN,
+                (None, _) => UNSEEN,
             },
         };
         readying.wait(context, |value| self.judge(ready, result, value)).await?.map_err(|error| {

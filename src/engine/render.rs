@@ -210,8 +210,8 @@ impl<'a> Surroundings<'a> {
             recorded: Shared::from(RecordedCall {
                 method: parts.call.method,
                 path: path(&recorded)?,
-                query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?,
-                headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?,
+                query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?.into(),
+                headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?.into(),
                 body: body
                     .as_ref()
                     .zip(parts.body)
@@ -315,8 +315,8 @@ pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
             fields.insert(name.to_owned(), value);
         }
     };
-    put("id", result.id.clone());
-    put("ids", Some(Value::Array(result.ids.clone())));
+    put("id", result.id.as_deref().cloned());
+    put("ids", Some(result.ids.iter().map(|id| Value::clone(id)).collect()));
     put("name", result.name.clone().map(Value::String));
     put("created", Some(Value::Object(result.created.to_map())));
     put("touched", Some(Value::Object(result.touched.to_map())));

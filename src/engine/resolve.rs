@@ -51,11 +51,11 @@ impl InDoubt {
         let since = Duration::try_from(attempt.at.duration_since(started)).unwrap_or_default().min(now);
         Some(Self {
             attempt,
-            earlier: known.earlier.clone(),
+            earlier: known.earlier.to_vec(),
             since,
             cause: "no answer is on record".to_owned(),
             slow: false,
-            disowned: known.disowned.clone(),
+            disowned: known.disowned.to_vec(),
         })
     }
 

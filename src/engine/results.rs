@@ -44,28 +44,29 @@ pub(super) fn identify(
 ) {
     if let Some((operation, None)) = operation.map(|operation| (operation, &operation.creates)) {
         // An operation that creates nothing is about an existing resource, which it does not own.
-        (result.kind, result.id) = subject(operation, call);
-        result.ids = result.id.iter().cloned().collect();
+        let (kind, id) = subject(operation, call);
+        result.kind = kind;
+        result.set_ids(id);
         return;
     }
     let Some(creates) = operation.and_then(|operation| operation.creates.as_ref()) else {
         // The catalogue does not know the operation: when only one kind was created, that is the kind.
         let mut kinds = result.created.iter();
         if let (Some((kind, ids)), None) = (kinds.next(), kinds.next()) {
-            result.kind = Some(kind.clone());
-            result.ids = ids.as_array().cloned().unwrap_or_default();
-            result.id = result.ids.first().cloned();
+            let (kind, ids) = (kind.clone(), ids.as_array().cloned().unwrap_or_default());
+            drop(kinds);
+            result.kind = Some(kind);
+            result.set_ids(ids);
         }
         return;
     };
     result.kind = Some(creates.kind.clone());
     result.name = name_of(creates, call, answer);
-    result.ids = ids_of(creates, operation, call, &result.created, answer);
-    result.id = result.ids.first().cloned();
+    result.set_ids(ids_of(creates, operation, call, &result.created, answer));
     if let (false, IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (result.ids.is_empty(), &creates.id_at)
         && result.created.is_empty()
     {
-        result.created.insert(creates.kind.clone(), Value::Array(result.ids.clone()));
+        result.created.insert(creates.kind.clone(), result.ids.iter().map(|id| Value::clone(id)).collect());
     }
 }
 
@@ -193,7 +194,7 @@ pub(super) fn own_value(resource: &Resource, result: &StepResult) -> Option<Stri
     match (resource.parameter.is_empty(), resource.by_name) {
         (true, _) => Some(String::new()),
         (false, true) => result.name.clone(),
-        (false, false) => result.id.as_ref().map(id_text),
+        (false, false) => result.id.as_deref().map(id_text),
     }
 }
 
@@ -338,7 +339,7 @@ mod tests {
     fn a_misspelt_key_of_the_api_is_known() {
         let call = post("/cloud/v1/l7policies/1/7", json!({ "name": "p", "listener_id": "l" }));
         let (result, made) = created(&call, json!({ "l7polices": ["p7"] }));
-        assert_eq!(result.id, Some(json!("p7")));
+        assert_eq!(result.id, Some(json!("p7").into()));
         assert_eq!(undo(&made), "DELETE /cloud/v1/l7policies/1/7/p7");
         assert_eq!(made.lock.as_deref(), Some("l"));
     }
@@ -350,11 +351,14 @@ mod tests {
         let (operation, _) = operation_of(catalog, &call).unwrap();
         let result =
             of_answer(Some(&operation), &call, 201, &json!({ "id": "k", "name": "key", "private_key": "-----" }));
-        assert_eq!((result.id.clone(), result.created["ssh_keys"].clone()), (Some(json!("k")), json!(["k"])));
+        assert_eq!((result.id.clone(), result.created["ssh_keys"].clone()), (Some(json!("k").into()), json!(["k"])));
         assert_eq!(undo(&made(catalog, &call, &result, &IntendedUndo::Default)), "DELETE /cloud/v1/ssh_keys/1/k");
         let group = post("/cloud/v1/servergroups/1/7", json!({ "name": "g", "policy": "affinity" }));
         let (operation, _) = operation_of(catalog, &group).unwrap();
-        assert_eq!(of_answer(Some(&operation), &group, 200, &json!({ "servergroup_id": "s" })).id, Some(json!("s")));
+        assert_eq!(
+            of_answer(Some(&operation), &group, 200, &json!({ "servergroup_id": "s" })).id,
+            Some(json!("s").into())
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::interruption::Interruption;
 use super::measure::measure;
 use super::remove::Extent;
 use super::run::Run;
-use super::stop::{Signal, Stop};
+use super::stop::Stop;
 use super::teardown::{TeardownEnd, teardown};
 use super::unanswered::{look_for_unanswered, warn_of_open};
 use crate::clock::millis;
@@ -130,8 +130,7 @@ fn exit_of_rest(torn: &TeardownEnd) -> Exit {
 /// The exit code of a command that was stopped.
 fn exit_of_stop(stop: Stop) -> Option<Exit> {
     match stop {
-        Stop::Interrupt(Signal::Terminate) => Some(Exit::Terminated),
-        Stop::Interrupt(_) => Some(Exit::Interrupted),
+        Stop::Interrupt(signal) => Some(signal.exit()),
         Stop::LeaseLost => Some(Exit::Locked),
         Stop::StoreAway => Some(Exit::RecordUnusable),
         Stop::OutOfTime | Stop::NoNewSteps | Stop::Shut(_) => None,

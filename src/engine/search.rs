@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::collection::{creator_task, item_id, items, list_call, named_items, own_path};
 use super::context::RunContext;
-use super::evidence::audit::{self, Trail};
+use super::evidence::audit::{self, AUDIT_LOG, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
 use super::ownership::Claimable;
 use super::pages::{Paging, pages};
@@ -26,7 +26,6 @@ const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
 /// The list of tasks is read from this long before that.
 const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
-const AUDIT_LOG: &str = "/cloud/v1/user_actions";
 /// How many resources one request to the audit log asks about.
 const LOG_RESOURCES: usize = 20;
 
@@ -450,9 +449,10 @@ impl<'a> Search<'a> {
             && let Some(entries) = self.log_about(&open).await
         {
             let (agent, intent) = (self.agent(), self.intent());
-            // A recovered record does not name the attempt: then the agent of any attempt of this step counts.
-            let of_step = intent.mark.user_agent.is_none().then(|| self.context.agent_of_step(&intent.instance));
-            let verdict = |one: &Candidate| audit::of_thing(&entries, &self.thing(one), &agent, of_step.as_deref());
+            // A recovered record does not name the attempt.
+            let may_be_ours =
+                |agent: &str| intent.mark.user_agent.is_none() && self.context.may_have_sent(agent, &intent.instance);
+            let verdict = |one: &Candidate| audit::of_thing(&entries, &self.thing(one), &agent, may_be_ours);
             open.retain(|one| verdict(one) != Verdict::NotOurs);
         }
         if !open.is_empty() {

@@ -122,14 +122,7 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
     let list = listing(operation)?;
     let instance = instance_of(tag(item, Some(list), STAMP)?.strip_prefix(prefix)?)?;
     let item = &without_sensitive(item);
-    let call = RecordedCall {
-        method: Method::Post,
-        path: fill_path(&operation.route.path, &parameters(spot), "", "")?,
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: None,
-        body_file: None,
-    };
+    let call = RecordedCall::new(Method::Post, fill_path(&operation.route.path, &parameters(spot), "", "")?);
     let mut result = result_of_item(Some(operation), &call, item);
     result.tasks.extend(item.get("creator_task_id").and_then(Value::as_str).map(str::to_owned));
     let made = made(catalog, &call, &result, &IntendedUndo::Default);
@@ -159,7 +152,7 @@ pub(super) fn intent_of(instance: &InstanceId, call: RecordedCall, nonce: String
         undo: IntendedUndo::Default,
         timeout_ms: None,
         secret: false,
-        mark: Mark::default(),
+        mark: Mark::none(),
         update: None,
     }
 }

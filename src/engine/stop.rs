@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::api::Shut;
+use crate::exit::Exit;
 
 /// After an interrupt the process ends within this time (real time).
 const GONE: Duration = Duration::from_secs(5);
@@ -45,6 +46,15 @@ impl Signal {
             Signal::Interrupt => "SIGINT",
             Signal::Terminate => "SIGTERM",
             Signal::Hangup => "SIGHUP",
+        }
+    }
+
+    /// How a command ends that it interrupts.
+    pub fn exit(self) -> Exit {
+        match self {
+            Signal::Interrupt => Exit::Interrupted,
+            Signal::Terminate => Exit::Terminated,
+            Signal::Hangup => Exit::HungUp,
         }
     }
 }

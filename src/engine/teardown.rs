@@ -125,7 +125,7 @@ async fn record_removed_with_parent(context: &RunContext, instance: &InstanceId)
         context.events.emit(Event::ResourceRemoved {
             instance: instance.clone(),
             kind: made.kind,
-            id: made.id.as_ref().map(super::results::id_text),
+            id: made.id.as_deref().map(super::results::id_text),
             already_gone: false,
             reverted_by: None,
         });
@@ -153,7 +153,7 @@ impl TeardownEnd {
         context.events.emit(Event::ResourceLeft {
             instance: instance.clone(),
             kind: made.kind,
-            id: made.id.as_ref().map(super::results::id_text),
+            id: made.id.as_deref().map(super::results::id_text),
             error: error.clone(),
         });
         self.left.push((instance, error));

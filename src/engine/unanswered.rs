@@ -130,7 +130,7 @@ impl OpenAttempt<'_> {
         match leftover(self.context, self.attempt, &operation, &parameters, result, None).await {
             Some(found) if found.result.id.is_some() => {
                 let made = made(self.context.catalog, &intent.call, &found.result, &intent.undo);
-                self.resolved(found.result.tasks, Some(made)).await
+                self.resolved(found.result.tasks.into(), Some(made)).await
             }
             Some(found) if !found.candidates.is_empty() => Ok(Some(self.undecided(&found.candidates))),
             Some(found) if !found.certain && !self.is_over() => Ok(None),
@@ -165,7 +165,7 @@ impl OpenAttempt<'_> {
         match ended {
             Ended::Well(result, _) => {
                 let made = finishing.made(self.context, &result);
-                self.resolved(result.tasks, Some(made)).await
+                self.resolved(result.tasks.into(), Some(made)).await
             }
             Ended::InError { tasks, .. } => {
                 let left = finishing.leftover(self.context, &tasks).await;
@@ -192,7 +192,7 @@ impl OpenAttempt<'_> {
         let (instance, attempt) = (self.instance.clone(), self.attempt.intent.attempt);
         let words = made.as_ref().map(|made| {
             let kind = made.kind.as_deref().unwrap_or("something");
-            format!("{kind} {}", made.id.as_ref().map(id_text).unwrap_or_default())
+            format!("{kind} {}", made.id.as_deref().map(id_text).unwrap_or_default())
         });
         let record = Record::Resolved { instance, attempt, tasks, made: made.map(Box::new) };
         self.context.journal.append(vec![record]).await?;

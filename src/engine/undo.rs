@@ -46,7 +46,7 @@ pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCal
         undo: IntendedUndo::Keep,
         timeout_ms: None,
         secret: false,
-        mark,
+        mark: mark.into(),
         update: None,
     })
 }

@@ -3,8 +3,12 @@
 //! The source is a Markdown file, `codes.md`. Tests check that every code has a section, that every wrong example is
 //! found with its code, and that right ones have no findings.
 
+use std::sync::LazyLock;
+
+use crate::packed;
+
 /// The sections, in alphabetical order.
-const CODES: &str = include_str!("codes.md");
+static CODES: LazyLock<String> = LazyLock::new(|| packed!("explain/codes.md").text());
 
 /// The explanation of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,19 +36,18 @@ pub struct End {
 
 fn parse(text: Vec<u8>) -> Parsed {
     let (mut lines, mut wrong, mut end) = (Vec::new(), None, 0);
-    for line in text.split_inclusive(|&byte| byte == b'\n') {
-        let Some((b'\n', inside)) = line.split_last() else { break };
-        match decode(inside) {
+    for line_break in memchr::memchr_iter(b'\n', &text) {
+        match decode(&text[end..line_break]) {
             Ok(mut parsed) => {
                 parsed.record.shrink();
-                lines.push((parsed, line.len()));
+                lines.push((parsed, line_break + 1 - end));
             }
             Err(why) => {
                 wrong = Some(why);
                 break;
             }
         }
-        end += line.len();
+        end = line_break + 1;
     }
     Parsed { lines, wrong, text, end }
 }

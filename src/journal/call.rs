@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::few::Few;
 use super::json_text::JsonText;
 use crate::body_file::BodyFile;
 use crate::catalog::Method;
@@ -12,10 +13,10 @@ use crate::secret::stands_for_secret;
 pub struct RecordedCall {
     pub method: Method,
     pub path: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub query: Vec<(String, String)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub query: Few<(String, String)>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub headers: Few<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<JsonText>,
     /// The file that is the body, instead of JSON.
@@ -26,7 +27,7 @@ pub struct RecordedCall {
 impl RecordedCall {
     /// A call without query, headers and body.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), headers: Vec::new(), body: None, body_file: None }
+        Self { method, path: path.into(), query: Few::default(), headers: Few::default(), body: None, body_file: None }
     }
 
     /// Whether a digest, or the mark of a hidden text, stands in place of a secret, so that the call cannot be sent.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::few::Few;
 use super::instance::{InstanceStatus, Phase};
 use super::intent::{Evidence, Head, Intent, Unanswered};
 use super::record::{Adopted, Record, Succeeded};
@@ -36,10 +37,10 @@ impl InstanceStatus {
 
     /// One of the things it made is gone.
     fn remove_resource(&mut self, kind: Option<&String>, id: Option<&Value>) {
-        let tasks = self.result.iter().flat_map(|result| result.tasks.clone()).collect::<Vec<_>>();
+        let tasks = self.result.iter().flat_map(|result| result.tasks.to_vec()).collect::<Few<_>>();
         for made in &mut self.made {
-            made.secondary.retain(|secondary| secondary.kind.as_ref() != kind || secondary.id.as_ref() != id);
-            if made.kind.as_ref() == kind && made.id.as_ref() == id {
+            made.secondary.retain(|secondary| secondary.kind.as_ref() != kind || secondary.id.as_deref() != id);
+            if made.kind.as_ref() == kind && made.id.as_deref() == id {
                 // What was made beside it is told by the tasks that made both.
                 let tasks = if made.tasks.is_empty() { tasks.clone() } else { std::mem::take(&mut made.tasks) };
                 *made = RecordedResource {
@@ -151,7 +152,7 @@ impl InstanceStatus {
                 {
                     let failed = tasks.clone();
                     self.phase = Phase::InDoubt;
-                    self.earlier.extend(self.in_doubt().map(|attempt| Unanswered { failed, ..attempt }));
+                    self.earlier.extend(self.in_doubt().map(|attempt| Unanswered { failed: failed.into(), ..attempt }));
                 }
                 let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
                 self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
@@ -177,7 +178,7 @@ impl InstanceStatus {
             Record::Gone { .. } => {
                 let mut lost = std::mem::take(&mut self.lost);
                 let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-                lost.extend(things.filter_map(|thing| thing.id.clone()));
+                lost.extend(things.filter_map(|thing| thing.id.as_deref().cloned()));
                 let earlier = std::mem::take(&mut self.earlier);
                 *self = Self { attempts: self.attempts, lost, earlier, ..Self::default() };
             }
@@ -251,10 +252,9 @@ impl InstanceStatus {
         self.finished_at = Some(at);
     }
 
-    fn succeed(&mut self, at: Timestamp, done: Succeeded) {
-        let Succeeded { mut result, mut made, agrees, evidence, provenance, duration_ms, .. } = done;
-        result.shrink();
-        made.shrink();
+    fn succeed(&mut self, at: Timestamp, mut done: Succeeded) {
+        done.shrink();
+        let Succeeded { result, made, agrees, evidence, provenance, duration_ms, .. } = done;
         let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
         if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
             made.name.clone_from(&result.name);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::call::RecordedCall;
+use super::few::Few;
 use super::intent::{Evidence, Head, Intent, Unanswered};
 use super::result::{Drifted, RecordedResource, StepResult};
 use crate::event::StepError;
@@ -30,24 +31,24 @@ pub struct InstanceStatus {
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
     /// Tasks that were taken for its own and turned out to be another's.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub disowned: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub disowned: Few<String>,
     /// As much of an answer to the last attempt as came, while its outcome is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
     /// Attempts besides the last that were never answered, oldest first: what one of them made, or will make yet, is on
     /// no record.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier: Vec<Unanswered>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub earlier: Few<Unanswered>,
     /// How the tasks that it waits for were found, when no answer named them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// Ids of what it made that were found gone: what names them was made from something that is not there any more.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lost: Vec<Value>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub lost: Few<Value>,
     /// Drift: fields that another client changed, with the values found since the last call.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub drifted: Vec<Drifted>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub drifted: Few<Drifted>,
     /// The last removal call, where it must not be repeated before its outcome is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Box<Intent>>,
@@ -112,7 +113,7 @@ impl InstanceStatus {
             intent: self.intent.clone()?,
             at: self.intended_at?,
             head: self.head.clone(),
-            failed: Vec::new(),
+            failed: Few::default(),
         })
     }
 }

@@ -1,9 +1,12 @@
 //! The intent of a call that is about to be sent, and all that identifies it afterwards.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::call::RecordedCall;
+use super::few::Few;
 use super::open_call::{self, OpenCall};
 use crate::id::{InstanceId, StepId};
 use crate::shared::Shared;
@@ -29,8 +32,8 @@ pub struct Intent {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
     /// What else identifies this attempt. Empty in records of earlier versions.
-    #[serde(default, skip_serializing_if = "Mark::is_empty")]
-    pub mark: Mark,
+    #[serde(default = "Mark::none", skip_serializing_if = "Mark::is_empty")]
+    pub mark: Shared<Mark>,
     /// Set for an update: the plan's call that the resource agrees with afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Shared<RecordedCall>>,
@@ -49,7 +52,7 @@ impl Shared<Intent> {
     /// Forgets by what the attempt could be found.
     pub(super) fn forget_mark(&mut self) {
         if !self.mark.is_empty() {
-            self.mark = Mark::default();
+            self.mark = Mark::none();
         }
     }
 }
@@ -74,7 +77,15 @@ pub struct Mark {
     pub secondary_before: Option<Vec<String>>,
 }
 
+/// Of all intents whose mark is not needed any more.
+static NONE: LazyLock<Shared<Mark>> = LazyLock::new(Shared::default);
+
 impl Mark {
+    /// Nothing identifies the attempt.
+    pub fn none() -> Shared<Mark> {
+        NONE.clone()
+    }
+
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -99,8 +110,8 @@ pub struct Unanswered {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
     /// Its tasks, of which one ended in ERROR.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub failed: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub failed: Few<String>,
 }
 
 /// The evidence that a task or resource is ours, when no answer said so.

@@ -10,6 +10,7 @@ mod ahead;
 mod blocks;
 mod call;
 mod durations;
+mod few;
 mod fold;
 mod instance;
 mod intent;
@@ -37,6 +38,7 @@ use crate::id::InstanceId;
 
 pub use call::RecordedCall;
 pub use durations::Durations;
+pub use few::Few;
 pub use fold::Impossible;
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, Unanswered};

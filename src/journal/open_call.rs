@@ -151,7 +151,7 @@ mod tests {
 
     fn call(path: &str, query: &str, body: Value) -> RecordedCall {
         RecordedCall {
-            query: vec![("of".to_owned(), query.to_owned())],
+            query: vec![("of".to_owned(), query.to_owned())].into(),
             body: Some(body.into()),
             ..RecordedCall::new(Method::Post, path)
         }

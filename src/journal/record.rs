@@ -231,8 +231,18 @@ impl Record {
     /// Holds no more memory than it needs: there may be very many.
     pub(super) fn shrink(&mut self) {
         if let Record::Succeeded(done) = self {
-            done.result.shrink();
-            done.made.shrink();
+            done.shrink();
+        }
+    }
+}
+
+impl Succeeded {
+    /// The same; what was made and the result hold one id.
+    pub(super) fn shrink(&mut self) {
+        self.result.shrink();
+        self.made.shrink();
+        if self.made.id == self.result.id {
+            self.made.id.clone_from(&self.result.id);
         }
     }
 }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::call::RecordedCall;
+use super::few::Few;
 use super::json_text::JsonText;
 use super::kinds::Kinds;
+use crate::shared::Shared;
 
 /// A resource that exists because of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -13,18 +15,18 @@ pub struct RecordedResource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Value>,
+    pub id: Option<Shared<Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The call that deletes it; `None` when it is to be kept (`undo: none`) or no such call is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<RecordedCall>,
     /// The tasks that made it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tasks: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub tasks: Few<String>,
     /// Its secondary resources, which outlive it; each with its own undo.
-    #[serde(rename = "beside", default, skip_serializing_if = "Vec::is_empty")]
-    pub secondary: Vec<RecordedResource>,
+    #[serde(rename = "beside", default, skip_serializing_if = "<[_]>::is_empty")]
+    pub secondary: Few<RecordedResource>,
     /// The parent that the API locks during its writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
@@ -49,9 +51,9 @@ pub struct StepResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Value>,
+    pub id: Option<Shared<Value>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ids: Vec<Value>,
+    pub ids: Vec<Shared<Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Ids by kind of the resources that the call made; only kinds that the tasks list. Before 0.2.0 also existing
@@ -61,8 +63,8 @@ pub struct StepResult {
     /// Ids by kind of the other resources that the tasks list, which existed before.
     #[serde(default, skip_serializing_if = "Kinds::is_empty")]
     pub touched: Kinds,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tasks: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub tasks: Few<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The answer, without fields that contain secrets.
@@ -80,9 +82,20 @@ impl RecordedResource {
 }
 
 impl StepResult {
-    /// The same.
+    /// Sets the ids of what the call made or is about; the first is its `id`.
+    pub fn set_ids(&mut self, ids: impl IntoIterator<Item = Value>) {
+        self.ids = ids.into_iter().map(Shared::from).collect();
+        self.id = self.ids.first().cloned();
+    }
+
+    /// The same; its ids hold each text once.
     pub(super) fn shrink(&mut self) {
         self.ids.shrink_to_fit();
+        if let (Some(id), Some(first)) = (&self.id, self.ids.first_mut())
+            && id == first
+        {
+            first.clone_from(id);
+        }
         self.created.shrink();
         self.touched.shrink();
         self.tasks.shrink_to_fit();

@@ -204,12 +204,17 @@ impl Status {
         self.before[place].get_or_insert(known);
     }
 
-    fn apply_to_instance(&mut self, at: Timestamp, record: Record) {
+    fn apply_to_instance(&mut self, at: Timestamp, mut record: Record) {
         let Some(id) = record.instance() else { return };
         let place = match self.instances.get_index_of(id) {
             Some(place) => place,
-            None => self.instances.insert_full(id.clone(), self.absent.clone()).0,
+            None => self.instances.insert_full(self.sharing(id), self.absent.clone()).0,
         };
+        if let (Record::Intent(intent), Some((id, _))) = (&mut record, self.instances.get_index(place))
+            && !intent.is_shared()
+        {
+            intent.instance = id.clone();
+        }
         self.remember(place, self.instances[place].clone());
         let (known, before) = (&mut self.instances[place], &mut self.before[place]);
         match (record, before) {
@@ -221,6 +226,14 @@ impl Status {
             (record, _) => known.apply(at, record),
         }
         self.owners.note(place, &self.instances[place]);
+    }
+
+    /// The id of an instance that is not on record yet; it shares the name of the step with the one before.
+    fn sharing(&self, id: &InstanceId) -> InstanceId {
+        match self.instances.last() {
+            Some((last, _)) if last.step == id.step => InstanceId { step: last.step.clone(), key: id.key.clone() },
+            _ => id.clone(),
+        }
     }
 
     /// Remembers tasks and how long they took.
@@ -334,7 +347,7 @@ impl Status {
     /// All owned resources: the instance, and kind and id of its resource.
     pub fn owned(&self) -> impl Iterator<Item = (&InstanceId, &str, &Value)> {
         let resources = self.resources();
-        resources.filter_map(|(instance, thing)| Some((instance, thing.kind.as_deref()?, thing.id.as_ref()?)))
+        resources.filter_map(|(instance, thing)| Some((instance, thing.kind.as_deref()?, thing.id.as_deref()?)))
     }
 
     /// Everything that the instances made, with secondary resources.
@@ -351,7 +364,7 @@ impl Status {
         self.owned().any(|(_, _, owned)| is(owned))
             || self.instances.values().filter_map(|known| known.result.as_ref()).any(|result| {
                 let listed = result.created.values().chain(result.touched.values()).filter_map(Value::as_array);
-                result.id.iter().chain(&result.ids).any(is) || listed.flatten().any(is)
+                result.id.iter().chain(&result.ids).any(|id| is(id)) || listed.flatten().any(is)
             })
     }
 
@@ -372,7 +385,7 @@ impl Status {
         let places = places.filter_map(|place| self.instances.get_index(place));
         places.flat_map(move |(instance, known)| {
             let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-            things.filter(move |thing| thing.id.as_ref() == Some(id)).map(move |thing| (instance, thing))
+            things.filter(move |thing| thing.id.as_deref() == Some(id)).map(move |thing| (instance, thing))
         })
     }
 }

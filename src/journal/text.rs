@@ -69,12 +69,12 @@ fn each_line(
         Unread::Io(error) => JournalError::io("read", path, error),
     })?;
     match end.wrong {
-        // Blocks of one write may reach the disk in any order: what follows the last whole line may be torn anywhere,
-        // but never was acknowledged, and never is followed by a line that can be read.
-        Some(why) if !is_torn(&end.rest) => Err(damaged(path, lines, why)),
         // A journal comes into being with its header, at once: one without was whole before.
-        _ if lines == 0 => Err(damaged(path, 0, headless(&end.rest))),
-        _ => Ok((lines, whole)),
+        _ if lines == 0 && (end.wrong.is_none() || end.rest.contains(&0)) => Err(damaged(path, 0, headless(&end.rest))),
+        // No write leaves zeros: lines that were acknowledged may have been in their place.
+        _ if end.rest.contains(&0) => Err(damaged(path, lines, "zeros are in the place of what was written")),
+        Some(why) => Err(damaged(path, lines, why)),
+        None => Ok((lines, whole)),
     }
 }
 
@@ -103,12 +103,4 @@ fn headless(bytes: &[u8]) -> &'static str {
     } else {
         "it has no header"
     }
-}
-
-/// Nothing in `rest` can be read as a line: the end of the file, torn.
-fn is_torn(rest: &[u8]) -> bool {
-    rest.contains(&0)
-        && !rest
-            .split(|&byte| byte == b'\n')
-            .any(|text| std::str::from_utf8(text).is_ok_and(|text| Line::decode(text).is_ok()))
 }

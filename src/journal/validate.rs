@@ -87,7 +87,7 @@ fn intended(intent: &Intent) -> Result<(), String> {
 }
 
 fn made(thing: &RecordedResource) -> Result<(), String> {
-    if let Some(Value::String(id)) = &thing.id {
+    if let Some(Value::String(id)) = thing.id.as_deref() {
         identifier("what was made", id)?;
     }
     thing.undo.iter().try_for_each(well_formed)?;
@@ -149,7 +149,7 @@ mod tests {
         let iam = call(Method::Post, "/iam/users");
         let with = |name: &str, value: &str| {
             let headers = vec![(name.to_owned(), value.to_owned())];
-            RecordedCall { headers, ..call(Method::Delete, "/cloud/v1/networks/1/7/n") }
+            RecordedCall { headers: headers.into(), ..call(Method::Delete, "/cloud/v1/networks/1/7/n") }
         };
         let delete = |path: &str| call(Method::Delete, path);
         for (of, undo, why) in [

@@ -6,9 +6,11 @@
 use serde_json::{Value, json};
 
 use crate::catalog::{Catalog, CatalogError, Operation};
+use crate::packed;
+use crate::packed::Packed;
 
 /// The part that does not depend on the catalogue.
-const PLAN: &str = include_str!("plan.json");
+const PLAN: Packed = packed!("schema/plan.json");
 
 /// The schema of plans for a catalogue.
 ///
@@ -16,7 +18,7 @@ const PLAN: &str = include_str!("plan.json");
 ///
 /// [`CatalogError`] when the definitions of bodies cannot be parsed.
 pub fn plan_schema(catalog: &Catalog) -> Result<Value, CatalogError> {
-    let mut schema: Value = serde_json::from_str(PLAN).expect("our own part of the schema is JSON");
+    let mut schema: Value = serde_json::from_str(&PLAN.text()).expect("our own part of the schema is JSON");
     let operations: Vec<_> = catalog.operations().collect();
     let calls: Vec<Value> =
         operations.iter().filter(|operation| !operation.deprecated).map(|op| suggested(op).into()).collect();

@@ -243,18 +243,29 @@ fn addresses(store: &Store, uid: Uid, machine: &Resource) -> Value {
 
 fn attachments(store: &Store, uid: Uid, volume: &Resource) -> Value {
     let users = store.users(uid, "instances").chain(store.users(uid, "bminstances"));
-    let attachment = |(_, machine): (Uid, &Resource)| {
+    let attachment = |(owner, machine): (Uid, &Resource)| {
         json!({
             "attachment_id": Draw::fixed((&volume.id, &machine.id)).uuid(),
             "volume_id": volume.id,
             "server_id": machine.id,
             "instance_name": null,
             "attached_at": resource_time(volume.updated),
-            "device": if volume.field("is_root_volume") == Some(&true.into()) { "/dev/sda" } else { "/dev/sdb" },
+            "device": device(store, owner, volume),
             "flavor_id": machine.field("flavor").and_then(|flavor| flavor.get("flavor_id")),
         })
     };
     users.map(attachment).collect::<Vec<_>>().into()
+}
+
+/// Where a volume is attached: the one that the machine starts from first, the others in their order.
+fn device(store: &Store, machine: Uid, volume: &Resource) -> String {
+    let is_root = |volume: &Resource| volume.field("is_root_volume") == Some(&true.into());
+    if is_root(volume) {
+        return "/dev/sda".to_owned();
+    }
+    let others = store.used(machine, "volumes").filter(|(_, other)| !is_root(other));
+    let before = others.take_while(|(_, other)| other.id != volume.id).count();
+    format!("/dev/sd{}", ('b'..='z').nth(before).unwrap_or('z'))
 }
 
 /// Adds the fields that every read of a kind shows.

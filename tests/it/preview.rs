@@ -81,6 +81,23 @@ fn options_that_contradict_a_saved_preview_are_refused() {
 }
 
 #[test]
+fn what_cannot_be_replaced_is_refused_before_anything_is_done() {
+    let trial = Trial::new();
+    let plan = format!("{PLAN}  - id: found\n    call: GET /cloud/v1/volumes/{{project_id}}/{{region_id}}\n");
+    fs::write(trial.folder.path().join("plan.yaml"), plan).unwrap();
+    for (arguments, words) in [
+        (&["--replace", "found"][..], "`--replace found`: the call of `found` only reads"),
+        (&["--replace", "disk", "--target", "found"], "`--replace disk`: `--target` leaves `disk` out"),
+    ] {
+        for command in ["run", "preview"] {
+            trial.plan(&[&[command, "plan.yaml"], arguments].concat()).with_code(2).says(words);
+        }
+    }
+    assert!(!trial.folder.path().join(".plan").exists());
+    trial.plan(&["run", "plan.yaml", "--replace", "disk", "--target", "disk"]).with_code(0);
+}
+
+#[test]
 fn a_preview_is_written_over_nothing_but_a_preview() {
     let trial = Trial::new();
     trial.preview(&[]);

@@ -12,7 +12,7 @@ use gcore_plan::journal::{
 use gcore_plan::shared::Shared;
 use gcore_plan::store::EnvironmentName;
 use gcore_plan::store::folder::StateFolder;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::Folder;
 
@@ -31,7 +31,7 @@ fn intent(step: &str, key: Option<&str>) -> Record {
         undo: IntendedUndo::Default,
         timeout_ms: None,
         secret: false,
-        mark: Mark::default(),
+        mark: Mark::none(),
         update: None,
     }))
 }
@@ -41,10 +41,14 @@ fn succeeded(step: &str) -> Record {
     Record::Succeeded(Box::new(Succeeded {
         instance: InstanceId::new(StepId::new(step), None),
         provenance: Provenance::Called,
-        result: StepResult { id: Some("net-1".into()), kind: Some("networks".into()), ..StepResult::default() },
+        result: StepResult {
+            id: Some(Value::from("net-1").into()),
+            kind: Some("networks".into()),
+            ..StepResult::default()
+        },
         made: RecordedResource {
             kind: Some("networks".into()),
-            id: Some("net-1".into()),
+            id: Some(Value::from("net-1").into()),
             name: Some("demo-net".into()),
             undo: Some(undo),
             ..RecordedResource::default()

@@ -65,7 +65,7 @@ fn write_record(folder: &Folder, undo: RecordedCall) -> PathBuf {
 #[test]
 fn a_record_makes_no_call_that_a_plan_could_not() {
     let host = |name: &str| RecordedCall {
-        headers: vec![(name.to_owned(), "evil.example".to_owned())],
+        headers: vec![(name.to_owned(), "evil.example".to_owned())].into(),
         ..call(Method::Delete, "/cloud/v1/networks/1/7/net-1")
     };
     let folder = Folder::new();

@@ -190,6 +190,24 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_takes_only_the_choices_of_a_schema_that_it_refers_to() {
+        for (call, name, right, wrong) in [
+            ("GET /waap/v1/domains/{domain_id}/stats", "action", "block", "unblock"),
+            ("GET /waap/v1/domains/{domain_id}/stats", "ip", "192.0.2.1", "192.0.2"),
+            ("GET /waap/v1/domains/{domain_id}/api-paths", "method", "GET", "FETCH"),
+            ("GET /security/notifier/v1/event_logs", "alert_type", "ddos_alert", "ddos"),
+        ] {
+            let operation = Catalog::embedded().find(&Route::parse(call).unwrap()).unwrap();
+            let found = |value: &str| {
+                let query = [(name.to_owned(), Partial::String(value.to_owned()))];
+                let found = operation.check_parameters(&[], &query, ALLOW_NOTHING);
+                found.iter().filter(|found| found.finding.code != "missing-parameter").count()
+            };
+            assert_eq!((found(right), found(wrong)), (0, 1), "{call} {name}");
+        }
+    }
+
+    #[test]
     fn a_list_of_numbers_is_written_in_many_ways() {
         let number = || Partial::from(&json!(7));
         for right in [

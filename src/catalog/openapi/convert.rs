@@ -48,17 +48,18 @@ impl<'d> Converter<'d> {
     /// Converts a parameter: references are expanded.
     pub fn parameter(&mut self, name: &str, raw: &Value) -> Result<Schema, CatalogError> {
         let around = Around { field: Some(name), ..Around::default() };
-        let mut schema = self.convert_written_out(raw, around)?;
-        // For a list of choices or a filter, references remain one level below.
-        if let Some(items) = &mut schema.items
-            && let Some(name) = items.reference.take()
-        {
-            **items = self.definitions.get(&name).cloned().unwrap_or_default();
+        let converted = self.convert_written_out(raw, around)?;
+        let mut schema = self.written_out(converted);
+        if let Some(items) = schema.items.take() {
+            let items = self.written_out(*items);
+            // In a query, a list of one is written like its item.
+            if schema.types.contains(Type::Array) && schema.types.iter().all(|r#type| is_list_of(r#type, &items)) {
+                schema.types = Types::of(&[Type::Array]);
+            }
+            schema.items = Some(Box::new(items));
         }
         for variant in &mut schema.variants {
-            if let Some(name) = variant.schema.reference.take() {
-                variant.schema = self.definitions.get(&name).cloned().unwrap_or_default();
-            }
+            variant.schema = self.written_out(std::mem::take(&mut variant.schema));
         }
         Ok(schema)
     }
@@ -203,6 +204,7 @@ impl<'d> Converter<'d> {
         };
         schema.nullable |= schema.values.contains(&Value::Null);
         schema.values.retain(|value| !value.is_null());
+        self.replace_stand_ins(&mut schema);
         for (name, field) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let below = around.field.or(around.below);
             let inside = Around { field: Some(name), below, ..around };
@@ -332,6 +334,17 @@ impl<'d> Converter<'d> {
         None
     }
 
+    /// Replaces choices, of which one means any text with a pattern, by a pattern for all.
+    fn replace_stand_ins(&self, schema: &mut Schema) {
+        let means = |value: &Value| self.knowledge.stand_ins.get(value.as_str()?).cloned();
+        if !schema.values.iter().any(|value| means(value).is_some()) {
+            return;
+        }
+        let choices = std::mem::take(&mut schema.values).into_iter();
+        let choices = choices.filter_map(|value| means(&value).or_else(|| value.as_str().map(regex_lite::escape)));
+        schema.pattern = Some(format!("^({})$", choices.collect::<Vec<_>>().join("|")));
+    }
+
     /// Sets the kind that a value refers to, when it follows from the field's name.
     fn say_kind(&self, schema: &mut Schema, around: Around<'_>) {
         let whole = if schema.reference.is_some() { self.written_out(schema.clone()) } else { schema.clone() };
@@ -365,6 +378,11 @@ fn annotate(schema: &mut Schema, raw: &Value) {
     schema.nullable |= raw.get("nullable") == Some(&Value::Bool(true));
 }
 
+/// Whether a type is a list, or that of its items.
+fn is_list_of(r#type: Type, items: &Schema) -> bool {
+    r#type == Type::Array || items.types.contains(r#type)
+}
+
 /// Combines two schemas that both apply; the second takes precedence.
 fn merge(one: Schema, two: Schema) -> Schema {
     let mut merged = one;
@@ -380,9 +398,10 @@ fn merge(one: Schema, two: Schema) -> Schema {
     }
     merged.read_only.extend(two.read_only);
     merged.write_only.extend(two.write_only);
-    // A bare `type: object` allows any field, unless fields are named.
-    let first_names = merged.properties.is_empty() && !two.properties.is_empty();
-    if first_names || two.additional != Additional::None {
+    // A bare `type: object` allows any field, unless the other one names some.
+    let (bare, names) = (merged.properties.is_empty(), !two.properties.is_empty());
+    let opens = two.additional != Additional::None && (bare || names || two.additional != Additional::Any);
+    if bare && names || opens {
         merged.additional = two.additional;
     }
     merged.properties.extend(two.properties);

@@ -31,6 +31,7 @@ paths:
         - { name: limit, in: query, schema: { type: integer, minimum: 0, exclusiveMinimum: true } }
         - { name: offset, in: query, schema: { type: integer } }
         - { name: kind, in: query, schema: { $ref: "#/components/schemas/Kind" } }
+        - { name: other, in: query, schema: { anyOf: [{ $ref: "#/components/schemas/Kind" }, { type: "null" }] } }
       responses:
         200:
           content:
@@ -57,6 +58,7 @@ components:
             mtu: { type: integer, minimum: 500, exclusiveMinimum: true, nullable: true }
             parent: { nullable: true, allOf: [{ $ref: "#/components/schemas/Tree" }] }
             subnet_id: { type: string, format: uuid4 }
+            labelled: { allOf: [{ $ref: "#/components/schemas/Tree" }, { type: object, required: [name] }] }
             source:
               oneOf: [{ $ref: "#/components/schemas/Old" }, { $ref: "#/components/schemas/New" }]
               discriminator: { propertyName: from, mapping: { old: "#/components/schemas/Old", new: "#/components/schemas/New" } }
@@ -95,7 +97,9 @@ fn operations_of_one_product_are_read_and_no_others() {
     let [list, make] = facts.operations.as_slice() else { panic!("there are two") };
     assert!(make.asynchronous && !list.asynchronous);
     assert_eq!(make.body, BodyUse::Required);
-    assert_eq!(list.query_parameters[2].values, [json!("vlan"), json!("vxlan")]);
+    let kinds = [json!("vlan"), json!("vxlan")];
+    let taken = &list.query_parameters[2..];
+    assert_eq!((&taken[0].values[..], &taken[1].values[..]), (&kinds[..], &kinds[..]));
     assert_eq!(make.path_parameters.len(), 2);
     let resource = make.creates.as_ref().unwrap().resource.as_ref().unwrap();
     let list = resource.list.as_ref().unwrap();
@@ -120,6 +124,12 @@ fn a_body_of_the_older_dialect_is_checked() {
         check(json!({ "name": "b", "source": { "from": "newer" } })),
         [("source.from".into(), "value-not-allowed")]
     );
+}
+
+#[test]
+fn a_part_without_fields_leaves_the_whole_closed() {
+    let labelled = json!({ "name": "b", "labelled": { "name": "c", "label": "d" } });
+    assert_eq!(check(labelled), [("labelled.label".into(), "unknown-field")]);
 }
 
 #[test]

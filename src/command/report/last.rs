@@ -91,7 +91,7 @@ fn kept<'s>(status: &'s Status, touched: &HashSet<&InstanceId>) -> impl Iterator
             provenance: Provenance::Reused,
             call: known.call().map(ToString::to_string).unwrap_or_default(),
             kind: made.and_then(|made| made.kind.clone()),
-            id: made.and_then(|made| made.id.as_ref()).map(id_text),
+            id: made.and_then(|made| made.id.as_deref()).map(id_text),
             name: made.and_then(|made| made.name.clone()),
             changed: false,
             tasks: Vec::new(),
@@ -111,7 +111,7 @@ fn made_by(record: &Record) -> Option<(&InstanceId, &RecordedResource)> {
 
 fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &RecordedResource>) -> Option<Event> {
     let kind = |id| made.get(id).and_then(|made| made.kind.clone());
-    let resource = |id| made.get(id).and_then(|made| made.id.as_ref()).map(id_text);
+    let resource = |id| made.get(id).and_then(|made| made.id.as_deref()).map(id_text);
     Some(match record {
         Record::Intent(intent) => Event::CallStarted {
             instance: intent.instance.clone(),
@@ -161,10 +161,10 @@ fn done_of(done: &Succeeded, status: &Status) -> StepDone {
         provenance: done.provenance,
         call: call.unwrap_or_default(),
         kind: done.made.kind.clone().or_else(|| done.result.kind.clone()),
-        id: done.made.id.as_ref().or(done.result.id.as_ref()).map(id_text),
+        id: done.made.id.as_deref().or(done.result.id.as_deref()).map(id_text),
         name: done.made.name.clone().or_else(|| done.result.name.clone()),
         changed: done.made.id.is_none() && done.provenance != Provenance::Updated,
-        tasks: done.result.tasks.clone(),
+        tasks: done.result.tasks.to_vec(),
         duration_ms: done.duration_ms,
     }
 }

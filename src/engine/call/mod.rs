@@ -25,7 +25,7 @@ use crate::catalog::Operation;
 use crate::clock::millis;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Evidence, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
+use crate::journal::{Evidence, Few, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::Retry;
 use crate::shared::Shared;
 use existing::Existing;
@@ -130,12 +130,13 @@ impl Write {
         let Existing { before, secondary_before } = state.existing.clone().unwrap_or_default();
         let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
         let (request, stamped) = self.marked_request(context, &nonce, &mark);
-        let intent = Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark, ..self.intent.clone() });
+        let intent =
+            Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark: mark.into(), ..self.intent.clone() });
         let appending = context.clock().elapsed();
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
         context.gates.appended(context.clock().elapsed().saturating_sub(appending));
         let in_doubt = InDoubt {
-            attempt: Unanswered { intent, at: intended_at, head: None, failed: Vec::new() },
+            attempt: Unanswered { intent, at: intended_at, head: None, failed: Few::default() },
             earlier: self.earlier(context),
             since,
             cause: String::new(),
@@ -309,7 +310,7 @@ impl Write {
     /// Earlier attempts that may have been carried out: neither answered nor resolved.
     fn earlier(&self, context: &RunContext) -> Vec<Unanswered> {
         let known = |status: &crate::journal::Status| {
-            status.instances.get(self.instance()).map(|known| known.earlier.clone()).unwrap_or_default()
+            status.instances.get(self.instance()).map(|known| known.earlier.to_vec()).unwrap_or_default()
         };
         context.journal.with_status(known)
     }

@@ -55,7 +55,7 @@ mod tests {
     fn made(kind: &str, id: &str, lock: Option<&str>, undo: Option<Method>) -> RecordedResource {
         RecordedResource {
             kind: Some(kind.to_owned()),
-            id: Some(json!(id)),
+            id: Some(json!(id).into()),
             lock: lock.map(str::to_owned),
             undo: undo.map(|method| RecordedCall::new(method, "/x")),
             ..RecordedResource::default()
@@ -86,7 +86,7 @@ mod tests {
         let reverted = made("security_groups", "g", None, Some(Method::Post));
         let both = [("one", group("g")), ("two", group("h"))];
         let undone_by_call = RecordedResource { undo: Some(RecordedCall::new(Method::Post, "/x")), ..rule("g") };
-        let with_another = RecordedResource { secondary: vec![rule("g")], ..rule("g") };
+        let with_another = RecordedResource { secondary: vec![rule("g")].into(), ..rule("g") };
         for (groups, rules, with) in [
             (&both[..], vec![rule("g")], Some("one")),
             (&both, vec![rule("h")], Some("two")),

@@ -41,7 +41,7 @@ mod tests {
 
     fn status(lost: &str, calls: &[(&str, RecordedCall, &[&str])]) -> Status {
         let mut status = Status::new(Header::new("demo", "default"), jiff::Timestamp::UNIX_EPOCH);
-        let gone = InstanceStatus { lost: vec![json!(lost)], ..InstanceStatus::default() };
+        let gone = InstanceStatus { lost: vec![json!(lost)].into(), ..InstanceStatus::default() };
         status.instances.insert(InstanceId::new(StepId::new("net"), None), gone.into());
         for (name, call, after) in calls {
             let known = InstanceStatus {
@@ -65,7 +65,7 @@ mod tests {
         let call = RecordedCall::new(Method::Post, "/cloud/v1/subnets/1/7");
         let with_body = |id: &str| RecordedCall { body: Some(json!({ "network_id": id }).into()), ..call.clone() };
         let with_path = RecordedCall::new(Method::Post, "/cloud/v1/networks/1/7/lost-network");
-        let with_query = RecordedCall { query: vec![("network".into(), "lost-network".into())], ..call.clone() };
+        let with_query = RecordedCall { query: vec![("network".into(), "lost-network".into())].into(), ..call.clone() };
         for (own, orphans) in [
             (with_body("lost-network"), vec!["later", "sub"]),
             (with_path, vec!["later", "sub"]),

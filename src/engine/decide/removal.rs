@@ -157,8 +157,8 @@ mod tests {
             let known = InstanceStatus {
                 phase: Phase::Succeeded,
                 agrees: Some(call.into()),
-                result: Some(StepResult { id: Some(own.clone()), ..StepResult::default() }),
-                made: vec![RecordedResource { id: Some(own), ..RecordedResource::default() }],
+                result: Some(StepResult { id: Some(own.clone().into()), ..StepResult::default() }),
+                made: vec![RecordedResource { id: Some(own.into()), ..RecordedResource::default() }],
                 after: after.iter().map(|step| StepId::new(*step)).collect(),
                 ..InstanceStatus::default()
             };

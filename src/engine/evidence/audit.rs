@@ -8,6 +8,9 @@ use crate::engine::ownership::Claimable;
 use crate::engine::results::id_text;
 use crate::journal::Evidence;
 
+/// The log.
+pub const AUDIT_LOG: &str = "/cloud/v1/user_actions";
+
 /// What the log shows of an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Trail {
@@ -40,24 +43,37 @@ pub fn resource(entries: &[Value], agent: &str) -> Option<Value> {
         .cloned()
 }
 
-/// Whether a task or resource was made by our attempt or by another client or call, according to the log. `step`: the
-/// part of the `User-Agent` that all attempts of this step share, given when the record does not have the agent of
-/// the attempt; an entry with it may be the attempt's.
-pub fn of_thing(entries: &[Value], thing: &Claimable, agent: &str, step: Option<&str>) -> Verdict {
+/// Plan, environment, step and attempt in a `User-Agent` of ours: `plan/1.0 (plan P; environment E; step S; attempt N)`.
+pub fn sender(agent: &str) -> Option<[&str; 4]> {
+    let comment = agent.strip_prefix("plan/")?.split_once(" (")?.1.strip_suffix(')')?;
+    let mut parts = comment.split("; ");
+    let mut word = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix(' ');
+    Some([word("plan")?, word("environment")?, word("step")?, word("attempt")?])
+}
+
+/// Whether a task or resource was made by our attempt or by another client or call, according to the log. `may_be_ours`:
+/// whether another `User-Agent` may be the attempt's, because the record does not have its own.
+pub fn of_thing(entries: &[Value], thing: &Claimable, agent: &str, may_be_ours: impl Fn(&str) -> bool) -> Verdict {
     let about = |entry: &&Value| match thing {
         Claimable::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
-        Claimable::Resource { id, .. } => {
-            let resources = entry.get("resources").and_then(Value::as_array).into_iter().flatten();
-            let made = entry.get("action_type").and_then(Value::as_str) == Some("create");
-            made && resources.filter_map(|resource| resource.get("resource_id")).any(|known| id_text(known) == *id)
-        }
+        Claimable::Resource { id, .. } => is_about(entry, "create", id),
     };
     let agents: Vec<&str> = entries.iter().filter(about).filter_map(agent_of).collect();
     if agents.contains(&agent) {
         return Verdict::Ours(Evidence::AuditLog);
     }
-    let may_be_it = |agent: &&str| step.is_some_and(|step| agent.contains(step));
-    Verdict::not_if(!agents.is_empty() && !agents.iter().any(may_be_it))
+    Verdict::not_if(!agents.is_empty() && !agents.into_iter().any(may_be_ours))
+}
+
+/// Whether the log shows that the resource of this id was deleted.
+pub fn is_deleted(entries: &[Value], id: &str) -> bool {
+    entries.iter().any(|entry| is_about(entry, "delete", id))
+}
+
+fn is_about(entry: &Value, action: &str, id: &str) -> bool {
+    let resources = entry.get("resources").and_then(Value::as_array).into_iter().flatten();
+    entry.get("action_type").and_then(Value::as_str) == Some(action)
+        && resources.filter_map(|resource| resource.get("resource_id")).any(|known| id_text(known) == id)
 }
 
 fn agent_of(entry: &Value) -> Option<&str> {
@@ -108,31 +124,35 @@ mod tests {
             (json!(""), &resource, Verdict::CannotTell),
         ] {
             let entries = [entry(agent.clone(), json!("t"), json!(7))];
-            assert_eq!(of_thing(&entries, thing, "ours", None), expected, "{agent} {thing:?}");
+            assert_eq!(of_thing(&entries, thing, "ours", |_| false), expected, "{agent} {thing:?}");
         }
-        assert_eq!(of_thing(&[], &task, "ours", None), Verdict::CannotTell);
+        assert_eq!(of_thing(&[], &task, "ours", |_| false), Verdict::CannotTell);
         let other = [entry(json!("theirs"), json!("s"), json!("8"))];
-        assert_eq!(of_thing(&other, &task, "ours", None), Verdict::CannotTell);
-        assert_eq!(of_thing(&other, &resource, "ours", None), Verdict::CannotTell);
+        assert_eq!(of_thing(&other, &task, "ours", |_| false), Verdict::CannotTell);
+        assert_eq!(of_thing(&other, &resource, "ours", |_| false), Verdict::CannotTell);
     }
 
     #[test]
     fn an_update_in_the_audit_log_does_not_prove_a_create() {
         let mut changed = entry(json!("theirs"), json!(null), json!("7"));
         changed["action_type"] = json!("update");
-        assert_eq!(of_thing(&[changed], &Claimable::resource("routers", "7"), "ours", None), Verdict::CannotTell);
+        assert_eq!(of_thing(&[changed], &Claimable::resource("routers", "7"), "ours", |_| false), Verdict::CannotTell);
     }
 
     #[test]
-    fn the_agent_of_any_attempt_counts_when_the_record_has_none() {
-        let ours = "plan/0.1.0 (plan web; environment pr-1; step router; attempt 0ddba11)";
-        let entries = [entry(json!(ours), json!("t"), json!(7))];
-        for (step, expected) in [
-            (Some("(plan web; environment pr-1; step router; attempt "), Verdict::CannotTell),
-            (Some("(plan web; environment pr-1; step other; attempt "), Verdict::NotOurs),
-            (None, Verdict::NotOurs),
-        ] {
-            assert_eq!(of_thing(&entries, &Claimable::resource("routers", "7"), "made up", step), expected, "{step:?}");
+    fn another_agent_counts_when_the_record_has_none() {
+        let entries = [entry(json!("former"), json!("t"), json!(7))];
+        for (may_be, expected) in [("former", Verdict::CannotTell), ("other", Verdict::NotOurs)] {
+            let verdict = of_thing(&entries, &Claimable::resource("routers", "7"), "made up", |agent| agent == may_be);
+            assert_eq!(verdict, expected, "{may_be}");
         }
+    }
+
+    #[test]
+    fn a_deletion_is_that_of_the_resource_only() {
+        let mut deleted = entry(json!("theirs"), json!("t"), json!(7));
+        deleted["action_type"] = json!("delete");
+        assert!(is_deleted(std::slice::from_ref(&deleted), "7") && !is_deleted(&[deleted], "8"));
+        assert!(!is_deleted(&[entry(json!("theirs"), json!("t"), json!(7))], "7") && !is_deleted(&[], "7"));
     }
 }

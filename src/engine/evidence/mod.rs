@@ -96,7 +96,7 @@ pub(in crate::engine) mod testing {
             undo: IntendedUndo::Default,
             timeout_ms: None,
             secret: false,
-            mark: Mark::default(),
+            mark: Mark::none(),
             update: None,
         }
     }

@@ -124,8 +124,8 @@ impl KnownValues {
         Ok(RecordedCall {
             method: step.call.method,
             path: self.path(&step.call, &parts, &scope)?,
-            query: texts(fill(parts.query)?),
-            headers: texts(fill(parts.headers)?),
+            query: texts(fill(parts.query)?).into(),
+            headers: texts(fill(parts.headers)?).into(),
             body: body.map(JsonText::from),
             body_file: surroundings.body_file(&parts, &scope)?.map(Box::new),
         })

@@ -10,6 +10,7 @@ mod work;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Settings;
+use super::evidence::audit::AUDIT_LOG;
 use super::preview::{Preview, Reads};
 use super::results::operation_of;
 use super::stamps::Spot;
@@ -19,9 +20,6 @@ use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, Record, Status};
 use crate::plan::{Plan, Segment, Selection, Step};
 use crate::secret::Secrets;
-
-/// The path of the audit log.
-const AUDIT_LOG: &str = "/cloud/v1/user_actions";
 
 /// What to recover, and where.
 pub struct Search<'a> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::engine::context::header_word;
+use crate::engine::evidence::audit::sender;
 
 /// A create that was sent for a step of this environment.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +24,7 @@ pub fn sent(entries: &[Value], plan: &str, environment: &str) -> Vec<Sent> {
     }
     let ours = |entry: &Value| {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let [of_plan, of_environment, step, nonce] = words(text("user_agent")?)?;
+        let [of_plan, of_environment, step, nonce] = sender(text("user_agent")?)?;
         let task = text("task_id").map(str::to_owned);
         let resource = entry.pointer("/resources/0/resource_id").filter(|id| id.is_string() || id.is_number()).cloned();
         let is_create = text("action_type") == Some("create");
@@ -40,14 +41,6 @@ pub fn sent(entries: &[Value], plan: &str, environment: &str) -> Vec<Sent> {
 /// Whether the `User-Agent` holds the whole of this name.
 pub fn is_held(name: &str) -> bool {
     header_word(name) == name
-}
-
-/// Plan, environment, step and attempt from `plan/1.0 (plan P; environment E; step S; attempt N)`.
-fn words(agent: &str) -> Option<[&str; 4]> {
-    let comment = agent.strip_prefix("plan/")?.split_once(" (")?.1.strip_suffix(')')?;
-    let mut parts = comment.split("; ");
-    let mut word = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix(' ');
-    Some([word("plan")?, word("environment")?, word("step")?, word("attempt")?])
 }
 
 #[cfg(test)]

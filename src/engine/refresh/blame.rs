@@ -22,7 +22,7 @@ pub async fn blame(context: &RunContext, own: &InstanceId, calls: &[&RecordedCal
     let named = |id: &Value| mentions.iter().any(|mentions| mentions.id(id));
     let candidates: Vec<(InstanceId, String)> = context.journal.with_status(|status| {
         let known = status.instances.iter().filter(|(_, known)| known.phase == Phase::Succeeded);
-        let named = known.filter(|(_, known)| known.made.iter().filter_map(|made| made.id.as_ref()).any(named));
+        let named = known.filter(|(_, known)| known.made.iter().filter_map(|made| made.id.as_deref()).any(named));
         named.filter_map(|(instance, known)| Some((instance.clone(), read_path(context, known)?))).collect()
     });
     let mut gone = Vec::new();

@@ -2,9 +2,10 @@
 //! Changes nothing.
 //!
 //! A resource that a list does not show, shows as different, or shows incompletely, is read by itself before it is
-//! reported.
+//! reported. One that was made a moment ago and is not shown is looked for again, unless the audit log has its deletion.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,10 +13,12 @@ use serde_json::Value;
 use super::compare::{Comparison, Shown, field};
 use crate::api::{Client, Meaning, ReadError, Request};
 use crate::catalog::update::{shown_at, thing_route};
-use crate::catalog::{Catalog, IdAt, Operation};
+use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
 use crate::engine::collection::list_call;
+use crate::engine::evidence::audit::{self, AUDIT_LOG};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::results::{self, Parameters, id_text};
+use crate::engine::unseen::{UNSEEN, unseen_for};
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status};
 use crate::secret::is_sensitive_name;
@@ -42,12 +45,18 @@ pub struct DriftCheck {
     pub found: DriftState,
 }
 
+/// The first pause before what was made a moment ago is looked for again; it doubles up to a maximum.
+const PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
 /// The means of a refresh: client, record, and the key of the record's digests.
 pub struct Refresh<'a> {
     pub client: &'a Client,
     pub catalog: &'a Catalog,
     pub status: &'a Status,
     pub digest_key: &'a [u8],
+    /// Tells that these instances were made a moment ago and are not shown, and for how long they are looked for.
+    pub notice: &'a (dyn Fn(&[&InstanceId], Duration) + Sync),
 }
 
 /// A recorded resource and how it is read.
@@ -112,6 +121,57 @@ impl Refresh<'_> {
     pub async fn look(&self) -> Result<Vec<DriftCheck>, NoAnswer> {
         let things: Vec<RecordedItem<'_>> =
             self.status.instances.iter().filter_map(|(id, known)| self.thing(id, known)).collect();
+        let mut found = self.compare(&things.iter().collect::<Vec<_>>()).await?;
+        self.look_again(&things, &mut found).await?;
+        let pairs = things.iter().zip(found);
+        let checks = pairs.map(|(thing, found)| DriftCheck { instance: thing.instance.clone(), found });
+        let checks: Vec<DriftCheck> = checks.collect();
+        self.see_projects(&things, &checks).await?;
+        Ok(checks)
+    }
+
+    /// Looks again for what was made a moment ago and seems gone, until it is shown or would be by now.
+    async fn look_again(&self, things: &[RecordedItem<'_>], found: &mut [DriftState]) -> Result<(), NoAnswer> {
+        let clock = self.client.clock();
+        let (deadline, mut pause) = (clock.elapsed() + UNSEEN, PAUSE);
+        loop {
+            let mut open = Vec::new();
+            let mut longest = Duration::ZERO;
+            for at in (0..things.len()).filter(|at| found[*at] == DriftState::Gone) {
+                let left = deadline.saturating_sub(clock.elapsed());
+                let left = left.min(unseen_for(things[at].known.finished_at, clock.now()));
+                if !left.is_zero() && !self.is_deleted(&things[at]).await {
+                    open.push(at);
+                    longest = longest.max(left);
+                }
+            }
+            if open.is_empty() {
+                return Ok(());
+            }
+            if pause == PAUSE {
+                (self.notice)(&open.iter().map(|at| things[*at].instance).collect::<Vec<_>>(), longest);
+            }
+            clock.sleep(pause.min(longest)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            let again: Vec<&RecordedItem<'_>> = open.iter().map(|at| &things[*at]).collect();
+            for (at, now) in open.into_iter().zip(self.compare(&again).await?) {
+                found[at] = now;
+            }
+        }
+    }
+
+    /// Whether the audit log has the deletion of a resource. A log that cannot be read has none.
+    async fn is_deleted(&self, thing: &RecordedItem<'_>) -> bool {
+        if root_of(&thing.call.path) != CLOUD {
+            return false;
+        }
+        let request = Request::get(AUDIT_LOG).query("resource_id", &thing.id).query("action_type", "delete");
+        let entries = pages(self.client, &request, "/results", Paging::CLOUD).await;
+        entries.is_ok_and(|entries| audit::is_deleted(&entries, &thing.id))
+    }
+
+    /// The state of each of these resources now.
+    async fn compare(&self, things: &[&RecordedItem<'_>]) -> Result<Vec<DriftState>, NoAnswer> {
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
         let list_of = |thing: &RecordedItem<'_>| {
             let creates = thing.create.creates.as_ref()?;
@@ -120,12 +180,12 @@ impl Refresh<'_> {
             let list = creates.resource.as_ref()?.list.clone().filter(|_| !by_path)?;
             Some((list_call(&list, &thing.parameters)?, list))
         };
-        for path in things.iter().filter_map(list_of).map(|(request, _)| request.path) {
+        for path in things.iter().copied().filter_map(list_of).map(|(request, _)| request.path) {
             *groups.entry(path).or_default() += 1;
         }
         let mut lists: BTreeMap<String, Option<Vec<Value>>> = BTreeMap::new();
-        let mut checks = Vec::new();
-        for thing in &things {
+        let mut found = Vec::new();
+        for thing in things {
             let mut listed = None;
             if let Some((request, list)) =
                 list_of(thing).filter(|(request, _)| groups[&request.path] > 1 || thing.read.is_none())
@@ -143,11 +203,9 @@ impl Refresh<'_> {
                 let is_it = |item: &&Value| item.get(&list.id_field).map(id_text).as_deref() == Some(&thing.id);
                 listed = Some(items.iter().find(is_it).cloned());
             }
-            let found = self.found(thing, listed).await?;
-            checks.push(DriftCheck { instance: thing.instance.clone(), found });
+            found.push(self.found(thing, listed).await?);
         }
-        self.see_projects(&things, &checks).await?;
-        Ok(checks)
+        Ok(found)
     }
 
     /// How a recorded resource is read; `None` for a call that makes nothing, or is not complete.
@@ -159,7 +217,7 @@ impl Refresh<'_> {
         let (create, parameters) = results::operation_of(self.catalog, call)?;
         create.creates.as_ref()?.resource.as_ref()?;
         let read = results::read_path(&create, &parameters, result);
-        let id = result.id.as_ref().map(id_text)?;
+        let id = result.id.as_deref().map(id_text)?;
         Some(RecordedItem { instance, known, call, create, parameters, read, id })
     }
 

@@ -204,7 +204,8 @@ async fn part_removed(
     instance: &InstanceId,
     made: &RecordedResource,
 ) -> Result<(), JournalError> {
-    let record = Record::PartRemoved { instance: instance.clone(), kind: made.kind.clone(), id: made.id.clone() };
+    let record =
+        Record::PartRemoved { instance: instance.clone(), kind: made.kind.clone(), id: made.id.as_deref().cloned() };
     context.journal.append(vec![record]).await
 }
 
@@ -243,7 +244,7 @@ async fn remove_one(
     context.events.emit(Event::ResourceRemoved {
         instance: instance.clone(),
         kind: made.kind.clone(),
-        id: made.id.as_ref().map(results::id_text),
+        id: made.id.as_deref().map(results::id_text),
         already_gone: gone == Gone::Already,
         reverted_by: (!deletes).then(|| context.secrets.redact(&call.to_string()).into_owned()),
     });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::access::check_access;
 use super::status_of;
@@ -15,17 +15,16 @@ use crate::engine::lock::{Locks, Refused};
 use crate::engine::results;
 use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
 use crate::engine::undo::{UndoOutcome, intent_of, new_nonce, resolve_undo};
+use crate::engine::unseen::unseen_for;
 use crate::engine::watch::{Awaited, Place, TaskEnd};
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Head, InstanceStatus, Intent, JournalError, Phase, Record, RecordedCall, Unanswered};
+use crate::journal::{Few, Head, InstanceStatus, Intent, JournalError, Phase, Record, RecordedCall, Unanswered};
 
 /// How long "in use" and locks are retried: the user of a resource is usually being removed as well.
 const BUDGET: Duration = Duration::from_secs(5 * 60);
 /// How long "in use" is retried when the refusal names only resources that are not on record.
 const STRANGERS_BUDGET: Duration = Duration::from_secs(30);
-/// A 404 this soon after a resource was made does not mean that it is gone.
-const UNSEEN: SignedDuration = SignedDuration::from_secs(60);
 const IN_USE_PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// How often a removal is repeated whose task ended in ERROR: its cause may be temporary.
@@ -122,7 +121,8 @@ impl<'a> Removal<'a> {
         head: Option<Head>,
     ) -> Result<Option<Step>, Interruption> {
         // When it cannot be resolved, the removal stays in doubt.
-        let attempt = Unanswered { intent: intent.clone().into(), at: self.context.now(), head, failed: Vec::new() };
+        let attempt =
+            Unanswered { intent: intent.clone().into(), at: self.context.now(), head, failed: Few::default() };
         let looking = resolve_undo(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),
@@ -148,7 +148,7 @@ impl<'a> Removal<'a> {
             self.context.journal.append(vec![removing]).await?;
             let mut request = RunContext::request(self.call);
             let mark = intent.as_ref().map(|intent| intent.mark.clone());
-            let mark = mark.unwrap_or_else(|| self.context.mark(self.instance, &new_nonce()));
+            let mark = mark.unwrap_or_else(|| self.context.mark(self.instance, &new_nonce()).into());
             request.headers.extend(headers_of(&mark));
             let leaving = Leaving { instance: self.instance, call: self.call, attempt: self.attempt };
             let sent = send(self.context, leaving, request).await;
@@ -229,8 +229,7 @@ impl<'a> Removal<'a> {
             self.left(blind.clone()).await?;
             return Err(Interruption::NoAccess(blind));
         }
-        let young = self.made_at.is_some_and(|made| self.context.now().duration_since(made) < UNSEEN);
-        if young && !self.tried_before {
+        if !unseen_for(self.made_at, self.context.now()).is_zero() && !self.tried_before {
             let cause = format!("made a moment ago, and not to be found yet: {}", error.story());
             return Ok(Step::Again(Delay::Failed { cause }, IN_USE_PAUSE));
         }

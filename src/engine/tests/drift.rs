@@ -1,5 +1,7 @@
 //! Drift: changes and deletions by other clients are detected and corrected; unchanged resources are never reported.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::harness::{Trial, assert_done, paused};
@@ -9,7 +11,7 @@ use crate::clock::Clock;
 use crate::engine::{DriftCheck, DriftState, Refresh, RunOptions, drift_records};
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
-use crate::simulate::{InMemory, Options};
+use crate::simulate::{AuditLog, Busy, Durations, InMemory, Options};
 
 impl Trial {
     pub(super) async fn looked(&self) -> Vec<DriftCheck> {
@@ -17,7 +19,8 @@ impl Trial {
         let clock = Clock::starting_at(self.time(), 1.0);
         let client = Client::new(std::sync::Arc::new(InMemory::new(self.simulator.clone(), clock)), clock);
         let digest_key = status.header.key.as_bytes();
-        let refresh = Refresh { client: &client, catalog: Catalog::embedded(), status: &status, digest_key };
+        let refresh =
+            Refresh { client: &client, catalog: Catalog::embedded(), status: &status, digest_key, notice: &|_, _| {} };
         refresh.look().await.unwrap_or_else(|blind| panic!("{blind:?}"))
     }
 
@@ -146,4 +149,42 @@ fn a_call_that_mentions_a_missing_resource_reports_it() {
         let (_, error) = end.failure.unwrap();
         assert!(error.help.iter().any(|help| help.contains("--refresh")), "{error:?}");
     });
+}
+
+/// Lists, and the audit log, show what was made a moment ago only later.
+#[test]
+fn a_resource_that_no_list_shows_yet_is_not_gone() {
+    paused(async {
+        let busy = Busy { lists_late: Duration::from_secs(20), ..Busy::default() };
+        let durations = Durations::Fixed(Duration::from_millis(200));
+        let mut trial = Trial::new(Options { busy, durations, ..Options::default() });
+        let plan = "name: demo\nsteps:\n  - id: guard\n    for_each: [192.0.2.1, 192.0.2.2]\n    \
+                    call: POST /cloud/v1/ddos/profiles/{project_id}/{region_id}\n    \
+                    body: { profile_template: 1, ip_address: \"{{ each.value }}\" }\n";
+        let end = trial.run(plan).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.refresh().await, Vec::<String>::new());
+        let end = trial.run(plan).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.made()["ddos_profiles"], 2);
+    });
+}
+
+#[test]
+fn a_resource_that_was_deleted_soon_is_gone_when_the_log_says_so_or_a_minute_later() {
+    for (log, least, most) in [(AuditLog::OnTime, 0, 1), (AuditLog::Closed, 50, 61)] {
+        paused(async {
+            let busy = Busy { audit: log, ..Busy::default() };
+            let durations = Durations::Fixed(Duration::from_millis(200));
+            let mut trial = Trial::new(Options { busy, durations, ..Options::default() });
+            trial.run(PLAN).await;
+            let snapshot = trial.status().existing().find(|(id, _)| id.step.as_str() == "snap").unwrap().1.clone();
+            trial.begun_by_hand(snapshot.made[0].undo.as_ref().unwrap()).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let began = trial.time();
+            assert_eq!(trial.refresh().await, ["snap gone"], "{log:?}");
+            let took = trial.time().duration_since(began).as_secs();
+            assert!((least..=most).contains(&took), "{log:?}: {took} s");
+        });
+    }
 }

@@ -95,7 +95,8 @@ fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
             concrete(operation).replace("{project_id}", "1").replace("{region_id}", "7"),
         )
     };
-    let result = StepResult { id: Some(json!(STRANGER)), name: Some("web-1".to_owned()), ..StepResult::default() };
+    let result =
+        StepResult { id: Some(json!(STRANGER).into()), name: Some("web-1".to_owned()), ..StepResult::default() };
     let thing = UpdatedResource::of(Catalog::embedded(), &call(before), &result);
     split(Catalog::embedded(), thing.as_ref(), &call(before), &call(after), None, false).forced.is_empty()
 }

@@ -62,7 +62,7 @@ fn as_once_recorded(trial: &mut Trial, volume: &str) {
         done.result.touched = Kinds::default();
         done.made.secondary.clear();
         done.made.tasks.clear();
-        done.made.undo.as_mut().unwrap().query = vec![("volumes".to_owned(), ids.join(","))];
+        done.made.undo.as_mut().unwrap().query = vec![("volumes".to_owned(), ids.join(","))].into();
     });
 }
 

@@ -45,6 +45,8 @@ const TEXTS: [&str; 16] = [
 const TOGETHER: [&str; 1] = ["ip_version"];
 /// Fields that refer to resources of the account whose relations the simulator does not know.
 const UNKNOWN: [&str; 1] = ["interfaces"];
+/// Earlier names of fields, which are not sent together with the later ones.
+const EARLIER: [&str; 1] = ["filters"];
 /// A cluster is removed with its last pool: another one keeps it, while the pool is replaced.
 const LASTS_WITH_ANOTHER: [&str; 1] = ["POST /cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_name}/pools"];
 
@@ -134,7 +136,7 @@ impl Draw<'_> {
         Value::Object(fields)
     }
 
-    /// Another valid body, with some of its fields changed, added or removed.
+    /// Another valid body, with some of its fields changed, added, removed or empty, and lists in another order.
     fn change(&mut self, operation: &Operation, body: &Value) -> Value {
         let root = self.body.resolve(self.body.root()).clone();
         let fields: Vec<(&String, &Schema)> = root.properties.iter().filter(|(name, _)| is_free(name)).collect();
@@ -144,11 +146,17 @@ impl Draw<'_> {
             for _ in 0..DRAWS {
                 let mut next = changed.as_object().cloned().unwrap_or_default();
                 let now = next.get(name).cloned();
-                if self.random.u8(..6) == 0 {
-                    next.shift_remove(name);
-                } else {
-                    let value = self.value(shape, now.as_ref());
-                    next.insert(name.clone(), value);
+                let turned = now.as_ref().and_then(|now| Some(now.as_array()?.iter().rev().cloned().collect()));
+                let value = match self.random.u8(..10) {
+                    0 => None,
+                    1 => Some(Value::Null),
+                    2 if turned.is_some() => Some(json!([])),
+                    3 => turned.or(now),
+                    _ => Some(self.value(shape, now.as_ref())),
+                };
+                match value {
+                    Some(value) => drop(next.insert(name.clone(), value)),
+                    None => drop(next.shift_remove(name)),
                 }
                 let next = Value::Object(next);
                 if is_right(operation, &next) {
@@ -162,7 +170,7 @@ impl Draw<'_> {
 }
 
 fn is_free(name: &str) -> bool {
-    !REFERENCES.contains(&name) && !TOGETHER.contains(&name) && !UNKNOWN.contains(&name)
+    ![&REFERENCES[..], &TOGETHER, &UNKNOWN, &EARLIER].concat().contains(&name)
 }
 
 /// Whether the simulator, which knows more of a kind than its schema, creates a resource with this body.

@@ -163,6 +163,46 @@ fn a_resource_with_only_a_matching_name_is_in_doubt_and_none_is_created() {
     });
 }
 
+const SCHEDULES: &str = r#"
+name: demo
+steps:
+  - id: nightly
+    for_each: { a: 1, b: 2 }
+    call: POST /cloud/v1/lifecycle_policy/{project_id}/{region_id}
+    body: { name: nightly, action: volume_snapshot, status: active }
+"#;
+
+/// The record was renamed after the creates, so that the audit log has the former name.
+#[test]
+fn resources_created_under_a_former_name_are_recovered_by_their_keys() {
+    paused(async {
+        let mut trial = lost(&Trial::plan("plan.yaml", SCHEDULES), AuditLog::OnTime).await;
+        let plan = Trial::plan("plan.yaml", &SCHEDULES.replace("id: nightly", "id: weekly"));
+        let made = trial.made();
+        let recovered = trial.recover(&plan, &[]).await;
+        assert_eq!(evidence(&recovered)["weekly"], "audit log", "{recovered:#?}");
+        assert!(recovered.is_complete() && recovered.found.len() == 2);
+        assert_eq!(run(&mut trial, &plan).await, Exit::Done);
+        assert_eq!(trial.made(), made);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_resource_created_under_a_former_name_is_not_another_clients() {
+    paused(async {
+        let one = SCHEDULES.replace("{ a: 1, b: 2 }", "{ a: 1 }");
+        let mut trial = lost(&Trial::plan("plan.yaml", &one), AuditLog::Closed).await;
+        let plan = Trial::plan("plan.yaml", &one.replace("id: nightly", "id: weekly"));
+        assert_eq!(trial.recover(&plan, &[]).await.in_doubt.len(), 1);
+        trial.simulator.lock().unwrap().open_audit_log();
+        assert_eq!(run(&mut trial, &plan).await, Exit::Unknown);
+        assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+        assert_eq!((trial.alive().len(), trial.left().len()), (1, 1), "{:?}", trial.left());
+    });
+}
+
 #[test]
 fn steps_that_the_plan_no_longer_has_are_taken_down_in_order() {
     paused(async {

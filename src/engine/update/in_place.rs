@@ -34,8 +34,9 @@ pub enum Lookup {
     Group { id: String },
     /// Id and address of the port of one of the machine's interfaces: its current list, and the index in it.
     Port { interfaces: Vec<Value>, at: usize },
-    /// The id of a volume that the machine created, by its description in the body; `others` are its other volumes.
-    Volume { machine: String, volume: Value, others: Vec<String> },
+    /// The id of a volume that the machine created: the list in its body, the index in it, and the ids of all that it
+    /// created, where these are known.
+    Volume { machine: String, volumes: Vec<Value>, at: usize, made: Vec<String> },
 }
 
 /// The placeholder for the name of a security group.

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::in_place::{InPlace, Lookup, address_later, port_later};
+use super::machine::{is_existing, is_started_from};
 use crate::api::{ReadError, Request};
 use crate::engine::context::RunContext;
 use crate::engine::pages::{Paging, pages};
@@ -36,12 +37,12 @@ pub async fn looked_up(context: &RunContext, mut call: InPlace) -> Result<InPlac
                 let port = port_of(interfaces, *at, &shown).map_err(NotFound::Which)?;
                 vec![(port_later(), port.0), (address_later(), port.1)]
             }
-            Lookup::Volume { machine, volume, others } => {
+            Lookup::Volume { machine, volumes, at, made } => {
                 let path = placed("/cloud/v1/volumes/{project_id}/{region_id}", &call.parameters);
                 let request = Request::get(path).query("instance_id", machine);
                 let shown =
                     pages(&context.client, &request, "/results", Paging::CLOUD).await.map_err(NotFound::Read)?;
-                vec![(lookup.token(), volume_of(volume, others, &shown).map_err(NotFound::Which)?)]
+                vec![(lookup.token(), volume_of(volumes, *at, made, &shown).map_err(NotFound::Which)?)]
             }
         };
         for (token, value) in &found {
@@ -151,24 +152,62 @@ fn port_of(listed: &[Value], at: usize, shown: &[Value]) -> Result<(String, Stri
         .ok_or_else(|| format!("the API tells neither port nor address of `interfaces/{at}`"))
 }
 
-/// The id of a volume that a machine created.
-fn volume_of(listed: &Value, others: &[String], shown: &[Value]) -> Result<String, String> {
-    let same = |name: &str, shown: Option<&Value>| {
-        let asked = listed.get(name).filter(|value| !value.is_null());
-        asked.is_none() || shown.is_none() || asked == shown
+/// What the body says of a volume and a read shows: where, and the value.
+fn told(volume: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
+    let shown = [
+        ("name", "/name"),
+        ("size", "/size"),
+        ("type_name", "/volume_type"),
+        ("image_id", "/volume_image_metadata/image_id"),
+    ];
+    let told = shown.into_iter().map(|(name, at)| (at, volume.get(name)));
+    told.filter_map(|(at, value)| Some((at, value.filter(|value| !value.is_null())?)))
+}
+
+/// The place of a volume in its machine: `/dev/sdb`, in the order in which volumes are attached.
+fn device(shown: &Value) -> Option<(usize, &str)> {
+    let device = shown.pointer("/attachments/0/device").and_then(Value::as_str)?;
+    Some((device.len(), device))
+}
+
+/// The id of a volume that a machine created with others, all of them in the order of its body. Those of which the body
+/// says the same are told apart by the order in which they are attached. `made`: the ids of all, where these are known.
+fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> Result<String, String> {
+    let existing: Vec<String> = listed.iter().filter_map(|volume| volume.get("volume_id")).map(id_text).collect();
+    let id = |shown: &Value| shown.get("id").map(id_text).unwrap_or_default();
+    let is_own = |shown: &&Value| !existing.contains(&id(shown)) && (made.is_empty() || made.contains(&id(shown)));
+    let mut left: Vec<&Value> = shown.iter().filter(is_own).collect();
+    left.sort_by_key(|shown| device(shown));
+    let fits = |at: usize, shown: &Value| {
+        let root = shown.get("is_root_volume").and_then(Value::as_bool);
+        root.is_none_or(|root| root == is_started_from(listed, at))
+            && told(&listed[at]).all(|(pointer, value)| shown.pointer(pointer).is_none_or(|shown| shown == value))
     };
-    let fitting = shown.iter().filter(|volume| {
-        same("name", volume.get("name"))
-            && same("size", volume.get("size"))
-            && same("type_name", volume.get("volume_type"))
-            && same("image_id", volume.pointer("/volume_image_metadata/image_id"))
-    });
-    let ids = fitting.filter_map(|volume| volume.get("id")).map(id_text).filter(|id| !others.contains(id));
-    let ids: Vec<String> = ids.collect();
-    match ids.as_slice() {
-        [id] => Ok(id.clone()),
-        [] => Err("the machine has no volume as its body lists".to_owned()),
-        several => Err(format!("several volumes of the machine are as its body lists: {}", several.join(", "))),
+    // Those of which the body says most are matched first.
+    let mut order: Vec<usize> = (0..listed.len()).filter(|at| !is_existing(&listed[*at])).collect();
+    order.sort_by_key(|other| std::cmp::Reverse(told(&listed[*other]).count()));
+    let mut found = None;
+    let mut alike = Vec::new();
+    for other in order {
+        let Some(next) = left.iter().position(|shown| fits(other, shown)) else { continue };
+        let next = left.remove(next);
+        if other == at {
+            found = Some(next);
+        } else if fits(at, next) && told(&listed[other]).eq(told(&listed[at])) {
+            alike.push(next);
+        }
+    }
+    let found = found.ok_or("the machine has no volume as its body lists")?;
+    let ordered = |other: &&&Value| device(other).is_some() && device(other) != device(found);
+    let alike = alike.iter().filter(|other| !ordered(other));
+    let unclear: Vec<String> =
+        left.iter().filter(|other| fits(at, other)).chain(alike).map(|other| id(other)).collect();
+    match unclear.is_empty() {
+        true => Ok(id(found)),
+        false => {
+            let all = [id(found)].into_iter().chain(unclear).collect::<Vec<_>>().join(", ");
+            Err(format!("several volumes of the machine are as its body lists: {all}"))
+        }
     }
 }
 
@@ -208,14 +247,44 @@ mod tests {
         assert!(why.starts_with("several interfaces") && why.contains("p0") && why.contains("p1"), "{why}");
         let why = port_of(&[json!({ "type": "subnet", "subnet_id": "s9" })], 0, &shown()).unwrap_err();
         assert!(why.contains("no interface"), "{why}");
-        let volumes = [json!({ "id": "v1", "name": "a", "size": 5 }), json!({ "id": "v2", "name": "b", "size": 5 })];
-        let of = |listed: Value, others: &[&str]| {
-            let others: Vec<String> = others.iter().map(|id| (*id).to_owned()).collect();
-            volume_of(&listed, &others, &volumes)
+    }
+
+    #[test]
+    fn a_volume_is_found_among_others_of_its_machine() {
+        let shown = |id: &str, name: &str, size: u64, device: &str| {
+            json!({ "id": id, "name": name, "size": size, "is_root_volume": device == "/dev/sda",
+                "attachments": [{ "device": device }] })
         };
-        assert_eq!(of(json!({ "source": "new-volume", "size": 5, "name": "b" }), &[]), Ok("v2".to_owned()));
-        assert_eq!(of(json!({ "source": "new-volume", "size": 5 }), &["v2"]), Ok("v1".to_owned()));
-        assert!(of(json!({ "source": "new-volume", "size": 5 }), &[]).is_err_and(|why| why.contains("several")));
-        assert!(of(json!({ "source": "new-volume", "size": 7 }), &[]).is_err());
+        let volumes = [shown("v3", "", 5, "/dev/sdc"), shown("v1", "", 5, "/dev/sda"), shown("v2", "b", 5, "/dev/sdb")];
+        let own = |fields: Value| {
+            let mut volume = json!({ "source": "new-volume", "size": 5 });
+            volume.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap());
+            volume
+        };
+        let of = |listed: &[Value], at: usize, made: &[&str], shown: &[Value]| {
+            volume_of(listed, at, &made.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>(), shown)
+        };
+        let named = [own(json!({})), own(json!({})), own(json!({ "name": "b" }))];
+        let alike = [own(json!({})), own(json!({})), own(json!({}))];
+        let booted = [own(json!({})), own(json!({ "boot_index": 0 })), own(json!({}))];
+        for (listed, ids) in [(&named, ["v1", "v3", "v2"]), (&alike, ["v1", "v2", "v3"]), (&booted, ["v2", "v1", "v3"])]
+        {
+            for (at, id) in ids.into_iter().enumerate() {
+                assert_eq!(of(listed, at, &[], &volumes), Ok(id.to_owned()), "{listed:?} {at}");
+            }
+        }
+        let attached = [own(json!({})), json!({ "source": "existing-volume", "volume_id": "v2" }), own(json!({}))];
+        assert_eq!(of(&attached, 2, &[], &volumes), Ok("v3".to_owned()));
+        // One more volume was attached by another client, and only the ids that the machine made tell which.
+        assert!(of(&alike[..2], 1, &[], &volumes).is_err_and(|why| why.contains("several")));
+        assert_eq!(of(&alike[..2], 1, &["v1", "v3"], &volumes), Ok("v3".to_owned()));
+        // Without places nothing tells them apart.
+        let placeless = volumes.map(|mut volume| {
+            volume.as_object_mut().unwrap().shift_remove("attachments");
+            volume
+        });
+        assert!(of(&alike, 1, &[], &placeless).is_err_and(|why| why.contains("v2") && why.contains("v3")));
+        assert_eq!(of(&alike, 0, &[], &placeless), Ok("v1".to_owned()), "the machine starts from it");
+        assert!(of(&[own(json!({ "size": 7 }))], 0, &[], &placeless).is_err());
     }
 }

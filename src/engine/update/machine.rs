@@ -48,7 +48,8 @@ fn place(interface: &Value) -> Value {
     std::iter::once(kind.clone()).chain(known.cloned()).collect()
 }
 
-fn is_existing(volume: &Value) -> bool {
+/// Whether a volume exists without the machine.
+pub(super) fn is_existing(volume: &Value) -> bool {
     volume.get("source").and_then(Value::as_str) == Some(EXISTING)
 }
 
@@ -58,7 +59,7 @@ fn origin(volume: &Value) -> Vec<Option<&Value>> {
 }
 
 /// Whether the machine boots from the volume: the body says so, or it is the first when none does.
-fn is_started_from(volumes: &[Value], at: usize) -> bool {
+pub(super) fn is_started_from(volumes: &[Value], at: usize) -> bool {
     let index = |volume: &Value| volume.get("boot_index").and_then(Value::as_i64);
     match index(&volumes[at]) {
         Some(index) => index == 0,
@@ -305,14 +306,15 @@ impl Splitting<'_> {
         }
         let Some(create) = self.catalog.find(&Route { method: Method::Post, path: VOLUMES.to_owned() }) else { return };
         let own = old.iter().filter(|volume| !is_existing(volume)).count();
-        let lookup = Lookup::Volume {
-            machine: self.thing.own().unwrap_or_default().to_owned(),
-            volume: was.clone(),
-            others: old.iter().filter_map(|volume| volume.get("volume_id")).map(id_text).collect(),
-        };
-        let (id, lookups) = match self.thing.made.get("volumes").and_then(Value::as_array).map(Vec::as_slice) {
-            Some([id]) if own == 1 => (id_text(id), Vec::new()),
-            _ => (lookup.token(), vec![lookup]),
+        let made: Vec<String> =
+            self.thing.made.get("volumes").and_then(Value::as_array).into_iter().flatten().map(id_text).collect();
+        let (id, lookups) = match made.as_slice() {
+            [id] if own == 1 => (id.clone(), Vec::new()),
+            _ => {
+                let machine = self.thing.own().unwrap_or_default().to_owned();
+                let lookup = Lookup::Volume { machine, volumes: old.to_vec(), at: before, made };
+                (lookup.token(), vec![lookup])
+            }
         };
         let thing = UpdatedResource::below(self.catalog, create, self.thing, ("volume_id", id));
         let call =

@@ -11,7 +11,7 @@ fn post(path: &str, body: Value) -> RecordedCall {
 
 fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
     let catalog = Catalog::embedded();
-    let result = StepResult { id: Some(json!("x1")), name: Some("n".to_owned()), ..StepResult::default() };
+    let result = StepResult { id: Some(json!("x1").into()), name: Some("n".to_owned()), ..StepResult::default() };
     let thing = UpdatedResource::of(catalog, before, &result);
     let split = split(catalog, thing.as_ref(), before, after, None, true);
     if split.forced.is_empty() {
@@ -212,7 +212,7 @@ fn secrets_go_along_and_are_not_written_down() {
     let after =
         post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:2", "registry": "r" }));
     let sent = json!({ "name": "n", "login": "l", "password": "s3cret", "registry": "r" });
-    let result = StepResult { id: Some(json!("n")), name: Some("n".to_owned()), ..StepResult::default() };
+    let result = StepResult { id: Some(json!("n").into()), name: Some("n".to_owned()), ..StepResult::default() };
     let thing = UpdatedResource::of(Catalog::embedded(), &before, &result);
     let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, Some(&sent), false);
     assert_eq!(split.calls[0].recorded.body, Some(json!({ "password": "secret:2" }).into()));
@@ -243,7 +243,7 @@ fn other_products_take_fields_inside_a_field_without_it_or_by_put() {
     let call =
         |path: &str, body: Value| RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) };
     let catalog = Catalog::embedded();
-    let mut result = StepResult { id: Some(json!(7)), ..StepResult::default() };
+    let mut result = StepResult { id: Some(json!(7).into()), ..StepResult::default() };
     result.created.insert("cdn_origin_groups".to_owned(), json!([5]));
     let cdn = |fields: Value| {
         let mut body = json!({ "cname": "a.example.com", "origin": "o.example.com" });

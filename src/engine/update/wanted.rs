@@ -22,8 +22,8 @@ pub fn wanted_call(before: &RecordedCall, after: &RecordedCall, ignored: &[Strin
                     body.edit(|body| take_back(body, old, &names));
                 }
             }
-            Some(("query", name)) => wanted.query = pairs(&before.query, &after.query, name),
-            Some(("headers", name)) => wanted.headers = pairs(&before.headers, &after.headers, name),
+            Some(("query", name)) => wanted.query = pairs(&before.query, &after.query, name).into(),
+            Some(("headers", name)) => wanted.headers = pairs(&before.headers, &after.headers, name).into(),
             None if place == "body_file" => wanted.body_file.clone_from(&before.body_file),
             _ => {}
         }

@@ -232,7 +232,7 @@ fn head(phase: &Phase) -> String {
     };
     let mark = match run.exit {
         Exit::Done => "✅",
-        Exit::StillWaiting | Exit::Interrupted | Exit::Terminated => "⏳",
+        Exit::StillWaiting | Exit::HungUp | Exit::Interrupted | Exit::Terminated => "⏳",
         _ => "❌",
     };
     let took = duration(Duration::from_millis(run.elapsed_ms));

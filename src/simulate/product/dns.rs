@@ -199,7 +199,8 @@ fn rrset(products: &mut Products, name: &str, kind: &str, body: &Value, before: 
         }
         picker
     };
-    let pickers = body.get("pickers").and_then(Value::as_array).filter(|pickers| !pickers.is_empty());
+    let pickers = body.get("pickers").or_else(|| body.get("filters"));
+    let pickers = pickers.and_then(Value::as_array).filter(|pickers| !pickers.is_empty());
     let pickers: Option<Vec<Value>> = pickers.map(|pickers| pickers.iter().map(strict).collect());
     let id = before.and_then(|set| set.get("id").cloned()).unwrap_or_else(|| products.number().into());
     let filter_set = pickers.as_ref().map(|_| products.number());

@@ -97,6 +97,11 @@ fn record_sets_are_made_read_and_changed_as_recorded() {
     let (_, geo) = world.post("/dns/v2/zones/a.com/geo.a.com/A", geo);
     assert_eq!(geo["pickers"], json!([{ "type": "country", "strict": false }]));
     assert!(geo["filters"] == geo["pickers"] && geo["filter_set_id"].is_number());
+    // `filters` is the earlier name, which clients still send.
+    let earlier = json!({ "filters": [{ "type": "geodns" }], "resource_records": [{ "content": ["10.0.0.1"] }] });
+    let (_, earlier) = world.post("/dns/v2/zones/a.com/old.a.com/A", earlier);
+    assert_eq!(earlier["pickers"], json!([{ "type": "geodns", "strict": false }]));
+    world.delete("/dns/v2/zones/a.com/old.a.com/A");
     let zone = world.get("/dns/v2/zones/a.com");
     assert_eq!(zone["rrsets_amount"], json!({ "total": 4, "static": 3, "dynamic": { "total": 1, "healthcheck": 0 } }));
     let answers = |name: &str| {

@@ -10,7 +10,7 @@ use crate::engine::preview::{Action, Change};
 use crate::engine::render::{Surroundings, elements};
 use crate::engine::stamps::{instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, IntendedUndo, JsonText, Phase, RecordedCall};
+use crate::journal::{Few, InstanceStatus, IntendedUndo, JsonText, Phase, RecordedCall};
 use crate::plan::{Step, Undo};
 use crate::template::Each;
 
@@ -51,7 +51,7 @@ pub(super) fn known_part(call: RecordedCall) -> RecordedCall {
             other => Some(other.clone()),
         }
     }
-    let pairs = |pairs: Vec<(String, String)>| pairs.into_iter().filter(|(_, text)| !is_known_later(text)).collect();
+    let pairs = |pairs: Few<(String, String)>| pairs.into_iter().filter(|(_, text)| !is_known_later(text)).collect();
     RecordedCall {
         query: pairs(call.query),
         headers: pairs(call.headers),

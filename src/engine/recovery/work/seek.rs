@@ -8,11 +8,12 @@ use super::parts::{mentions, merge, stamp_in};
 use super::{PlannedCreate, TASKS, Work};
 use crate::api::{Request, Task, TaskState};
 use crate::catalog::ListCall;
-use crate::engine::collection::result_of_item;
+use crate::engine::collection::{creator_task, result_of_item};
 use crate::engine::evidence::likeness::{contradicts, is_digest};
 use crate::engine::evidence::tags::{STAMP, STAMP_ATTEMPT, stamp_value, tag};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::results::{fill_path, id_text, without_sensitive};
+use crate::engine::stamps::instance_of;
 use crate::id::InstanceId;
 use crate::journal::{Evidence, InstanceStatus, Phase, StepResult};
 
@@ -142,6 +143,11 @@ impl Work<'_> {
             let nonce = tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default();
             return Some((Trace::Stamp, self.succeeded(asked, result, nonce)));
         }
+        let renamed: Vec<&Value> = alike.iter().filter(|item| self.has_a_former_name(asked, list, item)).collect();
+        if let [item] = renamed[..] {
+            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
+            return Some((Trace::AuditLog, self.succeeded(asked, result, String::new())));
+        }
         let accepted = self.accepted(asked.instance);
         let taken = alike.iter().find(|item| item.get(&list.id_field).map(id_text).as_deref() == accepted);
         if let (Some(item), Some(_)) = (taken, accepted) {
@@ -171,6 +177,22 @@ impl Work<'_> {
         let is_named = name.is_none() || item.get(list.name_field.as_deref().unwrap_or("name")) == name;
         let is_owned = self.status.owned().any(|(_, owned, known)| owned == kind && id_text(known) == id);
         is_named && !is_owned && !contradicts(item, &asked.call, &[])
+    }
+
+    /// Whether the audit log has the create of an item by this environment, for a step that the plan does not have any more,
+    /// and an instance with the same key.
+    fn has_a_former_name(&self, asked: &PlannedCreate<'_>, list: &ListCall, item: &Value) -> bool {
+        let id = item.get(&list.id_field).map(id_text);
+        let task = creator_task(item);
+        let is_former = |name: &str| {
+            instance_of(name).is_some_and(|former| {
+                former.key == asked.instance.key && !self.search.plan.steps.contains_key(&former.step)
+            })
+        };
+        self.sent.iter().filter(|sent| is_former(&sent.step)).any(|sent| {
+            let made = sent.resource.as_ref().map(id_text);
+            (made.is_some() && made == id) || (task.is_some() && sent.task == task)
+        })
     }
 
     /// The recovered instance whose resource contains both the planned call and the item.

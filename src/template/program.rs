@@ -46,8 +46,10 @@ struct Parsed {
 const MOST_SHARED: usize = 4096;
 const LONGEST_SHARED: usize = 200;
 
-/// Programs by source: expressions, and texts with statements.
-static SHARED: LazyLock<Mutex<HashMap<(Kind, Box<str>), Arc<Parsed>>>> = LazyLock::new(Mutex::default);
+/// Programs by kind and source.
+type Shared = HashMap<(Kind, Box<str>), Arc<Parsed>>;
+
+static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {

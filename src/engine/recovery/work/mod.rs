@@ -288,7 +288,7 @@ impl<'a> Work<'a> {
         }
         let undo = self.undo(asked.step, asked.instance, &result);
         let made = made(self.search.catalog, &asked.call, &result, &undo);
-        let after: Vec<StepId> = asked.step.after.iter().cloned().collect();
+        let after = asked.step.after.to_vec();
         let mut intent = intent_of(asked.instance, asked.call.clone(), nonce);
         (intent.after, intent.undo, intent.secret) = (after.clone(), undo, asked.step.secret);
         InstanceStatus {
@@ -410,7 +410,7 @@ impl<'a> Work<'a> {
             .filter(|instance| !self.bound.contains(instance))
             .collect();
         for instance in loose {
-            let planned = self.search.plan.steps.get(&instance.step).map(|step| step.after.iter().cloned().collect());
+            let planned = self.search.plan.steps.get(&instance.step).map(|step| step.after.to_vec());
             let after = planned.unwrap_or_else(|| self.older_relatives(&instance));
             let undo = self.search.plan.steps.get(&instance.step).map(|step| {
                 let result = self.status.instances[&instance].result.clone().unwrap_or_default();

@@ -29,7 +29,8 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
             return Err(Error::usage("the record is not damaged").help(help));
         }
     };
-    let mut status = readable(&record.raw().await?, record.plan(), record.environment());
+    let fresh = || Status::new(Header::new(record.plan(), record.environment()), context.now);
+    let mut status = readable(&record.raw().await?).unwrap_or_else(fresh);
     note(context, &format!("{damage}"))?;
     note(context, &format!("{} can be read", count(status.instances.len(), "instance")))?;
     let recovered = asked.look(context, &status).await?;
@@ -51,8 +52,8 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     Ok(recover::ended(&recovered))
 }
 
-/// The instances up to the damaged line, and later ones whose records do not depend on lost lines.
-fn readable(bytes: &[u8], plan: &str, environment: &str) -> Status {
+/// The instances up to the damaged line, and later ones whose records do not depend on lost lines. `None` without a header.
+fn readable(bytes: &[u8]) -> Option<Status> {
     let lines = bytes.split(|&byte| byte == b'\n').filter_map(|text| decode(text).ok());
     let mut status: Option<Status> = None;
     for line in lines {
@@ -63,5 +64,5 @@ fn readable(bytes: &[u8], plan: &str, environment: &str) -> Status {
             (None, _) => {}
         }
     }
-    status.unwrap_or_else(|| Status::new(Header::new(plan, environment), jiff::Timestamp::UNIX_EPOCH))
+    status
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Records in real object stores: two that keep their promise, and one that does not. Installs what it needs below
-# target/store.
+# Records in object stores: three interfaces, stores that keep their promise, and one that does not. Installs what it needs
+# below target/store.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+emulator="$PWD/tests/store/emulator.py"
 tools="$PWD/target/store"
 plan="$PWD/target/debug/plan"
-moto=18055 s3rver=18056 api=18057 azurite=18058
+moto=18055 s3rver=18056 api=18057 azurite=18058 google=18059 ceph=18060
 
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
   apt-get update -qq && apt-get install -y -qq python3 python3-venv
@@ -65,7 +66,11 @@ start "$tools/node_modules/.bin/s3rver" -d "$work/s3rver" -p "$s3rver" --configu
 start "$plan" simulate --listen "127.0.0.1:$api" --speed 50
 azure_key="$(printf '%064d' 7 | base64 -w 0)"
 AZURITE_ACCOUNTS="team:$azure_key" start "$tools/node_modules/.bin/azurite-blob" --blobPort "$azurite" --inMemoryPersistence --silent --skipApiVersionCheck
+start python3 "$emulator" "$google" google
+start python3 "$emulator" "$ceph" ceph 0.15
 answers "$moto"
+answers "$google"
+answers "$ceph"
 answers "$s3rver"
 answers "$api"
 answers "$azurite"
@@ -134,6 +139,22 @@ ends_with 0 status plan.yaml "${store[@]}"
 ends_with 0 destroy plan.yaml "${store[@]}" --yes
 says "2 removed"
 ends_with 0 destroy plan.yaml --environment never "${store[@]}" --yes --if-exists
+
+# A store in the manner of Ceph's gateway, of which one request in seven is reset, carried out twice, late or refused.
+export AWS_ENDPOINT_URL_S3="http://127.0.0.1:$ceph"
+for _ in 1 2 3 4 5; do ends_with 0 run plan.yaml --environment ceph --state s3://records/team; done
+says "2 unchanged"
+ends_with 0 destroy plan.yaml --environment ceph --state s3://records/team --yes
+says "2 removed"
+
+# Google's interface, with the credentials of an instance.
+export GOOGLE_BASE_URL="http://127.0.0.1:$google" GCE_METADATA_HOST="127.0.0.1:$google"
+ends_with 0 state init gs://records/team
+for _ in $(seq 30); do ends_with 0 run plan.yaml --environment gs --state gs://records/team --quiet; done
+ends_with 0 run plan.yaml --environment gs --state gs://records/team
+says "2 unchanged"
+ends_with 0 destroy plan.yaml --environment gs --state gs://records/team --yes
+says "2 removed"
 
 # The interface of another cloud.
 export AZURE_STORAGE_ACCOUNT_NAME=team AZURE_STORAGE_ACCOUNT_KEY="$azure_key"

@@ -250,7 +250,7 @@ fn number_of(name: &str) -> Option<u64> {
 }
 
 /// Repeats a read that got no answer.
-async fn patiently<T, F: Future<Output = Result<T, String>>>(read: impl Fn() -> F) -> Result<T, String> {
+pub(super) async fn patiently<T, F: Future<Output = Result<T, String>>>(read: impl Fn() -> F) -> Result<T, String> {
     let mut pause = PAUSE;
     for _ in 1..READS {
         if let Ok(answer) = read().await {

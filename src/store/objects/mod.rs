@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use bucket::Bucket;
 pub use connect::{Address, CA_FILE};
 
-use self::log::Log;
+use self::log::{Log, patiently};
 use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::journal::{JournalError, Line, Owner, Status};
 
@@ -72,8 +72,8 @@ impl ObjectRecords {
 
     async fn list(&self) -> Result<Vec<EnvironmentName>, String> {
         let mut found = Vec::new();
-        for plan in self.bucket.folders("").await?.into_iter().filter(|plan| !plan.starts_with('.')) {
-            for environment in self.bucket.folders(&plan).await? {
+        for plan in patiently(|| self.bucket.folders("")).await?.into_iter().filter(|plan| !plan.starts_with('.')) {
+            for environment in patiently(|| self.bucket.folders(&plan)).await? {
                 found.push(EnvironmentName { plan: plan.clone(), environment });
             }
         }

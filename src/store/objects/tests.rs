@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, PutOptions};
 
+use super::probe::{self, Trouble};
 use super::troubled::Troubled;
 use super::*;
 use crate::clock::Clock;
@@ -247,6 +248,26 @@ async fn a_store_that_overwrites_is_refused_and_nothing_is_written_to_it() {
     assert!(matches!(refused, JournalError::Unfit { code: "store-overwrites", .. }), "{refused}");
     assert!(!place.records().exists().await.unwrap());
     assert_eq!(place.records().environments().await.unwrap(), Vec::new());
+}
+
+/// A request that is lost, late, carried out twice or refused in a race says nothing about the store.
+#[tokio::test(start_paused = true)]
+async fn the_test_of_a_store_judges_it_whatever_happens_to_requests() {
+    let mut known = 0;
+    for seed in 0..40 {
+        for overwrites in [false, true] {
+            let store = Arc::new(Troubled::default());
+            store.overwrites.store(overwrites, Ordering::SeqCst);
+            store.go_wrong(seed, 0.3);
+            let tested = probe::init(&Bucket::new(store, Path::from("team/records")), "token").await;
+            match (tested, overwrites) {
+                (Ok(true), false) => known += 1,
+                (Err(Trouble::Failed(_)), _) | (Err(Trouble::Unfit(_)), true) => {}
+                (tested, _) => panic!("seed {seed}, overwrites: {overwrites}: {tested:?}"),
+            }
+        }
+    }
+    assert!(known > 30, "{known} of 40");
 }
 
 #[test]

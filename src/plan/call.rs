@@ -9,6 +9,9 @@ use crate::source::Span;
 use crate::template::Template;
 use crate::yaml::Node;
 
+/// The longest accepted call, with its templates. No server takes a longer path.
+const LONGEST: usize = 64 << 10;
+
 /// Parses a call and reports every finding.
 pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Call> {
     let Some(text) = node.as_str() else {
@@ -19,6 +22,11 @@ pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Call> {
         ));
         return None;
     };
+    if text.len() > LONGEST {
+        let message = format!("the call is longer than {} KiB", LONGEST >> 10);
+        findings.push(Diagnostic::error("bad-call", node.span, message));
+        return None;
+    }
     let before = findings.errors();
     let mut reader = CallReader { node, text, findings };
     let call = reader.read();
@@ -204,6 +212,12 @@ mod tests {
             }
             None => Err(findings.iter().map(|finding| finding.message.clone()).collect()),
         }
+    }
+
+    #[test]
+    fn a_very_long_call_is_refused_without_a_look_at_its_segments() {
+        let long = call(&format!("POST /cloud{}", "/a".repeat(LONGEST)));
+        assert_eq!(long, Err(vec!["the call is longer than 64 KiB".to_owned()]));
     }
 
     #[test]

@@ -427,14 +427,7 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
     let programs: Vec<Program> = all_programs(&doc).cloned().collect();
     let records = doc.records.into_iter().filter_map(|record| super::record_doc::accept(record, programs.iter()));
     let records = records.collect();
-    let operations =
-        operations.into_iter().flat_map(Operations::into_steps).map(Some).chain(std::iter::repeat_with(|| None));
-    let many = doc.steps.len();
-    let steps = doc.steps.into_iter().zip(operations);
-    let steps = steps.filter_map(|(step, of)| accept_step(step, of.unwrap_or_default(), &resource_used));
-    // At its full size at once: growing would hold all of it twice.
-    let mut accepted: IndexMap<StepId, Step> = IndexMap::with_capacity(many);
-    accepted.extend(steps.map(|step| (step.id.clone(), step)));
+    let steps = accept_steps(doc.steps, operations.map(Operations::into_steps).unwrap_or_default(), &resource_used);
     let outputs = doc.outputs.into_iter().filter_map(|output| {
         let accepted = Output {
             span: output.name_span,
@@ -456,10 +449,30 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
         region_id: doc.region_id,
         ttl: doc.ttl,
         records,
-        steps: accepted,
+        steps,
         outputs: outputs.collect(),
         moved: doc.moved,
     }
+}
+
+/// The accepted steps. What was read is given back from its end on, so that a long plan is not held twice.
+fn accept_steps(
+    mut steps: Vec<StepDoc>,
+    mut operations: Vec<OfStep>,
+    resource_used: &BTreeSet<StepId>,
+) -> IndexMap<StepId, Step> {
+    let mut accepted = IndexMap::with_capacity(steps.len());
+    operations.resize_with(steps.len(), OfStep::default);
+    while let (Some(step), Some(of)) = (steps.pop(), operations.pop()) {
+        let step = accept_step(step, of, resource_used);
+        accepted.extend(step.map(|step| (step.id.clone(), step)));
+        if steps.len() < steps.capacity() / 2 {
+            steps.shrink_to_fit();
+            operations.shrink_to_fit();
+        }
+    }
+    accepted.reverse();
+    accepted
 }
 
 fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> Option<Step> {

@@ -43,8 +43,8 @@ impl Operations {
         Self { steps: steps.collect() }
     }
 
-    pub(super) fn into_steps(self) -> impl Iterator<Item = OfStep> {
-        self.steps.into_iter()
+    pub(super) fn into_steps(self) -> Vec<OfStep> {
+        self.steps
     }
 
     /// Checks bodies and parameters as far as they are known before a run.

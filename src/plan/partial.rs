@@ -180,7 +180,7 @@ impl<'d> Known<'d> {
         if let Partial::OneOf(options) = value {
             return Partial::OneOf(options.iter().map(|option| self.made_from(list, option, at, errors)).collect());
         }
-        match self.elements(&list.list, value) {
+        match self.elements(&list.list, value, MOST_ELEMENTS + 1) {
             Ok(Some(elements)) if elements.len() <= MOST_ELEMENTS => {
                 let each = elements.iter().map(|item| self.partial(&list.each, At { item: Some(item), ..at }, errors));
                 Partial::List(each.collect())
@@ -212,12 +212,17 @@ impl<'d> Known<'d> {
         }
     }
 
-    /// The elements of a `for_each`; `None` when they are not known.
+    /// The first elements of a `for_each`, at most `most`; `None` when they are not known.
     ///
     /// # Errors
     ///
     /// The type of the value, when it is neither a list nor a mapping.
-    pub(super) fn elements(&self, for_each: &Template, value: &Partial) -> Result<Option<Vec<Element>>, &'static str> {
+    pub(super) fn elements(
+        &self,
+        for_each: &Template,
+        value: &Partial,
+        most: usize,
+    ) -> Result<Option<Vec<Element>>, &'static str> {
         let span = |nth: usize| match for_each.shape() {
             Shape::List(items) => items.get(nth).map(|item| item.span),
             Shape::Mapping(entries) => entries.get(nth).map(|(key, value)| key.span.to(value.span)),
@@ -230,15 +235,17 @@ impl<'d> Known<'d> {
         };
         Ok(match value {
             Partial::List(items) => {
-                Some(items.iter().enumerate().map(|(index, item)| element(index, index.to_string(), item)).collect())
+                let items = items.iter().enumerate().take(most);
+                Some(items.map(|(index, item)| element(index, index.to_string(), item)).collect())
             }
-            Partial::Map(fields) => Some(
-                fields.iter().enumerate().map(|(index, (key, value))| element(index, key.clone(), value)).collect(),
-            ),
+            Partial::Map(fields) => {
+                let fields = fields.iter().enumerate().take(most);
+                Some(fields.map(|(index, (key, value))| element(index, key.clone(), value)).collect())
+            }
             Partial::OneOf(options) => {
                 let mut all = Vec::new();
                 for option in options {
-                    match self.elements(for_each, option)? {
+                    match self.elements(for_each, option, most)? {
                         Some(elements) => all.extend(elements),
                         None => return Ok(None),
                     }

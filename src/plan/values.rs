@@ -3,7 +3,7 @@
 //! This happens twice: for the plan as written, before values are given, and with the values of a run. For a
 //! `for_each` with known elements every element is checked.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::doc::PlanDoc;
@@ -126,13 +126,13 @@ fn template_of<'s>(
 pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
     let looks = || plan.steps.values().map(Look::at_step);
-    let mut known = Known::new(given, inputs, looks().filter_map(|look| look.known(catalog)).collect());
+    let outputs = || plan.outputs.values().map(|output| &output.value);
+    let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
     let mut findings = Findings::default();
-    let outputs = plan.outputs.values().map(|output| &output.value);
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
     skip(looks, &mut known);
     check_all(looks(), &known, (catalog, &plan.source), &mut findings);
-    check_texts(outputs.chain(places), &known, &mut findings);
+    check_texts(outputs().chain(places), &known, &mut findings);
     let (mut findings, _) = findings.finish();
     findings.sort_by_key(|finding| finding.primary.start());
     findings
@@ -148,11 +148,26 @@ pub(super) fn check_written(
 ) {
     let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
     let looks = || doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of));
-    let mut known = Known::new(given, inputs, looks().filter_map(|look| look.known(catalog)).collect());
+    let outputs = || doc.outputs.iter().filter_map(|output| output.value.as_ref());
+    let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
     skip(looks, &mut known);
     check_all(looks(), &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
-    check_texts(doc.outputs.iter().filter_map(|output| output.value.as_ref()).chain(places), &known, findings);
+    check_texts(outputs().chain(places), &known, findings);
+}
+
+/// What is known of the steps that templates refer to.
+fn known_steps<'s, L: Iterator<Item = Look<'s>>>(
+    looks: impl Fn() -> L,
+    outputs: impl Iterator<Item = &'s Template>,
+    catalog: &Catalog,
+) -> HashMap<&'s str, KnownStep> {
+    let programs =
+        looks().flat_map(|look| look.programs().collect::<Vec<_>>()).chain(outputs.flat_map(Template::programs));
+    let referred: HashSet<&str> =
+        programs.flat_map(|program| program.uses().steps.iter().map(|used| used.step.as_str())).collect();
+    let known = looks().filter(|look| look.id.is_some_and(|id| referred.contains(id)));
+    known.filter_map(|look| look.known(catalog)).collect()
 }
 
 /// Marks the steps that certainly do not run. `looks`: all steps, each made when it is looked at.
@@ -224,7 +239,7 @@ impl Checker<'_, '_> {
         let mut errors = Vec::new();
         let value = self.known.partial(for_each, At::default(), &mut errors);
         self.tell(errors.iter().map(failed), None);
-        match self.known.elements(for_each, &value) {
+        match self.known.elements(for_each, &value, *budget) {
             Ok(Some(elements)) => {
                 for element in elements.iter().take(*budget) {
                     self.instance(look, Some(element));

@@ -78,6 +78,9 @@ fn never_text(value: &Outline, knowledge: &dyn Knowledge) -> Option<(&'static st
     }
 }
 
+/// An expression of which nothing is known before a run, whatever is known of its names.
+pub const NEVER_KNOWN: &str = "(environment | fromjson)";
+
 impl Program {
     /// The outline of an expression.
     ///
@@ -86,6 +89,9 @@ impl Program {
     /// When it cannot be evaluated, whatever the unknown values are.
     pub fn outline(&self, scope: &Scope<'_>, knowledge: &dyn Knowledge) -> Result<Outline, TemplateError> {
         let uses = self.uses();
+        if self.source().contains(NEVER_KNOWN) {
+            return Ok(if self.is_expression() { Outline::Open } else { Outline::some_text() });
+        }
         if all_known(uses, knowledge) {
             return evaluate::json(self, scope).map(Outline::Exactly);
         }

@@ -39,6 +39,7 @@ use crate::yaml::Key;
 
 pub use constant::Constant;
 pub use functions::{read_below, why_unreadable};
+pub use interpret::NEVER_KNOWN;
 pub use list_from::ListFrom;
 pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
 pub use outline::{Knowledge, Mention, Outline, Sort};

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::with_nearest;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
-use crate::template::{Expression, Part, Program, Shape, Template, Text};
+use crate::template::{Expression, NEVER_KNOWN, Part, Program, Shape, Template, Text};
 use crate::yaml::{Node, NodeKind, Places, Scalar, Text as Written};
 
 /// Keys of a step with expressions without braces.
@@ -19,7 +19,7 @@ const CONDITIONS: [&str; 3] = ["when", "ready", "fail_when"];
 
 /// Replaces a reference that was reported as wrong: nothing is known of its value, so that no further finding
 /// follows.
-pub(super) const TOLD: &str = "(environment | fromjson)";
+pub(super) const TOLD: &str = NEVER_KNOWN;
 
 /// The most bytes that all templates of a plan may grow by replacements: expressions that include each other twice
 /// double with every step.

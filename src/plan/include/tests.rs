@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Checked, Plan, check_in};
+use crate::plan::{Assumed, Checked, Plan, check_assuming, check_in, inputs};
+use crate::secret::Secrets;
 use crate::source::Source;
 
 const NETWORK: &str = "call: POST /cloud/v1/networks/{project_id}/{region_id}";
@@ -19,7 +20,13 @@ fn check(files: &[(&str, &str)]) -> Checked {
         std::fs::write(path, text).unwrap();
     }
     let source = Arc::new(Source::new(files[0].0, files[0].1));
-    check_in(&source, Catalog::embedded(), folder.path())
+    let (sources, secrets) = (inputs::InputSources::default(), Secrets::default());
+    let assumed = Assumed {
+        inputs: &|declared| inputs::resolve_known(declared, &sources, &secrets).0,
+        environment: "default",
+        secrets: &secrets,
+    };
+    check_assuming(&source, Catalog::embedded(), folder.path(), &assumed)
 }
 
 fn plan(files: &[(&str, &str)]) -> Plan {

@@ -145,6 +145,8 @@ fn what_a_round_reads_depends_on_the_call_and_on_what_it_found() {
             (ROUTER, false, false, vec![tasks]),
             (ROUTER, false, true, vec![routers, tasks, log]),
             (ROUTER, true, false, vec![tasks, log]),
+            // Not sent with a tag, so that tags are not looked at.
+            (VOLUME, true, false, vec![tasks, log]),
             (GROUP, false, false, vec![groups, log]),
         ] {
             let trial = in_doubt(call, false).await;
@@ -243,6 +245,20 @@ fn the_log_is_asked_about_the_candidates_that_there_are() {
         assert_eq!(undecided(trial.searched(&shown, true, &[]).await).len(), 1);
         assert_eq!(trial.asked_for("/cloud/v1/user_actions", "resource_id"), ["g1"]);
         assert!(trial.asked_for("/cloud/v1/user_actions", "region_id").is_empty(), "there are no tasks to ask about");
+    });
+}
+
+/// Of an attempt whose `User-Agent` is on record, another attempt of the same step is another.
+#[test]
+fn what_another_attempt_made_is_not_this_ones() {
+    paused(async {
+        let trial = in_doubt(GROUP, false).await;
+        let mut entry = trial.logged("create", Value::Null, "g1");
+        let agent = entry["user_agent"].as_str().unwrap().replace(&trial.intent().nonce, "another");
+        entry["user_agent"] = json!(agent);
+        let items = vec![json!({ "servergroup_id": "g1", "name": "web", "policy": "affinity" })];
+        let shown = Shown { items, log: Some(vec![entry]), ..Shown::default() };
+        assert!(is_nothing(&trial.searched(&shown, true, &[]).await));
     });
 }
 

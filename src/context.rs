@@ -361,7 +361,7 @@ impl Context {
     ///
     /// When stdin cannot be read.
     pub fn read_stdin_bytes(&self, most: usize) -> io::Result<Vec<u8>> {
-        crate::files::read_at_most(&mut io::stdin().lock(), most)
+        crate::files::read_at_most(&mut io::stdin().lock(), most, None)
     }
 
     /// A line typed by the user.

@@ -2,6 +2,9 @@
 //!
 //! A [`Diagnostic`] cannot be built without a place. `report::diagnostics` shows them.
 
+use std::collections::HashMap;
+use std::ops::Deref;
+
 use serde::Serialize;
 
 use crate::source::Span;
@@ -101,6 +104,75 @@ impl Diagnostic {
 
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+}
+
+/// The findings about a file so far: of one kind no more than can be of use, and how many there were besides.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    kept: Vec<Diagnostic>,
+    seen: HashMap<&'static str, usize>,
+    errors: usize,
+}
+
+impl Findings {
+    /// Of one kind so many are kept.
+    const MOST: usize = 1000;
+
+    pub fn push(&mut self, finding: Diagnostic) {
+        if self.counts(finding.code) {
+            self.keep(finding);
+        } else {
+            self.errors += usize::from(finding.is_error());
+        }
+    }
+
+    /// Adds a finding that was counted.
+    pub fn keep(&mut self, finding: Diagnostic) {
+        self.errors += usize::from(finding.is_error());
+        self.kept.push(finding);
+    }
+
+    /// Counts one more finding of a kind. Whether it is to be kept.
+    pub fn counts(&mut self, code: &'static str) -> bool {
+        let seen = self.seen.entry(code).or_default();
+        *seen += 1;
+        *seen <= Self::MOST
+    }
+
+    /// How many errors there were, kept or not.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    pub fn retain(&mut self, stays: impl FnMut(&Diagnostic) -> bool) {
+        self.kept.retain(stays);
+    }
+
+    /// Findings of another file, with the number of those that were not kept.
+    pub fn add(&mut self, findings: Vec<Diagnostic>, more: HashMap<&'static str, usize>) {
+        self.extend(findings);
+        more.into_iter().for_each(|(code, more)| *self.seen.entry(code).or_default() += more);
+    }
+
+    /// What was kept; and of each kind how many there were besides.
+    pub fn finish(self) -> (Vec<Diagnostic>, HashMap<&'static str, usize>) {
+        let more = self.seen.into_iter().filter(|(_, seen)| *seen > Self::MOST);
+        (self.kept, more.map(|(code, seen)| (code, seen - Self::MOST)).collect())
+    }
+}
+
+impl Deref for Findings {
+    type Target = [Diagnostic];
+
+    fn deref(&self) -> &[Diagnostic] {
+        &self.kept
+    }
+}
+
+impl Extend<Diagnostic> for Findings {
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, findings: T) {
+        findings.into_iter().for_each(|finding| self.push(finding));
     }
 }
 

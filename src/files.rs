@@ -61,13 +61,15 @@ fn no_file(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
-/// Reads to the end, but at most one byte more than `most`, so that the caller can detect a longer input.
+/// Reads to the end, but at most one byte more than `most`, so that the caller can detect a longer input. `expected`:
+/// the number of bytes, when it is known; reading them then needs no second copy.
 ///
 /// # Errors
 ///
 /// Any I/O error.
-pub fn read_at_most(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+pub fn read_at_most(from: &mut impl Read, most: usize, expected: Option<u64>) -> io::Result<Vec<u8>> {
+    let expected = expected.and_then(|expected| usize::try_from(expected).ok()).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(expected.min(most));
     from.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

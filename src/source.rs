@@ -9,16 +9,17 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
-/// A range of bytes in a [`Source`]: `start` included, `end` not.
+/// A range of bytes in a [`Source`]: `start` included, `end` not. A large plan has several for every word; therefore in
+/// 32 bits, which is enough: larger files are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize)]
 pub struct Span {
-    pub start: usize,
-    pub end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl Span {
     pub fn new(start: usize, end: usize) -> Self {
-        Self { start, end: end.max(start) }
+        Self { start: narrow(start), end: narrow(end.max(start)) }
     }
 
     /// The empty place at `offset`.
@@ -26,20 +27,33 @@ impl Span {
         Self::new(offset, offset)
     }
 
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub fn end(self) -> usize {
+        self.end as usize
+    }
+
     /// The smallest span that contains both.
     pub fn to(self, other: Span) -> Self {
-        Self::new(self.start.min(other.start), self.end.max(other.end))
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
     /// The same span in a text that begins `by` bytes later.
     #[must_use]
     pub fn moved(self, by: usize) -> Self {
-        Self::new(self.start + by, self.end + by)
+        Self::new(self.start() + by, self.end() + by)
     }
 
     pub fn range(self) -> Range<usize> {
-        self.start..self.end
+        self.start()..self.end()
     }
+}
+
+/// An offset in 32 bits.
+pub(crate) fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
 /// Line and column, both from 1; columns count characters.
@@ -54,12 +68,19 @@ pub struct Position {
 pub struct Source {
     path: PathBuf,
     text: String,
-    /// The offset of the first byte of every line.
-    lines: Vec<usize>,
-    /// The number of characters before each block of the text, so that columns of very long lines are found quickly.
-    blocks: OnceLock<Vec<usize>>,
+    /// Made once a place is shown.
+    blocks: OnceLock<Vec<Block>>,
     /// Files appended to the first one.
     files: Vec<Part>,
+}
+
+/// What stands before a block of the text, so that lines and columns are found without reading all of it.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    characters: u32,
+    line_breaks: u32,
+    /// The offset of the line in which the block begins.
+    line: u32,
 }
 
 /// An appended file.
@@ -97,30 +118,25 @@ const BLOCK: usize = 4096;
 impl Source {
     /// `path` is shown in messages; the file need not exist.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        let text = text.into();
-        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { path: path.into(), text, lines, blocks: OnceLock::new(), files: Vec::new() }
+        Self { path: path.into(), text: text.into(), blocks: OnceLock::new(), files: Vec::new() }
     }
 
     /// This text followed by those of other files, separated by line breaks. Positions are relative to the file of an
     /// offset.
     #[must_use]
     pub fn with(&self, files: Vec<Joined>) -> Self {
-        let mut text = self.text.clone();
-        let mut starts = Vec::with_capacity(files.len());
+        let mut text =
+            String::with_capacity(files.iter().fold(self.text.len(), |size, file| size + 1 + file.text.len()));
+        text.push_str(&self.text);
+        let mut line = 0;
+        let mut parts = Vec::with_capacity(files.len());
         for Joined { path, text: more, used_by } in files {
+            line += 1 + line_breaks(&text.as_bytes()[parts.last().map_or(0, |part: &Part| part.start)..]);
             text.push('\n');
-            starts.push((text.len(), path, used_by));
+            parts.push(Part { start: text.len(), line, path, used_by });
             text.push_str(&more);
         }
-        let mut whole = Self::new(self.path.clone(), text);
-        let part = |(start, path, used_by): (usize, PathBuf, Vec<(String, Span)>)| {
-            let line = whole.lines.partition_point(|&line| line < start);
-            Part { start, line, path, used_by }
-        };
-        let files = starts.into_iter().map(part).collect();
-        whole.files = files;
-        whole
+        Self { files: parts, ..Self::new(self.path.clone(), text) }
     }
 
     /// The file at an offset.
@@ -162,11 +178,11 @@ impl Source {
 
     /// The span cut to the text and extended to whole characters.
     pub fn clamp(&self, span: Span) -> Span {
-        let mut start = span.start.min(self.text.len());
+        let mut start = span.start().min(self.text.len());
         while !self.text.is_char_boundary(start) {
             start -= 1;
         }
-        let mut end = span.end.clamp(start, self.text.len());
+        let mut end = span.end().clamp(start, self.text.len());
         while !self.text.is_char_boundary(end) {
             end += 1;
         }
@@ -175,52 +191,84 @@ impl Source {
 
     /// Line and column of a byte offset.
     pub fn position(&self, offset: usize) -> Position {
-        let offset = self.clamp(Span::at(offset)).start;
-        let line = self.lines.partition_point(|&start| start <= offset) - 1;
-        let start = self.lines[line];
-        let characters = match offset - start > 2 * BLOCK {
-            true => self.characters_before(offset) - self.characters_before(start),
-            false => count_characters(&self.text.as_bytes()[start..offset]),
-        };
+        let offset = self.clamp(Span::at(offset)).start();
+        let characters = self.characters_before(offset) - self.characters_before(self.line_start(offset));
         let before = self.part(offset).map_or(0, |part| part.line);
-        Position { line: line + 1 - before, column: characters + 1 }
-    }
-
-    fn characters_before(&self, offset: usize) -> usize {
-        let blocks = self.blocks.get_or_init(|| {
-            let mut before = 0;
-            let count = |block: &[u8]| {
-                let here = before;
-                before += count_characters(block);
-                here
-            };
-            self.text.as_bytes().chunks(BLOCK).map(count).collect()
-        });
-        let block = (offset / BLOCK).min(blocks.len().saturating_sub(1));
-        blocks.get(block).copied().unwrap_or_default() + count_characters(&self.text.as_bytes()[block * BLOCK..offset])
+        let (block, rest) = self.block(offset);
+        Position { line: 1 + block.line_breaks as usize + line_breaks(rest) - before, column: characters + 1 }
     }
 
     /// The complete lines of a span, with their ends.
     pub fn lines_around(&self, span: Span) -> Span {
         let span = self.clamp(span);
-        let first = self.lines.partition_point(|&start| start <= span.start) - 1;
-        let next = self.lines.partition_point(|&start| start <= span.end);
-        Span::new(self.lines[first], self.lines.get(next).copied().unwrap_or(self.text.len()))
+        Span::new(self.line_start(span.start()), self.next_line(span.end()).unwrap_or(self.text.len()))
     }
 
     /// The length in bytes of the longest line of a span.
     pub fn longest_line(&self, span: Span) -> usize {
         let whole = self.lines_around(span);
-        let first = self.lines.partition_point(|&start| start <= whole.start) - 1;
-        let starts = self.lines[first..].iter().copied().take_while(|&start| start < whole.end);
-        let ends = self.lines[first + 1..].iter().copied().chain([self.text.len()]);
-        starts.zip(ends).map(|(start, end)| end.min(whole.end) - start).max().unwrap_or_default()
+        self.text[whole.range()].split_inclusive('\n').map(str::len).max().unwrap_or_default()
+    }
+
+    fn blocks(&self) -> &[Block] {
+        self.blocks.get_or_init(|| {
+            let mut here = Block { characters: 0, line_breaks: 0, line: 0 };
+            let block = |(nth, bytes): (usize, &[u8])| {
+                let this = here;
+                here.characters += narrow(characters(bytes));
+                here.line_breaks += narrow(line_breaks(bytes));
+                if let Some(last) = bytes.iter().rposition(|byte| *byte == b'\n') {
+                    here.line = narrow(nth * BLOCK + last + 1);
+                }
+                this
+            };
+            self.text.as_bytes().chunks(BLOCK).enumerate().map(block).collect()
+        })
+    }
+
+    /// The block of an offset, and its text up to there.
+    fn block(&self, offset: usize) -> (Block, &[u8]) {
+        let nth = (offset / BLOCK).min(self.blocks().len().saturating_sub(1));
+        let none = Block { characters: 0, line_breaks: 0, line: 0 };
+        (self.blocks().get(nth).copied().unwrap_or(none), &self.text.as_bytes()[nth * BLOCK..offset])
+    }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let (block, rest) = self.block(offset);
+        block.characters as usize + characters(rest)
+    }
+
+    fn line_start(&self, offset: usize) -> usize {
+        let (block, rest) = self.block(offset);
+        let in_block = rest.iter().rposition(|byte| *byte == b'\n');
+        in_block.map_or(block.line as usize, |last| offset - rest.len() + last + 1)
+    }
+
+    /// The start of the line after that of an offset.
+    fn next_line(&self, offset: usize) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let first_in = |range: Range<usize>| {
+            let end = range.end.min(bytes.len());
+            bytes[range.start..end].iter().position(|byte| *byte == b'\n').map(|at| range.start + at + 1)
+        };
+        let (block, rest) = self.block(offset);
+        let (start, seen) = (offset - rest.len(), block.line_breaks as usize + line_breaks(rest));
+        first_in(offset..start + BLOCK).or_else(|| {
+            // Of the blocks, the one before the first that comes after one more line break.
+            let after = self.blocks().partition_point(|block| block.line_breaks as usize <= seen);
+            let nth = after.saturating_sub(1).max(start / BLOCK);
+            first_in(offset.max(nth * BLOCK)..(nth + 1) * BLOCK)
+        })
     }
 }
 
 /// Every byte that is not a continuation byte begins a character.
-fn count_characters(text: &[u8]) -> usize {
+fn characters(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
+}
+
+fn line_breaks(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]
@@ -246,6 +294,35 @@ mod tests {
         assert_eq!(source.lines_around(Span::new(3, 5)), Span::new(2, 15_003));
         assert_eq!(source.longest_line(Span::new(0, 3)), 15_001);
         assert_eq!(source.lines_around(Span::at(15_003)), Span::new(15_003, 15_004));
+    }
+
+    #[test]
+    fn places_in_a_long_text_are_those_of_a_count_from_its_beginning() {
+        let long = format!("{}\n", "é-".repeat(3000));
+        let text = format!("{}{}\n\n{long}{}end", "line é\n".repeat(2000), long, "x\n".repeat(3000));
+        let source = Source::new("plan.yaml", text.as_str());
+        for at in (0..=text.len()).step_by(7).chain([text.len(), 4095, 4096, 4097, 8192]) {
+            let at = source.clamp(Span::at(at)).start();
+            let line = text[..at].matches('\n').count() + 1;
+            let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+            let column = text[start..at].chars().count() + 1;
+            assert_eq!(source.position(at), Position { line, column }, "{at}");
+            let end = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
+            assert_eq!(source.lines_around(Span::at(at)), Span::new(start, end), "{at}");
+        }
+    }
+
+    #[test]
+    fn places_of_joined_files_are_their_own() {
+        let file = |path: &str, text: &str| Joined { path: path.into(), text: text.to_owned(), used_by: Vec::new() };
+        let source =
+            Source::new("plan.yaml", "a\nb\n").with(vec![file("one", "c\nd"), file("two", ""), file("three", "e\nf")]);
+        for (word, path, line) in
+            [("b", "plan.yaml", 2), ("c", "one", 1), ("d", "one", 2), ("e", "three", 1), ("f", "three", 2)]
+        {
+            let at = source.text().find(word).unwrap();
+            assert_eq!((source.path_at(at), source.position(at).line), (Path::new(path), line), "{word}");
+        }
     }
 
     #[test]

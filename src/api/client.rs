@@ -132,7 +132,7 @@ impl Client {
         self.note_shut(&sent);
         match (self.shut.get(), sent) {
             (Some((Shut::Connection, met)), Err(Lost::NotSent(_))) => met.clone(),
-            // It came about before, and may again: a name server has its moments.
+            // An earlier connection was made, so that this failure may be temporary: a name server that did not answer.
             (None, Err(Lost::NoConnection(cause))) => Err(Lost::NotSent(cause)),
             (_, sent) => sent,
         }
@@ -151,8 +151,9 @@ impl Client {
         })
     }
 
-    /// Once the API has taken the key, a refusal is about one call: some places of an account may be closed to it. Once
-    /// something has answered, a connection that does not come about is one of the moments that pass.
+    /// Remembers that no call can succeed: the first one found the key refused, or no server. After the key was accepted, a
+    /// refusal is about one call, because a key may lack access to parts of an account; after any answer, a failure to
+    /// connect is temporary.
     fn note_shut(&self, sent: &Result<Answer, Lost>) {
         let met = match sent {
             Ok(answer) if answer.status == UNAUTHORIZED => (Shut::Key, sent.clone()),

@@ -295,8 +295,8 @@ fn distrust(why: &rustls::CertificateError) -> &'static str {
     }
 }
 
-/// The innermost cause, which is what happened; those around it say who heard of it. None holds the URL, which nobody
-/// should read.
+/// The innermost cause, which is what happened; those around it only name the layers that it passed. None holds the URL,
+/// which may be private.
 fn cause(error: &reqwest::Error) -> String {
     let words = causes(error).last().map_or_else(|| "the request failed".to_owned(), ToString::to_string);
     // `Connection refused (os error 111)`

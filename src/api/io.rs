@@ -62,7 +62,7 @@ impl Io {
                 value = work => value,
                 () = answer.closed() => return,
             };
-            // The receiver of the answer is gone when nobody waits for it any more.
+            // The receiver is dropped when the caller does not wait any more.
             let delivery = Box::new(move || drop(answer.send(value)));
             if let Err(undelivered) = deliveries.send(delivery) {
                 // That runtime has ended: this task is another's.

@@ -31,12 +31,12 @@ impl Found {
             return vec![self.clone()];
         }
         let shown = |span: Span| {
-            let at = self.source.position(span.start);
-            format!("{}:{}:{}", self.source.path_at(span.start).display(), at.line, at.column)
+            let at = self.source.position(span.start());
+            format!("{}:{}:{}", self.source.path_at(span.start()).display(), at.line, at.column)
         };
         let file = |file: FileOf<'_>| {
-            let here = |span: Span| file.range.start <= span.start && span.start <= file.range.end;
-            let moved = |span: Span| Span::new(span.start - file.range.start, span.end - file.range.start);
+            let here = |span: Span| file.range.start <= span.start() && span.start() <= file.range.end;
+            let moved = |span: Span| Span::new(span.start() - file.range.start, span.end() - file.range.start);
             let findings = self.findings.iter().filter(|finding| here(finding.primary)).map(|finding| {
                 let mut finding = finding.clone();
                 finding.primary = moved(finding.primary);

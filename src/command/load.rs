@@ -46,7 +46,10 @@ pub fn read_source(context: &Context, file: &Path) -> Result<Arc<Source>, Error>
 fn read_bytes(context: &Context, file: &Path) -> Result<Vec<u8>, Error> {
     let bytes = match file == Path::new(STDIN) {
         true => context.read_stdin_bytes(yaml::LARGEST_FILE),
-        false => File::open(context.resolve(file)).and_then(|mut file| read_at_most(&mut file, yaml::LARGEST_FILE)),
+        false => File::open(context.resolve(file)).and_then(|mut file| {
+            let expected = file.metadata().ok().map(|facts| facts.len());
+            read_at_most(&mut file, yaml::LARGEST_FILE, expected)
+        }),
     };
     bytes.map_err(|error| Error::read(file, error))
 }
@@ -305,7 +308,7 @@ pub(super) fn check_with_inputs(
             // A problem without a place is about the plan as a whole.
             let found = problems.iter().map(|problem| problem.diagnostic_at(problem.declared.unwrap_or_default()));
             checked.findings.extend(found);
-            checked.findings.sort_by_key(|finding| finding.primary.start);
+            checked.findings.sort_by_key(|finding| finding.primary.start());
         }
         Ok::<_, Error>((source, checked))
     })??;

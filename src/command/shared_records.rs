@@ -135,7 +135,7 @@ pub(super) async fn read(
     if findings.is_empty() {
         return Ok(shared);
     }
-    findings.sort_by_key(|finding| finding.primary.start);
+    findings.sort_by_key(|finding| finding.primary.start());
     findings::print(context, &[Found { source: Arc::clone(&reading.plan.source), findings }])?;
     Err(Error::PlanWrong)
 }

@@ -27,8 +27,8 @@ use crate::source::Source;
 
 /// The interval of drawing the table on a terminal.
 const TICK: Duration = Duration::from_millis(100);
-/// After something was shown, what comes within so short a time is shown together: nobody reads faster, and being woken
-/// costs as much as a line.
+/// After events were shown, those of so short a time are collected and shown together: waking the thread costs as much as a
+/// line, and people do not read faster.
 const REST: Duration = Duration::from_millis(20);
 /// Events that are taken at once.
 const TOGETHER: usize = 1024;

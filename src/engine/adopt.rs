@@ -81,7 +81,7 @@ impl Instance {
         let made = made(catalog, &rendered.recorded, &result, &undo);
         let response = result.response.as_ref().map(|answer| super::results::without_sensitive(answer).into());
         let kept = StepResult { response, ..result };
-        let after = self.step().after.iter().cloned().collect();
+        let after = self.step().after.to_vec();
         let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees: agrees.into() };
         self.run.context.journal.append(vec![Record::Adopted(Box::new(adopted))]).await?;
         *provenance = Provenance::Adopted;

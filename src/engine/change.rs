@@ -48,7 +48,7 @@ impl Instance {
                 attempt: 0,
                 nonce: String::new(),
                 stamped: false,
-                after: step.after.iter().cloned().collect(),
+                after: step.after.to_vec(),
                 undo: self.intended_undo(rendered),
                 timeout_ms: step.wait.timeout.map(millis),
                 secret: step.secret,

@@ -125,7 +125,7 @@ pub fn result_of_item(operation: Option<&Operation>, call: &RecordedCall, item: 
     if let Some(id) = id {
         result.set_ids([id.clone()]);
         if let Some(kind) = &result.kind {
-            result.created.insert(kind.clone(), Value::Array(vec![id.clone()]));
+            result.created.insert(kind.clone(), result.ids.clone());
         }
     }
     result

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::results;
-use crate::journal::{Kinds, StepResult};
+use crate::journal::StepResult;
 use crate::secret::Secrets;
 
 /// Prepares an answer for templates: of a secret step every scalar becomes a secret marker, of other steps only the
@@ -18,24 +18,16 @@ pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
         Value::String(text) if secrets.redact_name(text) != *text => Value::String(secrets.mark(&value)),
         _ => value,
     };
-    let all = |values: Vec<Value>| values.into_iter().map(conceal).collect::<Vec<_>>();
     let text = |text: String| match conceal(Value::String(text)) {
         Value::String(text) => text,
         other => other.to_string(),
-    };
-    let kinds = |kinds: Kinds| {
-        let ids = |ids: Value| match ids {
-            Value::Array(ids) => Value::Array(all(ids)),
-            other => conceal(other),
-        };
-        kinds.into_iter().map(|(kind, found)| (kind, ids(found))).collect()
     };
     StepResult {
         id: result.id.map(|id| conceal(id.into_owned()).into()),
         ids: result.ids.into_iter().map(|id| conceal(id.into_owned()).into()).collect(),
         name: result.name.map(text),
-        created: kinds(result.created),
-        touched: kinds(result.touched),
+        created: result.created.map(conceal),
+        touched: result.touched.map(conceal),
         tasks: result.tasks.into_iter().map(text).collect(),
         ..result
     }

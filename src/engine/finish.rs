@@ -165,7 +165,7 @@ impl Finishing<'_> {
             let is_new = before.is_some_and(|before| !before.contains(&results::id_text(&id)));
             let is_ours = is_new && !context.is_owned_by_another(&self.intent.instance, &kind, &id);
             let list = if is_ours { &mut result.created } else { &mut result.touched };
-            list.insert(kind, Value::Array(vec![id]));
+            list.insert(kind, vec![id.into()]);
         }
     }
 

@@ -38,7 +38,7 @@ impl Instance {
         Some(self.succeeded(id, rendered.recorded, done, self.run.context.clock().elapsed()))
     }
 
-    /// Whether something is read besides the record before the instance is done.
+    /// Whether a request is made before the instance is done.
     fn asks_the_api(&self) -> bool {
         let step = self.step();
         let is_awaited = !step.wait.skip && step.operation.as_ref().is_some_and(|operation| operation.ready.is_some());

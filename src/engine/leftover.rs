@@ -96,7 +96,7 @@ async fn look(
         };
         for id in found {
             if !ids.iter().any(|known| id_text(known) == id_text(&id)) && !is_owned(kind, &id) {
-                ids.push(id);
+                ids.push(id.into());
             }
         }
         let ids = ids.clone();

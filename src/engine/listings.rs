@@ -24,7 +24,7 @@ use crate::clock::Clock;
 
 /// A recent reading serves for so many times as long as it took.
 const SERVES: u32 = 20;
-/// The most lists that are kept; a plan may create something below each of a thousand parents.
+/// The most lists that are kept; a plan may create a resource below each of a thousand parents.
 const KEPT: usize = 64;
 
 /// How old a reading may be that a create uses.

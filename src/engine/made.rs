@@ -62,8 +62,8 @@ fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], 
         for id in ids.as_array().into_iter().flatten().filter(|id| is_id(id)) {
             let theirs = !is_own_name(kind, id) && (mentions.id(id) || (before.is_owned_by_another)(kind, id));
             let list = if theirs { touched.ids_of(kind) } else { created.ids_of(kind) };
-            if !list.contains(id) {
-                list.push(id.clone());
+            if !list.iter().any(|known| **known == *id) {
+                list.push(id.clone().into());
             }
         }
     }
@@ -204,9 +204,8 @@ fn secondary(
     let mut kinds: Vec<&String> = creates.stays.iter().chain(along).filter(|kind| **kind != creates.kind).collect();
     kinds.sort();
     kinds.dedup();
-    let listed = |kind: &String| result.created.get(kind).and_then(Value::as_array).cloned().unwrap_or_default();
-    let all = kinds.into_iter().flat_map(|kind| listed(kind).into_iter().map(move |id| (kind, id)));
-    all.filter_map(|(kind, id)| thing(catalog, kind, &id, parameters)).collect()
+    let listed = kinds.into_iter().filter_map(|kind| Some((kind, result.created.get(kind)?)));
+    listed.flat_map(|(kind, ids)| ids.iter().filter_map(|id| thing(catalog, kind, id, parameters))).collect()
 }
 
 /// One resource of a kind, with the call that deletes it; `None` when the API has no such call.
@@ -352,9 +351,10 @@ mod tests {
             ("on record elsewhere", machine(json!({ "source": "new-volume" })), &[ADDRESS, VOLUME]),
         ] {
             let (result, made) = outcome(&call, listed(), owned);
-            assert_eq!(result.created["volumes"], json!([BOOT]), "{how}");
+            let created = result.created.to_map();
+            assert_eq!(created["volumes"], json!([BOOT]), "{how}");
             assert_eq!(json!(result.touched), json!({ "volumes": [VOLUME], "floatingips": [ADDRESS] }));
-            assert_eq!(result.created["floatingips"], json!([]), "{how}");
+            assert_eq!(created["floatingips"], json!([]), "{how}");
             assert_eq!(secondary(&made), [format!("DELETE /cloud/v1/volumes/1/7/{BOOT}")], "{how}");
         }
         let mut in_query = post("/cloud/v2/instances/1/7", json!({ "name": "web" }));

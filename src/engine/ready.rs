@@ -319,13 +319,13 @@ fn shown(condition: &Expression, resource: &Value) -> Option<String> {
     let looked_at = program.uses().names.iter().filter(|used| used.name == "resource" && !used.path.is_empty());
     let mut words: Vec<String> = looked_at
         .map(|used| {
-            let value = used.path.iter().try_fold(resource, |value, field| value.get(field));
+            let value = used.path.iter().try_fold(resource, |value, field| value.get(field.as_str()));
             let text = match value {
                 None => "is not there".to_owned(),
                 Some(Value::String(text)) => format!("is `{}`", shortened(text)),
                 Some(other) => format!("is `{}`", shortened(&other.to_string())),
             };
-            format!("`resource.{}` {text}", used.path.join("."))
+            format!("`resource.{}` {text}", used.path.iter().map(|field| field.as_str()).collect::<Vec<_>>().join("."))
         })
         .collect();
     words.dedup();

@@ -10,6 +10,7 @@ use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{Kinds, RecordedCall, StepResult, is_id};
 use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
+use crate::shared::Shared;
 
 /// Path parameters of a call, by their names in the catalogue.
 pub type Parameters = Vec<(String, String)>;
@@ -53,7 +54,7 @@ pub(super) fn identify(
         // The catalogue does not know the operation: when only one kind was created, that is the kind.
         let mut kinds = result.created.iter();
         if let (Some((kind, ids)), None) = (kinds.next(), kinds.next()) {
-            let (kind, ids) = (kind.clone(), ids.as_array().cloned().unwrap_or_default());
+            let (kind, ids) = (kind.clone(), ids.to_vec());
             drop(kinds);
             result.kind = Some(kind);
             result.set_ids(ids);
@@ -66,7 +67,7 @@ pub(super) fn identify(
     if let (false, IdAt::Response(_) | IdAt::Body(_) | IdAt::Path(_)) = (result.ids.is_empty(), &creates.id_at)
         && result.created.is_empty()
     {
-        result.created.insert(creates.kind.clone(), result.ids.iter().map(|id| Value::clone(id)).collect());
+        result.created.insert(creates.kind.clone(), result.ids.clone());
     }
 }
 
@@ -83,13 +84,12 @@ fn ids_of(
     call: &RecordedCall,
     created: &Kinds,
     answer: Option<&Value>,
-) -> Vec<Value> {
+) -> Vec<Shared<Value>> {
     let ids: Vec<Value> = match &creates.id_at {
-        IdAt::Task(keys) => keys
-            .iter()
-            .find_map(|key| created.get(key).and_then(Value::as_array).filter(|ids| !ids.is_empty()))
-            .cloned()
-            .unwrap_or_default(),
+        IdAt::Task(keys) => match keys.iter().find_map(|key| created.get(key).filter(|ids| !ids.is_empty())) {
+            Some(ids) => return ids.to_vec(),
+            None => Vec::new(),
+        },
         IdAt::Response(pointer) => match (answer, pointer.strip_prefix("/0/")) {
             // An answer with one element for each resource.
             (Some(Value::Array(items)), Some(field)) => {
@@ -103,15 +103,12 @@ fn ids_of(
         }
     };
     if !ids.is_empty() {
-        return ids;
+        return ids.into_iter().map(Shared::from).collect();
     }
     // There is no id at the documented place: an asynchronous create may have been answered at once, or a synchronous
     // one by tasks.
-    answer
-        .and_then(|answer| scalar_at(answer, "/id"))
-        .or_else(|| created.get(&creates.kind).and_then(|ids| ids.get(0)).cloned())
-        .into_iter()
-        .collect()
+    let answered = answer.and_then(|answer| scalar_at(answer, "/id")).map(Shared::from);
+    answered.or_else(|| created.get(&creates.kind)?.first().cloned()).into_iter().collect()
 }
 
 /// Kind and id of the existing resource that a call is about: the last one named by its path.
@@ -351,7 +348,7 @@ mod tests {
         let (operation, _) = operation_of(catalog, &call).unwrap();
         let result =
             of_answer(Some(&operation), &call, 201, &json!({ "id": "k", "name": "key", "private_key": "-----" }));
-        assert_eq!((result.id.clone(), result.created["ssh_keys"].clone()), (Some(json!("k").into()), json!(["k"])));
+        assert_eq!((result.id.clone(), json!(result.created)), (Some(json!("k").into()), json!({ "ssh_keys": ["k"] })));
         assert_eq!(undo(&made(catalog, &call, &result, &IntendedUndo::Default)), "DELETE /cloud/v1/ssh_keys/1/k");
         let group = post("/cloud/v1/servergroups/1/7", json!({ "name": "g", "policy": "affinity" }));
         let (operation, _) = operation_of(catalog, &group).unwrap();

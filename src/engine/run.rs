@@ -75,8 +75,8 @@ impl Run {
 
     /// The place in the plan file for a span.
     pub fn place(&self, span: Span) -> Place {
-        let position = self.plan.source.position(span.start);
-        let file = self.plan.source.path_at(span.start).display().to_string();
+        let position = self.plan.source.position(span.start());
+        let file = self.plan.source.path_at(span.start()).display().to_string();
         Place { file, line: position.line, column: position.column }
     }
 

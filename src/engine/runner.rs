@@ -173,7 +173,7 @@ fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<
         });
         match evaluated {
             Ok((value, secret)) => {
-                let description = output.description.clone();
+                let description = output.description.as_deref().map(str::to_owned);
                 outputs.push(RunOutput { name: name.clone(), value, secret, description });
             }
             Err(error) => {

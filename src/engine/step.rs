@@ -306,7 +306,7 @@ impl Instance {
         // The recovered outcome may be that of an earlier attempt: its recorded intent is used.
         let known = self.known(&write.intent.instance);
         let intent = known.intent.clone().unwrap_or_else(|| write.intent.clone().into());
-        let matched = if intent.call.is(&write.intent.call) { matched } else { self.operation_of(&intent.call) };
+        let matched = if intent.call == write.intent.call { matched } else { self.operation_of(&intent.call) };
         self.finish(&known, Intended { intent: &intent, matched }, called, *provenance, started, false).await
     }
 

@@ -9,7 +9,8 @@ use crate::plan;
 use crate::source::Source;
 
 /// Codes without an example: it would be too large, need a newer API, or not be text.
-const NOT_TO_SHOW: [&str; 5] = ["no-undo", "yaml-encoding", "yaml-too-deep", "yaml-too-large", "yaml-too-many-aliases"];
+const NOT_TO_SHOW: [&str; 6] =
+    ["no-undo", "yaml-encoding", "yaml-too-deep", "yaml-too-large", "yaml-too-many-aliases", "yaml-too-many-values"];
 
 /// Codes of `--online`, which need an account.
 const ONLINE: [&str; 5] =

@@ -131,7 +131,7 @@ fn distribute(mut blocks: Blocks<impl Read>, first: Vec<u8>, workers: &[SyncSend
     Ok(())
 }
 
-/// A thread that parses blocks, until there are no more, or nobody takes the lines.
+/// A thread that parses blocks, until there are no more, or the receiver is dropped.
 fn worker<'s>(scope: &'s thread::Scope<'s, '_>) -> (SyncSender<Vec<u8>>, Receiver<Parsed>) {
     let (blocks, given) = sync_channel(AHEAD);
     let (done, parsed) = sync_channel(AHEAD);

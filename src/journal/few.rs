@@ -1,6 +1,6 @@
 //! A list that is mostly empty.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -37,10 +37,6 @@ impl<T> Few<T> {
         }
     }
 
-    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, T> {
-        self.0.as_mut().map_or_else(Default::default, |list| list.iter_mut())
-    }
-
     /// Holds no more memory than it needs.
     pub fn shrink_to_fit(&mut self) {
         match &mut self.0 {
@@ -56,6 +52,12 @@ impl<T> Deref for Few<T> {
 
     fn deref(&self) -> &[T] {
         self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<T> DerefMut for Few<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.0.as_deref_mut().map_or(&mut [], Vec::as_mut_slice)
     }
 }
 

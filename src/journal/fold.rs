@@ -35,7 +35,7 @@ impl InstanceStatus {
         }
     }
 
-    /// One of the things it made is gone.
+    /// Removes one of its resources.
     fn remove_resource(&mut self, kind: Option<&String>, id: Option<&Value>) {
         let tasks = self.result.iter().flat_map(|result| result.tasks.to_vec()).collect::<Few<_>>();
         for made in &mut self.made {
@@ -89,7 +89,7 @@ impl InstanceStatus {
             )
             // `InDoubt`: it was found, and is of no use without its answer.
             | (Phase::InDoubt | Phase::Accepted { .. }, Record::Failed { .. })
-            // Repeated, or the next of several things it made.
+            // Repeated, or the next of several resources.
             | (
                 Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
                 Record::Removing { .. },
@@ -184,7 +184,7 @@ impl InstanceStatus {
             }
             Record::Drifted { fields, .. } => self.drift(fields),
             Record::Removed { .. } => {
-                let earlier = std::mem::take(&mut self.earlier);
+                let earlier = self.beside_what_stays();
                 *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, ..Self::default() };
             }
             Record::Forgotten { .. } => {
@@ -220,6 +220,18 @@ impl InstanceStatus {
     fn take_earlier(&mut self, attempt: u32) -> Option<Unanswered> {
         let at = self.earlier.iter().position(|earlier| earlier.intent.attempt == attempt)?;
         Some(self.earlier.remove(at))
+    }
+
+    /// The attempts without an answer. What the instance made and its removal leaves, because nothing takes it away, is
+    /// not their work either.
+    fn beside_what_stays(&mut self) -> Few<Unanswered> {
+        let mut earlier = std::mem::take(&mut self.earlier);
+        let stays = self.made.iter().filter(|made| made.undo.is_none()).filter_map(|made| made.id.as_ref());
+        let stays: Vec<String> = stays.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).collect();
+        for before in earlier.iter_mut().filter_map(|attempt| attempt.intent.mark.before.as_mut()) {
+            before.extend_from_slice(&stays);
+        }
+        earlier
     }
 
     /// Puts the drift into the recorded call, so that the plan differs from it and the next run corrects it.
@@ -272,7 +284,7 @@ impl InstanceStatus {
                 // What makes nothing is done, however often it was carried out.
                 self.earlier.retain(|earlier| earlier.intent.call != intent.call);
             }
-            // Its outcome is known: nobody searches for it any more.
+            // Its outcome is known: no search needs it any more.
             intent.forget_mark();
         }
         self.drifted.clear();

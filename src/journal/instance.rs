@@ -26,7 +26,7 @@ pub struct InstanceStatus {
     /// What exists because of it, oldest first.
     pub made: Vec<RecordedResource>,
     pub after: Vec<StepId>,
-    /// The last thing that went wrong.
+    /// The last error.
     pub error: Option<Box<StepError>>,
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
@@ -43,7 +43,7 @@ pub struct InstanceStatus {
     /// How the tasks that it waits for were found, when no answer named them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// Ids of what it made that were found gone: what names them was made from something that is not there any more.
+    /// Ids of its resources that were found missing; calls that name them were made from resources that do not exist any more.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub lost: Few<Value>,
     /// Drift: fields that another client changed, with the values found since the last call.

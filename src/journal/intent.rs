@@ -69,7 +69,8 @@ pub struct Mark {
     /// The `User-Agent`, which the audit log stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// Ids of existing resources that could be mistaken for what the call makes; `None` when they were not listed.
+    /// Ids of existing resources that could be mistaken for what the call makes, and of what another attempt of its
+    /// instance made that stays; `None` when they were not listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Vec<String>>,
     /// Ids of what was there before the first attempt of the kinds that it may make on the side; `None`: no list was read.

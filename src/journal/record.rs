@@ -211,7 +211,7 @@ pub struct Adopted {
     pub after: Vec<StepId>,
     pub result: StepResult,
     pub made: RecordedResource,
-    /// The create's call, as the thing stands.
+    /// The create's call with the resource's current values.
     pub agrees: Shared<RecordedCall>,
 }
 

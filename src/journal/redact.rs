@@ -139,7 +139,7 @@ fn kind(name: String, secrets: &Secrets) -> String {
 }
 
 impl Record {
-    /// The same with nothing of others in it, should hiding have made something else of it.
+    /// The record without texts of the API, for one that is not a record any more once secrets are hidden in it.
     fn without_words(mut self) -> Self {
         if let Record::Succeeded(done) = &mut self {
             done.result.response = None;

@@ -83,8 +83,8 @@ impl RecordedResource {
 
 impl StepResult {
     /// Sets the ids of what the call made or is about; the first is its `id`.
-    pub fn set_ids(&mut self, ids: impl IntoIterator<Item = Value>) {
-        self.ids = ids.into_iter().map(Shared::from).collect();
+    pub fn set_ids(&mut self, ids: impl IntoIterator<Item = impl Into<Shared<Value>>>) {
+        self.ids = ids.into_iter().map(Into::into).collect();
         self.id = self.ids.first().cloned();
     }
 
@@ -96,8 +96,8 @@ impl StepResult {
         {
             first.clone_from(id);
         }
-        self.created.shrink();
-        self.touched.shrink();
+        self.created.shrink(self.id.as_ref());
+        self.touched.shrink(self.id.as_ref());
         self.tasks.shrink_to_fit();
     }
 }

@@ -314,7 +314,7 @@ impl Status {
         self.instances.iter().map(|(id, known)| (id, &**known)).filter(|(_, known)| !known.earlier.is_empty())
     }
 
-    /// How many things an instance had made when the last command began.
+    /// How many resources an instance had made when the last command began.
     pub fn made_before(&self, instance: &InstanceId) -> usize {
         let Some((place, _, known)) = self.instances.get_full(instance) else { return 0 };
         self.before(place).unwrap_or(known).made.len()
@@ -328,7 +328,7 @@ impl Status {
             .collect()
     }
 
-    /// Instances whose call the last command made to change something that is there, and stays changed.
+    /// Instances whose call the last command made to change an existing resource, and succeeded.
     pub fn changed_since_started(&self) -> Vec<InstanceId> {
         self.called_since_started()
             .filter(|(_, before, known)| known.made.len() == before.made.len() && !known.is_making())
@@ -363,12 +363,12 @@ impl Status {
         let is = |value: &Value| value.as_str() == Some(id);
         self.owned().any(|(_, _, owned)| is(owned))
             || self.instances.values().filter_map(|known| known.result.as_ref()).any(|result| {
-                let listed = result.created.values().chain(result.touched.values()).filter_map(Value::as_array);
-                result.id.iter().chain(&result.ids).any(|id| is(id)) || listed.flatten().any(is)
+                let own = result.id.iter().chain(&result.ids).map(|id| &**id);
+                own.chain(result.created.ids()).chain(result.touched.ids()).any(is)
             })
     }
 
-    /// The instance that a thing belongs to, when it is another than this one.
+    /// The instance that owns a resource, when it is another than this one.
     pub fn other_owner(&self, instance: &InstanceId, kind: &str, id: &Value) -> Option<&InstanceId> {
         let others = self.owners_of(id).filter(|(owner, _)| *owner != instance);
         others.filter(|(_, other)| other.kind.as_deref() == Some(kind)).map(|(owner, _)| owner).next()

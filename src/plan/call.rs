@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use super::model::{Call, Segment};
 use crate::catalog::Method;
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::Span;
 use crate::template::Template;
 use crate::yaml::Node;
 
 /// Parses a call and reports every finding.
-pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Call> {
+pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Call> {
     let Some(text) = node.as_str() else {
         findings.push(super::fields::wrong_type(
             node,
@@ -19,16 +19,16 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Call> 
         ));
         return None;
     };
-    let before = findings.len();
+    let before = findings.errors();
     let mut reader = CallReader { node, text, findings };
     let call = reader.read();
-    if findings[before..].iter().any(Diagnostic::is_error) { None } else { call }
+    if findings.errors() > before { None } else { call }
 }
 
 struct CallReader<'c> {
     node: &'c Node,
     text: &'c str,
-    findings: &'c mut Vec<Diagnostic>,
+    findings: &'c mut Findings,
 }
 
 impl CallReader<'_> {
@@ -187,7 +187,7 @@ mod tests {
 
     fn call(text: &str) -> Result<String, Vec<String>> {
         let root = crate::yaml::parse(&format!("'{}'", text.replace('\'', "''"))).root.unwrap();
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         match read(&root, &mut findings) {
             Some(call) => {
                 let segments: Vec<_> = call
@@ -202,7 +202,7 @@ mod tests {
                     .collect();
                 Ok(format!("{} {}", call.method, segments.join(" ")))
             }
-            None => Err(findings.into_iter().map(|finding| finding.message).collect()),
+            None => Err(findings.iter().map(|finding| finding.message.clone()).collect()),
         }
     }
 

@@ -5,7 +5,7 @@ use super::fields::{Fields, Shape, mapping, wrong_type};
 use super::model::{Call, CallTemplate};
 use super::scalars::{compiled, missing_key};
 use crate::catalog::Method;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::template::{Shape as TemplateShape, Template};
 use crate::yaml::{Node, NodeKind};
 
@@ -18,12 +18,7 @@ pub(super) struct Parts {
 }
 
 /// Reads them. `taken`: the body, where it was taken out of the tree.
-pub(super) fn parts(
-    fields: &Fields<'_>,
-    taken: Option<Node>,
-    call: Option<&Call>,
-    findings: &mut Vec<Diagnostic>,
-) -> Parts {
+pub(super) fn parts(fields: &Fields<'_>, taken: Option<Node>, call: Option<&Call>, findings: &mut Findings) -> Parts {
     let query = fields.get("query").and_then(|node| query(node, findings));
     if let (Some(place), Some(Method::Get)) = (fields.key_span("body"), call.map(|call| call.method)) {
         findings.push(
@@ -48,11 +43,11 @@ pub(super) fn parts(
     Parts { query, body }
 }
 
-fn query(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+fn query(node: &Node, findings: &mut Findings) -> Option<Template> {
     for (key, value) in mapping(node, "`query`", findings)? {
         let scalars = |items: &[Node]| items.iter().all(|item| item.scalar().is_some());
         let fits = match &value.kind {
-            NodeKind::Scalar { .. } => !value.is_null(),
+            NodeKind::Scalar(_) => !value.is_null(),
             NodeKind::Sequence(items) => scalars(items),
             NodeKind::Mapping(_) => false,
         };
@@ -68,7 +63,7 @@ fn query(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
 }
 
 /// An additional call: `METHOD /path`, or a mapping with query and body.
-pub(super) fn call_template(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<CallTemplate> {
+pub(super) fn call_template(node: &Node, what: &str, findings: &mut Findings) -> Option<CallTemplate> {
     if node.as_str().is_some() {
         let call = call::read(node, findings)?;
         return Some(CallTemplate { call, operation: None, query: None, body: None });

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::assumed::Assumed;
-use super::doc::{self, PlanDoc};
+use super::doc::{self, PlanDoc, Steps};
 use super::graph::Graph;
 use super::include::{Whole, include};
 use super::mentions::Names;
@@ -22,11 +22,11 @@ use super::scalars::compiled;
 use super::step_doc::StepDoc;
 use crate::body_file::BodyFiles;
 use crate::catalog::Catalog;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::id::StepId;
 use crate::source::{Source, Span};
 use crate::template::{self, Program, Template};
-use crate::yaml;
+use crate::yaml::{self, Node};
 
 /// The outcome of checking a plan file.
 #[derive(Debug, Clone)]
@@ -65,14 +65,13 @@ fn check_all(
     folder: Option<&Path>,
     assumed: Option<&Assumed<'_>>,
 ) -> Checked {
-    let parsed = yaml::parse(source.text());
-    let (mut findings, more) = (parsed.findings, parsed.more);
-    let Whole { root, source, given } = include(parsed.root, source, folder, &mut findings);
+    let Written { root, steps, mut findings } = Written::read(source);
+    let Whole { root, source, given } = include(root, source, folder, &mut findings);
     let source = &source;
     let plan = match root {
         None if findings.iter().any(Diagnostic::is_error) => None,
         root => {
-            let doc = doc::read(root, &mut findings);
+            let doc = doc::read(root, steps, &mut findings);
             let unread = findings.iter().any(Diagnostic::is_error);
             let given: Vec<Template> = given.iter().filter_map(|node| compiled(node, &mut findings)).collect();
             Checker::new(&doc, &mut findings).run(unread, &given);
@@ -94,8 +93,42 @@ fn check_all(
             }
         }
     };
+    let (mut findings, more) = findings.finish();
     tidy(&mut findings, &more);
     Checked { plan, findings, source: Arc::clone(source) }
+}
+
+/// A file as it was read: its steps one by one, as long as no module is used. Modules change the steps around them,
+/// which are then left in the tree.
+struct Written {
+    root: Option<Node>,
+    steps: Steps,
+    findings: Findings,
+}
+
+impl Written {
+    fn read(source: &Source) -> Self {
+        let (mut steps, mut in_steps, mut modules) = (Steps::default(), Findings::default(), false);
+        let parsed = yaml::parse_taking(source.text(), "steps", &mut |step| {
+            modules |= step.get("use").is_some();
+            if !modules {
+                steps.read(step, &mut in_steps);
+            }
+        });
+        let mut findings = Findings::default();
+        if modules {
+            let parsed = yaml::parse(source.text());
+            findings.add(parsed.findings, parsed.more);
+            return Self { root: parsed.root, steps: Steps::default(), findings };
+        }
+        findings.add(parsed.findings, parsed.more);
+        // What is wrong with the steps of a file that cannot be read may follow from that.
+        if parsed.root.is_some() {
+            let (found, more) = in_steps.finish();
+            findings.add(found, more);
+        }
+        Self { root: parsed.root, steps, findings }
+    }
 }
 
 /// Reads a plan file that must be valid.
@@ -111,11 +144,11 @@ pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
 /// Reports findings about values given to a module where these are written, and not at each use in the module.
 /// `modules`: where the texts of modules begin.
 /// where the texts of modules begin.
-fn told_where_written(given: &[Template], modules: usize, findings: &mut Vec<Diagnostic>) {
+fn told_where_written(given: &[Template], modules: usize, findings: &mut Findings) {
     let is_given = |finding: &Diagnostic| {
-        given
-            .iter()
-            .any(|template| template.span.start <= finding.primary.start && finding.primary.start < template.span.end)
+        given.iter().any(|template| {
+            template.span.start() <= finding.primary.start() && finding.primary.start() < template.span.end()
+        })
     };
     let told: HashSet<(&'static str, String)> = findings
         .iter()
@@ -123,7 +156,7 @@ fn told_where_written(given: &[Template], modules: usize, findings: &mut Vec<Dia
         .map(|finding| (finding.code, finding.message.clone()))
         .collect();
     findings.retain(|finding| {
-        let again = finding.primary.start > modules && told.contains(&(finding.code, finding.message.clone()));
+        let again = finding.primary.start() > modules && told.contains(&(finding.code, finding.message.clone()));
         is_given(finding) || !again
     });
 }
@@ -134,7 +167,7 @@ fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>) {
     let unreadable: HashSet<Span> =
         findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
     let files = findings.iter().filter(|finding| finding.code == "unreadable-file");
-    let files: BTreeSet<usize> = files.map(|finding| finding.primary.start).collect();
+    let files: BTreeSet<usize> = files.map(|finding| finding.primary.start()).collect();
     let unusable = findings.iter().any(|finding| finding.code == "bad-module");
     let mut types = HashSet::new();
     findings.retain(|finding| match finding.code {
@@ -146,7 +179,7 @@ fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>) {
         _ => !unreadable.contains(&finding.primary),
     });
     // Stable, so that findings at one place keep their order.
-    findings.sort_by_key(|finding| finding.primary.start);
+    findings.sort_by_key(|finding| finding.primary.start());
     findings.dedup();
     few_alike(findings, more);
 }
@@ -178,11 +211,11 @@ fn few_alike(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>
 struct Checker<'d> {
     doc: &'d PlanDoc,
     names: Names<'d>,
-    findings: &'d mut Vec<Diagnostic>,
+    findings: &'d mut Findings,
 }
 
 impl<'d> Checker<'d> {
-    fn new(doc: &'d PlanDoc, findings: &'d mut Vec<Diagnostic>) -> Self {
+    fn new(doc: &'d PlanDoc, findings: &'d mut Findings) -> Self {
         Self { doc, names: Names::new(doc), findings }
     }
 
@@ -246,13 +279,15 @@ impl<'d> Checker<'d> {
 
     /// GitHub and environment variables compare names without case.
     fn duplicate_outputs(&mut self) {
-        let mut first: HashMap<String, Span> = HashMap::new();
-        for output in &self.doc.outputs {
-            if let Some(first) = first.insert(output.name.to_lowercase(), output.name_span) {
-                let message = format!("two outputs are called `{}` but for upper and lower case", output.name);
-                self.findings
-                    .push(Diagnostic::error("bad-name", output.name_span, message).related(first, "used here first"));
-            }
+        let outputs = &self.doc.outputs;
+        let letters = |at: usize| outputs[at].name.bytes().map(|letter| letter.to_ascii_lowercase());
+        let mut order: Vec<usize> = (0..outputs.len()).collect();
+        order.sort_by(|&one, &other| letters(one).cmp(letters(other)));
+        let alike = order.windows(2).filter(|pair| letters(pair[0]).eq(letters(pair[1])));
+        for (first, output) in alike.map(|pair| (&outputs[pair[0]], &outputs[pair[1]])) {
+            let message = format!("two outputs are called `{}` but for upper and lower case", output.name);
+            let finding = Diagnostic::error("bad-name", output.name_span, message);
+            self.findings.push(finding.related(first.name_span, "used here first"));
         }
     }
 
@@ -294,22 +329,19 @@ impl<'d> Checker<'d> {
     }
 
     fn cycles(&mut self) {
-        let mut after: IndexMap<StepId, BTreeSet<StepId>> = IndexMap::new();
-        let mut places: HashMap<(StepId, StepId), Span> = HashMap::new();
-        for step in &self.doc.steps {
-            let Some(id) = &step.id else { continue };
-            let id = StepId::new(id.value.as_str());
-            let edges = after.entry(id.clone()).or_default();
-            for (to, span) in edges_of(step) {
-                edges.insert(to.clone());
-                places.entry((id.clone(), to)).or_insert(span);
-            }
+        if self.doc.steps.iter().all(|step| self.refers_back(step)) {
+            return;
         }
-        let graph = Graph::new(after.iter().map(|(id, after)| (id.clone(), after)));
+        let steps =
+            self.doc.steps.iter().filter_map(|step| Some((StepId::new(step.id.as_ref()?.value.as_str()), step)));
+        let steps: IndexMap<StepId, (&StepDoc, Box<[StepId]>)> =
+            steps.map(|(id, step)| (id, (step, after(step)))).collect();
+        let graph = Graph::new(steps.iter().map(|(id, (_, after))| (id.clone(), &**after)));
         for cycle in graph.cycles() {
             let edge = |at: usize| {
                 let (from, to) = (cycle[at], cycle[(at + 1) % cycle.len()]);
-                places.get(&(from.clone(), to.clone())).copied().unwrap_or_default()
+                let edges = steps.get(from).map(|(step, _)| edges_of(step)).unwrap_or_default();
+                edges.into_iter().find(|(id, _)| id == to).map(|(_, span)| span).unwrap_or_default()
             };
             let circle: Vec<&str> = cycle.iter().chain(cycle.first()).map(|id| id.as_str()).collect();
             let finding = match cycle.as_slice() {
@@ -335,6 +367,14 @@ impl<'d> Checker<'d> {
         }
     }
 
+    /// Whether everything that a step refers to comes before it in the file: no circle leads through such steps only.
+    fn refers_back(&self, step: &StepDoc) -> bool {
+        let is_before =
+            |id: &str| self.names.steps.get(id).is_none_or(|earlier| earlier.span.start() < step.span.start());
+        let mut references = programs(step).into_iter().flat_map(|(_, program)| program.uses().steps.iter());
+        references.all(|used| is_before(used.step.as_str())) && step.needs.iter().all(|need| is_before(&need.value))
+    }
+
     fn unused_inputs(&mut self) {
         let used: BTreeSet<&str> = self.names.used_inputs();
         for input in &self.doc.inputs {
@@ -353,12 +393,13 @@ impl<'d> Checker<'d> {
 }
 
 /// Reports files named by templates that cannot be read, each once.
-fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Vec<Diagnostic>) {
+fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Findings) {
     let mut looked_at: HashMap<&str, Option<String>> = HashMap::new();
-    for used in all_programs(doc).flat_map(|program| &program.uses().files) {
+    let used = all_programs(doc).flat_map(|program| program.uses().files.iter().map(move |used| (program, used)));
+    for (program, used) in used {
         let why = looked_at.entry(&used.name).or_insert_with(|| template::why_unreadable(folder, &used.name));
         if let Some(why) = why {
-            let finding = Diagnostic::error("unreadable-file", used.span, why.clone());
+            let finding = Diagnostic::error("unreadable-file", program.place(used.span), why.clone());
             findings.push(finding.help("`file(...)` reads below the folder of the plan file"));
         }
     }
@@ -368,8 +409,16 @@ fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Vec<Diagnostic>
 fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
     let references = programs(step)
         .into_iter()
-        .flat_map(|(_, program)| program.uses().steps.iter().map(|used| (used.step.clone(), used.span)));
+        .flat_map(|(_, program)| program.uses().steps.iter().map(|used| (used.step.clone(), program.place(used.span))));
     references.chain(step.needs.iter().map(|need| (StepId::new(need.value.as_str()), need.span))).collect()
+}
+
+/// The same without places: sorted, each once.
+fn after(step: &StepDoc) -> Box<[StepId]> {
+    let mut after: Vec<StepId> = edges_of(step).into_iter().map(|(id, _)| id).collect();
+    after.sort_unstable();
+    after.dedup();
+    after.into()
 }
 
 /// The accepted plan.
@@ -393,7 +442,7 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
             description: output.description,
             secret: output.secret,
         };
-        Some((output.name, accepted))
+        Some((output.name.to_string(), accepted))
     });
     let folder = source.path().parent().unwrap_or_else(|| Path::new(""));
     Plan {
@@ -414,7 +463,7 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
 }
 
 fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> Option<Step> {
-    let after = edges_of(&step).into_iter().map(|(id, _)| id).collect();
+    let after = after(&step);
     let StepDoc { id, call, needs, always, mut written, .. } = step;
     let id = id?;
     if let Undo::Call(call) = &mut written.undo {

@@ -13,10 +13,10 @@ use super::model::{Call, Moved, Segment};
 use super::record_doc::{self, RecordDoc};
 use super::scalars::{LONGEST_NAME, compiled, is_plan_name, missing_key, number};
 use super::step_doc::{self, StepDoc};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::template::Template;
-use crate::yaml::{Key, Node, NodeKind};
+use crate::yaml::{Key, Node, NodeKind, Word, push};
 
 /// A parsed plan file. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug, Default)]
@@ -35,10 +35,10 @@ pub(super) struct PlanDoc {
 
 #[derive(Debug)]
 pub(super) struct OutputDoc {
-    pub name: String,
+    pub name: Word,
     pub name_span: Span,
     pub value: Option<Template>,
-    pub description: Option<String>,
+    pub description: Option<Box<str>>,
     pub secret: bool,
 }
 
@@ -66,7 +66,8 @@ const PLAN: Shape = Shape {
 const OUTPUT: Shape = Shape { name: "an output", keys: &["value", "description", "secret"], hints: &[] };
 
 /// Parses the root of a plan file.
-pub(super) fn read(root: Option<Node>, findings: &mut Vec<Diagnostic>) -> PlanDoc {
+/// `steps`: those that were taken out of it.
+pub(super) fn read(root: Option<Node>, mut steps: Steps, findings: &mut Findings) -> PlanDoc {
     let Some(mut root) = root.filter(|root| !root.is_null()) else {
         findings.push(
             Diagnostic::error("empty-plan", Span::at(0), "there is nothing in this file")
@@ -74,7 +75,9 @@ pub(super) fn read(root: Option<Node>, findings: &mut Vec<Diagnostic>) -> PlanDo
         );
         return PlanDoc::default();
     };
-    let items = taken_steps(&mut root);
+    for item in taken_steps(&mut root) {
+        steps.read(item, findings);
+    }
     let Some(fields) = Fields::open(&root, &PLAN, findings) else { return PlanDoc::default() };
     let name = match fields.get("name") {
         Some(node) => plan_name(node, findings),
@@ -88,13 +91,13 @@ pub(super) fn read(root: Option<Node>, findings: &mut Vec<Diagnostic>) -> PlanDo
     };
     let description = fields.get("description").and_then(|node| text(node, "`description`", findings));
     let inputs = fields.get("inputs").map(|node| named(node, "`inputs`", findings)).unwrap_or_default();
-    let inputs = inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, findings)).collect();
+    let inputs = sized(inputs.len(), inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, findings)));
     let records = fields.get("records").map(|node| named(node, "`records`", findings)).unwrap_or_default();
     let records = records.iter().filter_map(|(key, node)| record_doc::read(key, node, findings)).collect();
     let project_id = fields.get("project_id").and_then(|node| number(node, "`project_id`", findings));
     let region_id = fields.get("region_id").and_then(|node| number(node, "`region_id`", findings));
     let ttl = fields.get("ttl").and_then(|node| duration::read(node, "`ttl`", findings));
-    let steps = steps(&fields, items, findings);
+    let steps = found_steps(&fields, steps, findings);
     let outputs = fields.get("outputs").map(|node| named(node, "`outputs`", findings)).unwrap_or_default();
     let outputs = outputs.iter().map(|(key, node)| output(key, node, findings)).collect();
     let description = description.map(|description| description.value);
@@ -103,11 +106,18 @@ pub(super) fn read(root: Option<Node>, findings: &mut Vec<Diagnostic>) -> PlanDo
 }
 
 /// A mapping with user-defined names; `null` counts as empty.
-fn named<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> &'n [(Key, Node)] {
+fn named<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> &'n [(Key, Node)] {
     if node.is_null() {
         return &[];
     }
     mapping(node, what, findings).unwrap_or_default()
+}
+
+/// A list of at most so many items, at its full size at once: growing would hold all of it twice.
+fn sized<T>(many: usize, items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut list = Vec::with_capacity(many);
+    list.extend(items);
+    list
 }
 
 /// The items of `steps`, out of the tree: each is given back once it is read, so that a long plan is not held twice.
@@ -115,12 +125,12 @@ fn taken_steps(root: &mut Node) -> Vec<Node> {
     let NodeKind::Mapping(entries) = &mut root.kind else { return Vec::new() };
     let steps = entries.iter_mut().find(|(key, _)| key.text == "steps");
     match steps.map(|(_, node)| &mut node.kind) {
-        Some(NodeKind::Sequence(items)) => std::mem::take(items),
+        Some(NodeKind::Sequence(items)) => std::mem::take(items).into_vec(),
         _ => Vec::new(),
     }
 }
 
-fn steps(fields: &Fields<'_>, items: Vec<Node>, findings: &mut Vec<Diagnostic>) -> Vec<StepDoc> {
+fn found_steps(fields: &Fields<'_>, steps: Steps, findings: &mut Findings) -> Vec<StepDoc> {
     let Some(node) = fields.get("steps") else {
         if fields.lacks("steps") {
             findings.push(missing_key("a plan", "steps", fields.head()).help("a plan without steps does nothing"));
@@ -139,18 +149,34 @@ fn steps(fields: &Fields<'_>, items: Vec<Node>, findings: &mut Vec<Diagnostic>) 
     if !node.is_null() {
         list(node, "`steps`", findings);
     }
-    if items.is_empty() && (node.is_null() || node.items().is_some()) {
+    if steps.is_empty && (node.is_null() || node.items().is_some()) {
         findings
             .push(Diagnostic::error("no-steps", key, "there are no steps").help("a plan without steps does nothing"));
     }
-    let mut paths = Paths::default();
-    let mut steps = Vec::with_capacity(items.len());
-    steps.extend(items.into_iter().filter_map(|item| {
-        let mut step = step_doc::read(item, findings)?;
-        step.call.iter_mut().for_each(|call| paths.share(call));
-        Some(step)
-    }));
-    steps
+    steps.read
+}
+
+/// Steps, each parsed once its node is read.
+pub(super) struct Steps {
+    read: Vec<StepDoc>,
+    paths: Paths,
+    is_empty: bool,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { read: Vec::new(), paths: Paths::default(), is_empty: true }
+    }
+}
+
+impl Steps {
+    pub(super) fn read(&mut self, item: Node, findings: &mut Findings) {
+        self.is_empty = false;
+        if let Some(mut step) = step_doc::read(item, findings) {
+            step.call.iter_mut().for_each(|call| self.paths.share(call));
+            push(&mut self.read, step);
+        }
+    }
 }
 
 /// The paths of calls without templates: most steps of a long plan call few operations.
@@ -169,7 +195,7 @@ impl Paths {
     }
 }
 
-fn plan_name(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
+fn plan_name(node: &Node, findings: &mut Findings) -> Option<Placed<String>> {
     let name = text(node, "`name`", findings)?;
     if is_plan_name(&name.value) {
         return Some(name);
@@ -187,7 +213,7 @@ fn plan_name(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<Strin
     None
 }
 
-fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
+fn output(key: &Key, node: &Node, findings: &mut Findings) -> OutputDoc {
     if !is_output_name(&key.text) {
         findings.push(
             Diagnostic::error("bad-name", key.span, format!("`{}` is no name for an output", key.text))
@@ -225,7 +251,7 @@ fn output(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> OutputDoc {
         }
     };
     let description = fields.get("description").and_then(|node| text(node, "`description`", findings));
-    doc.description = description.map(|text| text.value);
+    doc.description = description.map(|text| text.value.into());
     doc.secret = fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false);
     doc
 }

@@ -47,7 +47,7 @@ pub fn dot(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
 /// The label of a step: its name, or its call.
 fn called(step: &super::model::Step) -> String {
     match &step.name {
-        Some(name) => name.clone(),
+        Some(name) => name.to_string(),
         None => format!("{} {}", step.call.method, step.call.written),
     }
 }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::fields::wrong_type;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::yaml::Node;
 
 /// The longest duration; keeps sums far from overflow.
@@ -31,7 +31,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses a duration in the plan file; `what` names it in findings.
-pub(super) fn read(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Duration> {
+pub(super) fn read(node: &Node, what: &str, findings: &mut Findings) -> Option<Duration> {
     let finding = match &node.scalar() {
         Some(Value::String(text)) => match parse(text) {
             Ok(duration) => return Some(duration),

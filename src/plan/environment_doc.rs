@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::duration;
 use super::fields::{Fields, Shape, mapping, text, wrong_type};
 use super::withheld::withheld;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::{Source, Span};
 use crate::yaml::{self, Key, Node};
 
@@ -42,7 +42,8 @@ impl EnvironmentFile {
     /// Parses the file and reports every finding.
     pub fn read(source: &Source) -> (Self, Vec<Diagnostic>) {
         let parsed = yaml::parse(source.text());
-        let mut findings = parsed.findings;
+        let mut findings = Findings::default();
+        findings.add(parsed.findings, parsed.more);
         let mut file = EnvironmentFile::default();
         let root = parsed.root.filter(|root| !root.is_null());
         if let Some(fields) = root.as_ref().and_then(|root| Fields::open(root, &FILE, &mut findings)) {
@@ -56,12 +57,12 @@ impl EnvironmentFile {
             file.region_id = fields.get("region_id").and_then(|node| number(node, "`region_id`", &mut findings));
             file.ttl = fields.get("ttl").and_then(|node| duration::read(node, "`ttl`", &mut findings));
         }
-        (file, findings)
+        (file, findings.finish().0)
     }
 }
 
 /// The id of a project or region, without templates.
-fn number(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<i64> {
+fn number(node: &Node, what: &str, findings: &mut Findings) -> Option<i64> {
     let number = node.scalar().and_then(|value| match value {
         serde_json::Value::String(digits) => digits.parse().ok(),
         other => other.as_i64(),
@@ -96,7 +97,7 @@ pub fn without_text(source: &Source, findings: Vec<Diagnostic>) -> (Arc<Source>,
             ),
             _ => withheld(&finding),
         };
-        let bare = Diagnostic::error(finding.code, Span::at(finding.primary.start), message);
+        let bare = Diagnostic::error(finding.code, Span::at(finding.primary.start()), message);
         let mut bare = help.into_iter().fold(bare, Diagnostic::help);
         bare.severity = finding.severity;
         bare
@@ -112,7 +113,7 @@ mod tests {
         let source = Source::new("environments/x.yaml", text);
         let (file, findings) = EnvironmentFile::read(&source);
         let told = findings.iter().map(|finding| {
-            let at = source.position(finding.primary.start);
+            let at = source.position(finding.primary.start());
             format!("{}:{} {}", at.line, at.column, finding.code)
         });
         (file, told.collect())
@@ -153,7 +154,7 @@ mod tests {
         assert_eq!(findings.len(), 2);
         let (shown, hidden) = without_text(&source, findings);
         assert_eq!(shown.text().len(), source.text().len());
-        assert_eq!(shown.position(hidden[0].primary.start).line, 3);
+        assert_eq!(shown.position(hidden[0].primary.start()).line, 3);
         assert!(!format!("{hidden:?}{}", shown.text()).contains("hunter"), "{hidden:?}");
     }
 }

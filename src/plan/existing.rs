@@ -4,14 +4,14 @@ use super::fields::{Fields, Shape, boolean, list, text};
 use super::model::{Adopt, AdoptBy, Moved};
 use super::scalars::{compiled, missing_key};
 use super::selection::Selection;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::yaml::Node;
 
 const ADOPT: Shape = Shape { name: "`adopt`", keys: &["id", "name", "own"], hints: &[] };
 const MOVED: Shape = Shape { name: "an entry of `moved`", keys: &["from", "to"], hints: &[] };
 
 /// `adopt: {id: …}`, `adopt: {name: …, own: true}`.
-pub(super) fn adopt(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Adopt> {
+pub(super) fn adopt(node: &Node, findings: &mut Findings) -> Option<Adopt> {
     let fields = Fields::open(node, &ADOPT, findings)?;
     let own = fields.get("own").and_then(|node| boolean(node, "`own`", findings)).unwrap_or_default();
     let by = match (fields.get("id"), fields.get("name")) {
@@ -33,7 +33,7 @@ pub(super) fn adopt(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Adopt
 }
 
 /// `moved: [{from: a, to: b}]`.
-pub(super) fn moved(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<Moved> {
+pub(super) fn moved(node: &Node, findings: &mut Findings) -> Vec<Moved> {
     let items = list(node, "`moved`", findings).unwrap_or_default();
     let read = items.iter().filter_map(|item| {
         let fields = Fields::open(item, &MOVED, findings)?;

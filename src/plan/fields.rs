@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::Span;
 use crate::yaml::{Key, Node, NodeKind, describe};
 
@@ -41,7 +41,7 @@ pub(super) struct Shape {
 
 impl<'n> Fields<'n> {
     /// Opens a mapping; reports a value of another type, and every key that is not allowed.
-    pub(super) fn open(node: &'n Node, shape: &Shape, findings: &mut Vec<Diagnostic>) -> Option<Self> {
+    pub(super) fn open(node: &'n Node, shape: &Shape, findings: &mut Findings) -> Option<Self> {
         let Some(entries) = node.entries() else {
             let message = format!("{} must be a mapping, found {}", shape.name, node.describe());
             findings.push(
@@ -86,7 +86,7 @@ impl<'n> Fields<'n> {
 /// A finding about an unknown key, and the one that is probably meant.
 fn unknown_key(key: &Key, shape: &Shape, entries: &[(Key, Node)]) -> (Diagnostic, Option<&'static str>) {
     let finding = Diagnostic::error("unknown-key", key.span, format!("{} has no key `{}`", shape.name, key.text));
-    if let Some((_, hint)) = shape.hints.iter().find(|(wrong, _)| *wrong == key.text) {
+    if let Some((_, hint)) = shape.hints.iter().find(|(wrong, _)| key.text == *wrong) {
         let meant = shape.keys.iter().copied().find(|key| hint.starts_with(&format!("write `{key}:")));
         return (finding.help(*hint), meant);
     }
@@ -126,7 +126,7 @@ pub(super) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
 }
 
 /// Plain text: not empty, without templates.
-pub(super) fn text(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
+pub(super) fn text(node: &Node, what: &str, findings: &mut Findings) -> Option<Placed<String>> {
     let Some(text) = node.as_str() else {
         let finding = wrong_type(node, what, "text");
         findings.push(match node.scalar() {
@@ -155,7 +155,7 @@ fn raw_scalar(value: &Value) -> String {
     }
 }
 
-pub(super) fn boolean(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<bool> {
+pub(super) fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool> {
     if let Some(Value::Bool(flag)) = node.scalar() {
         return Some(flag);
     }
@@ -177,7 +177,7 @@ pub(super) fn word<T: Copy>(
     node: &Node,
     what: &str,
     words: &[(&'static str, T)],
-    findings: &mut Vec<Diagnostic>,
+    findings: &mut Findings,
 ) -> Option<T> {
     let names = || words.iter().map(|(name, _)| *name);
     let Some(text) = node.as_str() else {
@@ -201,7 +201,7 @@ pub(super) fn integer(
     node: &Node,
     what: &str,
     limits: std::ops::RangeInclusive<u64>,
-    findings: &mut Vec<Diagnostic>,
+    findings: &mut Findings,
 ) -> Option<u64> {
     let Some(number) = node.scalar().as_ref().and_then(Value::as_u64) else {
         findings.push(wrong_type(node, what, "a whole number"));
@@ -216,7 +216,7 @@ pub(super) fn integer(
 }
 
 /// The items of a list.
-pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<&'n [Node]> {
+pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [Node]> {
     if node.items().is_none() {
         findings.push(wrong_type(node, what, "a list"));
     }
@@ -224,7 +224,7 @@ pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic
 }
 
 /// The entries of a mapping with user-defined keys.
-pub(super) fn mapping<'n>(node: &'n Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<&'n [(Key, Node)]> {
+pub(super) fn mapping<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [(Key, Node)]> {
     match &node.kind {
         NodeKind::Mapping(entries) => Some(entries),
         _ => {

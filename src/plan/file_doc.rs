@@ -4,7 +4,7 @@ use super::fields::{Fields, Shape, text, wrong_type};
 use super::model::FileTemplate;
 use super::scalars::{compiled, missing_key};
 use crate::catalog::Method;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::template::{Shape as TemplateShape, Template};
 use crate::yaml::Node;
@@ -22,7 +22,7 @@ const BODY_FILE: Shape = Shape {
 };
 
 /// Parses the key of a step, and checks it against the step's other keys.
-pub(super) fn read(step: &Fields<'_>, method: Option<Method>, findings: &mut Vec<Diagnostic>) -> Option<FileTemplate> {
+pub(super) fn read(step: &Fields<'_>, method: Option<Method>, findings: &mut Findings) -> Option<FileTemplate> {
     let node = step.get("body_file")?;
     let key = step.key_span("body_file").unwrap_or(node.span);
     if let Some(body) = step.key_span("body") {
@@ -46,7 +46,7 @@ pub(super) fn read(step: &Fields<'_>, method: Option<Method>, findings: &mut Vec
     Some(FileTemplate { path: path(written, findings)?, content_type })
 }
 
-fn path(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+fn path(node: &Node, findings: &mut Findings) -> Option<Template> {
     if node.as_str().is_none() {
         findings.push(wrong_type(node, "`body_file`", "the path of a file"));
         return None;
@@ -59,7 +59,7 @@ fn path(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
 }
 
 /// `type/subtype`, with parameters.
-fn media_type(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<(String, Span)> {
+fn media_type(node: &Node, findings: &mut Findings) -> Option<(String, Span)> {
     let written = text(node, "`content_type`", findings)?;
     let essence = written.value.split(';').next().unwrap_or_default().trim();
     let token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');

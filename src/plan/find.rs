@@ -4,12 +4,12 @@ use super::fields::{mapping, wrong_type};
 use super::model::Call;
 use super::scalars::compiled;
 use crate::catalog::Method;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::template::Template;
 use crate::yaml::{Node, NodeKind};
 
 /// Parses `find`: fields of an item with their wanted values; nested mappings are compared field by field.
-pub(super) fn read(node: &Node, call: Option<&Call>, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+pub(super) fn read(node: &Node, call: Option<&Call>, findings: &mut Findings) -> Option<Template> {
     if let Some(call) = call.filter(|call| call.method != Method::Get) {
         let finding = Diagnostic::error("find-not-here", node.span, format!("a {} finds nothing", call.method));
         findings.push(finding.help("`find` picks one item of the list that a GET answers"));
@@ -20,7 +20,7 @@ pub(super) fn read(node: &Node, call: Option<&Call>, findings: &mut Vec<Diagnost
     compiled(node, findings)
 }
 
-fn conditions(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> bool {
+fn conditions(node: &Node, what: &str, findings: &mut Findings) -> bool {
     let Some(entries) = mapping(node, what, findings) else { return false };
     if entries.is_empty() {
         let message = format!("{what} names no field of what is looked for");
@@ -31,7 +31,7 @@ fn conditions(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> bool {
     for (key, value) in entries {
         let field = format!("the field `{}`", key.text);
         sound &= match &value.kind {
-            NodeKind::Scalar { .. } => true,
+            NodeKind::Scalar(_) => true,
             NodeKind::Mapping(_) => conditions(value, &field, findings),
             NodeKind::Sequence(_) => {
                 findings.push(wrong_type(value, &field, "a single value"));

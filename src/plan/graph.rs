@@ -23,12 +23,12 @@ pub struct Graph {
 impl Graph {
     /// The graph of an accepted plan.
     pub fn of(plan: &Plan) -> Self {
-        Self::new(plan.steps.values().map(|step| (step.id.clone(), &step.after)))
+        Self::new(plan.steps.values().map(|step| (step.id.clone(), &*step.after)))
     }
 
     /// A graph of steps in file order, each with its dependencies. Unknown names are left out.
-    pub fn new<'a>(steps: impl IntoIterator<Item = (StepId, &'a BTreeSet<StepId>)>) -> Self {
-        let (ids, names): (Vec<StepId>, Vec<&BTreeSet<StepId>>) = steps.into_iter().unzip();
+    pub fn new<'a>(steps: impl IntoIterator<Item = (StepId, &'a [StepId])>) -> Self {
+        let (ids, names): (Vec<StepId>, Vec<&[StepId]>) = steps.into_iter().unzip();
         let places: HashMap<StepId, usize> = ids.iter().cloned().enumerate().map(|(at, id)| (id, at)).collect();
         let mut after: Vec<Vec<usize>> = names
             .into_iter()
@@ -180,11 +180,11 @@ mod tests {
     use super::*;
 
     fn graph(edges: &[(&str, &[&str])]) -> Graph {
-        let steps: Vec<(StepId, BTreeSet<StepId>)> = edges
+        let steps: Vec<(StepId, Vec<StepId>)> = edges
             .iter()
             .map(|(id, after)| (StepId::new(*id), after.iter().copied().map(StepId::new).collect()))
             .collect();
-        Graph::new(steps.iter().map(|(id, after)| (id.clone(), after)))
+        Graph::new(steps.iter().map(|(id, after)| (id.clone(), after.as_slice())))
     }
 
     fn names(ids: Vec<&StepId>) -> String {
@@ -211,10 +211,10 @@ mod tests {
     #[test]
     fn a_hundred_thousand_steps_in_a_row_are_no_matter() {
         let ids: Vec<StepId> = (0..100_000).map(|at| StepId::new(format!("s{at}"))).collect();
-        let after: Vec<BTreeSet<StepId>> = (0..ids.len())
+        let after: Vec<Vec<StepId>> = (0..ids.len())
             .map(|at| at.checked_sub(1).map(|before| ids[before].clone()).into_iter().collect())
             .collect();
-        let graph = Graph::new(ids.iter().cloned().zip(&after).rev());
+        let graph = Graph::new(ids.iter().cloned().zip(after.iter().map(Vec::as_slice)).rev());
         let order = graph.order();
         assert_eq!(order.len(), ids.len());
         assert_eq!(order[0], &ids[0]);
@@ -229,7 +229,8 @@ mod tests {
             for &(from, to) in &edges {
                 after[from].insert(ids[to].clone());
             }
-            let graph = Graph::new(ids.iter().cloned().zip(&after));
+            let after: Vec<Vec<StepId>> = after.into_iter().map(|ids| ids.into_iter().collect()).collect();
+            let graph = Graph::new(ids.iter().cloned().zip(after.iter().map(Vec::as_slice)));
             let order = graph.order();
             for (at, id) in order.iter().enumerate() {
                 for dependency in graph.dependencies(id) {

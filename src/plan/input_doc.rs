@@ -8,7 +8,7 @@ use super::fields::{Fields, Shape, boolean, list, text, word, wrong_type};
 use super::inputs::fits;
 use super::model::{Input, InputType};
 use super::scalars::{as_identifier, is_identifier};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::yaml::{Key, Node};
 
@@ -44,7 +44,7 @@ const TYPES: &[(&str, InputType)] = &[
 ];
 
 /// Parses a declaration: `name: { type: ..., ... }`, or `name:` alone for required text.
-pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Option<InputDoc> {
+pub(super) fn read(key: &Key, node: &Node, findings: &mut Findings) -> Option<InputDoc> {
     if !is_identifier(&key.text) {
         let finding = Diagnostic::error("bad-name", key.span, format!("`{}` is no name for an input", key.text))
             .help("letters, digits and `_`, and no digit first: templates say `inputs.<name>`");
@@ -53,7 +53,7 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Op
             None => finding,
         });
     }
-    let doc = |input| Some(InputDoc { name: key.text.clone(), name_span: key.span, input });
+    let doc = |input| Some(InputDoc { name: key.text.to_string(), name_span: key.span, input });
     if node.is_null() {
         return doc(bare(key.span));
     }
@@ -124,7 +124,7 @@ fn guess(node: &Node) -> Option<InputType> {
     }
 }
 
-fn pattern(node: &Node, r#type: InputType, findings: &mut Vec<Diagnostic>) -> Option<String> {
+fn pattern(node: &Node, r#type: InputType, findings: &mut Findings) -> Option<String> {
     let pattern = text(node, "`pattern`", findings)?;
     if r#type != InputType::String {
         findings.push(Diagnostic::error("input-limits", node.span, "only text has a `pattern`"));
@@ -139,7 +139,7 @@ fn pattern(node: &Node, r#type: InputType, findings: &mut Vec<Diagnostic>) -> Op
     }
 }
 
-fn limit(node: &Node, what: &str, r#type: InputType, findings: &mut Vec<Diagnostic>) -> Option<f64> {
+fn limit(node: &Node, what: &str, r#type: InputType, findings: &mut Findings) -> Option<f64> {
     let Some(limit) = node.scalar().as_ref().and_then(Value::as_f64) else {
         findings.push(wrong_type(node, what, "a number"));
         return None;
@@ -154,7 +154,7 @@ fn limit(node: &Node, what: &str, r#type: InputType, findings: &mut Vec<Diagnost
     Some(limit)
 }
 
-fn allowed(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option<Vec<Value>> {
+fn allowed(node: &Node, input: &Input, findings: &mut Findings) -> Option<Vec<Value>> {
     let items = list(node, "`enum`", findings)?;
     if items.is_empty() {
         findings.push(Diagnostic::error("input-limits", node.span, "`enum` is empty: no value fits"));
@@ -170,7 +170,7 @@ fn allowed(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option
     (values.len() == items.len()).then_some(values)
 }
 
-fn default(node: &Node, input: &Input, findings: &mut Vec<Diagnostic>) -> Option<Arc<Value>> {
+fn default(node: &Node, input: &Input, findings: &mut Findings) -> Option<Arc<Value>> {
     if node.as_str().is_some_and(|text| text.contains("{{")) {
         findings.push(
             Diagnostic::error("template-not-here", node.span, "`default` cannot be a template")

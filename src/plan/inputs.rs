@@ -127,13 +127,13 @@ impl Resolver<'_> {
         let path = file.path().display().to_string();
         let parsed = yaml::parse(file.text());
         for finding in parsed.findings.iter().filter(|finding| finding.is_error()) {
-            let at = file.position(finding.primary.start);
+            let at = file.position(finding.primary.start());
             let (message, help) = self.words_of(finding);
             self.problem(Origin::File { path: path.clone(), at }, message, help);
         }
         let Some(root) = parsed.root.filter(|root| !root.is_null()) else { return };
         let Some(entries) = root.entries() else {
-            let at = file.position(root.span.start);
+            let at = file.position(root.span.start());
             let message = format!("a file of inputs is a mapping, found {}", root.describe());
             return self.problem(
                 Origin::File { path, at },
@@ -146,7 +146,7 @@ impl Resolver<'_> {
 
     fn entries(&mut self, file: &Source, entries: &[(Key, Node)]) {
         for (key, node) in entries {
-            let (path, at) = (file.path().display().to_string(), file.position(key.span.start));
+            let (path, at) = (file.path().display().to_string(), file.position(key.span.start()));
             self.node(&key.text, node, Origin::File { path, at });
         }
     }

@@ -7,10 +7,11 @@ use super::fields::listed;
 use super::place::Place;
 use super::programs::programs;
 use super::step_doc::StepDoc;
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::id::StepId;
 use crate::source::Span;
 use crate::template::{FILTERS, FUNCTIONS, NameUse, Program, Reference, Shape, Spoiled, TESTS, Unknown, UnknownKind};
+use crate::yaml::Word;
 
 /// The results of one call.
 const RESULTS: &[&str] =
@@ -61,8 +62,8 @@ impl<'d> Names<'d> {
         self.used_inputs.iter().map(String::as_str).collect()
     }
 
-    pub(super) fn check(&mut self, program: &Program, place: &Place, findings: &mut Vec<Diagnostic>) {
-        let uses = program.uses();
+    pub(super) fn check(&mut self, program: &Program, place: &Place, findings: &mut Findings) {
+        let uses = program.located();
         for unknown in &uses.unknown {
             findings.push(self.unknown(unknown, place));
         }
@@ -77,18 +78,18 @@ impl<'d> Names<'d> {
             }
             if used.name == "item" && self.is_of_secrets(place) {
                 let what = "an element of a list that holds a secret";
-                findings.extend(secret_use(what, used.span, used.spoiled.as_ref(), place, used.guarded));
+                findings.extend(secret_use(what, used.span, used.spoiled.as_deref(), place, used.guarded));
             }
         }
         for used in &uses.inputs {
-            self.used_inputs.insert(used.name.clone());
+            self.used_inputs.insert(used.name.to_string());
             let Some(&secret) = self.inputs.get(used.name.as_str()) else {
                 findings.push(self.unknown_input(&used.name, used.name_span));
                 continue;
             };
             if secret {
                 let part = (!used.path.is_empty()).then(|| Spoiled { by: "a part of it".to_owned(), span: used.span });
-                let spoiled = used.spoiled.as_ref().or(part.as_ref());
+                let spoiled = used.spoiled.as_deref().or(part.as_ref());
                 let what = format!("the secret input `{}`", used.name);
                 findings.extend(secret_use(&what, used.span, spoiled, place, used.guarded));
             }
@@ -114,7 +115,7 @@ impl<'d> Names<'d> {
                 None => finding.help(format!("the plan's records are {}", some(&self.records))),
             });
         }
-        match (used.path.get(1).map(String::as_str), used.path_spans.get(1)) {
+        match (used.path.get(1).map(Word::as_str), used.path_spans.get(1)) {
             (Some("outputs"), _) if used.path.len() > 2 => None,
             (Some("outputs") | None, _) => {
                 let finding = Diagnostic::error("not-by-name", used.span, "an output is asked for by its name");
@@ -137,7 +138,7 @@ impl<'d> Names<'d> {
         })
     }
 
-    fn reference(&mut self, used: &Reference, place: &Place, findings: &mut Vec<Diagnostic>) {
+    fn reference(&mut self, used: &Reference, place: &Place, findings: &mut Findings) {
         if !place.steps {
             findings.push(not_here("steps", used.span, place));
             return;
@@ -149,7 +150,7 @@ impl<'d> Names<'d> {
         findings.extend(result(used, step));
         if step.secret && mentions_answer(used, step) {
             let what = format!("the answer of the secret step `{}`", used.step);
-            findings.extend(secret_use(&what, used.span, used.spoiled.as_ref(), place, used.guarded));
+            findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
         }
     }
 
@@ -312,7 +313,7 @@ fn name_use(used: &NameUse, place: &Place) -> Option<Diagnostic> {
 }
 
 /// The finding about a field of a result that is a single value: `steps.net.id.name`.
-fn below_a_scalar(of: &str, path: &[String], spans: &[Span]) -> Option<Diagnostic> {
+fn below_a_scalar(of: &str, path: &[Word], spans: &[Span]) -> Option<Diagnostic> {
     let ([first, word, ..], [_, span, ..]) = (path, spans) else { return None };
     SCALARS.contains(&first.as_str()).then(|| {
         let message = format!("`{of}.{first}` is a single value and has no `{word}`");
@@ -408,7 +409,7 @@ fn secret_use(what: &str, span: Span, spoiled: Option<&Spoiled>, place: &Place, 
     if let Some(spoiled) = spoiled {
         let finding = Diagnostic::error("secret-misused", span, format!("{what} cannot go through {}", spoiled.by))
             .help("a secret is put in place whole: in text, in a list or mapping, or through `b64encode`, `sha256` or `tojson`");
-        return Some(match spoiled.span.start == span.start {
+        return Some(match spoiled.span.start() == span.start() {
             true => finding,
             false => finding.related(spoiled.span, "here"),
         });
@@ -465,7 +466,7 @@ pub(super) fn resources_used(doc: &PlanDoc) -> BTreeSet<StepId> {
 }
 
 /// `net.resource`, `web.all[0].resource`; or all results of a step in a template that mentions `resource`.
-fn asks_for_resource(path: &[String], program: &Program) -> bool {
+fn asks_for_resource(path: &[Word], program: &Program) -> bool {
     match path {
         [first, ..] if first == "resource" => true,
         [first, _, third, ..] if first == "all" || first == "each" => third == "resource",

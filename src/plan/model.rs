@@ -1,6 +1,5 @@
 //! The accepted plan: checked once by `check`, so that other modules need not check again.
 
-use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -81,7 +80,8 @@ pub struct Step {
     /// The call is sent on every run.
     pub always: bool,
     /// All steps that this one depends on, by references and `needs`.
-    pub after: BTreeSet<StepId>,
+    /// Sorted.
+    pub after: Box<[StepId]>,
     /// Whether any template refers to `steps.<id>.resource`.
     pub resource_used: bool,
     /// In one place from the reading of the file on: a long plan has many of them.
@@ -102,7 +102,7 @@ pub struct Written {
     /// The whole step in the file.
     pub span: Span,
     /// The name for people.
-    pub name: Option<String>,
+    pub name: Option<Box<str>>,
     /// A mapping of parameter to value.
     pub query: Option<Box<Template>>,
     pub body: Option<Template>,
@@ -115,7 +115,7 @@ pub struct Written {
     pub region_id: Option<Box<Template>>,
     pub when: Option<Box<Expression>>,
     pub for_each: Option<Box<Template>>,
-    pub wait: Wait,
+    pub wait: StepWait,
     pub ready: Ready,
     /// Fails the step during the wait for readiness, when the resource can never become ready.
     pub fail_when: Option<Box<Expression>>,
@@ -124,7 +124,7 @@ pub struct Written {
     /// `None`: the default (`auto` for creates, `rerun` for the rest).
     pub on_change: Option<OnChange>,
     /// Places of the call whose changes are ignored: `body/volumes/0/image_id`.
-    pub ignored_changes: Vec<String>,
+    pub ignored_changes: Box<[String]>,
     pub on_conflict: OnConflict,
     /// The existing resource to adopt instead of creating one.
     pub adopt: Option<Box<Adopt>>,
@@ -211,6 +211,28 @@ pub struct Wait {
     pub every: Option<Duration>,
     /// Time of the first poll after acceptance.
     pub first: Option<Duration>,
+}
+
+impl Wait {
+    const DEFAULT: Wait = Wait { skip: false, timeout: None, every: None, first: None };
+}
+
+/// The [`Wait`] of a step, which few steps write: the default takes no room.
+#[derive(Debug, Clone, Default)]
+pub struct StepWait(Option<Box<Wait>>);
+
+impl From<Wait> for StepWait {
+    fn from(wait: Wait) -> Self {
+        Self((wait != Wait::DEFAULT).then(|| Box::new(wait)))
+    }
+}
+
+impl Deref for StepWait {
+    type Target = Wait;
+
+    fn deref(&self) -> &Wait {
+        self.0.as_deref().unwrap_or(&Wait::DEFAULT)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -319,7 +341,7 @@ pub enum InputType {
 pub struct Output {
     pub span: Span,
     pub value: Template,
-    pub description: Option<String>,
+    pub description: Option<Box<str>>,
     /// Declared secret, or contains a secret input or the answer of a secret step.
     pub secret: bool,
 }

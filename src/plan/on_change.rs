@@ -4,13 +4,13 @@ use super::call_doc::call_template;
 use super::fields::{Fields, Shape, list, text, word};
 use super::model::OnChange;
 use super::scalars::missing_key;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::yaml::Node;
 
 const ON_CHANGE: Shape = Shape { name: "`on_change`", keys: &["update", "ignore", "otherwise"], hints: &[] };
 
 /// What a later run does when the call differs, and the places whose changes are ignored.
-pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> (Option<OnChange>, Vec<String>) {
+pub(super) fn read(node: &Node, findings: &mut Findings) -> (Option<OnChange>, Vec<String>) {
     if node.entries().is_none() {
         return (word_of(node, "`on_change`", findings), Vec::new());
     }
@@ -27,7 +27,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Diagnostic>) -> (Option<OnCha
     (update.map(|call| OnChange::Update(Box::new(call))), ignored)
 }
 
-fn word_of(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<OnChange> {
+fn word_of(node: &Node, what: &str, findings: &mut Findings) -> Option<OnChange> {
     #[derive(Clone, Copy)]
     enum Word {
         Auto,
@@ -62,7 +62,7 @@ fn word_of(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<On
 }
 
 /// Places of a call: `body/volumes/0/image_id`, `query/…`, `headers/…`.
-fn ignored_places(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<String> {
+fn ignored_places(node: &Node, findings: &mut Findings) -> Vec<String> {
     let places = list(node, "`ignore`", findings).unwrap_or_default();
     let read = places.iter().filter_map(|item| {
         let place = text(item, "a place in `ignore`", findings)?;

@@ -17,8 +17,9 @@ use super::programs::all_programs;
 use super::step_doc::{StepDoc, calls};
 use super::values::check_written;
 use crate::catalog::{AllowedPath, Catalog, Difference, Effect, Method, NearestRoute, Operation};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::{Source, Span};
+use crate::template::Shape;
 
 /// The operations of a plan's calls.
 pub(super) struct Operations {
@@ -28,7 +29,7 @@ pub(super) struct Operations {
 
 impl Operations {
     /// Finds the operation of every call, and reports missing ones.
-    pub(super) fn find(doc: &PlanDoc, catalog: &Catalog, findings: &mut Vec<Diagnostic>) -> Self {
+    pub(super) fn find(doc: &PlanDoc, catalog: &Catalog, findings: &mut Findings) -> Self {
         let mut unknown = UnknownRoutes::default();
         let mut find = |call: Option<&Call>| call.and_then(|call| operation(call, catalog, &mut unknown, findings));
         let steps = doc.steps.iter().map(|step| {
@@ -53,7 +54,7 @@ impl Operations {
         catalog: &Catalog,
         source: &Source,
         folder: Option<&Path>,
-        findings: &mut Vec<Diagnostic>,
+        findings: &mut Findings,
     ) {
         check_written(doc, &self.steps, (catalog, source), Given { folder, ..Given::default() }, findings);
         for (step, of) in doc.steps.iter().zip(&self.steps) {
@@ -64,6 +65,7 @@ impl Operations {
         let by_step = by_step(doc, &self.steps);
         findings.extend(never_made(doc, &by_step));
         findings.extend(not_waited_for(doc, &by_step));
+        findings.extend(secret_names(doc, &by_step));
     }
 }
 
@@ -76,7 +78,7 @@ impl Operations {
         source: &Source,
         folder: Option<&Path>,
         assumed: &Assumed<'_>,
-        findings: &mut Vec<Diagnostic>,
+        findings: &mut Findings,
     ) {
         let declared = doc.inputs.iter().map(|input| (input.name.clone(), input.input.clone())).collect();
         let inputs = (assumed.inputs)(&declared);
@@ -91,10 +93,11 @@ impl Operations {
         let told: HashSet<Span> =
             findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.primary).collect();
         let warned: HashSet<(Span, &str)> = findings.iter().map(|finding| (finding.primary, finding.code)).collect();
-        let mut more = Vec::new();
+        let mut more = Findings::default();
         check_written(doc, &self.steps, (catalog, source), given, &mut more);
         more.retain(|found| !told.contains(&found.primary) && !warned.contains(&(found.primary, found.code)));
-        findings.append(&mut more);
+        let (more, others) = more.finish();
+        findings.add(more, others);
     }
 }
 
@@ -102,7 +105,7 @@ fn operation(
     call: &Call,
     catalog: &Catalog,
     unknown: &mut UnknownRoutes,
-    findings: &mut Vec<Diagnostic>,
+    findings: &mut Findings,
 ) -> Option<Arc<Operation>> {
     let segments: Vec<Option<&str>> = call
         .segments
@@ -234,17 +237,53 @@ fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec
     if unawaited.is_empty() {
         return Vec::new();
     }
-    let mentions = all_programs(doc).flat_map(|program| &program.uses().steps);
-    let later = mentions.filter(|used| !used.guarded && unawaited.contains(used.step.as_str())).filter_map(|used| {
+    let mentions = all_programs(doc).flat_map(|program| program.uses().steps.iter().map(move |used| (program, used)));
+    let later = mentions.filter(|(_, used)| !used.guarded && unawaited.contains(used.step.as_str())).filter_map(
+        |(program, used)| {
+            let skipped = if ["all", "each"].contains(&used.path.first()?.as_str()) { 2 } else { 0 };
+            let (word, span) = (used.path.get(skipped)?, *used.path_spans.get(skipped)?);
+            LATER.contains(&word.as_str()).then(|| {
+                let message =
+                    format!("`{}` has `wait: false`: its `{word}` is not known when the step is done", used.step);
+                Diagnostic::error("unknown-result", program.place(span), message)
+                    .help("take `wait: false` away; with it there are `task`, `tasks`, `status` and `outcome`")
+            })
+        },
+    );
+    later.collect()
+}
+
+/// Reports references to names of resources that hold a secret: such a name is not recorded.
+fn secret_names(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
+    let secret = doc.inputs.iter().filter(|input| input.input.secret);
+    let secret: HashSet<&str> = secret.map(|input| input.name.as_str()).collect();
+    if secret.is_empty() {
+        return Vec::new();
+    }
+    let named = doc.steps.iter().filter_map(|step| {
+        let id = step.id.as_ref()?.value.as_str();
+        let creates = by_step.get(id)?.creates.as_ref()?;
+        let name = step.body.as_ref()?.at(creates.name_at.as_deref().unwrap_or("/name"));
+        let is_scalar = !matches!(name.shape(), Shape::List(_) | Shape::Mapping(_) | Shape::For(_));
+        let input = name.inputs().find(|used| is_scalar && secret.contains(used.name.as_str()))?;
+        Some((id, (input.name.to_string(), name.span)))
+    });
+    let named: HashMap<&str, (String, Span)> = named.collect();
+    let mentions = all_programs(doc).flat_map(|program| program.uses().steps.iter().map(move |used| (program, used)));
+    let found = mentions.filter(|(_, used)| !used.guarded).filter_map(|(program, used)| {
+        let id = used.step.as_str();
+        let (input, place) = named.get(id)?;
         let skipped = if ["all", "each"].contains(&used.path.first()?.as_str()) { 2 } else { 0 };
         let (word, span) = (used.path.get(skipped)?, *used.path_spans.get(skipped)?);
-        LATER.contains(&word.as_str()).then(|| {
-            let message = format!("`{}` has `wait: false`: its `{word}` is not known when the step is done", used.step);
-            Diagnostic::error("unknown-result", span, message)
-                .help("take `wait: false` away; with it there are `task`, `tasks`, `status` and `outcome`")
+        (*word == "name").then(|| {
+            let message =
+                format!("the name of `{id}` holds the secret input `{input}`: it is not recorded, and undefined here");
+            Diagnostic::error("unknown-result", program.place(span), message)
+                .related(*place, "the name is given here")
+                .help("write here what the name is made of, or give a name without the secret")
         })
     });
-    later.collect()
+    found.collect()
 }
 
 /// Reports `created.<kind>` of calls that never create that kind.
@@ -262,7 +301,7 @@ fn never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Dia
                 continue;
             }
             let message = format!("`{}` never makes `{kind}`", operation.route);
-            let finding = Diagnostic::error("never-made", span, message);
+            let finding = Diagnostic::error("never-made", program.place(span), message);
             findings.push(match kinds.is_empty() {
                 true => finding.help("it makes nothing new"),
                 false => finding.help(format!("it makes {}", super::fields::listed(kinds))),

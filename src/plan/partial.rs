@@ -49,8 +49,19 @@ pub(super) struct KnownStep {
 pub(super) struct At<'e> {
     each: Option<&'e Element>,
     item: Option<&'e Element>,
-    /// Secrets stand in the value as they are sent. Whatever is said of it must not repeat them.
-    reveals: bool,
+    secrets: Seen,
+}
+
+/// What is seen of the secrets in a value.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Seen {
+    /// Nothing: they are unknown.
+    #[default]
+    Nothing,
+    /// Their markers, for templates that pass them on.
+    Markers,
+    /// The secrets, as they are sent. Whatever is said of the value must not repeat them.
+    Values,
 }
 
 impl<'e> At<'e> {
@@ -59,7 +70,7 @@ impl<'e> At<'e> {
     }
 
     pub(super) fn revealing(self) -> Self {
-        Self { reveals: true, ..self }
+        Self { secrets: Seen::Values, ..self }
     }
 }
 
@@ -135,16 +146,31 @@ impl<'d> Known<'d> {
             Shape::Constant(value) => Partial::from(&value.to_value()),
             Shape::List(items) => Partial::List(items.iter().map(|item| self.partial(item, at, errors)).collect()),
             Shape::Mapping(entries) => {
-                let fields = entries.iter().map(|(key, value)| (key.text.clone(), self.partial(value, at, errors)));
+                let fields = entries.iter().map(|(key, value)| (key.text.to_string(), self.partial(value, at, errors)));
                 Partial::Map(fields.collect())
             }
             Shape::Expression(_) | Shape::Text(_) => view.filled(template.outline(&self.scope(at), &view, errors)),
             Shape::For(list) => {
-                // Templates see no secrets, so that the elements hold none.
-                let value = self.partial(&list.list, At { reveals: false, ..at }, errors);
+                // Templates pass on markers.
+                let secrets = if at.secrets == Seen::Nothing { Seen::Nothing } else { Seen::Markers };
+                let value = self.partial(&list.list, At { secrets, ..at }, errors);
+                if let Some(secret) = self.secret_alone(&list.list) {
+                    let message =
+                        format!("the secret input `{secret}` cannot be the list itself: templates do not see it");
+                    let help = "write the list out with a secret for each of its elements";
+                    errors.push(TemplateError { span: list.list.span, message, help: Some(help.to_owned()) });
+                }
                 self.made_from(list, &value, at, errors)
             }
         }
+    }
+
+    /// The secret input that a template is, without anything else.
+    fn secret_alone<'t>(&self, template: &'t Template) -> Option<&'t str> {
+        let Shape::Expression(program) = template.shape() else { return None };
+        let [only] = &*program.uses().inputs else { return None };
+        let name = only.name.as_str();
+        (program.uses().alone && self.is_secret(name)).then_some(name)
     }
 
     /// The value of a list built with `for`, as far as it is known. Of unknown elements one stands for all.
@@ -236,6 +262,18 @@ fn with_nulls(value: &Partial) -> Value {
             Value::Object(fields.iter().map(|(name, field)| (name.clone(), with_nulls(field))).collect())
         }
         other => other.known().unwrap_or_default(),
+    }
+}
+
+/// A value whose secrets are markers.
+fn marked(value: &Value) -> Partial {
+    match value {
+        Value::String(text) => Partial::String(text.clone()),
+        Value::Array(items) => Partial::List(items.iter().map(marked).collect()),
+        Value::Object(fields) => {
+            Partial::Map(fields.iter().map(|(name, field)| (name.clone(), marked(field))).collect())
+        }
+        other => Partial::from(other),
     }
 }
 
@@ -333,6 +371,7 @@ impl View<'_, '_> {
     /// Converts a template's outline to a partly known value.
     fn filled(&self, outline: Outline) -> Partial {
         match outline {
+            Outline::Exactly(value) if self.at.secrets == Seen::Markers => marked(&value),
             Outline::Exactly(value) => Partial::from(&self.revealed(value)),
             Outline::Text(pieces) => Partial::Text(pieces.into_iter().map(|piece| self.piece(piece?)).collect()),
             Outline::List(items) => Partial::List(items.into_iter().map(|item| self.filled(item)).collect()),
@@ -355,14 +394,14 @@ impl View<'_, '_> {
 
     /// The value with its secrets, when the place reveals them.
     fn revealed(&self, value: Value) -> Value {
-        let secrets = self.known.given.secrets.filter(|_| self.at.reveals);
+        let secrets = self.known.given.secrets.filter(|_| self.at.secrets == Seen::Values);
         secrets.and_then(|secrets| secrets.reveal(&value).ok()).unwrap_or(value)
     }
 
     /// A part of a text; a secret in it is known only where it is revealed.
     fn piece(&self, piece: String) -> Option<String> {
         match self.revealed(Value::String(piece)) {
-            Value::String(text) => (!Secrets::marks(&text)).then_some(text),
+            Value::String(text) => (self.at.secrets == Seen::Markers || !Secrets::marks(&text)).then_some(text),
             other => Some(other.to_string()),
         }
     }

@@ -93,7 +93,7 @@ impl Place {
         }
         let mut sources = Sources::default();
         for program in lists.iter().flat_map(|list| list.list.programs()) {
-            sources.inputs.extend(program.uses().inputs.iter().map(|used| used.name.clone()));
+            sources.inputs.extend(program.uses().inputs.iter().map(|used| used.name.to_string()));
             sources.steps.extend(program.uses().steps.iter().map(|used| used.step.clone()));
         }
         Place { elements_of: Some(sources), ..self.clone() }

@@ -3,7 +3,7 @@
 use super::fields::{Fields, Shape, text, wrong_type};
 use super::model::{RecordOf, RecordUse};
 use super::scalars::{as_identifier, compiled, is_identifier, is_plan_name, missing_key};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::template::{Program, Template};
 use crate::yaml::{Key, Node};
@@ -30,7 +30,7 @@ const RECORD: Shape = Shape {
 };
 
 /// Parses an entry of `records`.
-pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Option<RecordDoc> {
+pub(super) fn read(key: &Key, node: &Node, findings: &mut Findings) -> Option<RecordDoc> {
     if !is_identifier(&key.text) {
         let finding = Diagnostic::error("bad-name", key.span, format!("`{}` is no name for a record", key.text))
             .help("letters, digits and `_`, and no digit first: templates say `records.<name>`");
@@ -39,7 +39,7 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Op
             None => finding,
         });
     }
-    let doc = |plan, environment| RecordDoc { name: key.text.clone(), name_span: key.span, plan, environment };
+    let doc = |plan, environment| RecordDoc { name: key.text.to_string(), name_span: key.span, plan, environment };
     if node.scalar().is_some() {
         let finding = wrong_type(node, &format!("the record `{}`", key.text), "a mapping");
         findings.push(finding.help("write `{ plan: NAME, environment: \"{{ environment }}\" }`"));
@@ -74,11 +74,14 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Vec<Diagnostic>) -> Op
 
 /// The accepted record, with the outputs that these templates refer to.
 pub(super) fn accept<'p>(doc: RecordDoc, programs: impl Iterator<Item = &'p Program>) -> Option<(String, RecordOf)> {
-    let asked = programs.flat_map(|program| &program.uses().names).filter(|used| used.name == "records");
-    let outputs = asked.filter_map(|used| match used.path.as_slice() {
-        [name, outputs, output, ..] if *name == doc.name && outputs == "outputs" => {
-            Some(RecordUse { output: output.clone(), span: *used.path_spans.get(2)?, guarded: used.guarded })
-        }
+    let asked = programs.flat_map(|program| program.uses().names.iter().map(move |used| (program, used)));
+    let asked = asked.filter(|(_, used)| used.name == "records");
+    let outputs = asked.filter_map(|(program, used)| match &*used.path {
+        [name, outputs, output, ..] if *name == doc.name && *outputs == "outputs" => Some(RecordUse {
+            output: output.to_string(),
+            span: program.place(*used.path_spans.get(2)?),
+            guarded: used.guarded,
+        }),
         _ => None,
     });
     let outputs = outputs.collect();

@@ -1,7 +1,7 @@
 //! Single values of a plan as written: names, numbers, templates, and keys that are missing.
 
 use super::fields::wrong_type;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::template::Template;
 use crate::yaml::Node;
@@ -21,7 +21,7 @@ pub(super) fn is_plan_name(name: &str) -> bool {
 }
 
 /// The id of a project or region, or a template for it.
-pub(super) fn number(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+pub(super) fn number(node: &Node, what: &str, findings: &mut Findings) -> Option<Template> {
     let number = node.scalar().and_then(|value| match value {
         serde_json::Value::String(digits) => digits.parse().ok(),
         other => other.as_i64(),
@@ -43,7 +43,7 @@ pub(super) fn number(node: &Node, what: &str, findings: &mut Vec<Diagnostic>) ->
 }
 
 /// Compiles a node's templates.
-pub(super) fn compiled(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+pub(super) fn compiled(node: &Node, findings: &mut Findings) -> Option<Template> {
     Template::compile(node).map_err(|found| findings.extend(found)).ok()
 }
 

@@ -13,7 +13,7 @@ use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo,
 use super::on_change;
 use super::scalars::{as_identifier, compiled, is_identifier, missing_key, number};
 use crate::catalog::{AllowUnknown, AllowedPath};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
 use crate::yaml::{Node, NodeKind};
@@ -143,7 +143,7 @@ const OWN_HEADERS: &[&str] = &[
 ];
 
 /// Reads one element of `steps`.
-pub(super) fn read(mut node: Node, findings: &mut Vec<Diagnostic>) -> Option<StepDoc> {
+pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
     let body = taken_body(&mut node);
     let fields = Fields::open(&node, &STEP, findings)?;
     let id = match fields.get("id") {
@@ -177,7 +177,7 @@ pub(super) fn read(mut node: Node, findings: &mut Vec<Diagnostic>) -> Option<Ste
         fields.get("allow_unknown").map(|node| allow_unknown(node, findings)).unwrap_or_default();
     let written = Written {
         span: node.span,
-        name: fields.get("name").and_then(|node| text(node, "`name`", findings)).map(|name| name.value),
+        name: fields.get("name").and_then(|node| text(node, "`name`", findings)).map(|name| name.value.into()),
         query: parts.query.map(Box::new),
         body: parts.body,
         body_file: body_file.map(Box::new),
@@ -187,13 +187,13 @@ pub(super) fn read(mut node: Node, findings: &mut Vec<Diagnostic>) -> Option<Ste
         region_id: fields.get("region_id").and_then(|node| number(node, "`region_id`", findings)).map(Box::new),
         when: fields.get("when").and_then(|node| condition(node, findings)).map(Box::new),
         for_each: for_each.map(Box::new),
-        wait: fields.get("wait").map(|node| wait(node, findings)).unwrap_or_default(),
+        wait: fields.get("wait").map(|node| wait(node, findings).into()).unwrap_or_default(),
         ready: fields.get("ready").map(|node| ready(node, findings)).unwrap_or_default(),
         fail_when: fields.get("fail_when").and_then(|node| condition(node, findings)).map(Box::new),
         retry: fields.get("retry").and_then(|node| retry(node, findings)).map(Box::new),
         undo: fields.get("undo").map_or(Undo::Default, |node| undo(node, findings)),
         on_change,
-        ignored_changes,
+        ignored_changes: ignored_changes.into(),
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
         adopt: fields.get("adopt").and_then(|node| existing::adopt(node, findings)).map(Box::new),
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
@@ -228,7 +228,7 @@ pub(super) fn calls(step: &StepDoc) -> (Option<&CallTemplate>, Option<&CallTempl
     (undo, update)
 }
 
-fn id(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
+fn id(node: &Node, findings: &mut Findings) -> Option<Placed<String>> {
     const LONGEST: usize = 100;
     let id = text(node, "`id`", findings)?;
     if is_identifier(&id.value) && id.value.len() <= LONGEST {
@@ -248,11 +248,11 @@ fn id(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Placed<String>> {
 fn taken_body(step: &mut Node) -> Option<Node> {
     let NodeKind::Mapping(entries) = &mut step.kind else { return None };
     let (_, body) = entries.iter_mut().find(|(key, _)| key.text == "body")?;
-    let left = Node { span: body.span, kind: NodeKind::Sequence(Vec::new()) };
+    let left = Node { span: body.span, kind: NodeKind::Sequence(Box::default()) };
     body.scalar().is_none().then(|| std::mem::replace(body, left))
 }
 
-fn headers(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+fn headers(node: &Node, findings: &mut Findings) -> Option<Template> {
     for (key, value) in mapping(node, "`headers`", findings)? {
         let name = key.text.to_lowercase();
         if OWN_HEADERS.contains(&name.as_str()) {
@@ -288,7 +288,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-fn needs(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<Placed<String>> {
+fn needs(node: &Node, findings: &mut Findings) -> Vec<Placed<String>> {
     let items = match node.scalar() {
         Some(value) if !value.is_null() => std::slice::from_ref(node),
         _ => list(node, "`needs`", findings).unwrap_or_default(),
@@ -296,7 +296,7 @@ fn needs(node: &Node, findings: &mut Vec<Diagnostic>) -> Vec<Placed<String>> {
     items.iter().filter_map(|item| text(item, "an item of `needs`", findings)).collect()
 }
 
-fn allow_unknown(node: &Node, findings: &mut Vec<Diagnostic>) -> (AllowUnknown, Vec<Span>) {
+fn allow_unknown(node: &Node, findings: &mut Findings) -> (AllowUnknown, Vec<Span>) {
     let (mut paths, mut places) = (Vec::new(), Vec::new());
     for item in list(node, "`allow_unknown`", findings).unwrap_or_default() {
         let Some(path) = text(item, "an item of `allow_unknown`", findings) else { continue };
@@ -315,18 +315,18 @@ fn allow_unknown(node: &Node, findings: &mut Vec<Diagnostic>) -> (AllowUnknown, 
     (AllowUnknown::new(paths), places)
 }
 
-fn condition(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Expression> {
+fn condition(node: &Node, findings: &mut Findings) -> Option<Expression> {
     Expression::compile(node).map_err(|found| findings.extend(found)).ok()
 }
 
-fn ready(node: &Node, findings: &mut Vec<Diagnostic>) -> Ready {
+fn ready(node: &Node, findings: &mut Findings) -> Ready {
     match node.scalar() {
         Some(serde_json::Value::Bool(false)) => Ready::Off,
         _ => condition(node, findings).map_or(Ready::Usual, |condition| Ready::Also(Box::new(condition))),
     }
 }
 
-fn for_each(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
+fn for_each(node: &Node, findings: &mut Findings) -> Option<Template> {
     let template = compiled(node, findings)?;
     match template.shape() {
         TemplateShape::Expression(_) | TemplateShape::List(_) | TemplateShape::Mapping(_) | TemplateShape::For(_) => {
@@ -349,7 +349,7 @@ fn for_each(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Template> {
     }
 }
 
-fn wait(node: &Node, findings: &mut Vec<Diagnostic>) -> Wait {
+fn wait(node: &Node, findings: &mut Findings) -> Wait {
     if let Some(serde_json::Value::Bool(wait)) = node.scalar() {
         return Wait { skip: !wait, ..Wait::default() };
     }
@@ -366,7 +366,7 @@ fn wait(node: &Node, findings: &mut Vec<Diagnostic>) -> Wait {
     Wait { skip: false, timeout: read("timeout"), every: read("every"), first: read("first") }
 }
 
-fn retry(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Retry> {
+fn retry(node: &Node, findings: &mut Findings) -> Option<Retry> {
     const MOST_ATTEMPTS: u64 = 100;
     let fields = Fields::open(node, &RETRY, findings)?;
     let attempts = match fields.get("attempts") {
@@ -391,7 +391,7 @@ fn retry(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<Retry> {
     Some(Retry { attempts: u32::try_from(attempts?).ok()?, on: statuses })
 }
 
-fn undo(node: &Node, findings: &mut Vec<Diagnostic>) -> Undo {
+fn undo(node: &Node, findings: &mut Findings) -> Undo {
     match node.as_str() {
         Some("none") => return Undo::Keep,
         Some(word) if !word.contains('/') => {
@@ -411,6 +411,6 @@ fn undo(node: &Node, findings: &mut Vec<Diagnostic>) -> Undo {
     call_template(node, "`undo`", findings).map_or(Undo::Default, |call| Undo::Call(Box::new(call)))
 }
 
-fn on_conflict(node: &Node, findings: &mut Vec<Diagnostic>) -> Option<OnConflict> {
+fn on_conflict(node: &Node, findings: &mut Findings) -> Option<OnConflict> {
     word(node, "`on_conflict`", &[("error", OnConflict::Error), ("adopt", OnConflict::Adopt)], findings)
 }

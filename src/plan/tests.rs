@@ -60,7 +60,7 @@ fn source(text: &str) -> Arc<Source> {
 }
 
 fn shown(source: &Source, finding: &Diagnostic) -> String {
-    let at = source.position(finding.primary.start);
+    let at = source.position(finding.primary.start());
     let help = finding.help.iter().map(|help| format!("\n    help: {help}")).collect::<String>();
     format!("{}:{} {} {}{help}", at.line, at.column, finding.code, finding.message)
 }
@@ -117,7 +117,7 @@ fn invalid_plans_have_all_findings_at_once() {
 fn snapshot(source: &Source, finding: &Diagnostic) -> String {
     let first_line = |span| source.slice(span).lines().next().unwrap_or_default().to_owned();
     let severity = format!("{:?}", finding.severity).to_lowercase();
-    let at = source.position(finding.primary.start);
+    let at = source.position(finding.primary.start());
     let mut out = format!(
         "{}:{} {severity}[{}] {}\n    > {}",
         at.line,
@@ -127,7 +127,7 @@ fn snapshot(source: &Source, finding: &Diagnostic) -> String {
         first_line(finding.primary)
     );
     for (span, words) in &finding.related {
-        let at = source.position(span.start);
+        let at = source.position(span.start());
         out += &format!("\n    {}:{} {words}", at.line, at.column);
     }
     for help in &finding.help {

@@ -15,7 +15,7 @@ use super::request::{Values, Whole, check_request};
 use super::step_doc::{StepDoc, calls};
 use crate::body_file::{begins_with, why_unusable};
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Program, Template, TemplateError};
 
@@ -127,13 +127,14 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
     let looks = || plan.steps.values().map(Look::at_step);
     let mut known = Known::new(given, inputs, looks().filter_map(|look| look.known(catalog)).collect());
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     let outputs = plan.outputs.values().map(|output| &output.value);
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
     skip(looks, &mut known);
     check_all(looks(), &known, (catalog, &plan.source), &mut findings);
     check_texts(outputs.chain(places), &known, &mut findings);
-    findings.sort_by_key(|finding| finding.primary.start);
+    let (mut findings, _) = findings.finish();
+    findings.sort_by_key(|finding| finding.primary.start());
     findings
 }
 
@@ -143,7 +144,7 @@ pub(super) fn check_written(
     of: &[OfStep],
     (catalog, source): (&Catalog, &Source),
     given: Given<'_>,
-    findings: &mut Vec<Diagnostic>,
+    findings: &mut Findings,
 ) {
     let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
     let looks = || doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of));
@@ -176,7 +177,7 @@ fn check_all<'s>(
     looks: impl Iterator<Item = Look<'s>>,
     known: &Known<'_>,
     (catalog, source): (&Catalog, &Source),
-    findings: &mut Vec<Diagnostic>,
+    findings: &mut Findings,
 ) {
     let with_values = known.given.inputs.is_some();
     let mut elements = MOST_ELEMENTS;
@@ -199,7 +200,7 @@ fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
 }
 
 /// Checks templates that have no schema: they must evaluate.
-fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Vec<Diagnostic>) {
+fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Findings) {
     let mut errors = Vec::new();
     for template in templates {
         known.partial(template, At::default(), &mut errors);
@@ -214,7 +215,7 @@ struct Checker<'c, 'd> {
     with_values: bool,
     /// One finding per place and code: an error in every element is reported once.
     seen: HashSet<(Span, &'static str)>,
-    findings: &'c mut Vec<Diagnostic>,
+    findings: &'c mut Findings,
 }
 
 impl Checker<'_, '_> {
@@ -281,7 +282,7 @@ impl Checker<'_, '_> {
     fn secrets_in<'l>(&self, look: &'l Look<'l>, place: Option<Span>) -> impl Iterator<Item = &'l str> {
         let is_there = move |program: &&Program| {
             let span = program.span();
-            place.is_none_or(|place| span.start < place.end && place.start < span.end)
+            place.is_none_or(|place| span.start() < place.end() && place.start() < span.end())
         };
         let used = look.programs().filter(is_there).flat_map(|program| program.uses().inputs.iter());
         used.map(|used| used.name.as_str()).filter(|name| self.known.is_secret(name))

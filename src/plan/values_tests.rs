@@ -17,7 +17,7 @@ const SUBNET: &str = "call: POST /cloud/v1/subnets/{project_id}/{region_id}";
 fn told(source: &Source, findings: &[Diagnostic]) -> Vec<String> {
     let errors = findings.iter().filter(|finding| finding.is_error());
     let tell = |finding: &Diagnostic| {
-        let at = source.position(finding.primary.start);
+        let at = source.position(finding.primary.start());
         format!("{}:{} {}", at.line, at.column, finding.code)
     };
     errors.map(tell).collect()
@@ -361,4 +361,37 @@ fn equal_references_are_equal_values() {
         let is_told = found.iter().any(|found| found.ends_with("duplicate-item"));
         assert_eq!(is_told, twice, "{one}, {other}: {found:?}");
     }
+}
+
+#[test]
+fn a_name_that_holds_a_secret_is_not_to_be_referred_to() {
+    let text = |name: &str, used: &str| {
+        format!(
+            "name: demo\ninputs: {{ word: {{ secret: true }} }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: \"{name}\" }}\n- id: sub\n  {SUBNET}\n  body: {{ name: \"{used}\", network_id: \"{{{{ steps.net.id }}}}\", cidr: 10.0.0.0/24 }}\n- id: other\n  {SUBNET}\n  body: {{ name: other, network_id: \"{{{{ steps.net.id }}}}\", cidr: 10.0.1.0/24, tags: {{ w: \"{{{{ inputs.word }}}}\" }} }}\n"
+        )
+    };
+    let secret = "net-{{ inputs.word }}";
+    assert_eq!(checked(&text(secret, "{{ steps.net.name }}"), &[]), ["9:31 unknown-result"]);
+    assert_eq!(checked(&text(secret, "sub-{{ steps.net.name | default('x') }}"), &[]), [""; 0]);
+    assert_eq!(checked(&text("net-1", "sub-{{ steps.net.name }}"), &[]), [""; 0]);
+}
+
+#[test]
+fn secrets_in_the_elements_of_a_list_are_checked() {
+    let rules = |list: &str, each: &str| {
+        format!(
+            "name: demo\ninputs: {{ word: {{ secret: true }}, all: {{ secret: true, type: list, default: [] }} }}\nsteps:\n- id: group\n  call: POST /cloud/v2/security_groups/{{project_id}}/{{region_id}}\n  body:\n    name: group\n    rules:\n      for: {list}\n      each: {{ direction: ingress, protocol: \"{each}\", ethertype: IPv4 }}\n"
+        )
+    };
+    for (list, each) in [
+        ("[\"{{ inputs.word }}\"]", "{{ item }}"),
+        ("[{ of: \"{{ inputs.word }}\" }, { of: tcp }]", "{{ item.of }}"),
+        ("[\"{{ inputs.word }}\", udp]", "{{ item }}"),
+    ] {
+        let found = checked(&rules(list, each), &[("word", "nonsense")]);
+        assert_eq!(found, ["10:45 value-not-allowed"], "{list}");
+        assert_eq!(checked(&rules(list, each), &[("word", "tcp")]), [""; 0], "{list}");
+        assert_eq!(checked(&rules(list, each), &[]), [""; 0], "{list}");
+    }
+    assert_eq!(checked(&rules("\"{{ inputs.all }}\"", "{{ item }}"), &[]), ["9:12 template-error"]);
 }

@@ -3,7 +3,8 @@
 use crate::diagnostic::Diagnostic;
 
 /// Findings whose messages quote nothing from the text.
-const WITHOUT_QUOTES: [&str; 3] = ["yaml-reserved-character", "yaml-several-documents", "yaml-too-large"];
+const WITHOUT_QUOTES: [&str; 4] =
+    ["yaml-reserved-character", "yaml-several-documents", "yaml-too-large", "yaml-too-many-values"];
 
 /// The message and help for a text that may contain a secret, without any of its words.
 pub(super) fn withheld(finding: &Diagnostic) -> (String, Vec<String>) {

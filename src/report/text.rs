@@ -21,7 +21,7 @@ pub fn sanitize_block(text: &str) -> Cow<'_, str> {
 }
 
 fn clean(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
-    // Mostly it is: many bytes are compared at once.
+    // Most texts are plain, and this comparison takes many bytes at once.
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
     let harmful = |character: char| !keep(character) && mark(character).is_some();
     if text.as_bytes().iter().all(is_plain) || !text.contains(harmful) {

@@ -132,7 +132,7 @@ fn is_plain(text: &str) -> bool {
 /// Whether a text contains two parts of base64 or hexadecimal that may belong together.
 fn has_long_word(bytes: &[u8]) -> bool {
     let is_code = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=:".contains(byte);
-    bytes.len() >= LONG_WORD && bytes.iter().filter(|byte| is_code(byte)).count() >= LONG_WORD
+    bytes.iter().filter(|byte| is_code(byte)).nth(LONG_WORD - 1).is_some()
 }
 
 fn merged(text: &str, mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {

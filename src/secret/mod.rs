@@ -29,7 +29,7 @@ pub use sensitive::is_sensitive_name;
 /// Whether a text holds one of the characters around a marker, around what stands for a result in an undo, or for one in
 /// a preview: plans, inputs, files and what is decoded may not, and in answers they are replaced.
 pub fn is_reserved(text: &str) -> bool {
-    text.contains(RESERVED)
+    !text.is_ascii() && text.contains(RESERVED)
 }
 
 /// The same for every text in a value, including keys.

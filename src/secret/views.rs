@@ -133,7 +133,7 @@ fn holds(bytes: &[u8], sign: u8, decoder: Decoder) -> bool {
 pub fn join(text: &[u8], signs: bool, joined: &mut Vec<u8>) -> bool {
     joined.clear();
     let has_long =
-        text.iter().any(|byte| matches!(byte, b'\\' | &LINE_BREAK)) || signs && text.windows(2).any(|two| two == b"0x");
+        memchr::memchr2(b'\\', LINE_BREAK, text).is_some() || signs && memchr::memmem::find(text, b"0x").is_some();
     if !has_long {
         // Most texts: what divides them is a byte each.
         let divides = if signs { &DIVIDES_BYTES } else { &DIVIDES_WORDS };

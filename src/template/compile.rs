@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use minijinja::machinery::{parse, parse_expr};
 use serde_json::Value;
 
 use super::lexicon::{self, Cut, Piece, Refused};
 use super::program::{Place, Program};
-use super::{Expression, ExpressionKind, ListFrom, Part, Shape, Template, Text, engine, walk};
+use super::{Expression, ExpressionKind, ListFrom, Part, Shape, Template, Text};
 use crate::diagnostic::Diagnostic;
-use crate::source::Span;
+use crate::source::{Span, narrow};
 use crate::yaml::{Key, Node, NodeKind, Places, Scalar};
 
 /// The code of all findings about template syntax.
@@ -42,10 +41,9 @@ impl Template {
     ///
     /// When it has a syntax error.
     pub fn compile_part(node: &Node, range: Range<usize>) -> Result<Self, Vec<Diagnostic>> {
-        let NodeKind::Scalar { value: Scalar::Text(text), places, .. } = &node.kind else {
-            return Self::compile(node);
-        };
-        let part = Words { text: &text[range.clone()], places, base: range.start, whole: node.span };
+        let NodeKind::Scalar(Scalar::Text(text)) = &node.kind else { return Self::compile(node) };
+        let places = &text.places(node.span);
+        let part = Words { text: &text.as_str()[range.clone()], places, base: range.start, whole: node.span };
         let span = part.locate(0..part.text.len());
         let shape = part.shape().map_err(|refused| vec![part.finding(refused)])?;
         Ok(Self { span, shape })
@@ -61,10 +59,12 @@ impl Expression {
     pub fn compile(node: &Node) -> Result<Self, Vec<Diagnostic>> {
         let span = node.span;
         let (text, places) = match &node.kind {
-            NodeKind::Scalar { value: Scalar::Bool(constant), .. } => {
+            NodeKind::Scalar(Scalar::Bool(constant)) => {
                 return Ok(Self { span, kind: ExpressionKind::Constant(*constant) });
             }
-            NodeKind::Scalar { value: Scalar::Text(text), places, .. } if !text.trim().is_empty() => (&**text, places),
+            NodeKind::Scalar(Scalar::Text(text)) if !text.as_str().trim().is_empty() => {
+                (text.as_str(), &text.places(span))
+            }
             _ => {
                 let finding =
                     Diagnostic::error("wrong-type", span, format!("expected an expression, found {}", node.describe()))
@@ -81,19 +81,19 @@ impl Expression {
 fn value(node: Node, findings: &mut Vec<Diagnostic>) -> Template {
     let span = node.span;
     let shape = match node.kind {
-        NodeKind::Scalar { value: Scalar::Text(text), places, .. } if lexicon::is_template(&text) => {
-            let words = Words { text: &text, places: &places, base: 0, whole: span };
+        NodeKind::Scalar(Scalar::Text(text)) if lexicon::is_template(text.as_str()) => {
+            let words = Words { text: text.as_str(), places: &text.places(span), base: 0, whole: span };
             words.shape().unwrap_or_else(|refused| {
                 findings.push(words.finding(refused));
                 Shape::Constant(Value::Null.into())
             })
         }
-        NodeKind::Scalar { value, .. } => Shape::Constant(value.into()),
+        NodeKind::Scalar(value) => Shape::Constant(value.into()),
         // The texts move into a list of its own size: what the collector would reuse has room for larger items.
         NodeKind::Sequence(items) => {
             let mut list = Vec::with_capacity(items.len());
             list.extend(items.into_iter().map(|item| value(item, findings)));
-            Shape::List(list)
+            Shape::List(list.into())
         }
         NodeKind::Mapping(entries) if is_list_from(&entries) => list_from(entries, findings),
         NodeKind::Mapping(entries) => {
@@ -107,7 +107,7 @@ fn value(node: Node, findings: &mut Vec<Diagnostic>) -> Template {
                 }
                 (key, value(node, findings))
             }));
-            Shape::Mapping(fields)
+            Shape::Mapping(fields.into())
         }
     };
     Template { span, shape }
@@ -119,7 +119,7 @@ fn is_list_from(entries: &[(Key, Node)]) -> bool {
     ["for", "each"].iter().all(|wanted| entries.iter().any(|(key, _)| key.text == *wanted))
 }
 
-fn list_from(entries: Vec<(Key, Node)>, findings: &mut Vec<Diagnostic>) -> Shape {
+fn list_from(entries: Box<[(Key, Node)]>, findings: &mut Vec<Diagnostic>) -> Shape {
     let (mut list, mut each) = (None, None);
     for (key, node) in entries {
         match &*key.text {
@@ -170,10 +170,10 @@ impl Words<'_> {
         {
             return self.expression(range.clone()).map(Shape::Expression);
         }
-        let parts: Result<Vec<Part>, Refused> = pieces
+        let parts: Result<Box<[Part]>, Refused> = pieces
             .into_iter()
             .map(|piece| match piece {
-                Piece::Literal(text) => Ok(Part::Literal(text)),
+                Piece::Literal(text) => Ok(Part::Literal(text.into())),
                 Piece::Expression(range) => self.expression(range).map(Part::Expression),
             })
             .collect();
@@ -202,30 +202,25 @@ impl Words<'_> {
         let source = &self.text[range.clone()];
         let place = self.place(range.start);
         let refused = |error: &minijinja::Error| syntax_refused(error, range.start, source);
-        let tree = parse_expr(source).map_err(|error| refused(&error))?;
-        let (uses, mut joints) = walk::of_expression(&tree, source, &|range| place.locate(range));
-        joints.sort_unstable();
-        Ok(Program::expression(source, place.clone(), uses, joints))
+        Program::expression(source, place).map_err(|error| refused(&error))
     }
 
     fn statements(&self) -> Result<Program, Refused> {
         let place = self.place(0);
         let refused = |error: &minijinja::Error| syntax_refused(error, 0, self.text);
-        let tree = parse(self.text, "", engine::syntax()).map_err(|error| refused(&error))?;
-        let (uses, mut joints) = walk::of_template(&tree, self.text, &|range| place.locate(range));
-        joints.sort_unstable();
-        if let Some(range) = uses.too_heavy.clone() {
-            return Err(Refused {
-                range,
+        let program = Program::text(self.text, place).map_err(|error| refused(&error))?;
+        match program.uses().too_heavy.as_deref() {
+            None => Ok(program),
+            Some(range) => Err(Refused {
+                range: range.clone(),
                 message: "this variable multiplies others into a value that is too large".to_owned(),
                 help: Some("bind it to less, or compute it where it is used"),
-            });
+            }),
         }
-        Ok(Program::text(self.text, place.clone(), uses, joints))
     }
 
     fn place(&self, start: usize) -> Place {
-        Place { places: self.places.clone(), base: self.base + start, whole: self.whole }
+        Place { places: self.places.clone(), base: narrow(self.base + start), whole: self.whole }
     }
 
     fn locate(&self, range: Range<usize>) -> Span {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::yaml::Scalar;
+use crate::yaml::{Scalar, Text};
 
 /// A value without templates.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,10 @@ impl Constant {
 
 impl From<Scalar> for Constant {
     fn from(scalar: Scalar) -> Self {
-        Self(Kept::Scalar(scalar))
+        Self(Kept::Scalar(match scalar {
+            Scalar::Text(text) => Scalar::Text(text.into_plain()),
+            other => other,
+        }))
     }
 }
 
@@ -35,7 +38,7 @@ impl From<Value> for Constant {
             Value::Null => Kept::Scalar(Scalar::Null),
             Value::Bool(value) => Kept::Scalar(Scalar::Bool(value)),
             Value::Number(number) => Kept::Scalar(Scalar::Number(number)),
-            Value::String(text) => Kept::Scalar(Scalar::Text(text.into())),
+            Value::String(text) => Kept::Scalar(Scalar::Text(Text::plain(text))),
             other => Kept::Other(Box::new(other)),
         })
     }
@@ -53,6 +56,6 @@ mod tests {
         for value in [json!(null), json!(true), json!(-3), json!(1.5), json!("text"), json!([1, { "a": "b" }])] {
             assert_eq!(Constant::from(value.clone()).to_value(), value);
         }
-        assert!(size_of::<Template>() <= 48, "{}", size_of::<Template>());
+        assert!(size_of::<Template>() <= 32, "{}", size_of::<Template>());
     }
 }

@@ -9,6 +9,7 @@ use super::text::{json_of, text_of};
 use super::{Expression, ExpressionKind, Part, Scope, Shape, Template, TemplateError, Text, scope};
 use crate::diagnostic::nearest;
 use crate::source::Span;
+use crate::yaml::Word;
 
 /// The longest text that a template may produce.
 const LONGEST: usize = 16 << 20;
@@ -30,7 +31,7 @@ impl Template {
             }
             Shape::Mapping(entries) => entries
                 .iter()
-                .map(|(key, value)| Ok((key.text.clone(), value.evaluate(scope)?)))
+                .map(|(key, value)| Ok((key.text.to_string(), value.evaluate(scope)?)))
                 .collect::<Result<serde_json::Map<_, _>, _>>()
                 .map(Value::Object),
             Shape::For(list) => list.evaluate(scope),
@@ -179,19 +180,19 @@ fn nothing_in(mention: &Mention<'_>, root: &minijinja::Value) -> Option<Template
 fn mentions(program: &Program) -> Vec<Mention<'_>> {
     let uses = program.uses();
     let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| Mention {
-        names: ["steps", used.step.as_str()].into_iter().chain(used.path.iter().map(String::as_str)).collect(),
-        span: used.span,
+        names: ["steps", used.step.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
+        span: program.place(used.span),
     });
     let inputs = uses.inputs.iter().filter(|used| !used.guarded).map(|used| Mention {
-        names: ["inputs", used.name.as_str()].into_iter().chain(used.path.iter().map(String::as_str)).collect(),
-        span: used.span,
+        names: ["inputs", used.name.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
+        span: program.place(used.span),
     });
     let names = uses.names.iter().filter(|used| !used.guarded).map(|used| Mention {
-        names: std::iter::once(used.name).chain(used.path.iter().map(String::as_str)).collect(),
-        span: used.span,
+        names: std::iter::once(used.name).chain(used.path.iter().map(Word::as_str)).collect(),
+        span: program.place(used.span),
     });
     let mut mentions: Vec<_> = steps.chain(inputs).chain(names).collect();
-    mentions.sort_by_key(|mention| mention.span.start);
+    mentions.sort_by_key(|mention| mention.span.start());
     mentions
 }
 

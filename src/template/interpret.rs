@@ -17,6 +17,7 @@ use super::text::json_of;
 use super::uses::Uses;
 use super::walk::{Link, unchain};
 use super::{Part, Scope, Shape, Template, TemplateError, Text, engine, evaluate, scope};
+use crate::yaml::Word;
 
 impl Template {
     /// The outline in this scope; a part that cannot be evaluated is reported, and open.
@@ -27,7 +28,7 @@ impl Template {
                 program.outline(scope, knowledge).unwrap_or_else(|error| told(error, errors))
             }
             Shape::Text(Text::Parts(parts)) => Outline::joined(parts.iter().map(|part| match part {
-                Part::Literal(literal) => Outline::Exactly(Value::String(literal.clone())),
+                Part::Literal(literal) => Outline::Exactly(Value::from(&**literal)),
                 Part::Expression(program) => {
                     let value = program.outline(scope, knowledge).and_then(|value| in_text(program, value, knowledge));
                     value.unwrap_or_else(|error| told(error, errors))
@@ -38,7 +39,7 @@ impl Template {
             }
             Shape::Mapping(entries) => {
                 let fields =
-                    entries.iter().map(|(key, value)| (key.text.clone(), value.outline(scope, knowledge, errors)));
+                    entries.iter().map(|(key, value)| (key.text.to_string(), value.outline(scope, knowledge, errors)));
                 Outline::Map(fields.collect())
             }
             // The caller determines the elements, and interprets each.
@@ -106,12 +107,13 @@ impl Program {
 }
 
 fn all_known(uses: &Uses, knowledge: &dyn Knowledge) -> bool {
-    let below = |name: &str, path: &[String]| [&[name.to_owned()], path].concat();
+    let path = |path: &[Word]| path.iter().map(Word::to_string).collect::<Vec<_>>();
+    let below = |name: &str, words: &[Word]| [vec![name.to_owned()], path(words)].concat();
     uses.unknown.is_empty()
         && (!uses.reads_files || knowledge.reads_files())
         && uses.steps.iter().all(|used| knowledge.knows("steps", &below(used.step.as_str(), &used.path)))
         && uses.inputs.iter().all(|used| knowledge.knows("inputs", &below(&used.name, &used.path)))
-        && uses.names.iter().all(|used| knowledge.knows(used.name, &used.path))
+        && uses.names.iter().all(|used| knowledge.knows(used.name, &path(&used.path)))
 }
 
 struct Interpreter<'i> {

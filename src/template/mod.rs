@@ -119,8 +119,8 @@ pub enum Shape {
     Expression(Program),
     /// A string that contains expressions or statements, with text as the result.
     Text(Text),
-    List(Vec<Template>),
-    Mapping(Vec<(Key, Template)>),
+    List(Box<[Template]>),
+    Mapping(Box<[(Key, Template)]>),
     For(Box<ListFrom>),
 }
 
@@ -128,14 +128,14 @@ pub enum Shape {
 #[derive(Debug, Clone)]
 pub enum Text {
     /// Literal text and expressions, alternating.
-    Parts(Vec<Part>),
+    Parts(Box<[Part]>),
     /// Text with `{% statements %}`.
     Program(Program),
 }
 
 #[derive(Debug, Clone)]
 pub enum Part {
-    Literal(String),
+    Literal(Box<str>),
     Expression(Program),
 }
 
@@ -157,7 +157,7 @@ impl Template {
             Shape::List(items) => items.iter().map(Template::as_constant).collect(),
             Shape::Mapping(entries) => {
                 let entries: Option<serde_json::Map<_, _>> =
-                    entries.iter().map(|(key, value)| Some((key.text.clone(), value.as_constant()?))).collect();
+                    entries.iter().map(|(key, value)| Some((key.text.to_string(), value.as_constant()?))).collect();
                 entries.map(Value::Object)
             }
         }

@@ -8,11 +8,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use minijinja::machinery::{parse, parse_expr};
 use minijinja::{Environment, Error, Value};
 
 use super::uses::Uses;
 use super::walk::Joints;
-use super::{engine, functions, lexicon};
+use super::{engine, functions, lexicon, walk};
 use crate::source::Span;
 use crate::yaml::Places;
 
@@ -26,14 +27,29 @@ pub struct Program {
 }
 
 struct Inner {
-    /// As written, without delimiters.
-    source: String,
+    parsed: Arc<Parsed>,
     place: Place,
+}
+
+/// What is the same wherever a program stands. A large plan says the same thing in many places.
+struct Parsed {
+    /// As written, without delimiters.
+    source: Box<str>,
+    /// With places in the source.
     uses: Uses,
     /// Where our internal filter is inserted into the source that runs.
     joints: Joints,
     kind: Kind,
 }
+
+/// The most programs that are kept for other places, and the most bytes of their sources.
+const MOST_SHARED: usize = 4096;
+const LONGEST_SHARED: usize = 200;
+
+/// Programs by kind and source.
+type Shared = HashMap<(Kind, Box<str>), Arc<Parsed>>;
+
+static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -84,52 +100,86 @@ fn code_of(kind: Kind, source: String) -> Result<Arc<Code>, Error> {
 pub(super) struct Place {
     pub places: Places,
     /// The offset of the program's source in the scalar's text.
-    pub base: usize,
+    pub base: u32,
     /// The scalar.
     pub whole: Span,
 }
 
 impl Place {
     pub(super) fn locate(&self, range: Range<usize>) -> Span {
-        self.places.span(self.base + range.start..self.base + range.end, self.whole)
+        let base = self.base as usize;
+        self.places.span(base + range.start..base + range.end, self.whole)
     }
 }
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Program").field(&self.inner.source).finish()
+        f.debug_tuple("Program").field(&self.inner.parsed.source).finish()
     }
 }
 
 impl Program {
     /// As written, without delimiters.
     pub fn source(&self) -> &str {
-        &self.inner.source
+        &self.inner.parsed.source
     }
 
     /// The place in the file.
     pub fn span(&self) -> Span {
-        self.inner.place.locate(0..self.inner.source.len())
+        self.inner.place.locate(0..self.source().len())
     }
 
-    /// Its references.
+    /// Its references, with places in its source: [`Program::place`] leads from there to the file.
     pub fn uses(&self) -> &Uses {
-        &self.inner.uses
+        &self.inner.parsed.uses
     }
 
-    /// A program from a valid expression.
-    pub(super) fn expression(source: &str, place: Place, uses: Uses, joints: Joints) -> Self {
-        Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, kind: Kind::Expression }) }
+    /// Its references, with places in the file.
+    pub fn located(&self) -> Uses {
+        self.uses().located(&|span| self.place(span))
     }
 
-    /// A program from a valid text with statements.
-    pub(super) fn text(source: &str, place: Place, uses: Uses, joints: Joints) -> Self {
-        Self { inner: Arc::new(Inner { source: source.to_owned(), place, uses, joints, kind: Kind::Text }) }
+    /// The place in the file of a place in its source.
+    pub fn place(&self, span: Span) -> Span {
+        self.inner.place.locate(span.range())
+    }
+
+    /// Parses an expression.
+    pub(super) fn expression(source: &str, place: Place) -> Result<Self, Error> {
+        Self::shared(Kind::Expression, source, place, || Ok(walk::of_expression(&parse_expr(source)?, source)))
+    }
+
+    /// Parses a text with statements.
+    pub(super) fn text(source: &str, place: Place) -> Result<Self, Error> {
+        let parsed = || Ok(walk::of_template(&parse(source, "", engine::syntax())?, source));
+        Self::shared(Kind::Text, source, place, parsed)
+    }
+
+    fn shared(
+        kind: Kind,
+        source: &str,
+        place: Place,
+        parse: impl FnOnce() -> Result<(Uses, Joints), Error>,
+    ) -> Result<Self, Error> {
+        let known = || SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (source.len() <= LONGEST_SHARED).then(|| (kind, Box::from(source)));
+        if let Some(parsed) = key.as_ref().and_then(|key| known().get(key).cloned()) {
+            return Ok(Self { inner: Arc::new(Inner { parsed, place }) });
+        }
+        let (uses, joints) = parse()?;
+        let parsed = Arc::new(Parsed { source: source.into(), uses, joints, kind });
+        if let Some(key) = key {
+            let mut known = known();
+            if known.len() < MOST_SHARED {
+                known.insert(key, Arc::clone(&parsed));
+            }
+        }
+        Ok(Self { inner: Arc::new(Inner { parsed, place }) })
     }
 
     /// Runs it with a root from [`super::scope::root`].
     pub(super) fn run(&self, root: Value) -> Result<Value, Error> {
-        match &*code_of(self.inner.kind, self.run_source())? {
+        match &*code_of(self.inner.parsed.kind, self.run_source())? {
             Code::Expression(expression) => expression.eval(root),
             Code::Text(environment) => environment.get_template(ONLY)?.render(root).map(Value::from),
         }
@@ -137,23 +187,23 @@ impl Program {
 
     /// Whether it is an expression, not a text with statements.
     pub(super) fn is_expression(&self) -> bool {
-        self.inner.kind == Kind::Expression
+        self.inner.parsed.kind == Kind::Expression
     }
 
     /// The source that runs: as written, with our internal filter inserted.
     pub(super) fn run_source(&self) -> String {
-        join(&self.inner.source, &self.inner.joints)
+        join(&self.inner.parsed.source, &self.inner.parsed.joints)
     }
 
     /// The place in the file of a range in the source that runs.
     pub(super) fn locate_run(&self, range: Range<usize>) -> Span {
         let range = self.unjoin(range.start)..self.unjoin(range.end);
-        self.inner.place.locate(lexicon::whole_characters(&self.inner.source, range))
+        self.inner.place.locate(lexicon::whole_characters(&self.inner.parsed.source, range))
     }
 
     fn unjoin(&self, offset: usize) -> usize {
         let mut offset = offset;
-        for &joint in &self.inner.joints {
+        for &joint in &*self.inner.parsed.joints {
             if offset <= joint {
                 break;
             }

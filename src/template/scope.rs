@@ -94,10 +94,10 @@ pub(super) fn root(scope: &Scope<'_>, uses: &Uses) -> Value {
     if !uses.inputs.is_empty() {
         let mut inputs: Vec<(String, Value)> = Vec::with_capacity(uses.inputs.len());
         for input in &uses.inputs {
-            if let Some(value) = scope.inputs.get(&input.name)
-                && !inputs.iter().any(|(name, _)| *name == input.name)
+            if let Some(value) = scope.inputs.get(input.name.as_str())
+                && !inputs.iter().any(|(name, _)| input.name == *name)
             {
-                inputs.push((input.name.clone(), value.clone()));
+                inputs.push((input.name.to_string(), value.clone()));
             }
         }
         let names = inputs.iter().map(|(name, _)| name.clone()).collect();

@@ -223,7 +223,9 @@ fn places_of_references_are_exact_in_any_style() {
     ] {
         let root = yaml::parse(yaml).root.unwrap();
         let template = Template::compile(&root).unwrap();
-        let reference = template.references().next().unwrap();
+        let programs = template.programs();
+        let uses = programs.iter().map(|program| program.located()).find(|uses| !uses.steps.is_empty()).unwrap();
+        let reference = &uses.steps[0];
         assert_eq!(&yaml[reference.span.range()], "steps.net.id", "{yaml}");
         assert_eq!(&yaml[reference.step_span.range()], "net", "{yaml}");
         assert_eq!(&yaml[reference.path_spans[0].range()], "id", "{yaml}");
@@ -259,7 +261,7 @@ fn syntax_errors_have_their_place_inside_the_string() {
         let findings = compile(yaml).unwrap_err();
         let span = findings[0].primary;
         let at = yaml.find(place).unwrap();
-        assert_eq!(yaml[..span.start].lines().count(), yaml[..at].lines().count(), "{yaml} {findings:?}");
+        assert_eq!(yaml[..span.start()].lines().count(), yaml[..at].lines().count(), "{yaml} {findings:?}");
     }
     assert!(refused("{{ }}").contains("empty"));
     assert!(refused("{% if x %}a").contains("cannot be read") || refused("{% if x %}a").contains("end"));
@@ -483,7 +485,7 @@ mod mutated {
                 let shown = match template.evaluate(&world.scope()) {
                     Ok(value) => value.to_string(),
                     Err(error) => {
-                        prop_assert!(error.span.end <= yaml.len());
+                        prop_assert!(error.span.end() <= yaml.len());
                         error.message
                     }
                 };

@@ -4,18 +4,20 @@ use std::ops::Range;
 
 use crate::id::StepId;
 use crate::source::Span;
+use crate::yaml::Word;
 
-/// The references of a program, with places in the file.
+/// The references of a program, with places in its source. A long plan has as many of them as words, so that each takes
+/// no more room than it needs.
 #[derive(Debug, Clone, Default)]
 pub struct Uses {
-    pub steps: Vec<Reference>,
-    pub inputs: Vec<InputUse>,
+    pub steps: Box<[Reference]>,
+    pub inputs: Box<[InputUse]>,
     /// `each`, `self`, `resource`, `environment`, `project_id`, `region_id`.
-    pub names: Vec<NameUse>,
+    pub names: Box<[NameUse]>,
     /// The constant arguments of `file(...)`.
-    pub files: Vec<FileUse>,
+    pub files: Box<[FileUse]>,
     /// Unknown names, filters, tests and functions, and constructs that are not allowed.
-    pub unknown: Vec<Unknown>,
+    pub unknown: Box<[Unknown]>,
     /// The whole program is one reference without any operation: `steps.net.id`.
     pub alone: bool,
     /// It calls `file(...)`, with a constant argument or not.
@@ -23,20 +25,33 @@ pub struct Uses {
     /// It reads files, or needs the secrets behind markers.
     pub(super) surroundings: bool,
     /// A variable whose repeated use would multiply the result beyond the limits.
-    pub(super) too_heavy: Option<Range<usize>>,
+    pub(super) too_heavy: Option<Box<Range<usize>>>,
 }
 
 impl Uses {
-    /// Gives back the room for more.
-    pub(super) fn shrink(&mut self) {
-        self.steps.shrink_to_fit();
-        self.inputs.shrink_to_fit();
-        self.names.shrink_to_fit();
-        self.files.shrink_to_fit();
-        for used in &mut self.steps {
-            used.path.shrink_to_fit();
-            used.path_spans.shrink_to_fit();
+    /// The same with other places.
+    pub(super) fn located(&self, place: &dyn Fn(Span) -> Span) -> Self {
+        let mut uses = self.clone();
+        let spoil = |spoiled: &mut Option<Box<Spoiled>>| {
+            spoiled.iter_mut().for_each(|spoiled| spoiled.span = place(spoiled.span));
+        };
+        for used in &mut uses.steps {
+            (used.span, used.step_span) = (place(used.span), place(used.step_span));
+            used.path_spans.iter_mut().for_each(|span| *span = place(*span));
+            spoil(&mut used.spoiled);
         }
+        for used in &mut uses.inputs {
+            (used.span, used.name_span) = (place(used.span), place(used.name_span));
+            spoil(&mut used.spoiled);
+        }
+        for used in &mut uses.names {
+            used.span = place(used.span);
+            used.path_spans.iter_mut().for_each(|span| *span = place(*span));
+            spoil(&mut used.spoiled);
+        }
+        uses.files.iter_mut().for_each(|used| used.span = place(used.span));
+        uses.unknown.iter_mut().for_each(|unknown| unknown.span = place(unknown.span));
+        uses
     }
 
     pub fn mentions(&self, name: &str) -> bool {
@@ -50,36 +65,36 @@ pub struct Reference {
     pub step: StepId,
     pub step_span: Span,
     /// The path after the step, as far as it is constant: `["created", "volumes"]`.
-    pub path: Vec<String>,
-    pub path_spans: Vec<Span>,
+    pub path: Box<[Word]>,
+    pub path_spans: Box<[Span]>,
     /// From `steps` to the last attribute.
     pub span: Span,
     /// Used with `default(...)` or `is defined`, so that it may be undefined.
     pub guarded: bool,
     /// An operation on it that is not possible with a secret.
-    pub spoiled: Option<Spoiled>,
+    pub spoiled: Option<Box<Spoiled>>,
 }
 
 /// A reference to an input: `inputs.flavor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputUse {
-    pub name: String,
+    pub name: Word,
     pub name_span: Span,
-    pub path: Vec<String>,
+    pub path: Box<[Word]>,
     pub span: Span,
     pub guarded: bool,
-    pub spoiled: Option<Spoiled>,
+    pub spoiled: Option<Box<Spoiled>>,
 }
 
 /// A reference to another name of the scope, with its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameUse {
     pub name: &'static str,
-    pub path: Vec<String>,
-    pub path_spans: Vec<Span>,
+    pub path: Box<[Word]>,
+    pub path_spans: Box<[Span]>,
     pub span: Span,
     pub guarded: bool,
-    pub spoiled: Option<Spoiled>,
+    pub spoiled: Option<Box<Spoiled>>,
 }
 
 /// A file that a program reads: `file('cloud-init.yaml')`.

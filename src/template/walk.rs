@@ -13,22 +13,21 @@ use super::names::{BINDABLE, FILTERS, FILTERS_FOR_SECRETS, FUNCTIONS, NAMES, TES
 use super::uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 use crate::id::StepId;
 use crate::source::Span;
-
-/// Maps offsets in the walked source to the file.
-pub(super) type Locate<'l> = &'l dyn Fn(Range<usize>) -> Span;
+use crate::yaml::Word;
 
 /// The operands of `~` that must be converted to text first.
-pub(super) type Joints = Vec<usize>;
+pub(super) type Joints = Box<[usize]>;
 
-pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str, locate: Locate<'_>) -> (Uses, Joints) {
-    let mut walk = Walk::new(source, locate);
+pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str) -> (Uses, Joints) {
+    let mut walk = Walk::new(source);
     walk.expr(expr, &Flow::default());
-    walk.uses.alone = unchain(expr).is_some_and(|chain| chain.links.iter().all(|link| matches!(link, Link::Named(..))));
+    walk.found.alone =
+        unchain(expr).is_some_and(|chain| chain.links.iter().all(|link| matches!(link, Link::Named(..))));
     walk.finish()
 }
 
-pub(super) fn of_template(stmt: &ast::Stmt<'_>, source: &str, locate: Locate<'_>) -> (Uses, Joints) {
-    let mut walk = Walk::new(source, locate);
+pub(super) fn of_template(stmt: &ast::Stmt<'_>, source: &str) -> (Uses, Joints) {
+    let mut walk = Walk::new(source);
     walk.stmt(stmt, &Flow::default());
     walk.finish()
 }
@@ -44,11 +43,24 @@ struct Flow {
     guarded: bool,
 }
 
+/// The [`Uses`] so far.
+#[derive(Default)]
+struct Found {
+    steps: Vec<Reference>,
+    inputs: Vec<InputUse>,
+    names: Vec<NameUse>,
+    files: Vec<FileUse>,
+    unknown: Vec<Unknown>,
+    alone: bool,
+    reads_files: bool,
+    surroundings: bool,
+    too_heavy: Option<Range<usize>>,
+}
+
 struct Walk<'l> {
     source: &'l str,
-    locate: Locate<'l>,
-    uses: Uses,
-    joints: Joints,
+    found: Found,
+    joints: Vec<usize>,
     /// Names bound by `for`, `set` and `with`, the innermost last.
     locals: Vec<Vec<String>>,
     /// By variable: the most references it was bound to. And the number of references in the expression being walked.
@@ -69,18 +81,19 @@ pub(super) enum Link<'e, 'a> {
 }
 
 impl<'l> Walk<'l> {
-    /// What was found, in no more room than it takes: a long plan has as many programs as words.
     fn finish(mut self) -> (Uses, Joints) {
-        self.uses.shrink();
-        self.joints.shrink_to_fit();
-        (self.uses, self.joints)
+        let Found { steps, inputs, names, files, unknown, alone, reads_files, surroundings, too_heavy } = self.found;
+        let (steps, inputs, names) = (steps.into(), inputs.into(), names.into());
+        let (files, unknown, too_heavy) = (files.into(), unknown.into(), too_heavy.map(Box::new));
+        let uses = Uses { steps, inputs, names, files, unknown, alone, reads_files, surroundings, too_heavy };
+        self.joints.sort_unstable();
+        (uses, self.joints.into())
     }
 
-    fn new(source: &'l str, locate: Locate<'l>) -> Self {
+    fn new(source: &'l str) -> Self {
         Self {
             source,
-            locate,
-            uses: Uses::default(),
+            found: Found::default(),
             joints: Vec::new(),
             locals: vec![Vec::new()],
             weights: HashMap::new(),
@@ -204,7 +217,7 @@ impl<'l> Walk<'l> {
 
     /// The flow of a filter's input.
     fn filtered(&mut self, name: &str, flow: &Flow, span: minijinja::machinery::Span) -> Flow {
-        self.uses.surroundings |= ["b64encode", "b64decode", "sha256", "tojson"].contains(&name);
+        self.found.surroundings |= ["b64encode", "b64decode", "sha256", "tojson"].contains(&name);
         let mut inner = unguarded(flow);
         if !FILTERS_FOR_SECRETS.contains(&name) {
             inner = self.spoil(&format!("the filter `{name}`"), span);
@@ -231,8 +244,8 @@ impl<'l> Walk<'l> {
         self.args(&call.args, &spoiled);
         match &call.expr {
             ast::Expr::Var(name) => {
-                self.uses.surroundings |= name.id == "file";
-                self.uses.reads_files |= name.id == "file";
+                self.found.surroundings |= name.id == "file";
+                self.found.reads_files |= name.id == "file";
                 if name.id == "file" {
                     self.file(&call.args);
                 }
@@ -243,9 +256,9 @@ impl<'l> Walk<'l> {
             ast::Expr::GetAttr(method) if matches!(&method.expr, ast::Expr::Var(name) if name.id == "loop") => {}
             ast::Expr::GetAttr(method) => {
                 let end = method.span().end_offset as usize;
-                let place = (self.locate)(end.saturating_sub(method.name.len())..end);
+                let place = place_of(end.saturating_sub(method.name.len())..end);
                 let kind = UnknownKind::NotAllowed("methods: use filters");
-                self.uses.unknown.push(Unknown { span: place, kind });
+                self.found.unknown.push(Unknown { span: place, kind });
                 self.expr(&method.expr, &spoiled);
             }
             other => {
@@ -261,7 +274,7 @@ impl<'l> Walk<'l> {
             && let Some(text) = constant.value.as_str()
         {
             let span = self.place(name.span());
-            self.uses.files.push(FileUse { name: text.to_owned(), span });
+            self.found.files.push(FileUse { name: text.to_owned(), span });
         }
     }
 
@@ -315,35 +328,38 @@ impl<'l> Walk<'l> {
 
     fn root(&mut self, root: &str, range: Range<usize>, mut named: Vec<(String, Range<usize>)>, flow: &Flow) {
         let end = named.last().map_or(range.end, |(_, last)| last.end);
-        let span = (self.locate)(range.start..end);
+        let span = place_of(range.start..end);
         let Some(&name) = NAMES.iter().find(|name| **name == root) else {
             let kind = UnknownKind::Name(root.to_owned());
-            return self.uses.unknown.push(Unknown { span: (self.locate)(range), kind });
+            return self.found.unknown.push(Unknown { span: place_of(range), kind });
         };
         let Flow { spoiled, guarded } = flow.clone();
         if ["steps", "inputs"].contains(&name) {
             if named.is_empty() {
-                return self.uses.unknown.push(Unknown { span, kind: UnknownKind::Whole(name) });
+                return self.found.unknown.push(Unknown { span, kind: UnknownKind::Whole(name) });
             }
             let (first, first_range) = named.remove(0);
-            let first_span = (self.locate)(first_range);
+            let first_span = place_of(first_range);
             let (path, path_spans) = self.located(named);
+            let spoiled = spoiled.map(Box::new);
             if name == "steps" {
                 let step = StepId::new(first);
                 let step_span = first_span;
-                self.uses.steps.push(Reference { step, step_span, path, path_spans, span, guarded, spoiled });
+                self.found.steps.push(Reference { step, step_span, path, path_spans, span, guarded, spoiled });
             } else {
                 let name_span = first_span;
-                self.uses.inputs.push(InputUse { name: first, name_span, path, span, guarded, spoiled });
+                self.found.inputs.push(InputUse { name: Word::from(&*first), name_span, path, span, guarded, spoiled });
             }
             return;
         }
         let (path, path_spans) = self.located(named);
-        self.uses.names.push(NameUse { name, path, path_spans, span, guarded, spoiled });
+        let spoiled = spoiled.map(Box::new);
+        self.found.names.push(NameUse { name, path, path_spans, span, guarded, spoiled });
     }
 
-    fn located(&self, named: Vec<(String, Range<usize>)>) -> (Vec<String>, Vec<Span>) {
-        named.into_iter().map(|(name, range)| (name, (self.locate)(range))).unzip()
+    fn located(&self, named: Vec<(String, Range<usize>)>) -> (Box<[Word]>, Box<[Span]>) {
+        let names = named.iter().map(|(name, _)| Word::from(&**name)).collect();
+        (names, named.into_iter().map(|(_, range)| place_of(range)).collect())
     }
 
     fn stmt(&mut self, stmt: &ast::Stmt<'_>, flow: &Flow) {
@@ -424,13 +440,13 @@ impl<'l> Walk<'l> {
                 let is_ours = NAMES.contains(&name.id) && !BINDABLE.contains(&name.id);
                 if is_ours || FUNCTIONS.contains(&name.id) || name.id == "loop" {
                     let span = self.place(name.span());
-                    self.uses.unknown.push(Unknown { span, kind: UnknownKind::Rebound(name.id.to_owned()) });
+                    self.found.unknown.push(Unknown { span, kind: UnknownKind::Rebound(name.id.to_owned()) });
                 }
                 let heaviest = self.weights.entry(name.id.to_owned()).or_default();
                 *heaviest = weight.max(*heaviest);
-                if weight > HEAVIEST && self.uses.too_heavy.is_none() {
+                if weight > HEAVIEST && self.found.too_heavy.is_none() {
                     let span = name.span();
-                    self.uses.too_heavy = Some(span.start_offset as usize..span.end_offset as usize);
+                    self.found.too_heavy = Some(span.start_offset as usize..span.end_offset as usize);
                 }
                 if let Some(scope) = self.locals.last_mut() {
                     scope.push(name.id.to_owned());
@@ -468,13 +484,13 @@ impl<'l> Walk<'l> {
             if let Some(at) = self.source.get(range.clone()).and_then(|text| text.find(name)) {
                 range = range.start + at..range.start + at + name.len();
             }
-            self.uses.unknown.push(Unknown { span: (self.locate)(range), kind: kind(name.to_owned()) });
+            self.found.unknown.push(Unknown { span: place_of(range), kind: kind(name.to_owned()) });
         }
     }
 
     fn not_allowed(&mut self, what: &'static str, span: minijinja::machinery::Span) {
         let span = self.place(span);
-        self.uses.unknown.push(Unknown { span, kind: UnknownKind::NotAllowed(what) });
+        self.found.unknown.push(Unknown { span, kind: UnknownKind::NotAllowed(what) });
     }
 
     /// The innermost operation that spoils a value is the one to report.
@@ -483,8 +499,13 @@ impl<'l> Walk<'l> {
     }
 
     fn place(&self, span: minijinja::machinery::Span) -> Span {
-        (self.locate)(span.start_offset as usize..span.end_offset as usize)
+        place_of(span.start_offset as usize..span.end_offset as usize)
     }
+}
+
+/// A place in the walked source.
+fn place_of(range: Range<usize>) -> Span {
+    Span::new(range.start, range.end)
 }
 
 fn unguarded(flow: &Flow) -> Flow {

@@ -77,7 +77,7 @@ mod tests {
 
     fn refused(bytes: &[u8]) -> (Position, NoText) {
         let no_text = *decode(bytes.to_vec()).unwrap_err();
-        (Source::new("plan.yaml", no_text.readable.as_str()).position(no_text.finding.primary.start), no_text)
+        (Source::new("plan.yaml", no_text.readable.as_str()).position(no_text.finding.primary.start()), no_text)
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn character_at(text: &str, at: usize) -> Span {
 
 /// The indentation of the line of `at`.
 fn indentation(text: &str, at: usize) -> (usize, &str) {
-    let at = character_at(text, at).start;
+    let at = character_at(text, at).start();
     let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
     let line = &text[start..];
     let width = line.len() - line.trim_start_matches([' ', '\t']).len();

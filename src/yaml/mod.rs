@@ -1,17 +1,18 @@
 //! YAML as a tree of values with places.
 //!
 //! Built from the parser's events, with the YAML 1.2 core schema; constructs that are not allowed are findings. It
-//! does not depend on plans. `encoding` decodes bytes, `findings` collects findings, `read` builds nodes from events, `scalar` resolves plain
-//! words, `places` maps characters of a scalar to the file.
+//! does not depend on plans. `encoding` decodes bytes, `read` builds nodes from events, `scalar` resolves plain
+//! words, `places` maps characters of a scalar to the file, `text` and `word` hold texts in little room.
 
 mod encoding;
 mod explain;
-mod findings;
 mod places;
 mod read;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod text;
+mod word;
 
 use serde_json::{Number, Value};
 
@@ -19,8 +20,10 @@ use crate::source::Span;
 
 pub use encoding::{NoText, decode};
 pub use places::Places;
-pub use read::{LARGEST_FILE, Parsed, parse};
+pub use read::{LARGEST_FILE, Parsed, parse, parse_taking, push};
 pub use scalar::{Unreadable, resolve};
+pub use text::Text;
+pub use word::Word;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,13 +35,9 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq)]
 pub enum NodeKind {
     /// A scalar resolved by the core schema: null, boolean, number or string.
-    Scalar {
-        value: Scalar,
-        style: ScalarStyle,
-        places: Places,
-    },
-    Sequence(Vec<Node>),
-    Mapping(Vec<(Key, Node)>),
+    Scalar(Scalar),
+    Sequence(Box<[Node]>),
+    Mapping(Box<[(Key, Node)]>),
 }
 
 /// The value of a scalar, kept small: a file has as many of them as words.
@@ -47,7 +46,7 @@ pub enum Scalar {
     Null,
     Bool(bool),
     Number(Number),
-    Text(Box<str>),
+    Text(Text),
 }
 
 impl Scalar {
@@ -56,7 +55,7 @@ impl Scalar {
             Scalar::Null => Value::Null,
             Scalar::Bool(value) => Value::Bool(*value),
             Scalar::Number(number) => Value::Number(number.clone()),
-            Scalar::Text(text) => Value::String(text.to_string()),
+            Scalar::Text(text) => Value::String(text.as_str().to_owned()),
         }
     }
 }
@@ -65,7 +64,7 @@ impl Scalar {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     pub span: Span,
-    pub text: String,
+    pub text: Word,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,10 +80,10 @@ impl Node {
     /// The value without its places.
     pub fn to_value(&self) -> Value {
         match &self.kind {
-            NodeKind::Scalar { value, .. } => value.to_value(),
+            NodeKind::Scalar(value) => value.to_value(),
             NodeKind::Sequence(items) => items.iter().map(Node::to_value).collect(),
             NodeKind::Mapping(entries) => {
-                Value::Object(entries.iter().map(|(key, node)| (key.text.clone(), node.to_value())).collect())
+                Value::Object(entries.iter().map(|(key, node)| (key.text.to_string(), node.to_value())).collect())
             }
         }
     }
@@ -92,7 +91,7 @@ impl Node {
     /// The text of a string scalar.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
-            NodeKind::Scalar { value: Scalar::Text(text), .. } => Some(text),
+            NodeKind::Scalar(Scalar::Text(text)) => Some(text.as_str()),
             _ => None,
         }
     }
@@ -100,13 +99,13 @@ impl Node {
     /// The value of a scalar.
     pub fn scalar(&self) -> Option<Value> {
         match &self.kind {
-            NodeKind::Scalar { value, .. } => Some(value.to_value()),
+            NodeKind::Scalar(value) => Some(value.to_value()),
             _ => None,
         }
     }
 
     pub fn is_null(&self) -> bool {
-        matches!(self.kind, NodeKind::Scalar { value: Scalar::Null, .. })
+        matches!(self.kind, NodeKind::Scalar(Scalar::Null))
     }
 
     /// The entries of a mapping, in the order of the file.
@@ -133,7 +132,7 @@ impl Node {
     /// The place in the file of a range of bytes of this scalar's text; the whole node when it is no scalar.
     pub fn place(&self, range: std::ops::Range<usize>) -> Span {
         match &self.kind {
-            NodeKind::Scalar { places, .. } => places.span(range, self.span),
+            NodeKind::Scalar(Scalar::Text(text)) => text.places(self.span).span(range, self.span),
             _ => self.span,
         }
     }
@@ -142,9 +141,8 @@ impl Node {
     #[must_use]
     pub fn moved(&self, by: usize) -> Node {
         let kind = match &self.kind {
-            NodeKind::Scalar { value, style, places } => {
-                NodeKind::Scalar { value: value.clone(), style: *style, places: places.moved(by) }
-            }
+            NodeKind::Scalar(Scalar::Text(text)) => NodeKind::Scalar(Scalar::Text(text.moved(by))),
+            NodeKind::Scalar(value) => NodeKind::Scalar(value.clone()),
             NodeKind::Sequence(items) => NodeKind::Sequence(items.iter().map(|item| item.moved(by)).collect()),
             NodeKind::Mapping(entries) => NodeKind::Mapping(
                 entries
@@ -159,7 +157,7 @@ impl Node {
     /// What it is, with its article, for messages.
     pub fn describe(&self) -> &'static str {
         match &self.kind {
-            NodeKind::Scalar { value, .. } => describe(&value.to_value()),
+            NodeKind::Scalar(value) => describe(&value.to_value()),
             NodeKind::Sequence(_) => "a list",
             NodeKind::Mapping(_) => "a mapping",
         }

@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::ScalarStyle;
-use crate::source::Span;
+use super::read::push;
+use crate::source::{Span, narrow};
 
 /// The places of a scalar's characters in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,7 @@ enum Runs {
     /// The text is in the file unchanged, from this offset: true of nearly every scalar.
     Straight(u32),
     /// Pairs of offsets in the text and in the file; between two pairs both advance alike. Sorted.
-    Table(Arc<[(u32, u32)]>),
+    Table(Arc<Vec<(u32, u32)>>),
 }
 
 impl Places {
@@ -40,7 +41,12 @@ impl Places {
                 runs.push((narrow(offset), narrow(place)));
             }
         }
-        Self { runs: Runs::Table(runs.into()) }
+        Self::table(runs)
+    }
+
+    fn table(mut runs: Vec<(u32, u32)>) -> Self {
+        runs.shrink_to_fit();
+        Self { runs: Runs::Table(Arc::new(runs)) }
     }
 
     /// The same places in a file that begins `by` bytes later.
@@ -49,7 +55,9 @@ impl Places {
         Self {
             runs: match &self.runs {
                 Runs::Straight(start) => Runs::Straight(later(*start)),
-                Runs::Table(runs) => Runs::Table(runs.iter().map(|(offset, place)| (*offset, later(*place))).collect()),
+                Runs::Table(runs) => {
+                    Runs::Table(Arc::new(runs.iter().map(|(offset, place)| (*offset, later(*place))).collect()))
+                }
             },
         }
     }
@@ -67,11 +75,11 @@ impl Places {
             let (place, straight) = walk.find(character);
             let place = start + shift + place;
             if place != expected {
-                runs.push((narrow(offset), narrow(place)));
+                push(&mut runs, (narrow(offset), narrow(place)));
             }
             expected = if straight { place + character.len_utf8() } else { usize::MAX };
         }
-        Self { runs: Runs::Table(runs.into()) }
+        Self::table(runs)
     }
 
     /// The place of a range of the text; `whole` (the node's span) when it is not known.
@@ -82,7 +90,7 @@ impl Places {
             true => self.offset(range.end - 1).map_or(start, |last| last + 1),
             false => start,
         };
-        Span::new(start.clamp(whole.start, whole.end), end.clamp(whole.start, whole.end))
+        Span::new(start.clamp(whole.start(), whole.end()), end.clamp(whole.start(), whole.end()))
     }
 
     fn offset(&self, at: usize) -> Option<usize> {
@@ -95,11 +103,6 @@ impl Places {
             }
         }
     }
-}
-
-/// Larger files are refused.
-fn narrow(offset: usize) -> u32 {
-    u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
 /// The raw text without its opening quote, and the length of that.

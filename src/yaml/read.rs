@@ -5,21 +5,26 @@
 //! after each of these; only a syntax error ends it.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use granit_parser::{Event, Parser, StructureStyle, options};
 use serde_json::Value;
 
 use super::explain::DEEPEST;
-use super::findings::Findings;
 use super::scalar::{Unreadable, resolve};
-use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle};
-use crate::diagnostic::Diagnostic;
+use super::word::Words;
+use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle, Text, Word};
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::secret::is_reserved;
 use crate::source::Span;
 
 /// The most that aliases may add to a file: nodes, and bytes of text.
 const MOST_ALIASED_NODES: usize = 100_000;
 const MOST_ALIASED_BYTES: usize = 8 << 20;
+/// The most values of a file, counting keys; a large one may have one to so many bytes. What people and programs write has fewer, and
+/// a value takes more memory than its text.
+const MOST_VALUES: usize = 100_000;
+const BYTES_OF_A_VALUE: usize = 5;
 /// The largest accepted file; offsets are stored in 32 bits.
 pub const LARGEST_FILE: usize = 64 << 20;
 /// Up to this number keys are compared one by one, beyond it through a table.
@@ -37,27 +42,50 @@ pub struct Parsed {
 
 /// Parses one YAML document.
 pub fn parse(text: &str) -> Parsed {
+    parsed(text, None)
+}
+
+/// The same, but gives every item of the list below `key` of the root to `take` as soon as it is read: a long list is
+/// never held as nodes. The list is empty in the tree.
+pub fn parse_taking<'t>(text: &'t str, key: &'t str, take: &'t mut dyn FnMut(Node)) -> Parsed {
+    parsed(text, Some(Taken { key, take }))
+}
+
+fn parsed<'t>(text: &'t str, taken: Option<Taken<'t>>) -> Parsed {
     if text.len() > LARGEST_FILE {
         let finding = Diagnostic::error("yaml-too-large", Span::at(0), "the file is larger than 64 MiB");
         return Parsed { root: None, findings: vec![finding], more: HashMap::new() };
     }
-    let mut reader = Reader::new(text);
+    let mut reader = Reader::new(text, taken);
     let complete = reader.read();
-    let (findings, more) = reader.findings.finish();
+    let (mut findings, more) = reader.findings.finish();
+    // A problem that made reading stop is the last one found, but the first in the file may be another.
+    findings.sort_by_key(|finding| finding.primary.start());
     Parsed { root: if complete { reader.root } else { None }, findings, more }
+}
+
+/// The key of the root whose items are taken out of the tree, and who takes them.
+struct Taken<'t> {
+    key: &'t str,
+    take: &'t mut dyn FnMut(Node),
 }
 
 struct Reader<'t> {
     text: &'t str,
+    taken: Option<Taken<'t>>,
     frames: Vec<Frame>,
     root: Option<Node>,
     findings: Findings,
     anchors: HashMap<usize, Anchored>,
     names: HashMap<String, Span>,
+    words: Words,
     /// The anchors of open collections.
     open: Vec<usize>,
     aliased: Size,
     too_many_aliases: bool,
+    /// How many values were read, and how many may be.
+    values: usize,
+    most_values: usize,
     /// Inside a reported part: how many collections are open in it, and where it began.
     skipping: Option<Skip>,
 }
@@ -96,7 +124,7 @@ struct Frame {
 
 enum FrameKind {
     Sequence(Vec<Node>),
-    Mapping { entries: Vec<(Key, Node)>, merges: Vec<(Span, Node)>, key: Pending, seen: HashMap<String, Span> },
+    Mapping { entries: Vec<(Key, Node)>, merges: Vec<(Span, Node)>, key: Pending, seen: Seen },
 }
 
 /// What the next node of a mapping will be.
@@ -109,17 +137,21 @@ enum Pending {
 }
 
 impl<'t> Reader<'t> {
-    fn new(text: &'t str) -> Self {
+    fn new(text: &'t str, taken: Option<Taken<'t>>) -> Self {
         Self {
             text,
+            taken,
             frames: Vec::new(),
             root: None,
             findings: Findings::default(),
             anchors: HashMap::new(),
             names: HashMap::new(),
+            words: Words::default(),
             open: Vec::new(),
             aliased: Size::default(),
             too_many_aliases: false,
+            values: 0,
+            most_values: MOST_VALUES.max(text.len() / BYTES_OF_A_VALUE),
             skipping: None,
         }
     }
@@ -158,6 +190,17 @@ impl<'t> Reader<'t> {
             if !self.event(event, span, tag) {
                 return false;
             }
+            if self.values > self.most_values {
+                self.findings.push(
+                    Diagnostic::error(
+                        "yaml-too-many-values",
+                        span,
+                        format!("the file has more than {} values", self.most_values),
+                    )
+                    .help(format!("beyond {MOST_VALUES}, a file may have one value to {BYTES_OF_A_VALUE} bytes")),
+                );
+                return false;
+            }
         }
         true
     }
@@ -185,7 +228,7 @@ impl<'t> Reader<'t> {
                     entries: Vec::new(),
                     merges: Vec::new(),
                     key: Pending::Key,
-                    seen: HashMap::new(),
+                    seen: Seen::default(),
                 };
                 return self.start(style, anchor, span, kind);
             }
@@ -224,9 +267,9 @@ impl<'t> Reader<'t> {
         }
         let kind = match style {
             ScalarStyle::Plain => match resolve(text) {
-                Ok(Value::Null) => other(Scalar::Null, span),
-                Ok(Value::Bool(value)) => other(Scalar::Bool(value), span),
-                Ok(Value::Number(number)) => other(Scalar::Number(number), span),
+                Ok(Value::Null) => NodeKind::Scalar(Scalar::Null),
+                Ok(Value::Bool(value)) => NodeKind::Scalar(Scalar::Bool(value)),
+                Ok(Value::Number(number)) => NodeKind::Scalar(Scalar::Number(number)),
                 Ok(_) => string(text, raw, span, style),
                 Err(problem) => {
                     self.findings.push(unreadable_number(text, problem, span));
@@ -261,31 +304,36 @@ impl<'t> Reader<'t> {
             *key = Pending::Nothing;
             return;
         }
-        if let Some(first) = first_use(entries, seen, text) {
-            self.findings.push(
-                Diagnostic::error("yaml-duplicate-key", span, format!("`{text}` is set twice in this mapping"))
-                    .label("set again")
-                    .related(first, "set here first"),
-            );
+        if is_set(entries, seen, text) {
             *key = Pending::Nothing;
+            if self.findings.counts("yaml-duplicate-key") {
+                let finding =
+                    Diagnostic::error("yaml-duplicate-key", span, format!("`{text}` is set twice in this mapping"));
+                let first = entries.iter().find(|(key, _)| key.text == text).map(|(key, _)| key.span);
+                self.findings.keep(match first {
+                    Some(first) => finding.label("set again").related(first, "set here first"),
+                    None => finding,
+                });
+            }
             return;
         }
-        *key = Pending::Value(Key { span, text: text.to_owned() });
+        self.values += 1;
+        *key = Pending::Value(Key { span, text: self.words.get(text) });
     }
 
     fn start(&mut self, style: StructureStyle, anchor: usize, span: Span, kind: FrameKind) -> bool {
         let flow = style == StructureStyle::Flow;
-        let rest = &self.text[span.start..];
+        let rest = &self.text[span.start()..];
         if flow && ["{{", "{%", "{#"].iter().any(|open| rest.starts_with(open)) {
             let in_flow = self.frames.last().is_some_and(|frame| frame.flow);
-            self.findings.push(unquoted_template(self.text, span.start, in_flow));
+            self.findings.push(unquoted_template(self.text, span.start(), in_flow));
             let instead = if self.expects_key() { Instead::Key } else { Instead::Template };
-            self.skipping = Some(Skip { depth: 1, start: span.start, instead });
+            self.skipping = Some(Skip { depth: 1, start: span.start(), instead });
             return true;
         }
         if self.expects_key() {
             self.findings.push(Diagnostic::error("yaml-key", span, "a key must be text, not a list or a mapping"));
-            self.skipping = Some(Skip { depth: 1, start: span.start, instead: Instead::Key });
+            self.skipping = Some(Skip { depth: 1, start: span.start(), instead: Instead::Key });
             return true;
         }
         if self.frames.len() >= DEEPEST {
@@ -295,26 +343,24 @@ impl<'t> Reader<'t> {
         if anchor != 0 {
             self.open.push(anchor);
         }
-        self.frames.push(Frame { start: span.start, anchor, flow, kind });
+        self.frames.push(Frame { start: span.start(), anchor, flow, kind });
         true
     }
 
     fn end(&mut self, span: Span) {
         let Some(frame) = self.frames.pop() else { return };
         let (kind, last) = match frame.kind {
-            FrameKind::Sequence(mut items) => {
-                items.shrink_to_fit();
-                let last = items.last().map_or(frame.start, |item| item.span.end);
-                (NodeKind::Sequence(items), last)
+            FrameKind::Sequence(items) => {
+                let last = items.last().map_or(frame.start, |item| item.span.end());
+                (NodeKind::Sequence(items.into()), last)
             }
             FrameKind::Mapping { mut entries, merges, .. } => {
-                let last = entries.last().map_or(frame.start, |(key, node)| node.span.end.max(key.span.end));
+                let last = entries.last().map_or(frame.start, |(key, node)| node.span.end().max(key.span.end()));
                 self.merge(&mut entries, merges);
-                entries.shrink_to_fit();
-                (NodeKind::Mapping(entries), last)
+                (NodeKind::Mapping(entries.into()), last)
             }
         };
-        let end = if frame.flow { span.end } else { last };
+        let end = if frame.flow { span.end() } else { last };
         let node = Node { span: Span::new(frame.start, end), kind };
         if frame.anchor != 0 {
             self.open.retain(|open| *open != frame.anchor);
@@ -326,13 +372,13 @@ impl<'t> Reader<'t> {
 
     /// `<<`: adds the entries of the merged mappings that this one does not have.
     fn merge(&mut self, entries: &mut Vec<(Key, Node)>, merges: Vec<(Span, Node)>) {
-        let mut names: HashSet<String> = match merges.is_empty() {
+        let mut names: HashSet<Word> = match merges.is_empty() {
             true => return,
             false => entries.iter().map(|(key, _)| key.text.clone()).collect(),
         };
         for (span, node) in merges {
             let sources = match node.kind {
-                NodeKind::Sequence(items) => items,
+                NodeKind::Sequence(items) => items.into_vec(),
                 kind => vec![Node { span: node.span, kind }],
             };
             for source in sources {
@@ -413,23 +459,36 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Whether the next node is an item of the list whose items are taken.
+    fn is_taken(&self) -> bool {
+        let (Some(taken), [root, list]) = (&self.taken, self.frames.as_slice()) else { return false };
+        matches!((&root.kind, &list.kind),
+            (FrameKind::Mapping { key: Pending::Value(key), .. }, FrameKind::Sequence(_)) if key.text == taken.key)
+    }
+
     /// Adds a finished node to its parent. `span` is its place of use, which for an alias is not its own place.
     fn push(&mut self, node: Node, span: Span) {
+        self.values += 1;
+        if self.is_taken()
+            && let Some(taken) = &mut self.taken
+        {
+            return (taken.take)(node);
+        }
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);
             return;
         };
         match &mut frame.kind {
-            FrameKind::Sequence(items) => items.push(node),
+            FrameKind::Sequence(items) => push(items, node),
             FrameKind::Mapping { entries, merges, key, seen } => match std::mem::replace(key, Pending::Key) {
                 Pending::Key => *key = Pending::Nothing,
                 Pending::Nothing => {}
                 Pending::Merge => merges.push((span, node)),
                 Pending::Value(name) => {
                     if entries.len() >= FEW_KEYS {
-                        seen.insert(name.text.clone(), name.span);
+                        seen.keys.insert(seen.of(&name.text));
                     }
-                    entries.push((name, node));
+                    push(entries, (name, node));
                 }
             },
         }
@@ -445,7 +504,7 @@ impl<'t> Reader<'t> {
         if skip.depth > 0 {
             return;
         }
-        let whole = Span::new(skip.start, span.end.max(skip.start));
+        let whole = Span::new(skip.start, span.end().max(skip.start));
         match self.skipping.take().map(|skip| skip.instead) {
             Some(Instead::Template) => {
                 let raw = &self.text[whole.range()];
@@ -464,7 +523,7 @@ impl<'t> Reader<'t> {
         let template_said = self
             .findings
             .iter()
-            .any(|finding| finding.code == UNQUOTED && finding.primary.end >= line_start.saturating_sub(1));
+            .any(|finding| finding.code == UNQUOTED && finding.primary.end() >= line_start.saturating_sub(1));
         if template_said || (self.skipping.is_some() && self.findings.iter().any(|finding| finding.code == UNQUOTED)) {
             return;
         }
@@ -529,27 +588,40 @@ fn unreadable_number(text: &str, problem: Unreadable, span: Span) -> Diagnostic 
 }
 
 fn string(text: &str, raw: &str, span: Span, style: ScalarStyle) -> NodeKind {
-    let places = Places::align(text, raw, span.start, style);
-    NodeKind::Scalar { value: Scalar::Text(text.into()), style, places }
-}
-
-/// A plain word that is no text.
-fn other(value: Scalar, span: Span) -> NodeKind {
-    NodeKind::Scalar { value, style: ScalarStyle::Plain, places: Places::straight(span.start) }
+    let places = Places::align(text, raw, span.start(), style);
+    NodeKind::Scalar(Scalar::Text(Text::new(text, style, places, span)))
 }
 
 fn null(span: Span) -> Node {
-    Node { span, kind: other(Scalar::Null, span) }
+    Node { span, kind: NodeKind::Scalar(Scalar::Null) }
 }
 
-/// The place where a key was set before.
-fn first_use(entries: &[(Key, Node)], seen: &HashMap<String, Span>, text: &str) -> Option<Span> {
-    entries
-        .iter()
-        .take(FEW_KEYS)
-        .find(|(key, _)| key.text == text)
-        .map(|(key, _)| key.span)
-        .or_else(|| seen.get(text).copied())
+/// The keys of a large mapping, by hashes of 64 bits.
+#[derive(Default)]
+struct Seen {
+    keys: HashSet<u64>,
+    hashes: RandomState,
+}
+
+impl Seen {
+    fn of(&self, text: &str) -> u64 {
+        self.hashes.hash_one(text)
+    }
+}
+
+/// Whether a key was set before.
+fn is_set(entries: &[(Key, Node)], seen: &Seen, text: &str) -> bool {
+    entries.iter().take(FEW_KEYS).any(|(key, _)| key.text == text)
+        || (entries.len() > FEW_KEYS && seen.keys.contains(&seen.of(text)))
+}
+
+/// Adds to a list that grows by a quarter when it is long: doubling would hold twice its size.
+pub fn push<T>(list: &mut Vec<T>, item: T) {
+    const LONG: usize = 4096;
+    if list.len() == list.capacity() && list.len() >= LONG {
+        list.reserve_exact(list.len() / 4);
+    }
+    list.push(item);
 }
 
 fn size_of(node: &Node) -> Size {
@@ -559,7 +631,7 @@ fn size_of(node: &Node) -> Size {
         size.bytes += part.bytes;
     };
     match &node.kind {
-        NodeKind::Scalar { .. } => add(Size { nodes: 0, bytes: node.as_str().map_or(0, str::len) }),
+        NodeKind::Scalar(_) => add(Size { nodes: 0, bytes: node.as_str().map_or(0, str::len) }),
         NodeKind::Sequence(items) => items.iter().for_each(|item| add(size_of(item))),
         NodeKind::Mapping(entries) => entries.iter().for_each(|(key, node)| {
             add(size_of(node));

@@ -15,7 +15,7 @@ fn findings(text: &str) -> Vec<String> {
 }
 
 fn shown(source: &crate::source::Source, finding: &Diagnostic) -> String {
-    let at = source.position(finding.primary.start);
+    let at = source.position(finding.primary.start());
     format!("{}:{} {} `{}`", at.line, at.column, finding.code, source.slice(finding.primary))
 }
 
@@ -41,8 +41,8 @@ fn an_unclosed_quote_is_reported_where_it_opens() {
         let source = crate::source::Source::new("plan.yaml", text);
         let found = parse(text).findings;
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(source.position(found[0].primary.start).line, 1, "{found:?}");
-        assert_eq!(source.position(found[0].related[0].0.start).line, 2, "{found:?}");
+        assert_eq!(source.position(found[0].primary.start()).line, 1, "{found:?}");
+        assert_eq!(source.position(found[0].related[0].0.start()).line, 2, "{found:?}");
     }
     assert_eq!(findings("a: \"x\" y\n"), ["1:8 yaml-syntax `y`"]);
 }
@@ -287,4 +287,43 @@ mod lockstep {
             }
         }
     }
+}
+
+#[test]
+fn a_file_of_very_many_very_short_values_is_refused_and_one_of_usual_values_is_not() {
+    let dense = format!("a: [{}1]", "1,".repeat(150_000));
+    assert!(findings(&dense)[0].contains("yaml-too-many-values"));
+    assert!(parse(&dense).root.is_none());
+    let few = format!("a: [{}1]", "1,".repeat(90_000));
+    assert_eq!(findings(&few), [""; 0]);
+    let usual = format!("a: [{}1]", "1000, ".repeat(150_000));
+    assert_eq!(findings(&usual), [""; 0]);
+}
+
+#[test]
+fn a_value_takes_little_room() {
+    assert!(size_of::<Node>() <= 32, "{}", size_of::<Node>());
+    assert!(size_of::<(Key, Node)>() <= 56, "{}", size_of::<(Key, Node)>());
+}
+
+#[test]
+fn a_key_that_is_set_again_is_found_among_many() {
+    let many: String = (0..3000).map(|at| format!("k{at}: 1\n")).collect();
+    let found = findings(&format!("{many}k7: 2\nk2999: 2\nlast: 1\n"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|found| found.contains("yaml-duplicate-key")));
+    assert_eq!(parse(&format!("{many}k7: 2\n")).root.unwrap().entries().unwrap().len(), 3000);
+}
+
+#[test]
+fn the_items_of_one_list_are_given_away_one_by_one() {
+    let mut items = Vec::new();
+    let text = "steps: [nested: [1]]\n";
+    let parsed = parse_taking("a: [1]\nsteps:\n- x: [{ steps: [2] }]\n- &y 3\n- *y\nb: *y\n", "steps", &mut |item| {
+        items.push(item.to_value());
+    });
+    assert_eq!(items, [json!({ "x": [{ "steps": [2] }] }), json!(3), json!(3)]);
+    assert_eq!(parsed.root.unwrap().to_value(), json!({ "a": [1], "steps": [], "b": 3 }));
+    assert_eq!(parse(text).root.unwrap().to_value(), json!({ "steps": [{ "nested": [1] }] }));
+    assert_eq!(parse("\"\": [1]").root.unwrap().to_value(), json!({ "": [1] }));
 }

@@ -141,7 +141,7 @@ fn plan_files_of_any_bytes_are_read() {
         assert!(checked.plan.is_some() || !checked.findings.is_empty(), "refused without a word");
         for finding in &checked.findings {
             source.slice(finding.primary);
-            source.position(finding.primary.end);
+            source.position(finding.primary.end());
         }
     });
 }

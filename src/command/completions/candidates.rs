@@ -132,7 +132,7 @@ impl Typed {
         let plan = self.plan();
         let entries = plan.as_ref().and_then(|plan| plan.get(key)?.entries()).unwrap_or_default();
         let about = |node: &Node| node.get(about).and_then(Node::as_str).unwrap_or_default().to_owned();
-        entries.iter().map(|(name, node)| (name.text.clone(), about(node))).collect()
+        entries.iter().map(|(name, node)| (name.text.to_string(), about(node))).collect()
     }
 
     /// The plan on the command line, as far as it can be parsed.

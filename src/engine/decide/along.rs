@@ -99,7 +99,7 @@ mod tests {
             // The group stays, or another call reverts it: nothing deletes the rule.
             (&[("one", kept)], vec![rule("g")], None),
             (&[("one", reverted)], vec![rule("g")], None),
-            // What needs another call than the delete of the rule needs it all the same.
+            // A rule that is not deleted by its own delete call is not deleted with its group either.
             (&both, vec![undone_by_call], None),
             (&both, vec![RecordedResource { undo: None, ..rule("g") }], None),
             (&both, vec![with_another], None),

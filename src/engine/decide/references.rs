@@ -106,7 +106,7 @@ fn owners(status: &Status) -> Owners<'_> {
 fn ids(known: &InstanceStatus) -> HashSet<String> {
     let made = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
     let result = known.result.iter();
-    let listed = result.clone().flat_map(|result| result.created.values()).filter_map(Value::as_array).flatten();
+    let listed = result.clone().flat_map(|result| result.created.ids());
     let own = result.flat_map(|result| result.ids.iter().chain(&result.id).map(|id| &**id));
     let all = made.filter_map(|made: &RecordedResource| made.id.as_deref()).chain(listed).chain(own);
     all.map(id_text).filter(|id| !id.is_empty()).collect()

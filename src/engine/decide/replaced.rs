@@ -20,7 +20,7 @@ pub fn may_replace(plan: &Plan, replace: &Selection, orphans: &HashSet<InstanceI
     replace.covers(instance)
         || orphans.contains(instance)
         || plan.steps.get(&instance.step).is_none_or(|step| {
-            // Only an operation that creates something has a resource that can be lost.
+            // Only a create has a resource that can be lost.
             let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
             matches!(step.on_change, Some(OnChange::Replace)) || !creates
         })

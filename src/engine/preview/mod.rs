@@ -392,7 +392,7 @@ impl Preview<'_> {
 
     fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut KnownValues) -> Change {
         known.forget(&instance.step, UnknownBecause::Change);
-        let position = self.plan.source.position(error.span.start);
+        let position = self.plan.source.position(error.span.start());
         let message = format!("{} (line {})", self.secrets.redact(&error.message), position.line);
         Change { instance, action: Action::Wrong { message }, call: None }
     }

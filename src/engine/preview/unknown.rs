@@ -107,7 +107,7 @@ impl KnownValues {
                 Ok(Rendered { recorded, .. }) => return Ok(legible(recorded.into_owned())),
                 // A value of an instance with no result may be more than text, so that the template fails on its
                 // placeholder.
-                Err(_) if !step.after.is_disjoint(&self.partly) => {}
+                Err(_) if step.after.iter().any(|step| self.partly.contains(step)) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -139,7 +139,7 @@ impl KnownValues {
             }
             Shape::Mapping(entries) => entries
                 .iter()
-                .map(|(key, value)| Ok((key.text.clone(), self.fill(value, scope)?)))
+                .map(|(key, value)| Ok((key.text.to_string(), self.fill(value, scope)?)))
                 .collect::<Result<Map<_, _>, _>>()
                 .map(Value::Object),
             Shape::For(list) if self.unknown_in(list.list.references()).is_none() => {

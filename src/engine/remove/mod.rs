@@ -84,7 +84,7 @@ fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &Instance
     let stays =
         matched.iter().filter_map(|(operation, _)| operation.creates.as_ref()).flat_map(|creates| &creates.stays);
     for kind in stays {
-        for id in result.touched.get(kind).and_then(serde_json::Value::as_array).into_iter().flatten() {
+        for id in result.touched.get(kind).unwrap_or_default() {
             if context.journal.with_status(|status| status.other_owner(instance, kind, id).is_none()) {
                 context.warn(format!("`{instance}`: {} {} stays: it was there before", kind, results::id_text(id)));
             }

@@ -57,7 +57,7 @@ fn as_once_recorded(trial: &mut Trial, volume: &str) {
             return;
         }
         let volumes = done.result.created.ids_of("volumes");
-        volumes.push(json!(volume));
+        volumes.push(json!(volume).into());
         let ids: Vec<_> = volumes.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
         done.result.touched = Kinds::default();
         done.made.secondary.clear();

@@ -306,8 +306,7 @@ impl Splitting<'_> {
         }
         let Some(create) = self.catalog.find(&Route { method: Method::Post, path: VOLUMES.to_owned() }) else { return };
         let own = old.iter().filter(|volume| !is_existing(volume)).count();
-        let made: Vec<String> =
-            self.thing.made.get("volumes").and_then(Value::as_array).into_iter().flatten().map(id_text).collect();
+        let made: Vec<String> = self.thing.made.get("volumes").into_iter().flatten().map(|id| id_text(id)).collect();
         let (id, lookups) = match made.as_slice() {
             [id] if own == 1 => (id.clone(), Vec::new()),
             _ => {

@@ -278,7 +278,7 @@ impl<'a> Splitting<'a> {
     fn made_beside(&self, name: &str) -> Option<Value> {
         let mut secondary = self.thing.create.creates.iter().flat_map(|creates| &creates.secondary);
         let kind = &secondary.find(|side| side.unless == name)?.kind;
-        self.thing.made.get(kind)?.get(0).cloned()
+        Some(Value::clone(self.thing.made.get(kind)?.first()?))
     }
 
     /// Changes what is inside a field by a call that takes it without the field.

@@ -244,7 +244,7 @@ fn other_products_take_fields_inside_a_field_without_it_or_by_put() {
         |path: &str, body: Value| RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) };
     let catalog = Catalog::embedded();
     let mut result = StepResult { id: Some(json!(7).into()), ..StepResult::default() };
-    result.created.insert("cdn_origin_groups".to_owned(), json!([5]));
+    result.created.insert("cdn_origin_groups".to_owned(), vec![json!(5).into()]);
     let cdn = |fields: Value| {
         let mut body = json!({ "cname": "a.example.com", "origin": "o.example.com" });
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

@@ -262,6 +262,20 @@ fn what_was_attributed_without_certain_evidence_is_uncertain() {
 }
 
 #[test]
+fn what_a_removal_leaves_is_not_the_work_of_another_attempt() {
+    let Record::Intent(first) = intent("a", 1) else { unreachable!("it is an intent") };
+    let mut first = first.into_owned();
+    first.mark.before = Some(vec!["old".to_owned()]);
+    for (undo, before) in [(Some(call("/x")), &["old"][..]), (None, &["old", "id"])] {
+        let done = made(|done| done.made = RecordedResource { undo, ..resource("ai_tasks", "id") });
+        let records = [Record::Intent(first.clone().into()), intent("a", 2), done, Record::Removed { instance: a() }];
+        let known = of_a(&records);
+        assert!(known.made.is_empty());
+        assert_eq!(known.earlier[0].intent.mark.before.as_deref().unwrap(), before);
+    }
+}
+
+#[test]
 fn tasks_of_another_are_given_back() {
     let found = Record::Accepted {
         instance: a(),

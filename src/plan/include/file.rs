@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::{Joined, Source, Span};
 use crate::template::read_below;
 use crate::yaml::{self, Node};
@@ -69,7 +69,7 @@ impl<'f> Files<'f> {
         path: &Path,
         user: &str,
         place: Span,
-        findings: &mut Vec<Diagnostic>,
+        findings: &mut Findings,
     ) -> Result<Option<Node>, Unusable> {
         if let Some(known) = self.read.get(path) {
             let shown = self.shown.join(path);
@@ -90,7 +90,7 @@ impl<'f> Files<'f> {
         self.next += text.len() + 1;
         let parsed = yaml::parse(&text);
         let wrong = parsed.findings.iter().any(Diagnostic::is_error);
-        findings.extend(parsed.findings.into_iter().map(|finding| finding.moved(base)));
+        findings.add(parsed.findings.into_iter().map(|finding| finding.moved(base)).collect(), parsed.more);
         let root = parsed.root.filter(|root| !wrong && !root.is_null()).map(|root| root.moved(base));
         if root.is_none() {
             let what = if wrong { format!("`{name}` cannot be read") } else { format!("there is nothing in `{name}`") };

@@ -21,7 +21,7 @@ use rewrite::{Names, rewritten, rewritten_step};
 
 use super::fields::{Fields, Shape, mapping, text};
 use super::scalars::{is_identifier, missing_key};
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::{Source, Span};
 use crate::yaml::{Key, Node, NodeKind};
 
@@ -57,7 +57,7 @@ pub(super) fn include(
     root: Option<Node>,
     source: &Arc<Source>,
     folder: Option<&Path>,
-    findings: &mut Vec<Diagnostic>,
+    findings: &mut Findings,
 ) -> Whole {
     let uses_modules = |root: &Node| {
         root.get("steps").and_then(Node::items).is_some_and(|steps| steps.iter().any(|step| step.get("use").is_some()))
@@ -83,7 +83,7 @@ pub(super) fn include(
 fn secret_inputs(root: &Node) -> BTreeSet<String> {
     let inputs = root.get("inputs").and_then(Node::entries).into_iter().flatten();
     let is_secret = |node: &Node| node.get("secret").and_then(Node::scalar) == Some(serde_json::Value::Bool(true));
-    inputs.filter(|(_, node)| is_secret(node)).map(|(key, _)| key.text.clone()).collect()
+    inputs.filter(|(_, node)| is_secret(node)).map(|(key, _)| key.text.to_string()).collect()
 }
 
 struct Including<'f> {
@@ -92,7 +92,7 @@ struct Including<'f> {
     /// The number of module steps so far.
     steps: usize,
     given: Vec<Node>,
-    findings: &'f mut Vec<Diagnostic>,
+    findings: &'f mut Findings,
 }
 
 /// The context of a module: the file that uses it, the prefix of its steps, and the files that lead to it.
@@ -126,9 +126,10 @@ impl Including<'_> {
         let steps = entries.iter().find(|(key, _)| key.text == "steps").map(|(_, node)| node.clone());
         let mut names = Names::of_plan();
         let made = steps.and_then(|node| match node.kind {
-            NodeKind::Sequence(items) => {
-                Some(Node { span: node.span, kind: NodeKind::Sequence(self.list(items, &level, &mut names)) })
-            }
+            NodeKind::Sequence(items) => Some(Node {
+                span: node.span,
+                kind: NodeKind::Sequence(self.list(items.into_vec(), &level, &mut names).into()),
+            }),
             _ => None,
         });
         for (key, node) in &mut entries {

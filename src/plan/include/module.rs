@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::UseDoc;
 use super::rewrite::{Names, TOLD, expression_of, is_secret_alone, literal, rewritten};
 use super::with_nearest;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::plan::fields::{Fields, Shape, list, mapping, text};
 use crate::plan::input_doc::{self, InputDoc};
 use crate::plan::inputs::fits;
@@ -33,12 +33,12 @@ pub(super) struct Module {
 
 impl Module {
     /// Parses a module's file and reports findings.
-    pub(super) fn read(root: &Node, findings: &mut Vec<Diagnostic>) -> Option<Self> {
+    pub(super) fn read(root: &Node, findings: &mut Findings) -> Option<Self> {
         let fields = Fields::open(root, &MODULE, findings)?;
         if let Some(node) = fields.get("description") {
             text(node, "`description`", findings);
         }
-        let entries = |key: &str, findings: &mut Vec<Diagnostic>| {
+        let entries = |key: &str, findings: &mut Findings| {
             let node = fields.get(key).filter(|node| !node.is_null());
             node.and_then(|node| mapping(node, &format!("`{key}`"), findings)).unwrap_or_default().to_vec()
         };
@@ -58,10 +58,10 @@ impl Module {
         given: &[(Key, Node)],
         used: &UseDoc,
         secrets: &BTreeSet<String>,
-        findings: &mut Vec<Diagnostic>,
+        findings: &mut Findings,
     ) -> BTreeMap<String, String> {
         for (key, _) in given {
-            if !self.inputs.iter().any(|input| input.name == key.text) {
+            if !self.inputs.iter().any(|input| key.text == input.name) {
                 let message = format!("the module that `{}` uses has no input `{}`", used.id, key.text);
                 let finding = Diagnostic::error("unknown-input", key.span, message);
                 let names = self.inputs.iter().map(|input| input.name.as_str());
@@ -114,14 +114,14 @@ impl Module {
     }
 
     /// The expression for each output in templates outside.
-    pub(super) fn outputs(&self, names: &Names, findings: &mut Vec<Diagnostic>) -> BTreeMap<String, String> {
+    pub(super) fn outputs(&self, names: &Names, findings: &mut Findings) -> BTreeMap<String, String> {
         let mut outputs = BTreeMap::new();
         for (key, node) in &self.outputs {
             // As in a plan: a value, or a mapping with `value`.
             let value = node.get("value").unwrap_or(node);
             match expression_of(&rewritten(value, names, findings)) {
                 Ok(expression) => {
-                    outputs.insert(key.text.clone(), expression);
+                    outputs.insert(key.text.to_string(), expression);
                 }
                 Err(finding) => findings.push(finding),
             }
@@ -130,7 +130,7 @@ impl Module {
     }
 
     /// Reports inputs that are never used.
-    pub(super) fn report_unused(&self, names: &Names, findings: &mut Vec<Diagnostic>) {
+    pub(super) fn report_unused(&self, names: &Names, findings: &mut Findings) {
         let asked = names.asked.borrow();
         for input in self.inputs.iter().filter(|input| !asked.contains(&input.name)) {
             let message = format!("no template of the module uses the input `{}`", input.name);

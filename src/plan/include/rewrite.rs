@@ -9,9 +9,10 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::with_nearest;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
+use crate::source::Span;
 use crate::template::{Expression, Part, Program, Shape, Template, Text};
-use crate::yaml::{Node, NodeKind, Places, Scalar, ScalarStyle};
+use crate::yaml::{Node, NodeKind, Places, Scalar, Text as Written};
 
 /// Keys of a step with expressions without braces.
 const CONDITIONS: [&str; 3] = ["when", "ready", "fail_when"];
@@ -60,14 +61,14 @@ struct Edit {
 }
 
 /// A node with every template in it rewritten.
-pub(super) fn rewritten(node: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Node {
+pub(super) fn rewritten(node: &Node, names: &Names, findings: &mut Findings) -> Node {
     let kind = match &node.kind {
-        NodeKind::Scalar { value: Scalar::Text(text), style, places } if text.contains("{{") || text.contains("{%") => {
-            let edits = Template::compile(&plain(text))
-                .map(|template| edits(&template.programs(), text, node, names, findings));
-            scalar(node, text, *style, places, &edits.unwrap_or_default())
+        NodeKind::Scalar(Scalar::Text(text)) if ["{{", "{%"].iter().any(|open| text.as_str().contains(open)) => {
+            let edits = Template::compile(&plain(text.as_str()))
+                .map(|template| edits(&template.programs(), text.as_str(), node, names, findings));
+            scalar(node, text, &edits.unwrap_or_default())
         }
-        NodeKind::Scalar { .. } => node.kind.clone(),
+        NodeKind::Scalar(_) => node.kind.clone(),
         NodeKind::Sequence(items) => {
             NodeKind::Sequence(items.iter().map(|item| rewritten(item, names, findings)).collect())
         }
@@ -79,20 +80,20 @@ pub(super) fn rewritten(node: &Node, names: &Names, findings: &mut Vec<Diagnosti
 }
 
 /// The same for a whole step, including its id, `needs` and conditions.
-pub(super) fn rewritten_step(step: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Node {
+pub(super) fn rewritten_step(step: &Node, names: &Names, findings: &mut Findings) -> Node {
     let NodeKind::Mapping(entries) = &step.kind else { return step.clone() };
     let entries = entries.iter().map(|(key, node)| {
         let value = match (key.text.as_str(), &node.kind) {
-            ("id", NodeKind::Scalar { value: Scalar::Text(id), style, places }) => {
+            ("id", NodeKind::Scalar(Scalar::Text(id))) => {
                 let edit = Edit { range: 0..0, by: names.prefix.clone() };
-                Node { span: node.span, kind: scalar(node, id, *style, places, &[edit]) }
+                Node { span: node.span, kind: scalar(node, id, &[edit]) }
             }
             ("needs", _) => needs(node, names),
-            (word, NodeKind::Scalar { value: Scalar::Text(text), style, places }) if CONDITIONS.contains(&word) => {
-                let condition = Expression::compile(&plain(text));
+            (word, NodeKind::Scalar(Scalar::Text(text))) if CONDITIONS.contains(&word) => {
+                let condition = Expression::compile(&plain(text.as_str()));
                 let programs: Vec<&Program> = condition.iter().filter_map(Expression::program).collect();
-                let edits = edits(&programs, text, node, names, findings);
-                Node { span: node.span, kind: scalar(node, text, *style, places, &edits) }
+                let edits = edits(&programs, text.as_str(), node, names, findings);
+                Node { span: node.span, kind: scalar(node, text, &edits) }
             }
             _ => rewritten(node, names, findings),
         };
@@ -106,20 +107,18 @@ pub(super) fn needs(node: &Node, names: &Names) -> Node {
     let items = node.items().unwrap_or(std::slice::from_ref(node));
     let mut all = Vec::new();
     for item in items {
-        let NodeKind::Scalar { value: Scalar::Text(id), style, places } = &item.kind else {
+        let NodeKind::Scalar(Scalar::Text(id)) = &item.kind else {
             all.push(item.clone());
             continue;
         };
-        let under = |id: &str| Node {
-            span: item.span,
-            kind: NodeKind::Scalar { value: Scalar::Text(id.into()), style: *style, places: places.clone() },
-        };
-        match names.ids.get(&**id) {
+        let under =
+            |name: &str| Node { span: item.span, kind: NodeKind::Scalar(Scalar::Text(id.with(name, item.span))) };
+        match names.ids.get(id.as_str()) {
             Some(ids) => all.extend(ids.iter().map(|id| under(id))),
-            None => all.push(under(&format!("{}{id}", names.prefix))),
+            None => all.push(under(&format!("{}{}", names.prefix, id.as_str()))),
         }
     }
-    Node { span: node.span, kind: NodeKind::Sequence(all) }
+    Node { span: node.span, kind: NodeKind::Sequence(all.into()) }
 }
 
 /// Adds entries to the `needs` of a step.
@@ -132,8 +131,9 @@ pub(super) fn add_needs(step: &mut Node, more: &Node) {
             node.kind = NodeKind::Sequence(all.collect());
         }
         None => {
-            let key = crate::yaml::Key { span: more.span, text: "needs".to_owned() };
-            entries.push((key, more.clone()));
+            let key = crate::yaml::Key { span: more.span, text: "needs".into() };
+            let own = std::mem::take(entries).into_vec().into_iter();
+            *entries = own.chain([(key, more.clone())]).collect();
         }
     }
 }
@@ -153,13 +153,13 @@ pub(super) fn modules_needed(node: &Node, names: &Names) -> BTreeSet<String> {
 }
 
 /// The replacements in a text, in order.
-fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings: &mut Vec<Diagnostic>) -> Vec<Edit> {
+fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings: &mut Findings) -> Vec<Edit> {
     let mut edits = Vec::new();
-    for uses in programs.iter().map(|program| program.uses()) {
+    for uses in programs.iter().map(|program| program.located()) {
         for used in uses.inputs.iter().filter(|_| names.is_module) {
-            names.asked.borrow_mut().insert(used.name.clone());
-            let range = used.span.start..behind_bracket(text, used.name_span.end);
-            match names.inputs.get(&used.name) {
+            names.asked.borrow_mut().insert(used.name.to_string());
+            let range = used.span.start()..behind_bracket(text, used.name_span.end());
+            match names.inputs.get(used.name.as_str()) {
                 Some(expression) => edits.push(Edit { range, by: expression.clone() }),
                 None => {
                     let place = node.place(used.name_span.range());
@@ -175,7 +175,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                 }
             }
         }
-        for used in &uses.steps {
+        for used in &*uses.steps {
             let id = used.step.as_str();
             if !names.modules.contains(id) {
                 if !names.prefix.is_empty() {
@@ -186,10 +186,10 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                 continue;
             }
             let Some(given) = names.given.get(id) else { continue };
-            match (used.path.as_slice(), used.path_spans.as_slice()) {
-                ([outputs, output, ..], [_, span, ..]) if outputs == "outputs" => match given.get(output) {
+            match (&*used.path, &*used.path_spans) {
+                ([outputs, output, ..], [_, span, ..]) if *outputs == "outputs" => match given.get(output.as_str()) {
                     Some(expression) => {
-                        let range = used.span.start..behind_bracket(text, span.end);
+                        let range = used.span.start()..behind_bracket(text, span.end());
                         edits.push(Edit { range, by: expression.clone() });
                     }
                     None => {
@@ -198,7 +198,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                         let finding = Diagnostic::error("unknown-result", place, message);
                         findings.push(with_nearest(finding, output, place, given.keys().map(String::as_str)));
                         edits.push(Edit {
-                            range: used.span.start..behind_bracket(text, used.span.end),
+                            range: used.span.start()..behind_bracket(text, used.span.end()),
                             by: TOLD.to_owned(),
                         });
                     }
@@ -209,7 +209,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                     let finding = Diagnostic::error("unknown-result", place, message);
                     findings.push(finding.help(format!("write `steps.{id}.outputs.<name>`")));
                     edits.push(Edit {
-                        range: used.span.start..behind_bracket(text, used.span.end),
+                        range: used.span.start()..behind_bracket(text, used.span.end()),
                         by: TOLD.to_owned(),
                     });
                 }
@@ -243,12 +243,13 @@ fn behind_bracket(text: &str, end: usize) -> usize {
 }
 
 /// A scalar with parts of its text replaced.
-fn scalar(node: &Node, text: &str, style: ScalarStyle, places: &Places, edits: &[Edit]) -> NodeKind {
+fn scalar(node: &Node, written: &Written, edits: &[Edit]) -> NodeKind {
     if edits.iter().all(|edit| edit.range.is_empty() && edit.by.is_empty()) {
         return node.kind.clone();
     }
+    let (text, places) = (written.as_str(), written.places(node.span));
     let (mut out, mut runs) = (String::with_capacity(text.len()), Vec::new());
-    let place_of = |at: usize| places.span(at..at + 1, node.span).start;
+    let place_of = |at: usize| places.span(at..at + 1, node.span).start();
     let keep = |out: &mut String, runs: &mut Vec<(usize, usize)>, range: Range<usize>| {
         for (offset, character) in text[range.clone()].char_indices() {
             runs.push((out.len(), place_of(range.start + offset)));
@@ -268,21 +269,18 @@ fn scalar(node: &Node, text: &str, style: ScalarStyle, places: &Places, edits: &
         from = edit.range.end;
     }
     keep(&mut out, &mut runs, from..text.len());
-    NodeKind::Scalar { value: Scalar::Text(out.into()), style, places: Places::of_runs(&runs) }
+    NodeKind::Scalar(Scalar::Text(Written::new(out, written.style(), Places::of_runs(&runs), node.span)))
 }
 
 /// A separate text, with places in that text.
 fn plain(text: &str) -> Node {
-    let span = crate::source::Span::new(0, text.len());
-    let kind =
-        NodeKind::Scalar { value: Scalar::Text(text.into()), style: ScalarStyle::Plain, places: Places::straight(0) };
-    Node { span, kind }
+    Node { span: Span::new(0, text.len()), kind: NodeKind::Scalar(Scalar::Text(Written::plain(text))) }
 }
 
 /// The value of a node as one expression.
 pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
     match &node.kind {
-        NodeKind::Scalar { value: Scalar::Text(text), .. } => match Template::compile(&plain(text)) {
+        NodeKind::Scalar(Scalar::Text(text)) => match Template::compile(&plain(text.as_str())) {
             Ok(template) => of_shape(template.shape()).ok_or_else(|| {
                 Diagnostic::error("bad-module", node.span, "a text with statements is not handed from file to file")
                     .help("write it as one expression, or where it is used")
@@ -293,7 +291,7 @@ pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
                 Err(Diagnostic::error("template-syntax", node.span, message))
             }
         },
-        NodeKind::Scalar { value, .. } => Ok(literal(&value.to_value())),
+        NodeKind::Scalar(value) => Ok(literal(&value.to_value())),
         NodeKind::Sequence(items) => {
             let items: Vec<String> = items.iter().map(expression_of).collect::<Result<_, _>>()?;
             Ok(format!("[{}]", items.join(", ")))
@@ -319,7 +317,7 @@ fn of_shape(shape: &Shape) -> Option<String> {
         Shape::Expression(program) => Some(format!("({})", program.source().trim())),
         Shape::Text(Text::Parts(parts)) => {
             let parts = parts.iter().map(|part| match part {
-                Part::Literal(text) => literal(&Value::String(text.clone())),
+                Part::Literal(text) => literal(&Value::from(&**text)),
                 Part::Expression(program) => format!("({})", program.source().trim()),
             });
             let parts: Vec<String> = parts.collect();
@@ -354,5 +352,5 @@ pub(super) fn is_secret_alone(node: &Node, secrets: &BTreeSet<String>) -> bool {
     let Ok(template) = Template::compile(node) else { return false };
     let Shape::Expression(program) = template.shape() else { return false };
     let uses = program.uses();
-    uses.alone && matches!(uses.inputs.as_slice(), [only] if only.path.is_empty() && secrets.contains(&only.name))
+    uses.alone && matches!(&*uses.inputs, [only] if only.path.is_empty() && secrets.contains(only.name.as_str()))
 }

@@ -33,8 +33,8 @@ fn told(files: &[(&str, &str)]) -> Vec<String> {
     let source = checked.source;
     let errors = checked.findings.iter().filter(|finding| finding.severity > crate::diagnostic::Severity::Note);
     let tell = |finding: &Diagnostic| {
-        let at = source.position(finding.primary.start);
-        let file = source.path_at(finding.primary.start).file_name().unwrap().to_string_lossy().into_owned();
+        let at = source.position(finding.primary.start());
+        let file = source.path_at(finding.primary.start()).file_name().unwrap().to_string_lossy().into_owned();
         format!("{file}:{}:{} {}", at.line, at.column, finding.code)
     };
     errors.map(tell).collect()
@@ -65,7 +65,7 @@ fn a_module_is_its_steps_under_other_ids() {
     assert_eq!((of("id"), of("all")), (vec!["two_sub".to_owned()], vec!["two_net".to_owned(), "one_net".to_owned()]));
     let body = |id: &str| format!("{:?}", plan.steps[id].body);
     assert!(body("one_net").contains("inputs.tail") && body("two_net").contains("bcd"), "{}", body("two_net"));
-    let at = plan.steps["two_sub"].call.span.start;
+    let at = plan.steps["two_sub"].call.span.start();
     assert_eq!((plan.source.path_at(at), plan.source.position(at).line), (Path::new("net.yaml"), 12));
 }
 

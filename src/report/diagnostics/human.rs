@@ -74,7 +74,7 @@ fn excerpts<'a>(file: &Findings<'a>, found: &'a Diagnostic) -> Vec<Excerpt<'a>> 
     });
     let marks: Vec<Mark<'_>> = std::iter::once(primary).chain(related).collect();
     let whole = marks.iter().fold(marks[0].span, |whole, mark| whole.to(mark.span));
-    if whole.end - whole.start <= ONE_EXCERPT {
+    if whole.end() - whole.start() <= ONE_EXCERPT {
         return vec![excerpt(source, whole, &marks)];
     }
     marks.iter().map(|mark| excerpt(source, mark.span, std::slice::from_ref(mark))).collect()
@@ -89,7 +89,7 @@ struct Mark<'a> {
 
 fn excerpt<'a>(source: &'a Source, around: Span, marks: &[Mark<'a>]) -> Excerpt<'a> {
     let path = path(source);
-    let start = source.position(marks[0].span.start);
+    let start = source.position(marks[0].span.start());
     let Some(window) = Window::around(source, around) else {
         return Excerpt::Place(Origin::path(path).line(start.line).char_column(start.column));
     };
@@ -134,12 +134,12 @@ impl<'a> Window<'a> {
         let short = source.longest_line(span) <= LONGEST_LINE;
         short.then(|| Self {
             text: &source.text()[whole.range()],
-            offset: whole.start,
-            line: source.position(whole.start).line,
+            offset: whole.start(),
+            line: source.position(whole.start()).line,
         })
     }
 
     fn inside(&self, span: Span) -> std::ops::Range<usize> {
-        span.start - self.offset..span.end - self.offset
+        span.start() - self.offset..span.end() - self.offset
     }
 }

@@ -128,19 +128,19 @@ impl<'a> Findings<'a> {
     fn text_of(&self, span: Span) -> Span {
         let span = self.source.clamp(span);
         let text = self.source.slice(span);
-        Span::new(span.start, span.start + text.trim_end().len())
+        Span::new(span.start(), span.start() + text.trim_end().len())
     }
 
     /// The extent of a text that is to be replaced.
     fn exactly(&self, span: Span) -> Extent {
         let span = self.source.clamp(span);
-        Extent { start: self.source.position(span.start), end: self.source.position(span.end) }
+        Extent { start: self.source.position(span.start()), end: self.source.position(span.end()) }
     }
 
     /// Sorted by place; at one place by severity, errors first.
     pub(super) fn in_order(&self) -> Vec<&'a Diagnostic> {
         let mut found: Vec<_> = self.diagnostics.iter().collect();
-        found.sort_by_key(|found| (found.primary.start, std::cmp::Reverse(found.severity), found.primary.end));
+        found.sort_by_key(|found| (found.primary.start(), std::cmp::Reverse(found.severity), found.primary.end()));
         found
     }
 }

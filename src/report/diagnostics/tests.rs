@@ -131,7 +131,7 @@ fn any_span_can_be_shown() {
     for text in ["", "\n", "é", "a\r\nb", "\u{feff}a: é\n", "a\n\n\n"] {
         let source = Source::new("plan.yaml", text);
         for (start, end) in [(0, 0), (0, 1), (1, 1), (1, 2), (2, 9), (9, 9), (3, 3)] {
-            let span = Span { start, end };
+            let span = Span::new(start, end);
             human(&source, &[Diagnostic::error("code", span, "x").label("here").suggest(span, "y").related(span, "z")]);
         }
     }

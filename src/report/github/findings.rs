@@ -36,7 +36,7 @@ fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
     const LONGEST_LINE: usize = 200;
     // What is looked through for secrets whole, before it is cut.
     const LONGEST_READ: usize = 16 * 1024;
-    let place = file.source.position(found.primary.start);
+    let place = file.source.position(found.primary.start());
     let level = match found.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -59,7 +59,7 @@ fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
 
 /// The complete line in which a span begins.
 fn line_at(source: &Source, span: Span) -> &str {
-    let (text, at) = (source.text(), source.clamp(span).start);
+    let (text, at) = (source.text(), source.clamp(span).start());
     let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
     let end = text[at..].find('\n').map_or(text.len(), |after| at + after);
     &text[start..end]

@@ -11,6 +11,7 @@ use crate::simulate::draw::Draw;
 
 const ZONES: &str = "/dns/v2/zones";
 const ZONE: &str = "/dns/v2/zones/{name}";
+const DNSSEC: &str = "/dns/v2/zones/{name}/dnssec";
 const RRSET: &str = "/dns/v2/zones/{zoneName}/{rrsetName}/{rrsetType}";
 const NAME_SERVERS: [&str; 2] = ["ns1.gcorelabs.net", "ns2.gcdn.services"];
 const NO_CONTACT: &str = "Your contract has been set to reseller default due to the absence of contact information.";
@@ -22,7 +23,8 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>) -> Option<Result
         (Method::Put, ZONE) => change_zone(products, call),
         (Method::Patch, "/dns/v2/zones/{name}/enable") => switch(products, call, true),
         (Method::Patch, "/dns/v2/zones/{name}/disable") => switch(products, call, false),
-        (Method::Patch, "/dns/v2/zones/{name}/dnssec") => Ok(dnssec(products, call)),
+        (Method::Patch, DNSSEC) => Ok(dnssec(products, call)),
+        (Method::Get, DNSSEC) => read_dnssec(products, call)?,
         (Method::Post, RRSET) => make_rrset(products, call),
         (Method::Put, RRSET) => put_rrset(products, call),
         (Method::Get, RRSET) => read_rrset(products, call),
@@ -38,10 +40,13 @@ pub(super) fn as_taken(fields: &mut Map<String, Value>) {
 }
 
 /// An answer of DNS, whose content type names the character set.
+pub(super) fn with_charset(answer: Answer) -> Answer {
+    let kind = ("content-type".to_owned(), "application/json; charset=utf-8".to_owned());
+    Answer { headers: vec![kind], ..answer }
+}
+
 fn said(body: &Value) -> Answer {
-    let mut answer = super::form::json_answer(200, body);
-    answer.headers = vec![("content-type".into(), "application/json; charset=utf-8".into())];
-    answer
+    super::form::json_answer(200, body)
 }
 
 fn address_of(zone: &str) -> String {
@@ -54,6 +59,9 @@ fn serial(now: Timestamp) -> Value {
 
 fn make_zone(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused> {
     let name = call.field("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if name.is_empty() {
+        return Err(Refused::words(400, "name: is empty".to_owned()));
+    }
     if products.at(&address_of(&name)).is_some() {
         return Err(Refused::words(400, format!("zone {name} already exists")));
     }
@@ -168,15 +176,29 @@ fn dnssec(products: &mut Products, call: &Call<'_>) -> Answer {
     if !enabled {
         return said(&json!({ "message": "Successfully disable DNSSEC" }));
     }
-    let mut draw = Draw::fixed(("dnssec", &name));
+    let mut told = signature(&name);
+    told.insert("message".to_owned(), "Successfully enable DNSSEC".into());
+    said(&Value::Object(told))
+}
+
+/// The keys of a signed zone, which are always the same.
+fn signature(zone: &str) -> Map<String, Value> {
+    let mut draw = Draw::fixed(("dnssec", zone));
     let digest = (draw.request_id() + &draw.request_id()).to_uppercase();
     let tag = 1024 + draw.below(60_000);
-    said(&json!({
+    let told = json!({
         "algorithm": "13", "digest": digest, "digest_algorithm": "SHA256", "digest_type": "2",
-        "ds": format!("{name}. 3600 IN DS {tag} 13 2 {digest}"), "flags": 257, "key_tag": tag,
+        "ds": format!("{zone}. 3600 IN DS {tag} 13 2 {digest}"), "flags": 257, "key_tag": tag,
         "key_type": "ECDSAP256SHA256", "public_key": draw.request_id(),
-        "message": "Successfully enable DNSSEC",
-    }))
+    });
+    told.as_object().cloned().unwrap_or_default()
+}
+
+/// `None` for a zone that is not signed: the documented form without values.
+fn read_dnssec(products: &Products, call: &Call<'_>) -> Option<Result<Answer, Refused>> {
+    let zone = products.at(&address_of(call.parameter("name")))?;
+    let signed = zone.get("dnssec_enabled") == Some(&Value::Bool(true));
+    signed.then(|| Ok(said(&Value::Object(signature(&zone.name)))))
 }
 
 /// A record set as a read shows it. Records with the same content keep their number.

@@ -116,7 +116,8 @@ impl Products {
             Ok(call) => self.carry_out(&call, options),
             Err(refused) => Err(refused),
         };
-        answer.unwrap_or_else(|refused| refused.answer(&root))
+        let answer = answer.unwrap_or_else(|refused| refused.answer(&root));
+        if root == "dns" { dns::with_charset(answer) } else { answer }
     }
 
     fn carry_out(&mut self, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
@@ -420,12 +421,11 @@ impl Products {
     }
 
     fn list(&self, call: &Call<'_>, kind: &'static str, list: &ListCall) -> Answer {
-        let collection = call.own_address();
         let asked = |name: &str| call.request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let by_name = asked("name").or(asked("cname"));
-        // When no item of the kind is directly below the collection, the collection lists all of the kind.
-        let elsewhere = !self.of_kind(kind).any(|item| item.is_directly_below(&collection));
-        let found = self.of_kind(kind).filter(|item| elsewhere || item.is_directly_below(&collection));
+        // The last resource in the path contains what is listed.
+        let parent = call.operation.path_parameters.last().map(|parameter| call.address_until(&parameter.name));
+        let found = self.of_kind(kind).filter(|item| parent.as_ref().is_none_or(|parent| item.is_below(parent)));
         let found: Vec<Value> = found
             .filter(|item| by_name.is_none_or(|name| item.name == *name))
             .map(|item| Value::Object(self.shown(item)))

@@ -52,6 +52,7 @@ fn a_zone_is_made_read_and_changed_as_recorded() {
     assert_eq!((&dnssec["algorithm"], &dnssec["flags"]), (&json!("13"), &json!(257)));
     let zone = world.get("/dns/v2/zones/a.com");
     assert_eq!((&zone["dnssec_enabled"], &zone["meta"]), (&json!(true), &json!({ "dnssec_status": "ACTIVE" })));
+    assert_eq!(world.get("/dns/v2/zones/a.com/dnssec")["ds"], dnssec["ds"]);
     world.send(Method::Patch, "/dns/v2/zones/a.com/dnssec", Some(json!({ "enabled": false })));
     let zone = world.get("/dns/v2/zones/a.com");
     assert_eq!((&zone["dnssec_enabled"], &zone["meta"]), (&json!(false), &json!({ "dnssec_status": "DISABLED" })));
@@ -59,6 +60,24 @@ fn a_zone_is_made_read_and_changed_as_recorded() {
     assert_eq!(world.get("/dns/v2/zones/a.com")["meta"], Value::Null, "a change replaces `meta`");
     assert_eq!(world.delete("/dns/v2/zones/a.com"), (200, json!({})));
     assert_eq!(world.send(Method::Get, "/dns/v2/zones/a.com", None).0, 404);
+}
+
+#[test]
+fn a_list_below_a_resource_shows_nothing_of_another_one() {
+    let mut world = world(instant());
+    let resource = |world: &mut World, name: &str| {
+        world.post("/cdn/resources", json!({ "cname": name, "origin": "example.org" })).1["id"].clone()
+    };
+    let (one, two) = (resource(&mut world, "one.example.org"), resource(&mut world, "two.example.org"));
+    world.post(&format!("/cdn/resources/{one}/rules"), json!({ "name": "r", "rule": "/a", "ruleType": 0 }));
+    assert_eq!(world.get(&format!("/cdn/resources/{one}/rules")).as_array().unwrap().len(), 1);
+    assert_eq!(world.get(&format!("/cdn/resources/{two}/rules")), json!([]));
+    for zone in ["a.com", "b.com"] {
+        world.post("/dns/v2/zones", json!({ "name": zone }));
+    }
+    let sets = world.get("/dns/v2/zones/a.com/rrsets");
+    assert_eq!((&sets["total_amount"], &sets["rrsets"][0]["name"]), (&json!(1), &json!("a.com")));
+    assert_eq!(world.post("/dns/v2/zones", json!({ "name": "" })).0, 400);
 }
 
 #[test]

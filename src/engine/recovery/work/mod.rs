@@ -255,7 +255,7 @@ impl<'a> Work<'a> {
 
     /// Renders the call, when everything that it depends on is known or can be read.
     async fn rendered(&mut self, step: &Step, instance: &InstanceId, known: &BTreeSet<StepId>) -> Option<RecordedCall> {
-        if !step.after.is_subset(known) {
+        if !step.after.iter().all(|step| known.contains(step)) {
             return None;
         }
         self.read_resources(step).await;
@@ -288,7 +288,7 @@ impl<'a> Work<'a> {
         }
         let undo = self.undo(asked.step, asked.instance, &result);
         let made = made(self.search.catalog, &asked.call, &result, &undo);
-        let after: Vec<StepId> = asked.step.after.iter().cloned().collect();
+        let after = asked.step.after.to_vec();
         let mut intent = intent_of(asked.instance, asked.call.clone(), nonce);
         (intent.after, intent.undo, intent.secret) = (after.clone(), undo, asked.step.secret);
         InstanceStatus {
@@ -426,7 +426,7 @@ impl<'a> Work<'a> {
     /// Orders recovered instances that the plan does not have any more after older ones that they belong to.
     fn order_what_the_plan_lost(&mut self) {
         for instance in self.loose() {
-            let planned = self.search.plan.steps.get(&instance.step).map(|step| step.after.iter().cloned().collect());
+            let planned = self.search.plan.steps.get(&instance.step).map(|step| step.after.to_vec());
             let after = planned.unwrap_or_else(|| self.older_relatives(&instance));
             let undo = self.search.plan.steps.get(&instance.step).map(|step| {
                 let result = self.status.instances[&instance].result.clone().unwrap_or_default();

@@ -78,7 +78,7 @@ pub(super) fn in_doubt_status(instance: &InstanceId, call: RecordedCall, step: O
     let mut intent = intent_of(instance, call, uuid::Uuid::new_v4().simple().to_string());
     intent.stamped = false;
     if let Some(step) = step {
-        intent.after = step.after.iter().cloned().collect();
+        intent.after = step.after.to_vec();
         intent.secret = step.secret;
         intent.undo = if matches!(step.undo, Undo::Keep) { IntendedUndo::Keep } else { IntendedUndo::Default };
     }

@@ -449,6 +449,50 @@ mod tests {
         assert!(!ReadError::Failed { cause: "404".to_owned(), attempts: 1 }.is_not_found());
     }
 
+    /// Answers with the trace id of the request, or with one of its own.
+    struct Tracing {
+        takes_traces: bool,
+    }
+
+    impl Transport for Tracing {
+        fn send(&self, request: Request) -> Sending<'_> {
+            let sent = request.headers.iter().find(|(name, _)| name == "traceparent");
+            let sent = sent.and_then(|(_, value)| value.split('-').nth(1)).unwrap_or("none").to_owned();
+            let id = if self.takes_traces { sent } else { "0ddba110ddba110ddba110ddba11abcd".to_owned() };
+            Box::pin(async move { Ok(answer(200, &[("request_id", &id)], "{}")) })
+        }
+
+        fn base_url(&self) -> &str {
+            "http://127.0.0.1:9"
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_reads_show_whether_trace_ids_become_request_ids() {
+        for (takes_traces, method, shown) in [
+            (true, Method::Get, true),
+            (false, Method::Get, false),
+            // A write has the trace id of its attempt.
+            (true, Method::Post, false),
+        ] {
+            let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+            let client = Client::new(Arc::new(Tracing { takes_traces }), clock);
+            client.send(Request { method, ..Request::get("/cloud/v1/regions") }).await.unwrap();
+            assert_eq!(client.takes_traces(), shown, "{takes_traces} {method}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_in_an_error_answer_is_hidden() {
+        let refused =
+            answer(400, &[], r#"{"exception_class":"ValidationError","message":"bad password Tr0ub4dor-and-3"}"#);
+        let secrets = Secrets::default();
+        secrets.hide("Tr0ub4dor-and-3");
+        let client = client(vec![refused]).await.hiding(secrets);
+        let error = client.read(Request::get("/cloud/v1/regions")).await.unwrap_err().to_string();
+        assert!(error.contains("bad password") && !error.contains("Tr0ub4dor"), "{error}");
+    }
+
     #[test]
     fn an_empty_body_is_null_where_none_was_promised() {
         for (answer, json) in [

@@ -219,7 +219,8 @@ pub(super) async fn forget(
 ) -> Result<Exit, Error> {
     let status = read(environment).await?;
     let found = named(&status, step)?;
-    let left: Vec<String> = found.iter().flat_map(|(_, instance)| instance.made.iter().map(words)).collect();
+    let made = found.iter().flat_map(|(_, instance)| &instance.made);
+    let left: Vec<String> = made.flat_map(|made| std::iter::once(made).chain(&made.secondary)).map(words).collect();
     let question = match left.is_empty() {
         true => format!("forget `{step}`?"),
         false => format!("forget `{step}`? {} will stay, and `plan destroy` will not know of it", list(&left, NAMED)),

@@ -168,5 +168,6 @@ pub async fn recover(search: &Search<'_>) -> Recovered {
     work.by_stamps().await;
     work.read_audit_log().await;
     while work.round(false).await || work.round(true).await {}
+    work.complete_what_the_plan_lost().await;
     work.finish()
 }

@@ -13,9 +13,10 @@ use tokio::sync::{OnceCell, mpsc};
 use super::conditions::Conditions;
 use super::death::{Disk, Life, OnTheWay, When, Wire};
 use super::stored::{Freezing, Place};
-use crate::api::{Answer, Client, Request, Transport};
+use crate::api::{Answer, Client, ReadError, Request, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::engine::search::{self, Round};
 use crate::engine::*;
 use crate::event::{Event, RunFinished, Stamped};
 use crate::exit::Exit;
@@ -296,6 +297,17 @@ impl Trial {
     fn freezing(&self, inner: Arc<dyn Transport>, life: &Life) -> Arc<dyn Transport> {
         let Some((at, pause)) = self.freeze else { return inner };
         Arc::new(Freezing { inner, life: life.clone(), at, writes: AtomicU64::new(0), pause })
+    }
+
+    /// One round of the search for the attempt in doubt of the only instance on record.
+    pub async fn look(&self, last: bool, disowned: &[&str]) -> Result<Round, ReadError> {
+        let (stopper, stopped) = stopper();
+        let life = Life::until(When::Never);
+        let book = self.book(&life).await.unwrap();
+        let (context, _events) = self.context(&stopper, stopped, &life, book);
+        let attempt = self.status().instances.values().next().and_then(|known| known.in_doubt()).unwrap();
+        let disowned: Vec<String> = disowned.iter().map(|task| (*task).to_owned()).collect();
+        search::Search::new(&context, &attempt, &disowned).look(last).await
     }
 
     /// The plan of a text; `file` determines its folder.

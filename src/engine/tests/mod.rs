@@ -22,6 +22,7 @@ mod random_changes;
 mod record;
 mod recovery;
 mod reliability;
+mod searching;
 mod stored;
 mod strangers;
 mod takedown;

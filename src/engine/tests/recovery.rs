@@ -217,6 +217,19 @@ fn steps_that_the_plan_no_longer_has_are_taken_down_in_order() {
     });
 }
 
+/// Its boot volume is known from the task that made it, though the plan's call is not.
+#[test]
+fn a_machine_that_the_plan_no_longer_has_goes_with_its_boot_volume() {
+    paused(async {
+        let machine = "name: demo\nsteps:\n  - id: group\n    call: POST /cloud/v1/servergroups/{project_id}/{region_id}\n    body: { name: web, policy: affinity }\n  - id: machine\n    call: POST /cloud/v2/instances/{project_id}/{region_id}\n    body: { name: web, flavor: g2-standard-2-4, interfaces: [{ type: external }], volumes: [{ source: image, image_id: 11111111-1111-4111-8111-111111111111, boot_index: 0, size: 10 }] }\n";
+        let less = &machine[..machine.find("  - id: machine").unwrap()];
+        let mut trial = lost(&Trial::plan("plan.yaml", machine), AuditLog::OnTime).await;
+        trial.recover(&Trial::plan("plan.yaml", less), &[]).await;
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
 const COUNTED: &str = r#"
 name: demo
 steps:

@@ -401,15 +401,31 @@ impl<'a> Work<'a> {
         Recovered { status, found, in_doubt, refused, absent, not_looked_for, lists, unread }
     }
 
+    /// Reads what the creates of recovered instances made besides their resources, of steps that the plan does not have any
+    /// more.
+    pub async fn complete_what_the_plan_lost(&mut self) {
+        for instance in self.loose() {
+            let known = self.status.instances.get(&instance);
+            let known = known.and_then(|known| Some((known.intent.as_ref()?.call.clone(), known.result.clone()?)));
+            let Some((call, result)) = known else { continue };
+            let Some((operation, _)) = operation_of(self.search.catalog, &call) else { continue };
+            let Some(task) = self.task_of(&result).await else { continue };
+            let told = self.told_by_task(&instance, &operation, &call, &task);
+            if let Some(known) = self.status.instances.get_mut(&instance) {
+                known.result = Some(StepResult { created: told.created, touched: told.touched, ..result });
+            }
+        }
+    }
+
+    /// Recovered instances that were not matched with a call of the plan.
+    fn loose(&self) -> Vec<InstanceId> {
+        let found = self.found.iter().map(|(instance, _)| instance);
+        found.filter(|instance| !self.bound.contains(*instance)).cloned().collect()
+    }
+
     /// Orders recovered instances that the plan does not have any more after older ones that they belong to.
     fn order_what_the_plan_lost(&mut self) {
-        let loose: Vec<InstanceId> = self
-            .found
-            .iter()
-            .map(|(instance, _)| instance.clone())
-            .filter(|instance| !self.bound.contains(instance))
-            .collect();
-        for instance in loose {
+        for instance in self.loose() {
             let planned = self.search.plan.steps.get(&instance.step).map(|step| step.after.to_vec());
             let after = planned.unwrap_or_else(|| self.older_relatives(&instance));
             let undo = self.search.plan.steps.get(&instance.step).map(|step| {

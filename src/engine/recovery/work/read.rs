@@ -4,18 +4,30 @@ use serde_json::Value;
 
 use super::{PlannedCreate, TASKS, Work};
 use crate::api::{ReadError, Request, Task, TaskState};
+use crate::catalog::Operation;
 use crate::engine::made::Before;
 use crate::engine::made::of_tasks;
 use crate::engine::pages::{Paging, pages};
 use crate::engine::results::{fill_path, id_text, read_path};
-use crate::journal::StepResult;
+use crate::id::InstanceId;
+use crate::journal::{RecordedCall, StepResult};
 
 impl Work<'_> {
     pub(super) fn result_of_task(&self, asked: &PlannedCreate<'_>, task: &Task) -> StepResult {
-        let is_owned_by_another = |kind: &str, id: &Value| self.status.other_owner(asked.instance, kind, id).is_some();
+        self.told_by_task(asked.instance, asked.operation, &asked.call, task)
+    }
+
+    pub(super) fn told_by_task(
+        &self,
+        instance: &InstanceId,
+        operation: &Operation,
+        call: &RecordedCall,
+        task: &Task,
+    ) -> StepResult {
+        let is_owned_by_another = |kind: &str, id: &Value| self.status.other_owner(instance, kind, id).is_some();
         let before =
             Before { digest_key: self.status.header.key.as_bytes(), is_owned_by_another: &is_owned_by_another };
-        of_tasks(Some(asked.operation), &asked.call, std::slice::from_ref(task), None, &before)
+        of_tasks(Some(operation), call, std::slice::from_ref(task), None, &before)
     }
 
     /// The task that made a resource, as the resource names it.

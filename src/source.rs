@@ -149,6 +149,12 @@ impl Source {
         self.part(offset).map_or(&self.path, |part| &part.path)
     }
 
+    /// A place as it is shown: `deploy.yaml:7:11`.
+    pub fn shown(&self, offset: usize) -> String {
+        let at = self.position(offset);
+        format!("{}:{}:{}", self.path_at(offset).display(), at.line, at.column)
+    }
+
     /// The files in this text, the first one first.
     pub fn files(&self) -> Vec<FileOf<'_>> {
         let mut files = Vec::with_capacity(1 + self.files.len());

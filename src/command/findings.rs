@@ -30,10 +30,7 @@ impl Found {
         if files.len() == 1 {
             return vec![self.clone()];
         }
-        let shown = |span: Span| {
-            let at = self.source.position(span.start());
-            format!("{}:{}:{}", self.source.path_at(span.start()).display(), at.line, at.column)
-        };
+        let shown = |span: Span| self.source.shown(span.start());
         let file = |file: FileOf<'_>| {
             let here = |span: Span| file.range.start <= span.start() && span.start() <= file.range.end;
             let moved = |span: Span| Span::new(span.start() - file.range.start, span.end() - file.range.start);

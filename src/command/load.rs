@@ -97,11 +97,17 @@ fn read(
             let source = Arc::new(Source::new(file, text));
             let folder = context.resolve(source.path().parent().unwrap_or_else(|| Path::new("")));
             let checked = check(&source, &folder);
+            for default in &checked.secret_defaults {
+                context.secrets.hide_value(default);
+            }
             Ok((Arc::clone(&checked.source), checked))
         }
         Err(no_text) => {
             let source = Arc::new(Source::new(file, no_text.readable));
-            Ok((Arc::clone(&source), Checked { plan: None, findings: vec![no_text.finding], source }))
+            Ok((
+                Arc::clone(&source),
+                Checked { plan: None, findings: vec![no_text.finding], source, secret_defaults: Vec::new() },
+            ))
         }
     }
 }

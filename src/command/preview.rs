@@ -15,7 +15,7 @@ use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::command::Account;
 use crate::command::connect::{client_of, number_of};
 use crate::context::Context;
-use crate::engine::{Action, Change, RunOptions, Tally, shifted, shifted_words};
+use crate::engine::{Action, Change, RunOptions, Tally, shifted, shifted_words, stuck};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Status;
@@ -78,6 +78,9 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     };
     let shown = Shown { status: fresh.as_ref().or(status), ..shown };
     let changes = shown.changes(context, &key, client.as_ref()).await?;
+    for words in fresh.as_ref().or(status).map(|status| stuck(status, &plan.moved, &plan.steps)).unwrap_or_default() {
+        note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
+    }
     report_shifted(context, plan, fresh.as_ref().or(status), &changes)?;
     let text = |text: String| print_text(context, &context.secrets.redact(&text));
     match arguments.format {
@@ -107,6 +110,9 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         };
         PreviewFile::new(context, asked, &shown, &key, &json!(changes)).write(context, out)?;
         note(context, &format!("written to `{}`: `plan run {}` does this or refuses", out.display(), out.display()))?;
+    }
+    if changes.iter().any(Change::fails) {
+        return Ok(Exit::PlanWrong);
     }
     let pending = changes.iter().any(Change::is_pending);
     Ok(if arguments.exit_code && pending { Exit::ChangesPending } else { Exit::Done })

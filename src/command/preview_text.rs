@@ -60,12 +60,15 @@ pub fn words_of(change: &Change) -> String {
         }
         Action::Gone { pruned: true, .. } => "remove: no longer in the plan".to_owned(),
         Action::Gone { pruned: false, .. } => "kept, though no longer in the plan (`--prune` removes it)".to_owned(),
-        Action::Wrong { message } => format!("cannot be evaluated: {message}"),
+        Action::Wrong { message, at, .. } => format!("the run would fail here: {message} ({at})"),
     }
 }
 
 /// The differences of an instance, the calls that change it, and the changes that need a new resource.
 pub fn details_of(change: &Change) -> Vec<String> {
+    if let Action::Wrong { help, .. } = &change.action {
+        return help.iter().map(|help| format!("help: {help}")).collect();
+    }
     let Action::Change { how, fields, calls, removes, forced, because_of } = &change.action else { return Vec::new() };
     let removes = removes.iter().map(|part| format!("removes {part}"));
     let calls = calls.iter().map(|call| format!("by {call}"));
@@ -86,7 +89,7 @@ fn line(text: &mut String, change: &Change) {
     let parts = parts.iter().filter(|part| !part.is_empty()).map(|part| sanitize(part).into_owned());
     let _ = writeln!(text, "{}", parts.collect::<Vec<_>>().join("  "));
     match (&change.action, &change.call) {
-        (Action::Change { .. }, _) => {
+        (Action::Change { .. } | Action::Wrong { .. }, _) => {
             for detail in details_of(change) {
                 let _ = writeln!(text, "      {}", sanitize(&detail));
             }

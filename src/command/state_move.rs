@@ -27,7 +27,9 @@ pub(super) async fn rename(
     patience: Duration,
 ) -> Result<Exit, Error> {
     named(&read(environment).await?, from)?;
-    let moved = [Moved { from: Selection::name(from), to: Selection::name(to), span: Span::at(0) }];
+    let nowhere = Span::at(0);
+    let (from_id, to_id) = (Selection::name(from), Selection::name(to));
+    let moved = [Moved { from: from_id, from_span: nowhere, to: to_id, to_span: nowhere }];
     if moved[0].from.key.is_none() && moved[0].to.key.is_some() {
         return Err(Error::usage(format!("`{from}` cannot become `{to}`")).help("name an instance: `web[0]`"));
     }

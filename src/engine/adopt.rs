@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::collection::{items, list_call, result_of_item};
 use super::conceal::conceal;
 use super::differences::differences;
-use super::find::what_there_is;
+use super::find::{they_are, what_there_is};
 use super::interruption::Interruption;
 use super::made::made;
 use super::ownership::Claimable;
@@ -173,12 +173,12 @@ impl Instance {
                 let words = format!("the resource to adopt was not found: no {key} is `{wanted}`");
                 Err(self.refused_with(rendered, words, what_there_is(wanted, names)))
             }
-            (Some(_), more) => {
-                let mut ids: Vec<String> =
-                    fitting.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
-                ids.sort();
-                let words = format!("{} have the {key} `{wanted}`: say which by `adopt: {{ id: … }}`", more + 1);
-                Err(self.refused(rendered, words))
+            (Some(last), _) => {
+                fitting.push(last);
+                let words = format!("{} resources have the {key} `{wanted}`", fitting.len());
+                let ids = fitting.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
+                let help = vec![they_are(ids), "name one of them: `adopt: { id: … }`".to_owned()];
+                Err(self.refused_with(rendered, words, help))
             }
         }
     }

@@ -189,7 +189,7 @@ impl ListSearch<'_> {
         let message = format!("{} items have {}", found.len(), conditions(wanted));
         let mut help = Vec::new();
         if !ids.is_empty() {
-            help.push(format!("they are {}", some(&ids)));
+            help.push(they_are(ids));
         }
         help.push(match distinguishing_field(found) {
             Some(field) => format!("say more in `find:`, for example `{field}:`, which tells them apart"),
@@ -244,6 +244,12 @@ pub fn what_there_is(wanted: &str, mut names: Vec<String>) -> Vec<String> {
     }
     let near = nearest(wanted, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
     near.into_iter().chain([format!("there {}", there_are(&names))]).collect()
+}
+
+/// Help that names several resources by their ids.
+pub fn they_are(mut ids: Vec<String>) -> String {
+    ids.sort_unstable();
+    format!("they are {}", some(&ids))
 }
 
 fn there_are(values: &[String]) -> String {

@@ -267,7 +267,7 @@ impl Instance {
     pub(super) fn hopeless(&self, result: &StepResult, resource: &Value) -> Option<StepError> {
         let fail_when = self.step().fail_when.as_ref()?;
         match self.holds(fail_when, result, resource) {
-            Ok(true) => Some(self.cannot_come_good(fail_when, resource)),
+            Ok(true) => Some(self.never_ready(fail_when, resource)),
             Ok(false) => None,
             Err(error) => Some(self.run.template_error(&error)),
         }
@@ -283,17 +283,19 @@ impl Instance {
         condition.is_true(&scope)
     }
 
-    fn cannot_come_good(&self, fail_when: &Expression, resource: &Value) -> StepError {
+    fn never_ready(&self, fail_when: &Expression, resource: &Value) -> StepError {
         let words = match fail_when.program() {
             Some(condition) => format!("`{}` holds", condition.source().trim()),
             None => "`fail_when` is plainly true".to_owned(),
         };
         let shown = shown(fail_when, resource).map(|shown| format!(": {shown}")).unwrap_or_default();
         let about = About { call: None, place: Some(self.run.place(fail_when.span)) };
-        let message = format!("it will not come good: {words}{shown}");
+        let message = format!("it can never become ready: {words}{shown}");
         let mut error = self.run.context.error(&about, EffectKnown::Applied, ErrorClass::Task, message);
-        error.help =
-            vec![format!("what was made stays on record: mend it, or replace it with `--replace {}`", self.step().id)];
+        error.help = vec![format!(
+            "what was made stays on record: repair it, or replace it with `--replace {}`",
+            self.step().id
+        )];
         error
     }
 }

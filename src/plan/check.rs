@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use super::assumed::Assumed;
 use super::doc::{self, PlanDoc, Steps};
@@ -37,6 +38,8 @@ pub struct Checked {
     pub findings: Vec<Diagnostic>,
     /// The text of the findings' places: that of the plan file, followed by those of its modules.
     pub source: Arc<Source>,
+    /// Defaults of secret inputs: findings are shown with the lines that they are in.
+    pub secret_defaults: Vec<Arc<Value>>,
 }
 
 /// Reads and checks a plan file against the embedded catalogue.
@@ -68,10 +71,13 @@ fn check_all(
     let Written { root, steps, mut findings } = Written::read(source);
     let Whole { root, source, given } = include(root, source, folder, &mut findings);
     let source = &source;
+    let mut secret_defaults = Vec::new();
     let plan = match root {
         None if findings.iter().any(Diagnostic::is_error) => None,
         root => {
             let doc = doc::read(root, steps, &mut findings);
+            let secret = doc.inputs.iter().filter(|input| input.input.secret);
+            secret_defaults.extend(secret.filter_map(|input| input.input.default.clone()));
             let unread = findings.iter().any(Diagnostic::is_error);
             let given: Vec<Template> = given.iter().filter_map(|node| compiled(node, &mut findings)).collect();
             Checker::new(&doc, &mut findings).run(unread, &given);
@@ -95,7 +101,7 @@ fn check_all(
     };
     let (mut findings, more) = findings.finish();
     tidy(&mut findings, &more);
-    Checked { plan, findings, source: Arc::clone(source) }
+    Checked { plan, findings, source: Arc::clone(source), secret_defaults }
 }
 
 /// A file as it was read: its steps one by one, as long as no module is used. Modules change the steps around them,
@@ -247,17 +253,40 @@ impl<'d> Checker<'d> {
         }
     }
 
-    /// The new name of a move must exist in the plan, and the old one must not.
+    /// The new name of a move must exist in the plan, or move on by a later entry, and the old one must not.
     fn moved(&mut self) {
-        for moved in &self.doc.moved {
-            if !self.names.steps.contains_key(moved.to.step.as_str()) {
-                let finding = self.names.unknown_step(moved.to.step.as_str(), moved.span);
-                self.findings.push(finding);
+        let mut later: HashMap<&str, usize> = HashMap::new();
+        for (nth, moved) in self.doc.moved.iter().enumerate() {
+            later.insert(moved.from.step.as_str(), nth);
+        }
+        let (mut earlier, mut pairs) = (HashMap::new(), HashSet::new());
+        for (nth, moved) in self.doc.moved.iter().enumerate() {
+            let (from, to) = (&moved.from, &moved.to);
+            let finding = match (later.get(to.step.as_str()), self.names.steps.get(to.step.as_str())) {
+                (_, Some(_)) => None,
+                (Some(other), None) if *other > nth => None,
+                (Some(other), None) if *other < nth => {
+                    let message =
+                        format!("entries of `moved` are applied in order, and `{}` moves before this one", to.step);
+                    Some(Diagnostic::error("unknown-step", moved.to_span, message).help("write this entry first"))
+                }
+                (_, None) => Some(self.names.unknown_step(to.step.as_str(), moved.to_span)),
+            };
+            self.findings.extend(finding);
+            if let Some(first) = earlier.insert(from, moved.from_span) {
+                let finding = Diagnostic::error("unknown-value", moved.from_span, format!("`{from}` moves twice"));
+                self.findings.push(finding.related(first, "it moves here first").help("leave one of them out"));
             }
-            if moved.from.key.is_none() && self.names.steps.contains_key(moved.from.step.as_str()) {
-                let message = format!("`{}` is still a step of the plan: it has not moved", moved.from.step);
-                self.findings.push(Diagnostic::error("unknown-value", moved.span, message));
-            }
+            let message = if from.key.is_none() && self.names.steps.contains_key(from.step.as_str()) {
+                format!("`{from}` is still a step of the plan: it has not moved")
+            } else if pairs.contains(&(to, from)) {
+                format!("`{from}` and `{to}` cannot be swapped: each is in the way of the other")
+            } else {
+                pairs.insert((from, to));
+                continue;
+            };
+            let help = "two names on record are swapped by hand, through a third one: `plan state mv`";
+            self.findings.push(Diagnostic::error("unknown-value", moved.from_span, message).help(help));
         }
     }
 

@@ -74,7 +74,12 @@ fn number(node: &Node, what: &str, findings: &mut Findings) -> Option<i64> {
             None
         }
         None => {
-            findings.push(wrong_type(node, what, "a whole number"));
+            let finding = wrong_type(node, what, "a whole number");
+            let is_template = node.as_str().is_some_and(|text| text.contains("{{"));
+            findings.push(match is_template {
+                true => finding.help("values in this file are constants: a template goes into the plan"),
+                false => finding,
+            });
             None
         }
     }
@@ -95,6 +100,12 @@ pub fn without_text(source: &Source, findings: Vec<Diagnostic>) -> (Arc<Source>,
                 format!("{} has no key of this name", FILE.name),
                 vec!["its keys are `description`, `inputs`, `project_id`, `region_id` and `ttl`".to_owned()],
             ),
+            "bad-duration" => (
+                "this is no duration".to_owned(),
+                vec!["write a number and a unit: `30s`, `15m`, `1h30m`, `8h`".to_owned()],
+            ),
+            // Their messages name the key and the types.
+            "wrong-type" | "out-of-range" => (finding.message.clone(), Vec::new()),
             _ => withheld(&finding),
         };
         let bare = Diagnostic::error(finding.code, Span::at(finding.primary.start()), message);
@@ -156,5 +167,25 @@ mod tests {
         assert_eq!(shown.text().len(), source.text().len());
         assert_eq!(shown.position(hidden[0].primary.start()).line, 3);
         assert!(!format!("{hidden:?}{}", shown.text()).contains("hunter"), "{hidden:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_the_value() {
+        for (text, message, help) in [
+            ("ttl: 8\n", "this is no duration", "write a number and a unit: `30s`, `15m`, `1h30m`, `8h`"),
+            ("ttl: hunter22\n", "this is no duration", "write a number and a unit: `30s`, `15m`, `1h30m`, `8h`"),
+            ("region_id: '{{ hunter }}'\n", "`region_id` must be a whole number, found text", ""),
+            ("project_id: -22\n", "`project_id` is a positive number", ""),
+            ("- hunter22\n", "the file of an environment must be a mapping, found a list", ""),
+            (
+                "inputs: [hunter22\n",
+                "cannot be read as YAML here, and what it says is not shown: it may be a secret",
+                "put quotes around the value; `plan explain yaml-syntax` says what this is about",
+            ),
+        ] {
+            let source = Source::new("x.yaml", text);
+            let hidden = without_text(&source, EnvironmentFile::read(&source).1).1;
+            assert_eq!((&*hidden[0].message, &*hidden[0].help.join("")), (message, help), "{text}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Shape, boolean, list, text};
 use super::model::{Adopt, AdoptBy, Moved};
-use super::scalars::{compiled, missing_key};
+use super::scalars::{compiled, is_identifier, missing_key};
 use super::selection::Selection;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::yaml::Node;
@@ -23,7 +23,7 @@ pub(super) fn adopt(node: &Node, findings: &mut Findings) -> Option<Adopt> {
             None
         }
         (None, None) => {
-            if fields.lacks("id") {
+            if fields.lacks("id") && fields.lacks("name") {
                 findings.push(missing_key("`adopt`", "id", fields.head()).help("or `name`"));
             }
             None
@@ -44,17 +44,25 @@ pub(super) fn moved(node: &Node, findings: &mut Findings) -> Vec<Moved> {
                 }
                 return None;
             };
-            text(node, &format!("`{key}`"), findings).map(|name| Selection::name(&name.value))
+            let name = text(node, &format!("`{key}`"), findings)?;
+            let named = Selection::name(&name.value);
+            if !is_identifier(named.step.as_str()) {
+                let message = format!("`{}` is not the name of a step or an instance", name.value);
+                let help = "write a step's id, or one of its instances with the key: `web`, `web[0]`";
+                findings.push(Diagnostic::error("bad-name", name.span, message).help(help));
+                return None;
+            }
+            Some((named, name.span))
         };
         let (from, to) = (name("from"), name("to"));
-        let (from, to) = (from?, to?);
+        let ((from, from_span), (to, to_span)) = (from?, to?);
         if from.key.is_none() && to.key.is_some() || from == to {
             let message = format!("`{from}` cannot become `{to}`");
             let help = "a step becomes a step, and an instance another: `{ from: 'web[0]', to: 'web[a]' }`";
             findings.push(Diagnostic::error("unknown-value", item.span, message).help(help));
             return None;
         }
-        Some(Moved { from, to, span: item.span })
+        Some(Moved { from, from_span, to, to_span })
     });
     read.collect()
 }

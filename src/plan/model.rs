@@ -307,8 +307,9 @@ impl AdoptBy {
 #[derive(Debug, Clone)]
 pub struct Moved {
     pub from: InstanceId,
+    pub from_span: Span,
     pub to: InstanceId,
-    pub span: Span,
+    pub to_span: Span,
 }
 
 #[derive(Debug, Clone)]

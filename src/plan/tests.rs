@@ -229,6 +229,42 @@ fn a_file_that_cannot_be_sent_is_found_before_anything_runs() {
     }
 }
 
+#[test]
+fn entries_of_moved_name_what_left_and_what_is_there() {
+    for (moved, found) in [
+        ("{ from: old, to: net }", ""),
+        ("{ from: old, to: older }, { from: older, to: net }", ""),
+        ("{ from: 'web[0]', to: 'web[a]' }, { from: 'web[1]', to: 'web[b]' }", ""),
+        ("{ from: 'web[1]', to: 'web[2]' }, { from: 'web[0]', to: 'web[1]' }", ""),
+        ("{ from: older, to: net }, { from: old, to: older }", "47: `older` moves before this one"),
+        ("{ from: old, to: nte }", "21: there is no step `nte` | net"),
+        ("{ from: old, to: net }, { from: old, to: web }", "36: `old` moves twice"),
+        ("{ from: 'old[0]', to: 'old[1]' }", "26: there is no step `old`"),
+        ("{ from: net, to: web }", "12: `net` is still a step of the plan"),
+        (
+            "{ from: 'web[0]', to: 'web[1]' }, { from: 'web[1]', to: 'web[0]' }",
+            "46: `web[1]` and `web[0]` cannot be swapped",
+        ),
+        ("{ from: 'old[', to: net }", "12: `old[` is not the name of a step or an instance"),
+        ("{ from: old, to: 'we b[0]' }", "21: `we b[0]` is not the name of a step or an instance"),
+    ] {
+        let steps =
+            "steps:\n  - { id: net, call: 'GET /cloud/v1/regions' }\n  - { id: web, call: 'GET /cloud/v1/regions' }\n";
+        let source = source(&format!("name: a\nmoved:\n  [{moved}]\n{steps}"));
+        let told = check(&source).findings.into_iter().filter(Diagnostic::is_error).map(|finding| {
+            let suggested = finding.suggestion.map(|suggestion| format!(" | {}", suggestion.text));
+            let column = source.position(finding.primary.start()).column;
+            format!("{column}: {}{}", finding.message, suggested.unwrap_or_default())
+        });
+        let told: Vec<String> = told.collect();
+        let is_told = |found: &str| {
+            let (column, words) = found.split_once(": ").unwrap();
+            told.len() == 1 && told[0].starts_with(&format!("{column}: ")) && told[0].contains(words)
+        };
+        assert!(if found.is_empty() { told.is_empty() } else { is_told(found) }, "{moved}: {told:?}");
+    }
+}
+
 fn inputs_of(declared: &str) -> Plan {
     let names: Vec<&str> = declared.lines().filter_map(|line| line.trim().split(':').next()).collect();
     let used: String = names.iter().map(|name| format!("{{{{ [inputs.{name}] | length }}}}")).collect();

@@ -259,3 +259,15 @@ fn looked_up_items_exist_in_a_rehearsal_and_are_read_once_online() {
     ended.says("no item has `name` `Luxembourg-2`");
     ended.says("`image[0]`, `image[1]` and `image[2]`");
 }
+
+#[test]
+fn a_preview_tells_at_which_place_a_look_up_would_fail() {
+    let trial = Trial::new(&[("plan.yaml", LOOKING)]);
+    let ended = trial.plan(&["preview", "plan.yaml"]).with_code(3);
+    ended.prints("!  region  the run would fail here: no item has `name` `Luxembourg-2` (plan.yaml:9:11)");
+    ended.prints("\n      help: did you mean `ubuntu-24.04-x64`?\n");
+    ended.prints("4 to fail");
+    let json = trial.plan(&["preview", "plan.yaml", "--format", "json"]).with_code(3).json();
+    assert_eq!(json["changes"][3]["at"], "plan.yaml:9:11", "{json}");
+    assert_eq!((&json["counts"]["refused"], &json["counts"]["failing"]), (&4.into(), &4.into()), "{json}");
+}

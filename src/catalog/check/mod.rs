@@ -200,6 +200,10 @@ impl<'s> Checker<'s> {
         if !shape.types.allow(found) {
             let before = self.findings.len();
             self.wrong_type(shape, a_type(found), scalar::as_wanted(shape, value));
+            if shape.types.allow(Type::Array) && (value.get("for").is_some() || value.get("each").is_some()) {
+                let help = "a list made from another needs both `for:` and `each:`";
+                self.findings[before..].iter_mut().for_each(|found| found.help.push(help.to_owned()));
+            }
             if matches!(value, Partial::Number(_)) && shape.types.contains(Type::String) {
                 self.findings[before..].iter_mut().for_each(|found| found.quoted = Some(Box::new(shape.clone())));
             }

@@ -14,7 +14,7 @@ mod shifted;
 pub use along::along;
 pub use gone::gone;
 pub use instance::{ChangeKind, Decision, Differs, Wanted, instance, reads};
-pub use moved::moves;
+pub use moved::{moves, stuck};
 pub use orphans::orphans;
 pub use references::References;
 pub use removal::{Kept, removal, removal_order};

@@ -1,11 +1,33 @@
 //! Renamed steps and instances (`moved`).
 
-use crate::id::InstanceId;
+use indexmap::IndexMap;
+
+use crate::id::{InstanceId, StepId};
 use crate::journal::{Record, Status};
-use crate::plan::Moved;
+use crate::plan::{Moved, Step};
 
 /// The records for those moves of a plan that are still to be made: the old name is recorded and the new one is not.
 pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
+    renamed(status, moved).0
+}
+
+/// Messages about recorded names that left the plan and cannot be moved, because the new name is recorded as well.
+pub fn stuck(status: &Status, moved: &[Moved], steps: &IndexMap<StepId, Step>) -> Vec<String> {
+    let (_, names) = renamed(status, moved);
+    let exists = |name: &InstanceId| names.iter().any(|(known, exists)| known == name && *exists);
+    let left = names.iter().filter(|(name, exists)| *exists && !steps.contains_key(&name.step));
+    let pairs = left.flat_map(|(name, _)| moved.iter().filter_map(move |one| Some((name, target(one, name)?))));
+    let words = |(from, to): (&InstanceId, InstanceId)| {
+        format!(
+            "`{from}` cannot become `{to}`, which is on record as well: it keeps its name; `plan state mv` renames \
+             `{to}`, `--prune` takes `{from}` down"
+        )
+    };
+    pairs.filter(|(_, to)| exists(to)).map(words).collect()
+}
+
+/// The records of the moves, and the names after them, with whether their resources may exist.
+fn renamed(status: &Status, moved: &[Moved]) -> (Vec<Record>, Vec<(InstanceId, bool)>) {
     let mut names: Vec<(InstanceId, bool)> =
         status.instances.iter().map(|(id, known)| (id.clone(), known.may_exist())).collect();
     let mut records = Vec::new();
@@ -20,7 +42,7 @@ pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
             records.push(Record::Moved { instance, to });
         }
     }
-    records
+    (records, names)
 }
 
 /// The new name of an instance; `None` when the move does not concern it.
@@ -55,8 +77,9 @@ mod tests {
         let moved = |pairs: &[(&str, &str)]| -> Vec<Moved> {
             let one = |(from, to): &(&str, &str)| Moved {
                 from: Selection::name(from),
+                from_span: Span::at(0),
                 to: Selection::name(to),
-                span: Span::at(0),
+                to_span: Span::at(0),
             };
             pairs.iter().map(one).collect()
         };
@@ -76,5 +99,8 @@ mod tests {
         let names: Vec<String> = status.instances.keys().map(ToString::to_string).collect();
         assert_eq!(names, ["network", "vm[a]", "vm[1]", "both", "taken"]);
         assert!(moves(&status, &plan).is_empty());
+        let stuck = stuck(&status, &plan, &IndexMap::new());
+        assert_eq!(stuck.len(), 1, "{stuck:?}");
+        assert!(stuck[0].starts_with("`both` cannot become `taken`, which is on record as well"), "{stuck:?}");
     }
 }

@@ -28,6 +28,7 @@ use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, JsonText, RecordedCall, RecordedResource, Status, StepResult};
 use crate::plan::{Graph, OnChange, Plan, Selection, Step};
 use crate::secret::Secrets;
+use crate::source::Span;
 use crate::template::{Each, TemplateError};
 use unknown::{KnownValues, UnknownBecause};
 
@@ -91,11 +92,22 @@ pub enum Action {
         stays_for: Option<InstanceId>,
         made: Vec<RecordedResource>,
     },
-    /// Its templates cannot be evaluated.
-    Wrong { message: String },
+    /// Its templates cannot be evaluated, or its `find` does not select one item.
+    Wrong {
+        message: String,
+        /// The place in the plan: `deploy.yaml:7:11`.
+        at: String,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        help: Vec<String>,
+    },
 }
 
 impl Change {
+    /// Whether a run would fail at it, whatever is allowed.
+    pub fn fails(&self) -> bool {
+        matches!(self.action, Action::Wrong { .. })
+    }
+
     /// Whether a run would make a change, or fail, because of it.
     pub fn is_pending(&self) -> bool {
         match &self.action {
@@ -339,9 +351,8 @@ impl Preview<'_> {
                     Find::One(wanted) => match looked_up(operation, Catalog::embedded(), (status, answer), wanted) {
                         Ok(result) => result,
                         Err(not_one) => {
-                            let words =
-                                std::iter::once(not_one.message).chain(not_one.help).collect::<Vec<_>>().join("; ");
-                            return (Action::Wrong { message: self.secrets.redact(&words).into_owned() }, None);
+                            let span = step.find.as_ref().map_or(step.span, |find| find.span);
+                            return (self.failing(&not_one.message, span, not_one.help), None);
                         }
                     },
                 };
@@ -392,9 +403,18 @@ impl Preview<'_> {
 
     fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut KnownValues) -> Change {
         known.forget(&instance.step, UnknownBecause::Change);
-        let position = self.plan.source.position(error.span.start());
-        let message = format!("{} (line {})", self.secrets.redact(&error.message), position.line);
-        Change { instance, action: Action::Wrong { message }, call: None }
+        let action = self.failing(&error.message, error.span, error.help.clone());
+        Change { instance, action, call: None }
+    }
+
+    /// What makes a run fail, with its place.
+    fn failing(&self, message: &str, span: Span, help: impl IntoIterator<Item = String>) -> Action {
+        let redacted = |text: &str| self.secrets.redact(text).into_owned();
+        Action::Wrong {
+            message: redacted(message),
+            at: self.plan.source.shown(span.start()),
+            help: help.into_iter().map(|help| redacted(&help)).collect(),
+        }
     }
 
     /// Recorded instances that the plan does not have any more.

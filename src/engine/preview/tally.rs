@@ -83,8 +83,10 @@ pub struct Tally {
     /// Instances begun by an earlier run.
     pub to_continue: usize,
     pub unknown: usize,
-    /// Instances at which the run would fail.
+    /// Instances at which the run would stop.
     pub refused: usize,
+    /// Those of them that cannot be evaluated or looked up.
+    pub failing: usize,
     pub kept: usize,
 }
 
@@ -100,6 +102,7 @@ impl Tally {
             to_continue: count(Symbol::Continue),
             unknown: count(Symbol::Unknown),
             refused: count(Symbol::Stop),
+            failing: changes.iter().filter(|change| change.fails()).count(),
             kept: count(Symbol::Keep),
         }
     }
@@ -114,7 +117,8 @@ impl Tally {
             (self.to_adopt, "to adopt"),
             (self.to_continue, "to continue"),
             (self.unknown, "known later"),
-            (self.refused, "not allowed"),
+            (self.refused - self.failing, "not allowed"),
+            (self.failing, "to fail"),
         ];
         let some = parts.into_iter().filter(|(count, _)| *count > 0);
         some.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")

@@ -158,7 +158,7 @@ steps:
             assert_eq!(end.finished.exit, Exit::StepFailed);
             assert_eq!(
                 error.message,
-                "it will not come good: `resource.status == 'ERROR'` holds: `resource.status` is `ERROR`"
+                "it can never become ready: `resource.status == 'ERROR'` holds: `resource.status` is `ERROR`"
             );
         }
         let made = trial.requests.lock().unwrap().iter().filter(|request| request.method == Method::Post).count();

@@ -109,7 +109,8 @@ fn an_ambiguous_adoption_fails() {
         assert!(format!("{:?}", trial.events).contains("there is only `disk-1`"), "{:?}", trial.events);
         trial.volume("disk-1", 6).await;
         trial.run(&adopting("{ name: disk-1 }")).await;
-        assert!(trial.failures().join("\n").contains("2 have the name `disk-1`"), "{:?}", trial.failures());
+        assert!(trial.failures().join("\n").contains("2 resources have the name `disk-1`"), "{:?}", trial.failures());
+        assert!(format!("{:?}", trial.events).contains("they are `"), "{:?}", trial.events);
         assert_eq!(trial.made()["volumes"], 2);
     });
 }

@@ -201,7 +201,7 @@ fn what_a_failed_step_made_is_told_to_exist() {
         let id = format!("{at}5a3f1c2-0000-4000-8000-000000000000");
         let kind = Some("networks".to_owned());
         handle(&mut human, 10, Event::ResourceExists { instance: instance(name), kind, id, name: None });
-        let error = StepError { effect: EffectKnown::Applied, ..error("it will not come good") };
+        let error = StepError { effect: EffectKnown::Applied, ..error("it can never become ready") };
         handle(&mut human, 10, Event::StepFailed { instance: instance(name), error });
     }
     handle(&mut human, 20, Event::RunFinished(finished(Exit::StepFailed)));

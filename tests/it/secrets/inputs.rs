@@ -70,3 +70,18 @@ fn a_header_is_one_line_before_anything_is_sent() {
     ended.says("the value of the secret input `word` holds a line break, and a header is one line");
     assert!(!ended.stderr.contains(SECRET) && !ended.stdout.contains(SECRET), "{}", ended.stderr);
 }
+
+#[test]
+fn findings_show_no_default_of_a_secret_input() {
+    let unused = "inputs: { pin: { secret: true, default: hunter2secret } }\n";
+    let wrong = PLAN.replace("inputs:\n", "inputs:\n  key: { secret: true, default: hunter2secret, nope: 1 }\n");
+    for (text, code) in [(format!("{unused}name: demo\nsteps:\n{NO_INPUTS}"), 0), (wrong, 3)] {
+        let folder = Folder::new().with("plan.yaml", &text);
+        for command in ["check", "preview", "rehearse"] {
+            let ended = folder.run(&[command, "plan.yaml"]).with_code(code);
+            assert!(ended.stderr.contains("[secret]") && !ended.stderr.contains(SECRET), "{command}: {}", ended.stderr);
+        }
+    }
+}
+
+const NO_INPUTS: &str = "  - { id: key, call: 'POST /cloud/v1/ssh_keys/1', body: { name: one } }\n";

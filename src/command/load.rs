@@ -293,6 +293,7 @@ pub(super) fn check_with_inputs(
     all_wanted: bool,
 ) -> Result<(Arc<Source>, Checked, Option<Found>), Error> {
     let environment = environment_name(context, options.environment.as_deref())?;
+    environment_file::print_near(context, file, &environment)?;
     let beside = environment_file::read(context, file, &environment)?;
     let are_given = all_wanted
         || beside.is_some()

@@ -22,6 +22,7 @@ use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
 use crate::journal::{Adopted, IntendedUndo, JsonText, Record, RecordedCall, StepResult};
 use crate::plan::AdoptBy;
+use crate::template::{Template, TemplateError};
 
 /// What identifies the resource to adopt.
 enum By {
@@ -97,8 +98,14 @@ impl Instance {
         let adopt = self.step().adopt.as_ref().expect("only a step that adopts comes here");
         let surroundings = self.surroundings();
         let scope = surroundings.scope();
-        let text = |template: &crate::template::Template| {
-            template.evaluate_text(&scope).map_err(|error| self.run.template_failed(&error))
+        let text = |template: &Template| {
+            let text = template.evaluate_text(&scope).map_err(|error| self.run.template_failed(&error))?;
+            if !text.trim().is_empty() {
+                return Ok(text);
+            }
+            // A path that ends where an id should be is that of the whole list.
+            let message = "the id or name of the resource to adopt is empty".to_owned();
+            Err(self.run.template_failed(&TemplateError { span: template.span, message, help: None }))
         };
         let by = match &adopt.by {
             AdoptBy::Id(template) => By::Id(text(template)?),

@@ -271,3 +271,12 @@ fn a_preview_tells_at_which_place_a_look_up_would_fail() {
     assert_eq!(json["changes"][3]["at"], "plan.yaml:9:11", "{json}");
     assert_eq!((&json["counts"]["refused"], &json["counts"]["failing"]), (&4.into(), &4.into()), "{json}");
 }
+
+#[test]
+fn an_environment_whose_name_is_like_that_of_a_file_is_told() {
+    let plan = LOOKING.replace("name: looking\n", "name: looking\ninputs: { size: { default: 1 } }\n");
+    let folder = Folder::new().with("plan.yaml", &plan).with("environments/prod.yaml", "inputs: { size: 2 }\n");
+    let ended = folder.run(&["check", "plan.yaml", "--environment", "prd"]).with_code(0);
+    ended.says("warning: `prd` has no file in `environments/`; did you mean `prod`?");
+    assert!(!folder.run(&["check", "plan.yaml", "--environment", "prod"]).stderr.contains("did you mean"));
+}

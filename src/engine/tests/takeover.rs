@@ -107,6 +107,11 @@ fn an_ambiguous_adoption_fails() {
         trial.run(&plan).await;
         assert!(trial.failures().join("\n").contains("the resource to adopt was not found"), "{:?}", trial.failures());
         assert!(format!("{:?}", trial.events).contains("there is only `disk-1`"), "{:?}", trial.events);
+        for empty in ["{ id: '' }", "{ name: ' ' }"] {
+            trial.run(&adopting(empty)).await;
+            let failures = trial.failures().join("\n");
+            assert!(failures.contains("the id or name of the resource to adopt is empty"), "{failures}");
+        }
         trial.volume("disk-1", 6).await;
         trial.run(&adopting("{ name: disk-1 }")).await;
         assert!(trial.failures().join("\n").contains("2 resources have the name `disk-1`"), "{:?}", trial.failures());

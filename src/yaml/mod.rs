@@ -1,17 +1,21 @@
 //! YAML as a tree of values with places.
 //!
 //! Built from the parser's events, with the YAML 1.2 core schema; constructs that are not allowed are findings. It
-//! does not depend on plans. `encoding` decodes bytes, `read` builds nodes from events, `scalar` resolves plain
-//! words, `places` maps characters of a scalar to the file, `text` and `word` hold texts in little room.
+//! does not depend on plans. `encoding` decodes bytes, `read` builds nodes from events with `anchors` and `keys`, `scalar`
+//! resolves plain words, `places` maps characters of a scalar to the file, `text` and `word` hold texts in little room,
+//! `explain` and `unquoted` say what is wrong.
 
+mod anchors;
 mod encoding;
 mod explain;
+mod keys;
 mod places;
 mod read;
 mod scalar;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unquoted;
 mod word;
 
 use serde_json::{Number, Value};

@@ -5,30 +5,27 @@
 //! after each of these; only a syntax error ends it.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 
 use granit_parser::{Event, Parser, StructureStyle, options};
 use serde_json::Value;
 
+use super::anchors::Anchors;
 use super::explain::DEEPEST;
+use super::keys::Seen;
 use super::scalar::{Unreadable, resolve};
+use super::unquoted::{UNQUOTED, unquoted_on, unquoted_template};
 use super::word::Words;
 use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle, Text, Word};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::secret::is_reserved;
 use crate::source::Span;
 
-/// The most that aliases may add to a file: nodes, and bytes of text.
-const MOST_ALIASED_NODES: usize = 100_000;
-const MOST_ALIASED_BYTES: usize = 8 << 20;
 /// The most values of a file, counting keys; a large one may have one to so many bytes. What people and programs write has fewer, and
 /// a value takes more memory than its text.
 const MOST_VALUES: usize = 100_000;
 const BYTES_OF_A_VALUE: usize = 5;
 /// The largest accepted file; offsets are stored in 32 bits.
 pub const LARGEST_FILE: usize = 64 << 20;
-/// Up to this number keys are compared one by one, beyond it through a table.
-const FEW_KEYS: usize = 16;
 
 /// A parsed file.
 #[derive(Debug, Clone)]
@@ -76,29 +73,13 @@ struct Reader<'t> {
     frames: Vec<Frame>,
     root: Option<Node>,
     findings: Findings,
-    anchors: HashMap<usize, Anchored>,
-    names: HashMap<String, Span>,
+    anchors: Anchors,
     words: Words,
-    /// The anchors of open collections.
-    open: Vec<usize>,
-    aliased: Size,
-    too_many_aliases: bool,
     /// How many values were read, and how many may be.
     values: usize,
     most_values: usize,
     /// Inside a reported part: how many collections are open in it, and where it began.
     skipping: Option<Skip>,
-}
-
-struct Anchored {
-    node: Node,
-    size: Size,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Size {
-    nodes: usize,
-    bytes: usize,
 }
 
 struct Skip {
@@ -144,12 +125,8 @@ impl<'t> Reader<'t> {
             frames: Vec::new(),
             root: None,
             findings: Findings::default(),
-            anchors: HashMap::new(),
-            names: HashMap::new(),
+            anchors: Anchors::default(),
             words: Words::default(),
-            open: Vec::new(),
-            aliased: Size::default(),
-            too_many_aliases: false,
             values: 0,
             most_values: MOST_VALUES.max(text.len() / BYTES_OF_A_VALUE),
             skipping: None,
@@ -241,7 +218,7 @@ impl<'t> Reader<'t> {
                 );
                 self.push(null(span), span);
             }
-            Event::Anchor(_, name) => self.name_anchor(&name, span),
+            Event::Anchor(_, name) => self.findings.extend(self.anchors.name(&name, span).err()),
             _ => {}
         }
         true
@@ -262,7 +239,7 @@ impl<'t> Reader<'t> {
             _ => ScalarStyle::Block,
         };
         if self.expects_key() {
-            self.remember(anchor, || Node { span, kind: string(text, raw, span, style) });
+            self.anchors.remember(anchor, || Node { span, kind: string(text, raw, span, style) });
             return self.key(text, span, style);
         }
         let kind = match style {
@@ -279,7 +256,7 @@ impl<'t> Reader<'t> {
             _ => string(text, raw, span, style),
         };
         let node = Node { span, kind };
-        self.remember(anchor, || node.clone());
+        self.anchors.remember(anchor, || node.clone());
         self.push(node, span);
     }
 
@@ -304,7 +281,7 @@ impl<'t> Reader<'t> {
             *key = Pending::Nothing;
             return;
         }
-        if is_set(entries, seen, text) {
+        if seen.has(entries, text) {
             *key = Pending::Nothing;
             if self.findings.counts("yaml-duplicate-key") {
                 let finding =
@@ -340,9 +317,7 @@ impl<'t> Reader<'t> {
             self.findings.push(super::explain::too_deep(span));
             return false;
         }
-        if anchor != 0 {
-            self.open.push(anchor);
-        }
+        self.anchors.open(anchor);
         self.frames.push(Frame { start: span.start(), anchor, flow, kind });
         true
     }
@@ -362,10 +337,7 @@ impl<'t> Reader<'t> {
         };
         let end = if frame.flow { span.end() } else { last };
         let node = Node { span: Span::new(frame.start, end), kind };
-        if frame.anchor != 0 {
-            self.open.retain(|open| *open != frame.anchor);
-            self.remember(frame.anchor, || node.clone());
-        }
+        self.anchors.close(frame.anchor, &node);
         let span = node.span;
         self.push(node, span);
     }
@@ -395,7 +367,7 @@ impl<'t> Reader<'t> {
     }
 
     fn alias(&mut self, id: usize, span: Span) {
-        if self.open.contains(&id) {
+        if self.anchors.is_open(id) {
             self.findings.push(Diagnostic::error(
                 "yaml-recursive-alias",
                 span,
@@ -403,50 +375,18 @@ impl<'t> Reader<'t> {
             ));
             return self.push(null(span), span);
         }
-        let Some(anchored) = self.anchors.get(&id) else {
-            // The anchored node was reported and skipped.
-            return self.push(null(span), span);
-        };
-        if self.expects_key() {
-            let Some(text) = anchored.node.as_str().map(str::to_owned) else {
+        if let Some(node) = self.anchors.get(id).filter(|_| self.expects_key()) {
+            let Some(text) = node.as_str().map(str::to_owned) else {
                 self.findings.push(Diagnostic::error("yaml-key", span, "a key must be text, and this alias is not"));
                 return self.set_pending(Pending::Nothing);
             };
             return self.key(&text, span, ScalarStyle::DoubleQuoted);
         }
-        self.aliased.nodes += anchored.size.nodes;
-        self.aliased.bytes += anchored.size.bytes;
-        if self.aliased.nodes > MOST_ALIASED_NODES || self.aliased.bytes > MOST_ALIASED_BYTES {
-            if !self.too_many_aliases {
-                self.too_many_aliases = true;
-                self.findings.push(
-                    Diagnostic::error("yaml-too-many-aliases", span, "aliases multiply into too large a document")
-                        .help(format!("aliases may add up to {MOST_ALIASED_NODES} values")),
-                );
-            }
-            return self.push(null(span), span);
-        }
-        let node = anchored.node.clone();
-        self.push(node, span);
-    }
-
-    fn name_anchor(&mut self, name: &str, span: Span) {
-        if let Some(first) = self.names.insert(name.to_owned(), span) {
-            self.findings.push(
-                Diagnostic::error("yaml-duplicate-anchor", span, format!("the anchor `&{name}` is set twice"))
-                    .label("set again")
-                    .related(first, "set here first")
-                    .help("readers of YAML disagree on which one an alias means: use two names"),
-            );
-        }
-    }
-
-    fn remember(&mut self, anchor: usize, node: impl FnOnce() -> Node) {
-        if anchor != 0 {
-            let node = node();
-            let size = size_of(&node);
-            self.anchors.insert(anchor, Anchored { node, size });
-        }
+        let node = self.anchors.copy(id, span).unwrap_or_else(|finding| {
+            self.findings.push(finding);
+            None
+        });
+        self.push(node.unwrap_or_else(|| null(span)), span);
     }
 
     fn expects_key(&self) -> bool {
@@ -485,9 +425,7 @@ impl<'t> Reader<'t> {
                 Pending::Nothing => {}
                 Pending::Merge => merges.push((span, node)),
                 Pending::Value(name) => {
-                    if entries.len() >= FEW_KEYS {
-                        seen.keys.insert(seen.of(&name.text));
-                    }
+                    seen.add(entries, &name.text);
                     push(entries, (name, node));
                 }
             },
@@ -536,42 +474,6 @@ impl<'t> Reader<'t> {
     }
 }
 
-const UNQUOTED: &str = "yaml-unquoted-template";
-
-/// An unquoted value that begins with a template is a mapping in YAML.
-fn unquoted_template(text: &str, start: usize, in_flow: bool) -> Diagnostic {
-    let line = text[start..].lines().next().unwrap_or_default();
-    let mut value = line.split(" #").next().unwrap_or(line).trim_end();
-    if in_flow && let Some(close) = value.find("}}") {
-        let after = close + 2;
-        let end = value[after..].find([',', '}', ']']).map_or(value.len(), |end| after + end);
-        value = value[..end].trim_end();
-    }
-    let span = Span::new(start, start + value.len());
-    let quoted = if value.contains('"') && !value.contains('\'') { format!("'{value}'") } else { double_quoted(value) };
-    Diagnostic::error(UNQUOTED, span, "a template needs quotes around it")
-        .label("YAML reads a `{` here as the start of a mapping")
-        .help("put the whole value between quotes")
-        .suggest(span, quoted)
-}
-
-fn double_quoted(value: &str) -> String {
-    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-/// The place on a line where a value begins with an unquoted template.
-fn unquoted_on(line: &str) -> Option<usize> {
-    ["{{", "{%"]
-        .iter()
-        .flat_map(|open| line.match_indices(open))
-        .map(|(at, _)| at)
-        .filter(|&at| {
-            let before = line[..at].trim_end();
-            before.is_empty() || before.ends_with([':', '-', '[', ','])
-        })
-        .min()
-}
-
 fn unreadable_number(text: &str, problem: Unreadable, span: Span) -> Diagnostic {
     match problem {
         Unreadable::TooLarge => {
@@ -596,25 +498,6 @@ fn null(span: Span) -> Node {
     Node { span, kind: NodeKind::Scalar(Scalar::Null) }
 }
 
-/// The keys of a large mapping, by hashes of 64 bits.
-#[derive(Default)]
-struct Seen {
-    keys: HashSet<u64>,
-    hashes: RandomState,
-}
-
-impl Seen {
-    fn of(&self, text: &str) -> u64 {
-        self.hashes.hash_one(text)
-    }
-}
-
-/// Whether a key was set before.
-fn is_set(entries: &[(Key, Node)], seen: &Seen, text: &str) -> bool {
-    entries.iter().take(FEW_KEYS).any(|(key, _)| key.text == text)
-        || (entries.len() > FEW_KEYS && seen.keys.contains(&seen.of(text)))
-}
-
 /// Adds to a list that grows by a quarter when it is long: doubling would hold twice its size.
 pub fn push<T>(list: &mut Vec<T>, item: T) {
     const LONG: usize = 4096;
@@ -622,21 +505,4 @@ pub fn push<T>(list: &mut Vec<T>, item: T) {
         list.reserve_exact(list.len() / 4);
     }
     list.push(item);
-}
-
-fn size_of(node: &Node) -> Size {
-    let mut size = Size { nodes: 1, bytes: 0 };
-    let mut add = |part: Size| {
-        size.nodes += part.nodes;
-        size.bytes += part.bytes;
-    };
-    match &node.kind {
-        NodeKind::Scalar(_) => add(Size { nodes: 0, bytes: node.as_str().map_or(0, str::len) }),
-        NodeKind::Sequence(items) => items.iter().for_each(|item| add(size_of(item))),
-        NodeKind::Mapping(entries) => entries.iter().for_each(|(key, node)| {
-            add(size_of(node));
-            add(Size { nodes: 0, bytes: key.text.len() });
-        }),
-    }
-    size
 }

@@ -1,0 +1,118 @@
+//! Anchors of a document, and what its aliases add to it.
+
+use std::collections::HashMap;
+
+use super::{Node, NodeKind};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// The most that aliases may add to a file: nodes, and bytes of text.
+const MOST_ALIASED_NODES: usize = 100_000;
+const MOST_ALIASED_BYTES: usize = 8 << 20;
+
+/// The anchored nodes so far, by the parser's number of their anchor; 0 is none.
+#[derive(Default)]
+pub struct Anchors {
+    anchored: HashMap<usize, Anchored>,
+    names: HashMap<String, Span>,
+    /// The anchors of open collections.
+    open: Vec<usize>,
+    aliased: Size,
+    too_many: bool,
+}
+
+struct Anchored {
+    node: Node,
+    size: Size,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Anchors {
+    /// A name is given to an anchor.
+    ///
+    /// # Errors
+    ///
+    /// The finding when another one has it.
+    pub fn name(&mut self, name: &str, span: Span) -> Result<(), Diagnostic> {
+        let Some(first) = self.names.insert(name.to_owned(), span) else { return Ok(()) };
+        Err(Diagnostic::error("yaml-duplicate-anchor", span, format!("the anchor `&{name}` is set twice"))
+            .label("set again")
+            .related(first, "set here first")
+            .help("readers of YAML disagree on which one an alias means: use two names"))
+    }
+
+    /// A collection with an anchor begins.
+    pub fn open(&mut self, anchor: usize) {
+        if anchor != 0 {
+            self.open.push(anchor);
+        }
+    }
+
+    /// A collection with an anchor ends.
+    pub fn close(&mut self, anchor: usize, node: &Node) {
+        if anchor != 0 {
+            self.open.retain(|open| *open != anchor);
+            self.remember(anchor, || node.clone());
+        }
+    }
+
+    /// Keeps an anchored node for its aliases.
+    pub fn remember(&mut self, anchor: usize, node: impl FnOnce() -> Node) {
+        if anchor != 0 {
+            let node = node();
+            let size = size_of(&node);
+            self.anchored.insert(anchor, Anchored { node, size });
+        }
+    }
+
+    /// Whether an alias stands inside the node of its anchor.
+    pub fn is_open(&self, anchor: usize) -> bool {
+        self.open.contains(&anchor)
+    }
+
+    /// The node of an anchor; `None` when it was reported and skipped.
+    pub fn get(&self, anchor: usize) -> Option<&Node> {
+        self.anchored.get(&anchor).map(|anchored| &anchored.node)
+    }
+
+    /// The node of an anchor for one more alias, as long as aliases add no more than they may.
+    ///
+    /// # Errors
+    ///
+    /// The finding, the first time that they add more.
+    pub fn copy(&mut self, anchor: usize, span: Span) -> Result<Option<Node>, Diagnostic> {
+        let Some(anchored) = self.anchored.get(&anchor) else { return Ok(None) };
+        self.aliased.nodes += anchored.size.nodes;
+        self.aliased.bytes += anchored.size.bytes;
+        if self.aliased.nodes <= MOST_ALIASED_NODES && self.aliased.bytes <= MOST_ALIASED_BYTES {
+            return Ok(Some(anchored.node.clone()));
+        }
+        if std::mem::replace(&mut self.too_many, true) {
+            return Ok(None);
+        }
+        Err(Diagnostic::error("yaml-too-many-aliases", span, "aliases multiply into too large a document")
+            .help(format!("aliases may add up to {MOST_ALIASED_NODES} values")))
+    }
+}
+
+fn size_of(node: &Node) -> Size {
+    let mut size = Size { nodes: 1, bytes: 0 };
+    let mut add = |part: Size| {
+        size.nodes += part.nodes;
+        size.bytes += part.bytes;
+    };
+    match &node.kind {
+        NodeKind::Scalar(_) => add(Size { nodes: 0, bytes: node.as_str().map_or(0, str::len) }),
+        NodeKind::Sequence(items) => items.iter().for_each(|item| add(size_of(item))),
+        NodeKind::Mapping(entries) => entries.iter().for_each(|(key, node)| {
+            add(size_of(node));
+            add(Size { nodes: 0, bytes: key.text.len() });
+        }),
+    }
+    size
+}

@@ -13,6 +13,7 @@ use super::ownership::Claimable;
 use super::refresh::{Comparison, Shown, field};
 use super::render::Rendered;
 use super::results::{self, fill_path, id_text};
+use super::secondary::with_secondary;
 use super::step::Instance;
 use super::update::{UpdatedResource, split};
 use crate::api::Request;
@@ -77,6 +78,17 @@ impl Instance {
                 reasons.join("; ")
             );
             return Err(self.refused(rendered, words));
+        }
+        if own && let Some(creates) = &create.creates {
+            let context = &self.run.context;
+            result = with_secondary(context, id, creates, &rendered.parameters, &item, result)
+                .await
+                .map_err(|error| Interruption::Failed(context.read_failed(&self.about(&rendered.recorded), &error)))?;
+        }
+        for (kind, thing) in results::on_the_side(Some(create), &rendered.recorded, &item) {
+            if own && !self.run.context.is_owned_by_another(id, &kind, &thing) {
+                result.touched.insert(kind, vec![thing.into()]);
+            }
         }
         let undo = if own { self.undo_of_adopted(&result) } else { IntendedUndo::Keep };
         let made = made(catalog, &rendered.recorded, &result, &undo);

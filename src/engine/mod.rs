@@ -53,6 +53,7 @@ mod results;
 mod run;
 mod runner;
 mod search;
+mod secondary;
 mod send;
 mod stamps;
 mod step;

@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
 use super::call::Call;
+use super::ip::{bind, insert_floating_ip, need_port};
 use super::kinds;
 use super::made::Made;
-use super::network::{bind, groups, insert_floating_ip, need_port, network_and_subnet, port};
+use super::network::{network_and_subnet, port};
+use super::security_group::groups;
 use super::seeds;
 use super::state::{State, TaskFault, fields};
 use super::store::{Scope, Uid};

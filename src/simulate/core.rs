@@ -20,7 +20,7 @@ use super::options::Options;
 use super::product::Products;
 use super::state::{State, TaskFault};
 use super::store::Scope;
-use super::{account, audit, body, change, make, read, slow, view};
+use super::{account, action, audit, body, delete, make, read, slow, update, view};
 use crate::api::{Answer, Request};
 use crate::catalog::{Catalog, Effect, Method, Operation, root_of};
 
@@ -307,14 +307,14 @@ impl Simulator {
                 let (kind, key) = target.parent.clone().unwrap_or(("pools", String::new()));
                 let pool =
                     Target { kind, key: Some(key), parent: None, rest: vec!["members".into()], ..target.clone() };
-                change::act(state, &Call { target: pool, body: call.body.clone(), ..call.shared() })
+                action::act(state, &Call { target: pool, body: call.body.clone(), ..call.shared() })
             }
-            (Method::Delete, _, Some(_)) if target.rest.is_empty() => change::delete(state, call),
-            (Method::Delete, "healthmonitors", None) => change::delete(state, call),
+            (Method::Delete, _, Some(_)) if target.rest.is_empty() => delete::delete(state, call),
+            (Method::Delete, "healthmonitors", None) => delete::delete(state, call),
             (Method::Post | Method::Put, _, None) => make::create(state, call),
             (Method::Post, "registry_users", Some("batch")) => make::create(state, call),
-            (Method::Patch | Method::Put, _, Some(_)) if target.rest.is_empty() => change::update(state, call),
-            (_, _, Some(_)) => change::act(state, call),
+            (Method::Patch | Method::Put, _, Some(_)) if target.rest.is_empty() => update::update(state, call),
+            (_, _, Some(_)) => action::act(state, call),
             (Method::Patch | Method::Delete, _, None) => Err(Refusal::new(405, "HTTPError", "Method Not Allowed")),
         }
     }

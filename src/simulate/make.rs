@@ -9,7 +9,7 @@ use super::made::Made;
 use super::state::State;
 use super::store::Uid;
 use super::work::Work;
-use super::{account, balancer, compute, data, network, platform, seeds};
+use super::{account, balancer, compute, data, ip, network, platform, security_group, seeds};
 use crate::api::Answer;
 
 /// `POST` on a collection.
@@ -58,14 +58,14 @@ fn make(state: &mut State, call: &Call<'_>, kind: &'static Kind, parent: Option<
         "networks" => Ok(network::network(state, call)),
         "subnets" => network::subnet(state, call),
         "routers" => network::router(state, call),
-        "floatingips" => network::floating_ip(state, call),
-        "reserved_fixed_ips" => network::reserved_fixed_ip(state, call),
-        "security_groups" => Ok(network::security_group(state, call)),
+        "floatingips" => ip::floating_ip(state, call),
+        "reserved_fixed_ips" => ip::reserved_fixed_ip(state, call),
+        "security_groups" => Ok(security_group::security_group(state, call)),
         "security_group_rules" => {
             let group = parent.ok_or_else(|| Refusal::not_found("Security group not found"))?;
             // Creating a rule locks its group (`observed.md` §3).
             state.free(&[group])?;
-            Ok(Made { locks: vec![group], ..Made::one(network::insert_rule(state, group, &call.body)) })
+            Ok(Made { locks: vec![group], ..Made::one(security_group::insert_rule(state, group, &call.body)) })
         }
         "volumes" => compute::volume(state, call),
         "snapshots" => compute::snapshot(state, call),

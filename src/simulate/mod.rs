@@ -11,6 +11,7 @@
 //! created; a network's router outlives the network; addresses come from ranges reserved for such use.
 
 mod account;
+mod action;
 mod addresses;
 mod answer;
 mod assumed;
@@ -19,14 +20,15 @@ mod balancer;
 mod body;
 mod busy;
 mod call;
-mod change;
 mod compute;
 mod core;
 mod data;
+mod delete;
 mod draw;
 mod expected;
 pub mod faults;
 mod inspect;
+mod ip;
 mod kinds;
 mod later;
 mod looked_up;
@@ -39,6 +41,7 @@ mod platform;
 mod product;
 mod read;
 mod removal;
+mod security_group;
 mod seeds;
 mod server;
 mod slow;
@@ -47,6 +50,7 @@ mod store;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
+mod update;
 mod view;
 mod work;
 mod world;

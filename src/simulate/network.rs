@@ -1,4 +1,4 @@
-//! Networks, subnets, routers, ports, addresses and security groups: creating, attaching, detaching.
+//! Networks, subnets, routers and ports: creating, attaching, detaching.
 
 use std::net::IpAddr;
 
@@ -11,10 +11,8 @@ use super::made::Made;
 use super::seeds;
 use super::state::{State, fields};
 use super::store::{Resource, Scope, Store, Uid};
-use super::view::{complete, port_at};
+use super::view::complete;
 use crate::api::Answer;
-
-// ── networks, subnets, routers ──────────────────────────────────────────────────────────────────────────────────────
 
 /// A network, with its router unless the body says otherwise.
 pub(super) fn network(state: &mut State, call: &Call<'_>) -> Made {
@@ -199,8 +197,6 @@ pub(super) fn leave(state: &mut State, router: Uid, subnet: Uid) {
     }
 }
 
-// ── ports and addresses ─────────────────────────────────────────────────────────────────────────────────────────────
-
 /// The network and subnet of an interface in a body, checked.
 pub(super) fn network_and_subnet(
     state: &mut State,
@@ -298,222 +294,6 @@ pub(super) fn next_address(state: &mut State, subnet: Uid) -> String {
         resource.fields.insert("_next_address".into(), (next + 1).into());
     }
     range.host(next).to_string()
-}
-
-/// Binds a floating IP to a port, or frees it.
-pub(super) fn bind(state: &mut State, ip: Uid, port: Option<Uid>) {
-    let before: Vec<_> =
-        state.store.used(ip, "ports").chain(state.store.used(ip, "reserved_fixed_ips")).map(|(port, _)| port).collect();
-    before.iter().for_each(|port| state.store.unlink(ip, *port));
-    let address = port.and_then(|port| state.store.get(port)?.field("fixed_ip_address").cloned());
-    let port_id = port.map(|port| state.id(port));
-    if let Some(port) = port {
-        state.store.link(ip, port);
-    }
-    if let Some(ip) = state.store.get_mut(ip) {
-        ip.fields.insert("status".into(), if port_id.is_some() { "ACTIVE" } else { "DOWN" }.into());
-        ip.fields.insert("port_id".into(), port_id.into());
-        ip.fields.insert("fixed_ip_address".into(), address.into());
-    }
-}
-
-pub(super) fn floating_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let port = call.text("port_id").map(|id| need_port(state, id)).transpose()?;
-    if let Some(port) = port {
-        has_way_out(state, port)?;
-    }
-    let ip = insert_floating_ip(state, call.scope(), &call.body);
-    if port.is_some() {
-        bind(state, ip, port);
-    }
-    Ok(Made::one(ip))
-}
-
-/// Checks that the port's subnet has a router with a gateway, which a floating IP needs.
-pub(super) fn has_way_out(state: &State, port: Uid) -> Result<(), Refusal> {
-    if is_external(&state.store, port) {
-        return Ok(());
-    }
-    let subnets: Vec<_> = state.store.used(port, "subnets").collect();
-    // An assumed network may have a router that the simulator does not know.
-    let reachable = subnets.iter().any(|(uid, subnet)| {
-        let gateway =
-            |(_, router): (Uid, &Resource)| router.field("external_gateway_info").is_some_and(Value::is_object);
-        subnet.seeded || state.store.users(*uid, "routers").any(gateway)
-    });
-    if reachable || subnets.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<_> = subnets.iter().map(|(_, subnet)| subnet.id.as_str()).collect();
-    let words = format!(
-        "No external network is reachable from subnet(s): {}. Therefore, cannot associate port {} with a floating IP.",
-        ids.join(", "),
-        state.id(port)
-    );
-    Err(Refusal::new(400, "ValidationError", words))
-}
-
-pub(super) fn insert_floating_ip(state: &mut State, scope: Scope, body: &Map<String, Value>) -> Uid {
-    let external = seeds::external(&state.store, scope);
-    let address = next_address(state, external.subnet);
-    let mut draft = state.draft("floatingips", scope, body);
-    draft.fields.insert("floating_ip_address".into(), address.into());
-    draft.fields.insert("port_id".into(), Value::Null);
-    draft.fields.insert("fixed_ip_address".into(), Value::Null);
-    draft.fields.insert("status".into(), "DOWN".into());
-    state.insert(draft)
-}
-
-pub(super) fn need_port(state: &State, id: &str) -> Result<Uid, Refusal> {
-    port_at(&state.store, id)
-        .map(|(port, _)| port)
-        .ok_or_else(|| Refusal::not_found(format!("Port with id {id} not found")))
-}
-
-pub(super) fn reserved_fixed_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let scope = call.scope();
-    let external = call.text("type") == Some("external");
-    let (network, subnet) = network_and_subnet(state, scope, &call.body)?;
-    let address = match call.text("ip_address") {
-        Some(address) => address.to_owned(),
-        None => next_address(state, subnet),
-    };
-    let mut draft = state.draft("reserved_fixed_ips", scope, &call.body);
-    draft.name = format!("rfip-{address}");
-    for (field, value) in [
-        ("fixed_ip_address", Value::from(address)),
-        ("is_external", external.into()),
-        ("network_id", state.id(network).into()),
-        ("subnet_id", state.id(subnet).into()),
-    ] {
-        draft.fields.insert(field.into(), value);
-    }
-    let reserved = state.insert(draft);
-    state.store.link(reserved, network);
-    state.store.link(reserved, subnet);
-    Ok(Made::one(reserved))
-}
-
-/// Turns a floating IP into a reserved address.
-pub(super) fn to_reserved(state: &mut State, ip: Uid) -> Uid {
-    let scope = state.store.get(ip).map(|ip| ip.scope).unwrap_or_default();
-    let address = state.store.get(ip).and_then(|ip| ip.field("floating_ip_address").cloned()).unwrap_or_default();
-    let external = seeds::external(&state.store, scope);
-    let mut draft = state.draft("reserved_fixed_ips", scope, &Map::new());
-    draft.fields.insert("network_id".into(), state.id(external.network).into());
-    draft.fields.insert("subnet_id".into(), state.id(external.subnet).into());
-    draft.fields.insert("fixed_ip_address".into(), address);
-    draft.fields.insert("is_external".into(), true.into());
-    let reserved = state.insert(draft);
-    state.store.link(reserved, external.network);
-    state.store.link(reserved, external.subnet);
-    reserved
-}
-
-/// Turns a reserved address into a floating IP.
-pub(super) fn to_floating(state: &mut State, reserved: Uid) -> Uid {
-    let scope = state.store.get(reserved).map(|reserved| reserved.scope).unwrap_or_default();
-    let address = state.store.get(reserved).and_then(|reserved| reserved.field("fixed_ip_address").cloned());
-    let ip = insert_floating_ip(state, scope, &Map::new());
-    if let (Some(ip), Some(address)) = (state.store.get_mut(ip), address) {
-        ip.fields.insert("floating_ip_address".into(), address);
-    }
-    ip
-}
-
-/// Removes a subnet or port from routers and floating IPs.
-pub(super) fn release(state: &mut State, leaving: Uid) {
-    let routers: Vec<_> = state.store.users(leaving, "routers").map(|(router, _)| router).collect();
-    for router in routers {
-        leave(state, router, leaving);
-    }
-    let ips: Vec<_> = state.store.users(leaving, "floatingips").map(|(ip, _)| ip).collect();
-    for ip in ips {
-        bind(state, ip, None);
-    }
-}
-
-// ── security groups ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-/// A security group; the old version of the call wraps it in `security_group`.
-pub(super) fn security_group(state: &mut State, call: &Call<'_>) -> Made {
-    let wrapped = call.body.get("security_group").and_then(Value::as_object);
-    let body = wrapped.unwrap_or(&call.body);
-    let rules = body.get("rules").or_else(|| body.get("security_group_rules")).and_then(Value::as_array).cloned();
-    let mut draft = state.draft("security_groups", call.scope(), body);
-    draft.fields.shift_remove("security_group_rules");
-    let group = state.insert(draft);
-    for rule in rules.unwrap_or_else(default_rules) {
-        insert_rule(state, group, &fields(rule));
-    }
-    Made::one(group)
-}
-
-/// The rules of a group created without any: all egress is allowed, no ingress (`observed.md` §2). One rule per
-/// protocol and family, tcp and udp on both sides of the mail port.
-fn default_rules() -> Vec<Value> {
-    const BOTH: [&str; 12] =
-        ["ah", "dccp", "egp", "esp", "gre", "igmp", "ospf", "pgm", "rsvp", "sctp", "udplite", "vrrp"];
-    const V6: [&str; 6] = ["ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route"];
-    let rule = |protocol: &str, family: &str, ports: Option<(u16, u16)>| {
-        json!({
-            "direction": "egress", "ethertype": family, "protocol": protocol,
-            "port_range_min": ports.map(|ports| ports.0), "port_range_max": ports.map(|ports| ports.1),
-        })
-    };
-    let mut rules = vec![rule("icmp", "IPv4", None)];
-    rules.extend(V6.map(|protocol| rule(protocol, "IPv6", None)));
-    for family in ["IPv4", "IPv6"] {
-        rules.extend(BOTH.map(|protocol| rule(protocol, family, None)));
-        for protocol in ["tcp", "udp"] {
-            rules.extend([(1, 24), (26, 65_535)].map(|ports| rule(protocol, family, Some(ports))));
-        }
-    }
-    rules
-}
-
-/// A rule below its group.
-pub(super) fn insert_rule(state: &mut State, group: Uid, body: &Map<String, Value>) -> Uid {
-    let scope = state.store.get(group).map(|group| group.scope).unwrap_or_default();
-    let mut draft = state.draft("security_group_rules", scope, body);
-    draft.parent = Some(group);
-    draft.fields.insert("security_group_id".into(), state.id(group).into());
-    state.insert(draft)
-}
-
-/// A copy of a group with its rules, under a new name.
-pub(super) fn copy_group(state: &mut State, group: Uid, body: &Map<String, Value>) -> Uid {
-    let scope = state.store.get(group).map(|group| group.scope).unwrap_or_default();
-    let rules: Vec<_> =
-        state.store.children(group, "security_group_rules").map(|(_, rule)| rule.fields.clone()).collect();
-    let mut draft = state.draft("security_groups", scope, body);
-    if let Some(group) = state.store.get(group) {
-        let description = group.field("description").cloned().unwrap_or_default();
-        draft.fields.entry("description").or_insert(description);
-    }
-    let copy = state.insert(draft);
-    for rule in rules {
-        insert_rule(state, copy, &rule);
-    }
-    copy
-}
-
-/// The groups that `security_groups: [{id}]` of a body names.
-pub(super) fn groups(state: &mut State, scope: Scope, wanted: Option<&Value>) -> Result<Vec<Uid>, Refusal> {
-    let wanted = wanted.and_then(Value::as_array).into_iter().flatten();
-    wanted
-        .filter_map(|group| group.get("id").and_then(Value::as_str))
-        .map(|id| state.need("security_groups", scope, id))
-        .collect()
-}
-
-/// Replaces the whole list of a group's rules.
-pub(super) fn replace_rules(state: &mut State, group: Uid, rules: &[Value]) {
-    let old: Vec<_> = state.store.children(group, "security_group_rules").map(|(rule, _)| rule).collect();
-    old.into_iter().for_each(|rule| state.remove(rule));
-    for rule in rules {
-        insert_rule(state, group, rule.as_object().unwrap_or(&Map::new()));
-    }
 }
 
 /// `GET …/instances/…/interfaces`: one element per port.

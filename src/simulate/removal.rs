@@ -2,12 +2,12 @@
 
 use super::state::State;
 use super::store::Uid;
-use super::{compute, network};
+use super::{compute, ip};
 
 impl State {
     pub(super) fn remove(&mut self, uid: Uid) {
         for member in self.store.family(uid) {
-            network::release(self, member);
+            ip::release(self, member);
             compute::release(self, member);
             if let Some(resource) = self.store.get(member) {
                 self.gone.insert(resource.id.clone());

@@ -196,3 +196,7 @@ impl State {
         self.tasks.next_end().into_iter().chain(change).min()
     }
 }
+
+pub(super) fn held(uid: Uid, root: Uid) -> Vec<Uid> {
+    if uid == root { vec![uid] } else { vec![uid, root] }
+}

@@ -17,6 +17,7 @@ use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
 use super::prove::prove;
 use super::results;
+use super::secondary::untold;
 use super::turn::parent_turn;
 use crate::api::Request;
 use crate::catalog::Method;
@@ -80,6 +81,11 @@ fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &Instance
             let (Some(kind), Some(id)) = (&made.kind, &made.id) else { continue };
             context.warn(format!("`{instance}`: {kind} {} stays: no `undo` takes it away", results::id_text(id)));
         }
+    }
+    let untold = untold(context, known);
+    if !untold.is_empty() {
+        let kinds = untold.join(", ");
+        context.warn(format!("`{instance}`: {kinds} that its create may have made stay: they are not on record"));
     }
     let stays =
         matched.iter().filter_map(|(operation, _)| operation.creates.as_ref()).flat_map(|creates| &creates.stays);

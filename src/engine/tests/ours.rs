@@ -139,6 +139,23 @@ fn a_machine_deleted_by_hand_does_not_leave_its_boot_volume() {
     });
 }
 
+/// As when somebody has said its id (`plan state resolve --id`): no task says what else the call made.
+#[test]
+fn what_may_exist_besides_and_is_not_on_record_is_named() {
+    paused(async {
+        let (mut trial, _) = with_a_data_volume().await;
+        trial.rewrite(|record| {
+            let Record::Succeeded(done) = record else { return };
+            (done.result.tasks, done.result.created) = Default::default();
+            (done.made.tasks, done.made.secondary) = Default::default();
+        });
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), ["volumes boot", "volumes data"]);
+        let words = "`web`: floatingips, volumes that its create may have made stay: they are not on record";
+        assert!(trial.warnings().contains(words), "{}", trial.warnings());
+    });
+}
+
 /// The id of these kinds is their name, which other texts of the call, and resources of other projects, may have too.
 #[test]
 fn a_resource_known_by_its_name_is_on_record_whatever_else_has_that_name() {

@@ -230,6 +230,23 @@ fn a_machine_that_the_plan_no_longer_has_goes_with_its_boot_volume() {
     });
 }
 
+#[test]
+fn a_machine_that_somebody_accepts_goes_with_its_boot_volume() {
+    paused(async {
+        let plan = Trial::plan(
+            "plan.yaml",
+            "name: demo\nsteps:\n  - id: machine\n    call: POST /cloud/v2/instances/{project_id}/{region_id}\n    stamp: false\n    body: { name: web, flavor: g2-standard-2-4, interfaces: [{ type: external }], volumes: [{ source: image, image_id: 11111111-1111-4111-8111-111111111111, boot_index: 0, size: 10 }] }\n",
+        );
+        let mut trial = lost(&plan, AuditLog::Closed).await;
+        let recovered = trial.recover(&plan, &[]).await;
+        let (instance, ids) = &recovered.in_doubt[0];
+        let again = trial.recover(&plan, &[(instance.to_string(), ids[0].clone())]).await;
+        assert_eq!(evidence(&again)["machine"], "accepted", "{again:#?}");
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
 const COUNTED: &str = r#"
 name: demo
 steps:

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::harness::{Trial, assert_done, paused};
+use super::ours::{DATA, MACHINE};
 use crate::catalog::Method;
 use crate::engine::{Import, RunOptions};
 use crate::event::{Event, Provenance};
@@ -75,6 +76,101 @@ fn an_existing_resource_is_adopted_by_id_or_name_and_kept_unless_owned() {
             assert_eq!(trial.destroy().await.exit, Exit::Done, "{how}");
             assert_eq!(trial.alive(), left, "{how}");
         }
+    });
+}
+
+/// By what they are called here: the calls of resources that do not come alone, without their project and region.
+const WITH_MORE: [(&str, &str, &str); 4] = [
+    (
+        "machine",
+        "/cloud/v2/instances",
+        r#"{ "name": "web-1", "flavor": "g2-standard-2-4", "interfaces": [{ "type": "external" }], "volumes": [{ "source": "image", "image_id": "11111111-1111-4111-8111-111111111111", "boot_index": 0, "size": 10 }] }"#,
+    ),
+    (
+        "machine with an address",
+        "/cloud/v2/instances",
+        r#"{ "name": "web-1", "flavor": "g2-standard-2-4", "interfaces": [{ "type": "any_subnet", "network_id": "NETWORK", "floating_ip": { "source": "new" } }], "volumes": [{ "source": "image", "image_id": "11111111-1111-4111-8111-111111111111", "boot_index": 0, "size": 10 }] }"#,
+    ),
+    ("network", "/cloud/v1/networks", r#"{ "name": "web-1", "create_router": true }"#),
+    (
+        "load balancer",
+        "/cloud/v1/loadbalancers",
+        r#"{ "name": "web-1", "vip_network_id": "NETWORK", "floating_ip": { "source": "new" } }"#,
+    ),
+];
+
+impl Trial {
+    /// A network of its own, and what another client makes with these calls.
+    async fn with_more(calls: &[(&str, &str)]) -> (Self, Vec<String>, String) {
+        let trial = Trial::new(Options::default());
+        let post = |path: &str, body: serde_json::Value| RecordedCall {
+            body: Some(body.into()),
+            ..RecordedCall::new(Method::Post, format!("{path}/1/7"))
+        };
+        trial.by_hand(&post("/cloud/v1/networks", json!({ "name": "base", "create_router": false }))).await;
+        let network = trial.id_of("base");
+        trial
+            .by_hand(&post(
+                "/cloud/v1/subnets",
+                json!({ "name": "base", "network_id": network, "cidr": "10.0.0.0/24" }),
+            ))
+            .await;
+        let before = trial.alive();
+        for (path, body) in calls {
+            let body = serde_json::from_str(&body.replace("NETWORK", &network)).unwrap();
+            trial.by_hand(&post(path, body)).await;
+        }
+        (trial, before, network)
+    }
+
+    fn id_of(&self, name: &str) -> String {
+        let everything = self.simulator.lock().unwrap().everything();
+        everything.into_iter().find(|held| held.name == name && held.kind == "networks").unwrap().id
+    }
+}
+
+#[test]
+fn an_owned_resource_takes_along_what_its_create_made_besides() {
+    paused(async {
+        for (what, path, body) in WITH_MORE {
+            let (mut trial, before, network) = Trial::with_more(&[(path, body)]).await;
+            let many = trial.alive().len();
+            assert!(many > before.len() + 1, "{what} comes alone: {:?}", trial.alive());
+            let step = format!(
+                "call: POST {path}/{{project_id}}/{{region_id}}\n    body: {}",
+                body.replace("NETWORK", &network)
+            );
+            let plan = format!("name: demo\nsteps:\n  - id: it\n    {step}\n    adopt: {{ name: web-1, own: true }}\n");
+            let end = trial.run(&plan).await;
+            assert_done(&trial, &end);
+            assert_eq!((trial.writes(), trial.alive().len()), (0, many), "{what}");
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{what}: {:?}", trial.left());
+            assert_eq!(trial.alive(), before, "{what}: {}", trial.warnings());
+        }
+    });
+}
+
+#[test]
+fn an_owned_machine_does_not_take_a_volume_that_was_only_attached() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(DATA).await;
+        let volume = Trial::output(&end, "id").as_str().unwrap().to_owned();
+        trial.another_record();
+        trial.inputs = vec![("data_volume".to_owned(), volume.clone())];
+        let end = trial.run(MACHINE).await;
+        assert_done(&trial, &end);
+        trial.another_record();
+        // The plan of the one who adopts it names no volume.
+        let plan = MACHINE
+            .replace("inputs: { data_volume: {} }\n", "")
+            .replace("        - { source: existing-volume, volume_id: \"{{ inputs.data_volume }}\" }\n", "")
+            .replace("    body:\n", "    adopt: { name: web, own: true }\n    body:\n");
+        trial.inputs.clear();
+        let end = trial.run(&plan).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.alive(), ["volumes data"]);
     });
 }
 

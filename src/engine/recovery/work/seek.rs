@@ -139,25 +139,25 @@ impl Work<'_> {
         let owner = stamp_value(&settings.plan, &settings.environment, asked.instance);
         let is_stamped = |item: &&Value| tag(item, Some(list), STAMP).as_ref() == Some(&owner);
         if let Some(item) = alike.iter().rfind(is_stamped) {
-            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
+            let result = self.result_of_listed(asked, item).await;
             let nonce = tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default();
             return Some((Trace::Stamp, self.succeeded(asked, result, nonce)));
         }
         let renamed: Vec<&Value> = alike.iter().filter(|item| self.has_a_former_name(asked, list, item)).collect();
         if let [item] = renamed[..] {
-            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
+            let result = self.result_of_listed(asked, item).await;
             return Some((Trace::AuditLog, self.succeeded(asked, result, String::new())));
         }
         let accepted = self.accepted(asked.instance);
         let taken = alike.iter().find(|item| item.get(&list.id_field).map(id_text).as_deref() == accepted);
         if let (Some(item), Some(_)) = (taken, accepted) {
-            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
+            let result = self.result_of_listed(asked, item).await;
             return Some((Trace::Decision, self.succeeded(asked, result, String::new())));
         }
         if let [item] = &alike[..]
             && let Some(parent) = self.parent_of(asked, &path, item)
         {
-            let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
+            let result = self.result_of_listed(asked, item).await;
             return Some((Trace::Parent(parent), self.succeeded(asked, result, String::new())));
         }
         let ids: Vec<String> = alike.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
@@ -165,6 +165,19 @@ impl Work<'_> {
             self.alike.insert(asked.instance.clone(), (asked.call.clone(), ids));
         }
         None
+    }
+
+    /// The result for an item of a list: what was made besides it is told by its task.
+    async fn result_of_listed(&mut self, asked: &PlannedCreate<'_>, item: &Value) -> StepResult {
+        let mut result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
+        let Some(task) = creator_task(item) else { return result };
+        let Some(task) = self.task(&task).await.filter(|task| task.state == TaskState::Finished) else { return result };
+        let told = self.result_of_task(asked, &task);
+        // What one task made for several resources may be another one's.
+        if told.ids.len() == 1 && told.id == result.id {
+            (result.created, result.touched, result.tasks) = (told.created, told.touched, told.tasks);
+        }
+        result
     }
 
     /// Whether the item has the planned name, contradicts no field of the call, and is not owned by any recorded

@@ -1,0 +1,90 @@
+//! Security groups and their rules: creating, copying, replacing.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::Refusal;
+use super::call::Call;
+use super::made::Made;
+use super::state::{State, fields};
+use super::store::{Scope, Uid};
+
+/// A security group; the old version of the call wraps it in `security_group`.
+pub(super) fn security_group(state: &mut State, call: &Call<'_>) -> Made {
+    let wrapped = call.body.get("security_group").and_then(Value::as_object);
+    let body = wrapped.unwrap_or(&call.body);
+    let rules = body.get("rules").or_else(|| body.get("security_group_rules")).and_then(Value::as_array).cloned();
+    let mut draft = state.draft("security_groups", call.scope(), body);
+    draft.fields.shift_remove("security_group_rules");
+    let group = state.insert(draft);
+    for rule in rules.unwrap_or_else(default_rules) {
+        insert_rule(state, group, &fields(rule));
+    }
+    Made::one(group)
+}
+
+/// The rules of a group created without any: all egress is allowed, no ingress (`observed.md` §2). One rule per
+/// protocol and family, tcp and udp on both sides of the mail port.
+fn default_rules() -> Vec<Value> {
+    const BOTH: [&str; 12] =
+        ["ah", "dccp", "egp", "esp", "gre", "igmp", "ospf", "pgm", "rsvp", "sctp", "udplite", "vrrp"];
+    const V6: [&str; 6] = ["ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route"];
+    let rule = |protocol: &str, family: &str, ports: Option<(u16, u16)>| {
+        json!({
+            "direction": "egress", "ethertype": family, "protocol": protocol,
+            "port_range_min": ports.map(|ports| ports.0), "port_range_max": ports.map(|ports| ports.1),
+        })
+    };
+    let mut rules = vec![rule("icmp", "IPv4", None)];
+    rules.extend(V6.map(|protocol| rule(protocol, "IPv6", None)));
+    for family in ["IPv4", "IPv6"] {
+        rules.extend(BOTH.map(|protocol| rule(protocol, family, None)));
+        for protocol in ["tcp", "udp"] {
+            rules.extend([(1, 24), (26, 65_535)].map(|ports| rule(protocol, family, Some(ports))));
+        }
+    }
+    rules
+}
+
+/// A rule below its group.
+pub(super) fn insert_rule(state: &mut State, group: Uid, body: &Map<String, Value>) -> Uid {
+    let scope = state.store.get(group).map(|group| group.scope).unwrap_or_default();
+    let mut draft = state.draft("security_group_rules", scope, body);
+    draft.parent = Some(group);
+    draft.fields.insert("security_group_id".into(), state.id(group).into());
+    state.insert(draft)
+}
+
+/// A copy of a group with its rules, under a new name.
+pub(super) fn copy_group(state: &mut State, group: Uid, body: &Map<String, Value>) -> Uid {
+    let scope = state.store.get(group).map(|group| group.scope).unwrap_or_default();
+    let rules: Vec<_> =
+        state.store.children(group, "security_group_rules").map(|(_, rule)| rule.fields.clone()).collect();
+    let mut draft = state.draft("security_groups", scope, body);
+    if let Some(group) = state.store.get(group) {
+        let description = group.field("description").cloned().unwrap_or_default();
+        draft.fields.entry("description").or_insert(description);
+    }
+    let copy = state.insert(draft);
+    for rule in rules {
+        insert_rule(state, copy, &rule);
+    }
+    copy
+}
+
+/// The groups that `security_groups: [{id}]` of a body names.
+pub(super) fn groups(state: &mut State, scope: Scope, wanted: Option<&Value>) -> Result<Vec<Uid>, Refusal> {
+    let wanted = wanted.and_then(Value::as_array).into_iter().flatten();
+    wanted
+        .filter_map(|group| group.get("id").and_then(Value::as_str))
+        .map(|id| state.need("security_groups", scope, id))
+        .collect()
+}
+
+/// Replaces the whole list of a group's rules.
+pub(super) fn replace_rules(state: &mut State, group: Uid, rules: &[Value]) {
+    let old: Vec<_> = state.store.children(group, "security_group_rules").map(|(rule, _)| rule).collect();
+    old.into_iter().for_each(|rule| state.remove(rule));
+    for rule in rules {
+        insert_rule(state, group, rule.as_object().unwrap_or(&Map::new()));
+    }
+}

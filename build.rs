@@ -10,8 +10,16 @@ use std::process::Command;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-/// Files and folders below `src`.
-const PACKED: [&str; 3] = ["catalog/data", "explain/codes.md", "schema/plan.json"];
+/// Files and folders.
+const PACKED: [&str; 7] = [
+    "examples",
+    "src/catalog/data",
+    "src/explain/codes.md",
+    "src/report/page/report.html",
+    "src/report/page/report.md",
+    "src/report/page/report.xml",
+    "src/schema/plan.json",
+];
 
 fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
@@ -22,23 +30,21 @@ fn main() {
     println!("cargo:rustc-env=PLAN_COMMIT={commit}");
     let packed = PathBuf::from(variable("OUT_DIR"));
     for path in PACKED {
-        println!("cargo:rerun-if-changed=src/{path}");
-        pack(Path::new("src"), Path::new(path), &packed).unwrap_or_else(|error| panic!("src/{path}: {error}"));
+        println!("cargo:rerun-if-changed={path}");
+        pack(Path::new(path), &packed).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 }
 
 /// Compresses a file, or all files of a folder, into files of the same names with `.deflate` after them.
-fn pack(from: &Path, path: &Path, to: &Path) -> std::io::Result<()> {
-    let source = from.join(path);
-    if source.is_dir() {
-        fs::create_dir_all(to.join(path))?;
-        return fs::read_dir(&source)?.try_for_each(|entry| pack(from, &path.join(entry?.file_name()), to));
+fn pack(path: &Path, to: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return fs::read_dir(path)?.try_for_each(|entry| pack(&entry?.path(), to));
     }
     let mut packed = to.join(path).into_os_string();
     packed.push(".deflate");
     fs::create_dir_all(to.join(path.parent().unwrap_or(path)))?;
     let mut encoder = DeflateEncoder::new(fs::File::create(packed)?, Compression::best());
-    encoder.write_all(&fs::read(&source)?)?;
+    encoder.write_all(&fs::read(path)?)?;
     encoder.finish().map(drop)
 }
 

@@ -1,5 +1,7 @@
 //! The example plans in the binary, for `plan init`.
 
+use crate::packed;
+use crate::packed::Packed;
 use crate::yaml;
 
 /// A plan with the files that it reads.
@@ -8,17 +10,17 @@ pub struct Example {
     /// The name of its file, without extension.
     pub name: &'static str,
     /// The plan's text.
-    pub text: &'static str,
+    text: Packed,
     /// Path relative to the plan, and text, of each file that it reads.
-    pub beside: &'static [(&'static str, &'static str)],
+    beside: &'static [(&'static str, Packed)],
 }
 
 macro_rules! example {
     ($name:literal $(, $beside:literal)*) => {
         Example {
             name: $name,
-            text: include_str!(concat!("../examples/", $name, ".yaml")),
-            beside: &[$(($beside, include_str!(concat!("../examples/", $beside)))),*],
+            text: packed!("examples/", $name, ".yaml"),
+            beside: &[$(($beside, packed!("examples/", $beside))),*],
         }
     };
 }
@@ -48,14 +50,19 @@ impl Example {
 
     /// The description in the plan.
     pub fn description(&self) -> String {
-        let parsed = yaml::parse(self.text);
+        let parsed = yaml::parse(&self.text.text());
         let description = parsed.root.as_ref().and_then(|root| root.get("description")?.as_str());
         description.unwrap_or_default().to_owned()
     }
 
+    /// Path relative to the plan, and text, of each file that it reads.
+    pub fn beside(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.beside.iter().map(|(path, packed)| (*path, packed.text()))
+    }
+
     /// The plan as a separate file: with a line that names the schema for editors, and with `file` in its comments.
     pub fn plan(&self, schema: &str, file: &str) -> String {
-        let text = self.text.replace(&format!("examples/{}.yaml", self.name), file);
+        let text = self.text.text().replace(&format!("examples/{}.yaml", self.name), file);
         format!("# yaml-language-server: $schema={schema}\n{text}")
     }
 }

@@ -17,7 +17,7 @@ impl Packed {
     }
 }
 
-/// The [`Packed`] text of a file, by its path below `src`.
+/// The [`Packed`] text of a file of the repository, by its path.
 #[macro_export]
 macro_rules! packed {
     ($($path:expr),+) => {
@@ -29,7 +29,7 @@ macro_rules! packed {
 mod tests {
     #[test]
     fn a_packed_text_is_that_of_its_file() {
-        assert_eq!(crate::packed!("explain/codes.md").text(), include_str!("explain/codes.md"));
-        assert_eq!(crate::packed!("schema/", "plan.json").text(), include_str!("schema/plan.json"));
+        assert_eq!(crate::packed!("src/explain/codes.md").text(), include_str!("explain/codes.md"));
+        assert_eq!(crate::packed!("src/schema/", "plan.json").text(), include_str!("schema/plan.json"));
     }
 }

@@ -21,10 +21,10 @@ macro_rules! embedded {
     ($root:literal) => {
         Embedded {
             root: $root,
-            knowledge: packed!("catalog/data/", $root, "/knowledge.yaml"),
-            operations: packed!("catalog/data/", $root, "/operations.txt"),
-            schemas: packed!("catalog/data/", $root, "/schemas.txt"),
-            answers: Some(packed!("catalog/data/", $root, "/answers.txt")),
+            knowledge: packed!("src/catalog/data/", $root, "/knowledge.yaml"),
+            operations: packed!("src/catalog/data/", $root, "/operations.txt"),
+            schemas: packed!("src/catalog/data/", $root, "/schemas.txt"),
+            answers: Some(packed!("src/catalog/data/", $root, "/answers.txt")),
         }
     };
 }
@@ -33,9 +33,9 @@ macro_rules! embedded {
 pub(super) static EMBEDDED_PRODUCTS: [Embedded; 9] = [
     Embedded {
         root: CLOUD,
-        knowledge: packed!("catalog/data/knowledge.yaml"),
-        operations: packed!("catalog/data/operations.txt"),
-        schemas: packed!("catalog/data/schemas.txt"),
+        knowledge: packed!("src/catalog/data/knowledge.yaml"),
+        operations: packed!("src/catalog/data/operations.txt"),
+        schemas: packed!("src/catalog/data/schemas.txt"),
         answers: None,
     },
     embedded!("dns"),

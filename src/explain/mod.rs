@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use crate::packed;
 
 /// The sections, in alphabetical order.
-static CODES: LazyLock<String> = LazyLock::new(|| packed!("explain/codes.md").text());
+static CODES: LazyLock<String> = LazyLock::new(|| packed!("src/explain/codes.md").text());
 
 /// The explanation of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

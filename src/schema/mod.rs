@@ -10,7 +10,7 @@ use crate::packed;
 use crate::packed::Packed;
 
 /// The part that does not depend on the catalogue.
-const PLAN: Packed = packed!("schema/plan.json");
+const PLAN: Packed = packed!("src/schema/plan.json");
 
 /// The schema of plans for a catalogue.
 ///

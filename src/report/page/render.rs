@@ -14,13 +14,15 @@ use super::super::story::without_ids;
 use super::super::{clock, count, duration, sanitize};
 use super::model::{Failure, Instance, Report, State};
 use super::{Format, picture};
+use crate::packed;
+use crate::packed::Packed;
 use crate::secret::{Redacted, Secrets};
 
 /// The file extensions select the escaping.
-const PAGES: [(&str, &str); 3] = [
-    ("report.html", include_str!("report.html")),
-    ("report.md", include_str!("report.md")),
-    ("report.xml", include_str!("report.xml")),
+const PAGES: [(&str, Packed); 3] = [
+    ("report.html", packed!("src/report/page/report.html")),
+    ("report.md", packed!("src/report/page/report.md")),
+    ("report.xml", packed!("src/report/page/report.xml")),
 ];
 /// The most names on one line.
 const NAMED: usize = 30;
@@ -45,8 +47,9 @@ pub fn render(report: &Report, format: Format, secrets: &Secrets) -> Redacted {
 
 /// Renders a template.
 fn written(template: &str, seen: &Value) -> String {
+    let pages = PAGES.map(|(name, page)| (name, page.text()));
     let mut environment = Environment::new();
-    for (name, text) in PAGES {
+    for (name, text) in &pages {
         environment.add_template(name, text).expect("the templates in the binary are right");
     }
     environment.add_filter("md", |text: String| markdown::text(&text));

@@ -15,7 +15,7 @@ use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::command::Account;
 use crate::command::connect::{client_of, number_of};
 use crate::context::Context;
-use crate::engine::{Action, Change, RunOptions, Tally, shifted, shifted_words, stuck};
+use crate::engine::{Action, Change, FormerSteps, RunOptions, Tally, renamed_words, shifted, shifted_words, stuck};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Status;
@@ -82,6 +82,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
     }
     report_shifted(context, plan, fresh.as_ref().or(status), &changes)?;
+    report_renamed(context, plan, fresh.as_ref().or(status), &changes)?;
     let text = |text: String| print_text(context, &context.secrets.redact(&text));
     match arguments.format {
         PreviewFormat::Human => text(preview_text::text(&changes, status.is_some()))?,
@@ -160,4 +161,18 @@ fn without_key(context: &Context, arguments: &PreviewArguments) -> Result<Accoun
         region_id: number_of("GCORE_CLOUD_REGION_ID", api.region_id, environment.region_id.as_deref())?,
         renewal: None,
     })
+}
+
+/// Says which calls seem to have been made under a former name of their step, as the run does.
+fn report_renamed(context: &Context, plan: &Plan, status: Option<&Status>, changes: &[Change]) -> Result<(), Error> {
+    let Some(status) = status else { return Ok(()) };
+    let former = FormerSteps::of(status, |step| plan.steps.contains_key(step));
+    for change in changes.iter().filter(|change| matches!(change.action, Action::Call)) {
+        let former = change.call.as_ref().and_then(|call| former.name_of(status, &change.instance, call));
+        if let Some(former) = former {
+            let words = renamed_words(&change.instance, &former);
+            note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
+        }
+    }
+    Ok(())
 }

@@ -132,6 +132,9 @@ pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Erro
         let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
         note(context, &format!("not found, the next run creates: {}", list(names, NAMED)))?;
     }
+    for (former, instance) in &recovered.renamed {
+        warn(context, &engine::renamed_words(instance, former))?;
+    }
     for (instance, on) in &recovered.not_looked_for {
         let names = on.iter().map(|step| format!("`{step}`"));
         note(context, &format!("`{instance}` was not searched for: it depends on {}", list(names, NAMED)))?;

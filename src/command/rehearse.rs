@@ -1,7 +1,7 @@
 //! `plan rehearse`: runs a plan against the embedded simulator, in compressed time, without keeping a record.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -131,6 +131,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
             inputs: inputs.clone(),
             options: options.clone(),
             stopper: session.stopper.clone(),
+            former_steps: OnceLock::new(),
         };
         let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, &environment)).await?;
         status = session.run_context.journal.with_status(Status::clone);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::SignedDuration;
 use tracing::Instrument as _;
@@ -187,6 +187,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         inputs,
         options,
         stopper: session.stopper.clone(),
+        former_steps: OnceLock::new(),
     };
     let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;
     let resume = resume_command(plan, &environment, file, arguments, import.as_ref());

@@ -72,7 +72,9 @@ mod watch;
 pub use access::Access;
 pub use context::{Events, RunContext, Settings};
 pub use counts::instance_counts;
-pub use decide::{ChangeKind, moves, reads as is_read, removal_order, shifted, shifted_words, stuck};
+pub use decide::{
+    ChangeKind, FormerSteps, moves, reads as is_read, removal_order, renamed_words, shifted, shifted_words, stuck,
+};
 pub use find::{FoundItem, ListSearch, NotOne};
 pub use gates::Gates;
 pub use later::{has_placeholder, is_known_later};

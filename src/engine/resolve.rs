@@ -141,3 +141,47 @@ async fn search_all(search: &Search<'_>, earlier: &[Search<'_>], last: bool) -> 
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::InDoubt;
+    use crate::catalog::Method;
+    use crate::engine::stamps::intent_of;
+    use crate::id::{InstanceId, StepId};
+    use crate::journal::{Few, Intent, RecordedCall, Unanswered};
+
+    fn attempt(attempt: u32, name: &str, update: Option<&str>) -> Unanswered {
+        let call = |name: &str| RecordedCall {
+            body: Some(json!({ "name": name }).into()),
+            ..RecordedCall::new(Method::Post, "/cloud/v1/networks/1/7")
+        };
+        let intent = intent_of(&InstanceId::new(StepId::new("net"), None), call(name), String::new());
+        let update = update.map(|name| call(name).into());
+        let intent = Intent { attempt, update, ..intent }.into();
+        Unanswered { intent, at: Timestamp::UNIX_EPOCH, head: None, failed: Few::default() }
+    }
+
+    #[test]
+    fn only_an_attempt_with_the_very_same_call_and_change_stands_for_the_last() {
+        let in_doubt = InDoubt {
+            attempt: attempt(5, "one", Some("new")),
+            earlier: vec![
+                attempt(1, "one", Some("new")),
+                attempt(2, "two", Some("new")),
+                attempt(3, "one", Some("other")),
+                attempt(4, "one", None),
+            ],
+            since: Duration::ZERO,
+            cause: String::new(),
+            slow: false,
+            disowned: Vec::new(),
+        };
+        let equal: Vec<u32> = in_doubt.equals().map(|earlier| earlier.intent.attempt).collect();
+        assert_eq!(equal, [1]);
+    }
+}

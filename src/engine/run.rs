@@ -1,10 +1,10 @@
 //! What a run works on: the plan, its inputs and options; and what every step of it needs of them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::context::{About, RunContext};
-use super::decide;
+use super::decide::{self, FormerSteps};
 use super::interruption::Interruption;
 use super::remove::{self, Extent};
 use super::render::{Rendered, Surroundings};
@@ -53,6 +53,8 @@ pub struct Run {
     pub options: RunOptions,
     /// Ends the run from inside, for `--fail-fast`.
     pub stopper: Stopper,
+    /// What the record holds of steps that the plan does not have; read at the first call.
+    pub former_steps: OnceLock<FormerSteps>,
 }
 
 impl Run {

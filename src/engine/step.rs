@@ -14,7 +14,7 @@ use super::call::Write;
 use super::called::Called;
 use super::conceal::{conceal, conceal_names};
 use super::context::About;
-use super::decide::{self, Decision, Differs, Wanted};
+use super::decide::{self, Decision, Differs, FormerSteps, Wanted};
 use super::finish::Finishing;
 use super::interruption::Interruption;
 use super::refresh::blame;
@@ -196,6 +196,18 @@ impl Instance {
         }
     }
 
+    /// Warns, before the call, when it seems to have been made under a former name of the step.
+    fn report_renamed(&self, id: &InstanceId, call: &RecordedCall) {
+        let context = &self.run.context;
+        let former = context.journal.with_status(|status| {
+            let of_plan = |step: &StepId| self.run.plan.steps.contains_key(step);
+            self.run.former_steps.get_or_init(|| FormerSteps::of(status, of_plan)).name_of(status, id, call)
+        });
+        if let Some(former) = former {
+            context.warn(decide::renamed_words(id, &former));
+        }
+    }
+
     /// For `plan state import`: one instance adopts its resource; every step it depends on must be on record.
     async fn import(
         &self,
@@ -249,6 +261,9 @@ impl Instance {
         match (decision, &known.phase, known.intent.as_deref(), InDoubt::recorded(&self.run.context, known)) {
             (Decision::Call, ..) if self.adopts(id) => Box::pin(self.adopt(id, rendered, provenance)).await.map(Some),
             (Decision::Call, ..) => {
+                if known.phase == Phase::Absent {
+                    self.report_renamed(id, &rendered.recorded);
+                }
                 *provenance = Provenance::Called;
                 let write = self.write_of(id, rendered, None);
                 self.make(&write, known, None, provenance, started).await

@@ -8,6 +8,7 @@ mod moved;
 mod orphans;
 mod references;
 mod removal;
+mod renamed;
 mod replaced;
 mod shifted;
 
@@ -18,5 +19,6 @@ pub use moved::{moves, stuck};
 pub use orphans::orphans;
 pub use references::References;
 pub use removal::{Kept, removal, removal_order};
+pub use renamed::{FormerSteps, words as renamed_words};
 pub use replaced::{may_replace, replaced_with};
 pub use shifted::{shifted, words as shifted_words};

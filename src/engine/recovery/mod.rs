@@ -40,6 +40,9 @@ pub struct Search<'a> {
 pub enum Trace {
     /// It has the tag of its step.
     Stamp,
+    /// It has the tag of this instance, whose step the plan does not have, and agrees with the call of the one that it was
+    /// recovered for: that step was renamed.
+    FormerStamp(InstanceId),
     /// The task that made it has that tag.
     Task,
     /// The audit log has our `User-Agent` for the call that made it.
@@ -55,6 +58,7 @@ impl Trace {
     pub fn words(&self) -> String {
         match self {
             Trace::Stamp => "certain: it carries the stamp".to_owned(),
+            Trace::FormerStamp(former) => format!("certain: it carries the stamp of its former name `{former}`"),
             Trace::Task => "certain: its task carries the stamp".to_owned(),
             Trace::AuditLog => "certain: the audit log tells our call".to_owned(),
             Trace::Parent(parent) => format!("likely: the only one like it in `{parent}`"),
@@ -75,6 +79,9 @@ pub struct Recovered {
     pub refused: Vec<(String, String)>,
     /// Instances without any resource that agrees with the plan.
     pub absent: Vec<InstanceId>,
+    /// Instances of steps that the plan does not have, and those that make the same call and have nothing: whether the step was
+    /// renamed nobody can tell.
+    pub renamed: Vec<(InstanceId, InstanceId)>,
     /// Instances not searched for, because they depend on instances in doubt.
     pub not_looked_for: Vec<(InstanceId, Vec<StepId>)>,
     /// The number of lists that were read.
@@ -112,7 +119,11 @@ impl Recovered {
         let only_the_log = self.unread.iter().all(|(path, _)| path == AUDIT_LOG);
         let all_was_read = self.unread.is_empty() || (only_the_log && self.absent.is_empty());
         let is_decided = self.in_doubt.is_empty() && self.undecided().next().is_none();
-        is_decided && self.not_looked_for.is_empty() && self.refused.is_empty() && all_was_read
+        is_decided
+            && self.renamed.is_empty()
+            && self.not_looked_for.is_empty()
+            && self.refused.is_empty()
+            && all_was_read
     }
 }
 

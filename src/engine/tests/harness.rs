@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -365,7 +365,14 @@ impl Trial {
         let (context, mut events) = self.context(&stopper, stopped, life, book);
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
         let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
-        let under_way = Run { plan: plan.clone(), context, inputs, options, stopper: stopper.clone() };
+        let under_way = Run {
+            plan: plan.clone(),
+            context,
+            inputs,
+            options,
+            stopper: stopper.clone(),
+            former_steps: OnceLock::new(),
+        };
         let under_way_journal = under_way.context.journal.clone();
         let end = {
             let running = async {

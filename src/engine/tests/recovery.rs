@@ -32,6 +32,7 @@ fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
     let found = recovered.found.iter().map(|(instance, trace)| {
         let words = match trace {
             Trace::Stamp => "stamp".to_owned(),
+            Trace::FormerStamp(former) => format!("stamp of `{former}`"),
             Trace::Task => "task".to_owned(),
             Trace::AuditLog => "audit log".to_owned(),
             Trace::Decision => "accepted".to_owned(),
@@ -227,6 +228,39 @@ fn a_machine_that_the_plan_no_longer_has_goes_with_its_boot_volume() {
         trial.recover(&Trial::plan("plan.yaml", less), &[]).await;
         assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
         assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_carries_the_stamp_of_a_former_name_is_recovered_or_named() {
+    let step = |id: &str, name: &str| {
+        format!(
+            "  - id: {id}\n    call: POST /cloud/v1/networks/{{project_id}}/{{region_id}}\n    body: {{ name: {name}, create_router: true }}\n"
+        )
+    };
+    let plan = |steps: &[String]| Trial::plan("plan.yaml", &format!("name: demo\nsteps:\n{}", steps.concat()));
+    paused(async {
+        for (now, found, named, alive) in [
+            // Renamed.
+            (vec![step("network", "web")], vec!["network"], 0, 2),
+            // Renamed, and changed or another one: nobody can tell.
+            (vec![step("network", "other")], vec!["net"], 1, 4),
+            // Either of two may be its new name.
+            (vec![step("network", "web"), step("third", "web")], vec!["net"], 2, 6),
+            // Of another kind.
+            (vec![step("net", "web"), step("more", "web")], vec!["net"], 0, 4),
+        ] {
+            let mut trial = lost(&plan(&[step("net", "web")]), AuditLog::Closed).await;
+            let plan = plan(&now);
+            let recovered = trial.recover(&plan, &[]).await;
+            let names: Vec<String> = recovered.found.iter().map(|(instance, _)| instance.to_string()).collect();
+            assert_eq!((names, recovered.renamed.len()), (found.iter().map(ToString::to_string).collect(), named));
+            assert_eq!(run(&mut trial, &plan).await, Exit::Done, "{:?}", trial.failures());
+            assert_eq!(trial.warnings().matches("makes the same call").count(), named, "{}", trial.warnings());
+            assert_eq!(trial.alive().len(), alive);
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+            assert_eq!(trial.alive(), Vec::<String>::new());
+        }
     });
 }
 

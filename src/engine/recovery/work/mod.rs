@@ -1,6 +1,7 @@
 //! Searches for one instance after another, until a round finds nothing new. `seek` searches for one instance, `read`
 //! reads the API, `parts` is pure.
 
+mod former;
 mod parts;
 mod read;
 mod seek;
@@ -149,6 +150,7 @@ impl<'a> Work<'a> {
         let mut moved = false;
         let changes = self.preview();
         let known = known_steps(&changes);
+        let open = self.open_calls(&changes);
         for change in changes {
             let (instance, action) = (change.instance, change.action);
             let is_bound = self.bound.contains(&instance);
@@ -165,6 +167,10 @@ impl<'a> Work<'a> {
             }
             let asked = PlannedCreate { instance: &instance, step, operation: &operation, call, whole, parameters };
             if is_found {
+                self.bind(&asked).await;
+                moved |= self.bound.insert(instance.clone());
+            } else if let Some(former) = self.former(&asked, &open) {
+                self.rename(&former, &instance);
                 self.bind(&asked).await;
                 moved |= self.bound.insert(instance.clone());
             } else if self.sought.insert((instance.clone(), whole)) {
@@ -371,6 +377,7 @@ impl<'a> Work<'a> {
             self.status.put(instance.clone(), in_doubt_status(&instance, call, step));
             in_doubt.push((instance, ids));
         }
+        let renamed = self.seem_renamed();
         let doubted: BTreeSet<&StepId> = in_doubt.iter().map(|(instance, _)| &instance.step).collect();
         let (mut absent, mut not_looked_for) = (Vec::new(), Vec::new());
         for change in self.preview() {
@@ -398,7 +405,7 @@ impl<'a> Work<'a> {
         self.unread.sort();
         self.unread.dedup();
         let Self { status, found, lists, unread, .. } = self;
-        Recovered { status, found, in_doubt, refused, absent, not_looked_for, lists, unread }
+        Recovered { status, found, in_doubt, refused, absent, renamed, not_looked_for, lists, unread }
     }
 
     /// Reads what the creates of recovered instances made besides their resources, of steps that the plan does not have any

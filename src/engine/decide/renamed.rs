@@ -1,0 +1,91 @@
+//! Steps that seem to have been renamed: an instance of a step that the plan does not have was made by the call of one that has
+//! nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::id::{InstanceId, StepId};
+use crate::journal::{InstanceStatus, RecordedCall, Status};
+
+/// Recorded instances of steps that the plan does not have, by key.
+#[derive(Debug, Default)]
+pub struct FormerSteps(HashMap<Option<Arc<str>>, Vec<InstanceId>>);
+
+impl FormerSteps {
+    pub fn of(status: &Status, is_planned: impl Fn(&StepId) -> bool) -> Self {
+        let mut lost = Self::default();
+        for (instance, _) in status.existing().filter(|(instance, _)| !is_planned(&instance.step)) {
+            lost.0.entry(instance.key.clone()).or_default().push(instance.clone());
+        }
+        lost
+    }
+
+    /// The former name that an instance seems to have had: that of the only one with its key and its call. Of a recovered
+    /// instance only the path of its call is known.
+    pub fn name_of(&self, status: &Status, instance: &InstanceId, call: &RecordedCall) -> Option<InstanceId> {
+        let known = |former: &InstanceId| status.instances.get(former).is_some_and(|known| is_made_by(known, call));
+        let mut found = self.0.get(&instance.key)?.iter().filter(|former| known(former));
+        found.next().filter(|_| found.next().is_none()).cloned()
+    }
+}
+
+fn is_made_by(known: &InstanceStatus, call: &RecordedCall) -> bool {
+    known.may_exist()
+        && match (&known.agrees, &known.intent) {
+            (Some(agrees), _) => **agrees == *call,
+            (None, Some(intent)) => intent.call.method == call.method && intent.call.path == call.path,
+            (None, None) => false,
+        }
+}
+
+/// The message about it, with the remedy.
+pub fn words(instance: &InstanceId, former: &InstanceId) -> String {
+    format!(
+        "`{former}` is no step of the plan, and `{instance}` makes the same call: if it was renamed, `plan state mv '{former}' '{instance}'` \
+         lets it keep its resource; otherwise a second one is made, and the first stays until `--prune` or a destroy"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::Method;
+    use crate::journal::{Header, Phase, RecordedResource};
+    use crate::plan::Selection;
+
+    fn call(name: &str) -> RecordedCall {
+        RecordedCall {
+            body: Some(json!({ "name": name }).into()),
+            ..RecordedCall::new(Method::Post, "/cloud/v1/networks/1/7")
+        }
+    }
+
+    #[test]
+    fn only_one_lost_step_with_the_same_key_and_call_was_renamed() {
+        for (recorded, asked, former) in [
+            (&[("net", "one")][..], "network", Some("net")),
+            (&[("net", "two")], "network", None),
+            (&[("kept", "one")], "network", None),
+            (&[("net[a]", "one")], "network", None),
+            (&[("net[a]", "one"), ("net[b]", "one")], "network[b]", Some("net[b]")),
+            (&[("net", "one"), ("other", "one")], "network", None),
+        ] {
+            let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+            for (name, body) in recorded {
+                let known = InstanceStatus {
+                    phase: Phase::Succeeded,
+                    made: vec![RecordedResource::default()],
+                    agrees: Some(call(body).into()),
+                    ..InstanceStatus::default()
+                };
+                status.instances.insert(Selection::name(name), known.into());
+            }
+            let former_steps = FormerSteps::of(&status, |step| step.as_str() == "kept");
+            let found = former_steps.name_of(&status, &Selection::name(asked), &call("one"));
+            assert_eq!(found, former.map(Selection::name), "{recorded:?} {asked}");
+        }
+    }
+}

@@ -262,15 +262,16 @@ impl Status {
             self.before.remove(place);
         }
         let Some(at) = self.instances.get_index_of(from) else { return };
-        if let Some((_, mut known)) = self.instances.shift_remove_index(at) {
+        if let Some((_, mut known)) = self.instances.swap_remove_index(at) {
             let InstanceStatus { intent, removal, .. } = &mut *known;
             intent.iter_mut().for_each(|intent| intent.instance = to.clone());
             removal.iter_mut().for_each(|intent| intent.instance = to.clone());
-            self.instances.shift_insert(at, to.clone(), known);
+            let (last, _) = self.instances.insert_full(to.clone(), known);
+            self.instances.swap_indices(at, last);
         }
         self.owners = Owners::default();
         // A step all of whose instances are renamed is what others came after.
-        if from.step != to.step && !self.instances.keys().any(|other| other.step == from.step) {
+        if from.step != to.step && !self.instances.keys().rev().any(|other| other.step == from.step) {
             for known in self.instances.values_mut().filter(|known| known.after.contains(&from.step)) {
                 known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());
             }

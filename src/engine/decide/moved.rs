@@ -1,6 +1,6 @@
 //! Renamed steps and instances (`moved`).
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::id::{InstanceId, StepId};
 use crate::journal::{Record, Status};
@@ -14,31 +14,31 @@ pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
 /// Messages about recorded names that left the plan and cannot be moved, because the new name is recorded as well.
 pub fn stuck(status: &Status, moved: &[Moved], steps: &IndexMap<StepId, Step>) -> Vec<String> {
     let (_, names) = renamed(status, moved);
-    let exists = |name: &InstanceId| names.iter().any(|(known, exists)| known == name && *exists);
-    let left = names.iter().filter(|(name, exists)| *exists && !steps.contains_key(&name.step));
-    let pairs = left.flat_map(|(name, _)| moved.iter().filter_map(move |one| Some((name, target(one, name)?))));
+    let left = names.iter().filter(|name| !steps.contains_key(&name.step));
+    let pairs = left.flat_map(|name| moved.iter().filter_map(move |one| Some((name, target(one, name)?))));
     let words = |(from, to): (&InstanceId, InstanceId)| {
         format!(
             "`{from}` cannot become `{to}`, which is on record as well: it keeps its name; `plan state mv` renames \
              `{to}`, `--prune` takes `{from}` down"
         )
     };
-    pairs.filter(|(_, to)| exists(to)).map(words).collect()
+    pairs.filter(|(_, to)| names.contains(to)).map(words).collect()
 }
 
-/// The records of the moves, and the names after them, with whether their resources may exist.
-fn renamed(status: &Status, moved: &[Moved]) -> (Vec<Record>, Vec<(InstanceId, bool)>) {
-    let mut names: Vec<(InstanceId, bool)> =
-        status.instances.iter().map(|(id, known)| (id.clone(), known.may_exist())).collect();
+/// The records of the moves, and the names of the resources that may exist after them.
+fn renamed(status: &Status, moved: &[Moved]) -> (Vec<Record>, IndexSet<InstanceId>) {
+    let mut names: IndexSet<InstanceId> = match moved.is_empty() {
+        true => IndexSet::new(),
+        false => status.existing().map(|(id, _)| id.clone()).collect(),
+    };
     let mut records = Vec::new();
     for one in moved {
         for at in 0..names.len() {
-            let (instance, exists) = names[at].clone();
-            let Some(to) = target(one, &instance).filter(|_| exists) else { continue };
-            if names.iter().any(|(name, exists)| *name == to && *exists) {
-                continue;
-            }
-            names[at].0.clone_from(&to);
+            let instance = names[at].clone();
+            let Some(to) = target(one, &instance).filter(|to| !names.contains(to)) else { continue };
+            // In its place, so that the order stays.
+            names.insert(to.clone());
+            names.swap_remove_index(at);
             records.push(Record::Moved { instance, to });
         }
     }

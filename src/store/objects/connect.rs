@@ -19,6 +19,16 @@ const REQUEST: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Variables with the endpoint of S3, in order of precedence.
 const S3_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+/// Variables with the address of a server, and with the region, which becomes part of one.
+const SERVERS: [&str; 6] = [
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "GOOGLE_BASE_URL",
+    "AZURE_ENDPOINT",
+    "AZURE_STORAGE_ENDPOINT",
+];
+const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// The variable with a file of certificate authorities to trust.
 pub const CA_FILE: &str = "PLAN_CA_FILE";
 
@@ -85,6 +95,7 @@ impl Address {
         // Only the first installation has an effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let authorities = authorities(variables)?;
+        check_servers(variables)?;
         let store: Arc<dyn ObjectStore> = match self.scheme {
             Scheme::S3 => self.s3(variables, &authorities),
             Scheme::Google => self.google(variables, &authorities),
@@ -150,6 +161,24 @@ impl Address {
     }
 }
 
+/// Checks what becomes part of the address of a server: the library does not expect it to be wrong.
+fn check_servers(variables: &[(String, String)]) -> Result<(), String> {
+    let given =
+        |name: &'static str| value(variables, name).filter(|value| !value.is_empty()).map(|value| (name, value));
+    let is_server = |text: &str| {
+        reqwest::Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
+    };
+    if let Some((name, _)) = SERVERS.into_iter().filter_map(given).find(|(_, text)| !is_server(text)) {
+        return Err(format!("`{name}` is not the address of a server, like `https://objects.example.org`"));
+    }
+    let is_region =
+        |text: &str| text.chars().all(|character| character.is_ascii_alphanumeric() || "-_".contains(character));
+    match REGIONS.into_iter().filter_map(given).find(|(_, text)| !is_region(text)) {
+        Some((name, _)) => Err(format!("`{name}` is not the name of a region, like `eu-west-1`")),
+        None => Ok(()),
+    }
+}
+
 fn value<'v>(variables: &'v [(String, String)], name: &str) -> Option<&'v str> {
     variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
@@ -206,6 +235,27 @@ mod tests {
         ] {
             let wrong = text.parse::<Address>().unwrap_err();
             assert!(wrong.to_lowercase().contains(words), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_address_of_a_server_is_told_and_not_used() {
+        for (name, value, is_right) in [
+            ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000", true),
+            ("AWS_ENDPOINT_URL", "https://s3.example.com/base", true),
+            ("AWS_ENDPOINT_URL", "", true),
+            ("AWS_REGION", "eu-west-1", true),
+            ("AWS_ENDPOINT_URL_S3", "http://exa mple:1", false),
+            ("AWS_ENDPOINT_URL_S3", "http://b\u{fc}cher.example", false),
+            ("AWS_ENDPOINT_URL", "s3.example.com", false),
+            ("AWS_REGION", "eu west", false),
+            ("AWS_DEFAULT_REGION", "eu/west", false),
+            ("AZURE_ENDPOINT", "ftp://x", false),
+            ("GOOGLE_BASE_URL", "http://", false),
+        ] {
+            let told = check_servers(&[(name.to_owned(), value.to_owned())]);
+            assert_eq!(told.is_ok(), is_right, "{name} {value}");
+            assert!(told.is_ok() || told.is_err_and(|told| told.contains(name) && !told.contains(value)));
         }
     }
 }

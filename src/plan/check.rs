@@ -149,7 +149,6 @@ pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
 
 /// Reports findings about values given to a module where these are written, and not at each use in the module.
 /// `modules`: where the texts of modules begin.
-/// where the texts of modules begin.
 fn told_where_written(given: &[Template], modules: usize, findings: &mut Findings) {
     let is_given = |finding: &Diagnostic| {
         given.iter().any(|template| {

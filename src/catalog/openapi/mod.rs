@@ -348,11 +348,12 @@ impl Reader<'_> {
         })
     }
 
-    /// Beside the name, where the body has such a field.
+    /// Beside the name, if there is one, where the body has such a field.
     fn remark_at(&self, resource: &KnownResource, body: &Schema) -> Option<String> {
         let remark = resource.remark.as_deref()?;
-        let name_at = self.name_at(resource, body)?;
-        let (above, _) = name_at.rsplit_once('/')?;
+        let remark = remark.rsplit_once('/').map_or(remark, |(_, field)| field);
+        let name_at = self.name_at(resource, body);
+        let above = name_at.as_deref().and_then(|at| at.rsplit_once('/')).map_or("", |(above, _)| above);
         let beside = above.trim_start_matches('/');
         let holder = if beside.is_empty() { body } else { self.field(body, beside)? };
         self.field(holder, remark).map(|_| format!("{above}/{remark}"))

@@ -273,7 +273,12 @@ impl Instance {
         self.known(id).agrees.clone().unwrap_or_else(written)
     }
 
-    pub(super) fn change_refused(&self, rendered: &Rendered, known: &InstanceStatus, change: &Changing<'_>) -> StepError {
+    pub(super) fn change_refused(
+        &self,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        change: &Changing<'_>,
+    ) -> StepError {
         let differing = known.agrees.as_ref().map(|agrees| differences(agrees, &rendered.recorded)).unwrap_or_default();
         let forced: Vec<String> =
             change.split.forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();

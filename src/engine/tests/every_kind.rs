@@ -84,7 +84,7 @@ fn others(body: &BodySchema, shape: &Schema, value: &Value) -> Vec<Value> {
 pub(super) const REFERENCES: [&str; 3] = ["port_id", "fixed_ip_address", "routes"];
 
 /// Fields that the API sets by itself, though its document lets a body have them.
-const OF_THE_API: [&str; 3] = ["serial", "app_count", "revision"];
+const OF_THE_API: [&str; 4] = ["client_id", "serial", "app_count", "revision"];
 
 /// Whether all differences can be changed in place.
 fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {

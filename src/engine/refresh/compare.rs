@@ -65,8 +65,11 @@ const OWN_KEYS: [&str; 3] = ["envs", "labels", "taints"];
 /// Fields that the API changes by itself.
 const ITS_OWN: [&str; 7] = ["id", "client_id", "serial", "created_at", "updated_at", "app_count", "revision"];
 /// Mappings of other products of which a read shows every key that was sent, among others.
-const WITH_ALL_KEYS: [(&str, &[&str]); 2] =
-    [("/fastedge/v1/apps/", &["env", "rsp_headers", "stores"]), ("/dns/v2/zones/", &["meta"])];
+const WITH_ALL_KEYS: [(&str, &[&str]); 3] = [
+    ("/dns/v2/zones/", &["meta"]),
+    ("/fastedge/v1/apps/", &["env", "rsp_headers", "stores"]),
+    ("/waap/v1/domains/", &["action", "labels"]),
+];
 /// Fields in which tags are shown (`observed.md` §10).
 const TAGS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
 
@@ -196,8 +199,12 @@ fn own_keys(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Sho
 
 /// The same for a mapping of which every key that was sent is shown.
 fn without_missing(planned: &Map<String, Value>, seen: &Map<String, Value>) -> Is {
+    let is_shown = |name: &String| seen.get(name).is_some_and(|value| !value.is_null());
+    // Nothing may be shown as `null`, unless something else is there instead.
+    let has_others = seen.keys().any(|name| is_shown(name) && !planned.contains_key(name));
+    let is_nothing = |value: &Value| value.as_object().is_some_and(Map::is_empty);
     let mut now = planned.clone();
-    now.retain(|name, value| value.is_null() || seen.contains_key(name));
+    now.retain(|name, value| value.is_null() || is_shown(name) || (is_nothing(value) && !has_others));
     if now == *planned { Is::CannotTell } else { Is::Differs(Value::Object(now)) }
 }
 
@@ -431,6 +438,8 @@ mod tests {
     #[test]
     fn a_key_that_was_sent_and_is_not_shown_is_missed_where_all_are_shown() {
         let (app, zone) = ("/fastedge/v1/apps/{app_id}", "/dns/v2/zones/{name}");
+        let rule = "/waap/v1/domains/{domain_id}/custom-rules/{rule_id}";
+        let block = || json!({ "block": { "status_code": 403 } });
         let rest = |value: Value| Comparison::Differs(Some(value));
         for (thing, name, planned, seen, expected) in [
             (app, "env", json!({ "A": "1", "B": "2" }), json!({ "B": "2", "C": "3" }), rest(json!({ "B": "2" }))),
@@ -439,6 +448,10 @@ mod tests {
             (zone, "meta", json!({ "webhook": "x" }), json!({ "max_hosts": 10 }), rest(json!({}))),
             (zone, "meta", json!({ "webhook": null }), json!({ "max_hosts": 10 }), Comparison::CannotTell),
             (zone, "meta", json!({ "webhook": "x" }), Value::Null, Comparison::CannotTell),
+            (rule, "action", block(), json!({ "block": null, "allow": {} }), rest(json!({}))),
+            (rule, "action", block(), json!({ "block": { "status_code": 403 }, "allow": null }), Comparison::Same),
+            (rule, "action", json!({ "allow": {} }), json!({ "allow": null, "block": null }), Comparison::CannotTell),
+            (rule, "action", json!({ "allow": {} }), json!({ "allow": null, "block": {} }), rest(json!({}))),
         ] {
             assert_eq!(compare(thing, name, planned.clone(), seen.clone()), expected, "{name}: {planned} {seen}");
         }

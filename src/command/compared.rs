@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
 use crate::error::Error;
 use crate::id::InstanceId;
-use crate::journal::{Drifted, InstanceStatus, Status};
+use crate::journal::{Drifted, InstanceStatus, Status, fields_of};
 use crate::report::{count, sanitize, thing};
 use crate::secret::{hide_digests, stands_for_secret};
 
@@ -79,14 +79,16 @@ pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
 
 /// ``body/size: `9` → `20` ``
 fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
-    let was = known.and_then(|known| known.agreed()?.body.as_ref()?.get(&drifted.field));
+    let body = known.and_then(|known| known.agreed()?.body.as_deref());
+    let was = body.and_then(fields_of).and_then(|fields| fields.get(&drifted.field));
+    let element = if body.is_some_and(Value::is_array) { "0/" } else { "" };
     let value = |value: Option<&Value>| match value {
         None => "(absent)".to_owned(),
         Some(Value::String(text)) if stands_for_secret(text) => hide_digests(text),
         Some(Value::String(text)) => format!("`{text}`"),
         Some(other) => format!("`{other}`"),
     };
-    format!("body/{}: {} → {}", drifted.field, value(was), value(drifted.now.as_ref()))
+    format!("body/{element}{}: {} → {}", drifted.field, value(was), value(drifted.now.as_ref()))
 }
 
 pub(super) fn summary(checks: &[DriftCheck]) -> String {

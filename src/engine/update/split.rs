@@ -17,6 +17,10 @@ use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, field
 /// The reason when the catalogue has no call that changes a field.
 pub(super) const NO_CALL: &str = "the API has no call that changes it";
 
+/// The reason when a list made several resources, or should.
+const EACH_MAKES_ONE: &str =
+    "each element of the list is a resource: a step for each, by `for_each`, is changed in place";
+
 /// The resource of a recorded create, and the calls that change it.
 pub struct UpdatedResource {
     create: Arc<Operation>,
@@ -109,7 +113,8 @@ pub fn split<'a>(
     let of = |call: &'a RecordedCall| call.body.as_deref().and_then(fields_of);
     let (Some(old), Some(new)) = (of(before), of(after)) else {
         if before.body != after.body {
-            split.force("body", NO_CALL);
+            let is_list = before.body.as_deref().is_some_and(Value::is_array);
+            split.force("body", if is_list { EACH_MAKES_ONE } else { NO_CALL });
         }
         return split;
     };

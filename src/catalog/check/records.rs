@@ -77,13 +77,30 @@ impl Operation {
             let Some(Partial::List(content)) = record.get("content") else { continue };
             let key = |name: &str| PathSegment::Key(name.to_owned());
             let at = [key("resource_records"), PathSegment::Index(index), key("content")];
+            let other = other_type(content);
             for (part, finding) in layout.findings(&kind, content) {
                 let at = at.iter().cloned().chain(part.map(PathSegment::Index)).collect();
-                found.push(BodyFinding { at, ..finding }.help(format!("such as `{}`", layout.example)));
+                let finding = BodyFinding { at, ..finding }.help(format!("such as `{}`", layout.example));
+                found.push(match other {
+                    Some(Some(other)) => finding.warning().help(format!("it could be a record of type `{other}`")),
+                    Some(None) => finding.warning(),
+                    None => finding,
+                });
             }
         }
         found
     }
+}
+
+/// Why contents that do not fit the type are not certainly wrong: the document has its example, of a type with several
+/// parts (which is told), beside all types, and its schema takes mappings.
+fn other_type(content: &[Partial]) -> Option<Option<&'static str>> {
+    let fits = |kind: &&str| {
+        let layout = layout(kind).filter(|layout| layout.parts.len() > 1);
+        layout.is_some_and(|layout| layout.findings(kind, content).is_empty())
+    };
+    let has_mapping = content.iter().any(|part| matches!(part, Partial::Map(_)));
+    if has_mapping { Some(None) } else { TYPES.into_iter().find(fits).map(Some) }
 }
 
 /// A warning for a record type that the document does not have.
@@ -173,19 +190,24 @@ fn is_host(text: &str) -> bool {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::BodyFinding;
     use crate::catalog::{Catalog, Method, Partial, Route};
+    use crate::diagnostic::Severity;
 
     fn of_type(kind: &str) -> Vec<(String, String)> {
         vec![("zoneName".to_owned(), "example.com".to_owned()), ("rrsetType".to_owned(), kind.to_owned())]
     }
 
-    fn found(kind: &str, content: Value) -> Vec<String> {
+    fn findings(kind: &str, content: Value) -> Vec<BodyFinding> {
         let route = "/dns/v2/zones/{zoneName}/{rrsetName}/{rrsetType}".to_owned();
         let operation = Catalog::embedded().find(&Route { method: Method::Post, path: route }).unwrap();
         let body = json!({ "resource_records": [{ "content": ["192.0.2.1"] }, { "content": content }] });
-        let found = operation.check_records(&of_type(kind), Some(&Partial::from(&body)));
-        let second = found.into_iter().filter(|found| found.at[1].to_string() == "1");
-        let words = second.map(|found| {
+        let found = operation.check_records(&of_type(kind), Some(&Partial::from(&body))).into_iter();
+        found.filter(|found| found.at[1].to_string() == "1").collect()
+    }
+
+    fn found(kind: &str, content: Value) -> Vec<String> {
+        let words = findings(kind, content).into_iter().map(|found| {
             let part = found.at.get(3).map(|part| format!("{part}: ")).unwrap_or_default();
             format!("{part}{}", found.message)
         });
@@ -225,7 +247,6 @@ mod tests {
             ("A", json!(["host"]), "0: the address of a record of type `A` is an IPv4 address, and this is `host`"),
             ("A", json!(["1.2.3.4", "::1"]), "1: the address of a record of type `A` is an IPv4 address"),
             ("A", json!([42]), "and this is an integer"),
-            ("A", json!([{}]), "and this is a mapping"),
             ("A", json!([null]), "and this is nothing (`null`)"),
             ("A", json!([]), "a record of type `A` has at least 1 part, and this has 0"),
             ("AAAA", json!(["1.2.3.4"]), "is an IPv6 address, and this is `1.2.3.4`"),
@@ -249,6 +270,27 @@ mod tests {
         ] {
             let found = found(kind, content.clone());
             assert!(matches!(found.as_slice(), [only] if only.contains(expected)), "{kind} {content}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_document_is_suspicious_beside_another_type() {
+        for (kind, content, help) in [
+            ("A", json!([100, 1, 5061, "example.com"]), Some("it could be a record of type `SRV`")),
+            ("CNAME", json!([10, "mail.example.com"]), Some("it could be a record of type `MX`")),
+            ("A", json!([{}]), None),
+            ("TXT", json!([{ "a": 1 }]), None),
+        ] {
+            let found = findings(kind, content.clone());
+            assert!(
+                !found.is_empty() && found.iter().all(|found| found.severity == Severity::Warning),
+                "{kind} {content}"
+            );
+            assert_eq!(
+                found[0].help.iter().find(|help| help.starts_with("it could")).map(String::as_str),
+                help,
+                "{kind} {content}"
+            );
         }
     }
 

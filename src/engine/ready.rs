@@ -10,7 +10,7 @@ use super::interruption::Interruption;
 use super::render::{Rendered, step_value};
 use super::results;
 use super::step::Instance;
-use super::unseen::UNSEEN;
+use super::unseen::{UNSEEN, unseen_for};
 use crate::api::{ReadError, Request};
 use crate::catalog::{Method, readiness_of};
 use crate::clock::millis;
@@ -217,9 +217,9 @@ impl Instance {
                 |condition| format!("`{}` holds", condition.source().trim()),
             ),
             unknown: match (ready, provenance) {
+                // Of what an earlier run made a 404 means that it is gone, unless that was a moment ago.
+                (_, Provenance::Reused) => unseen_for(self.known(id).finished_at, context.now()),
                 (Some(_), _) => self.step().wait.timeout.unwrap_or(TIMEOUT),
-                // An earlier run saw the resource: a 404 means that it is gone.
-                (None, Provenance::Reused) => Duration::ZERO,
                 (None, _) => UNSEEN,
             },
         };

@@ -174,6 +174,24 @@ fn what_was_made_a_moment_ago_is_not_said_to_be_missing() {
     });
 }
 
+/// With a condition too, a resource that an earlier run made is not waited for when it is gone.
+#[test]
+fn what_is_gone_does_not_become_ready() {
+    paused(async {
+        let plan = "name: demo\nsteps:\n  - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { name: disk-1, source: new-volume, size: 5 }\n    ready: resource.status == 'available'\n";
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(plan).await;
+        assert_done(&trial, &end);
+        trial.call(Method::Delete, "disk", "", None).await;
+        let began = tokio::time::Instant::now();
+        let end = trial.run(plan).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+        let failures = trial.failures().join("\n");
+        assert!(failures.contains("what an earlier run made is not there any more"), "{failures}");
+    });
+}
+
 /// Lists, and the audit log, show what was made a moment ago only later.
 #[test]
 fn a_resource_that_no_list_shows_yet_is_not_gone() {

@@ -28,11 +28,26 @@ fn main() {
     // Others would be built anew at every commit.
     let commit = if variable("PROFILE") == "release" { commit() } else { "of a development build".to_owned() };
     println!("cargo:rustc-env=PLAN_COMMIT={commit}");
+    if has_packed_relocations(variable) {
+        // 370 KB less of the binary.
+        println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
     let packed = PathBuf::from(variable("OUT_DIR"));
     for path in PACKED {
         println!("cargo:rerun-if-changed={path}");
         pack(Path::new(path), &packed).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
+}
+
+/// Whether the binary runs where a loader knows packed relocations: glibc since 2.36, which is asked only of this machine.
+fn has_packed_relocations(variable: impl Fn(&str) -> String) -> bool {
+    let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok();
+    let version = output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    let minor = version.trim().strip_prefix("glibc 2.").and_then(|minor| minor.parse::<u32>().ok());
+    variable("TARGET") == variable("HOST")
+        && variable("CARGO_CFG_TARGET_ENV") == "gnu"
+        && variable("CARGO_CFG_TARGET_OS") == "linux"
+        && minor.is_some_and(|minor| minor >= 36)
 }
 
 /// Compresses a file, or all files of a folder, into files of the same names with `.deflate` after them.

@@ -62,7 +62,7 @@ pub struct Trial {
 }
 
 /// The journal that one process opened, and its state at that time.
-struct Book {
+pub(super) struct Book {
     sink: Box<dyn Sink>,
     status: Status,
     next: u64,
@@ -111,7 +111,7 @@ impl Trial {
         }
     }
 
-    async fn book(&self, life: &Life) -> Result<Book, JournalError> {
+    pub(super) async fn book(&self, life: &Life) -> Result<Book, JournalError> {
         if let Some(place) = &self.place {
             let opened = place.open(self.sim_clock, life).await?;
             return Ok(Book {
@@ -229,7 +229,7 @@ impl Trial {
     }
 
     /// The run context, and the events that it emits.
-    fn context(
+    pub(super) fn context(
         &self,
         stopper: &Stopper,
         stopped: Stopped,

@@ -1,11 +1,12 @@
 //! Behaviour over time: whole runs on the paused clock against the simulator in memory.
 
+pub(super) mod apart;
 mod certainty;
 mod conditions;
 mod death;
 mod drift;
 mod every_kind;
-mod harness;
+pub(super) mod harness;
 mod late;
 mod leftovers;
 mod listings;

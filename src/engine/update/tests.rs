@@ -1,3 +1,6 @@
+mod machine;
+mod parts;
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -379,7 +379,8 @@ mod tests {
                 })
                 .await;
             assert!(known.0.is_none() && known.1.is_some(), "{known:?}");
-            let asked: Vec<String> = trial.requests.lock().unwrap().iter().map(|request| request.path.clone()).collect();
+            let asked: Vec<String> =
+                trial.requests.lock().unwrap().iter().map(|request| request.path.clone()).collect();
             assert_eq!(asked, ["/cloud/v1/tasks"]);
         });
     }

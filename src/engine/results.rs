@@ -410,7 +410,11 @@ mod tests {
         let result = StepResult { id: Some(json!("n1").into()), name: Some("web".to_owned()), ..StepResult::default() };
         assert_eq!(read_path(&network, &place, &result).as_deref(), Some("/cloud/v1/networks/1/7/n1"));
         let (cluster, _) = operation_of(Catalog::embedded(), &post("/cloud/v2/k8s/clusters/1/7", json!({}))).unwrap();
-        assert_eq!(read_path(&cluster, &place, &result).as_deref(), Some("/cloud/v2/k8s/clusters/1/7/web"), "by its name");
+        assert_eq!(
+            read_path(&cluster, &place, &result).as_deref(),
+            Some("/cloud/v2/k8s/clusters/1/7/web"),
+            "by its name"
+        );
     }
 
     #[test]
@@ -441,7 +445,11 @@ mod tests {
         ] {
             let matched = Catalog::embedded().matching(method, path);
             let operation = matched.as_ref().map(|(operation, _)| &**operation);
-            assert_eq!((is_repeatable(method, operation), or_changes(operation)), (repeatable, changes), "{method} {path}");
+            assert_eq!(
+                (is_repeatable(method, operation), or_changes(operation)),
+                (repeatable, changes),
+                "{method} {path}"
+            );
         }
     }
 }

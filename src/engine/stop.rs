@@ -172,7 +172,11 @@ mod tests {
                 stopper.stop(first);
                 stopper.stop(second);
                 let expected = if first.waits() { second } else { first };
-                assert_eq!((stopped.now(), stopped.may_start()), (Some(expected), Err(expected)), "{first:?} {second:?}");
+                assert_eq!(
+                    (stopped.now(), stopped.may_start()),
+                    (Some(expected), Err(expected)),
+                    "{first:?} {second:?}"
+                );
                 let goes_on = matches!(expected, Stop::NoNewSteps | Stop::Shut(_));
                 assert_eq!(stopped.may_go_on(), if goes_on { Ok(()) } else { Err(expected) }, "{expected:?}");
             }

@@ -158,7 +158,10 @@ async fn a_request_is_written_as_it_was_made() {
             }
             assert!(text.ends_with(&format!("\r\n\r\n{body}")), "{text}");
             let answered = answered.unwrap();
-            assert_eq!((answered.status, answered.header("x-request-id"), &*answered.body), (201, Some("r1"), &b"[1]"[..]));
+            assert_eq!(
+                (answered.status, answered.header("x-request-id"), &*answered.body),
+                (201, Some("r1"), &b"[1]"[..])
+            );
         }
     }
 }
@@ -169,7 +172,8 @@ async fn a_file_is_sent_whole_with_its_length_and_type() {
     std::fs::write(folder.path().join("app.wasm"), "module").unwrap();
     let files = BodyFiles::below(folder.path());
     let upload = files.upload(files.measure("app.wasm", "application/octet-stream").unwrap());
-    let request = Request { body_file: Some(Box::new(upload)), ..Request::new(Method::Post, "/fastedge/v1/binaries/raw") };
+    let request =
+        Request { body_file: Some(Box::new(upload)), ..Request::new(Method::Post, "/fastedge/v1/binaries/raw") };
     let (text, answered) = written("", request, 6, answer("{}")).await;
     assert!(text.contains("\r\ncontent-length: 6\r\n") && text.ends_with("\r\n\r\nmodule"), "{text}");
     assert!(text.contains("\r\ncontent-type: application/octet-stream\r\n"), "{text}");
@@ -199,7 +203,10 @@ async fn an_address_that_refuses_is_named_with_its_cause() {
     let key = "key".to_owned().into();
     let http = Http::new(&format!("http://{address}/base/"), &key, Duration::from_secs(30), &[]).unwrap();
     let lost = http.send(Request::get("/x")).await.unwrap_err();
-    assert!(matches!(&lost, Lost::NotSent(why) if *why == format!("no connection to `{address}`: connection refused")), "{lost:?}");
+    assert!(
+        matches!(&lost, Lost::NotSent(why) if *why == format!("no connection to `{address}`: connection refused")),
+        "{lost:?}"
+    );
     assert_eq!(http.base_url(), format!("http://{address}/base"));
 }
 

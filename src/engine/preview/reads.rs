@@ -60,7 +60,10 @@ mod tests {
         let incomplete = [
             get(&format!("/a/{later}")),
             get("/a/{project_id}"),
-            RecordedCall { body: Some(json!({ "key": "secret:00000000000000000000000000000000" }).into()), ..get("/a") },
+            RecordedCall {
+                body: Some(json!({ "key": "secret:00000000000000000000000000000000" }).into()),
+                ..get("/a")
+            },
         ];
         let (mut reads, mut wanted) = (Reads::default(), Vec::new());
         for call in [&one, &two, &one].into_iter().chain(&incomplete) {

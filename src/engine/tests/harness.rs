@@ -182,8 +182,8 @@ impl Trial {
     }
 
     /// Changes every answer from now on.
-    pub fn change_answers(&self, change: impl FnMut(&Request, Answer) -> Answer + Send + 'static) {
-        *self.on_the_way.lock().unwrap() = Some(Box::new(change));
+    pub fn change_answers(&self, mut change: impl FnMut(&Request, Answer) -> Answer + Send + 'static) {
+        *self.on_the_way.lock().unwrap() = Some(Box::new(move |request, answer| Ok(change(request, answer))));
     }
 
     /// Another client starts a call; gives its task.

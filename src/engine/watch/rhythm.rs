@@ -124,7 +124,8 @@ mod tests {
         // One in 200 of the running tasks ends within a second then, so that the interval is √(2·0.045·200) s.
         assert!((slack(&pace, seconds(100.0)).as_secs_f64() - 18.0_f64.sqrt() / 2.0).abs() < 1e-6);
         for (earliest, every, longest) in [(100, 10, 20.0), (10, 100, 50.0), (0, 0, 0.5)] {
-            let longest_slack = longest_slack(&Pace { earliest: seconds(earliest.into()), every: seconds(every.into()), ..pace });
+            let longest_slack =
+                longest_slack(&Pace { earliest: seconds(earliest.into()), every: seconds(every.into()), ..pace });
             assert!((longest_slack.as_secs_f64() - longest).abs() < 1e-6, "{earliest} s, {every} s: {longest_slack:?}");
         }
     }

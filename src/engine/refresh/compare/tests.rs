@@ -107,7 +107,11 @@ fn mappings_are_compared_by_the_fields_of_the_plan() {
         (json!({ "a": 1, "b": 2 }), json!({ "a": 1 }), CannotTell),
         (json!({ "a": 1, "b": 2, "c": 3 }), json!({ "a": 1, "b": 9 }), now(json!({ "a": 1, "b": 9, "c": 3 }))),
         (json!({ "a": 1, "password": "x" }), json!({ "a": 1, "password": "x", "b": 2 }), CannotTell),
-        (json!({ "a": 1, "password": true }), json!({ "a": 1, "password": false }), now(json!({ "a": 1, "password": false }))),
+        (
+            json!({ "a": 1, "password": true }),
+            json!({ "a": 1, "password": false }),
+            now(json!({ "a": 1, "password": false })),
+        ),
     ] {
         assert_eq!(compare("/t", "options", planned.clone(), seen.clone()), expected, "{planned} {seen}");
     }
@@ -146,7 +150,8 @@ fn ids_of_the_plan_are_looked_for_below_a_field() {
     use Comparison::{CannotTell, Same};
     let router = "/cloud/v1/routers/{project_id}/{region_id}/{router_id}";
     let [one, two] = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"];
-    let of = |ids: &[&str]| json!(ids.iter().map(|id| json!({ "type": "subnet", "subnet_id": id })).collect::<Vec<_>>());
+    let of =
+        |ids: &[&str]| json!(ids.iter().map(|id| json!({ "type": "subnet", "subnet_id": id })).collect::<Vec<_>>());
     for (planned, seen, expected) in [
         (Some(of(&[one])), json!([{ "port": { "ips": [{ "subnet_id": one }, { "subnet_id": two }] } }]), Same),
         (Some(of(&[one, two])), of(&[two]), now(of(&[two]))),
@@ -167,7 +172,11 @@ fn ids_of_the_plan_are_looked_for_below_a_field() {
     let machine = "/cloud/v1/instances/{project_id}/{region_id}/{instance_id}";
     for (planned, seen, expected) in [
         (json!([{ "volume_id": one }, { "size": 5 }]), json!([{ "id": one }]), CannotTell),
-        (json!([{ "volume_id": one }, { "volume_id": two }]), json!([{ "id": two }]), now(json!([{ "volume_id": two }]))),
+        (
+            json!([{ "volume_id": one }, { "volume_id": two }]),
+            json!([{ "id": two }]),
+            now(json!([{ "volume_id": two }])),
+        ),
         (json!([{ "volume_id": "secret:00000000000000000000000000000000" }]), json!([{ "id": two }]), CannotTell),
         (json!(one), json!([{ "id": one }]), CannotTell),
     ] {
@@ -199,9 +208,7 @@ fn an_element_is_still_held_when_its_id_is_shown_and_the_plan_dropped_it() {
 #[test]
 fn only_the_tags_of_the_plan_are_compared() {
     use Comparison::{CannotTell, Same};
-    let listed = |pairs: &[(&str, &str)]| {
-        json!({ "tags": pairs.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Vec<_>>() })
-    };
+    let listed = |pairs: &[(&str, &str)]| json!({ "tags": pairs.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Vec<_>>() });
     for (planned, object, expected) in [
         (json!({ "a": "1" }), listed(&[("a", "1"), ("theirs", "2")]), Same),
         (json!({ "a": "1" }), listed(&[("a", "2")]), now(json!({ "a": "2" }))),

@@ -12,7 +12,8 @@ fn uuid(at: usize) -> String {
 
 fn in_full(value: &Value) -> Value {
     let ids = IDS.iter().enumerate();
-    let text = ids.fold(value.to_string(), |text, (at, id)| text.replace(&format!("\"{id}\""), &format!("\"{}\"", uuid(at))));
+    let text =
+        ids.fold(value.to_string(), |text, (at, id)| text.replace(&format!("\"{id}\""), &format!("\"{}\"", uuid(at))));
     serde_json::from_str(&text).unwrap()
 }
 
@@ -42,7 +43,8 @@ fn steps(field: &str, before: &Value, after: &Value, made: &[&str]) -> Vec<Strin
 
 #[test]
 fn an_interface_elsewhere_is_another_interface() {
-    let detach = "x1/detach_interface {port_id:(known after reading the port),ip_address:(known after reading the address)}";
+    let detach =
+        "x1/detach_interface {port_id:(known after reading the port),ip_address:(known after reading the address)}";
     for (old, new, attached, [both, one]) in [
         (
             json!({ "type": "subnet", "network_id": "n1", "subnet_id": "s1" }),
@@ -72,7 +74,10 @@ fn an_interface_elsewhere_is_another_interface() {
             json!({ "type": "external", "interface_name": "a" }),
             json!({ "type": "external", "interface_name": "b" }),
             "{type:external,interface_name:b}",
-            ["[{type:external,interface_name:a},{type:external,interface_name:b}]", "[{type:external,interface_name:b}]"],
+            [
+                "[{type:external,interface_name:a},{type:external,interface_name:b}]",
+                "[{type:external,interface_name:b}]",
+            ],
         ),
         (
             json!({ "type": "any_subnet", "network_id": "n1" }),
@@ -90,7 +95,9 @@ fn an_interface_elsewhere_is_another_interface() {
 #[test]
 fn interfaces_change_their_groups_and_come_and_go_one_by_one() {
     let port = |groups: &str| {
-        format!("{{ports_security_group_names:[{{port_id:(known after reading the port),security_group_names:[{groups}]}}]}}")
+        format!(
+            "{{ports_security_group_names:[{{port_id:(known after reading the port),security_group_names:[{groups}]}}]}}"
+        )
     };
     let [a, b] = ["a", "b"].map(|id| format!("(known after reading security group `{id}`)"));
     let (add, remove) = ("x1/addsecuritygroup", "x1/delsecuritygroup");
@@ -98,7 +105,8 @@ fn interfaces_change_their_groups_and_come_and_go_one_by_one() {
         let groups: Vec<Value> = groups.iter().map(|id| json!({ "id": id })).collect();
         json!([{ "type": "external", "security_groups": groups }])
     };
-    let detach = "x1/detach_interface {port_id:(known after reading the port),ip_address:(known after reading the address)}";
+    let detach =
+        "x1/detach_interface {port_id:(known after reading the port),ip_address:(known after reading the address)}";
     let plain = json!([{ "type": "external" }]);
     let inner = |network: &str| json!({ "type": "any_subnet", "network_id": network });
     let no_call = "the API has no call that changes it";
@@ -181,10 +189,7 @@ fn groups_of_the_whole_machine_are_added_before_others_are_removed() {
         (
             of(&["a"]),
             of(&[]),
-            vec![
-                format!("{add} {{name:default}} leaves [{{id:a}}]"),
-                format!("{remove} {} leaves []", named("a")),
-            ],
+            vec![format!("{add} {{name:default}} leaves [{{id:a}}]"), format!("{remove} {} leaves []", named("a"))],
         ),
         (
             of(&["a", "b"]),
@@ -284,7 +289,10 @@ fn volumes_come_go_and_change_one_by_one() {
             json!([own("a", 1), unnamed(1)]),
             json!([unnamed(4), own("a", 1)]),
             &["v1", "v2"],
-            vec![format!("known-after-reading/extend {{size:4}} leaves [{{source:new-volume,size:4}},{}]", new("a", 1))],
+            vec![format!(
+                "known-after-reading/extend {{size:4}} leaves [{{source:new-volume,size:4}},{}]",
+                new("a", 1)
+            )],
         ),
         (
             // Of the same name, and not of the same source.

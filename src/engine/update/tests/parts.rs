@@ -26,13 +26,9 @@ const REFUSED: fn() -> Told = || (500, json!({ "message": "no" }));
 #[test]
 fn groups_are_as_every_port_shows_them() {
     use UpdateState::{CannotTell, Done, NotDone};
-    let port = |id: &str, groups: &[&str]| {
-        json!({ "id": id, "security_groups": groups.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>() })
-    };
+    let port = |id: &str, groups: &[&str]| json!({ "id": id, "security_groups": groups.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>() });
     let all = json!({ "name": "web" });
-    let one = |port: &str, groups: &[&str]| {
-        json!({ "ports_security_group_names": [{ "port_id": port, "security_group_names": groups }] })
-    };
+    let one = |port: &str, groups: &[&str]| json!({ "ports_security_group_names": [{ "port_id": port, "security_group_names": groups }] });
     for (body, ports, added, removed) in [
         (&all, vec![port("p1", &["web"]), port("p2", &["web", "db"])], Done, NotDone),
         (&all, vec![port("p1", &["web"]), port("p2", &["db"])], NotDone, NotDone),
@@ -104,9 +100,7 @@ fn a_volume_is_there_or_not() {
 #[test]
 fn a_volume_of_a_machine_has_its_new_fields_or_not() {
     use UpdateState::{CannotTell, Done, NotDone};
-    let volumes = |size: u64, kind: &str| {
-        json!({ "volumes": [{ "source": "image", "size": 5 }, { "source": "new-volume", "size": size, "type_name": kind }] })
-    };
+    let volumes = |size: u64, kind: &str| json!({ "volumes": [{ "source": "image", "size": 5 }, { "source": "new-volume", "size": size, "type_name": kind }] });
     let volume = "/cloud/v1/volumes/1/7/v1";
     for (word, after, shown, expected) in [
         ("extend", volumes(9, "standard"), (200, json!({ "size": 9, "volume_type": "standard" })), Done),

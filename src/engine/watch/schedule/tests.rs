@@ -313,11 +313,9 @@ fn tasks_share_a_list_only_where_it_can_be_read() {
 
 #[test]
 fn what_is_due_soon_comes_along_with_a_list_and_not_with_a_single_poll() {
-    for (place, later, expected) in [
-        (place(), 3.2, vec!["a", "b"]),
-        (place(), 30.0, vec!["a"]),
-        (Place::default(), 3.2, vec!["a"]),
-    ] {
+    for (place, later, expected) in
+        [(place(), 3.2, vec!["a", "b"]), (place(), 30.0, vec!["a"]), (Place::default(), 3.2, vec!["a"])]
+    {
         let mut schedule = Schedule::default();
         schedule.add("a", Entry { place: place.clone(), ..first(3.0) }, Duration::ZERO);
         schedule.add("b", Entry { place: place.clone(), ..first(later) }, Duration::ZERO);

@@ -5,6 +5,7 @@ mod certainty;
 mod conditions;
 mod death;
 mod drift;
+mod ends;
 mod every_kind;
 pub(super) mod harness;
 mod late;

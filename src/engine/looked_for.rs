@@ -82,7 +82,7 @@ mod tests {
                     - id: each\n    for_each: \"{{ steps.image.response }}\"\n    call: GET /cloud/v1/images/{project_id}/{region_id}\n    \
                     find: { name: debian }\n  \
                     - id: disk\n    call: POST /cloud/v1/pricing/{project_id}/{region_id}/volumes\n    \
-                    query: { name: web }\n    body: { source: new-volume, size: 10, type_name: standard }\n";
+                    body: { source: new-volume, size: 10, type_name: standard }\n";
         let plan = Trial::plan("plan.yaml", text);
         let found = with_answers([], async |context| {
             let found = looked_for(&plan, &context.settings, &context.secrets, &BTreeMap::new());

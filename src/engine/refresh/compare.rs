@@ -110,6 +110,8 @@ fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Is 
             }
         }
         (planned, seen) if planned == seen => Is::Same,
+        // On record a secret is hidden.
+        (_, Value::String(seen)) if stands_for_secret(seen) => Is::CannotTell,
         (Value::Bool(_), Value::Bool(_)) => differs(),
         (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => Is::Same,
         (Value::Number(_), Value::Number(_)) => differs(),

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, RunOptions, drift_records};
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{Intent, Record, RecordedCall};
+use crate::journal::{InstanceStatus, Intent, Record, RecordedCall};
 use crate::simulate::{AuditLog, Busy, Durations, InMemory, Options};
 
 impl Trial {
@@ -207,6 +207,12 @@ steps:
     body: { name: disk-1, source: new-volume, size: 5 }
 "#;
 
+fn recorded(trial: &Trial, instance: &str) -> InstanceStatus {
+    let status = trial.status();
+    let found = status.instances.iter().find(|(id, _)| id.to_string() == instance);
+    InstanceStatus::clone(found.unwrap().1)
+}
+
 /// What a refresh finds with these answers, which requests it makes, and how often it says that it looks again.
 async fn looked_with(
     trial: &Trial,
@@ -235,8 +241,14 @@ async fn looked_with(
         DriftState::Changed { fields } => format!("{} {}", check.instance, fields[0].field),
         DriftState::CannotTell { .. } => format!("{} unclear", check.instance),
     };
-    let read = trial.requests.lock().unwrap().iter().map(|request| request.path.clone()).collect();
-    (found.map(|checks| checks.into_iter().map(words).collect()), read, notices.into_inner())
+    let mut read: Vec<String> = trial.requests.lock().unwrap().iter().map(|request| request.path.clone()).collect();
+    read.sort();
+    let sorted = |checks: Vec<DriftCheck>| {
+        let mut all: Vec<String> = checks.into_iter().map(words).collect();
+        all.sort();
+        all
+    };
+    (found.map(sorted), read, notices.into_inner())
 }
 
 #[test]
@@ -246,14 +258,10 @@ fn several_of_a_kind_are_read_by_one_list_and_others_one_by_one() {
         let end = trial.run(READ).await;
         assert_done(&trial, &end);
         tokio::time::sleep(Duration::from_secs(3600)).await;
-        let path = |step: &str| {
-            let status = trial.status();
-            let known = status.instances.iter().find(|(id, _)| id.to_string() == step).unwrap().1;
-            known.made[0].undo.as_ref().unwrap().path.clone()
-        };
+        let path = |step: &str| recorded(&trial, step).made[0].undo.as_ref().unwrap().path.clone();
         let (net, sub, disk) = (path("net"), path("sub[a]"), path("disk"));
         let subnets = "/cloud/v1/subnets/1/7".to_owned();
-        let same = ["net same", "sub[a] same", "sub[b] same", "disk same"].map(str::to_owned).to_vec();
+        let same = ["disk same", "net same", "sub[a] same", "sub[b] same"].map(str::to_owned).to_vec();
         let (found, read, _) = looked_with(&trial, vec![]).await;
         assert_eq!((found, read), (Ok(same.clone()), vec![net, subnets.clone(), disk.clone()]));
         // A list that does not exist any more shows nothing: each is read by itself.
@@ -266,7 +274,7 @@ fn several_of_a_kind_are_read_by_one_list_and_others_one_by_one() {
         {
             let (found, read, notices) = looked_with(&trial, vec![(disk.clone(), (status, json!({})))]).await;
             match expected {
-                Ok(last) => assert_eq!(found.unwrap()[3], last),
+                Ok(last) => assert_eq!(found.unwrap()[0], last),
                 Err(words) => assert!(found.as_ref().is_err_and(|told| told.starts_with(words)), "{found:?}"),
             }
             let asks_for_project = read.iter().any(|path| path == "/cloud/v1/projects/1");
@@ -282,9 +290,9 @@ fn what_was_made_a_moment_ago_is_looked_for_again_with_one_notice() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(READ).await;
-        let disk = trial.status().instances.last().unwrap().1.made[0].undo.as_ref().unwrap().path.clone();
+        let disk = recorded(&trial, "disk").made[0].undo.as_ref().unwrap().path.clone();
         let (found, read, notices) = looked_with(&trial, vec![(disk.clone(), (404, json!({})))]).await;
-        assert_eq!(found.unwrap()[3], "disk gone");
+        assert_eq!(found.unwrap()[0], "disk gone");
         let times = read.iter().filter(|path| **path == disk).count();
         assert!(times > 2 && notices == 1, "{times} {notices}");
     });
@@ -295,7 +303,7 @@ fn what_a_change_in_doubt_is_about_is_not_compared() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.run(READ).await;
-        let intent = trial.status().instances.last().unwrap().1.intent.clone().unwrap();
+        let intent = recorded(&trial, "disk").intent.clone().unwrap();
         trial.record(Record::Intent(
             Intent { attempt: 2, update: Some(intent.call.clone()), ..Intent::clone(&intent) }.into(),
         ));

@@ -56,7 +56,7 @@ impl Trial {
     }
 
     /// The preview as lines `instance action`, pending ones with a star.
-    fn preview(&self, plan: &str, prune: bool) -> Vec<String> {
+    pub(super) fn preview(&self, plan: &str, prune: bool) -> Vec<String> {
         self.preview_of(plan, &Asked { prune, ..Asked::default() })
     }
 

@@ -9,8 +9,8 @@ use super::reliability::plans::examples;
 use crate::engine::Recovered;
 use crate::engine::recovery::Trace;
 use crate::exit::Exit;
-use crate::journal::{InstanceStatus, Phase, Status};
-use crate::plan::Plan;
+use crate::journal::{InstanceStatus, Phase, Record, Status};
+use crate::plan::{Plan, Selection};
 use crate::simulate::{AuditLog, Busy, Options};
 
 /// The environment of a plan after one run, with its record lost.
@@ -280,6 +280,43 @@ fn what_carries_the_stamp_of_a_former_name_is_recovered_or_named() {
             assert_eq!(trial.alive().len(), alive);
             assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
             assert_eq!(trial.alive(), Vec::<String>::new());
+        }
+    });
+}
+
+/// The call that made it is on no record: what was read on recovery is compared with the plan.
+#[test]
+fn a_change_since_the_resource_was_made_is_found_after_a_recovery() {
+    let plan = |id: &str, name: &str, cidr: &str| {
+        format!(
+            "name: demo\nsteps:\n  - id: {id}\n    call: POST /cloud/v1/networks/{{project_id}}/{{region_id}}\n    body: {{ name: {name}, create_router: false }}\n  - id: subnet\n    on_change: replace\n    call: POST /cloud/v1/subnets/{{project_id}}/{{region_id}}\n    body: {{ name: web, cidr: {cidr}, network_id: \"{{{{ steps.{id}.id }}}}\" }}\n"
+        )
+    };
+    paused(async {
+        for (id, name, cidr, exit, sent, changes) in [
+            ("net", "web", "10.0.0.0/24", Exit::Done, 0, ["net keep", "subnet keep"]),
+            ("net", "other", "10.0.0.0/24", Exit::Done, 1, ["net* change update", "subnet keep"]),
+            ("network", "other", "10.0.0.0/24", Exit::Done, 1, ["network* change update", "subnet keep"]),
+            // Nothing is removed because of what a read shows.
+            ("net", "web", "10.0.1.0/24", Exit::StepFailed, 0, ["net keep", "subnet* change error"]),
+        ] {
+            let first = Trial::plan("plan.yaml", &plan("net", "web", "10.0.0.0/24"));
+            let mut trial = lost(&first, AuditLog::OnTime).await;
+            let text = plan(id, name, cidr);
+            let plan = Trial::plan("plan.yaml", &text);
+            trial.recover(&plan, &[]).await;
+            if id == "network" {
+                trial.record(Record::Moved { instance: Selection::name("net"), to: Selection::name("network") });
+            }
+            let (alive, writes) = (trial.alive(), trial.writes());
+            assert_eq!(trial.preview(&text, false), changes, "{id} {name} {cidr}");
+            assert_eq!(run(&mut trial, &plan).await, exit, "{:?}", trial.failures());
+            assert_eq!(trial.writes() - writes, sent, "{id} {name} {cidr}");
+            assert_eq!(trial.alive().len(), alive.len());
+            assert!(trial.alive().contains(&format!("networks {name}")), "{:?}", trial.alive());
+            let writes = trial.writes();
+            assert_eq!(run(&mut trial, &plan).await, exit);
+            assert_eq!(trial.writes(), writes, "{id} {name} {cidr}");
         }
     });
 }

@@ -435,4 +435,87 @@ mod tests {
             assert_eq!(is_last(count, came, length, 2), last, "{count:?} {came} {length}");
         }
     }
+
+    #[test]
+    fn a_page_is_asked_for_by_what_the_list_takes() {
+        let query = |paging: Paging, number: usize, came: usize| {
+            let page = paging.page(&Request::get("/list").query("x", 1), number, came);
+            page.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+        };
+        for (paging, first, second) in [
+            (Paging::Single, "x=1", "x=1"),
+            (Paging::Offset(5), "x=1&limit=5", "x=1&limit=5&offset=7"),
+            (Paging::Numbered, "x=1", "x=1&page=2"),
+        ] {
+            assert_eq!((query(paging, 1, 0).as_str(), query(paging, 2, 7).as_str()), (first, second), "{paging:?}");
+        }
+    }
+
+    #[test]
+    fn a_get_step_reads_pages_by_the_parameters_that_its_operation_has() {
+        let catalog = Catalog::embedded();
+        let paged: Vec<_> = catalog
+            .operations()
+            .filter(|operation| operation.route.method == crate::catalog::Method::Get)
+            .map(|operation| {
+                let has = |name: &str| operation.query_parameters.iter().any(|parameter| parameter.name == name);
+                (operation.clone(), has("limit"), has("offset"), has("page"))
+            })
+            .collect();
+        let mut seen = [0; 3];
+        for (operation, limit, offset, page) in &paged {
+            let request = Request::get(operation.route.path.as_str());
+            let of = |request: &Request| paging_of(operation, request);
+            let plain = of(&request);
+            match (limit, offset, page) {
+                (true, true, _) => {
+                    seen[0] += 1;
+                    assert!(
+                        matches!(plain, Paging::Offset(most) if (1..=MAX_PAGE_LENGTH).contains(&most)),
+                        "{plain:?}"
+                    );
+                    assert_eq!(of(&request.clone().query("limit", 1)), Paging::Single);
+                    assert_eq!(of(&request.clone().query("offset", 1)), Paging::Single);
+                    assert_eq!(of(&request.query("page", 1)), plain);
+                }
+                (_, false, true) => {
+                    seen[1] += 1;
+                    assert_eq!((plain, of(&request.query("page", 1))), (Paging::Numbered, Paging::Single));
+                }
+                _ => {
+                    seen[2] += 1;
+                    assert_eq!(plain, Paging::Single, "{}", operation.route);
+                }
+            }
+        }
+        assert!(seen.iter().all(|seen| *seen > 0), "{seen:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_get_step_reads_numbered_pages_until_they_repeat_or_the_total_came() {
+        let catalog = Catalog::embedded();
+        let numbered = catalog.operations().find(|operation| {
+            let request = Request::get(operation.route.path.as_str());
+            operation.route.method == crate::catalog::Method::Get && paging_of(operation, &request) == Paging::Numbered
+        });
+        let numbered = numbered.unwrap();
+        for (reads, states_total, items, requests) in [
+            (Paging::Numbered, true, 4, 2),
+            (Paging::Numbered, true, 5, 3),
+            (Paging::Numbered, false, 4, 3),
+            (Paging::Single, false, 3, 2),
+            (Paging::Single, true, 3, 1),
+            (Paging::Single, true, 0, 1),
+        ] {
+            let (server, client) = server(items, reads, states_total);
+            let reader = ListReader { client: &client, repeat: &[], places: None, most: 100 };
+            let read = reader.read_all(&Request::get("/list"), Some(&numbered)).await.unwrap();
+            let came = read.answer["results"].as_array().unwrap().len();
+            assert_eq!(
+                (came, server.asked.lock().unwrap().len()),
+                (items, requests),
+                "{reads:?} {states_total} {items}"
+            );
+        }
+    }
 }

@@ -273,6 +273,68 @@ fn what_was_there_before_is_read_once_and_recorded() {
 }
 
 #[test]
+fn a_list_that_does_not_exist_shows_nothing_and_one_that_cannot_be_read_says_nothing() {
+    let share = "/cloud/v1/file_shares/1/7/726ecfcc-7fd0-4e30-a86e-7892524aa483/access_rule";
+    let rule = |address: &str| json!({ "id": format!("of {address}"), "ip_address": address, "access_mode": "rw" });
+    let rules = write(Method::Post, share, json!({ "ip_address": "10.0.0.5", "access_mode": "rw" }));
+    let one = |id: &str| Some(vec![id.to_owned()]);
+    for (write, path, told, expected) in [
+        (group(), GROUPS, (404, json!({})), Some(vec![])),
+        (group(), GROUPS, (403, json!({})), None),
+        // Without names, what the call does not exclude.
+        (rules, share, listed(&[rule("10.0.0.5"), rule("10.0.0.6")]), one("of 10.0.0.5")),
+    ] {
+        let end = made(&write, &[(201, json!({ "id": "x" }))], &[(path, told), (TASKS, listed(&[]))]);
+        assert_eq!(end.known.intent.as_ref().unwrap().mark.before, expected, "{path} {end:?}");
+    }
+}
+
+#[test]
+fn an_update_is_done_when_the_resource_shows_it() {
+    let extend = |size: u64| {
+        let create = volume().intent.call;
+        let update = RecordedCall {
+            body: Some(json!({ "name": "web", "size": size, "source": "new-volume" }).into()),
+            ..RecordedCall::clone(&create)
+        };
+        let write = write(Method::Post, "/cloud/v1/volumes/1/7/vol-9/extend", json!({ "size": size }));
+        (create, Write { intent: Intent { update: Some(update.into()), ..write.intent.clone() }, ..write })
+    };
+    for (shown, sent) in [(2, 1), (1, 2)] {
+        let (create, write) = extend(2);
+        let end = paused(async {
+            let trial = Trial::new(Options::default());
+            let path = write.call().path.clone();
+            let volume = ("/cloud/v1/volumes/1/7/vol-9", vec![(200, json!({ "id": "vol-9", "size": shown }))]);
+            trial.answer_in_turn([volume, (TASKS, vec![listed(&[])]), (path.as_str(), vec![lost(), accepted()])]);
+            let work = async |context: &Arc<RunContext>| {
+                let created =
+                    Record::Intent(Intent { call: create.clone(), update: None, ..write.intent.clone() }.into());
+                let result = crate::journal::StepResult { id: Some(json!("vol-9").into()), ..Default::default() };
+                let succeeded = crate::journal::Succeeded {
+                    instance: write.instance().clone(),
+                    provenance: crate::event::Provenance::Called,
+                    result,
+                    made: Default::default(),
+                    duration_ms: 0,
+                    durations: Vec::new(),
+                    evidence: None,
+                    agrees: None,
+                };
+                context.journal.append(vec![created, Record::Succeeded(Box::new(succeeded))]).await.unwrap();
+                write.make(context, 1, None).await
+            };
+            let (result, events) = trial.apart(work).await;
+            let searches = events.iter().filter(|event| matches!(event, Event::ResolvingStarted { .. })).count();
+            let requests = trial.requests.lock().unwrap();
+            (result.is_ok(), searches, requests.iter().filter(|request| request.method != Method::Get).count())
+        });
+        // What the resource shows at once needs no search.
+        assert_eq!(end, (true, sent - 1, sent), "{shown}");
+    }
+}
+
+#[test]
 fn what_is_made_on_the_side_is_listed_before_unless_the_call_names_it() {
     let path = "/cdn/resources";
     let groups = "/cdn/origin_groups";

@@ -146,3 +146,41 @@ fn the_last_event_of_a_run_has_its_totals() {
     assert_eq!(serde_json::to_value(told).unwrap(), serde_json::to_value(&expected).unwrap());
     assert_ne!(serde_json::to_value(told).unwrap(), Value::Null);
 }
+
+#[test]
+fn a_second_run_reads_only_what_a_step_asks_about() {
+    let volume = |more: &str| {
+        format!(
+            "  - id: it\n    call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    \
+             body: {{ name: disk-1, source: new-volume, size: 1 }}\n{more}"
+        )
+    };
+    let cluster = |more: &str| {
+        format!(
+            "  - id: it\n    call: POST /cloud/v2/k8s/clusters/{{project_id}}/{{region_id}}\n    \
+             body: {{ name: prod, version: v1.31.0, keypair: key, pools: [{{ name: p, flavor_id: g2-standard-2-4, \
+             min_node_count: 1, max_node_count: 1 }}] }}\n{more}"
+        )
+    };
+    for (step, outputs, reads) in [
+        (volume(""), "", false),
+        (volume(""), "outputs: { status: \"{{ steps.it.resource.status }}\" }\n", true),
+        (volume("    fail_when: resource.status == 'error'\n"), "", true),
+        (volume("    ready: resource.status != 'error'\n"), "", true),
+        (cluster(""), "", false),
+        (cluster("    ready: resource.name == 'prod'\n"), "", true),
+    ] {
+        paused(async {
+            let options = Options { strangers: crate::simulate::Strangers::Assume, ..Options::default() };
+            let mut trial = Trial::new(options);
+            let text = format!("name: demo\nsteps:\n{step}{outputs}");
+            let end = trial.run(&text).await;
+            assert_eq!(end.finished.exit, Exit::Done, "{step}: {:?}", trial.failures());
+            trial.requests.lock().unwrap().clear();
+            let end = trial.run(&text).await;
+            assert_eq!((end.finished.exit, end.finished.reused), (Exit::Done, 1), "{step}");
+            let requests = trial.requests.lock().unwrap();
+            assert_eq!(!requests.is_empty(), reads, "{step}: {requests:?}");
+        });
+    }
+}

@@ -10,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::{OnceCell, mpsc};
 
+pub use super::seen::{assert_done, distinct};
+
 use super::conditions::Conditions;
 use super::death::{Disk, Life, OnTheWay, When, Wire};
 use super::stored::{Freezing, Place};
@@ -203,23 +205,6 @@ impl Trial {
         // The simulator completes tasks when it is polled.
         cloud.send(Request::get("/cloud/v1/tasks")).await.unwrap();
         serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
-    }
-
-    /// What a teardown could not remove: instance and reason.
-    pub fn left(&self) -> Vec<String> {
-        let left = self.events.iter().filter_map(|event| match event {
-            Event::ResourceLeft { instance, error, .. } => Some(format!("{instance}: {}", error.message)),
-            _ => None,
-        });
-        left.collect()
-    }
-
-    pub fn warnings(&self) -> String {
-        let words = self.events.iter().filter_map(|event| match event {
-            Event::Warned { message } => Some(message.as_str()),
-            _ => None,
-        });
-        words.collect::<Vec<_>>().join("\n")
     }
 
     pub fn status(&self) -> Status {
@@ -469,40 +454,6 @@ impl Trial {
         assert!(answer.is_success(), "{path}: {}", String::from_utf8_lossy(&answer.body));
         serde_json::from_slice(&answer.body).unwrap()
     }
-
-    /// Kind and name of every existing resource, sorted.
-    pub fn alive(&self) -> Vec<String> {
-        let simulator = self.simulator.lock().unwrap();
-        let mut names: Vec<String> =
-            simulator.everything().iter().map(|held| format!("{} {}", held.kind, held.name)).collect();
-        names.sort();
-        names
-    }
-
-    /// How many resources of each kind were ever created.
-    pub fn made(&self) -> BTreeMap<&'static str, u64> {
-        self.simulator.lock().unwrap().ever_made()
-    }
-
-    /// The number of requests other than GET.
-    pub fn writes(&self) -> usize {
-        let requests = self.requests.lock().unwrap();
-        requests.iter().filter(|request| request.method != crate::catalog::Method::Get).count()
-    }
-
-    pub fn output(end: &RunEnd, name: &str) -> Value {
-        end.outputs.iter().find(|output| output.name == name).map_or(Value::Null, |output| output.value.clone())
-    }
-
-    pub fn failures(&self) -> Vec<String> {
-        let failed = self.events.iter().filter_map(|event| match event {
-            Event::StepFailed { instance, error } | Event::StepUnknown { instance, error } => {
-                Some(format!("{instance}: {}", error.message))
-            }
-            _ => None,
-        });
-        failed.collect()
-    }
 }
 
 /// The record of a command that begins.
@@ -546,14 +497,4 @@ fn reopened(bytes: &[u8]) -> Vec<u8> {
     let header = || panic!("the journal has a header");
     drop(JournalFile::open(&path, header, Timestamp::from_second(START).unwrap()).unwrap());
     std::fs::read(&path).unwrap()
-}
-
-/// Asserts that a run succeeded.
-pub fn assert_done(trial: &Trial, end: &RunEnd) {
-    assert_eq!(end.finished.exit, Exit::Done, "{:#?}", trial.failures());
-}
-
-/// All distinct values.
-pub fn distinct<T: Eq + std::hash::Hash>(values: impl IntoIterator<Item = T>) -> usize {
-    values.into_iter().collect::<HashSet<_>>().len()
 }

@@ -1,6 +1,7 @@
 //! Behaviour over time: whole runs on the paused clock against the simulator in memory.
 
 pub(super) mod apart;
+mod broken_off;
 mod certainty;
 mod conditions;
 mod death;
@@ -8,6 +9,7 @@ mod drift;
 mod ends;
 mod every_kind;
 pub(super) mod harness;
+mod known_later;
 mod late;
 mod leftovers;
 mod listings;
@@ -25,6 +27,7 @@ mod record;
 mod recovery;
 mod reliability;
 mod searching;
+mod seen;
 mod stored;
 mod strangers;
 mod takedown;

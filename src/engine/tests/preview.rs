@@ -15,15 +15,15 @@ use crate::simulate::Options;
 
 /// What a preview is asked for besides the plan.
 #[derive(Default)]
-struct Asked<'a> {
-    prune: bool,
-    target: &'a [&'a str],
-    reads: Reads,
+pub(super) struct Asked<'a> {
+    pub prune: bool,
+    pub target: &'a [&'a str],
+    pub reads: Reads,
 }
 
 impl Trial {
     /// The preview, and the reads with which it would be more exact.
-    fn previewed(&self, plan: &str, asked: &Asked<'_>) -> (Vec<Change>, Vec<RecordedCall>) {
+    pub(super) fn previewed(&self, plan: &str, asked: &Asked<'_>) -> (Vec<Change>, Vec<RecordedCall>) {
         let plan = Self::plan("plan.yaml", plan);
         let sources = crate::plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
         let inputs: BTreeMap<_, _> = crate::plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();

@@ -1,0 +1,69 @@
+//! Changes of a machine's parts that break off at any request: the next run goes on with what is missing, and nothing
+//! happens twice.
+
+use super::death::{Life, Moment, When};
+use super::harness::{Trial, assert_done, paused};
+use super::parts::{Case, assume, cases, plan, shown, to_vec};
+
+/// Breaks the change off with its request of this number; `false` when it has fewer.
+async fn broken_off(case: &Case, nth: u64, moment: Moment) -> bool {
+    let mut trial = Trial::new(assume(None));
+    let end = trial.run(&plan(true, "", &case.before)).await;
+    assert_done(&trial, &end);
+    let machines = trial.made()["instances"];
+    let after = plan(false, "", &case.after);
+    let life = Life::until(When::Request { nth, moment });
+    let end = trial.run_until(&Trial::plan("plan.yaml", &after), &life).await;
+    let broke_off = end.is_none();
+    let end = trial.run(&after).await;
+    assert_done(&trial, &end);
+    let words = format!("{:?} at {nth}", case.calls);
+    assert_eq!(shown(&trial), (to_vec(case.interfaces), to_vec(case.volumes)), "{words}");
+    let writes = trial.writes();
+    let end = trial.run(&after).await;
+    assert_done(&trial, &end);
+    assert_eq!((trial.writes(), trial.made()["instances"]), (writes, machines), "{words}");
+    broke_off
+}
+
+#[test]
+fn a_change_of_parts_that_breaks_off_anywhere_is_completed_by_the_next_run() {
+    for case in cases() {
+        for moment in [Moment::BeforeSending, Moment::Acted, Moment::Answered] {
+            let mut broken = 0;
+            while paused(broken_off(&case, broken + 1, moment)) {
+                broken += 1;
+            }
+            assert!(broken > 2, "{:?}: {broken} requests", case.calls);
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_does_not_ask_for_a_broken_off_change_any_more_gives_it_up() {
+    for case in cases() {
+        for moment in [Moment::BeforeSending, Moment::Acted] {
+            for nth in 1..12 {
+                paused(async {
+                    let mut trial = Trial::new(assume(None));
+                    let before = plan(true, "", &case.before);
+                    let end = trial.run(&before).await;
+                    assert_done(&trial, &end);
+                    let first = shown(&trial);
+                    let life = Life::until(When::Request { nth, moment });
+                    let after = Trial::plan("plan.yaml", &plan(false, "", &case.after));
+                    if trial.run_until(&after, &life).await.is_some() {
+                        return;
+                    }
+                    let ignored = plan(false, "ignore", &case.before);
+                    let end = trial.run(&ignored).await;
+                    assert_done(&trial, &end);
+                    let end = trial.run(&before).await;
+                    assert_done(&trial, &end);
+                    let grown = case.calls.contains(&"extend") || case.calls.contains(&"retype");
+                    assert!(grown || shown(&trial) == first, "{:?} at {nth}: {:?}", case.calls, shown(&trial));
+                });
+            }
+        }
+    }
+}

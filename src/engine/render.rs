@@ -393,8 +393,7 @@ mod tests {
 
     #[test]
     fn a_header_is_one_line() {
-        let step =
-            "call: DELETE /cloud/v1/volumes/{project_id}/{region_id}/v1\n    headers: { x-own: \"{{ inputs.x }}\" }";
+        let step = "call: DELETE /cloud/v1/volumes/{project_id}/{region_id}/726ecfcc-7fd0-4e30-a86e-7892524aa483\n    headers: { x-own: \"{{ inputs.x }}\" }";
         for (value, is_right) in [("a b", true), ("a\tb", true), ("a\nb", false), ("a\rb", false), ("a\u{7f}b", false)]
         {
             match rendered(step, value) {
@@ -408,11 +407,14 @@ mod tests {
 
     #[test]
     fn a_region_is_a_positive_number() {
-        let step = "region_id: \"{{ inputs.x }}\"\n    call: DELETE /cloud/v1/volumes/{project_id}/{region_id}/v1";
+        let step = "region_id: \"{{ inputs.x }}\"\n    call: DELETE /cloud/v1/volumes/{project_id}/{region_id}/726ecfcc-7fd0-4e30-a86e-7892524aa483";
         for (value, is_right) in [("8", true), (" 8 ", true), ("0", false), ("-8", false), ("8.5", false), ("x", false)]
         {
             match rendered(step, value) {
-                Ok((call, _, _)) => assert!(is_right && call == "DELETE /cloud/v1/volumes/1/8/v1", "{value}: {call}"),
+                Ok((call, _, _)) => assert!(
+                    is_right && call == "DELETE /cloud/v1/volumes/1/8/726ecfcc-7fd0-4e30-a86e-7892524aa483",
+                    "{value}: {call}"
+                ),
                 Err(message) => assert!(!is_right && message.contains("positive whole number"), "{value}: {message}"),
             }
         }

@@ -20,20 +20,20 @@ const TWO: &str = "name: demo\nsteps:\n  - id: disk\n    call: POST /cloud/v1/vo
 #[test]
 fn after_a_failure_others_go_on_unless_the_run_fails_fast_or_nothing_more_will_be_accepted() {
     paused(async {
-        for (status, fail_fast, exit, made) in [
-            (400, false, Exit::StepFailed, 1),
-            (400, true, Exit::StepFailed, 0),
-            (401, false, Exit::NotAllowed, 0),
-            (403, false, Exit::NotAllowed, 1),
+        let later = "  - id: later\n    needs: group\n    call: POST /cloud/v1/servergroups/{project_id}/{region_id}\n    \
+                     body: { name: group-2, policy: affinity }\n";
+        for (status, fail_fast, exit, goes_on) in [
+            (400, false, Exit::StepFailed, true),
+            (400, true, Exit::StepFailed, false),
+            (401, false, Exit::NotAllowed, false),
+            (403, false, Exit::NotAllowed, true),
         ] {
             let mut trial = Trial::new(Options::default());
-            trial.parallelism = 1;
             trial.answer_also([(VOLUMES, (status, json!({ "message": "no" })))]);
             let options = RunOptions { fail_fast, ..RunOptions::default() };
-            let end = trial.run_with(TWO, options, std::future::pending()).await;
-            let groups = trial.alive().iter().filter(|name| name.starts_with("servergroups")).count();
-            assert_eq!((end.finished.exit, groups), (exit, made), "{status} {fail_fast}: {:?}", trial.failures());
-            assert_eq!((end.finished.failed, end.finished.succeeded, end.finished.skipped), (1, made, 1 - made));
+            let end = trial.run_with(&format!("{TWO}{later}"), options, std::future::pending()).await;
+            let made = trial.alive().contains(&"servergroups group-2".to_owned());
+            assert_eq!((end.finished.exit, made), (exit, goes_on), "{status} {fail_fast}: {:?}", trial.failures());
             let (instance, error) = end.failure.unwrap();
             assert_eq!((instance.to_string(), error.status), ("disk".to_owned(), Some(status)));
         }
@@ -71,7 +71,7 @@ fn outputs_are_on_record_without_secrets_and_without_what_has_no_value() {
 fn an_output_without_a_value_fails_a_run_whose_steps_are_done() {
     paused(async {
         let mut trial = Trial::new(Options::default());
-        let text = format!("{TWO}outputs: {{ id: \"{{{{ steps.group.id.more.than.there }}}}\" }}\n");
+        let text = format!("{TWO}outputs: {{ id: \"{{{{ steps.group.response.more.than }}}}\" }}\n");
         let end = trial.run(&text).await;
         assert_eq!((end.finished.exit, end.finished.succeeded), (Exit::StepFailed, 2));
         assert_eq!(end.failure.map(|(instance, _)| instance.to_string()), Some("outputs[id]".to_owned()));
@@ -158,7 +158,7 @@ fn a_second_run_reads_only_what_a_step_asks_about() {
     let cluster = |more: &str| {
         format!(
             "  - id: it\n    call: POST /cloud/v2/k8s/clusters/{{project_id}}/{{region_id}}\n    \
-             body: {{ name: prod, version: v1.31.0, keypair: key, pools: [{{ name: p, flavor_id: g2-standard-2-4, \
+             body: {{ name: prod, version: v1.31.0, keypair: key, pools: [{{ name: pool-a, flavor_id: g2-standard-2-4, \
              min_node_count: 1, max_node_count: 1 }}] }}\n{more}"
         )
     };

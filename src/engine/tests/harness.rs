@@ -1,6 +1,5 @@
 //! A simulated cloud, a journal, and runs on them that can be ended at any point.
 
-use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};

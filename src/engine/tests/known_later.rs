@@ -48,7 +48,7 @@ fn of_several_instances_only_those_to_come_are_known_later() {
                 "disk[a] call {source:new-volume,name:disk-a,size:1}",
                 "snap[a] call {name:snap-a,volume_id:(known after `disk[a]`)}",
                 "policy call {name:all-of-them,action:volume_snapshot,status:active,volume_ids:[(known after `disk[a]`)]}",
-                "count call {name:sum-(known after `disk`),policy:affinity}",
+                "count call {name:sum-1,policy:affinity}",
             ]
         );
         let end = trial.run(KEYED).await;

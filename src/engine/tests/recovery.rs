@@ -35,7 +35,7 @@ fn summary(status: &Status) -> BTreeMap<String, Value> {
         let undo: Vec<_> = known.made.iter().map(|made| json!([made.kind, made.id, made.undo, made.lock])).collect();
         let intent = known.intent.as_ref().map(|intent| (intent.secret, intent.after.clone(), intent.call.to_string()));
         let result = known.result.as_ref().map(|result| (&result.kind, &result.id, &result.name, &result.created));
-        json!({ "phase": known.phase.name(), "after": known.after, "agrees": known.agrees, "made": undo, "intent": intent,
+        json!({ "phase": known.phase.name(), "after": known.after, "made": undo, "intent": intent,
             "attempts": known.attempts, "result": result })
     };
     made.map(|(instance, known)| (instance.to_string(), of(known))).collect()

@@ -112,9 +112,9 @@ pub fn is_identifier(id: &str) -> bool {
     !id.is_empty() && id.len() <= LONGEST_ID && !id.contains(char::is_control)
 }
 
-/// Whether a value can be an id: a number, or such a text.
+/// Whether a value can be an id: an integer that is known exactly, or such a text.
 pub fn is_id(id: &Value) -> bool {
-    id.is_number() || id.as_str().is_some_and(is_identifier)
+    id.is_i64() || id.is_u64() || id.as_str().is_some_and(is_identifier)
 }
 
 #[cfg(test)]

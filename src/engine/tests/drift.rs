@@ -17,13 +17,17 @@ use crate::simulate::{AuditLog, Busy, Durations, InMemory, Options};
 
 impl Trial {
     pub(super) async fn looked(&self) -> Vec<DriftCheck> {
+        self.look_for_drift().await.unwrap_or_else(|blind| panic!("{blind:?}"))
+    }
+
+    async fn look_for_drift(&self) -> Result<Vec<DriftCheck>, NoAnswer> {
         let status = self.status();
         let clock = Clock::starting_at(self.time(), 1.0);
         let client = Client::new(std::sync::Arc::new(InMemory::new(self.simulator.clone(), clock)), clock);
         let digest_key = status.header.key.as_bytes();
         let refresh =
             Refresh { client: &client, catalog: Catalog::embedded(), status: &status, digest_key, notice: &|_, _| {} };
-        refresh.look().await.unwrap_or_else(|blind| panic!("{blind:?}"))
+        refresh.look().await
     }
 
     /// Refreshes, and records what was found.
@@ -309,5 +313,25 @@ fn what_a_change_in_doubt_is_about_is_not_compared() {
         ));
         let (found, _, _) = looked_with(&trial, vec![]).await;
         assert_eq!(found.unwrap(), ["net same", "sub[a] same", "sub[b] same"]);
+    });
+}
+
+/// To a key that cannot see a project, everything in it seems to be gone.
+#[test]
+fn a_project_that_the_key_cannot_see_does_not_make_its_resources_gone() {
+    paused(async {
+        let mut trial = Trial::new(Options { projects: Some(vec![1]), ..Options::default() });
+        let end = trial.run(PLAN).await;
+        assert_done(&trial, &end);
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        trial.rewrite(|record| {
+            if let Record::Intent(intent) = record {
+                let mut call = RecordedCall::clone(&intent.call);
+                call.path = call.path.replace("/1/7", "/99/7");
+                intent.call = call.into();
+            }
+        });
+        let looked = trial.look_for_drift().await;
+        assert!(matches!(&looked, Err(NoAnswer::Project { id, .. }) if id == "99"), "{looked:?}");
     });
 }

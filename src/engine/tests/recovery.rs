@@ -375,3 +375,41 @@ fn an_impossible_confirmation_is_refused() {
         assert!(!recovered.is_complete() && recovered.in_doubt.len() == 1);
     });
 }
+
+#[test]
+fn no_two_steps_recover_one_resource() {
+    paused(async {
+        let plan = Trial::plan(
+            "plan.yaml",
+            DISKS.replace("body: { name: data", "stamp: false\n    body: { name: data").as_str(),
+        );
+        let mut trial = lost(&plan, AuditLog::Closed).await;
+        let recovered = trial.recover(&plan, &[]).await;
+        let id = recovered.in_doubt.iter().find(|(instance, _)| instance.step.as_str() == "disk").unwrap().1[0].clone();
+        let accepted = [("disk[0]".to_owned(), id.clone()), ("disk[1]".to_owned(), id)];
+        assert_eq!(trial.recover(&plan, &accepted).await.refused.len(), 1);
+    });
+}
+
+/// Inside one load balancer two agree with the plan.
+#[test]
+fn of_several_in_one_parent_none_is_recovered() {
+    let text = "name: demo\nsteps:\n  - id: balancer\n    call: POST /cloud/v1/loadbalancers/{project_id}/{region_id}\n    body: { name: web, flavor: lb1-1-2 }\n  - id: pool\n    call: POST /cloud/v1/lbpools/{project_id}/{region_id}\n    body: { name: web, load_balancer_id: \"{{ steps.balancer.id }}\", lb_algorithm: ROUND_ROBIN, protocol: TCP }\n";
+    paused(async {
+        for others in [0, 1] {
+            let plan = Trial::plan("plan.yaml", text);
+            let mut trial = lost(&plan, AuditLog::Closed).await;
+            let balancer = trial.read("/cloud/v1/loadbalancers/1/7")["results"][0]["id"].clone();
+            for _ in 0..others {
+                let body = json!({ "name": "web", "load_balancer_id": balancer, "lb_algorithm": "ROUND_ROBIN", "protocol": "TCP" });
+                let call = crate::journal::RecordedCall {
+                    body: Some(body.into()),
+                    ..crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/lbpools/1/7")
+                };
+                trial.by_hand(&call).await;
+            }
+            let recovered = trial.recover(&plan, &[]).await;
+            assert_eq!((recovered.found.len(), recovered.in_doubt.len()), (2 - others, others), "{recovered:#?}");
+        }
+    });
+}

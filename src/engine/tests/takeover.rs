@@ -316,3 +316,17 @@ fn what_one_step_has_taken_over_another_cannot_take() {
         assert_eq!((status.existing().count(), &response["size"]), (1, &json!(5)));
     });
 }
+
+#[test]
+fn what_another_step_made_is_not_adopted() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let plan = PLAN.replace(
+            "  - id: snap",
+            "  - id: twin\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { name: other, source: new-volume, size: 1 }\n    adopt: { id: \"{{ steps.disk.id }}\", own: true }\n  - id: snap",
+        );
+        let end = trial.run(&plan).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed, "{:?}", trial.failures());
+        assert!(trial.failures().iter().any(|words| words.contains("is on record already")), "{:?}", trial.failures());
+    });
+}

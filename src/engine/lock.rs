@@ -212,6 +212,9 @@ mod tests {
             ("/cloud/v1/volumes/1/7/v1/extend", json!({ "size": 2 }), &["/cloud/v1/volumes/1/7/v1"][..]),
             ("/cloud/v1/bminstances/1/7/m1/rebuild", json!({}), &["/cloud/v1/bminstances/1/7/m1"]),
             ("/cloud/v1/instances/1/7/m1/changeflavor", json!({}), &["/cloud/v1/instances/1/7/m1"]),
+            ("/cloud/v1/snapshots/1/7", json!({ "volume_id": "v1" }), &["/cloud/v1/volumes/1/7/v1"]),
+            ("/cloud/v1/lbpools/1/7", json!({ "loadbalancer_id": 5 }), &["/cloud/v1/loadbalancers/1/7/5"]),
+            ("/cloud/v1/lbpools/1/7", json!({ "loadbalancer_id": null }), &[]),
         ] {
             let (operation, call, parameters) = refused_call(path, body);
             let instance = InstanceId::new(StepId::new("it"), None);
@@ -220,8 +223,26 @@ mod tests {
                     Refused { instance: &instance, operation: Some(&operation), call: &call, parameters: &parameters };
                 about(context, &refused)
             });
-            println!("{paths:?} {expected:?}");
+            assert_eq!(paths, expected);
         }
+    }
+
+    #[test]
+    fn of_several_collections_of_a_kind_that_of_virtual_machines_is_read_first() {
+        let (operation, call, parameters) =
+            refused_call("/cloud/v2/volumes/1/7/v1/attach", json!({ "instance_id": "m1" }));
+        let instance = InstanceId::new(StepId::new("it"), None);
+        let paths = with_answers([], async |context| {
+            let refused =
+                Refused { instance: &instance, operation: Some(&operation), call: &call, parameters: &parameters };
+            about(context, &refused)
+        });
+        assert_eq!(paths[..2], ["/cloud/v1/volumes/1/7/v1", "/cloud/v1/instances/1/7/m1"]);
+        let others = &paths[2..];
+        assert!(
+            !others.is_empty() && others.iter().all(|path| path.contains("/bminstances/") || path.contains("/ai/")),
+            "{others:?}"
+        );
     }
 
     /// The pauses in seconds of waits for these refusals in turn, and the tasks that were waited for.

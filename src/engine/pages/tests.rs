@@ -20,9 +20,10 @@ impl Transport for Server {
         let number = |name: &str| -> Option<usize> {
             request.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.parse().unwrap())
         };
-        self.asked.lock().unwrap().push(
-            request.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&"),
-        );
+        self.asked
+            .lock()
+            .unwrap()
+            .push(request.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&"));
         let page = match self.reads {
             Paging::Single => 0..self.items,
             Paging::Offset(longest) => {
@@ -88,8 +89,7 @@ async fn of_too_many_pages_only_the_first_is_read() {
         let (server, client) = server(items, Paging::Offset(2), states_total);
         let mut came = 0;
         let request = Request::get("/list");
-        let end =
-            each_page(&client, &request, "/results", Paging::Offset(2), most, |items| came += items.len()).await;
+        let end = each_page(&client, &request, "/results", Paging::Offset(2), most, |items| came += items.len()).await;
         (end.unwrap(), came, server.asked.lock().unwrap().len())
     };
     assert_eq!(read(7, true, 3).await, (Pages::More { pages: 4 }, 2, 1));
@@ -127,13 +127,9 @@ async fn a_get_step_has_all_items_or_none() {
 
 #[test]
 fn the_last_page_completes_the_total_or_is_not_full() {
-    for (count, came, length, last) in [
-        (Some(5), 4, 2, false),
-        (Some(5), 5, 1, true),
-        (Some(5), 6, 2, true),
-        (None, 4, 2, false),
-        (None, 5, 1, true),
-    ] {
+    for (count, came, length, last) in
+        [(Some(5), 4, 2, false), (Some(5), 5, 1, true), (Some(5), 6, 2, true), (None, 4, 2, false), (None, 5, 1, true)]
+    {
         assert_eq!(is_last(count, came, length, 2), last, "{count:?} {came} {length}");
     }
 }
@@ -172,10 +168,7 @@ fn a_get_step_reads_pages_by_the_parameters_that_its_operation_has() {
         match (limit, offset, page) {
             (true, true, _) => {
                 seen[0] += 1;
-                assert!(
-                    matches!(plain, Paging::Offset(most) if (1..=MAX_PAGE_LENGTH).contains(&most)),
-                    "{plain:?}"
-                );
+                assert!(matches!(plain, Paging::Offset(most) if (1..=MAX_PAGE_LENGTH).contains(&most)), "{plain:?}");
                 assert_eq!(of(&request.clone().query("limit", 1)), Paging::Single);
                 assert_eq!(of(&request.clone().query("offset", 1)), Paging::Single);
                 assert_eq!(of(&request.query("page", 1)), plain);
@@ -213,10 +206,6 @@ async fn a_get_step_reads_numbered_pages_until_they_repeat_or_the_total_came() {
         let reader = ListReader { client: &client, repeat: &[], places: None, most: 100 };
         let read = reader.read_all(&Request::get("/list"), Some(&numbered)).await.unwrap();
         let came = read.answer["results"].as_array().unwrap().len();
-        assert_eq!(
-            (came, server.asked.lock().unwrap().len()),
-            (items, requests),
-            "{reads:?} {states_total} {items}"
-        );
+        assert_eq!((came, server.asked.lock().unwrap().len()), (items, requests), "{reads:?} {states_total} {items}");
     }
 }

@@ -373,7 +373,7 @@ impl Instance {
         let has_it = |known: &InstanceStatus| {
             let made = known.result.as_ref().filter(|_| !known.made.is_empty());
             let same = made.is_some_and(|made| made.kind == asked.kind && made.name == asked.name);
-            same && known.agrees.as_ref().is_some_and(|made_by| made_by.path == call.path)
+            same && known.agreed().is_some_and(|made_by| made_by.path == call.path)
         };
         asked.name.as_ref()?;
         self.run.context.journal.with_status(|status| {

@@ -163,6 +163,18 @@ fn resources_of_other_clients_with_the_same_names_are_not_recovered() {
 }
 
 #[test]
+fn a_teardown_names_what_stays_of_a_recovered_record() {
+    paused(async {
+        let plan = Trial::plan("plan.yaml", DISKS);
+        let mut trial = lost(&plan, AuditLog::OnTime).await;
+        trial.recover(&plan, &[]).await;
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), ["routers web"]);
+        assert!(trial.warnings().contains("no `undo` takes it away"), "{}", trial.warnings());
+    });
+}
+
+#[test]
 fn a_resource_with_only_a_matching_name_is_in_doubt_and_none_is_created() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);

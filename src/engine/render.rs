@@ -359,8 +359,10 @@ mod tests {
     use crate::engine::tests::apart::with_answers;
     use crate::engine::tests::harness::Trial;
 
+    type Told = (String, Vec<(String, String)>, Parameters);
+
     /// The call of a plan's only step with this value of `inputs.x`: method and path, headers; or what is wrong with it.
-    fn rendered(step: &str, value: &str) -> Result<(String, Vec<(String, String)>, Parameters), String> {
+    fn rendered(step: &str, value: &str) -> Result<Told, String> {
         let text = format!("name: demo\ninputs: {{ x: {{}} }}\nsteps:\n  - id: it\n    {step}\n");
         let plan = Trial::plan("plan.yaml", &text);
         let inputs = BTreeMap::from([("x".to_owned(), minijinja::Value::from(value))]);

@@ -104,7 +104,7 @@ fn an_interrupted_run_ends_with_its_signal_and_goes_on_later() {
             (Stop::OutOfTime, Exit::StillWaiting),
             (Stop::NoNewSteps, Exit::Done),
         ] {
-            let mut trial = Trial::new(Options { durations: durations.clone(), ..Options::default() });
+            let mut trial = Trial::new(Options { durations, ..Options::default() });
             let after = async {
                 tokio::time::sleep(Duration::from_secs(10)).await;
                 stop

@@ -323,6 +323,8 @@ fn a_change_since_the_resource_was_made_is_found_after_a_recovery() {
             let (alive, writes) = (trial.alive(), trial.writes());
             assert_eq!(trial.preview(&text, false), changes, "{id} {name} {cidr}");
             assert_eq!(run(&mut trial, &plan).await, exit, "{:?}", trial.failures());
+            let refused = trial.failures().concat().contains("what was recovered differs from the plan's call");
+            assert_eq!(refused, exit == Exit::StepFailed, "{:?}", trial.failures());
             assert_eq!(trial.writes() - writes, sent, "{id} {name} {cidr}");
             assert_eq!(trial.alive().len(), alive.len());
             assert!(trial.alive().contains(&format!("networks {name}")), "{:?}", trial.alive());

@@ -224,3 +224,40 @@ fn only_the_tags_of_the_plan_are_compared() {
     // Elsewhere tags are a list of texts.
     assert_eq!(compare("/t", "tags", json!(["a"]), json!(["b"])), now(json!(["b"])));
 }
+
+#[test]
+fn a_key_that_was_sent_and_is_not_shown_is_missed_where_all_are_shown() {
+    let (app, zone) = ("/fastedge/v1/apps/{app_id}", "/dns/v2/zones/{name}");
+    let rule = "/waap/v1/domains/{domain_id}/custom-rules/{rule_id}";
+    let block = || json!({ "block": { "status_code": 403 } });
+    let rest = |value: Value| Comparison::Differs(Some(value));
+    for (thing, name, planned, seen, expected) in [
+        (app, "env", json!({ "A": "1", "B": "2" }), json!({ "B": "2", "C": "3" }), rest(json!({ "B": "2" }))),
+        (app, "env", json!({ "A": "1" }), json!({ "A": "1", "C": "3" }), Comparison::Same),
+        (app, "other", json!({ "A": "1" }), json!({}), Comparison::CannotTell),
+        (zone, "meta", json!({ "webhook": "x" }), json!({ "max_hosts": 10 }), rest(json!({}))),
+        (zone, "meta", json!({ "webhook": null }), json!({ "max_hosts": 10 }), Comparison::CannotTell),
+        (zone, "meta", json!({ "webhook": "x" }), Value::Null, Comparison::CannotTell),
+        (rule, "action", block(), json!({ "block": null, "allow": {} }), rest(json!({}))),
+        (rule, "action", block(), json!({ "block": { "status_code": 403 }, "allow": null }), Comparison::Same),
+        (rule, "action", json!({ "allow": {} }), json!({ "allow": null, "block": null }), Comparison::CannotTell),
+        (rule, "action", json!({ "allow": {} }), json!({ "allow": null, "block": {} }), rest(json!({}))),
+    ] {
+        assert_eq!(compare(thing, name, planned.clone(), seen.clone()), expected, "{name}: {planned} {seen}");
+    }
+}
+
+#[test]
+fn what_the_api_sets_in_a_field_that_is_the_resource_is_not_compared() {
+    let player = |planned: Value| {
+        let shown = Shown {
+            thing: "/streaming/players/{player_id}",
+            object: &json!({ "id": 1001, "client_id": 7, "name": "Player" }),
+            digest_key: b"key",
+            is_owned_by_another: &|_| false,
+        };
+        field("player", Some(&planned), &shown)
+    };
+    assert_eq!(player(json!({ "id": 33, "client_id": 100, "name": "Player" })), Comparison::Same);
+    assert!(matches!(player(json!({ "id": 33, "name": "Other" })), Comparison::Differs(_)));
+}

@@ -122,7 +122,7 @@ impl Requests {
                 .map_err(|_| Lost::NotSent(format!("`{}` is no media type", upload.file.content_type)))?;
             builder = builder
                 .header(CONTENT_TYPE, content)
-                .timeout(self.real_timeout + Duration::from_millis(upload.file.size / SLOWEST))
+                .timeout(self.real_timeout + sending_takes(upload.file.size))
                 .body(reqwest::Body::wrap(stream));
         }
         let answer = builder.send().await.map_err(|error| lost(&error))?;
@@ -138,6 +138,11 @@ impl Requests {
             Err(cause) => Err(Lost::Broken { head: Answer { status, headers, body: Vec::new() }, cause }),
         }
     }
+}
+
+/// The longest expected time for so many bytes of a file.
+fn sending_takes(size: u64) -> Duration {
+    Duration::from_millis(size / SLOWEST)
 }
 
 impl Transport for Http {
@@ -199,10 +204,8 @@ async fn body_of(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
 /// Checks a base URL: `https`, or `http` to this machine; without user, query or fragment.
 fn base_url(text: &str) -> Result<Url, HttpError> {
     // A user and password in it are not repeated.
-    let shown = match (text.find("://"), text.rfind('@')) {
-        (Some(start), Some(end)) if start < end => format!("{}…{}", &text[..start + 3], &text[end..]),
-        _ => text.to_owned(),
-    };
+    let without_user = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1)));
+    let shown = without_user.map_or_else(|| text.to_owned(), |(scheme, host)| format!("{scheme}://…@{host}"));
     let wrong = |why| HttpError::BaseUrl(shown.clone(), why);
     let url = Url::parse(text).map_err(|_| wrong("it should look like `https://api.gcore.com`"))?;
     url.host_str().ok_or_else(|| wrong("it names no host"))?;
@@ -316,93 +319,4 @@ fn host_of(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_server_without_tls_is_no_matter_of_trying_again() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let answered = async {
-                    stream.writable().await?;
-                    stream.try_write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
-                };
-                answered.await.unwrap();
-            }
-        });
-        let http =
-            Http::new(&format!("https://{address}"), &"key".to_owned().into(), Duration::from_secs(30), &[]).unwrap();
-        let lost = http.send(Request::get("/cloud/v1/projects")).await.unwrap_err();
-        assert!(matches!(&lost, Lost::NoConnection(why) if why.contains("`127.0.0.1` does not speak TLS")), "{lost:?}");
-    }
-
-    /// The error for an answer with this head and body.
-    async fn lost_to(head: String, body: Vec<u8>) -> Lost {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            // Reads the head of the request, which has no body.
-            while !matches!(stream.read_u8().await, Ok(b'\n') | Err(_)) {}
-            // The client may close the connection early.
-            drop(stream.write_all(&[head.as_bytes(), &body].concat()).await);
-            drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
-        });
-        let key = "key".to_owned().into();
-        let http = Http::new(&format!("http://{address}"), &key, Duration::from_secs(30), &[]).unwrap();
-        let lost = http.send(Request::get("/cloud/v1/tasks")).await.unwrap_err();
-        drop(http);
-        server.await.unwrap();
-        lost
-    }
-
-    #[tokio::test]
-    async fn an_answer_has_a_largest_size_before_and_after_it_is_unpacked() {
-        use std::io::Write as _;
-        let zeros = vec![0; 1 << 20];
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        (0..65).for_each(|_| packed.write_all(&zeros).unwrap());
-        let bomb = packed.finish().unwrap();
-        assert!(bomb.len() < zeros.len());
-        let unpacked = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", bomb.len());
-        let announced = "HTTP/1.1 200 OK\r\ncontent-length: 9999999999\r\n\r\n".to_owned();
-        for (head, body) in [(unpacked, bomb), (announced, Vec::new())] {
-            let lost = lost_to(head.clone(), body).await;
-            let told = matches!(&lost, Lost::Broken { cause, .. } if cause == "the answer is larger than 64 MiB");
-            assert!(told, "{head}: {lost:?}");
-        }
-    }
-
-    #[test]
-    fn plain_http_goes_to_this_machine_only() {
-        for good in ["https://api.gcore.com", "http://127.0.0.1:8080", "http://localhost:1/x", "http://[::1]:80"] {
-            assert!(base_url(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://api.gcore.com",
-            "http://10.0.0.1",
-            "ftp://x",
-            "api.gcore.com",
-            "https://u:p@api.gcore.com",
-            "https://x?y=1",
-        ] {
-            assert!(base_url(bad).is_err(), "{bad}");
-        }
-        let told = base_url("https://user:hunter2@api.gcore.com").unwrap_err().to_string();
-        assert!(told.starts_with("`https://…@api.gcore.com` is not a base URL"), "{told}");
-    }
-
-    #[test]
-    fn a_key_is_one_word() {
-        let told = |key: &str| authorization("APIKey", &key.to_owned().into()).map_err(|error| error.to_string());
-        assert!(told("123$abc").is_ok());
-        assert_eq!(told("apikey 123$abc").unwrap_err(), "the API key cannot be sent: it begins with the word `APIKey`");
-        for blank in ["123 abc", "123\tabc", "123\nabc"] {
-            assert_eq!(told(blank).unwrap_err(), "the API key cannot be sent: it has blanks or line ends in it");
-        }
-        assert_eq!(told("a\u{7f}").unwrap_err(), "the API key cannot be sent: it has control characters in it");
-    }
-}
+mod tests;

@@ -76,3 +76,26 @@ impl Body for Stream {
         SizeHint::with_exact(self.left)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body_file::BodyFiles;
+
+    #[tokio::test]
+    async fn the_pieces_are_the_file_and_what_is_left_is_known_after_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let contents: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
+        std::fs::write(folder.path().join("file"), &contents).unwrap();
+        let files = BodyFiles::below(folder.path());
+        let mut stream = Stream::open(&files.upload(files.measure("file", "text/plain").unwrap())).unwrap();
+        let mut read = Vec::new();
+        while !stream.is_end_stream() {
+            assert_eq!(stream.size_hint().exact(), Some((contents.len() - read.len()) as u64));
+            let frame = std::future::poll_fn(|context| Pin::new(&mut stream).poll_frame(context)).await;
+            read.extend(frame.expect("there is more").unwrap().into_data().unwrap());
+        }
+        assert!(read == contents && stream.size_hint().exact() == Some(0));
+        assert!(std::future::poll_fn(|context| Pin::new(&mut stream).poll_frame(context)).await.is_none());
+    }
+}

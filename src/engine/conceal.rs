@@ -58,3 +58,63 @@ fn is_identifier(name: &str) -> bool {
     ["id", "name", "status", "state"].contains(&name)
         || ["_id", "_name", "_at", "_on"].iter().any(|end| name.ends_with(end))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_a_secret_step_every_scalar_is_hidden_and_of_another_what_is_shown_once() {
+        let answer = json!({
+            "id": "i1", "name": "web", "status": "ok", "state": "up", "flavor_id": "f", "zone_name": "z", "made_at": "t1",
+            "made_on": "t2", "count": 5, "text": "whole-text", "private_key": "key-text", "on": true, "none": null,
+            "list": [{ "words": "list-text" }],
+        });
+        let (secrets, open) = (Secrets::default(), Secrets::default());
+        let hidden = conceal(&secrets, answer.clone(), true);
+        let shown = conceal(&open, answer.clone(), false);
+        assert_eq!(secrets.reveal(&hidden).unwrap(), answer);
+        assert_eq!(open.reveal(&shown).unwrap(), answer);
+        for (name, field) in hidden.as_object().unwrap() {
+            let is_plain = field.is_boolean() || field.is_null();
+            assert_eq!(Secrets::marks_value(field), !is_plain, "{name}");
+            assert_eq!(Secrets::marks_value(&shown[name]), name == "private_key", "{name}");
+        }
+        // A marked id stays readable elsewhere, other texts do not.
+        let told = secrets.redact("i1 web ok up f z t1 t2 whole-text key-text list-text").into_owned();
+        assert_eq!(told.matches(crate::secret::REDACTED).count(), 3, "{told}");
+        assert!(told.starts_with("i1 web ok up f z t1 t2 "), "{told}");
+    }
+
+    #[test]
+    fn ids_and_names_with_a_secret_become_markers() {
+        let secrets = Secrets::default();
+        secrets.hide("hunter2-swordfish");
+        let result = |text: &str| {
+            let mut result = StepResult {
+                id: Some(json!(text).into()),
+                name: Some(text.to_owned()),
+                tasks: [text.to_owned()].into_iter().collect(),
+                kind: Some("networks".to_owned()),
+                status: Some(200),
+                ..StepResult::default()
+            };
+            result.ids = vec![json!(text).into(), json!(7).into()];
+            result.created.insert("networks".to_owned(), vec![json!(text).into()]);
+            result.touched.insert("subnets".to_owned(), vec![json!(text).into()]);
+            result
+        };
+        let secret = result("web-hunter2-swordfish");
+        let marked = conceal_names(&secrets, secret.clone());
+        assert_eq!((marked.status, marked.kind.as_deref()), (Some(200), Some("networks")));
+        let open = serde_json::to_value(&secret).unwrap();
+        let hidden = serde_json::to_value(&marked).unwrap();
+        assert_eq!(secrets.reveal(&hidden).unwrap(), open);
+        for place in ["/id", "/ids/0", "/name", "/tasks/0", "/created/networks/0", "/touched/subnets/0"] {
+            assert!(hidden.pointer(place).is_some_and(Secrets::marks_value), "{place}: {hidden}");
+        }
+        assert_eq!(conceal_names(&secrets, result("web")), result("web"));
+    }
+}

@@ -286,7 +286,12 @@ mod tests {
     use super::*;
     use crate::api::Answer;
     use crate::catalog::Method;
+    use crate::engine::TaskPlace;
+    use crate::engine::tests::apart::with_answers;
+    use crate::engine::tests::harness::{Trial, paused};
+    use crate::id::StepId;
     use crate::secret::Secrets;
+    use crate::simulate::Options;
 
     #[test]
     fn each_refusal_has_its_way_out() {
@@ -323,5 +328,86 @@ mod tests {
         assert_eq!(header_word("web-1_x.y"), "web-1_x.y");
         assert_eq!(header_word(r#"a b(c);"d"\é"#), r#"a_b_c__"d"__"#);
         assert_eq!(header_word(&"x".repeat(100)).len(), LONGEST_WORD);
+    }
+
+    #[test]
+    fn a_refusal_tells_all_that_the_api_said() {
+        let about = About { call: Some(RecordedCall::new(Method::Post, "/x").into()), place: None };
+        let body = json!({ "message": "no", "errors": { "body.name": ["too long"] } }).to_string().into_bytes();
+        let headers = vec![("x-request-id".to_owned(), "r1".to_owned())];
+        let error = ApiError::read(&Answer { status: 409, headers, body }, 0, &Secrets::default());
+        let error = ApiError { invalid_fields: vec![("name".to_owned(), "too long".to_owned())], ..error };
+        let told = with_answers([], async |context| context.refusal(&about, &error));
+        assert_eq!((told.status, told.request_id.as_deref()), (Some(409), error.request_id.as_deref()));
+        assert!(told.request_id.is_some() && told.invalid_fields == error.invalid_fields, "{told:?}");
+        assert_eq!((told.help, told.class), (vec![refusal_help(&error, about.call.as_deref())], ErrorClass::Rejected));
+    }
+
+    #[test]
+    fn the_words_of_a_failed_task_are_withheld_while_secrets_are_unknown() {
+        let task = |error: Value| Task::read(&json!({ "id": "t", "state": "ERROR", "error": error })).unwrap();
+        let words = with_answers([], async |context| {
+            let before = [json!("full"), json!(null)].map(|error| context.words_of(&task(error)));
+            context.secrets.expect_unknown();
+            let after = [json!("full"), json!(null)].map(|error| context.words_of(&task(error)));
+            (before, after)
+        });
+        let none = "the API gives no reason";
+        assert_eq!(words, ([String::from("full"), none.to_owned()], [WITHHELD.to_owned(), none.to_owned()]));
+    }
+
+    #[test]
+    fn what_the_api_shows_once_is_hidden_before_it_is_told() {
+        let told = with_answers([], async |context| {
+            context.hide_sensitive(&json!({ "private_key": "key-text", "name": "web" }));
+            context.secrets.redact("key-text web").into_owned()
+        });
+        assert_eq!(told, format!("{} web", crate::secret::REDACTED));
+    }
+
+    #[test]
+    fn one_read_tells_the_time_before_the_first_write() {
+        paused(async {
+            let trial = Trial::new(Options::default());
+            let (known, _) = trial
+                .apart(async |context| {
+                    let before = context.client.known_server_time(context.now());
+                    for _ in 0..2 {
+                        context.contact(&TaskPlace { project_id: Some(1), region_id: Some(7) }).await;
+                    }
+                    (before, context.client.known_server_time(context.now()))
+                })
+                .await;
+            assert!(known.0.is_none() && known.1.is_some(), "{known:?}");
+            let asked: Vec<String> =
+                trial.requests.lock().unwrap().iter().map(|request| request.path.clone()).collect();
+            assert_eq!(asked, ["/cloud/v1/tasks"]);
+        });
+    }
+
+    #[test]
+    fn what_another_step_or_another_record_has_is_anothers() {
+        paused(async {
+            let text = "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
+                        body: { name: net, create_router: false }\n";
+            let mut trial = Trial::new(Options::default());
+            trial.run(text).await;
+            let status = trial.status();
+            let (owner, known) = status.instances.iter().next().unwrap();
+            let id = known.result.as_ref().unwrap().id.as_deref().unwrap().clone();
+            let other = InstanceId::new(StepId::new("other"), None);
+            let mut elsewhere = Trial::new(Options::default());
+            elsewhere.other_records = vec![("other".to_owned(), status.clone())];
+            for (trial, instance, kind, expected) in [
+                (&trial, owner, "networks", false),
+                (&trial, &other, "networks", true),
+                (&trial, &other, "routers", false),
+                (&elsewhere, owner, "networks", true),
+                (&elsewhere, owner, "routers", false),
+            ] {
+                let work = async |context: &Arc<RunContext>| context.is_owned_by_another(instance, kind, &id);
+                assert_eq!(trial.apart(work).await.0, expected, "{instance} {kind}");
+            }
+        });
     }
 }

@@ -68,3 +68,47 @@ fn shown(value: &Value) -> String {
         other => format!("`{other}`"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Method;
+    use crate::engine::later::{known_after, known_after_reading};
+
+    #[test]
+    fn every_difference_has_its_place_and_both_values() {
+        let call = |path: &str, query: &[(&str, &str)], body: Value| RecordedCall {
+            query: query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: Some(body.into()),
+            ..RecordedCall::new(Method::Post, path)
+        };
+        let secret = "secret:00000000000000000000000000000000";
+        let before = call(
+            "/a",
+            &[("x", "1"), ("x", "2")],
+            json!({ "name": "a", "same": 1, "gone": true, "list": [1, { "b": 2 }], "key": secret, "long": [1], "read": "r" }),
+        );
+        let after = call(
+            "/b",
+            &[("x", "1"), ("x", "3")],
+            json!({ "name": known_after("`n`"), "same": 1, "list": [1, { "b": 3 }], "key": "other", "long": [1, 2],
+                "read": known_after_reading("`n`"), "new": null, "more": {} }),
+        );
+        let found: Vec<String> = differences(&before, &after)
+            .iter()
+            .map(|line| crate::secret::Secrets::default().redact(line).into_owned())
+            .collect();
+        let expected = [
+            "call: `POST /a` → `POST /b`",
+            "query/x/1: `2` → `3`",
+            "body/name: `a` → (known after `n`)",
+            "body/gone: `true` → (absent)",
+            "body/list/1/b: `2` → `3`",
+            "body/key: [secret] → `other`",
+            "body/long: `[1]` → `[1,2]`",
+            "body/more: (absent) → `{}`",
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(differences(&before, &before), Vec::<String>::new());
+    }
+}

@@ -314,7 +314,6 @@ impl<'r> Dispatcher<'r> {
         let instance = InstanceId::new(self.run.plan.steps[index].id.clone(), None);
         self.run.context.events.emit(Event::StepFailed { instance: instance.clone(), error: error.clone() });
         self.nodes[index].broken = Some(Broken::By(instance.clone()));
-        self.keep_recorded(index);
         self.done.outcomes.push((instance, Outcome::Failed(Box::new(error))));
         self.close(index);
     }
@@ -328,18 +327,8 @@ impl<'r> Dispatcher<'r> {
         };
         self.run.context.events.emit(Event::StepSkipped { instance: instance.clone(), reason });
         self.nodes[index].broken = Some(broken);
-        self.keep_recorded(index);
         self.done.outcomes.push((instance, Outcome::NotStarted));
         self.close(index);
-    }
-
-    /// A step whose instances cannot be determined keeps the recorded ones in the plan.
-    fn keep_recorded(&mut self, index: usize) {
-        let id = &self.run.plan.steps[index].id;
-        let recorded = self.run.context.journal.with_status(|status| {
-            status.instances.keys().filter(|instance| instance.step == *id).cloned().collect::<Vec<_>>()
-        });
-        self.done.instances.extend(recorded);
     }
 
     /// Handles the end of an instance.

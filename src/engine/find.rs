@@ -392,4 +392,54 @@ mod tests {
             assert!(not_one.help.iter().any(|line| line.contains(help)), "{wanted}: {not_one:?}");
         }
     }
+
+    #[test]
+    fn the_result_of_a_look_up_is_that_of_the_item() {
+        let catalog = Catalog::embedded();
+        let operation = catalog.find(&Route::parse(IMAGES).unwrap()).unwrap();
+        let answer = json!({ "results": [{ "id": "i1", "name": "debian" }, { "id": "i2", "name": "ubuntu" }] });
+        let result = looked_up(Some(&operation), catalog, (206, &answer), &json!({ "name": "ubuntu" })).unwrap();
+        assert_eq!(
+            (result.kind.as_deref(), result.name.as_deref(), result.status),
+            (Some("images"), Some("ubuntu"), Some(206))
+        );
+        assert_eq!(
+            (result.ids.len(), result.id, result.response.as_deref()),
+            (1, Some(json!("i2").into()), Some(&answer["results"][1]))
+        );
+        let error = looked_up(Some(&operation), catalog, (200, &json!({ "id": 7 })), &json!({})).unwrap_err();
+        assert!(error.message.contains("not a list"), "{error:?}");
+    }
+
+    #[test]
+    fn ids_and_names_are_found_in_fields_named_after_the_kind() {
+        let of = |item: Value| {
+            let catalog = Catalog::embedded();
+            let operation = catalog.find(&Route::parse(BARE).unwrap()).unwrap();
+            let items = [item];
+            let search = ListSearch { items: &items, operation: Some(&operation), listed: None };
+            (search.id_of(&items[0]), search.name_of(&items[0]).map(str::to_owned))
+        };
+        for (item, id, name) in [
+            (json!({ "id": 7, "name": "a" }), Some(json!(7)), Some("a")),
+            (json!({ "flavor_id": "f", "flavor_name": "b" }), Some(json!("f")), Some("b")),
+            (json!({ "other_id": "o", "other_name": "c" }), None, None),
+            (json!({ "_id": "o", "_name": "c" }), None, None),
+            (json!({ "flavor_id": null }), None, None),
+            (json!("text"), None, None),
+        ] {
+            assert_eq!(of(item.clone()), (id, name.map(str::to_owned)), "{item}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_no_item_has_is_told_but_a_name_under_another_field_is_known() {
+        let flavors = json!([{ "flavor_id": "f1", "flavor_name": "small" }]);
+        let unknown = look(FLAVORS, &flavors, json!({ "size": 1 })).unwrap_err();
+        assert_eq!(unknown.message, "no item there has a field `size`");
+        let named = look(FLAVORS, &flavors, json!({ "name": "large" })).unwrap_err();
+        assert!(!named.message.contains("has a field"), "{named:?}");
+        let nameless = look(FLAVORS, &json!([{ "ram": 1 }]), json!({ "name": "large" })).unwrap_err();
+        assert_eq!(nameless.message, "no item there has a field `name`");
+    }
 }

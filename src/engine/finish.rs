@@ -432,3 +432,6 @@ fn accepted_only(task: &str) -> Task {
 fn duration_of(task: &Task) -> Option<(String, u64)> {
     Some((task.task_type.clone()?, millis(task_duration(task)?)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,3 +154,53 @@ impl Drop for Waits<'_> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_in_flight_are_limited_and_counted() {
+        let gates = Gates::new(2);
+        assert_eq!(gates.in_flight(), 0);
+        let first = gates.request_now();
+        assert_eq!((first.is_some(), gates.in_flight()), (true, 1));
+        let second = gates.request_now();
+        assert_eq!((second.is_some(), gates.in_flight(), gates.request_now().is_none()), (true, 2, true));
+        drop(first);
+        assert_eq!(gates.in_flight(), 1);
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_as_are_at_work_and_those_that_wait_do_not_count() {
+        let gates = Gates::new(1);
+        let most = STARTED + gates.intents.size();
+        assert!(gates.has_room(0) && gates.has_room(most - 1) && !gates.has_room(most));
+        let waits = [gates.waits(), gates.waits()];
+        assert!(gates.has_room(most + 1) && !gates.has_room(most + 2));
+        drop(waits);
+        assert!(!gates.has_room(most));
+        // More intents need more instances that come next.
+        gates.answered(Duration::from_millis(1));
+        gates.appended(Duration::from_millis(5));
+        assert!(gates.has_room(most) && !gates.has_room(STARTED + gates.intents.size()));
+    }
+
+    #[test]
+    fn what_belongs_to_a_parent_is_locked_with_it() {
+        let gates = Gates::new(1);
+        gates.belongs("listener", "balancer");
+        gates.belongs("pool", "listener");
+        for (held, asked, is_free) in [
+            ("balancer", "balancer", false),
+            ("balancer", "listener", false),
+            ("pool", "balancer", false),
+            ("pool", "listener", false),
+            ("balancer", "other", true),
+            ("other", "pool", true),
+        ] {
+            let lock = gates.parent_now(held);
+            assert_eq!((lock.is_some(), gates.parent_now(asked).is_some()), (true, is_free), "{held}, {asked}");
+        }
+    }
+}

@@ -137,3 +137,87 @@ async fn search(
     };
     Some(found.iter().filter(ours).filter_map(|item| item.get(&list.id_field).cloned()).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::{Catalog, Method};
+    use crate::engine::evidence::testing::intent;
+    use crate::engine::tests::apart::{Told, listed, with_answers};
+    use crate::journal::{Few, RecordedCall};
+
+    /// What is found of a failed create: the created resources by kind, whether that is certain, and the candidates.
+    fn found(path: &str, stamped: bool, result: StepResult, table: &[(&str, Told)]) -> (Value, bool, Vec<String>) {
+        let call =
+            RecordedCall { body: Some(json!({ "name": "web" }).into()), ..RecordedCall::new(Method::Post, path) };
+        let (operation, parameters) = Catalog::embedded().matching(Method::Post, path).unwrap();
+        let intent = Intent { call: call.into(), stamped, ..intent(json!({})) };
+        let at = Timestamp::from_second(1_800_000_000).unwrap();
+        let attempt = Unanswered { intent: intent.into(), at, head: None, failed: Few::default() };
+        let left = with_answers(table.to_vec(), async |context| {
+            leftover(context, &attempt, &operation, &parameters, result, None).await.unwrap()
+        });
+        let Value::Object(created) = json!(left.result.created) else { panic!("kinds") };
+        let created: Value =
+            created.into_iter().filter(|(_, ids)| ids.as_array().is_some_and(|ids| !ids.is_empty())).collect();
+        let id = json!(left.result.id);
+        (json!({ "id": id, "created": created }), left.certain, left.candidates)
+    }
+
+    fn of_task(task: &str) -> StepResult {
+        StepResult { tasks: [task.to_owned()].into_iter().collect(), ..StepResult::default() }
+    }
+
+    #[test]
+    fn what_names_a_task_of_the_call_or_has_its_tag_is_its_work() {
+        let tagged = |id: &str, nonce: &str| json!({ "id": id, "tags": [{ "key": STAMP_ATTEMPT, "value": nonce }], "creator_task_id": "t9" });
+        let items = [
+            json!({ "id": "a", "creator_task_id": "t1" }),
+            json!({ "id": "b", "creator_task_id": "t9" }),
+            tagged("c", "0ddba11"),
+            tagged("d", "another"),
+        ];
+        let table = [("/cloud/v1/volumes/1/7", listed(&items))];
+        for (stamped, created) in [(true, json!(["a", "c"])), (false, json!(["a"]))] {
+            let (found, certain, candidates) = found("/cloud/v1/volumes/1/7", stamped, of_task("t1"), &table);
+            assert_eq!(found, json!({ "id": "a", "created": { "volumes": created } }));
+            assert!(certain && candidates.is_empty());
+        }
+    }
+
+    #[test]
+    fn of_a_machine_also_what_was_made_for_it_is_looked_for() {
+        let of_task1 = |id: &str| json!({ "id": id, "creator_task_id": "t1" });
+        let table = |machines: &[Value]| {
+            [
+                ("/cloud/v1/instances/1/7", listed(machines)),
+                ("/cloud/v1/volumes/1/7", listed(&[of_task1("v1"), of_task1("v2")])),
+                ("/cloud/v1/floatingips/1/7", listed(&[])),
+            ]
+        };
+        let machine = "/cloud/v2/instances/1/7";
+        let (left, certain, _) = found(machine, false, of_task("t1"), &table(&[]));
+        assert_eq!((left, certain), (json!({ "id": null, "created": { "volumes": ["v1", "v2"] } }), true));
+        // What the task lists already is not listed twice.
+        let mut told = of_task("t1");
+        told.created.insert("volumes".to_owned(), vec![json!("v2").into()]);
+        let (left, _, _) = found(machine, false, told, &table(&[of_task1("m1")]));
+        assert_eq!(left, json!({ "id": "m1", "created": { "instances": ["m1"], "volumes": ["v2", "v1"] } }));
+    }
+
+    #[test]
+    fn a_kind_whose_items_name_no_task_is_searched_for_only_without_an_id() {
+        let path = "/cloud/v1/servergroups/1/7";
+        let table = [(path, listed(&[json!({ "servergroup_id": "g2", "name": "web", "policy": "affinity" })]))];
+        let (left, certain, candidates) = found(path, false, of_task("t1"), &table);
+        assert_eq!(
+            (left, certain, candidates),
+            (json!({ "id": null, "created": {} }), false, vec!["servergroups g2".to_owned()])
+        );
+        let known = StepResult { id: Some(json!("g1").into()), ..of_task("t1") };
+        let (left, certain, candidates) = found(path, false, known, &table);
+        assert_eq!((left, certain, candidates), (json!({ "id": "g1", "created": {} }), true, Vec::new()));
+    }
+}

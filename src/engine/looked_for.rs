@@ -65,3 +65,38 @@ fn named(rendered: &Rendered) -> Option<Value> {
     let (_, name) = rendered.request.query.iter().find(|(parameter, _)| parameter == "name")?;
     Some(Value::Object(Map::from_iter([("name".to_owned(), Value::from(name.as_str()))])))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::apart::with_answers;
+    use crate::engine::tests::harness::Trial;
+
+    #[test]
+    fn what_is_looked_up_by_name_is_known_before_the_run() {
+        let text = "name: demo\nsteps:\n  - id: image\n    call: GET /cloud/v1/images/{project_id}/{region_id}\n    find: { name: debian }\n  \
+                    - id: net\n    for_each: [a, b]\n    call: GET /cloud/v1/networks/{project_id}/{region_id}\n    \
+                    query: { limit: 10, name: \"{{ each.value }}\" }\n  \
+                    - id: all\n    call: GET /cloud/v1/images/{project_id}/{region_id}\n  \
+                    - id: later\n    call: GET /cloud/v1/images/{project_id}/{region_id}\n    find: { name: \"{{ steps.image.name }}\" }\n  \
+                    - id: each\n    for_each: \"{{ steps.image.response }}\"\n    call: GET /cloud/v1/images/{project_id}/{region_id}\n    \
+                    find: { name: debian }\n  \
+                    - id: disk\n    call: POST /cloud/v1/pricing/{project_id}/{region_id}/volumes\n    \
+                    body: { source: new-volume, size: 10, type_name: standard }\n";
+        let plan = Trial::plan("plan.yaml", text);
+        let found = with_answers([], async |context| {
+            let found = looked_for(&plan, &context.settings, &context.secrets, &BTreeMap::new());
+            let words = |item: LookedFor| {
+                let wanted = Value::Object(item.wanted);
+                format!("{} {} {wanted} {}", item.instance, item.rendered.request.path, item.find.is_some())
+            };
+            found.into_iter().map(words).collect::<Vec<_>>()
+        });
+        let expected = [
+            r#"image /cloud/v1/images/1/7 {"name":"debian"} true"#,
+            r#"net[0] /cloud/v1/networks/1/7 {"name":"a"} false"#,
+            r#"net[1] /cloud/v1/networks/1/7 {"name":"b"} false"#,
+        ];
+        assert_eq!(found, expected);
+    }
+}

@@ -415,4 +415,32 @@ mod tests {
             assert_eq!(undo(&made), "DELETE /cloud/v3/inference/1/deployments/nginx");
         }
     }
+
+    #[test]
+    fn the_result_and_the_record_name_tasks_and_status_and_each_resource_once() {
+        let call = post("/cloud/v1/volumes/1/7", json!({ "name": "web" }));
+        let (result, made) = outcome(&call, json!({ "volumes": [VOLUME, VOLUME, BOOT] }), &[]);
+        assert_eq!((result.status, result.tasks.to_vec()), (Some(200), vec!["task-1".to_owned()]));
+        assert_eq!(
+            (result.ids.len(), made.name.as_deref(), made.tasks.to_vec()),
+            (2, Some("web"), vec!["task-1".to_owned()])
+        );
+    }
+
+    #[test]
+    fn the_own_name_is_no_mention_and_every_other_text_is() {
+        let catalog = Catalog::embedded();
+        for (body, name, is_mentioned) in [
+            (json!({ "name": VOLUME }), VOLUME, false),
+            (json!({ "name": "web", "more": { "name": VOLUME } }), VOLUME, true),
+            (json!({ "name": "web", "list": ["x", VOLUME] }), VOLUME, true),
+            (json!({ "name": "web", VOLUME: 1 }), VOLUME, true),
+            (json!({ "name": "web" }), VOLUME, false),
+        ] {
+            let call = post("/cloud/v1/volumes/1/7", body.clone());
+            let (operation, _) = operation_of(catalog, &call).unwrap();
+            let mentions = Mentions::of(&call, operation.creates.as_ref(), KEY);
+            assert_eq!(mentions.id(&json!(name)), is_mentioned, "{body}");
+        }
+    }
 }

@@ -341,3 +341,48 @@ fn shortened(text: &str) -> String {
         text.chars().take(SHOWN).chain("…".chars()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::tests::harness::Trial;
+
+    #[test]
+    fn a_path_is_filled_from_the_call_and_from_its_answer() {
+        let parameters = [("project_id".to_owned(), "1".to_owned()), ("name".to_owned(), "a b".to_owned())];
+        let result = StepResult { response: Some(json!({ "a": { "id": 7 } }).into()), ..StepResult::default() };
+        for (path, expected) in [
+            ("/x/{project_id}/{name}", Some("/x/1/a%20b")),
+            ("/x/{answer:a:id}", None),
+            ("/x/{answer::a:id}/y", Some("/x/7/y")),
+            ("/x/{answer::b}", None),
+            ("/x/{region_id}", None),
+        ] {
+            assert_eq!(looked_at(path, &parameters, &result).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_condition_is_shown_with_the_values_that_it_looks_at() {
+        let condition = |words: &str| {
+            let text = format!(
+                "name: demo\nsteps:\n  - id: it\n    call: POST /cloud/v1/networks/1/7\n    body: {{ name: net-1 }}\n    \
+                 ready: {words:?}\n"
+            );
+            let plan = Trial::plan("plan.yaml", &text);
+            let shown = |resource: Value| shown(plan.steps[0].ready.condition().unwrap(), &resource);
+            [json!({ "state": "NEW", "a": { "b": 7 } }), json!({})].map(shown)
+        };
+        let words = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            condition("resource.state == 'UP' and resource.a.b > 5"),
+            [
+                words("`resource.state` is `NEW`, `resource.a.b` is `7`"),
+                words("`resource.state` is not there, `resource.a.b` is not there")
+            ]
+        );
+        assert_eq!(condition("resource"), [None, None]);
+    }
+}

@@ -366,4 +366,90 @@ mod tests {
         sensitive_texts(&answer, &mut texts);
         assert_eq!(texts, ["-----", "s"]);
     }
+
+    #[test]
+    fn a_call_that_creates_nothing_is_about_the_last_resource_of_its_path() {
+        let (volume, cluster) = ("726ecfcc-7fd0-4e30-a86e-7892524aa483", "c%201");
+        for (path, kind, id) in [
+            (format!("/cloud/v1/volumes/1/7/{volume}/extend"), Some("volumes"), Some(json!(volume))),
+            (format!("/cloud/v2/k8s/clusters/1/7/{cluster}/upgrade"), Some("k8s_clusters"), Some(json!("c 1"))),
+        ] {
+            let call = post(&path, json!({}));
+            let (operation, _) = operation_of(Catalog::embedded(), &call).unwrap();
+            let result = of_answer(Some(&operation), &call, 200, &json!({ "tasks": [] }));
+            let (found, ids) = (result.id.as_deref().cloned(), result.ids.len());
+            assert_eq!((result.kind.as_deref(), found, ids, result.status), (kind, id, 1, Some(200)), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_and_ids_come_from_the_call_or_else_from_the_answer() {
+        let secret = "secret:00000000000000000000000000000000";
+        for (body, answer, name, id) in [
+            (json!({ "name": "a" }), json!({ "id": "k", "name": "b" }), Some("a"), Some("k")),
+            (json!({ "name": "" }), json!({ "id": "k", "name": "b" }), Some("b"), Some("k")),
+            (json!({ "name": secret }), json!({ "id": "k", "name": "b" }), Some("b"), Some("k")),
+            (json!({}), json!({ "id": 5, "name": secret }), None, Some("5")),
+            (json!({}), json!({ "id": null }), None, None),
+        ] {
+            let call = post("/cloud/v1/ssh_keys/1", body.clone());
+            let (operation, _) = operation_of(Catalog::embedded(), &call).unwrap();
+            let result = of_answer(Some(&operation), &call, 201, &answer);
+            let found = result.id.as_deref().map(id_text);
+            assert_eq!((result.name.as_deref(), found.as_deref()), (name, id), "{body} {answer}");
+            assert_eq!(names_what_was_made(&operation, &call, &answer), id.is_some(), "{body} {answer}");
+        }
+    }
+
+    #[test]
+    fn paths_of_what_was_made_are_filled_in_and_encoded() {
+        let place = [("project_id", "1"), ("region_id", "7")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (network, _) = operation_of(Catalog::embedded(), &post("/cloud/v1/networks/1/7", json!({}))).unwrap();
+        assert_eq!(own_path(&network, &place, "a b").as_deref(), Some("/cloud/v1/networks/1/7/a%20b"));
+        assert_eq!(own_path(&network, &place[..1], "n"), None, "the region is not known");
+        let result = StepResult { id: Some(json!("n1").into()), name: Some("web".to_owned()), ..StepResult::default() };
+        assert_eq!(read_path(&network, &place, &result).as_deref(), Some("/cloud/v1/networks/1/7/n1"));
+        let (cluster, _) = operation_of(Catalog::embedded(), &post("/cloud/v2/k8s/clusters/1/7", json!({}))).unwrap();
+        assert_eq!(
+            read_path(&cluster, &place, &result).as_deref(),
+            Some("/cloud/v2/k8s/clusters/1/7/web"),
+            "by its name"
+        );
+    }
+
+    #[test]
+    fn what_is_made_on_the_side_is_named_unless_the_call_names_it() {
+        let call = |body: Value| post("/cdn/resources", body);
+        let (operation, _) = operation_of(Catalog::embedded(), &call(json!({}))).unwrap();
+        let answer = json!({ "id": 7, "originGroup": 5 });
+        let made = vec![("cdn_origin_groups".to_owned(), json!(5))];
+        for (body, answer, expected) in [
+            (json!({ "origin": "o" }), &answer, &made[..]),
+            (json!({ "originGroup": null }), &answer, &made),
+            (json!({ "originGroup": 5 }), &answer, &[]),
+            (json!({ "origin": "o" }), &json!({ "id": 7 }), &[]),
+        ] {
+            assert_eq!(on_the_side(Some(&operation), &call(body.clone()), answer), expected, "{body} {answer}");
+        }
+    }
+
+    #[test]
+    fn only_calls_that_do_the_same_again_may_be_repeated() {
+        for (method, path, repeatable, changes) in [
+            (Method::Get, "/cloud/v1/networks/1/7", true, false),
+            (Method::Delete, "/cloud/v1/networks/1/7/n", true, false),
+            (Method::Post, "/cloud/v1/networks/1/7", false, false),
+            (Method::Patch, "/cloud/v1/networks/1/7/n", false, false),
+            (Method::Put, "/dns/v2/zones/example.com/www/A", true, true),
+            (Method::Put, "/nothing/known", true, false),
+        ] {
+            let matched = Catalog::embedded().matching(method, path);
+            let operation = matched.as_ref().map(|(operation, _)| &**operation);
+            assert_eq!(
+                (is_repeatable(method, operation), or_changes(operation)),
+                (repeatable, changes),
+                "{method} {path}"
+            );
+        }
+    }
 }

@@ -177,6 +177,7 @@ pub(super) fn instance_of(text: &str) -> Option<InstanceId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::tests::apart::{listed, with_answers};
 
     #[test]
     fn instances_are_read_from_stamps() {
@@ -199,6 +200,59 @@ mod tests {
             .collect();
         for path in ["networks", "subnets", "volumes", "instances", "loadbalancers", "floatingips"] {
             assert!(findable.iter().any(|found| found.contains(path)), "{path} is not in {findable:?}");
+        }
+    }
+
+    #[test]
+    fn one_list_of_each_kind_and_place_is_read_and_those_that_cannot_be_are_told() {
+        let catalog = Catalog::embedded();
+        let create = |path: &str| catalog.matching(Method::Post, path).unwrap().0;
+        let tagged = |id: &str, stamp: &str, status: &str| {
+            let tags = serde_json::json!([{ "key": STAMP, "value": stamp }, { "key": STAMP_ATTEMPT, "value": "n1" }]);
+            serde_json::json!({ "id": id, "name": "web", "tags": tags, "status": status, "creator_task_id": "t1" })
+        };
+        let networks = [
+            tagged("n1", "demo/default/net", "ACTIVE"),
+            tagged("n2", "demo/default/bad[0]", "ERROR"),
+            tagged("n3", "demo/other/net", "ACTIVE"),
+        ];
+        let table = [
+            ("/cloud/v1/networks/1/7", listed(&networks)),
+            ("/cloud/v1/volumes/1/7", (403, serde_json::json!({}))),
+            ("/cloud/v1/subnets/1/7", (404, serde_json::json!({}))),
+        ];
+        let looked = with_answers(table, async |context| {
+            let operations =
+                ["networks", "volumes", "subnets", "networks"].map(|kind| create(&format!("/cloud/v1/{kind}/1/7")));
+            let group = create("/cloud/v1/servergroups/1/7");
+            stamped(&context.client, catalog, operations.into_iter().chain([group]), &[(1, 7)], "demo", "default").await
+        });
+        let unread: Vec<&str> = looked.unread.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!((looked.lists, unread), (2, vec!["/cloud/v1/volumes/1/7"]));
+        let found = looked.found.iter().map(|found| {
+            let known = &found.status;
+            let (intent, result) = (known.intent.as_ref().unwrap(), known.result.as_ref().unwrap());
+            (
+                found.instance.to_string(),
+                known.phase.clone(),
+                known.attempts,
+                intent.nonce.clone(),
+                result.tasks.to_vec(),
+                known.made.len(),
+            )
+        });
+        let expected = [("net", Phase::Succeeded), ("bad[0]", Phase::Failed)]
+            .map(|(name, phase)| (name.to_owned(), phase, 1, "n1".to_owned(), vec!["t1".to_owned()], 1));
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+        for (path, findable) in [
+            ("/cloud/v1/networks/1/7", true),
+            ("/cloud/v1/servergroups/1/7", false),
+            ("/cloud/v1/ssh_keys/1", false),
+            ("/cloud/v1/networks/1/7/n1/metadata", false),
+        ] {
+            if let Some((operation, _)) = catalog.matching(Method::Post, path) {
+                assert_eq!(is_findable(&operation), findable, "{path}");
+            }
         }
     }
 }

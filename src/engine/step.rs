@@ -199,9 +199,11 @@ impl Instance {
                 }
                 decision => self.turn(id, rendered, &known, decision, &mut provenance, started).await?,
             };
+            // What is ignored stays different, also after a broken-off update that was looked for.
+            let ignores = decision == Decision::Change(ChangeKind::Ignore);
             // The fresh answer may have fields that are not recorded: dependants get it from here.
             if let Some(result) = result
-                && (provenance == Provenance::Reused || self.is_up_to_date(id, rendered))
+                && (ignores || provenance == Provenance::Reused || self.is_up_to_date(id, rendered))
             {
                 return Ok(Done { result, provenance, resource: None });
             }

@@ -146,3 +146,64 @@ impl Stopped {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Stop; 9] = [
+        Stop::Interrupt(Signal::Interrupt),
+        Stop::Interrupt(Signal::Terminate),
+        Stop::Interrupt(Signal::Hangup),
+        Stop::OutOfTime,
+        Stop::LeaseLost,
+        Stop::NoNewSteps,
+        Stop::Shut(Shut::Key),
+        Stop::Shut(Shut::Connection),
+        Stop::StoreAway,
+    ];
+
+    #[test]
+    fn a_stop_that_leaves_at_once_replaces_one_that_waits_and_no_other() {
+        for first in ALL {
+            for second in ALL {
+                let (stopper, stopped) = stopper();
+                assert_eq!((stopped.may_start(), stopped.may_go_on()), (Ok(()), Ok(())));
+                stopper.stop(first);
+                stopper.stop(second);
+                let expected = if first.waits() { second } else { first };
+                assert_eq!(
+                    (stopped.now(), stopped.may_start()),
+                    (Some(expected), Err(expected)),
+                    "{first:?} {second:?}"
+                );
+                let goes_on = matches!(expected, Stop::NoNewSteps | Stop::Shut(_));
+                assert_eq!(stopped.may_go_on(), if goes_on { Ok(()) } else { Err(expected) }, "{expected:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_stop_that_leaves_at_once_ends_what_is_waited_for() {
+        for stop in ALL {
+            let (stopper, stopped) = stopper();
+            stopper.stop(stop);
+            let end = stopped.or_leave(async {
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+            });
+            assert_eq!(end.await, if stop.waits() { Ok(()) } else { Err(stop) });
+        }
+    }
+
+    #[test]
+    fn every_stop_and_every_signal_has_its_words() {
+        let words: std::collections::BTreeSet<&str> = ALL.map(Stop::words).into_iter().collect();
+        assert_eq!(words.len(), ALL.len() - 2, "signals share theirs");
+        assert!(words.iter().all(|words| words.split(' ').count() >= 4), "{words:?}");
+        let signals = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
+        assert_eq!(signals.map(Signal::name), ["SIGINT", "SIGTERM", "SIGHUP"]);
+        assert_eq!(signals.map(|signal| signal.exit().code()), [130, 143, 129]);
+    }
+}

@@ -62,3 +62,39 @@ fn maker_of(status: &Status, id: &str) -> Option<InstanceId> {
     });
     made.map(|(instance, _)| instance.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::tests::harness::{Trial, paused};
+    use crate::id::StepId;
+    use crate::simulate::Options;
+
+    #[test]
+    fn a_wait_for_a_parent_names_the_step_that_made_it_or_else_its_id() {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            let text = "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
+                        body: { name: net-1, create_router: false }\n";
+            trial.run(text).await;
+            let made = trial.status().instances[0].made[0].id.as_deref().map(crate::engine::id_text).unwrap();
+            for (parent, shown) in [(made.as_str(), "net"), ("other", "other")] {
+                let work = async |context: &Arc<RunContext>| {
+                    let _held = context.gates.parent(parent).await;
+                    let instance = InstanceId::new(StepId::new("sub"), None);
+                    let turn = parent_turn(context, &instance, Some(parent));
+                    tokio::time::timeout(Duration::from_secs(1), turn).await.is_err()
+                };
+                let (waits, events) = trial.apart(work).await;
+                let told = events.into_iter().find_map(|event| match event {
+                    Event::TurnAwaited { queue: Queue::Parent { of }, .. } => Some(of),
+                    _ => None,
+                });
+                assert_eq!((waits, told.as_deref()), (true, Some(shown)));
+            }
+        });
+    }
+}

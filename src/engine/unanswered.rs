@@ -250,3 +250,6 @@ impl OpenAttempt<'_> {
 fn makes_something(operation: Option<&Operation>) -> bool {
     operation.is_none_or(|operation| operation.creates.is_some())
 }
+
+#[cfg(test)]
+mod tests;

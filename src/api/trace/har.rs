@@ -109,7 +109,7 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
 }
 
 /// Which headers are shown: never cookies; where secrets are not known, only request id and date.
-fn may_be_shown((name, value): &(String, String), secrets: &Secrets) -> bool {
+pub(super) fn may_be_shown((name, value): &(String, String), secrets: &Secrets) -> bool {
     match name.as_str() {
         "set-cookie" => false,
         "date" => httpdate::parse_http_date(value).is_ok(),

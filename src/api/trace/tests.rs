@@ -57,6 +57,8 @@ fn the_data_of_a_task_is_left_out() {
     let asked = Request::get("/cloud/v1/tasks");
     let shown = body::of_answer(&asked, &answer(&tasks), false, &secrets).unwrap();
     assert_eq!(shown, r#"{"results":[{"id":"t","state":"RUNNING","data":"[left out]"}]}"#);
+    let other = body::of_answer(&Request::get("/cloud/v1/networks"), &answer(&json!({ "data": 1 })), false, &secrets);
+    assert_eq!(other.unwrap(), r#"{"data":1}"#);
 }
 
 #[test]
@@ -122,4 +124,115 @@ fn where_secrets_are_not_known_only_status_and_ids_are_shown() {
     };
     let told = har::entry(&exchange, false, &secrets).to_string();
     assert!(told.contains(id) && told.contains("[left out]") && !told.contains("hunter22"), "{told}");
+}
+
+/// What `work` logs, as text.
+fn logged(filter: tracing::Level, work: impl FnOnce()) -> String {
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().with_max_level(filter).with_ansi(false).with_writer(move || writer.clone());
+    tracing::subscriber::with_default(log.finish(), work);
+    let bytes = lines.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn the_log_has_a_request_with_its_outcome_and_at_a_higher_level_its_bodies() {
+    let id = "7d1c3c0e-54f0-4a3c-9d59-0f9f3a8a0b11";
+    let asked = request(Method::Post, "/cloud/v1/networks/1/7", Some(json!({ "name": "sent-name" })));
+    let with_id = |id: &str| {
+        let mut answer = answer(&json!({ "tasks": ["got-task"] }));
+        answer.headers.push(("x-request-id".to_owned(), id.to_owned()));
+        Ok(answer)
+    };
+    let log = |filter, answer: Result<Answer, Lost>, known: bool| {
+        let trace = Trace::default();
+        if !known {
+            trace.secrets.expect_unknown();
+        }
+        logged(filter, || {
+            trace.leaving("https://api.gcore.com", &asked);
+            trace.ended(&Exchange {
+                base_url: "https://api.gcore.com",
+                request: &asked,
+                answer: &answer,
+                at: Timestamp::UNIX_EPOCH,
+                elapsed: Duration::from_secs(1),
+                took: Duration::from_millis(12),
+            });
+        })
+    };
+    use tracing::Level;
+    let told = log(Level::INFO, with_id(id), true);
+    for words in ["curl -X POST", "POST /cloud/v1/networks/1/7 → 200 in 12 ms", &format!("request_id {id}")] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let without_curl: String = told.lines().filter(|line| !line.contains("curl")).collect();
+    assert!(!without_curl.contains("sent-name") && !without_curl.contains("got-task"), "{told}");
+    let all = log(Level::DEBUG, with_id(id), true);
+    assert!(all.contains("sent-name") && all.contains("got-task"), "{all}");
+    // Where secrets are not known, only what has the form of an id is told.
+    for (shown, known, is_told) in [("words", true, true), ("words", false, false), (id, false, true)] {
+        let told = log(Level::INFO, with_id(shown), known);
+        assert_eq!(told.contains(&format!("request_id {shown}")), is_told, "{shown} {known}: {told}");
+    }
+    let lost = log(Level::INFO, Err(Lost::Unknown("reset".to_owned())), true);
+    assert!(lost.contains("no answer after 12 ms") && lost.contains("reset"), "{lost}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_har_file_that_cannot_be_written_is_told_at_the_end() {
+    let add = |trace: &Trace| {
+        trace.ended(&Exchange {
+            base_url: "",
+            request: &Request::get("/x"),
+            answer: &Ok(answer(&json!({}))),
+            at: Timestamp::UNIX_EPOCH,
+            elapsed: Duration::ZERO,
+            took: Duration::ZERO,
+        });
+        trace.finish()
+    };
+    let mut file = tempfile::tempfile().unwrap();
+    let trace = Trace::new(Secrets::default(), Some(file.try_clone().unwrap())).unwrap();
+    assert!(add(&trace).is_ok());
+    let mut text = String::new();
+    std::io::Seek::rewind(&mut file).unwrap();
+    file.read_to_string(&mut text).unwrap();
+    assert!(text.contains(r#""url":"/x""#), "{text}");
+    // A pipe takes the beginning of the file, and has no end to write entries at.
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let trace = Trace::new(Secrets::default(), Some(std::os::fd::OwnedFd::from(writer).into())).unwrap();
+    assert!(add(&trace).is_err());
+}
+
+#[test]
+fn cookies_are_never_shown_and_dates_only_as_dates() {
+    for (name, value, known, unknown) in [
+        ("set-cookie", "a=b", false, false),
+        ("date", "Sun, 06 Nov 1994 08:49:37 GMT", true, true),
+        ("date", "words", false, false),
+        ("server", "nginx", true, false),
+        ("x-request-id", "words", true, false),
+    ] {
+        for (is_blind, expected) in [(false, known), (true, unknown)] {
+            let secrets = Secrets::default();
+            if is_blind {
+                secrets.expect_unknown();
+            }
+            let header = (name.to_owned(), value.to_owned());
+            assert_eq!(har::may_be_shown(&header, &secrets), expected, "{name}: {value}, {is_blind}");
+        }
+    }
 }

@@ -421,3 +421,6 @@ enum Next {
     WaitForLock(Box<ApiError>),
     InDoubt(Box<InDoubt>),
 }
+
+#[cfg(test)]
+mod tests;

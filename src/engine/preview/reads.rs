@@ -44,3 +44,51 @@ pub fn object_of(made: &RecordedCall, result: &StepResult) -> Option<RecordedCal
     let path = results::resource_path(&operation, made, &parameters, result)?;
     Some(RecordedCall::new(Method::Get, path))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::later::known_after;
+
+    #[test]
+    fn a_whole_call_is_wanted_once_and_its_answer_is_found_again() {
+        let get = |path: &str| RecordedCall::new(Method::Get, path);
+        let [one, two, failed] = ["/a", "/b", "/c"].map(get);
+        let later = known_after("`net`");
+        let incomplete = [
+            get(&format!("/a/{later}")),
+            get("/a/{project_id}"),
+            RecordedCall {
+                body: Some(json!({ "key": "secret:00000000000000000000000000000000" }).into()),
+                ..get("/a")
+            },
+        ];
+        let (mut reads, mut wanted) = (Reads::default(), Vec::new());
+        for call in [&one, &two, &one].into_iter().chain(&incomplete) {
+            assert_eq!(reads.asked(call, &mut wanted), None);
+        }
+        assert_eq!(wanted, [one.clone(), two.clone()]);
+        reads.learn(&one, Some((200, json!({ "id": 1 }))));
+        reads.learn(&failed, None);
+        wanted.clear();
+        assert_eq!(reads.asked(&one, &mut wanted), Some((200, &json!({ "id": 1 }))));
+        assert_eq!((reads.asked(&failed, &mut wanted), wanted.len()), (None, 0));
+        reads.learn(&one, Some((200, json!({ "id": 2 }))));
+        assert_eq!(reads.asked(&one, &mut wanted), Some((200, &json!({ "id": 2 }))));
+    }
+
+    #[test]
+    fn the_object_of_a_call_is_what_it_made_or_is_about() {
+        let result = StepResult { id: Some(json!("n1").into()), ..StepResult::default() };
+        for (method, path, expected) in [
+            (Method::Post, "/cloud/v1/networks/1/7", Some("/cloud/v1/networks/1/7/n1")),
+            (Method::Patch, "/cloud/v1/networks/1/7/n2", Some("/cloud/v1/networks/1/7/n2")),
+            (Method::Post, "/cloud/v1/nothing", None),
+        ] {
+            let object = object_of(&RecordedCall::new(method, path), &result);
+            assert_eq!(object, expected.map(|path| RecordedCall::new(Method::Get, path)), "{path}");
+        }
+    }
+}

@@ -383,3 +383,6 @@ impl<'a> Removal<'a> {
         Ok(Interruption::Failed(error))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,8 +141,8 @@ impl Life {
     }
 }
 
-/// Changes answers before the client receives them.
-pub type OnTheWay = Option<Box<dyn FnMut(&Request, Answer) -> Answer + Send>>;
+/// Changes answers before the client receives them, or loses them.
+pub type OnTheWay = Option<Box<dyn FnMut(&Request, Answer) -> Result<Answer, Lost> + Send>>;
 
 /// A transport that works as long as the process lives.
 pub struct Wire {
@@ -158,7 +158,7 @@ impl Wire {
         self.sent.lock().unwrap().push(request.clone());
         let answer = self.conditions.carry(&self.inner, request.clone()).await;
         let answer = match (&mut *self.on_the_way.lock().unwrap(), answer) {
-            (Some(change), Ok(answer)) => Ok(change(&request, answer)),
+            (Some(change), Ok(answer)) => change(&request, answer),
             (_, answer) => answer,
         };
         if is_trouble(&answer) {

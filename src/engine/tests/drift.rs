@@ -1,5 +1,6 @@
 //! Drift: changes and deletions by other clients are detected and corrected; unchanged resources are never reported.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,7 +11,8 @@ use crate::catalog::{Catalog, Method};
 use crate::clock::Clock;
 use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, RunOptions, drift_records};
 use crate::exit::Exit;
-use crate::journal::{Record, RecordedCall};
+use crate::id::InstanceId;
+use crate::journal::{InstanceStatus, Intent, Record, RecordedCall};
 use crate::simulate::{AuditLog, Busy, Durations, InMemory, Options};
 
 impl Trial {
@@ -228,6 +230,127 @@ fn a_resource_that_was_deleted_soon_is_gone_when_the_log_says_so_or_a_minute_lat
             assert!((least..=most).contains(&took), "{log:?}: {took} s");
         });
     }
+}
+
+/// Two subnets, which one list shows, and what is read one by one.
+const READ: &str = r#"
+name: demo
+steps:
+  - id: net
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: net-1, create_router: false }
+  - id: sub
+    for_each: { a: 10.0.1.0/24, b: 10.0.2.0/24 }
+    call: POST /cloud/v1/subnets/{project_id}/{region_id}
+    body: { name: "sub-{{ each.key }}", network_id: "{{ steps.net.id }}", cidr: "{{ each.value }}" }
+  - id: disk
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: disk-1, source: new-volume, size: 5 }
+"#;
+
+fn recorded(trial: &Trial, instance: &str) -> InstanceStatus {
+    let status = trial.status();
+    let found = status.instances.iter().find(|(id, _)| id.to_string() == instance);
+    InstanceStatus::clone(found.unwrap().1)
+}
+
+/// What a refresh finds with these answers, which requests it makes, and how often it says that it looks again.
+async fn looked_with(
+    trial: &Trial,
+    answers: Vec<(String, (u16, Value))>,
+) -> (Result<Vec<String>, String>, Vec<String>, usize) {
+    trial.requests.lock().unwrap().clear();
+    trial.answer_also(answers.iter().map(|(path, told)| (path.as_str(), told.clone())));
+    let notices = AtomicUsize::new(0);
+    let status = trial.status();
+    let found = trial.apart(async |context| {
+        let notice = |_: &[&InstanceId], _: Duration| {
+            notices.fetch_add(1, Ordering::Relaxed);
+        };
+        let digest_key = status.header.key.as_bytes();
+        let refresh =
+            Refresh { client: &context.client, catalog: context.catalog, status: &status, digest_key, notice: &notice };
+        refresh.look().await
+    });
+    let found = found.await.0.map_err(|why| match why {
+        NoAnswer::Read(error) => format!("read {error}"),
+        NoAnswer::Project { id, .. } => format!("project {id}"),
+    });
+    let words = |check: DriftCheck| match check.found {
+        DriftState::Same => format!("{} same", check.instance),
+        DriftState::Gone => format!("{} gone", check.instance),
+        DriftState::Changed { fields } => format!("{} {}", check.instance, fields[0].field),
+        DriftState::CannotTell { .. } => format!("{} unclear", check.instance),
+    };
+    let mut read: Vec<String> = trial.requests.lock().unwrap().iter().map(|request| request.path.clone()).collect();
+    read.sort();
+    let sorted = |checks: Vec<DriftCheck>| {
+        let mut all: Vec<String> = checks.into_iter().map(words).collect();
+        all.sort();
+        all
+    };
+    (found.map(sorted), read, notices.into_inner())
+}
+
+#[test]
+fn several_of_a_kind_are_read_by_one_list_and_others_one_by_one() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(READ).await;
+        assert_done(&trial, &end);
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        let path = |step: &str| recorded(&trial, step).made[0].undo.as_ref().unwrap().path.clone();
+        let (net, sub, disk) = (path("net"), path("sub[a]"), path("disk"));
+        let subnets = "/cloud/v1/subnets/1/7".to_owned();
+        let same = ["disk same", "net same", "sub[a] same", "sub[b] same"].map(str::to_owned).to_vec();
+        let (found, read, _) = looked_with(&trial, vec![]).await;
+        assert_eq!((found, read), (Ok(same.clone()), vec![net, subnets.clone(), disk.clone()]));
+        // A list that does not exist any more shows nothing: each is read by itself.
+        let (found, read, _) = looked_with(&trial, vec![(subnets.clone(), (404, json!({})))]).await;
+        assert!(found == Ok(same.clone()) && read.contains(&sub), "{found:?} {read:?}");
+        let (found, _, _) = looked_with(&trial, vec![(subnets, (403, json!({})))]).await;
+        assert!(found.is_err_and(|words| words.starts_with("read ")));
+        for (status, expected) in
+            [(404, Ok("disk gone")), (403, Err("read ")), (400, Ok("disk unclear")), (500, Err("read "))]
+        {
+            let (found, read, notices) = looked_with(&trial, vec![(disk.clone(), (status, json!({})))]).await;
+            match expected {
+                Ok(last) => assert_eq!(found.unwrap()[0], last),
+                Err(words) => assert!(found.as_ref().is_err_and(|told| told.starts_with(words)), "{found:?}"),
+            }
+            let asks_for_project = read.iter().any(|path| path == "/cloud/v1/projects/1");
+            assert_eq!((asks_for_project, notices), (status == 404, 0), "{status} {read:?}");
+        }
+        let hidden = vec![(disk, (404, json!({}))), ("/cloud/v1/projects/1".to_owned(), (404, json!({})))];
+        assert_eq!(looked_with(&trial, hidden).await.0, Err("project 1".to_owned()));
+    });
+}
+
+#[test]
+fn what_was_made_a_moment_ago_is_looked_for_again_with_one_notice() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(READ).await;
+        let disk = recorded(&trial, "disk").made[0].undo.as_ref().unwrap().path.clone();
+        let (found, read, notices) = looked_with(&trial, vec![(disk.clone(), (404, json!({})))]).await;
+        assert_eq!(found.unwrap()[0], "disk gone");
+        let times = read.iter().filter(|path| **path == disk).count();
+        assert!(times > 2 && notices == 1, "{times} {notices}");
+    });
+}
+
+#[test]
+fn what_a_change_in_doubt_is_about_is_not_compared() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(READ).await;
+        let intent = recorded(&trial, "disk").intent.clone().unwrap();
+        trial.record(Record::Intent(
+            Intent { attempt: 2, update: Some(intent.call.clone()), ..Intent::clone(&intent) }.into(),
+        ));
+        let (found, _, _) = looked_with(&trial, vec![]).await;
+        assert_eq!(found.unwrap(), ["net same", "sub[a] same", "sub[b] same"]);
+    });
 }
 
 /// To a key that cannot see a project, everything in it seems to be gone.

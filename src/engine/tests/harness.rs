@@ -1,6 +1,5 @@
 //! A simulated cloud, a journal, and runs on them that can be ended at any point.
 
-use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -9,6 +8,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::{OnceCell, mpsc};
+
+pub use super::seen::{assert_done, distinct};
 
 use super::conditions::Conditions;
 use super::death::{Disk, Life, OnTheWay, When, Wire};
@@ -62,7 +63,7 @@ pub struct Trial {
 }
 
 /// The journal that one process opened, and its state at that time.
-struct Book {
+pub(super) struct Book {
     sink: Box<dyn Sink>,
     status: Status,
     next: u64,
@@ -111,7 +112,7 @@ impl Trial {
         }
     }
 
-    async fn book(&self, life: &Life) -> Result<Book, JournalError> {
+    pub(super) async fn book(&self, life: &Life) -> Result<Book, JournalError> {
         if let Some(place) = &self.place {
             let opened = place.open(self.sim_clock, life).await?;
             return Ok(Book {
@@ -182,8 +183,8 @@ impl Trial {
     }
 
     /// Changes every answer from now on.
-    pub fn change_answers(&self, change: impl FnMut(&Request, Answer) -> Answer + Send + 'static) {
-        *self.on_the_way.lock().unwrap() = Some(Box::new(change));
+    pub fn change_answers(&self, mut change: impl FnMut(&Request, Answer) -> Answer + Send + 'static) {
+        *self.on_the_way.lock().unwrap() = Some(Box::new(move |request, answer| Ok(change(request, answer))));
     }
 
     /// Another client starts a call; gives its task.
@@ -205,23 +206,6 @@ impl Trial {
         serde_json::from_slice(&answer.body).unwrap_or(Value::Null)
     }
 
-    /// What a teardown could not remove: instance and reason.
-    pub fn left(&self) -> Vec<String> {
-        let left = self.events.iter().filter_map(|event| match event {
-            Event::ResourceLeft { instance, error, .. } => Some(format!("{instance}: {}", error.message)),
-            _ => None,
-        });
-        left.collect()
-    }
-
-    pub fn warnings(&self) -> String {
-        let words = self.events.iter().filter_map(|event| match event {
-            Event::Warned { message } => Some(message.as_str()),
-            _ => None,
-        });
-        words.collect::<Vec<_>>().join("\n")
-    }
-
     pub fn status(&self) -> Status {
         let lines: Vec<Line> =
             String::from_utf8(self.journal.clone()).unwrap().lines().map(|line| Line::decode(line).unwrap()).collect();
@@ -229,7 +213,7 @@ impl Trial {
     }
 
     /// The run context, and the events that it emits.
-    fn context(
+    pub(super) fn context(
         &self,
         stopper: &Stopper,
         stopped: Stopped,
@@ -469,40 +453,6 @@ impl Trial {
         assert!(answer.is_success(), "{path}: {}", String::from_utf8_lossy(&answer.body));
         serde_json::from_slice(&answer.body).unwrap()
     }
-
-    /// Kind and name of every existing resource, sorted.
-    pub fn alive(&self) -> Vec<String> {
-        let simulator = self.simulator.lock().unwrap();
-        let mut names: Vec<String> =
-            simulator.everything().iter().map(|held| format!("{} {}", held.kind, held.name)).collect();
-        names.sort();
-        names
-    }
-
-    /// How many resources of each kind were ever created.
-    pub fn made(&self) -> BTreeMap<&'static str, u64> {
-        self.simulator.lock().unwrap().ever_made()
-    }
-
-    /// The number of requests other than GET.
-    pub fn writes(&self) -> usize {
-        let requests = self.requests.lock().unwrap();
-        requests.iter().filter(|request| request.method != crate::catalog::Method::Get).count()
-    }
-
-    pub fn output(end: &RunEnd, name: &str) -> Value {
-        end.outputs.iter().find(|output| output.name == name).map_or(Value::Null, |output| output.value.clone())
-    }
-
-    pub fn failures(&self) -> Vec<String> {
-        let failed = self.events.iter().filter_map(|event| match event {
-            Event::StepFailed { instance, error } | Event::StepUnknown { instance, error } => {
-                Some(format!("{instance}: {}", error.message))
-            }
-            _ => None,
-        });
-        failed.collect()
-    }
 }
 
 /// The record of a command that begins.
@@ -546,14 +496,4 @@ fn reopened(bytes: &[u8]) -> Vec<u8> {
     let header = || panic!("the journal has a header");
     drop(JournalFile::open(&path, header, Timestamp::from_second(START).unwrap()).unwrap());
     std::fs::read(&path).unwrap()
-}
-
-/// Asserts that a run succeeded.
-pub fn assert_done(trial: &Trial, end: &RunEnd) {
-    assert_eq!(end.finished.exit, Exit::Done, "{:#?}", trial.failures());
-}
-
-/// All distinct values.
-pub fn distinct<T: Eq + std::hash::Hash>(values: impl IntoIterator<Item = T>) -> usize {
-    values.into_iter().collect::<HashSet<_>>().len()
 }

@@ -1,12 +1,16 @@
 //! Behaviour over time: whole runs on the paused clock against the simulator in memory.
 
+pub(super) mod apart;
+mod broken_off;
 mod certainty;
 mod conditions;
 mod death;
 mod drift;
 mod endings;
 mod every_kind;
-mod harness;
+mod exits;
+pub(super) mod harness;
+mod known_later;
 mod late;
 mod leftovers;
 mod listings;
@@ -24,6 +28,7 @@ mod record;
 mod recovery;
 mod reliability;
 mod searching;
+mod seen;
 mod stored;
 mod strangers;
 mod takedown;

@@ -10,7 +10,7 @@ use crate::journal::{Record, RecordedCall};
 use crate::simulate::tests::every_operation::STRANGER;
 use crate::simulate::{Faults, Options, Strangers};
 
-fn plan(before: bool, more: &str, web: &Value) -> String {
+pub fn plan(before: bool, more: &str, web: &Value) -> String {
     let place = "{project_id}/{region_id}";
     let group = |id: &str| {
         json!({ "id": id, "call": format!("POST /cloud/v1/securitygroups/{place}"),
@@ -78,7 +78,7 @@ fn id_of(trial: &Trial, step: &str) -> String {
 }
 
 /// The machine's parts: the groups of each port with its subnet, and the names of its volumes.
-fn shown(trial: &Trial) -> (Vec<String>, Vec<String>) {
+pub fn shown(trial: &Trial) -> (Vec<String>, Vec<String>) {
     let web = id_of(trial, "web");
     let list = |path: String| read(trial, &path)["results"].as_array().unwrap().clone();
     let ports = list(format!("v1/instances/PR/{web}/ports"));
@@ -126,16 +126,16 @@ fn shown_volumes(trial: &Trial) -> Vec<String> {
     volumes
 }
 
-struct Case {
-    before: Value,
-    after: Value,
-    interfaces: &'static [&'static str],
-    volumes: &'static [&'static str],
+pub struct Case {
+    pub before: Value,
+    pub after: Value,
+    pub interfaces: &'static [&'static str],
+    pub volumes: &'static [&'static str],
     /// The calls, as the last segment of each path.
-    calls: &'static [&'static str],
+    pub calls: &'static [&'static str],
 }
 
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let nic = || json!([{ "type": "external" }]);
     vec![
         Case {
@@ -190,7 +190,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-fn assume(faults: Option<&str>) -> Options {
+pub fn assume(faults: Option<&str>) -> Options {
     let faults = faults.map(|fault| Faults::parse([fault]).unwrap()).unwrap_or_default();
     Options { strangers: Strangers::Assume, faults, ..Options::default() }
 }
@@ -221,7 +221,7 @@ async fn try_case(case: &Case, fault: Option<&str>) {
     assert_eq!(trial.alive(), Vec::<String>::new(), "{fault:?}");
 }
 
-fn to_vec(words: &[&str]) -> Vec<String> {
+pub fn to_vec(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 

@@ -2,17 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::harness::{Trial, assert_done, paused};
 use super::takedown::pairs;
-use crate::catalog::Catalog;
-use crate::engine::{Preview, Reads, RunOptions, Settings};
+use crate::catalog::{Catalog, Method};
+use crate::engine::{Action, Change, Preview, Reads, RunOptions, Settings, Tally};
 use crate::exit::Exit;
+use crate::journal::RecordedCall;
 use crate::plan::Selection;
 use crate::simulate::Options;
 
+/// What a preview is asked for besides the plan.
+#[derive(Default)]
+pub(super) struct Asked<'a> {
+    pub prune: bool,
+    pub target: &'a [&'a str],
+    pub reads: Reads,
+}
+
 impl Trial {
-    /// The preview as lines `instance action`, pending ones with a star.
-    pub(super) fn preview(&self, plan: &str, prune: bool) -> Vec<String> {
+    /// The preview, and the reads with which it would be more exact.
+    pub(super) fn previewed(&self, plan: &str, asked: &Asked<'_>) -> (Vec<Change>, Vec<RecordedCall>) {
         let plan = Self::plan("plan.yaml", plan);
         let sources = crate::plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
         let inputs: BTreeMap<_, _> = crate::plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
@@ -28,7 +39,6 @@ impl Trial {
             records: None,
             user_agent: String::new(),
         };
-        let none = Selection::default();
         let preview = Preview {
             plan: &plan,
             catalog: Catalog::embedded(),
@@ -37,12 +47,21 @@ impl Trial {
             digest_key: status.header.key.as_bytes(),
             inputs: &inputs,
             status: Some(&status).filter(|status| !status.instances.is_empty()),
-            replace: &none,
-            target: &none,
-            prune,
-            reads: &Reads::default(),
+            replace: &Selection::default(),
+            target: &asked.target.iter().map(|name| Selection::name(name)).collect(),
+            prune: asked.prune,
+            reads: &asked.reads,
         };
-        let shown = preview.changes().0.into_iter().map(|change| {
+        preview.changes()
+    }
+
+    /// The preview as lines `instance action`, pending ones with a star.
+    pub(super) fn preview(&self, plan: &str, prune: bool) -> Vec<String> {
+        self.preview_of(plan, &Asked { prune, ..Asked::default() })
+    }
+
+    fn preview_of(&self, plan: &str, asked: &Asked<'_>) -> Vec<String> {
+        let shown = self.previewed(plan, asked).0.into_iter().map(|change| {
             let value = serde_json::to_value(&change).unwrap();
             let how = value["how"].as_str().map(|how| format!(" {how}")).unwrap_or_default();
             let star = if change.is_pending() { "*" } else { "" };
@@ -177,4 +196,154 @@ fn a_call_that_only_computes_is_made_every_time() {
         assert_eq!(trial.preview(plan, false), ["limits read"]);
         assert_eq!((trial.writes(), trial.status().instances.len()), (2, 0));
     });
+}
+
+/// The same group under two names, one of them replaced by the other in `moved`.
+fn group(step: &str, more: &str) -> String {
+    format!(
+        "name: demo\n{more}steps:\n  - id: {step}\n    call: POST /cloud/v1/servergroups/{{project_id}}/{{region_id}}\n    \
+         body: {{ name: group-1, policy: affinity }}\n"
+    )
+}
+
+#[test]
+fn a_moved_step_is_kept_and_a_renamed_one_is_not() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(&group("old", "")).await;
+        assert_eq!(trial.preview(&group("new", "moved: [{ from: old, to: new }]\n"), false), ["new keep"]);
+        assert_eq!(trial.preview(&group("new", ""), false), ["new* call", "old gone"]);
+        assert_eq!(trial.preview(&group("new", ""), true), ["new* call", "old* gone"]);
+    });
+}
+
+#[test]
+fn only_the_target_and_what_it_needs_is_shown() {
+    paused(async {
+        let trial = Trial::new(Options::default());
+        let of = |target: &[&str]| trial.preview_of(&pairs(), &Asked { target, ..Asked::default() });
+        assert_eq!(of(&["disk"]), ["disk[a]* call", "disk[b]* call"]);
+        assert_eq!(of(&["disk[b]"]), ["disk[b]* call"]);
+        assert_eq!(of(&["snap[a]"]), ["disk[a]* call", "disk[b]* call", "snap[a]* call"]);
+        assert_eq!(of(&[]).len(), 4);
+    });
+}
+
+#[test]
+fn what_has_to_be_read_is_wanted_and_shown_with_its_answer() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(LOOKUP).await;
+        assert_done(&trial, &end);
+        let (_, wanted) = trial.previewed(LOOKUP, &Asked::default());
+        let paths: Vec<&str> = wanted.iter().map(|call| call.path.as_str()).collect();
+        let [images, disk] = paths[..] else { panic!("{paths:?}") };
+        assert!(images == "/cloud/v1/images/1/7" && disk.starts_with("/cloud/v1/volumes/1/7/"), "{paths:?}");
+        let told = |images: Value, disk: Value| {
+            let mut reads = Reads::default();
+            for (call, answer) in wanted.iter().zip([images, disk]) {
+                reads.learn(call, Some((200, answer)));
+            }
+            Asked { reads, ..Asked::default() }
+        };
+        let (images, disk) = (trial.read(images), trial.read(disk));
+        let (changes, more) = trial.previewed(LOOKUP, &told(images.clone(), disk.clone()));
+        assert_eq!(more, []);
+        assert_eq!(changes.iter().map(Change::is_pending).collect::<Vec<_>>(), [false; 3]);
+        // Other answers are other calls.
+        let mut other = images.clone();
+        other["results"][0]["id"] = json!("00000000-0000-4000-8000-000000000001");
+        assert_eq!(trial.preview_of(LOOKUP, &told(other, disk.clone()))[1], "disk* change error");
+        let mut renamed = disk;
+        renamed["name"] = json!("disk-2");
+        assert_eq!(trial.preview_of(LOOKUP, &told(images.clone(), renamed.clone()))[2], "snap* change update");
+        assert_eq!(
+            trial.preview_of(LOOKUP, &told(json!({ "results": [] }), renamed))[1..],
+            ["disk* wrong", "snap gone"]
+        );
+    });
+}
+
+#[test]
+fn the_answer_of_a_secret_read_stays_secret() {
+    paused(async {
+        let plan = "name: demo\nsteps:\n  - id: keys\n    secret: true\n    call: GET /cloud/v1/ssh_keys/{project_id}\n  - id: group\n    \
+                    call: POST /cloud/v1/servergroups/{project_id}/{region_id}\n    \
+                    body: { name: \"group-{{ steps.keys.response.results[0].words }}\", policy: affinity }\n";
+        let trial = Trial::new(Options::default());
+        let mut reads = Reads::default();
+        let answer = json!({ "results": [{ "words": "hunter2-swordfish" }] });
+        reads.learn(&RecordedCall::new(Method::Get, "/cloud/v1/ssh_keys/1"), Some((200, answer)));
+        let (changes, _) = trial.previewed(plan, &Asked { reads, ..Asked::default() });
+        let body = changes[1].call.as_ref().unwrap().body.as_ref().unwrap().text().to_owned();
+        assert!(!body.contains("hunter2") && body.contains("secret:"), "{body}");
+    });
+}
+
+#[test]
+fn a_look_up_that_finds_no_one_item_is_shown_to_fail_where_it_stands() {
+    paused(async {
+        let plan = "name: demo\nsteps:\n  - id: image\n    call: GET /cloud/v1/images/{project_id}/{region_id}\n    find: { name: debian }\n  \
+                    - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                    body: { source: image, name: disk-1, size: 10, image_id: \"{{ steps.image.id }}\" }\n";
+        let trial = Trial::new(Options::default());
+        let image = |id: &str| json!({ "id": id, "name": "debian", "min_disk": 3 });
+        let [one, two] = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"];
+        for (images, expected) in [
+            (json!([image(one)]), [Some(one), None]),
+            (json!([image(one), image(two)]), [None, Some("plan.yaml:5:11")]),
+            (json!([]), [None, Some("plan.yaml:5:11")]),
+        ] {
+            let mut reads = Reads::default();
+            let list = RecordedCall::new(Method::Get, "/cloud/v1/images/1/7");
+            reads.learn(&list, Some((200, json!({ "count": 1, "results": images }))));
+            let (changes, _) = trial.previewed(plan, &Asked { reads, ..Asked::default() });
+            let body = changes[1].call.as_ref().and_then(|call| call.body.as_ref()).map(|body| body.text().to_owned());
+            let shown = [
+                body.filter(|body| body.contains(one)).map(|_| one.to_owned()),
+                match &changes[0].action {
+                    Action::Wrong { at, .. } => Some(at.clone()),
+                    _ => None,
+                },
+            ];
+            assert_eq!(shown, expected.map(|text| text.map(str::to_owned)), "{images}: {changes:?}");
+        }
+    });
+}
+
+#[test]
+fn an_existing_resource_is_shown_to_be_adopted_and_all_is_counted() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let adopted = group("it", "").replace("    body:", "    adopt: { name: group-1 }\n    body:");
+        assert_eq!(trial.preview(&adopted, false), ["it* adopt"]);
+        trial.run(&pairs()).await;
+        trial.inputs = vec![("sizes".to_owned(), "{a: 5, b: 3, c: 1}".to_owned())];
+        let tally = Tally::of(&trial.previewed(&pairs(), &Asked::default()).0);
+        assert_eq!(tally.words(), "2 to create, 2 to replace");
+        assert_eq!((tally.kept, tally.to_remove), (2, 0));
+        trial.inputs = vec![("sizes".to_owned(), "{a: 5}".to_owned())];
+        let tally = Tally::of(&trial.previewed(&pairs(), &Asked { prune: true, ..Asked::default() }).0);
+        assert_eq!((tally.words().as_str(), tally.kept), ("2 to remove", 2));
+    });
+}
+
+#[test]
+fn elements_that_a_change_removes_are_counted_as_removed() {
+    let change = |action: Action| Change { instance: Selection::name("it"), action, call: None };
+    let update = |removes: &[&str]| Action::Change {
+        how: crate::engine::ChangeKind::Update,
+        fields: Vec::new(),
+        calls: Vec::new(),
+        removes: removes.iter().map(|&words| words.to_owned()).collect(),
+        forced: Vec::new(),
+        because_of: None,
+    };
+    let gone = Action::Gone { pruned: true, stays_for: None, made: Vec::new() };
+    let changes = [update(&["a", "b"]), update(&[]), gone, Action::Keep].map(change);
+    let tally = Tally::of(&changes);
+    assert_eq!(
+        (tally.to_remove, tally.to_update, tally.kept, tally.words().as_str()),
+        (3, 2, 1, "2 to update, 3 to remove")
+    );
 }

@@ -2,24 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{Trial, paused};
 use super::reliability::plans::examples;
 use crate::engine::Recovered;
 use crate::engine::recovery::Trace;
 use crate::exit::Exit;
-use crate::journal::{Phase, Record};
+use crate::journal::{InstanceStatus, Phase, Record, Status};
 use crate::plan::{Plan, Selection};
 use crate::simulate::{AuditLog, Busy, Options};
 
 /// The environment of a plan after one run, with its record lost.
 async fn lost(plan: &std::sync::Arc<Plan>, audit: AuditLog) -> Trial {
+    lost_with(plan, audit).await.0
+}
+
+/// The same, and what was on record.
+async fn lost_with(plan: &std::sync::Arc<Plan>, audit: AuditLog) -> (Trial, BTreeMap<String, Value>) {
     let mut trial = Trial::new(Options { busy: Busy { audit, ..Busy::default() }, ..Options::default() });
     let end = trial.run_until(plan, &super::death::Life::until(super::death::When::Never)).await.unwrap();
     assert_eq!(end.finished.exit, Exit::Done, "{:?}", trial.failures());
+    let before = summary(&trial.status());
     trial.lose_the_record();
-    trial
+    (trial, before)
+}
+
+/// What a later run and a teardown need of each instance that made something.
+fn summary(status: &Status) -> BTreeMap<String, Value> {
+    let made = status.instances.iter().filter(|(_, known)| known.made.iter().any(|made| made.id.is_some()));
+    let of = |known: &InstanceStatus| {
+        let undo: Vec<_> = known.made.iter().map(|made| json!([made.kind, made.id, made.undo, made.lock])).collect();
+        let intent = known.intent.as_ref().map(|intent| (intent.secret, intent.after.clone(), intent.call.to_string()));
+        let result = known.result.as_ref().map(|result| (&result.kind, &result.id, &result.name, &result.created));
+        json!({ "phase": known.phase.name(), "after": known.after, "made": undo, "intent": intent,
+            "attempts": known.attempts, "result": result })
+    };
+    made.map(|(instance, known)| (instance.to_string(), of(known))).collect()
 }
 
 async fn run(trial: &mut Trial, plan: &std::sync::Arc<Plan>) -> Exit {
@@ -59,10 +78,11 @@ fn every_resource_of_every_example_is_recovered() {
     let mut table = String::new();
     for case in examples().into_iter().filter(|case| of_the_cloud(&case.plan)) {
         let open = paused(async {
-            let mut trial = lost(&case.plan, AuditLog::OnTime).await;
+            let (mut trial, before) = lost_with(&case.plan, AuditLog::OnTime).await;
             let made = trial.made();
             let recovered = trial.recover(&case.plan, &[]).await;
             assert!(recovered.is_complete(), "{}: {recovered:#?}", case.name);
+            assert_eq!(summary(&recovered.status), before, "{}", case.name);
             assert_eq!(run(&mut trial, &case.plan).await, Exit::Done, "{}: {:?}", case.name, trial.failures());
             assert_eq!(trial.made(), made, "{}: made twice", case.name);
             assert_eq!(trial.destroy().await.exit, Exit::Done, "{}: {:?}", case.name, trial.left());

@@ -292,6 +292,32 @@ fn a_list_that_loses_an_element_in_its_middle_is_reported_with_help() {
 }
 
 #[test]
+fn what_one_step_has_taken_over_another_cannot_take() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let id = trial.volume("disk-1", 5).await;
+        let step = |name: &str, needs: &str| {
+            format!(
+                "  - id: {name}\n{needs}    call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    \
+                 body: {{ name: disk-1, source: new-volume, size: 5 }}\n    adopt: {{ id: {id} }}\n"
+            )
+        };
+        let text = format!(
+            "name: demo\nsteps:\n{}{}outputs: {{ shown: \"{{{{ steps.one.response.size }}}}\" }}\n",
+            step("one", ""),
+            step("two", "    needs: one\n")
+        );
+        let end = trial.run(&text).await;
+        assert_eq!((end.finished.exit, Trial::output(&end, "shown")), (Exit::StepFailed, json!(5)));
+        assert!(trial.failures()[0].starts_with(&format!("two: {id} is on record already")), "{:?}", trial.failures());
+        let status = trial.status();
+        let (_, known) = status.instances.iter().next().unwrap();
+        let response = known.result.as_ref().unwrap().response.as_ref().unwrap();
+        assert_eq!((status.existing().count(), &response["size"]), (1, &json!(5)));
+    });
+}
+
+#[test]
 fn what_another_step_made_is_not_adopted() {
     paused(async {
         let mut trial = Trial::new(Options::default());

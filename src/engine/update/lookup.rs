@@ -241,6 +241,64 @@ mod tests {
     }
 
     #[test]
+    fn what_the_body_says_of_an_interface_has_to_be_shown() {
+        let shown = json!({ "port_id": "p1", "network_id": "n1", "network_details": { "external": true },
+            "ip_assignments": [{ "subnet_id": "s0" }, { "subnet_id": "s1", "ip_address": "10.0.0.5" }],
+            "interface_name": "db" });
+        for (listed, expected) in [
+            (json!({ "type": "reserved_fixed_ip", "port_id": "p1" }), true),
+            (json!({ "type": "reserved_fixed_ip", "port_id": "p2" }), false),
+            (json!({ "type": "reserved_fixed_ip" }), false),
+            (json!({ "type": "subnet", "subnet_id": "s1" }), true),
+            (json!({ "type": "subnet", "subnet_id": "s2" }), false),
+            (json!({ "type": "subnet" }), false),
+            (json!({ "type": "any_subnet", "network_id": "n1" }), true),
+            (json!({ "type": "any_subnet", "network_id": "n2" }), false),
+            (json!({ "type": "any_subnet", "network_id": null }), false),
+            (json!({ "type": "external" }), true),
+            (json!({ "type": "external", "interface_name": "db" }), true),
+            (json!({ "type": "external", "interface_name": "web" }), false),
+            (json!({ "type": "external", "ip_address": "10.0.0.5" }), true),
+            (json!({ "type": "external", "ip_address": "10.0.0.6" }), false),
+            (json!({ "type": "external", "ip_address": null, "interface_name": null }), true),
+        ] {
+            assert_eq!(fits(&listed, &shown), expected, "{listed}");
+        }
+        let inner = json!({ "network_details": { "external": false }, "interface_name": null });
+        assert!(!fits(&json!({ "type": "external" }), &inner));
+        let unnamed = json!({ "network_details": { "external": true }, "interface_name": null });
+        assert!(fits(&json!({ "type": "external", "interface_name": "web" }), &unnamed));
+        let portless = json!({ "network_details": { "external": true } });
+        assert!(!fits(&json!({ "type": "reserved_fixed_ip" }), &portless), "nothing is not the same as nothing");
+        assert!(!fits(&json!({ "type": "any_subnet" }), &portless));
+    }
+
+    #[test]
+    fn the_interface_of_which_the_body_says_most_is_matched_first() {
+        let exact_first = [
+            json!({ "type": "reserved_fixed_ip", "port_id": "p" }),
+            json!({ "type": "subnet", "subnet_id": "s", "ip_address": "10.0.0.5" }),
+            json!({ "type": "any_subnet", "network_id": "n", "interface_name": "a" }),
+            json!({ "type": "subnet", "subnet_id": "s" }),
+            json!({ "type": "any_subnet", "network_id": "n" }),
+            json!({ "type": "external", "ip_address": null }),
+        ];
+        assert!(exact_first.iter().map(rank).is_sorted_by(|one, next| one < next));
+        // All of them are at the same port's place, and each takes its own.
+        let shown: Vec<Value> = (0..6)
+            .map(|at| {
+                json!({ "port_id": if at == 0 { "p" } else { "q" }, "network_id": "n",
+                    "network_details": { "external": at == 5 }, "interface_name": if at < 3 { Some("a") } else { Some("b") },
+                    "ip_assignments": [{ "subnet_id": if at < 4 { "s" } else { "t" },
+                        "ip_address": if at < 2 { "10.0.0.5" } else { "10.0.0.9" } }] })
+            })
+            .collect();
+        let listed: Vec<Value> = exact_first.into_iter().rev().collect();
+        let (all, left) = assigned(&listed, &shown);
+        assert_eq!((all, left), (vec![Some(5), Some(4), Some(3), Some(2), Some(1), Some(0)], vec![]));
+    }
+
+    #[test]
     fn one_of_several_is_not_guessed() {
         let listed = [json!({ "type": "any_subnet", "network_id": "n1" })];
         let why = port_of(&listed, 0, &shown()).unwrap_err();

@@ -58,6 +58,21 @@ fn origin(volume: &Value) -> Vec<Option<&Value>> {
     ["source", "image_id", "snapshot_id", "apptemplate_id", "volume_id"].map(|name| volume.get(name)).to_vec()
 }
 
+type Likeness<'a> = &'a dyn Fn(&Value, &Value) -> bool;
+
+/// Which old element each new one is, the closest likeness first; and the old ones that are left.
+fn paired(old: &[Value], new: &[Value], likenesses: &[Likeness<'_>]) -> (Vec<Option<usize>>, Vec<usize>) {
+    let mut pairs = vec![None; new.len()];
+    let mut left: Vec<usize> = (0..old.len()).collect();
+    for likeness in likenesses {
+        for (item, pair) in new.iter().zip(&mut pairs).filter(|(_, pair)| pair.is_none()) {
+            let found = left.iter().position(|before| likeness(&old[*before], item));
+            *pair = found.map(|found| left.remove(found));
+        }
+    }
+    (pairs, left)
+}
+
 /// Whether the machine boots from the volume: the body says so, or it is the first when none does.
 pub(super) fn is_started_from(volumes: &[Value], at: usize) -> bool {
     let index = |volume: &Value| volume.get("boot_index").and_then(Value::as_i64);
@@ -172,16 +187,9 @@ impl Splitting<'_> {
         let effective = |interface: &Value, whole: &Option<Vec<String>>| {
             groups(Some(interface)).or_else(|| whole.clone()).unwrap_or_else(|| vec![DEFAULT_GROUP.to_owned()])
         };
-        let mut left: Vec<usize> = (0..old.len()).collect();
-        let mut come = Vec::new();
+        let (pairs, left) = paired(&old, &new, &[&|old, new| old == new, &|old, new| place(old) == place(new)]);
         for (at, item) in new.iter().enumerate() {
-            let same = left.iter().position(|before| old[*before] == *item);
-            let alike = || left.iter().position(|before| place(&old[*before]) == place(item));
-            let Some(found) = same.or_else(alike) else {
-                come.push(at);
-                continue;
-            };
-            let before = left.remove(found);
+            let Some(before) = pairs[at] else { continue };
             if let Some(name) = differing(&old[before], item).find(|name| *name != "security_groups") {
                 self.split.force(format!("body/{field}/{at}/{name}"), NO_CALL);
             } else if groups(Some(&old[before])) != groups(Some(item)) {
@@ -189,7 +197,7 @@ impl Splitting<'_> {
                 self.groups_of_port(field, before, item, (&of_old, &of_new));
             }
         }
-        for at in come {
+        for at in (0..new.len()).filter(|at| pairs[*at].is_none()) {
             self.attach_interface(field, at, &new[at], whole[1].as_deref());
         }
         // From the end, so that earlier indices stay valid.
@@ -228,26 +236,18 @@ impl Splitting<'_> {
 
     fn volumes(&mut self, field: &str) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
-        let mut left: Vec<usize> = (0..old.len()).collect();
-        let mut come = Vec::new();
+        let named = |old: &Value, new: &Value| {
+            let name = new.get("name").filter(|name| !name.is_null());
+            name.is_some() && old.get("name") == name && origin(old) == origin(new)
+        };
+        let alike = |old: &Value, new: &Value| origin(old) == origin(new);
+        let (pairs, left) = paired(&old, &new, &[&|old, new| old == new, &named, &alike]);
         for (at, item) in new.iter().enumerate() {
-            let same = left.iter().position(|before| old[*before] == *item);
-            let named = || {
-                let name = item.get("name").filter(|name| !name.is_null());
-                left.iter().position(|before| {
-                    name.is_some() && old[*before].get("name") == name && origin(&old[*before]) == origin(item)
-                })
-            };
-            let alike = || left.iter().position(|before| origin(&old[*before]) == origin(item));
-            match same.or_else(named).or_else(alike) {
-                Some(found) => {
-                    let before = left.remove(found);
-                    self.volume(field, (before, &old), (at, item));
-                }
-                None => come.push(at),
+            if let Some(before) = pairs[at] {
+                self.volume(field, (before, &old), (at, item));
             }
         }
-        for at in come {
+        for at in (0..new.len()).filter(|at| pairs[*at].is_none()) {
             self.join_volume(field, at, &new[at]);
         }
         for at in left.into_iter().rev() {

@@ -1,3 +1,7 @@
+mod lists;
+mod machine;
+mod parts;
+
 use serde_json::{Value, json};
 
 use super::*;

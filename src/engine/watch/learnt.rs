@@ -64,3 +64,52 @@ fn corrected(table: Pace, durations: &VecDeque<f64>) -> Pace {
     let usual = Duration::from_secs_f64(seen[seen.len() / 2]).clamp(earliest, latest);
     Pace { earliest, usual, latest, ..table }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_corrected_by_what_was_seen() {
+        let seconds = Duration::from_secs_f64;
+        let table = pace_of("create_volume");
+        for (seen, earliest, usual, latest) in [
+            (&[10.0, 40.0, 20.0][..], 8.5, 20.0, 46.0),
+            (&[10.0, 40.0, 20.0, 30.0], 8.5, 30.0, 46.0),
+            // At least two seconds wide, and never later than the table's last.
+            (&[4.0, 4.0, 4.0], 3.4, 4.0, 5.4),
+            (&[1000.0, 1000.0, 1000.0], table.latest.as_secs_f64(), 1000.0, 1150.0),
+        ] {
+            let mut learnt = Learnt::default();
+            for (number, took) in seen.iter().enumerate() {
+                let pace = learnt.pace("create_volume");
+                assert_eq!((pace.earliest, pace.usual, pace.latest), (table.earliest, table.usual, table.latest));
+                learnt.learn("create_volume", seconds(*took));
+                if number + 1 >= ENOUGH {
+                    break;
+                }
+            }
+            seen.iter().skip(ENOUGH).for_each(|took| learnt.learn("create_volume", seconds(*took)));
+            let pace = learnt.pace("create_volume");
+            for (is, expected) in [(pace.earliest, earliest), (pace.usual, usual), (pace.latest, latest)] {
+                assert!((is.as_secs_f64() - expected).abs() < 1e-6, "{seen:?}: {pace:?}");
+            }
+            assert_eq!((pace.every, pace.timeout), (table.every, table.timeout));
+        }
+    }
+
+    #[test]
+    fn only_the_newest_durations_count_and_the_longest_slack_is_that_of_any_type() {
+        let mut learnt = Learnt::default();
+        assert_eq!(learnt.longest_slack(), Duration::ZERO);
+        learnt.learn("create_volume", Duration::from_secs(500));
+        (0..NEWEST).for_each(|_| learnt.learn("create_volume", Duration::from_secs(5)));
+        assert!(learnt.pace("create_volume").latest < Duration::from_secs(10));
+        let slack = |task_type: &str| rhythm::longest_slack(&learnt.pace(task_type));
+        let (volume, balancer) = (slack("create_volume"), slack("create_loadbalancer"));
+        assert!(volume < balancer);
+        assert_eq!(learnt.longest_slack(), volume);
+        learnt.track("create_loadbalancer");
+        assert_eq!(learnt.longest_slack(), balancer);
+    }
+}

@@ -6,6 +6,8 @@
 mod learnt;
 mod rhythm;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -86,6 +86,50 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
+    fn pace(earliest: u64, usual: u64, latest: u64, every: u64) -> Pace {
+        let [earliest, usual, latest, every] = [earliest, usual, latest, every].map(Duration::from_secs);
+        Pace { earliest, usual, latest, every, ..pace_of("create_volume") }
+    }
+
+    #[test]
+    fn the_likelihood_is_the_share_of_running_tasks_that_end_in_a_second() {
+        for (at, expected) in [
+            (9.999, 0.0),
+            (10.0, 0.05),
+            (15.0, 0.05 / 0.75),
+            (20.0, 0.04),
+            (30.0, 0.1 / 1.5),
+            (40.0, 1.0 / 40.0),
+            (100.0, 0.01),
+        ] {
+            let likely = likelihood(&pace(10, 20, 40, 60), seconds(at));
+            assert!((likely - expected).abs() < 1e-9, "{at} s: {likely}");
+        }
+        assert_eq!(likelihood(&pace(0, 0, 0, 60), seconds(0.1)), 1.0, "at most once a second");
+    }
+
+    #[test]
+    fn early_polls_end_well_before_the_task_may() {
+        assert_eq!(next(&pace(15, 20, 40, 60), Duration::ZERO, 0.0), EARLY);
+        assert!(next(&pace(14, 20, 40, 60), Duration::ZERO, 0.0) > seconds(14.0));
+        let along = EARLY.mul_f64(ALONG);
+        assert_eq!(next(&pace(15, 20, 40, 60), along - Duration::from_nanos(1), 0.0), EARLY);
+        assert!(next(&pace(15, 20, 40, 60), along, 0.0) > seconds(15.0), "it was polled along with others");
+    }
+
+    #[test]
+    fn slack_is_a_share_of_what_is_left_to_an_early_poll_and_half_an_interval_later() {
+        let pace = pace(100, 200, 400, 60);
+        assert_eq!(slack(&pace, seconds(99.0)), seconds(99.0).mul_f64(1.0 - ALONG));
+        // One in 200 of the running tasks ends within a second then, so that the interval is √(2·0.045·200) s.
+        assert!((slack(&pace, seconds(100.0)).as_secs_f64() - 18.0_f64.sqrt() / 2.0).abs() < 1e-6);
+        for (earliest, every, longest) in [(100, 10, 20.0), (10, 100, 50.0), (0, 0, 0.5)] {
+            let longest_slack =
+                longest_slack(&Pace { earliest: seconds(earliest.into()), every: seconds(every.into()), ..pace });
+            assert!((longest_slack.as_secs_f64() - longest).abs() < 1e-6, "{earliest} s, {every} s: {longest_slack:?}");
+        }
+    }
+
     /// The times of all polls of one task of a type up to `end`, in seconds.
     fn polls(task_type: &str, end: f64) -> Vec<f64> {
         let pace = pace_of(task_type);

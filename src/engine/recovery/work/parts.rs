@@ -113,3 +113,88 @@ pub(super) fn mentions(value: &Value, id: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::Method;
+    use crate::engine::later::known_after;
+
+    fn call() -> RecordedCall {
+        let pairs = |name: &str| vec![(name.to_owned(), "1".to_owned()), ("also".to_owned(), "2".to_owned())].into();
+        RecordedCall {
+            query: pairs("query"),
+            headers: pairs("header"),
+            body: Some(json!({ "name": "web", "list": [1, "x"] }).into()),
+            ..RecordedCall::new(Method::Post, "/cloud/v1/routers/1/7")
+        }
+    }
+
+    #[test]
+    fn one_unknown_value_makes_a_call_incomplete() {
+        assert!(is_whole(&call()) && known_part(call()) == call());
+        let later = known_after("`net`");
+        let named = |text: &str| vec![("also".to_owned(), text.to_owned())].into();
+        for (unknown, known) in [
+            (RecordedCall { query: named(&later), ..call() }, RecordedCall { query: Few::default(), ..call() }),
+            (RecordedCall { headers: named(&later), ..call() }, RecordedCall { headers: Few::default(), ..call() }),
+            (
+                RecordedCall { body: Some(json!({ "name": later, "list": [1, later] }).into()), ..call() },
+                RecordedCall { body: Some(json!({ "list": [1] }).into()), ..call() },
+            ),
+        ] {
+            assert!(!is_whole(&unknown), "{unknown:?}");
+            assert_eq!(known_part(unknown), known);
+        }
+        assert!(!is_whole(&RecordedCall { path: format!("/cloud/v1/routers/1/{later}"), ..call() }));
+    }
+
+    #[test]
+    fn a_further_resource_is_added_and_the_younger_is_the_result() {
+        let of = |attempt: u32, id: &str| InstanceStatus {
+            attempts: attempt,
+            made: vec![crate::journal::RecordedResource { id: Some(json!(id).into()), ..Default::default() }],
+            ..InstanceStatus::default()
+        };
+        let mut status = None;
+        merge(&mut status, of(1, "a"));
+        merge(&mut status, of(2, "b"));
+        let status = status.unwrap();
+        let ids: Vec<String> = status.made.iter().filter_map(|made| Some(made.id.as_ref()?.to_string())).collect();
+        assert_eq!((status.attempts, ids), (2, vec![r#""a""#.to_owned(), r#""b""#.to_owned()]));
+    }
+
+    #[test]
+    fn a_stamp_is_found_at_any_depth_and_in_both_forms() {
+        for (data, expected) in [
+            (json!({ "tags": { "plan": "demo/default/web" } }), Some("web")),
+            (json!({ "metadata": ["other", ["plan=demo/default/web[0]"]] }), Some("web[0]")),
+            (json!({ "a": 1, "b": { "c": [null, "demo/default/net"] } }), Some("net")),
+            (json!({ "plan": "demo/other/web" }), None),
+            (json!("plan=demo/default/"), None),
+            (json!(7), None),
+        ] {
+            let found = stamp_in(&data, "demo/default/").map(|instance| instance.to_string());
+            assert_eq!(found.as_deref(), expected, "{data}");
+        }
+    }
+
+    #[test]
+    fn a_call_in_doubt_waits_for_a_person() {
+        let instance = InstanceId::new(StepId::new("web"), None);
+        let status = in_doubt_status(&instance, call(), None);
+        let intent = status.intent.as_deref().unwrap();
+        assert_eq!((status.phase, status.attempts, intent.stamped), (Phase::InDoubt, 1, false));
+        assert_eq!((&*intent.call, &intent.undo, status.after.len()), (&call(), &IntendedUndo::Default, 0));
+        assert_eq!(status.intended_at, Timestamp::from_second(BEFORE_ALL).ok());
+        let text = "name: demo\nsteps:\n  - { id: net, call: POST /cloud/v1/networks/1/7, body: { name: net } }\n  - { id: web, \
+                    call: POST /cloud/v1/routers/1/7, secret: true, undo: none, needs: [net], body: { name: web } }\n";
+        let plan = crate::engine::tests::harness::Trial::plan("plan.yaml", text);
+        let status = in_doubt_status(&instance, call(), Some(&plan.steps[&instance.step]));
+        let intent = status.intent.as_deref().unwrap();
+        assert_eq!((&intent.after, &status.after), (&vec![StepId::new("net")], &vec![StepId::new("net")]));
+        assert_eq!((intent.secret, &intent.undo), (true, &IntendedUndo::Keep));
+    }
+}

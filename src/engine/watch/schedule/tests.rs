@@ -279,3 +279,90 @@ fn the_documentation_shows_what_the_schedule_costs() {
     let page = include_str!("../../../../docs/how-it-works.md");
     assert!(page.contains(&table), "docs/how-it-works.md has another table than:\n{table}");
 }
+
+/// A task that the plan polls first after this many seconds.
+fn first(after: f64) -> Entry {
+    Entry { first: Some(seconds(after)), ..entry("create_volume", 0.0) }
+}
+
+#[test]
+fn tasks_share_a_list_only_where_it_can_be_read() {
+    let [one, two] = [1, 2].map(|project| Place { project_id: Some(project), region_id: Some(7) });
+    let nowhere = Place::default();
+    for (places, unlisted, expected) in [
+        ([&one, &one], None, &["2 in 1"][..]),
+        ([&one, &two], None, &["a", "b"]),
+        ([&one, &one], Some(&one), &["a", "b"]),
+        ([&one, &one], Some(&two), &["2 in 1"]),
+        ([&nowhere, &nowhere], None, &["a", "b"]),
+    ] {
+        let mut schedule = Schedule::default();
+        unlisted.into_iter().chain(unlisted).for_each(|place| schedule.cannot_list(place));
+        for (task, place) in ["a", "b"].into_iter().zip(places) {
+            schedule.add(task, Entry { place: place.clone(), ..first(1.0) }, Duration::ZERO);
+        }
+        let polls = schedule.take_due(seconds(1.0)).into_iter().map(|poll| match poll {
+            Poll::One(task) => task,
+            Poll::Many(listing) => format!("{} in {}", listing.tasks.len(), listing.place.project_id.unwrap()),
+        });
+        assert_eq!(polls.collect::<Vec<_>>(), expected, "{places:?} {unlisted:?}");
+        assert_eq!(schedule.unlisted.len(), usize::from(unlisted.is_some()));
+        assert_eq!(schedule.take_due(seconds(9.0)), [], "they are being polled");
+    }
+}
+
+#[test]
+fn what_is_due_soon_comes_along_with_a_list_and_not_with_a_single_poll() {
+    for (place, later, expected) in
+        [(place(), 3.2, vec!["a", "b"]), (place(), 30.0, vec!["a"]), (Place::default(), 3.2, vec!["a"])]
+    {
+        let mut schedule = Schedule::default();
+        schedule.add("a", Entry { place: place.clone(), ..first(3.0) }, Duration::ZERO);
+        schedule.add("b", Entry { place: place.clone(), ..first(later) }, Duration::ZERO);
+        let polled = schedule.take_due(seconds(3.0)).into_iter().flat_map(|poll| match poll {
+            Poll::One(task) => vec![task],
+            Poll::Many(listing) => listing.tasks,
+        });
+        assert_eq!(polled.collect::<Vec<_>>(), expected, "{place:?} {later}");
+    }
+}
+
+#[test]
+fn likelihoods_of_tasks_in_time_add_up_and_late_ones_count_once() {
+    let mut schedule = Schedule::default();
+    let pace = pace_of("create_router");
+    let (middle, latest) = (pace.usual, pace.latest);
+    for (task, age) in [("a", middle), ("b", middle), ("c", latest), ("d", latest * 2)] {
+        let since = SignedDuration::try_from(age).unwrap();
+        schedule.add(task, Entry::new(place(), "create_router", -since), Duration::ZERO);
+    }
+    let of = |tasks: &[&str]| {
+        let tasks: Vec<String> = tasks.iter().map(|task| (*task).to_owned()).collect();
+        schedule.together(&tasks, Duration::ZERO)
+    };
+    let (in_time, late) = (likelihood(&pace, middle), likelihood(&pace, latest));
+    for (tasks, expected) in [
+        (&["a"][..], in_time),
+        (&["a", "b"], in_time + in_time),
+        (&["c"], late),
+        (&["c", "d"], late),
+        (&["a", "b", "c", "d"], in_time + in_time + late),
+        (&["gone"], 0.0),
+    ] {
+        assert!((of(tasks) - expected).abs() < 1e-9, "{tasks:?}: {}", of(tasks));
+    }
+}
+
+#[test]
+fn failed_polls_in_a_row_are_counted() {
+    let mut schedule = Schedule::default();
+    schedule.add("t", entry("create_vm", 0.0), Duration::ZERO);
+    assert_eq!(schedule.failures("t"), 0);
+    let task = ["t".to_owned()];
+    for count in 1..=3 {
+        schedule.failed(&task, Duration::ZERO);
+        assert_eq!(schedule.failures("t"), count);
+    }
+    schedule.polled(&task, Duration::ZERO);
+    assert_eq!((schedule.failures("t"), schedule.failures("gone")), (0, 0));
+}

@@ -1,0 +1,218 @@
+//! What is made of every answer to a call that removes something.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::engine::evidence::testing::intent;
+use crate::engine::tests::apart::{LOST, NO_CONNECTION, Told, UNSENT};
+use crate::engine::tests::harness::{Trial, paused};
+use crate::id::StepId;
+use crate::journal::{RecordedResource, StepResult, Succeeded};
+use crate::simulate::Options;
+
+const PATH: &str = "/cloud/v1/volumes/1/7/726ecfcc-7fd0-4e30-a86e-7892524aa483";
+const STRANGER: &str = "1ee7ccee-5003-48c9-8ae0-d96063af75b2";
+
+/// How a removal ended, what it waited for meanwhile, and what is on record.
+#[derive(Debug)]
+struct End {
+    result: Result<Gone, Interruption>,
+    /// Each pause in tenths of a second, with its reason.
+    delays: Vec<String>,
+    took: Duration,
+    sent: usize,
+    phase: Phase,
+}
+
+/// Removes a volume that was made this long ago.
+fn removed(age: Duration, answers: Vec<Told>, reads: Vec<(&str, Vec<Told>)>) -> End {
+    paused(async {
+        let trial = Trial::new(Options::default());
+        let delete = format!("DELETE {PATH}");
+        let here = [("/cloud/v1/projects/1", vec![(200, json!({}))]), ("/cloud/v1/regions/7", vec![(200, json!({}))])];
+        trial.answer_in_turn(here.into_iter().chain(reads).chain([(delete.as_str(), answers)]));
+        let instance = InstanceId::new(StepId::new("disk"), None);
+        let call = RecordedCall::new(crate::catalog::Method::Delete, PATH);
+        let work = async |context: &Arc<RunContext>| {
+            let made = RecordedResource { undo: Some(call.clone()), ..RecordedResource::default() };
+            let succeeded = Succeeded {
+                instance: instance.clone(),
+                provenance: crate::event::Provenance::Called,
+                result: StepResult::default(),
+                made,
+                duration_ms: 0,
+                durations: Vec::new(),
+                evidence: None,
+                agrees: None,
+            };
+            let of_volume = Intent { instance: instance.clone(), ..intent(json!({})) };
+            let records = vec![Record::Intent(of_volume.into()), Record::Succeeded(Box::new(succeeded))];
+            context.journal.append(records).await.unwrap();
+            tokio::time::sleep(age).await;
+            let began = context.clock().elapsed();
+            let result = Removal::new(context, &instance, &call).run().await;
+            let phase = context.journal.with_status(|status| status.instances[&instance].phase.clone());
+            (result, context.clock().elapsed() - began, phase)
+        };
+        let ((result, took, phase), events) = trial.apart(work).await;
+        let delays = events.into_iter().filter_map(|event| match event {
+            Event::CallDelayed { reason, pause_ms, .. } => {
+                let word = match reason {
+                    Delay::RateLimited => "rate".to_owned(),
+                    Delay::Unavailable { status } => format!("unavailable {status}"),
+                    Delay::Locked { .. } => "locked".to_owned(),
+                    Delay::InUse { by } => format!("in use by {}", by.len()),
+                    Delay::NotSent { .. } => "unsent".to_owned(),
+                    Delay::Failed { .. } => "failed".to_owned(),
+                };
+                Some(format!("{word} {}", pause_ms / 100))
+            }
+            _ => None,
+        });
+        let requests = trial.requests.lock().unwrap();
+        let sent = requests.iter().filter(|request| request.path == PATH).count();
+        End { result, delays: delays.collect(), took, sent, phase }
+    })
+}
+
+const OLD: Duration = Duration::from_secs(3600);
+
+fn refused(status: u16, message: &str) -> Told {
+    (status, json!({ "message": message }))
+}
+
+fn in_use(by: &str) -> Told {
+    refused(409, &format!("Volume is attached to {by}"))
+}
+
+fn done() -> Told {
+    (204, Value::Null)
+}
+
+fn failure(end: &End) -> &StepError {
+    match &end.result {
+        Err(Interruption::Failed(error) | Interruption::NoAccess(error)) => error,
+        _ => panic!("{end:?}"),
+    }
+}
+
+#[test]
+fn a_refusal_that_passes_is_waited_for_with_growing_pauses() {
+    let in_use = || in_use("a server");
+    for (answers, delays) in [
+        (vec![done()], &[][..]),
+        (vec![(200, json!({ "tasks": [] }))], &[]),
+        (vec![in_use(), in_use(), in_use(), done()], &["in use by 0 30", "in use by 0 45", "in use by 0 67"]),
+        (vec![refused(400, "still has subnets"), done()], &["in use by 0 30"]),
+        (vec![(429, json!({ "retry_after": 7 })), done()], &["rate 70"]),
+        (vec![(429, json!({ "retry_after": 1 })), done()], &["rate 30"]),
+        (vec![(503, json!({ "retry_after": 9 })), done()], &["unavailable 503 90"]),
+    ] {
+        let end = removed(OLD, answers.clone(), vec![]);
+        assert!(matches!(end.result, Ok(Gone::Now)), "{end:?}");
+        assert_eq!(
+            (end.delays.as_slice(), end.sent),
+            (&delays.iter().map(|&words| words.to_owned()).collect::<Vec<_>>()[..], answers.len())
+        );
+    }
+}
+
+#[test]
+fn a_refusal_that_does_not_pass_is_left_when_the_time_is_over() {
+    let stranger = format!("server {STRANGER}");
+    for (answer, budget, help) in [
+        (in_use("a server"), BUDGET, "once nothing uses it any more"),
+        (in_use(&stranger), STRANGERS_BUDGET, STRANGER),
+        ((503, json!({ "retry_after": 9 })), BUDGET, "it continues where it stopped"),
+        (
+            refused(409, "Operation on resource currently locked by running task"),
+            BUDGET,
+            "it continues where it stopped",
+        ),
+    ] {
+        let end = removed(OLD, vec![answer.clone()], vec![]);
+        assert!(end.took > budget && end.took < budget + Duration::from_secs(60), "{answer:?}: {end:?}");
+        let error = failure(&end);
+        assert!(error.help.len() == 1 && error.help[0].contains(help), "{error:?}");
+        assert!(end.phase != Phase::Removing, "{end:?}");
+    }
+    for (answer, help) in [
+        (refused(400, "wrong"), "correct the call in the plan"),
+        (refused(409, "something"), "take away what stands in the way"),
+        (refused(403, "no"), "may not do this"),
+    ] {
+        let end = removed(OLD, vec![answer], vec![]);
+        let error = failure(&end);
+        assert!(end.delays.is_empty() && error.help.iter().any(|words| words.contains(help)), "{error:?}");
+    }
+}
+
+#[test]
+fn not_found_means_gone_unless_it_was_made_a_moment_ago_or_the_project_is_hidden() {
+    let gone = || refused(404, "no");
+    let end = removed(OLD, vec![gone()], vec![]);
+    assert!(matches!(end.result, Ok(Gone::Already)) && end.sent == 1, "{end:?}");
+    let young = removed(Duration::ZERO, vec![gone()], vec![]);
+    assert!(matches!(young.result, Ok(Gone::Already)) && young.sent > 1, "{young:?}");
+    assert!(young.delays.iter().all(|words| words == "failed 30"), "{young:?}");
+    // After a lost answer it is no wonder.
+    let lost = removed(Duration::ZERO, vec![(LOST, Value::Null), gone()], vec![]);
+    assert!(matches!(lost.result, Ok(Gone::Already)) && lost.sent == 2, "{lost:?}");
+    let after_refusal = removed(Duration::ZERO, vec![(LOST, Value::Null), in_use("a server"), gone()], vec![]);
+    assert!(matches!(after_refusal.result, Ok(Gone::Already)) && after_refusal.sent == 3, "{after_refusal:?}");
+    for place in ["/cloud/v1/projects/1", "/cloud/v1/regions/7"] {
+        let hidden = removed(OLD, vec![gone()], vec![(place, vec![(404, json!({}))])]);
+        assert!(
+            matches!(&hidden.result, Err(Interruption::NoAccess(error)) if error.class == ErrorClass::NotAllowed),
+            "{hidden:?}"
+        );
+        let broken = removed(OLD, vec![gone()], vec![(place, vec![(500, json!({}))])]);
+        assert!(
+            matches!(&broken.result, Err(Interruption::NoAccess(error)) if error.class == ErrorClass::Unreachable),
+            "{broken:?}"
+        );
+    }
+}
+
+#[test]
+fn without_an_answer_it_is_sent_again_and_in_the_end_left_with_what_is_known() {
+    // The API has answered before: it is there.
+    let waits = || (429, json!({}));
+    for (answers, effect) in [
+        (vec![waits(), (LOST, Value::Null)], EffectKnown::Unknown),
+        (vec![waits(), (500, json!({}))], EffectKnown::Unknown),
+        (vec![waits(), (UNSENT, Value::Null)], EffectKnown::NotApplied),
+        (vec![waits(), (LOST, Value::Null), (UNSENT, Value::Null)], EffectKnown::Unknown),
+    ] {
+        let end = removed(OLD, answers.clone(), vec![]);
+        assert_eq!((failure(&end).effect, end.sent), (effect, Policy::REQUEST.attempts as usize), "{answers:?}");
+    }
+    for (answers, effect) in [
+        (vec![(NO_CONNECTION, Value::Null)], EffectKnown::NotApplied),
+        (vec![(LOST, Value::Null), (NO_CONNECTION, Value::Null)], EffectKnown::Unknown),
+    ] {
+        let end = removed(OLD, answers.clone(), vec![]);
+        assert_eq!((failure(&end).effect, end.sent), (effect, answers.len()), "{answers:?}");
+    }
+}
+
+#[test]
+fn its_task_is_waited_for_and_repeated_when_it_fails() {
+    let tasks = || (200, json!({ "tasks": ["t1"] }));
+    let state = |state: &str| (200, json!({ "id": "t1", "state": state, "error": "no" }));
+    let path = "/cloud/v1/tasks/t1";
+    let end = removed(OLD, vec![tasks()], vec![(path, vec![state("RUNNING"), state("FINISHED")])]);
+    assert!(matches!(end.result, Ok(Gone::Now)) && end.sent == 1, "{end:?}");
+    let end = removed(OLD, vec![tasks()], vec![(path, vec![state("ERROR"), state("ERROR"), state("FINISHED")])]);
+    assert!(matches!(end.result, Ok(Gone::Now)) && end.sent == 3, "{end:?}");
+    assert_eq!(end.delays, ["in use by 0 30", "in use by 0 60"]);
+    let end = removed(OLD, vec![tasks()], vec![(path, vec![state("ERROR")])]);
+    assert_eq!((failure(&end).task.as_deref(), end.sent), (Some("t1"), 3));
+    let end = removed(OLD, vec![tasks()], vec![(path, vec![(403, json!({}))])]);
+    assert_eq!((failure(&end).status, end.sent), (Some(403), 1));
+    let end = removed(OLD, vec![tasks()], vec![(path, vec![state("RUNNING")])]);
+    assert_eq!((failure(&end).effect, end.sent), (EffectKnown::Unknown, 1));
+    assert!(failure(&end).message.contains("its removal still runs: task t1"), "{end:?}");
+}

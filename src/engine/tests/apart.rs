@@ -1,0 +1,100 @@
+//! A part of the engine by itself: with the context of a run, and with answers from a table.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::death::{Life, When};
+use super::harness::{Trial, paused};
+use crate::api::{Answer, Lost};
+use crate::engine::{RunContext, stopper};
+use crate::event::Event;
+use crate::simulate::Options;
+
+/// An answer of the table: a status, and a body.
+pub type Told = (u16, Value);
+
+/// A page with these items.
+pub fn listed(items: &[Value]) -> Told {
+    (200, json!({ "count": items.len(), "results": items }))
+}
+
+/// In place of a status: no answer, so that the call may have been carried out.
+pub const LOST: u16 = 0;
+/// In place of a status: the call did not leave.
+pub const UNSENT: u16 = 1;
+/// In place of a status: nothing will ever leave.
+pub const NO_CONNECTION: u16 = 2;
+
+fn answered((status, body): Told) -> Result<Answer, Lost> {
+    let retry_after = body.get("retry_after").map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())].into_iter().chain(retry_after);
+    match status {
+        LOST => Err(Lost::Unknown("reset".to_owned())),
+        UNSENT => Err(Lost::NotSent("refused".to_owned())),
+        NO_CONNECTION => Err(Lost::NoConnection("no way".to_owned())),
+        _ => Ok(Answer { status, headers: headers.collect(), body: body.to_string().into_bytes() }),
+    }
+}
+
+impl Trial {
+    /// Answers every request from a table, by its path; other paths do not exist.
+    pub fn answer_with<'a>(&self, table: impl IntoIterator<Item = (&'a str, Told)>) {
+        self.answer_in_turn(table.into_iter().map(|(path, told)| (path, vec![told])));
+    }
+
+    /// The same with answers in turn, of which the last is given again and again. A key is a path, or a method and a path.
+    pub fn answer_in_turn<'a>(&self, table: impl IntoIterator<Item = (&'a str, Vec<Told>)>) {
+        self.answer(table, |_| answered((404, json!({ "message": "not found" }))));
+    }
+
+    /// The same; to all others the simulator answers.
+    pub fn answer_also<'a>(&self, table: impl IntoIterator<Item = (&'a str, Told)>) {
+        self.answer(table.into_iter().map(|(path, told)| (path, vec![told])), Ok);
+    }
+
+    fn answer<'a>(
+        &self,
+        table: impl IntoIterator<Item = (&'a str, Vec<Told>)>,
+        others: impl Fn(Answer) -> Result<Answer, Lost> + Send + 'static,
+    ) {
+        let turns = |(key, answers): (&str, Vec<Told>)| (key.to_owned(), VecDeque::from(answers));
+        let mut table: BTreeMap<String, VecDeque<Told>> = table.into_iter().map(turns).collect();
+        *self.on_the_way.lock().unwrap() = Some(Box::new(move |request, simulated| {
+            let keys = [format!("{} {}", request.method, request.path), request.path.clone()];
+            let Some(key) = keys.into_iter().find(|key| table.contains_key(key)) else {
+                return others(simulated);
+            };
+            let answers = table.entry(key).or_default();
+            let next = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
+            answered(next.expect("there is an answer"))
+        }));
+    }
+
+    /// The result of some work with the context of a process that begins now, and the events that it emits.
+    pub async fn apart<T>(&self, work: impl AsyncFnOnce(&Arc<RunContext>) -> T) -> (T, Vec<Event>) {
+        let (stopper, stopped) = stopper();
+        let life = Life::until(When::Never);
+        let book = self.book(&life).await.unwrap();
+        let (context, mut events) = self.context(&stopper, stopped, &life, book);
+        let result = work(&context).await;
+        let mut seen = Vec::new();
+        while let Ok(stamped) = events.try_recv() {
+            seen.push(stamped.event);
+        }
+        (result, seen)
+    }
+}
+
+/// The result of some work with the context of a new record, and with answers from a table.
+pub fn with_answers<'a, T>(
+    table: impl IntoIterator<Item = (&'a str, Told)>,
+    work: impl AsyncFnOnce(&Arc<RunContext>) -> T,
+) -> T {
+    paused(async {
+        let trial = Trial::new(Options::default());
+        trial.answer_with(table);
+        trial.apart(work).await.0
+    })
+}

@@ -1,0 +1,249 @@
+//! What the watcher asks for, and what it makes of every answer.
+
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use super::*;
+use crate::api::{Answer, Lost, Sending, Transport};
+use crate::clock::Clock;
+
+const START: i64 = 1_800_000_000;
+
+type Answers = Box<dyn Fn(&str, usize) -> (u16, Value) + Send + Sync>;
+
+/// An API of tasks: answers what was asked for in words (`list 1000`, `t1`), and how often that was asked before.
+struct Cloud {
+    asked: Mutex<Vec<Request>>,
+    answers: Answers,
+}
+
+fn words(request: &Request) -> String {
+    let offset = request.query.iter().find(|(name, _)| name == "offset");
+    match offset {
+        Some((_, offset)) => format!("list {offset}"),
+        None => request.path.rsplit('/').next().unwrap_or_default().to_owned(),
+    }
+}
+
+impl Transport for Cloud {
+    fn send(&self, request: Request) -> Sending<'_> {
+        let asked = words(&request);
+        let mut all = self.asked.lock().unwrap();
+        let before = all.iter().filter(|other| words(other) == asked).count();
+        all.push(request);
+        let (status, body) = (self.answers)(&asked, before);
+        Box::pin(async move {
+            match status {
+                0 => Err(Lost::Unknown("reset".to_owned())),
+                _ => Ok(Answer { status, headers: Vec::new(), body: body.to_string().into_bytes() }),
+            }
+        })
+    }
+
+    fn base_url(&self) -> &str {
+        "http://127.0.0.1:9"
+    }
+}
+
+/// A watcher of this API.
+struct Watched {
+    cloud: Arc<Cloud>,
+    clock: Clock,
+    watcher: Watcher,
+    warnings: Arc<Mutex<Vec<String>>>,
+}
+
+fn watched(answers: impl Fn(&str, usize) -> (u16, Value) + Send + Sync + 'static) -> Watched {
+    let cloud = Arc::new(Cloud { asked: Mutex::default(), answers: Box::new(answers) });
+    let clock = Clock::starting_at(Timestamp::from_second(START).unwrap(), 1.0);
+    let warnings = Arc::new(Mutex::new(Vec::new()));
+    let heard = warnings.clone();
+    let warn: Warn = Arc::new(move |words| heard.lock().unwrap().push(words));
+    let watcher = Watcher::start(Arc::new(Client::new(cloud.clone(), clock)), std::iter::empty(), warn);
+    Watched { cloud, clock, watcher, warnings }
+}
+
+impl Watched {
+    fn awaited(&self, task: &str) -> Awaited {
+        Awaited {
+            task: task.to_owned(),
+            place: Place { project_id: Some(1), region_id: Some(7) },
+            task_type: None,
+            since: self.clock.now(),
+            first: Some(Duration::ZERO),
+            every: Some(Duration::from_secs(10)),
+        }
+    }
+
+    /// How waiting for these tasks ends.
+    async fn ends(&self, tasks: &[&str]) -> Vec<String> {
+        let ends = futures_util::future::join_all(tasks.iter().map(|task| self.watcher.wait(self.awaited(task)))).await;
+        let words = ends.into_iter().map(|end| match end {
+            TaskEnd::Finished(task) => format!("{} finished", task.id),
+            TaskEnd::Failed(task) => format!("{} failed", task.id),
+            TaskEnd::Refused(error) => format!("refused {}", error.status),
+        });
+        words.collect()
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.cloud.asked.lock().unwrap().iter().map(words).collect()
+    }
+}
+
+fn task(id: &str, state: &str) -> Value {
+    json!({ "id": id, "state": state, "task_type": "create_volume" })
+}
+
+fn finished(id: &str) -> (u16, Value) {
+    (200, task(id, "FINISHED"))
+}
+
+/// A page with these tasks among others of other clients.
+fn page(count: usize, tasks: &[&str], others: usize) -> (u16, Value) {
+    let others = (0..others).map(|other| task(&format!("other-{other}"), "RUNNING"));
+    let results: Vec<Value> = tasks.iter().map(|id| task(id, "FINISHED")).chain(others).collect();
+    (200, json!({ "count": count, "results": results }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_read_as_far_as_needed_and_what_it_lacks_is_read_by_itself() {
+    type Pages = fn(usize) -> (u16, Value);
+    let none = || (500, json!({}));
+    for (pages, expected) in [
+        ((|_| page(5000, &["a", "b"], 998)) as Pages, &["list 0"][..]),
+        (
+            |number| if number == 0 { page(1500, &[], 1000) } else { page(1500, &["a", "b"], 498) },
+            &["list 0", "list 1000"],
+        ),
+        (|_| page(1000, &["a"], 999), &["list 0", "b"]),
+        (
+            |number| if number == 0 { page(2000, &["a"], 999) } else { page(2000, &[], 1000) },
+            &["list 0", "list 1000", "b"],
+        ),
+        (
+            |number| if number == 0 { page(5000, &["a"], 999) } else { page(5000, &[], 0) },
+            &["list 0", "list 1000", "b"],
+        ),
+        (|number| if number == 0 { page(5000, &["a"], 999) } else { (500, json!({})) }, &["list 0", "list 1000", "b"]),
+        (
+            |_| page(100_000, &[], 1000),
+            &["list 0", "list 1000", "list 2000", "list 3000", "list 4000", "list 5000", "a", "b"],
+        ),
+    ] {
+        let watched = watched(move |asked, before| match asked.strip_prefix("list ") {
+            Some(_) if before > 0 => none(),
+            Some(offset) => pages(offset.parse::<usize>().unwrap() / 1000),
+            None => finished(asked),
+        });
+        assert_eq!(watched.ends(&["a", "b"]).await, ["a finished", "b finished"], "{expected:?}");
+        assert_eq!(watched.asked(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_neither_a_list_nor_a_read_shows_is_asked_for_again() {
+    let watched = watched(|asked, before| match asked {
+        "list 0" => page(1, &["a"], 0),
+        _ if before < 2 => (404, json!({})),
+        other => finished(other),
+    });
+    assert_eq!(watched.ends(&["a", "b"]).await, ["a finished", "b finished"]);
+    assert_eq!(watched.asked(), ["list 0", "b", "b", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_fails_is_read_again_and_one_that_does_not_exist_is_not() {
+    for (status, expected) in [
+        (500, &["list 0", "list 0"][..]),
+        (0, &["list 0", "list 0"]),
+        (404, &["list 0", "a", "b"]),
+        (400, &["list 0", "a", "b"]),
+    ] {
+        let watched = watched(move |asked, before| match asked {
+            "list 0" if before == 0 => (status, json!({ "message": "no" })),
+            "list 0" => page(2, &["a", "b"], 0),
+            other => finished(other),
+        });
+        assert_eq!(watched.ends(&["a", "b"]).await, ["a finished", "b finished"], "{status}");
+        assert_eq!(watched.asked(), expected, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_refused_at_once_without_the_right_to_it_and_in_the_end_when_it_is_unknown() {
+    let forbidden = watched(|_, _| (403, json!({ "message": "no" })));
+    assert_eq!(forbidden.ends(&["a", "b"]).await, ["refused 403", "refused 403"]);
+    assert_eq!(forbidden.asked(), ["list 0"]);
+    let unknown = watched(|_, _| (404, json!({ "message": "no" })));
+    assert_eq!(unknown.ends(&["a"]).await, ["refused 404"]);
+    assert_eq!(unknown.asked().len(), UNKNOWN_POLLS as usize + 1);
+    let late = watched(|asked, before| if before < 20 { (404, json!({})) } else { finished(asked) });
+    assert_eq!(late.ends(&["a"]).await, ["a finished"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_in_error_has_failed_and_an_undocumented_state_is_told_once_and_waited_on() {
+    let watched = watched(|asked, before| match before {
+        0 | 1 => (200, task(asked, "ODD")),
+        _ => (200, task(asked, "ERROR")),
+    });
+    assert_eq!(watched.ends(&["a"]).await, ["a failed"]);
+    assert_eq!(watched.ends(&["b"]).await, ["b failed"]);
+    let warnings = watched.warnings.lock().unwrap().clone();
+    assert_eq!(warnings, ["task a is in the undocumented state `ODD`: waiting on"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_polled_as_long_as_a_step_waits_for_it() {
+    let watched = watched(|asked, _| (200, task(asked, "RUNNING")));
+    let minute = Duration::from_secs(60);
+    let first = tokio::time::timeout(minute, watched.watcher.wait(watched.awaited("a")));
+    let second = tokio::time::timeout(minute / 2, watched.watcher.wait(watched.awaited("a")));
+    let (first, second) = tokio::join!(first, second);
+    assert!(first.is_err() && second.is_err());
+    let polled = watched.asked().len();
+    assert_eq!(polled, 6, "every ten seconds, and once for both");
+    tokio::time::sleep(minute).await;
+    assert_eq!(watched.asked().len(), polled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_begins_before_the_oldest_task_that_was_accepted_or_made() {
+    let watched = watched(|asked, before| {
+        let tasks = ["a", "b"].map(|id| {
+            let mut task = task(id, if before == 0 { "RUNNING" } else { "FINISHED" });
+            task["created_on"] = json!("2027-01-15T07:59:00");
+            task
+        });
+        assert_eq!(asked, "list 0");
+        (200, json!({ "count": 2, "results": tasks }))
+    });
+    let older = Awaited { since: watched.clock.now() - SignedDuration::from_secs(100), ..watched.awaited("b") };
+    let ends = tokio::join!(watched.watcher.wait(watched.awaited("a")), watched.watcher.wait(older));
+    assert!(matches!(ends, (TaskEnd::Finished(_), TaskEnd::Finished(_))), "{ends:?}");
+    let asked = watched.cloud.asked.lock().unwrap();
+    let from = asked.iter().map(|request| {
+        let value = |name: &str| request.query.iter().find(|(known, _)| known == name).unwrap().1.clone();
+        assert_eq!(
+            (value("project_id"), value("region_id"), value("order_by")),
+            ("1".into(), "7".into(), "asc".into())
+        );
+        value("from_timestamp")
+    });
+    // At 08:00:00 one was accepted 100 s before, with 10 s for clocks that differ; both were made at 07:59:00.
+    assert_eq!(from.collect::<Vec<_>>(), ["2027-01-15T07:58:10Z", "2027-01-15T07:58:50Z"]);
+}
+
+#[test]
+fn the_duration_of_a_task_is_that_of_the_server() {
+    let of = |created: Value, finished: Value| {
+        let task = json!({ "id": "t", "state": "FINISHED", "created_on": created, "finished_on": finished });
+        task_duration(&Task::read(&task).unwrap())
+    };
+    let [begins, ends] = ["2027-01-15T08:00:00", "2027-01-15T08:00:07"].map(|at| json!(at));
+    assert_eq!(of(begins.clone(), ends.clone()), Some(Duration::from_secs(7)));
+    assert_eq!(of(ends.clone(), begins), None, "not before it began");
+    assert_eq!(of(json!(null), ends), None);
+}

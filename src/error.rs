@@ -5,12 +5,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::api::{HttpError, Meaning, ReadError};
 use crate::catalog::CatalogError;
 use crate::exit::Exit;
 use crate::journal::JournalError;
-use crate::report::ReportError;
+use crate::report::{ReportError, duration};
 
 /// Why a command could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub enum Error {
     /// A read that the command needs has failed.
     #[error("{what}: {error}")]
     Api { what: String, error: ReadError },
+    /// What has to be read of the account before the first call takes longer than `--timeout`.
+    #[error("nothing was begun: the account was not read within {}", duration(*.within))]
+    NotInTime { within: Duration },
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
@@ -112,6 +116,7 @@ impl Error {
                 _ => Exit::StepFailed,
             },
             Error::Journal(JournalError::Locked { .. } | JournalError::LeaseLost { .. }) => Exit::Locked,
+            Error::NotInTime { .. } => Exit::StillWaiting,
             Error::RecordEmpty { .. } => Exit::RecordUnusable,
             Error::Journal(JournalError::Impossible(_)) => Exit::Bug,
             Error::Journal(_) => Exit::RecordUnusable,
@@ -164,6 +169,7 @@ impl Error {
                 let shown = hidden.then_some("`plan tasks --errors` and `plan wait --errors` show the API's message");
                 [read_hint(error)].into_iter().chain(shown).map(str::to_owned).collect()
             }
+            Error::NotInTime { .. } => vec!["run it again later, or with a longer `--timeout`".to_owned()],
             Error::Journal(JournalError::Locked { .. }) => {
                 vec!["wait for it with `--lock-timeout 10m`, or end that process".to_owned()]
             }

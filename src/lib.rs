@@ -5,7 +5,7 @@
 //! A module may use those to its right:
 //!
 //! ```text
-//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, packed, id
+//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, packed, parts, id
 //! ```
 
 pub mod api;
@@ -26,6 +26,7 @@ pub mod files;
 pub mod id;
 pub mod journal;
 pub mod packed;
+pub mod parts;
 pub mod plan;
 pub mod report;
 pub mod schema;

@@ -6,12 +6,10 @@ use std::thread;
 use gcore_plan::command;
 use gcore_plan::context::Streams;
 use gcore_plan::exit::Exit;
+use gcore_plan::parts::STACK;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Templates and deeply nested plans need recursion; the system's stack of the main thread may be small.
-const STACK: usize = 16 * 1024 * 1024;
 
 fn main() -> ExitCode {
     leave_no_core();

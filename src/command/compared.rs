@@ -79,7 +79,7 @@ pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
 
 /// ``body/size: `9` → `20` ``
 fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
-    let was = known.and_then(|known| known.agrees.as_ref()?.body.as_ref()?.get(&drifted.field));
+    let was = known.and_then(|known| known.agreed()?.body.as_ref()?.get(&drifted.field));
     let value = |value: Option<&Value>| match value {
         None => "(absent)".to_owned(),
         Some(Value::String(text)) if stands_for_secret(text) => hide_digests(text),

@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::Error;
 use crate::report::diagnostics::{self, Findings, Format};
 use crate::report::github::{Annotation, Level, Log, append, findings_summary};
-use crate::report::{Palette, sanitize_block};
+use crate::report::{Palette, sanitize};
 use crate::source::{FileOf, Source, Span};
 
 /// The findings in one file.
@@ -129,7 +129,7 @@ fn print_log(context: &Context, findings: &[Findings<'_>], text: &str) -> Result
 ///
 /// When stderr cannot be written.
 pub(super) fn print_line(context: &Context, message: &str, help: &[String]) -> Result<(), Error> {
-    let hidden = |text: &str| context.secrets.redact(&sanitize_block(text)).into_owned();
+    let hidden = |text: &str| sanitize(&context.secrets.redact(text)).into_owned();
     let lines: Vec<String> = help.iter().map(|words| hidden(words)).collect();
     let told = match &context.environment.github {
         Some(_) => {

@@ -75,9 +75,7 @@ const KNOWN: [Known; 22] = [
 ];
 
 /// Other names for some of them.
-const ALIASES: [(&str, &str); 15] = [
-    ("image", "images"),
-    ("flavor", "flavors"),
+const ALIASES: [(&str, &str); 16] = [
     ("bmflavors", "bare-metal-flavors"),
     ("bmimages", "bare-metal-images"),
     ("lbflavors", "balancer-flavors"),
@@ -90,7 +88,10 @@ const ALIASES: [(&str, &str); 15] = [
     ("servers", "machines"),
     ("floatingips", "floating-ips"),
     ("loadbalancers", "balancers"),
+    ("lbs", "balancers"),
+    ("nets", "networks"),
     ("disks", "volumes"),
+    ("k8s", "clusters"),
 ];
 
 /// Lists the resources.
@@ -161,22 +162,12 @@ fn words(context: &Context) -> Result<Exit, Error> {
 
 type Columns = &'static [(&'static str, &'static str)];
 
-/// The list with a name.
+/// The list with a name, which may be of one resource: `subnet`.
 fn find(catalog: &Catalog, word: &str) -> Result<(String, Arc<Operation>, Columns), Error> {
     let plain = word.to_lowercase().replace(['_', ' '], "-");
-    let meant = ALIASES.iter().find(|(alias, _)| *alias == plain).map_or(plain.as_str(), |(_, meant)| *meant);
-    let known = KNOWN.iter().find(|(known, ..)| *known == meant);
-    if let Some((known, path, columns)) = known
-        && let Some(operation) = catalog.find(&Route { method: Method::Get, path: (*path).to_owned() })
-    {
-        return Ok(((*known).to_owned(), operation, columns));
-    }
-    // Of several versions the newest that is not deprecated.
-    let mut others: Vec<Arc<Operation>> =
-        catalog.operations().filter(|operation| is_list(operation) && own_word(operation) == meant).collect();
-    others.sort_by_key(|operation| (operation.deprecated, std::cmp::Reverse(operation.route.path.clone())));
-    if let Some(operation) = others.into_iter().next() {
-        return Ok((word.to_owned(), operation, &[]));
+    let plural = format!("{plain}s");
+    if let Some(found) = named(catalog, &plain).or_else(|| named(catalog, &plural)) {
+        return Ok(found);
     }
     let all: Vec<String> =
         catalog.operations().filter(|operation| is_list(operation)).map(|op| own_word(&op)).collect();
@@ -188,6 +179,21 @@ fn find(catalog: &Catalog, word: &str) -> Result<(String, Arc<Operation>, Column
         None => error,
     };
     Err(error.help("`plan get` names what is often asked for"))
+}
+
+fn named(catalog: &Catalog, word: &str) -> Option<(String, Arc<Operation>, Columns)> {
+    let meant = ALIASES.iter().find(|(alias, _)| *alias == word).map_or(word, |(_, meant)| *meant);
+    let known = KNOWN.iter().find(|(known, ..)| *known == meant);
+    if let Some((known, path, columns)) = known
+        && let Some(operation) = catalog.find(&Route { method: Method::Get, path: (*path).to_owned() })
+    {
+        return Some(((*known).to_owned(), operation, columns));
+    }
+    // Of several versions the newest that is not deprecated.
+    let mut others: Vec<Arc<Operation>> =
+        catalog.operations().filter(|operation| is_list(operation) && own_word(operation) == meant).collect();
+    others.sort_by_key(|operation| (operation.deprecated, std::cmp::Reverse(operation.route.path.clone())));
+    others.into_iter().next().map(|operation| (meant.to_owned(), operation, &[] as Columns))
 }
 
 /// Whether a GET is a list that needs only project and region.
@@ -274,6 +280,11 @@ mod tests {
             assert_eq!(path(alias), path(word), "{alias}");
         }
         assert_eq!(path("snapshots").as_deref(), Ok("/cloud/v1/snapshots/{project_id}/{region_id}"));
+        for (one, all) in
+            [("subnet", "subnets"), ("vm", "machines"), ("lb", "balancers"), ("keypair", "keys"), ("net", "networks")]
+        {
+            assert_eq!(path(one), path(all), "{one}");
+        }
         assert_eq!(path("Ssh_Keys").as_deref(), Ok("/cloud/v1/ssh_keys/{project_id}"));
         assert_eq!(path("imagse").unwrap_err(), "there is no list of `imagse`");
     }

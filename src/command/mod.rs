@@ -77,7 +77,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::github::output::Ending;
 use crate::report::github::{Annotation, Level};
-use crate::report::{Palette, sanitize_block};
+use crate::report::{Palette, sanitize};
 
 pub use account::Account;
 pub use completions::answer as answer_shell;
@@ -183,7 +183,7 @@ fn print(context: &Context, error: &Error) -> Exit {
         let _ = findings::print_line(context, &unwritten.to_string(), &[]);
     }
     if !error.is_silent() {
-        let hidden = |text: &str| context.secrets.redact(&sanitize_block(text)).into_owned();
+        let hidden = |text: &str| sanitize(&context.secrets.redact(text)).into_owned();
         let (message, hints) = (hidden(&error.to_string()), error.hints());
         let hints: Vec<String> = hints.iter().map(|hint| hidden(hint)).collect();
         let mut err = context.stderr.clone();

@@ -1,9 +1,10 @@
-//! Tells what a command waits for, when its reads take long: a silent command looks dead.
+//! Reads that take long: what a command waits for is told, since a silent command looks dead, and it ends in time.
 
 use std::time::Duration;
 
 use super::note;
 use crate::api::Client;
+use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::Error;
 use crate::report::duration;
@@ -34,6 +35,23 @@ pub(super) async fn in_patience<T>(
     Ok(reads.await)
 }
 
+/// Reads the account before the first call of a run that may take so long, since the clock began.
+///
+/// # Errors
+///
+/// [`Error::NotInTime`]; otherwise those of the reads.
+pub(super) async fn in_time<T>(
+    clock: Clock,
+    timeout: Option<Duration>,
+    reads: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let Some(within) = timeout else { return reads.await };
+    tokio::select! {
+        read = reads => read,
+        () = clock.sleep_until(within) => Err(Error::NotInTime { within }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -42,7 +60,6 @@ mod tests {
 
     use super::*;
     use crate::api::{Answer, Lost, Request, Sending, Transport};
-    use crate::clock::Clock;
     use crate::command::testing::context;
 
     /// Asks for a pause of a minute.
@@ -72,5 +89,22 @@ mod tests {
             "{}",
             told.stderr()
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_ends_in_time_while_it_still_reads() {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+        clock.sleep(Duration::from_secs(4)).await;
+        for (timeout, reads, ends) in
+            [(Some(6), 1, Ok(5)), (Some(6), 9, Err(6)), (Some(6), 0, Err(6)), (None, 60, Ok(66))]
+        {
+            let reading = async {
+                clock.sleep(Duration::from_secs(reads)).await;
+                if reads == 0 { std::future::pending().await } else { Ok(()) }
+            };
+            let read = in_time(clock, timeout.map(Duration::from_secs), reading).await;
+            let at = clock.elapsed().as_secs();
+            assert_eq!(read.map(|()| at).map_err(|_| at), ends, "{timeout:?}, {reads}");
+        }
     }
 }

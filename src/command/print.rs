@@ -12,7 +12,7 @@ use crate::engine::RunOutput;
 use crate::error::Error;
 use crate::report::github::{Annotation, Level};
 use crate::report::outputs::{OutputFormat, OutputValue, render};
-use crate::report::{Palette, Verbosity, duration, sanitize, sanitize_block};
+use crate::report::{Palette, Verbosity, duration, sanitize};
 use crate::secret::{Redacted, Secrets};
 use crate::stream::runner::defuse_json;
 
@@ -57,8 +57,9 @@ pub fn note(context: &Context, words: &str) -> Result<(), Error> {
     if context.verbosity() == Verbosity::Quiet {
         return Ok(());
     }
-    let line: String = context.secrets.redact(words).lines().map(|line| format!("{line}\n")).collect();
-    context.stderr.clone().write_all(line.as_bytes()).map_err(|error| Error::Stream { stream: "stderr", error })
+    let lines = context.secrets.redact(words);
+    let text: String = lines.lines().map(|line| format!("{}\n", sanitize(line))).collect();
+    context.stderr.clone().write_all(text.as_bytes()).map_err(|error| Error::Stream { stream: "stderr", error })
 }
 
 /// Prints a warning on stderr even with `--quiet`; in a job as an annotation.
@@ -67,7 +68,7 @@ pub fn note(context: &Context, words: &str) -> Result<(), Error> {
 ///
 /// When stderr cannot be written.
 pub fn warn(context: &Context, words: &str) -> Result<(), Error> {
-    let text = context.secrets.redact(&sanitize_block(words)).into_owned();
+    let text = sanitize(&context.secrets.redact(words)).into_owned();
     let mut err = context.stderr.clone();
     let written = match &context.environment.github {
         Some(_) => err.command(&Annotation::new(Level::Warning, text).command()),

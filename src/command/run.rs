@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 use super::compared;
 use super::connect::client_of;
 use super::environment_name;
+use super::patience::in_time;
 use super::preview_file::{PreviewFile, recorded};
 use super::run_options::{need_places, replaced, selection, settings, view_options};
 use super::session::{Parts, Session, export, quoted};
@@ -97,48 +98,46 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let opened = records::take(context, &record, "run", arguments.lock.lock_timeout, clock).await?;
     let journal =
         Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock).hiding(context.secrets.clone());
-    let mut status = opened.status.clone();
-    if arguments.refresh {
-        match refresh(context, &account, &journal).await {
-            Ok(fresh) => status = fresh,
-            Err(error) => {
-                journal.close().await?;
-                return Err(error);
-            }
-        }
-    }
-    if let Some(approved) = &approved {
-        let key = approved.key(&opened.status);
-        let shown = Shown {
-            plan,
-            catalog: loaded.catalog,
-            inputs: &inputs,
-            environment: &environment,
-            project_id,
-            region_id,
-            records: records.clone(),
-            status: recorded(Some(&status)),
-            options: &options,
+    let read = async {
+        let status = match arguments.refresh {
+            true => refresh(context, &account, &journal).await?,
+            false => opened.status.clone(),
         };
-        let client = approved.asked.read.then(|| client_of(context, &account)).transpose()?;
-        let changes = serde_json::json!(shown.changes(context, &key, client.as_ref()).await?);
-        let now = PreviewFile::new(context, approved.asked.clone(), &shown, &key, &changes);
-        if let Err(moved) = approved.verify(&now) {
-            journal.close().await?;
-            return Err(moved);
+        if let Some(approved) = &approved {
+            let key = approved.key(&opened.status);
+            let shown = Shown {
+                plan,
+                catalog: loaded.catalog,
+                inputs: &inputs,
+                environment: &environment,
+                project_id,
+                region_id,
+                records: records.clone(),
+                status: recorded(Some(&status)),
+                options: &options,
+            };
+            let client = approved.asked.read.then(|| client_of(context, &account)).transpose()?;
+            let changes = serde_json::json!(shown.changes(context, &key, client.as_ref()).await?);
+            let now = PreviewFile::new(context, approved.asked.clone(), &shown, &key, &changes);
+            approved.verify(&now)?;
         }
-    }
-    if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
-        let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records.clone());
-        let client =
-            Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
-        if let Err(found) = guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await {
-            journal.close().await?;
-            return Err(found);
+        if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
+            let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records.clone());
+            let client =
+                Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
+            guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await?;
         }
-    }
+        let of_environment = load::environment_file(context, plan, &environment)?;
+        Ok(of_environment.and_then(|read| read.file.ttl))
+    };
+    let of_environment = match in_time(clock, arguments.run.timeout, read).await {
+        Ok(ttl) => ttl,
+        Err(error) => {
+            journal.close().await?;
+            return Err(error);
+        }
+    };
     let done = opened.status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
-    let of_environment = load::environment_file(context, plan, &environment)?.and_then(|read| read.file.ttl);
     let ttl = arguments.ttl.or(of_environment).or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
     let started = Started {
         run: context.token(),
@@ -151,7 +150,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     };
     journal.append(vec![Record::Started(started)]).await?;
     // What the record said before would keep a second copy of every instance that changes.
-    drop((opened.status, status));
+    drop(opened.status);
 
     let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records);
     let counts = engine::instance_counts(plan, &settings, &context.secrets, &inputs);
@@ -166,7 +165,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
             other_records: records::other_records(&record).await,
             settings,
             parallelism: arguments.run.parallelism,
-            timeout: arguments.run.timeout,
+            timeout: arguments.run.timeout.map(|timeout| timeout.saturating_sub(clock.elapsed())),
             view,
         },
     )?;

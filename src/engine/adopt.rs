@@ -10,18 +10,18 @@ use super::find::{they_are, what_there_is};
 use super::interruption::Interruption;
 use super::made::made;
 use super::ownership::Claimable;
-use super::refresh::{Comparison, Shown, field};
+use super::refresh::as_it_stands;
 use super::render::Rendered;
 use super::results::{self, fill_path, id_text};
 use super::secondary::with_secondary;
 use super::step::Instance;
 use super::update::{UpdatedResource, split};
 use crate::api::Request;
-use crate::catalog::update::{shown_at, thing_route};
+use crate::catalog::update::shown_at;
 use crate::catalog::{Operation, Resource};
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
-use crate::journal::{Adopted, IntendedUndo, JsonText, Record, RecordedCall, StepResult};
+use crate::journal::{Adopted, IntendedUndo, JsonText, Record, StepResult};
 use crate::plan::AdoptBy;
 use crate::template::{Template, TemplateError};
 
@@ -64,7 +64,8 @@ impl Instance {
             return Err(self.refused(rendered, words));
         }
         self.not_anothers(id, rendered, create, &result)?;
-        let agrees = self.as_it_stands(id, rendered, create, &item);
+        let journal = &self.run.context.journal;
+        let agrees = journal.with_status(|status| as_it_stands(status, id, &rendered.recorded, create, &item));
         let thing = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
         let catalog = self.run.context.catalog;
         let forced = split(catalog, thing.as_ref(), &agrees, &rendered.recorded, None, false).forced;
@@ -219,30 +220,6 @@ impl Instance {
             }
             None => Ok(()),
         }
-    }
-
-    /// The plan's call, with the resource's current values in the fields that differ.
-    fn as_it_stands(&self, id: &InstanceId, rendered: &Rendered, create: &Operation, item: &Value) -> RecordedCall {
-        let context = &self.run.context;
-        let mut agrees = RecordedCall::clone(&rendered.recorded);
-        let Some(thing) = thing_route(create) else { return agrees };
-        let is_owned_by_another =
-            |other: &Value| context.journal.with_status(|status| status.is_made_by_another(id, other));
-        let shown =
-            Shown { thing, object: item, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
-        let Some(body) = &mut agrees.body else { return agrees };
-        body.edit(|body| {
-            let Some(body) = body.as_object_mut() else { return };
-            let names: Vec<String> = body.keys().cloned().collect();
-            for name in names {
-                match field(&name, body.get(&name), &shown) {
-                    Comparison::Differs(Some(now)) => drop(body.insert(name, now)),
-                    Comparison::Differs(None) => drop(body.shift_remove(&name)),
-                    Comparison::Same | Comparison::CannotTell => {}
-                }
-            }
-        });
-        agrees
     }
 
     pub(super) fn refused(&self, rendered: &Rendered, words: String) -> Interruption {

@@ -15,6 +15,7 @@ use super::decide::{self, ChangeKind};
 use super::differences::differences;
 use super::evidence::tags::stamp_value;
 use super::interruption::Interruption;
+use super::refresh::recovered;
 use super::render::{CallParts, Rendered, step_value};
 use super::resolve::InDoubt;
 use super::results;
@@ -186,10 +187,6 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         match (change.kind, &self.step().on_change) {
-            // A record recovered from the account does not say which call made the resource: the plan's call counts.
-            (kind, _) if kind != ChangeKind::Replace && known.agrees.is_none() && known.result.is_some() => {
-                self.agree(id, rendered, known).await.map(Some)
-            }
             (ChangeKind::Replace, _) => self.replace(id, provenance).await,
             (ChangeKind::Ignore, _) => Ok(known.result.clone()),
             (ChangeKind::Update, Some(OnChange::Update(template))) => {
@@ -214,26 +211,26 @@ impl Instance {
         }
     }
 
-    /// Records that the resource agrees with the plan's call, without sending the call.
-    async fn agree(
-        &self,
-        id: &InstanceId,
-        rendered: &Rendered,
-        known: &InstanceStatus,
-    ) -> Result<StepResult, Interruption> {
-        let result = known.result.clone().unwrap_or_default();
+    /// The status of an instance that was recovered, and not compared with the plan yet.
+    pub(super) fn recovered(&self, id: &InstanceId, rendered: &Rendered) -> Option<Shared<InstanceStatus>> {
+        let context = &self.run.context;
+        let known = context.journal.with_status(|status| recovered(context.catalog, status, id, &rendered.recorded));
+        known.map(Shared::from)
+    }
+
+    /// Records the call that a recovered resource agrees with.
+    pub(super) async fn record_recovered(&self, id: &InstanceId, known: &InstanceStatus) -> Result<(), Interruption> {
         let record = Record::Succeeded(Box::new(Succeeded {
             instance: id.clone(),
             provenance: Provenance::Recovered,
-            result: result.clone(),
+            result: known.result.clone().unwrap_or_default(),
             made: RecordedResource::default(),
             duration_ms: 0,
             durations: Vec::new(),
             evidence: Some(Evidence::Stamp),
-            agrees: Some(rendered.recorded.clone()),
+            agrees: known.agrees.clone(),
         }));
-        self.run.context.journal.append(vec![record]).await?;
-        Ok(result)
+        Ok(self.run.context.journal.append(vec![record]).await?)
     }
 
     async fn rerun(
@@ -276,7 +273,12 @@ impl Instance {
         self.known(id).agrees.clone().unwrap_or_else(written)
     }
 
-    fn change_refused(&self, rendered: &Rendered, known: &InstanceStatus, change: &Changing<'_>) -> StepError {
+    pub(super) fn change_refused(
+        &self,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        change: &Changing<'_>,
+    ) -> StepError {
         let differing = known.agrees.as_ref().map(|agrees| differences(agrees, &rendered.recorded)).unwrap_or_default();
         let forced: Vec<String> =
             change.split.forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();

@@ -18,7 +18,7 @@ impl Instance {
         if known.phase != Phase::Succeeded || options.import.is_some() || self.asks_the_api() {
             return None;
         }
-        let wanted = Wanted::of(step, options.replace.covers(id), false);
+        let wanted = Wanted::of(step, options.replace.covers(id), false, false);
         if decide::instance(&wanted, Some(&known), Differs::No) != Decision::Keep {
             return None;
         }

@@ -107,7 +107,11 @@ impl Run {
         let body = rendered.request.body.as_ref().map(Partial::from);
         let findings = match &rendered.request.body_file {
             Some(upload) => operation.check_file(Some(&upload.file.content_type)),
-            None => self.context.catalog.check_request(operation, body.as_ref(), &step.allow_unknown),
+            None => {
+                let mut findings = self.context.catalog.check_request(operation, body.as_ref(), &step.allow_unknown);
+                findings.extend(operation.check_records(&rendered.parameters, body.as_ref()));
+                findings
+            }
         };
         let mut errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         let Some(first) = errors.next() else { return Ok(()) };

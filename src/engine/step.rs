@@ -14,7 +14,7 @@ use super::call::Write;
 use super::called::Called;
 use super::conceal::{conceal, conceal_names};
 use super::context::About;
-use super::decide::{self, Decision, Differs, FormerSteps, Wanted};
+use super::decide::{self, ChangeKind, Decision, Differs, FormerSteps, Wanted};
 use super::finish::Finishing;
 use super::interruption::Interruption;
 use super::refresh::blame;
@@ -160,12 +160,14 @@ impl Instance {
         let mut provenance = Provenance::Reused;
         let mut cleared = 0;
         loop {
-            let known = self.known(id);
+            let recovered = self.recovered(id, rendered);
+            let is_recovered = recovered.is_some();
+            let known = recovered.unwrap_or_else(|| self.known(id));
             let difference = self.difference(&known, rendered);
             let replace = provenance == Provenance::Reused && self.run.options.replace.covers(id);
             let made = known.phase != Phase::Absent;
             let orphan = made && difference.kind == Differs::Forces && self.run.is_orphan(id);
-            let mut wanted = Wanted::of(self.step(), replace, orphan);
+            let mut wanted = Wanted::of(self.step(), replace, orphan, is_recovered);
             // `always` applies once per run.
             wanted.always &= provenance == Provenance::Reused;
             let decision = decide::instance(&wanted, Some(&known), difference.kind);
@@ -178,6 +180,16 @@ impl Instance {
                 return Err(self.refused(rendered, words));
             }
             let result = match decision {
+                Decision::Change(kind @ ChangeKind::Error) if is_recovered && difference.kind == Differs::Forces => {
+                    let change = Changing { kind, split: &difference.split };
+                    return Err(Interruption::Failed(self.change_refused(rendered, &known, &change)));
+                }
+                Decision::Keep | Decision::Change(ChangeKind::Update | ChangeKind::Rerun | ChangeKind::Error)
+                    if is_recovered =>
+                {
+                    self.record_recovered(id, &known).await?;
+                    continue;
+                }
                 Decision::Keep => {
                     return Ok(Done { result: known.result.clone().unwrap_or_default(), provenance, resource: None });
                 }

@@ -98,6 +98,13 @@ impl InstanceStatus {
         if stands { self.agrees.as_deref().or(intended) } else { intended }
     }
 
+    /// The call that its resource agrees with; of a recovered one, until it is compared with the plan, the call that it was
+    /// found for.
+    pub fn agreed(&self) -> Option<&RecordedCall> {
+        let found_for = self.intent.as_ref().filter(|_| self.phase == Phase::Succeeded);
+        self.agrees.as_deref().or_else(|| found_for.map(|intent| &*intent.call))
+    }
+
     /// Whether a create was sent or accepted, and its result is not recorded yet.
     pub(super) fn is_making(&self) -> bool {
         let creates = self.intent.as_ref().is_some_and(|intent| intent.update.is_none());

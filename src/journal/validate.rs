@@ -5,10 +5,6 @@
 //! teardown sends calls that the catalogue knows; others (`--spec`, another product) only below the collection that
 //! the step's own call addressed.
 
-use std::panic::resume_unwind;
-use std::thread;
-
-use indexmap::map::Slice;
 use serde_json::Value;
 
 use super::call::RecordedCall;
@@ -18,13 +14,14 @@ use super::result::RecordedResource;
 use super::status::Status;
 use crate::catalog::Catalog;
 use crate::id::InstanceId;
+use crate::parts::in_parts;
 use crate::plan::may_set_header;
 use crate::shared::Shared;
 
 /// The most characters of a task's or resource's id.
 const LONGEST_ID: usize = 1024;
 /// Fewer instances than this are not worth a thread.
-const PART: usize = 10_000;
+const LEAST_PART: usize = 10_000;
 /// The number of path segments that name a collection: product, version, noun.
 const COLLECTION: usize = 3;
 
@@ -34,24 +31,11 @@ const COLLECTION: usize = 3;
 ///
 /// The instance with an invalid call or id, and why.
 pub fn validate(status: &Status) -> Result<(), (InstanceId, String)> {
-    let all = status.instances.as_slice();
-    let check = |part: &Slice<InstanceId, Shared<InstanceStatus>>| {
-        part.iter().try_for_each(|(id, instance)| checked(instance).map_err(|why| (id.clone(), why)))
-    };
-    if all.len() <= PART {
-        return check(all);
-    }
-    let (mut parts, mut rest) = (Vec::new(), all);
-    let size = all.len().div_ceil(thread::available_parallelism().map_or(1, usize::from)).max(PART);
-    while !rest.is_empty() {
-        let (part, others) = rest.split_at(size.min(rest.len()));
-        parts.push(part);
-        rest = others;
-    }
-    thread::scope(|scope| {
-        let parts: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || check(part))).collect();
-        parts.into_iter().try_for_each(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    })
+    let all = &status.instances;
+    let parts = in_parts(all.len(), LEAST_PART, |part| {
+        all[part].iter().try_for_each(|(id, instance)| checked(instance).map_err(|why| (id.clone(), why)))
+    });
+    parts.into_iter().collect()
 }
 
 /// Whether a teardown may send this undo call for a resource that `call` made.
@@ -128,9 +112,9 @@ pub fn is_identifier(id: &str) -> bool {
     !id.is_empty() && id.len() <= LONGEST_ID && !id.contains(char::is_control)
 }
 
-/// Whether a value can be an id: a number, or such a text.
+/// Whether a value can be an id: an integer that is known exactly, or such a text.
 pub fn is_id(id: &Value) -> bool {
-    id.is_number() || id.as_str().is_some_and(is_identifier)
+    id.is_i64() || id.is_u64() || id.as_str().is_some_and(is_identifier)
 }
 
 #[cfg(test)]

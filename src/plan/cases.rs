@@ -19,15 +19,15 @@ pub(super) struct Case {
     pub told: String,
 }
 
+/// The most combinations for one step.
+const MOST: usize = 32;
+
 /// The combinations for a step with these programs; when there are too many, each value of each input alone.
-/// `most`: of all.
-pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Program>, most: usize) -> Vec<Case> {
-    /// More combinations are not distinguished.
-    const MOST: usize = 32;
+pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Program>) -> Vec<Case> {
     let names: BTreeSet<&str> = programs.flat_map(inputs).collect();
     let open = names.iter().filter_map(|name| Some((*name, known.open(name).and_then(values)?)));
     let open: Vec<(&str, Vec<Value>)> = open.collect();
-    if open.is_empty() || most == 0 {
+    if open.is_empty() {
         return Vec::new();
     }
     // With another value of one input, others may be given as well: their defaults do not count.
@@ -39,7 +39,7 @@ pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Pr
     let count = open.iter().fold(1_usize, |count, (_, values)| count.saturating_mul(values.len()));
     match count <= MOST {
         true => open.iter().fold(vec![none], |cases, input| varied(&cases, input)),
-        false => open.iter().flat_map(|input| varied(std::slice::from_ref(&none), input)).take(most).collect(),
+        false => open.iter().flat_map(|input| varied(std::slice::from_ref(&none), input)).take(MOST).collect(),
     }
 }
 
@@ -58,8 +58,6 @@ fn inputs(program: &Program) -> impl Iterator<Item = &str> {
 
 /// The values that an input may have, where it has one and these are few.
 fn values(input: &Input) -> Option<Vec<Value>> {
-    /// Of more only the first are checked.
-    const MOST: usize = 1000;
     let is_given = input.default.as_ref().map_or(input.required, |default| !default.is_null());
     if input.secret || !is_given {
         return None;

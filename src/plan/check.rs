@@ -18,7 +18,7 @@ use super::model::{Moved, OnChange, Output, Plan, Step, Undo};
 use super::of_step::OfStep;
 use super::operations::Operations;
 use super::place::Place;
-use super::programs::{all_programs, programs};
+use super::programs::programs;
 use super::scalars::compiled;
 use super::step_doc::StepDoc;
 use crate::body_file::BodyFiles;
@@ -441,7 +441,7 @@ impl<'d> Checker<'d> {
 /// Reports files named by templates that cannot be read, each once.
 fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Findings) {
     let mut looked_at: HashMap<&str, Option<String>> = HashMap::new();
-    let used = all_programs(doc).flat_map(|program| program.uses().files.iter().map(move |used| (program, used)));
+    let used = doc.programs().flat_map(|program| program.uses().files.iter().map(move |used| (program, used)));
     for (program, used) in used {
         let why = looked_at.entry(&used.name).or_insert_with(|| template::why_unreadable(folder, &used.name));
         if let Some(why) = why {
@@ -470,7 +470,7 @@ fn after(step: &StepDoc) -> Box<[StepId]> {
 /// The accepted plan.
 fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) -> Plan {
     let resource_used = super::mentions::resources_used(&doc);
-    let programs: Vec<Program> = all_programs(&doc).cloned().collect();
+    let programs: Vec<Program> = doc.programs().cloned().collect();
     let records = doc.records.into_iter().filter_map(|record| super::record_doc::accept(record, programs.iter()));
     let records = records.collect();
     let steps = accept_steps(doc.steps, operations.map(Operations::into_steps).unwrap_or_default(), &resource_used);

@@ -10,12 +10,13 @@ use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
 use super::input_doc::{self, InputDoc};
 use super::model::{Call, Moved, Segment};
+use super::programs::programs;
 use super::record_doc::{self, RecordDoc};
 use super::scalars::{LONGEST_NAME, compiled, is_plan_name, missing_key, number};
 use super::step_doc::{self, StepDoc};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
-use crate::template::Template;
+use crate::template::{Program, Template};
 use crate::yaml::{Key, Node, NodeKind, Word, push};
 
 /// A parsed plan file. A part that could not be parsed is `None` and has a finding.
@@ -31,6 +32,15 @@ pub(super) struct PlanDoc {
     pub steps: Vec<StepDoc>,
     pub outputs: Vec<OutputDoc>,
     pub moved: Vec<Moved>,
+}
+
+impl PlanDoc {
+    /// Every template and condition of its steps and outputs.
+    pub(super) fn programs(&self) -> impl Iterator<Item = &Program> {
+        let steps = self.steps.iter().flat_map(|step| programs(step).into_iter().map(|(_, program)| program));
+        let outputs = self.outputs.iter().flat_map(|output| output.value.iter().flat_map(Template::programs));
+        steps.chain(outputs)
+    }
 }
 
 #[derive(Debug)]
@@ -173,6 +183,7 @@ impl Steps {
     pub(super) fn read(&mut self, item: Node, findings: &mut Findings) {
         self.is_empty = false;
         if let Some(mut step) = step_doc::read(item, findings) {
+            step.is_constant = programs(&step).is_empty();
             step.call.iter_mut().for_each(|call| self.paths.share(call));
             push(&mut self.read, step);
         }

@@ -13,7 +13,6 @@ use super::doc::PlanDoc;
 use super::model::{Call, Segment};
 use super::of_step::{OfStep, by_step};
 use super::partial::Given;
-use super::programs::all_programs;
 use super::step_doc::{StepDoc, calls};
 use super::values::check_written;
 use crate::catalog::{AllowedPath, Catalog, Difference, Effect, Method, NearestRoute, Operation};
@@ -29,9 +28,20 @@ pub(super) struct Operations {
 
 impl Operations {
     /// Finds the operation of every call, and reports missing ones.
-    pub(super) fn find(doc: &PlanDoc, catalog: &Catalog, findings: &mut Findings) -> Self {
-        let mut unknown = UnknownRoutes::default();
-        let mut find = |call: Option<&Call>| call.and_then(|call| operation(call, catalog, &mut unknown, findings));
+    pub(super) fn find<'d>(doc: &'d PlanDoc, catalog: &Catalog, findings: &mut Findings) -> Self {
+        let (mut unknown, mut known) = (UnknownRoutes::default(), HashMap::new());
+        let mut find = |call: Option<&'d Call>| {
+            let call = call?;
+            // Most steps of a long plan call few operations.
+            if let Some(operation) = known.get(&(call.method, &*call.written)) {
+                return Some(Arc::clone(operation));
+            }
+            let operation = operation(call, catalog, &mut unknown, findings)?;
+            if !operation.deprecated && !call.segments.iter().any(|segment| segment.template().is_some()) {
+                known.insert((call.method, &*call.written), Arc::clone(&operation));
+            }
+            Some(operation)
+        };
         let steps = doc.steps.iter().map(|step| {
             let (undo, update) = calls(step);
             OfStep {
@@ -237,7 +247,7 @@ fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec
     if unawaited.is_empty() {
         return Vec::new();
     }
-    let mentions = all_programs(doc).flat_map(|program| program.uses().steps.iter().map(move |used| (program, used)));
+    let mentions = doc.programs().flat_map(|program| program.uses().steps.iter().map(move |used| (program, used)));
     let later = mentions.filter(|(_, used)| !used.guarded && unawaited.contains(used.step.as_str())).filter_map(
         |(program, used)| {
             let skipped = if ["all", "each"].contains(&used.path.first()?.as_str()) { 2 } else { 0 };
@@ -269,7 +279,7 @@ fn secret_names(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<D
         Some((id, (input.name.to_string(), name.span)))
     });
     let named: HashMap<&str, (String, Span)> = named.collect();
-    let mentions = all_programs(doc).flat_map(|program| program.uses().steps.iter().map(move |used| (program, used)));
+    let mentions = doc.programs().flat_map(|program| program.uses().steps.iter().map(move |used| (program, used)));
     let found = mentions.filter(|(_, used)| !used.guarded).filter_map(|(program, used)| {
         let id = used.step.as_str();
         let (input, place) = named.get(id)?;
@@ -289,7 +299,7 @@ fn secret_names(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<D
 /// Reports `created.<kind>` of calls that never create that kind.
 fn never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for program in all_programs(doc) {
+    for program in doc.programs() {
         for used in &program.uses().steps {
             let Some(operation) = by_step.get(used.step.as_str()) else { continue };
             let Some(at) = used.path.iter().position(|name| name == "created").filter(|at| [0, 2].contains(at)) else {

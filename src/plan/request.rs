@@ -38,6 +38,7 @@ pub(super) fn check_request(
     findings: &mut Vec<Diagnostic>,
 ) {
     let Values { body, query, segments } = values;
+    let (path, places) = path_parameters(whole.call, operation, segments);
     // A body that could not be parsed was reported already.
     if whole.call.method == Method::Get || (whole.file.is_some() && whole.has_body) {
         // Reported already.
@@ -48,11 +49,15 @@ pub(super) fn check_request(
             findings.push(diagnostic(found, place.unwrap_or(file.path.span), None));
         }
     } else if whole.body.is_some() == whole.has_body {
-        for found in catalog.check_request(operation, body.as_ref(), whole.allowed) {
+        let known = path.iter().filter_map(|(name, value)| match value {
+            Partial::String(text) => Some((name.clone(), text.clone())),
+            _ => None,
+        });
+        let of_records = operation.check_records(&known.collect::<Vec<_>>(), body.as_ref());
+        for found in catalog.check_request(operation, body.as_ref(), whole.allowed).into_iter().chain(of_records) {
             findings.push(placed(found, whole.body, whole.call.span, source));
         }
     }
-    let (path, places) = path_parameters(whole.call, operation, segments);
     let query = match query {
         Some(Partial::Map(fields)) => fields,
         _ => Vec::new(),

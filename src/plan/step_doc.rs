@@ -29,6 +29,8 @@ pub(super) struct StepDoc {
     /// Whether the key exists, valid or not.
     pub is_for_each: bool,
     pub always: Option<Placed<bool>>,
+    /// Whether it has no program in any template or condition, as most steps of a long plan: those are not asked again.
+    pub is_constant: bool,
     /// The place of each path of `allow_unknown`.
     pub allow_unknown_at: Vec<Span>,
     pub written: Box<Written>,
@@ -203,6 +205,7 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
     Some(StepDoc {
         id,
         call,
+        is_constant: false,
         has_body: fields.get("body").is_some() || (fields.get("body_file").is_some() && written.body_file.is_none()),
         needs: fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default(),
         is_for_each: fields.get("for_each").is_some(),

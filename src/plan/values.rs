@@ -4,6 +4,7 @@
 //! `for_each` with known elements every element is checked.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::cases::{Case, cases};
@@ -17,16 +18,20 @@ use super::step_doc::{StepDoc, calls};
 use crate::body_file::{begins_with, why_unusable};
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
 use crate::diagnostic::{Diagnostic, Findings};
+use crate::parts::in_parts;
 use crate::source::{Source, Span};
 use crate::template::{Expression, Program, Template, TemplateError};
 
 /// The most elements of all `for_each` together that are checked one by one.
 const MOST_ELEMENTS: usize = 10_000;
+/// Fewer steps than this are not worth a thread.
+const LEAST_PART: usize = 1_000;
 
 /// The parts of a step to check, as written or as accepted.
 pub(super) struct Look<'s> {
     id: Option<&'s str>,
-    calls: Vec<Whole<'s>>,
+    /// Its own, and those of `undo` and `on_change: update`.
+    calls: [Option<Whole<'s>>; 3],
     headers: Option<&'s Template>,
     places: [Option<&'s Template>; 2],
     when: Option<&'s Expression>,
@@ -47,12 +52,12 @@ impl<'s> Look<'s> {
             file: step.body_file.as_deref(),
             allowed: &step.allow_unknown,
         });
-        let others = [(undo, &of.undo), (update, &of.update)].into_iter();
-        let others = others
-            .filter_map(|(template, operation)| Some(template_of(template?, operation.as_ref(), &step.allow_unknown)));
+        let other = |template: Option<&'s CallTemplate>, operation: &'s Option<Arc<Operation>>| {
+            Some(template_of(template?, operation.as_ref(), &step.allow_unknown))
+        };
         Look {
             id: step.id.as_ref().map(|id| id.value.as_str()),
-            calls: own.into_iter().chain(others).collect(),
+            calls: [own, other(undo, &of.undo), other(update, &of.update)],
             headers: step.headers.as_deref(),
             places: [step.project_id.as_deref(), step.region_id.as_deref()],
             when: step.when.as_deref(),
@@ -80,11 +85,12 @@ impl<'s> Look<'s> {
             Some(OnChange::Update(call)) => Some(&**call),
             _ => None,
         };
-        let others = [undo, update].into_iter().flatten();
-        let others = others.map(|template| template_of(template, template.operation.as_ref(), &step.allow_unknown));
+        let other = |template: Option<&'s CallTemplate>| {
+            template.map(|template| template_of(template, template.operation.as_ref(), &step.allow_unknown))
+        };
         Look {
             id: Some(step.id.as_str()),
-            calls: std::iter::once(own).chain(others).collect(),
+            calls: [Some(own), other(undo), other(update)],
             headers: step.headers.as_deref(),
             places: [step.project_id.as_deref(), step.region_id.as_deref()],
             when: step.when.as_deref(),
@@ -95,14 +101,14 @@ impl<'s> Look<'s> {
     }
 
     fn known(&self, catalog: &Catalog) -> Option<(&'s str, KnownStep)> {
-        let operation = self.calls.first().and_then(|own| own.operation).cloned();
+        let operation = self.calls[0].as_ref().and_then(|own| own.operation).cloned();
         let listed = operation.as_ref().filter(|_| self.find.is_some());
         let found = listed.and_then(|operation| catalog.listed(operation)).cloned().map(Box::new);
         Some((self.id?, KnownStep { operation, is_for_each: self.is_for_each, found }))
     }
 
     fn programs(&self) -> impl Iterator<Item = &'s Program> {
-        let of_calls = self.calls.iter().flat_map(|whole| {
+        let of_calls = self.calls.iter().flatten().flat_map(|whole| {
             let segments = whole.call.segments.iter().filter_map(Segment::template);
             segments.chain(whole.query).chain(whole.body).chain(whole.file.map(|file| &file.path))
         });
@@ -126,13 +132,14 @@ fn template_of<'s>(
 /// Only what depends on these values is checked; the rest was checked when the plan was accepted.
 pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
-    let looks = || plan.steps.values().map(Look::at_step);
+    let look = |at: usize| Look::at_step(&plan.steps[at]);
+    let looks = || (0..plan.steps.len()).map(look);
     let outputs = || plan.outputs.values().map(|output| &output.value);
     let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
     let mut findings = Findings::default();
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
     skip(looks, &mut known);
-    check_all(looks(), &known, (catalog, &plan.source), &mut findings);
+    check_all(plan.steps.len(), look, &known, (catalog, &plan.source), &mut findings);
     check_texts(outputs().chain(places), &known, &mut findings);
     let (mut findings, _) = findings.finish();
     findings.sort_by_key(|finding| finding.primary.start());
@@ -148,11 +155,12 @@ pub(super) fn check_written(
     findings: &mut Findings,
 ) {
     let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
-    let looks = || doc.steps.iter().zip(of).map(|(step, of)| Look::at_doc(step, of));
+    let look = |at: usize| Look::at_doc(&doc.steps[at], &of[at]);
+    let looks = || (0..doc.steps.len()).map(look);
     let outputs = || doc.outputs.iter().filter_map(|output| output.value.as_ref());
     let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
     skip(looks, &mut known);
-    check_all(looks(), &known, (catalog, source), findings);
+    check_all(doc.steps.len(), look, &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
     check_texts(outputs().chain(places), &known, findings);
 }
@@ -167,6 +175,9 @@ fn known_steps<'s, L: Iterator<Item = Look<'s>>>(
         looks().flat_map(|look| look.programs().collect::<Vec<_>>()).chain(outputs.flat_map(Template::programs));
     let referred: HashSet<&str> =
         programs.flat_map(|program| program.uses().steps.iter().map(|used| used.step.as_str())).collect();
+    if referred.is_empty() {
+        return HashMap::new();
+    }
     let known = looks().filter(|look| look.id.is_some_and(|id| referred.contains(id)));
     known.filter_map(|look| look.known(catalog)).collect()
 }
@@ -189,29 +200,33 @@ fn skip<'s, L: Iterator<Item = Look<'s>>>(looks: impl Fn() -> L, known: &mut Kno
     }
 }
 
+/// Checks the steps `look(0)` to `look(number - 1)`. Those without `for_each` are checked on several threads; the others
+/// share a number of elements, in the order of the file.
 fn check_all<'s>(
-    looks: impl Iterator<Item = Look<'s>>,
+    number: usize,
+    look: impl Fn(usize) -> Look<'s> + Sync,
     known: &Known<'_>,
     (catalog, source): (&Catalog, &Source),
     findings: &mut Findings,
 ) {
     let with_values = known.given.inputs.is_some();
-    let mut elements = MOST_ELEMENTS;
-    for look in looks {
-        if !with_values || depends_on_values(&look, known) {
-            let cases = cases(known, look.programs(), elements);
-            let checker = Checker {
-                known,
-                catalog,
-                source,
-                with_values,
-                case: None,
-                seen: HashSet::new(),
-                findings: &mut *findings,
-            };
-            checker.step(&look, &cases, &mut elements);
+    let check = |steps: Range<usize>, of_each: bool, findings: &mut Findings| {
+        let mut elements = MOST_ELEMENTS;
+        for look in steps.map(&look).filter(|look| look.for_each.is_some() == of_each) {
+            if !with_values || depends_on_values(&look, known) {
+                let (cases, seen, findings) = (cases(known, look.programs()), HashSet::new(), &mut *findings);
+                let checker = Checker { known, catalog, source, with_values, case: None, seen, findings };
+                checker.step(&look, &cases, &mut elements);
+            }
         }
-    }
+    };
+    let parts = in_parts(number, LEAST_PART, |steps| {
+        let mut found = Findings::default();
+        check(steps, false, &mut found);
+        found.finish()
+    });
+    parts.into_iter().for_each(|(found, more)| findings.add(found, more));
+    check(0..number, true, findings);
 }
 
 /// Whether a step depends on the given values.
@@ -249,7 +264,6 @@ impl<'c> Checker<'c, '_> {
     fn step(mut self, look: &Look<'_>, cases: &'c [Case], budget: &mut usize) {
         self.instances(look, budget);
         for case in cases {
-            *budget = budget.saturating_sub(1);
             self.case = Some(case);
             self.instances(look, budget);
         }
@@ -307,7 +321,7 @@ impl<'c> Checker<'c, '_> {
     /// The findings about the calls of a step, and what goes along with them.
     fn parts(&self, look: &Look<'_>, at: At<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        look.calls.iter().for_each(|whole| self.call(whole, at, &mut found));
+        look.calls.iter().flatten().for_each(|whole| self.call(whole, at, &mut found));
         look.headers.into_iter().for_each(|headers| self.headers(headers, at, &mut found));
         look.places.iter().flatten().for_each(|place| self.place(place, at, &mut found));
         if let Some(find) = look.find {

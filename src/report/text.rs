@@ -7,23 +7,9 @@ use std::borrow::Cow;
 
 /// The text as one safe line.
 pub fn sanitize(text: &str) -> Cow<'_, str> {
-    clean(text, |_| false)
-}
-
-/// The same, keeping line feeds and tabs; for texts that the caller indents or fences.
-pub fn sanitize_block(text: &str) -> Cow<'_, str> {
-    let text = if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
-    let keep = |character| matches!(character, '\n' | '\t');
-    match text {
-        Cow::Borrowed(text) => clean(text, keep),
-        Cow::Owned(text) => Cow::Owned(clean(&text, keep).into_owned()),
-    }
-}
-
-fn clean(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     // Most texts are plain, and this comparison takes many bytes at once.
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
-    let harmful = |character: char| !keep(character) && mark(character).is_some();
+    let harmful = |character: char| mark(character).is_some();
     if text.as_bytes().iter().all(is_plain) || !text.contains(harmful) {
         return Cow::Borrowed(text);
     }
@@ -31,8 +17,7 @@ fn clean(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     let mut rest = text.chars();
     while let Some(character) = rest.next() {
         let (before, after) = (cleaned.chars().next_back(), rest.clone().next());
-        let kept =
-            keep(character) || character == JOINER && before.is_some_and(is_picture) && after.is_some_and(is_picture);
+        let kept = character == JOINER && before.is_some_and(is_picture) && after.is_some_and(is_picture);
         cleaned.push(if kept { character } else { mark(character).unwrap_or(character) });
     }
     Cow::Owned(cleaned)
@@ -94,10 +79,5 @@ mod tests {
         }
         assert_eq!(sanitize("#\u{200d}#[set-env]"), "#\u{fffd}#[set-env]");
         assert_eq!(sanitize("👩\u{200d}x \u{200d}👩"), "👩\u{fffd}x \u{fffd}👩");
-    }
-
-    #[test]
-    fn a_block_keeps_its_lines_only() {
-        assert_eq!(sanitize_block("a\r\n\tb\x1b[2J"), "a\n\tb␛[2J");
     }
 }

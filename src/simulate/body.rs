@@ -34,7 +34,12 @@ pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<Stri
 }
 
 /// What is wrong with the body of a request to another product, by field.
-pub(super) fn wrong_fields(operation: &Operation, request: &Request, body: Option<&Value>) -> Vec<(String, String)> {
+pub(super) fn wrong_fields(
+    operation: &Operation,
+    request: &Request,
+    body: Option<&Value>,
+    parameters: &[(String, String)],
+) -> Vec<(String, String)> {
     if operation.body == BodyUse::None {
         return Vec::new();
     }
@@ -44,7 +49,9 @@ pub(super) fn wrong_fields(operation: &Operation, request: &Request, body: Optio
         Some(_) => Vec::new(),
         None => {
             let body = body.map(Partial::from);
-            Catalog::embedded().check_request(operation, body.as_ref(), ALLOW_NOTHING)
+            let mut findings = Catalog::embedded().check_request(operation, body.as_ref(), ALLOW_NOTHING);
+            findings.extend(operation.check_records(parameters, body.as_ref()));
+            findings
         }
     };
     findings.iter().filter(|finding| refused(finding)).map(as_field).collect()

@@ -126,7 +126,8 @@ fn text(shape: &Schema) -> String {
         Some("ipvanyaddress" | "ipv4") => Some("10.0.0.5"),
         Some("ipv6") => Some("fd00::1"),
         Some("ipvanynetwork") => Some("10.0.0.0/24"),
-        Some("ipvanyinterface") => Some("10.0.0.5/24"),
+        Some("ipvanyinterface" | "ipv4interface") => Some("10.0.0.5/24"),
+        Some("ipv6interface") => Some("fd00::5/64"),
         Some("date-time") => Some("2026-01-31T12:00:00Z"),
         Some("uri") => Some("https://example.com/a"),
         Some("email") => Some("me@example.com"),
@@ -210,9 +211,19 @@ fn errors(schema: &BodySchema, body: &Value) -> Vec<BodyFinding> {
 /// The validator, with the API's formats.
 fn validator(schema: &BodySchema) -> Validator {
     let mut options = jsonschema::options().should_validate_formats(true);
-    for format in
-        ["uuid4", "ipvanyaddress", "ipvanynetwork", "ipvanyinterface", "ipv4", "ipv6", "date-time", "uri", "email"]
-    {
+    for format in [
+        "uuid4",
+        "ipvanyaddress",
+        "ipvanynetwork",
+        "ipvanyinterface",
+        "ipv4interface",
+        "ipv6interface",
+        "ipv4",
+        "ipv6",
+        "date-time",
+        "uri",
+        "email",
+    ] {
         options = options.with_format(format, move |text: &str| problem(format, text).is_none());
     }
     options.build(&to_json_schema(schema, Strings::Plain)).expect("our schemas are JSON Schema")

@@ -3,7 +3,8 @@
 //!
 //! `Checker` walks a value and its schema in parallel. `scalar` checks single values; `variants` determines which of
 //! several schemas is meant and reports findings for that one only; `unknown` checks what is known of a template's
-//! value; `refusals` knows what the API refuses although its document allows it; `parameters` checks path and query;
+//! value; `refusals` knows what the API refuses although its document allows it; `records` knows the contents of DNS
+//! records; `parameters` checks path and query;
 //! `allow` accepts unknown names that the plan allows; `findings` is what all of them report. This module does not know
 //! YAML: a finding has a path, and the caller determines the line.
 
@@ -12,6 +13,7 @@ mod content;
 mod findings;
 mod format;
 mod parameters;
+mod records;
 pub(super) mod refusals;
 mod scalar;
 mod unknown;
@@ -247,7 +249,8 @@ impl<'s> Checker<'s> {
 
     fn mapping(&mut self, shape: &Schema, fields: &[(String, Partial)]) {
         let before = self.findings.len();
-        let only_named = !matches!(shape.additional, Additional::Of(_)) && shape.takes_only_named();
+        let free = matches!(shape.additional, Additional::Of(_));
+        let only_named = !free && shape.takes_only_named();
         let mut unknown = 0;
         for (name, value) in fields {
             let field = shape.properties.get(name);
@@ -255,7 +258,7 @@ impl<'s> Checker<'s> {
                 let at = [self.at.as_slice(), &[PathSegment::Key(name.clone())]].concat();
                 self.allowed.allows(UnknownPlace::Body, &at)
             };
-            if field.is_none() && only_named && allowed() {
+            if field.is_none() && !free && allowed() {
                 continue;
             }
             unknown += usize::from(field.is_none() && only_named);
@@ -290,10 +293,11 @@ impl<'s> Checker<'s> {
         }
     }
 
-    /// Whether a finding since `before` says that this field is misspelt here.
+    /// Whether an error since `before` says that this field is misspelt here.
     fn misspelt(&self, before: usize, name: &str) -> bool {
         self.findings[before..].iter().any(|found| {
             found.code == "unknown-field"
+                && found.severity == Severity::Error
                 && found.at.len() == self.at.len() + 1
                 && found.help.first().is_some_and(|help| *help == meant(name))
         })
@@ -302,8 +306,7 @@ impl<'s> Checker<'s> {
     fn unnamed_field(&mut self, shape: &Schema, name: &str, value: &Partial, all: &[(String, Partial)]) {
         match &shape.additional {
             Additional::Of(field) => self.value(field, value),
-            _ if shape.takes_only_named() => self.unknown_field(shape, name, all),
-            _ => {}
+            _ => self.unknown_field(shape, name, all),
         }
         if let Some(keys) = &shape.keys {
             let before = self.findings.len();
@@ -315,7 +318,18 @@ impl<'s> Checker<'s> {
     fn unknown_field(&mut self, shape: &Schema, name: &str, all: &[(String, Partial)]) {
         let free = shape.properties.keys().filter(|known| !all.iter().any(|(given, _)| given == *known));
         let near = nearest_field(name, free.map(String::as_str));
-        let found = Self::error("unknown-field", format!("there is no field `{name}` here")).on_key();
+        // Where any field is taken, another spelling of a known one is suspicious.
+        let is_open = !shape.takes_only_named();
+        if is_open && near.is_none() {
+            return;
+        }
+        let message = if is_open {
+            format!("`{name}` is no known field here")
+        } else {
+            format!("there is no field `{name}` here")
+        };
+        let found = Self::error("unknown-field", message).on_key();
+        let found = if is_open { found.warning() } else { found };
         let found = match near {
             Some(near) => found.help(meant(near)),
             None if shape.properties.is_empty() => found.help("nothing may stand here"),

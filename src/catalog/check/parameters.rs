@@ -1,6 +1,7 @@
 //! Checks parameters of path and query. They are sent as text, so that a number may be quoted or not.
 
 use super::allow::{AllowUnknown, UnknownPlace, newer};
+use super::records::unknown_type;
 use super::{BodyFinding, Checker, PathSegment, finding};
 use crate::catalog::operation::{Operation, Parameter};
 use crate::catalog::schema::{BodySchema, Schema, Type, Types};
@@ -40,6 +41,7 @@ impl Operation {
                 .iter_mut()
                 .filter(|found| found.code == "placeholder")
                 .for_each(|found| found.severity = Severity::Error);
+            found.extend(unknown_type(name, value));
             Some(found)
         });
         let in_path = in_path.flatten().map(|finding| ParameterFinding { place: ParameterPlace::Path, finding });

@@ -438,3 +438,72 @@ fn all_that_any_variant_takes_of_a_field_is_named() {
     assert_eq!(told(found.clone()), ["protocol: value-not-allowed: `LUSTR` is no value of `protocol`"]);
     assert_eq!(found[0].help[0], "did you mean `LUSTRE`?");
 }
+
+const RECORDS: &str = "PUT /dns/v2/zones/{zoneName}/{rrsetName}/{rrsetType}";
+
+#[test]
+fn a_misspelt_field_where_any_is_taken_is_a_warning() {
+    let found = |meta: Value| {
+        let body = json!({ "resource_records": [{ "content": ["192.0.2.1"], "meta": meta }] });
+        let found = findings(RECORDS, &Partial::from(&body)).into_iter();
+        found.map(|found| (found.severity, found.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(json!({ "mine": 1, "countries": ["de"] })), []);
+    let misspelt = "`countrys` is no known field here".to_owned();
+    assert_eq!(found(json!({ "countrys": ["de"] })), [(Severity::Warning, misspelt)]);
+}
+
+/// The document has `type: object` for values of `meta`, and says in its prose what they are.
+#[test]
+fn what_is_known_of_dns_is_checked() {
+    let records = |more: Value| {
+        let mut body = json!({ "resource_records": [] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        check(RECORDS, body)
+    };
+    let one = |meta: Value| json!({ "resource_records": [{ "content": ["192.0.2.1"], "meta": meta }] });
+    for right in [
+        json!({ "ttl": 0 }),
+        json!({ "meta": { "geodns_link": "x", "failover": { "protocol": "ICMP", "port": 0, "frequency": 10, "timeout": 1, "path": "/" } } }),
+        one(
+            json!({ "asn": [17_544], "continents": ["asia"], "ip": ["192.168.15.150/25", "2003:de:2016::/48"], "weight": 30 }),
+        ),
+        one(json!({ "latlong": [52.5, 13], "default": true, "notes": "Miami", "any": null })),
+    ] {
+        assert_eq!(records(right.clone()), [""; 0], "{right}");
+    }
+    for (wrong, at, code) in [
+        (json!({ "ttl": -1 }), "ttl", "out-of-range"),
+        (json!({ "ttl": 4_294_967_296_u64 }), "ttl", "out-of-range"),
+        (json!({ "meta": { "failover": { "protocol": "HTTP", "timeout": 1 } } }), "meta.failover", "missing-field"),
+        (one(json!({ "countries": "de" })), "resource_records.0.meta.countries", "wrong-type"),
+        (one(json!({ "ip": ["192.168.15.300/25"] })), "resource_records.0.meta.ip.0", "wrong-format"),
+        (one(json!({ "latlong": [52.5] })), "resource_records.0.meta.latlong", "wrong-length"),
+    ] {
+        let found = records(wrong.clone());
+        assert!(found.iter().any(|found| found.starts_with(&format!("{at}: {code}"))), "{wrong}: {found:?}");
+    }
+}
+
+#[test]
+fn numbers_in_a_query_are_numbers_though_the_example_is_text() {
+    let requests = operation("GET /waap/v1/analytics/requests");
+    let given = |value: Value| ("status_codes".to_owned(), Partial::from(&value));
+    let found = |value: Value| {
+        let start = ("start".to_owned(), Partial::String("2026-01-01".to_owned()));
+        let found = requests.check_parameters(&[], &[start, given(value)], ALLOW_NOTHING);
+        found.into_iter().map(|found| found.finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(found(json!(["403", 499])), [""; 0]);
+    assert_eq!(found(json!("many")), ["wrong-type"]);
+    assert_eq!(found(json!(["700"])), ["out-of-range"]);
+}
+
+/// An example that is a list of one where the document has the one.
+#[test]
+fn a_list_in_an_example_has_items_of_the_shape_beside_it() {
+    let player = |player: Value| check("POST /streaming/players", json!({ "player": player }));
+    assert_eq!(player(json!([{ "name": "a" }])), [""; 0]);
+    assert_eq!(player(json!({ "name": "a" })), [""; 0]);
+    assert_eq!(player(json!([1])).len(), 1);
+}

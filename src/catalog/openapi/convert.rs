@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use super::document::{Document, schema_name};
 use crate::catalog::CatalogError;
+use crate::catalog::Partial;
 use crate::catalog::embedded::CLOUD;
 use crate::catalog::knowledge::Knowledge;
 use crate::catalog::schema::{Additional, Bound, Schema, Type, Types, Variant};
@@ -22,6 +23,8 @@ pub(super) struct Converter<'d> {
     /// The number of patterns that our regular expressions do not support; they are left out.
     pub skipped_patterns: usize,
     depth: usize,
+    /// Whether it is a parameter, which is sent as text.
+    in_parameter: bool,
 }
 
 /// The context of a schema, from which the kind of a field is derived.
@@ -37,7 +40,7 @@ struct Around<'a> {
 
 impl<'d> Converter<'d> {
     pub fn new(document: &'d Document, knowledge: &'d Knowledge) -> Self {
-        Self { document, knowledge, definitions: BTreeMap::new(), skipped_patterns: 0, depth: 0 }
+        Self { document, knowledge, definitions: BTreeMap::new(), skipped_patterns: 0, depth: 0, in_parameter: false }
     }
 
     /// Converts a body: references to the document's schemas remain references.
@@ -48,8 +51,10 @@ impl<'d> Converter<'d> {
     /// Converts a parameter: references are expanded.
     pub fn parameter(&mut self, name: &str, raw: &Value) -> Result<Schema, CatalogError> {
         let around = Around { field: Some(name), ..Around::default() };
-        let converted = self.convert_written_out(raw, around)?;
-        let mut schema = self.written_out(converted);
+        self.in_parameter = true;
+        let converted = self.convert_written_out(raw, around);
+        self.in_parameter = false;
+        let mut schema = self.written_out(converted?);
         if let Some(items) = schema.items.take() {
             let items = self.written_out(*items);
             // In a query, a list of one is written like its item.
@@ -89,7 +94,10 @@ impl<'d> Converter<'d> {
         let raw = self.document.schema(name).ok_or_else(|| CatalogError::Reference(name.to_owned()))?;
         // A placeholder, so that a schema may refer to itself.
         self.definitions.insert(defined.clone(), Schema::default());
+        // Bodies use it as well.
+        let in_parameter = std::mem::take(&mut self.in_parameter);
         let schema = self.convert(raw, Around { schema: Some(name), ..Around::default() })?;
+        self.in_parameter = in_parameter;
         self.definitions.insert(defined, schema);
         Ok(())
     }
@@ -141,6 +149,12 @@ impl<'d> Converter<'d> {
             Value::Object(_) => Type::Object,
         };
         if !schema.types.allow(shown) {
+            if self.in_parameter && is_text_of(example, schema.types) {
+                return;
+            }
+            if shown == Type::Array && schema.items.is_none() {
+                schema.items = Some(Box::new(schema.clone()));
+            }
             schema.types = schema.types.union(Types::of(&[shown]));
         }
         if let (Some(items), Some(of)) = (example.as_array(), schema.items.as_deref_mut()) {
@@ -190,8 +204,8 @@ impl<'d> Converter<'d> {
             min_items: count(raw, "minItems"),
             max_items: count(raw, "maxItems"),
             unique_items: raw.get("uniqueItems") == Some(&Value::Bool(true)),
-            minimum: bound(raw, "minimum", "exclusiveMinimum"),
-            maximum: bound(raw, "maximum", "exclusiveMaximum"),
+            minimum: bound(raw, "minimum", "exclusiveMinimum").or_else(|| end_of_format(raw, 0)),
+            maximum: bound(raw, "maximum", "exclusiveMaximum").or_else(|| end_of_format(raw, 1)),
             min_length: count(raw, "minLength"),
             max_length: count(raw, "maxLength"),
             pattern: self.pattern(raw),
@@ -369,6 +383,12 @@ fn may_be_an_id(schema: &Schema) -> bool {
     }
 }
 
+/// Whether a text is that of a value of one of the types, as in a query.
+fn is_text_of(example: &Value, types: Types) -> bool {
+    let bare = example.as_str().and_then(|text| serde_json::from_str(text).ok());
+    bare.and_then(|bare: Value| Partial::from(&bare).r#type()).is_some_and(|shown| types.allow(shown))
+}
+
 /// The keywords allowed next to a reference.
 fn annotate(schema: &mut Schema, raw: &Value) {
     if let Some(default) = raw.get("default").filter(|default| !default.is_null()) {
@@ -478,6 +498,18 @@ fn types(raw: &Map<String, Value>) -> (Types, bool) {
         types = Types::of(&[Type::Object]);
     }
     (types, words.contains(&"null"))
+}
+
+/// The first or the last number of an integer's format, when the document gives no closer bound.
+fn end_of_format(raw: &Map<String, Value>, end: usize) -> Option<Bound> {
+    let ends: [Option<i64>; 2] = match raw.get("format")?.as_str()? {
+        "uint8" => [Some(0), Some(u8::MAX.into())],
+        "uint32" => [Some(0), Some(u32::MAX.into())],
+        "uint64" => [Some(0), None],
+        "int32" => [Some(i32::MIN.into()), Some(i32::MAX.into())],
+        _ => return None,
+    };
+    ends[end].map(|number| Bound { value: number.into(), exclusive: false })
 }
 
 fn bound(raw: &Map<String, Value>, plain: &str, exclusive: &str) -> Option<Bound> {

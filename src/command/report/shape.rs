@@ -11,10 +11,7 @@ use crate::report::page::{Planned, Shape};
 pub(in crate::command) fn shape_of_run(plan: &Plan, target: &Selection, counts: &BTreeMap<StepId, usize>) -> Shape {
     let graph = Graph::of(plan);
     let mut wanted: HashSet<&StepId> = HashSet::new();
-    let mut pending: Vec<&StepId> = match target.is_empty() {
-        true => plan.steps.keys().collect(),
-        false => target.steps().collect(),
-    };
+    let mut pending: Vec<&StepId> = target.steps().collect();
     while let Some(id) = pending.pop() {
         if wanted.insert(id) {
             pending.extend(graph.dependencies(id));
@@ -28,7 +25,7 @@ pub(in crate::command) fn shape_of_run(plan: &Plan, target: &Selection, counts: 
         after: graph.dependencies(id).map(ToString::to_string).collect(),
         instances: named_alone(id).or(counts.get(id).copied()),
     };
-    let steps = plan.steps.keys().filter(|id| wanted.contains(id));
+    let steps = plan.steps.keys().filter(|id| target.is_empty() || wanted.contains(id));
     Shape { steps: steps.map(|id| (id.to_string(), planned(id))).collect() }
 }
 

@@ -7,7 +7,7 @@ use crate::journal::{InstanceStatus, Phase};
 use crate::plan::{OnChange, Step};
 
 /// What the plan and the flags ask of an instance.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted<'a> {
     /// The call changes nothing: a GET, or a POST that only computes.
     pub reads: bool,
@@ -20,10 +20,12 @@ pub struct Wanted<'a> {
     pub always: bool,
     /// A resource that it was made from does not exist any more.
     pub orphan: bool,
+    /// The call that made it is on no record, only what was read when it was recovered.
+    pub recovered: bool,
 }
 
 impl<'a> Wanted<'a> {
-    pub fn of(step: &'a Step, replace: bool, orphan: bool) -> Self {
+    pub fn of(step: &'a Step, replace: bool, orphan: bool, recovered: bool) -> Self {
         Self {
             reads: reads(step),
             creates: step.operation.as_ref().is_some_and(|operation| operation.creates.is_some()),
@@ -31,6 +33,7 @@ impl<'a> Wanted<'a> {
             replace,
             always: step.always,
             orphan,
+            recovered,
         }
     }
 }
@@ -104,6 +107,8 @@ fn change(wanted: &Wanted<'_>, differs: Differs) -> ChangeKind {
         _ if wanted.replace => ChangeKind::Replace,
         _ if wanted.always => ChangeKind::Rerun,
         (Some(OnChange::Ignore), _) => ChangeKind::Ignore,
+        // A comparison with what a read shows is too weak a ground to remove or send anything.
+        (_, Differs::Forces) if wanted.recovered && !wanted.orphan => ChangeKind::Error,
         (Some(OnChange::Update(_)), _) => ChangeKind::Update,
         (Some(OnChange::Rerun), _) => ChangeKind::Rerun,
         (Some(OnChange::Error), _) => ChangeKind::Error,
@@ -140,8 +145,7 @@ mod tests {
     fn the_record_decides() {
         let tasks = vec!["t".to_owned()];
         let accepted = Phase::Accepted { tasks: tasks.clone(), recovered: false, status: None };
-        let create =
-            Wanted { reads: false, creates: true, on_change: None, replace: false, always: false, orphan: false };
+        let create = Wanted { creates: true, ..Wanted::default() };
         for (phase, made, differs, decision) in [
             (Phase::Absent, 0, Differs::Forces, Decision::Call),
             (Phase::Absent, 1, Differs::Forces, Decision::Clear),
@@ -165,8 +169,7 @@ mod tests {
     #[test]
     fn without_its_call_an_attempt_is_cleared() {
         let accepted = Phase::Accepted { tasks: vec!["t".to_owned()], recovered: false, status: None };
-        let create =
-            Wanted { reads: false, creates: true, on_change: None, replace: false, always: false, orphan: false };
+        let create = Wanted { creates: true, ..Wanted::default() };
         for phase in [Phase::InDoubt, accepted] {
             let known = InstanceStatus { intent: None, ..known(phase, 0) };
             assert_eq!(instance(&create, Some(&known), Differs::No), Decision::Clear, "{:?}", known.phase);
@@ -184,8 +187,7 @@ mod tests {
 
     #[test]
     fn plan_and_flags_decide_about_a_change() {
-        let create =
-            Wanted { reads: false, creates: true, on_change: None, replace: false, always: false, orphan: false };
+        let create = Wanted { creates: true, ..Wanted::default() };
         let done = known(Phase::Succeeded, 1);
         let of = |wanted: Wanted<'_>, differs| instance(&wanted, Some(&done), differs);
         for (on_change, in_place, forces) in [

@@ -18,7 +18,7 @@ pub fn orphans(status: &Status) -> HashSet<InstanceId> {
         return HashSet::new();
     }
     let named = status.instances.iter().filter(|(_, known)| {
-        known.agrees.as_ref().is_some_and(|call| lost.iter().any(|id| id.len() >= SHORTEST_ID && names(call, id)))
+        known.agreed().is_some_and(|call| lost.iter().any(|id| id.len() >= SHORTEST_ID && names(call, id)))
     });
     let direct: Vec<InstanceId> = named.map(|(id, _)| id.clone()).collect();
     let references = References::of(status);

@@ -17,9 +17,10 @@ use serde_json::Value;
 
 use super::conceal::conceal;
 use super::context::Settings;
-use super::decide::{self, ChangeKind, Decision, Wanted, removal};
+use super::decide::{self, ChangeKind, Decision, Differs, Wanted, removal};
 use super::differences::differences;
 use super::find::looked_up;
+use super::refresh::recovered;
 use super::render::{Surroundings, elements, step_value};
 use super::results;
 use super::update::{Difference, Forced, wanted_call, with_new_name};
@@ -324,12 +325,13 @@ impl Preview<'_> {
         find: &Find,
         asked: &mut KnownValues,
     ) -> (Action, Option<Value>) {
-        let recorded = self.recorded(id);
+        let recovered = self.status.and_then(|status| recovered(self.catalog, status, id, call));
+        let recorded = recovered.as_ref().or_else(|| self.recorded(id));
         let nothing = InstanceStatus::default();
         let known = recorded.unwrap_or(&nothing);
         let Difference { kind, split } = Difference::of(self.catalog, step, known, call, None);
         let orphan = asked.orphans.contains(id);
-        let wanted = Wanted::of(step, self.replace.covers(id), orphan);
+        let wanted = Wanted::of(step, self.replace.covers(id), orphan, recovered.is_some());
         let mut object = |result: &StepResult| {
             let wanted = step.resource_used || step.ready.condition().is_some();
             let read = known.agrees.as_ref().filter(|_| wanted).and_then(|made| object_of(made, result))?;
@@ -386,6 +388,7 @@ impl Preview<'_> {
                     None => value(),
                 };
                 let in_place = matches!(how, ChangeKind::Update | ChangeKind::Error)
+                    && !(recovered.is_some() && kind == Differs::Forces)
                     && !matches!(step.on_change, Some(OnChange::Error | OnChange::Update(_)));
                 let made = split.calls.into_iter().filter(|_| in_place);
                 let (calls, removes): (Vec<_>, Vec<_>) = made.map(|call| (call.recorded, call.removes)).unzip();

@@ -45,6 +45,6 @@ pub async fn blame(context: &RunContext, own: &InstanceId, calls: &[&RecordedCal
 }
 
 fn read_path(context: &RunContext, known: &InstanceStatus) -> Option<String> {
-    let (create, parameters) = results::operation_of(context.catalog, known.agrees.as_ref()?)?;
+    let (create, parameters) = results::operation_of(context.catalog, known.agreed()?)?;
     results::read_path(&create, &parameters, known.result.as_ref()?)
 }

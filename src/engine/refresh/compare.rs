@@ -110,6 +110,8 @@ fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Is 
             }
         }
         (planned, seen) if planned == seen => Is::Same,
+        // On record a secret is hidden.
+        (_, Value::String(seen)) if stands_for_secret(seen) => Is::CannotTell,
         // `null` leaves the value to the API.
         (Value::Null, _) => Is::CannotTell,
         (Value::Bool(_), Value::Bool(_)) => differs(),

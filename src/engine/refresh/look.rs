@@ -210,7 +210,7 @@ impl Refresh<'_> {
 
     /// How a recorded resource is read; `None` for a call that makes nothing, or is not complete.
     fn thing<'s>(&self, instance: &'s InstanceId, known: &'s InstanceStatus) -> Option<RecordedItem<'s>> {
-        let (call, result) = (known.agrees.as_ref()?, known.result.as_ref()?);
+        let (call, result) = (known.agreed()?, known.result.as_ref()?);
         if known.phase != Phase::Succeeded || known.made.is_empty() {
             return None;
         }

@@ -8,20 +8,24 @@ use super::harness::{Trial, assert_done, paused};
 use crate::api::Client;
 use crate::catalog::{Catalog, Method};
 use crate::clock::Clock;
-use crate::engine::{DriftCheck, DriftState, Refresh, RunOptions, drift_records};
+use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, RunOptions, drift_records};
 use crate::exit::Exit;
-use crate::journal::RecordedCall;
+use crate::journal::{Record, RecordedCall};
 use crate::simulate::{AuditLog, Busy, Durations, InMemory, Options};
 
 impl Trial {
     pub(super) async fn looked(&self) -> Vec<DriftCheck> {
+        self.look_for_drift().await.unwrap_or_else(|blind| panic!("{blind:?}"))
+    }
+
+    async fn look_for_drift(&self) -> Result<Vec<DriftCheck>, NoAnswer> {
         let status = self.status();
         let clock = Clock::starting_at(self.time(), 1.0);
         let client = Client::new(std::sync::Arc::new(InMemory::new(self.simulator.clone(), clock)), clock);
         let digest_key = status.header.key.as_bytes();
         let refresh =
             Refresh { client: &client, catalog: Catalog::embedded(), status: &status, digest_key, notice: &|_, _| {} };
-        refresh.look().await.unwrap_or_else(|blind| panic!("{blind:?}"))
+        refresh.look().await
     }
 
     /// Refreshes, and records what was found.
@@ -187,4 +191,24 @@ fn a_resource_that_was_deleted_soon_is_gone_when_the_log_says_so_or_a_minute_lat
             assert!((least..=most).contains(&took), "{log:?}: {took} s");
         });
     }
+}
+
+/// To a key that cannot see a project, everything in it seems to be gone.
+#[test]
+fn a_project_that_the_key_cannot_see_does_not_make_its_resources_gone() {
+    paused(async {
+        let mut trial = Trial::new(Options { projects: Some(vec![1]), ..Options::default() });
+        let end = trial.run(PLAN).await;
+        assert_done(&trial, &end);
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        trial.rewrite(|record| {
+            if let Record::Intent(intent) = record {
+                let mut call = RecordedCall::clone(&intent.call);
+                call.path = call.path.replace("/1/7", "/99/7");
+                intent.call = call.into();
+            }
+        });
+        let looked = trial.look_for_drift().await;
+        assert!(matches!(&looked, Err(NoAnswer::Project { id, .. }) if id == "99"), "{looked:?}");
+    });
 }

@@ -4,6 +4,7 @@ mod certainty;
 mod conditions;
 mod death;
 mod drift;
+mod endings;
 mod every_kind;
 mod harness;
 mod late;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::harness::{Trial, assert_done, paused};
+use crate::api::Answer;
 use crate::engine::RunOptions;
 use crate::exit::Exit;
 use crate::id::StepId;
@@ -83,6 +84,21 @@ fn a_record_of_an_earlier_version_takes_no_more_with_it() {
         assert_eq!(trial.destroy().await.exit, Exit::Done);
         assert_eq!(trial.alive(), ["volumes data"]);
         assert!(trial.warnings().contains(&format!("volumes {volume} stays")), "{}", trial.warnings());
+    });
+}
+
+/// The call names it, which alone says that it was there before.
+#[test]
+fn what_the_call_names_is_kept_where_no_resource_names_its_maker() {
+    paused(async {
+        let (mut trial, volume) = with_a_data_volume().await;
+        as_once_recorded(&mut trial, &volume);
+        trial.change_answers(|_, answer| {
+            let body = String::from_utf8(answer.body).unwrap().replace("\"creator_task_id\"", "\"unnamed\"");
+            Answer { body: body.into_bytes(), ..answer }
+        });
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), ["volumes data"]);
     });
 }
 

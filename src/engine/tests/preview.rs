@@ -12,7 +12,7 @@ use crate::simulate::Options;
 
 impl Trial {
     /// The preview as lines `instance action`, pending ones with a star.
-    fn preview(&self, plan: &str, prune: bool) -> Vec<String> {
+    pub(super) fn preview(&self, plan: &str, prune: bool) -> Vec<String> {
         let plan = Self::plan("plan.yaml", plan);
         let sources = crate::plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
         let inputs: BTreeMap<_, _> = crate::plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();

@@ -9,8 +9,8 @@ use super::reliability::plans::examples;
 use crate::engine::Recovered;
 use crate::engine::recovery::Trace;
 use crate::exit::Exit;
-use crate::journal::Phase;
-use crate::plan::Plan;
+use crate::journal::{Phase, Record};
+use crate::plan::{Plan, Selection};
 use crate::simulate::{AuditLog, Busy, Options};
 
 /// The environment of a plan after one run, with its record lost.
@@ -264,6 +264,43 @@ fn what_carries_the_stamp_of_a_former_name_is_recovered_or_named() {
     });
 }
 
+/// The call that made it is on no record: what was read on recovery is compared with the plan.
+#[test]
+fn a_change_since_the_resource_was_made_is_found_after_a_recovery() {
+    let plan = |id: &str, name: &str, cidr: &str| {
+        format!(
+            "name: demo\nsteps:\n  - id: {id}\n    call: POST /cloud/v1/networks/{{project_id}}/{{region_id}}\n    body: {{ name: {name}, create_router: false }}\n  - id: subnet\n    on_change: replace\n    call: POST /cloud/v1/subnets/{{project_id}}/{{region_id}}\n    body: {{ name: web, cidr: {cidr}, network_id: \"{{{{ steps.{id}.id }}}}\" }}\n"
+        )
+    };
+    paused(async {
+        for (id, name, cidr, exit, sent, changes) in [
+            ("net", "web", "10.0.0.0/24", Exit::Done, 0, ["net keep", "subnet keep"]),
+            ("net", "other", "10.0.0.0/24", Exit::Done, 1, ["net* change update", "subnet keep"]),
+            ("network", "other", "10.0.0.0/24", Exit::Done, 1, ["network* change update", "subnet keep"]),
+            // Nothing is removed because of what a read shows.
+            ("net", "web", "10.0.1.0/24", Exit::StepFailed, 0, ["net keep", "subnet* change error"]),
+        ] {
+            let first = Trial::plan("plan.yaml", &plan("net", "web", "10.0.0.0/24"));
+            let mut trial = lost(&first, AuditLog::OnTime).await;
+            let text = plan(id, name, cidr);
+            let plan = Trial::plan("plan.yaml", &text);
+            trial.recover(&plan, &[]).await;
+            if id == "network" {
+                trial.record(Record::Moved { instance: Selection::name("net"), to: Selection::name("network") });
+            }
+            let (alive, writes) = (trial.alive(), trial.writes());
+            assert_eq!(trial.preview(&text, false), changes, "{id} {name} {cidr}");
+            assert_eq!(run(&mut trial, &plan).await, exit, "{:?}", trial.failures());
+            assert_eq!(trial.writes() - writes, sent, "{id} {name} {cidr}");
+            assert_eq!(trial.alive().len(), alive.len());
+            assert!(trial.alive().contains(&format!("networks {name}")), "{:?}", trial.alive());
+            let writes = trial.writes();
+            assert_eq!(run(&mut trial, &plan).await, exit);
+            assert_eq!(trial.writes(), writes, "{id} {name} {cidr}");
+        }
+    });
+}
+
 #[test]
 fn a_machine_that_somebody_accepts_goes_with_its_boot_volume() {
     paused(async {
@@ -316,5 +353,43 @@ fn an_impossible_confirmation_is_refused() {
         let recovered = trial.recover(&plan, &wrong).await;
         assert_eq!(recovered.refused, wrong);
         assert!(!recovered.is_complete() && recovered.in_doubt.len() == 1);
+    });
+}
+
+#[test]
+fn no_two_steps_recover_one_resource() {
+    paused(async {
+        let plan = Trial::plan(
+            "plan.yaml",
+            DISKS.replace("body: { name: data", "stamp: false\n    body: { name: data").as_str(),
+        );
+        let mut trial = lost(&plan, AuditLog::Closed).await;
+        let recovered = trial.recover(&plan, &[]).await;
+        let id = recovered.in_doubt.iter().find(|(instance, _)| instance.step.as_str() == "disk").unwrap().1[0].clone();
+        let accepted = [("disk[0]".to_owned(), id.clone()), ("disk[1]".to_owned(), id)];
+        assert_eq!(trial.recover(&plan, &accepted).await.refused.len(), 1);
+    });
+}
+
+/// Inside one load balancer two agree with the plan.
+#[test]
+fn of_several_in_one_parent_none_is_recovered() {
+    let text = "name: demo\nsteps:\n  - id: balancer\n    call: POST /cloud/v1/loadbalancers/{project_id}/{region_id}\n    body: { name: web, flavor: lb1-1-2 }\n  - id: pool\n    call: POST /cloud/v1/lbpools/{project_id}/{region_id}\n    body: { name: web, load_balancer_id: \"{{ steps.balancer.id }}\", lb_algorithm: ROUND_ROBIN, protocol: TCP }\n";
+    paused(async {
+        for others in [0, 1] {
+            let plan = Trial::plan("plan.yaml", text);
+            let mut trial = lost(&plan, AuditLog::Closed).await;
+            let balancer = trial.read("/cloud/v1/loadbalancers/1/7")["results"][0]["id"].clone();
+            for _ in 0..others {
+                let body = json!({ "name": "web", "load_balancer_id": balancer, "lb_algorithm": "ROUND_ROBIN", "protocol": "TCP" });
+                let call = crate::journal::RecordedCall {
+                    body: Some(body.into()),
+                    ..crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/lbpools/1/7")
+                };
+                trial.by_hand(&call).await;
+            }
+            let recovered = trial.recover(&plan, &[]).await;
+            assert_eq!((recovered.found.len(), recovered.in_doubt.len()), (2 - others, others), "{recovered:#?}");
+        }
     });
 }

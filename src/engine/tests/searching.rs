@@ -7,7 +7,7 @@ use super::harness::{Trial, paused};
 use crate::api::{Answer, ReadError};
 use crate::catalog::Method;
 use crate::engine::search::{Resolved, Round};
-use crate::journal::{Evidence, Intent};
+use crate::journal::{Evidence, Intent, Mark, Record};
 use crate::simulate::Options;
 
 const ROUTER: &str = "call: POST /cloud/v1/routers/{project_id}/{region_id}\n    body: { name: web }";
@@ -297,6 +297,27 @@ fn a_task_is_another_clients_when_its_resource_has_not_our_tag() {
                 true => assert_eq!(undecided(round), ["task t1"], "{item}"),
                 false => assert!(is_nothing(&round), "{item}: {round:?}"),
             }
+        }
+    });
+}
+
+/// Its name is unique, and was another client's before the call: so may be what has it now.
+#[test]
+fn a_name_that_was_taken_before_the_call_says_nothing() {
+    paused(async {
+        let call = "call: POST /storage/v4/ssh_keys\n    body: { name: key-1, public_key: ssh-ed25519 AAAA }";
+        for (before, is_ours) in [(vec![], true), (vec!["4".to_owned()], false)] {
+            let mut trial = in_doubt(call, false).await;
+            trial.rewrite(|record| {
+                if let Record::Intent(intent) = record {
+                    let mark = Mark { before: Some(before.clone()), ..Mark::clone(&intent.mark) };
+                    *intent = Intent { mark: mark.into(), ..Intent::clone(intent) }.into();
+                }
+            });
+            let shown = Shown { items: vec![json!({ "id": 5, "name": "key-1" })], ..Shown::default() };
+            let round = trial.searched(&shown, true, &[]).await.unwrap();
+            let found = matches!(round, Round::Resolved(Resolved::Resource { evidence: Evidence::OwnKey, .. }));
+            assert_eq!(found, is_ours, "{round:?}");
         }
     });
 }

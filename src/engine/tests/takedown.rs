@@ -204,7 +204,7 @@ const NETWORK: &str = "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1
                        body: { name: net-1, create_router: false }\n";
 
 /// Moves every recorded call to another project, which this key cannot read.
-fn in_another_project(trial: &mut Trial) {
+pub fn in_another_project(trial: &mut Trial) {
     trial.rewrite(|record| {
         if let Record::Succeeded(done) = record {
             let undo = done.made.undo.as_mut().unwrap();
@@ -335,7 +335,7 @@ fn an_undo_by_patch_addresses_the_resource_of_its_step() {
 }
 
 /// A volume whose undo creates a snapshot of it.
-fn last_look() -> String {
+pub fn last_look() -> String {
     format!(
         "name: demo\nsteps:\n  - id: vol\n    call: POST /cloud/v1/volumes/{PLACE}\n    \
          body: {{ name: vol, source: new-volume, size: 1 }}\n    undo:\n      call: POST /cloud/v1/snapshots/{PLACE}\n      \

@@ -290,3 +290,17 @@ fn a_list_that_loses_an_element_in_its_middle_is_reported_with_help() {
         assert!(trial.warnings().contains("the list of `disk` lost its element 1"), "{}", trial.warnings());
     });
 }
+
+#[test]
+fn what_another_step_made_is_not_adopted() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let plan = PLAN.replace(
+            "  - id: snap",
+            "  - id: twin\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { name: other, source: new-volume, size: 1 }\n    adopt: { id: \"{{ steps.disk.id }}\", own: true }\n  - id: snap",
+        );
+        let end = trial.run(&plan).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed, "{:?}", trial.failures());
+        assert!(trial.failures().iter().any(|words| words.contains("is on record already")), "{:?}", trial.failures());
+    });
+}

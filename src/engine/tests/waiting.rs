@@ -329,6 +329,7 @@ fn rules_are_named_when_their_group_stays() {
         });
         let torn = trial.destroy().await;
         assert_eq!((torn.exit, torn.left), (Exit::TeardownIncomplete, 2));
+        assert_eq!(trial.status().existing().count(), 2);
         let left = trial.events.iter().find_map(|event| match event {
             Event::ResourceLeft { instance, error, .. } if instance.to_string() == "rule" => {
                 Some(error.message.clone())

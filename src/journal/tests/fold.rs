@@ -508,10 +508,17 @@ fn the_parts_of_a_record_come_from_one_that_can_be_sent() {
     for (number, change) in changes.iter().enumerate() {
         assert_eq!(with(change), Some(a()), "change {number}");
     }
-    for (id, valid) in
-        [(json!(7), true), (json!("x"), true), (json!(""), false), (json!("a\nb"), false), (json!(true), false)]
-    {
-        assert_eq!(is_id(&id), valid, "{id}");
+    for (id, valid) in [
+        ("7", true),
+        ("18446744073709551615", true),
+        ("123456789012345678901234567890", false),
+        ("7.5", false),
+        (r#""x""#, true),
+        (r#""""#, false),
+        (r#""a\nb""#, false),
+        ("true", false),
+    ] {
+        assert_eq!(is_id(&serde_json::from_str(id).unwrap()), valid, "{id}");
     }
 }
 

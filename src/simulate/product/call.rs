@@ -70,7 +70,7 @@ pub(super) fn understood(request: &Request) -> Result<Call<'_>, Refused> {
         // Recorded: `null` is taken for a field that is not given.
         fields.retain(|_, value| !value.is_null());
     }
-    let wrong = body::wrong_fields(&operation, request, body.as_ref());
+    let wrong = body::wrong_fields(&operation, request, body.as_ref(), &parameters);
     if !wrong.is_empty() {
         return Err(Refused::invalid(wrong));
     }

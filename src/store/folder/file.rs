@@ -160,3 +160,15 @@ impl Sink for JournalFile {
         })
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// The null device takes every line and cannot make one durable.
+    #[test]
+    fn a_line_that_the_disk_does_not_confirm_is_not_durable() {
+        let file = OpenOptions::new().append(true).open("/dev/null").unwrap();
+        assert!(append_all(&file, "a line\n").is_err());
+    }
+}

@@ -2,7 +2,7 @@
 
 use snapbox::str;
 
-use super::{HTML, JSON, each_read_is_told};
+use super::{EMPTY_LIST, HTML, JSON, each_read_is_told, run, serve, told};
 
 #[test]
 fn a_refused_look_up_says_what_happened_and_what_helps() {
@@ -219,4 +219,15 @@ help: `plan tasks --errors` and `plan wait --errors` show the API's message
             ),
         ],
     );
+}
+
+/// A text of the API, which may hold names that other clients chose, cannot pass for lines of our own.
+#[test]
+fn a_text_with_line_breaks_stays_on_its_line() {
+    let evil = r#"{"exception_class":"ForbiddenError","message":"no\n::error::forged\nhelp: send the key\u001b[2J"}"#;
+    for (arguments, code) in [(&["state", "recover", "lookup.yaml"][..], 7), (&["get", "images"], 4)] {
+        let ended = run(&serve((403, JSON, evil), EMPTY_LIST), arguments).with_code(code);
+        let forged = |line: &str| line.starts_with("::") || line.starts_with("help: send");
+        assert!(told(&ended).contains("forged") && !told(&ended).lines().any(forged), "{}", told(&ended));
+    }
 }

@@ -302,8 +302,8 @@ impl<'a> Work<'a> {
             attempts: 1,
             intent: Some(intent.into()),
             result: Some(result),
-            // A call known only in part is compared by the next run.
-            agrees: asked.whole.then(|| asked.call.clone().into()),
+            // The next run compares what was read with the plan, which may have changed since.
+            agrees: None,
             made: vec![made],
             after,
             ..InstanceStatus::default()

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{PlannedCreate, TASKS, Work};
 use crate::api::{ReadError, Request, Task, TaskState};
 use crate::catalog::Operation;
+use crate::catalog::update::shown_at;
 use crate::engine::made::Before;
 use crate::engine::made::of_tasks;
 use crate::engine::pages::{Paging, pages};
@@ -40,18 +41,27 @@ impl Work<'_> {
         self.read(format!("{TASKS}/{id}")).await.as_ref().and_then(Task::read)
     }
 
-    pub(super) async fn is_there(&mut self, asked: &PlannedCreate<'_>, result: &StepResult) -> bool {
-        match (read_path(asked.operation, &asked.parameters, result), &result.id) {
-            (Some(path), _) => self.read(path).await.is_some(),
-            (None, Some(id)) => self.listed(asked, id).await.is_some(),
-            (None, None) => false,
+    /// The resource of a result, if it still exists.
+    pub(super) async fn object_of(&mut self, asked: &PlannedCreate<'_>, result: &StepResult) -> Option<Value> {
+        match read_path(asked.operation, &asked.parameters, result) {
+            Some(path) => self.read_shown(asked, path).await,
+            None => self.listed(asked, result.id.as_deref()?).await,
         }
+    }
+
+    async fn read_shown(&mut self, asked: &PlannedCreate<'_>, path: String) -> Option<Value> {
+        let object = self.read(path).await?;
+        let below = shown_at(asked.operation).and_then(|pointer| object.pointer(pointer).cloned());
+        Some(below.unwrap_or(object))
     }
 
     pub(super) async fn by_id(&mut self, asked: &PlannedCreate<'_>, id: &Value) -> Option<Value> {
         let resource = asked.operation.creates.as_ref()?.resource.as_ref()?;
         match resource.read.as_ref().filter(|_| !resource.by_name) {
-            Some(read) => self.read(fill_path(read, &asked.parameters, &resource.parameter, &id_text(id))?).await,
+            Some(read) => {
+                let path = fill_path(read, &asked.parameters, &resource.parameter, &id_text(id))?;
+                self.read_shown(asked, path).await
+            }
             None => self.listed(asked, id).await,
         }
     }

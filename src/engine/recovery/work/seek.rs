@@ -101,14 +101,15 @@ impl Work<'_> {
     ) {
         match task.state {
             TaskState::Finished => {
-                let result = self.result_of_task(asked, task);
-                if self.is_there(asked, &result).await {
+                let mut result = self.result_of_task(asked, task);
+                if let Some(item) = self.object_of(asked, &result).await {
+                    result.response = Some(without_sensitive(&item).into());
                     merge(status, self.succeeded(asked, result, nonce));
                 }
             }
             TaskState::Pending(_) => {
                 let mut accepted = self.succeeded(asked, StepResult::default(), nonce);
-                (accepted.result, accepted.agrees, accepted.made) = (None, None, Vec::new());
+                (accepted.result, accepted.made) = (None, Vec::new());
                 accepted.phase = Phase::Accepted { tasks: vec![task.id.clone()], recovered: true, status: None };
                 accepted.evidence = Some(Evidence::AuditLog);
                 accepted.intended_at = task.created_on;

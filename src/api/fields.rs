@@ -4,6 +4,7 @@
 //! |---|---|
 //! | Cloud | `{"invalid_fields": {"volumes": {"0": {"size": ["too small"]}}}}` |
 //! | CDN, streaming, IAM | `{"errors": {"name": ["should be unique"]}}`, `{"errors": ["…"]}`, or the fields alone |
+//! | IAM | a list of such, or of sentences: `[{"errors": {"new_email": "…"}}]`, `["…"]` |
 //! | DDoS protection | `{"detail": [{"loc": ["body", "name"], "msg": "…"}]}` |
 //! | WAAP | `{"errors": [{"loc": ["body", "name"], "detail": "…"}]}` |
 
@@ -18,6 +19,9 @@ const TOLD: usize = 3;
 
 /// JSON pointers into the body, and what is wrong there.
 pub(super) fn of(body: &Value) -> Vec<(String, String)> {
+    if let Value::Array(several) = body {
+        return several.iter().flat_map(of).collect();
+    }
     let mut found = Vec::new();
     for name in ["invalid_fields", "errors", "detail"] {
         match body.get(name) {
@@ -41,7 +45,8 @@ fn without_general(mut found: Vec<(String, String)>) -> Vec<(String, String)> {
 
 /// A message for an answer without one: its reasons combined.
 pub(super) fn words(body: &Value, fields: &[(String, String)]) -> Option<String> {
-    let mut complaints: Vec<String> = Vec::new();
+    let alone = body.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut complaints: Vec<String> = alone.map(str::to_owned).collect();
     for name in ["errors", "detail"] {
         let listed = body.get(name).and_then(Value::as_array).into_iter().flatten();
         complaints.extend(listed.filter_map(Value::as_str).map(str::to_owned));
@@ -145,6 +150,8 @@ mod tests {
                 "`sources.a.example.source`: cannot be resolved",
             ),
             (json!({ "errors": ["It cannot be deleted."] }), vec![], "It cannot be deleted."),
+            (json!(["The user is a member already."]), vec![], "The user is a member already."),
+            (json!([{ "errors": { "name": "Not allowed." } }]), name("Not allowed."), "`name`: Not allowed."),
             (json!({ "errors": { "non_field_errors": ["Neither."] } }), vec![], "Neither."),
             (
                 json!({ "name": ["There are rules using this group"] }),

@@ -28,6 +28,8 @@ pub(super) struct Knowledge {
     pub tasks: IndexMap<String, Vec<String>>,
     pub may_be_no_op: Vec<String>,
     pub only_compute: Vec<String>,
+    /// Operations whose body is a file by the prose of the document alone, with its media type.
+    pub files: IndexMap<String, String>,
     /// The state of a resource that shows when these calls have completed.
     pub ready: IndexMap<String, Ready>,
     /// Operations that the document repeats with other parameter names; their bodies are merged.
@@ -68,7 +70,7 @@ pub(super) struct KnownResource {
     pub items_at: String,
     pub id: Option<String>,
     pub name: Option<String>,
-    /// A text of the client's own, beside the name, that reads show as it was sent.
+    /// A text of the client's own, beside the name, that reads show as it was sent: with the path to it in what they show.
     pub remark: Option<String>,
     #[serde(default)]
     pub by_name: bool,
@@ -160,6 +162,7 @@ impl Knowledge {
         self.updates_make = keyed(self.updates_make, call);
         self.successors = keyed(self.successors, call).into_iter().map(|(old, new)| (old, call(&new))).collect();
         self.tasks = keyed(self.tasks, call);
+        self.files = keyed(self.files, call);
         self.parameters = keyed(self.parameters, path);
         self.ready = keyed(self.ready, call);
         for ready in self.ready.values_mut() {

@@ -299,7 +299,7 @@ pub struct ListCall {
     /// The field with the tags: `tags`, `tags_v2`.
     #[serde(default)]
     pub tags_field: Option<String>,
-    /// The field with the text in which the stamp may be left.
+    /// The path of the text in which the stamp may be left: `description`, `task_data/client_entity_data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark_field: Option<String>,
 }

@@ -325,6 +325,12 @@ impl BodySchema {
         &self.root
     }
 
+    /// The schema of the body, or of its elements, when it is a list.
+    pub fn element(&self) -> &Schema {
+        let root = self.resolve(&self.root);
+        root.items.as_deref().unwrap_or(root)
+    }
+
     pub fn definitions(&self) -> &BTreeMap<String, Schema> {
         &self.definitions
     }

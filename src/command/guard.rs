@@ -7,9 +7,9 @@ use super::warn;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::context::Context;
-use crate::engine::{Settings, is_findable, spots_of, stamped};
+use crate::engine::{Settings, spots_of, stampable, stamped};
 use crate::error::Error;
-use crate::plan::{Plan, Step};
+use crate::plan::Plan;
 use crate::report::count;
 
 /// Searches for the stamps of this environment, with one list per kind and region.
@@ -25,8 +25,7 @@ pub async fn guard(
     settings: &Settings,
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> Result<(), Error> {
-    let creates = plan.steps.values().filter(|step| takes_stamp(step));
-    let operations: Vec<_> = creates.filter_map(|step| step.operation.clone()).collect();
+    let operations = stampable(plan);
     if operations.is_empty() {
         return Ok(());
     }
@@ -51,8 +50,4 @@ pub async fn guard(
             environment: settings.environment.clone(),
         }),
     }
-}
-
-fn takes_stamp(step: &Step) -> bool {
-    step.stamp && step.operation.as_ref().is_some_and(|operation| operation.creates.is_some() && is_findable(operation))
 }

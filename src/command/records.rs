@@ -82,6 +82,13 @@ pub fn guard_place(context: &Context, options: &StateOptions, store: &AnyStore) 
     }
 }
 
+/// Whether a record ends with the job that writes it, so that another job has another one.
+pub fn is_for_the_job(context: &Context, options: &StateOptions, store: &AnyStore) -> bool {
+    let is_meant = named(context, options).is_some_and(|named| named.as_os_str() == state_place::EPHEMERAL);
+    let is_hosted = context.environment.github.as_ref().is_some_and(|job| job.hosted);
+    store.folder().is_some() && (is_meant || is_hosted)
+}
+
 /// The store, for commands that need existing records.
 ///
 /// # Errors

@@ -81,19 +81,21 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let transport = account.transport()?;
     let store = records::store(context, &arguments.state, Some(file))?;
     records::guard_place(context, &arguments.state, &store)?;
+    let is_for_the_job = records::is_for_the_job(context, &arguments.state, &store);
     let record = EnvironmentRecord::new(store, &plan.name, &environment);
     let clock = Clock::starting_at(context.now, 1.0);
     let target = match &import {
         Some(import) => selection(plan, &[import.instance.to_string()])?,
         None => selection(plan, &arguments.run.target)?,
     };
-    let options = RunOptions {
+    let mut options = RunOptions {
         import: import.clone(),
         replace: replaced(plan, &arguments.replace, &target)?,
         target,
         prune: arguments.prune,
         rollback: arguments.rollback,
         fail_fast: arguments.run.fail_fast,
+        for_the_job: false,
     };
     let opened = records::take(context, &record, "run", arguments.lock.lock_timeout, clock).await?;
     let journal =
@@ -122,6 +124,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
             approved.verify(&now)?;
         }
         if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
+            options.for_the_job = is_for_the_job;
             let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records.clone());
             let client =
                 Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());

@@ -284,7 +284,13 @@ impl Instance {
             change.split.forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
         let by_others: Vec<(&str, &Value)> =
             change.split.forced.iter().filter_map(|forced| changed_by_others(known, &forced.field)).collect();
+        let is_recovered = self.known(&self.id()).agrees.is_none();
         let message = match forced.as_slice() {
+            forced if is_recovered => format!(
+                "what was recovered differs from the plan's call, and would have to be replaced: {} ({})",
+                differing.join("; "),
+                forced.join("; ")
+            ),
             [] => {
                 format!(
                     "the plan's call differs from the recorded one, and may not change the resource: {}",
@@ -313,10 +319,14 @@ impl Instance {
             let words = format!("leave it as it is now: write `{field}: {now}` in the plan");
             self.run.context.secrets.redact(&words).into_owned()
         }));
-        error.help.extend([
-            format!("keep it as it is: {ignore}; change it: `on_change: {{ update: {{ call: … }} }}`"),
-            format!("replace it: `on_change: replace`, or `--replace {}`", self.step().id),
-        ]);
+        let step = &self.step().id;
+        error.help.extend(match is_recovered {
+            true => [format!("keep it as it is: {ignore}"), format!("replace it: `--replace {step}`")],
+            false => [
+                format!("keep it as it is: {ignore}; change it: `on_change: {{ update: {{ call: … }} }}`"),
+                format!("replace it: `on_change: replace`, or `--replace {step}`"),
+            ],
+        });
         error
     }
 
@@ -373,7 +383,7 @@ impl Instance {
         let has_it = |known: &InstanceStatus| {
             let made = known.result.as_ref().filter(|_| !known.made.is_empty());
             let same = made.is_some_and(|made| made.kind == asked.kind && made.name == asked.name);
-            same && known.agrees.as_ref().is_some_and(|made_by| made_by.path == call.path)
+            same && known.agreed().is_some_and(|made_by| made_by.path == call.path)
         };
         asked.name.as_ref()?;
         self.run.context.journal.with_status(|status| {

@@ -64,6 +64,7 @@ mod tests;
 mod turn;
 mod unanswered;
 mod undo;
+mod unrecorded;
 mod unseen;
 mod update;
 mod uploads;
@@ -90,6 +91,6 @@ pub use refresh::{DriftCheck, DriftState, NoAnswer, Refresh, records as drift_re
 pub use results::{encode, hide_data, hide_once_shown, id_text, operation_of, without_sensitive};
 pub use run::{Import, Run, RunOptions};
 pub use runner::{RunEnd, RunOutput, destroy, report_finished, run};
-pub use stamps::{is_findable, stamped};
+pub use stamps::{stampable, stamped};
 pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

@@ -42,6 +42,8 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// For `plan state import`: adopt this one resource, and make no other write.
     pub import: Option<Import>,
+    /// It is the first run of a record that does not outlive its job: other runs of the environment have other records.
+    pub for_the_job: bool,
 }
 
 /// A run in progress.

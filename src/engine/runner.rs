@@ -16,6 +16,7 @@ use super::run::Run;
 use super::stop::Stop;
 use super::teardown::{TeardownEnd, teardown};
 use super::unanswered::{look_for_unanswered, warn_of_open};
+use super::unrecorded::unrecorded;
 use crate::clock::millis;
 use crate::event::{ErrorClass, Event, RunFinished, StepError};
 use crate::exit::Exit;
@@ -58,7 +59,11 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     run.context.journal.with_status(stuck).into_iter().for_each(|words| run.context.warn(words));
     measure(&run).await;
     let mut dispatched = dispatch(&run).await?;
-    for (instance, error) in unanswered(&run.context).await? {
+    let mut open = unanswered(&run.context).await?;
+    if run.options.for_the_job {
+        open.extend(unrecorded(&run).await);
+    }
+    for (instance, error) in open {
         run.context.events.emit(Event::StepUnknown { instance: instance.clone(), error: error.clone() });
         dispatched.outcomes.push((instance, Outcome::Unknown(Box::new(error))));
     }

@@ -86,7 +86,7 @@ fn mentions(item: &Value, id: &Value) -> bool {
 /// The kinds of resources that may outlive the ones of an instance and are not on record, because nothing says which task
 /// made them.
 pub fn untold(context: &RunContext, known: &InstanceStatus) -> Vec<String> {
-    let matched = known.agrees.as_ref().and_then(|call| results::operation_of(context.catalog, call));
+    let matched = known.agreed().and_then(|call| results::operation_of(context.catalog, call));
     let creates = matched.as_ref().and_then(|(operation, _)| operation.creates.as_ref());
     let Some(creates) = creates.filter(|creates| matches!(creates.id_at, IdAt::Task(_))) else { return Vec::new() };
     let result = known.result.iter().any(|result| !result.tasks.is_empty());

@@ -18,6 +18,7 @@ use crate::api::{Client, ReadError, Request};
 use crate::catalog::{Catalog, ListCall, Method, Operation};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, Phase, RecordedCall};
+use crate::plan::Plan;
 
 /// Lists that are read concurrently.
 const AT_ONCE: usize = 8;
@@ -84,6 +85,13 @@ pub async fn stamped(
         }
     }
     looked
+}
+
+/// The creates of a plan whose resources can be found by their stamp.
+pub fn stampable(plan: &Plan) -> Vec<Arc<Operation>> {
+    let steps = plan.steps.values().filter(|step| step.stamp);
+    let operations = steps.filter_map(|step| step.operation.clone());
+    operations.filter(|operation| operation.creates.is_some() && is_findable(operation)).collect()
 }
 
 /// Whether the resources that an operation creates can be found by their stamp.

@@ -1,6 +1,7 @@
 //! A call as it is recorded.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::few::Few;
 use super::json_text::JsonText;
@@ -43,4 +44,20 @@ impl std::fmt::Display for RecordedCall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.method, self.path)
     }
+}
+
+/// The fields of a create's body; of its only element, when it is a list. The elements of a longer list make one resource
+/// each.
+pub fn fields_of(body: &Value) -> Option<&Map<String, Value>> {
+    match body {
+        Value::Array(items) if items.len() == 1 => items[0].as_object(),
+        body => body.as_object(),
+    }
+}
+
+/// The same, to be changed.
+pub fn fields_of_mut(body: &mut Value) -> Option<&mut Map<String, Value>> {
+    let is_list_of_one = body.as_array().is_some_and(|items| items.len() == 1);
+    let body = if is_list_of_one { body.get_mut(0)? } else { body };
+    body.as_object_mut()
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::call::{fields_of, fields_of_mut};
 use super::few::Few;
 use super::instance::{InstanceStatus, Phase};
 use super::intent::{Evidence, Head, Intent, Unanswered};
@@ -236,10 +237,10 @@ impl InstanceStatus {
 
     /// Puts the drift into the recorded call, so that the plan differs from it and the next run corrects it.
     fn drift(&mut self, fields: Vec<Drifted>) {
-        let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut()).filter(|body| body.is_object());
-        let Some(body) = body else { return };
+        let body = self.agrees.as_mut().and_then(|agrees| agrees.body.as_mut());
+        let Some(body) = body.filter(|body| fields_of(body).is_some()) else { return };
         body.edit(|body| {
-            let Some(body) = body.as_object_mut() else { return };
+            let Some(body) = fields_of_mut(body) else { return };
             for drifted in &fields {
                 match &drifted.now {
                     Some(now) => drop(body.insert(drifted.field.clone(), now.clone())),

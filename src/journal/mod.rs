@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use crate::id::InstanceId;
 
-pub use call::RecordedCall;
+pub use call::{RecordedCall, fields_of, fields_of_mut};
 pub use durations::Durations;
 pub use few::Few;
 pub use fold::Impossible;

@@ -75,6 +75,7 @@ impl Operations {
         let by_step = by_step(doc, &self.steps);
         findings.extend(never_made(doc, &by_step));
         findings.extend(not_waited_for(doc, &by_step));
+        findings.extend(unreadable(doc, &by_step));
         findings.extend(secret_names(doc, &by_step));
     }
 }
@@ -261,6 +262,30 @@ fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec
         },
     );
     later.collect()
+}
+
+/// Reports what needs the resource of a step that the API has no call to read.
+fn unreadable(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
+    let is_unreadable = |id: &str| {
+        let creates = by_step.get(id).and_then(|operation| operation.creates.as_ref());
+        creates.is_some_and(|creates| creates.resource.as_ref().is_none_or(|resource| resource.read.is_none()))
+    };
+    let conditions = doc.steps.iter().filter_map(|step| {
+        let condition = step.ready.condition().or(step.fail_when.as_deref())?;
+        Some((step.id.as_ref()?.value.as_str(), condition.span))
+    });
+    let mentions = doc.programs().flat_map(|program| program.uses().steps.iter().map(move |used| (program, used)));
+    let mentions = mentions.filter_map(|(program, used)| {
+        let skipped = if ["all", "each"].contains(&used.path.first()?.as_str()) { 2 } else { 0 };
+        let span = *used.path_spans.get(skipped)?;
+        (used.path[skipped] == "resource").then(|| (used.step.as_str(), program.place(span)))
+    });
+    let found = conditions.chain(mentions).filter(|(id, _)| is_unreadable(id));
+    let finding = |(id, place): (&str, Span)| {
+        let message = format!("the API has no call that reads what `{id}` makes: there is no `resource`");
+        Diagnostic::error("unknown-result", place, message).help("use a GET step that looks for it")
+    };
+    found.map(finding).collect()
 }
 
 /// Reports references to names of resources that hold a secret: such a name is not recorded.

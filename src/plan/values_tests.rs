@@ -191,6 +191,19 @@ fn references_that_cannot_work_are_found() {
 }
 
 #[test]
+fn what_the_api_cannot_read_is_neither_waited_for_nor_read() {
+    let profile = |more: &str| {
+        let text = format!(
+            "name: demo\nsteps:\n- id: shield\n  call: POST /cloud/v1/ddos/profiles/{{project_id}}/{{region_id}}\n  body: {{ profile_template: 1, ip_address: 1.2.3.4 }}\n{more}"
+        );
+        checked(&text, &[])
+    };
+    assert_eq!(profile("outputs: { id: \"{{ steps.shield.id }}\" }\n"), [""; 0]);
+    assert_eq!(profile("  ready: resource.status == 'ACTIVE'\n"), ["6:10 unknown-result"]);
+    assert_eq!(profile("outputs: { state: \"{{ steps.shield.resource.status }}\" }\n"), ["6:36 unknown-result"]);
+}
+
+#[test]
 fn a_step_that_does_not_run_need_not_be_right_with_these_values() {
     let plan = format!(
         "name: demo\ninputs: {{ id: {{ default: '' }}, on: {{ default: false }} }}\nsteps:\n- id: a\n  when: inputs.on and inputs.id != ''\n  {VOLUME}\n  body: {{ source: new-volume, name: disk, size: \"{{{{ inputs.id | int }}}}\" }}\n"

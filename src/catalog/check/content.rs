@@ -126,6 +126,8 @@ mod tests {
         let binary = operation("POST /fastedge/v1/binaries/raw");
         let app = operation("POST /fastedge/v1/apps");
         let delete = operation("DELETE /fastedge/v1/apps/{app_id}");
+        let prose = operation("POST /dns/v2/network-mappings/import");
+        assert_eq!((prose.check_file(None), prose.content_type(None)), (vec![], Some("text/plain")));
         let form = operation("POST /security/sifter/v3/protected_networks");
         assert!(binary.takes_file() && !app.takes_file() && form.takes_forms_only());
         assert_eq!(binary.content_type(None), Some("application/octet-stream"));

@@ -27,7 +27,10 @@ impl Reader<'_> {
             creator_task: fields.contains_key("creator_task_id"),
             tags: tags_field.is_some(),
             tags_field,
-            remark_field: known.remark.clone().filter(|remark| fields.contains_key(remark)),
+            remark_field: known.remark.clone().filter(|remark| {
+                let outer = remark.split_once('/').map_or(remark.as_str(), |(outer, _)| outer);
+                fields.contains_key(outer)
+            }),
             path: path.to_owned(),
         }))
     }

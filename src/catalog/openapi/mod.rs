@@ -95,7 +95,8 @@ impl Reader<'_> {
     fn operation(&mut self, route: Route, item: &Value, raw: &Value) -> Result<Operation, CatalogError> {
         let knowledge = self.knowledge;
         let (path_parameters, query_parameters) = self.parameters(&route, item, raw)?;
-        let (body, body_schema) = self.body(&route, raw)?;
+        let file = Knowledge::entry(&knowledge.files, &route);
+        let (body, body_schema) = if file.is_some() { (BodyUse::Required, None) } else { self.body(&route, raw)? };
         let known = Knowledge::entry(&knowledge.creates, &route);
         let creates = match known {
             Some(known) => self.creates(known, body_schema.as_ref())?,
@@ -109,7 +110,7 @@ impl Reader<'_> {
         let made = known.and_then(|known| knowledge.resources.get(&known.makes));
         Ok(Operation {
             ready: made.or(changed).and_then(|resource| resource.ready.clone()).or_else(|| own_ready.cloned()),
-            content: self.content(raw)?,
+            content: file.map_or_else(|| self.content(raw), |content| Ok(vec![content.clone()]))?,
             tag: text(raw.pointer("/tags/0")),
             operation_id: text(raw.get("operationId")),
             effect: self.effect(&route, is_create),
@@ -348,11 +349,12 @@ impl Reader<'_> {
         })
     }
 
-    /// Beside the name, where the body has such a field.
+    /// Beside the name, if there is one, where the body has such a field.
     fn remark_at(&self, resource: &KnownResource, body: &Schema) -> Option<String> {
         let remark = resource.remark.as_deref()?;
-        let name_at = self.name_at(resource, body)?;
-        let (above, _) = name_at.rsplit_once('/')?;
+        let remark = remark.rsplit_once('/').map_or(remark, |(_, field)| field);
+        let name_at = self.name_at(resource, body);
+        let above = name_at.as_deref().and_then(|at| at.rsplit_once('/')).map_or("", |(above, _)| above);
         let beside = above.trim_start_matches('/');
         let holder = if beside.is_empty() { body } else { self.field(body, beside)? };
         self.field(holder, remark).map(|_| format!("{above}/{remark}"))

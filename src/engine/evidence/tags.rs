@@ -110,7 +110,7 @@ fn shows_tags(item: &Value, list: Option<&ListCall>) -> bool {
 /// The text in which the stamp may be.
 fn own_text<'i>(item: &'i Value, list: Option<&ListCall>) -> Option<&'i str> {
     let field = list?.remark_field.as_deref()?;
-    item.get(field)?.as_str().filter(|text| !text.is_empty())
+    item.pointer(&format!("/{field}"))?.as_str().filter(|text| !text.is_empty())
 }
 
 fn shown<'i>(item: &'i Value, list: Option<&'i ListCall>) -> impl Iterator<Item = &'i Value> {

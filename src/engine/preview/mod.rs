@@ -440,7 +440,7 @@ impl Preview<'_> {
                 let stays_for = stays.map(|kept| kept.because_of.clone());
                 let pruned = self.prune && stays_for.is_none();
                 let action = Action::Gone { pruned, stays_for, made: known.made.clone() };
-                Change { action, call: known.agrees.as_deref().cloned(), instance }
+                Change { action, call: known.agreed().cloned(), instance }
             })
             .collect()
     }

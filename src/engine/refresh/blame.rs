@@ -6,6 +6,7 @@ use crate::api::Request;
 use crate::engine::context::RunContext;
 use crate::engine::made::Mentions;
 use crate::engine::results;
+use crate::engine::unseen::unseen_for;
 use crate::event::StepError;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedCall};
@@ -21,7 +22,9 @@ pub async fn blame(context: &RunContext, own: &InstanceId, calls: &[&RecordedCal
     let mentions: Vec<Mentions<'_>> = calls.iter().map(|call| Mentions::of(call, None, &context.digest_key)).collect();
     let named = |id: &Value| mentions.iter().any(|mentions| mentions.id(id));
     let candidates: Vec<(InstanceId, String)> = context.journal.with_status(|status| {
-        let known = status.instances.iter().filter(|(_, known)| known.phase == Phase::Succeeded);
+        // What was made a moment ago may not be shown yet.
+        let is_shown = |known: &InstanceStatus| unseen_for(known.finished_at, context.now()).is_zero();
+        let known = status.instances.iter().filter(|(_, known)| known.phase == Phase::Succeeded && is_shown(known));
         let named = known.filter(|(_, known)| known.made.iter().filter_map(|made| made.id.as_deref()).any(named));
         named.filter_map(|(instance, known)| Some((instance.clone(), read_path(context, known)?))).collect()
     });

@@ -34,6 +34,10 @@ impl Shown<'_> {
     fn has_own_keys(&self, name: &str) -> bool {
         OWN_KEYS.contains(&name) && self.thing.starts_with("/cloud/")
     }
+
+    fn has_all_keys(&self, name: &str) -> bool {
+        WITH_ALL_KEYS.iter().any(|(thing, names)| self.thing.starts_with(thing) && names.contains(&name))
+    }
 }
 
 /// Fields compared as exact texts; in other fields the API may normalise what was sent.
@@ -59,7 +63,13 @@ const COMPARABLE_LISTS: [&str; 15] = [
 /// Mappings of the Cloud API with keys of the plan's choice, to which the API adds none and which an update replaces.
 const OWN_KEYS: [&str; 3] = ["envs", "labels", "taints"];
 /// Fields that the API changes by itself.
-const ITS_OWN: [&str; 6] = ["id", "serial", "created_at", "updated_at", "app_count", "revision"];
+const ITS_OWN: [&str; 7] = ["id", "client_id", "serial", "created_at", "updated_at", "app_count", "revision"];
+/// Mappings of other products of which a read shows every key that was sent, among others.
+const WITH_ALL_KEYS: [(&str, &[&str]); 3] = [
+    ("/dns/v2/zones/", &["meta"]),
+    ("/fastedge/v1/apps/", &["env", "rsp_headers", "stores"]),
+    ("/waap/v1/domains/", &["action", "labels"]),
+];
 /// Fields in which tags are shown (`observed.md` §10).
 const TAGS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
 
@@ -72,11 +82,21 @@ pub fn field(name: &str, planned: Option<&Value>, shown: &Shown<'_>) -> Comparis
         return tags(planned.and_then(Value::as_object), shown.object);
     }
     match form_of(shown.thing, name) {
+        Form::At("") => value(name, planned.map(without_its_own).as_ref(), Some(shown.object), shown),
         Form::At(pointer) => value(name, planned, shown.object.pointer(pointer), shown),
         Form::Listed { pointer, key, shown: by } => listed_elements(planned, shown.object.pointer(pointer), (key, by)),
         Form::Below(pointer) => contains(planned, shown.object.pointer(pointer)),
         Form::Same => value(name, planned, shown.object.get(name), shown),
     }
+}
+
+/// The resource in a field of its create's body, without what the API sets by itself.
+fn without_its_own(planned: &Value) -> Value {
+    let mut planned = planned.clone();
+    if let Some(fields) = planned.as_object_mut() {
+        fields.retain(|name, _| !ITS_OWN.contains(&name.as_str()));
+    }
+    planned
 }
 
 fn value(name: &str, planned: Option<&Value>, seen: Option<&Value>, shown: &Shown<'_>) -> Comparison {
@@ -127,7 +147,10 @@ fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Is 
         }
         (Value::String(_) | Value::Number(_) | Value::Bool(_), Value::Null) => differs(),
         (Value::Object(one), Value::Object(other)) if shown.has_own_keys(name) => own_keys(one, other, shown),
-        (Value::Object(one), Value::Object(other)) => mappings(one, other, shown),
+        (Value::Object(one), Value::Object(other)) => match mappings(one, other, shown) {
+            Is::CannotTell if shown.has_all_keys(name) => without_missing(one, other),
+            is => is,
+        },
         (Value::Array(one), Value::Array(other)) => lists(name, one, other, shown),
         _ => Is::CannotTell,
     }
@@ -171,6 +194,17 @@ fn own_keys(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Sho
     now.retain(|name, _| seen.contains_key(name));
     let more = seen.iter().filter(|(name, _)| !planned.contains_key(*name) && may_be_told(name));
     now.extend(more.map(|(name, value)| (name.clone(), value.clone())));
+    if now == *planned { Is::CannotTell } else { Is::Differs(Value::Object(now)) }
+}
+
+/// The same for a mapping of which every key that was sent is shown.
+fn without_missing(planned: &Map<String, Value>, seen: &Map<String, Value>) -> Is {
+    let is_shown = |name: &String| seen.get(name).is_some_and(|value| !value.is_null());
+    // Nothing may be shown as `null`, unless something else is there instead.
+    let has_others = seen.keys().any(|name| is_shown(name) && !planned.contains_key(name));
+    let is_nothing = |value: &Value| value.as_object().is_some_and(Map::is_empty);
+    let mut now = planned.clone();
+    now.retain(|name, value| value.is_null() || is_shown(name) || (is_nothing(value) && !has_others));
     if now == *planned { Is::CannotTell } else { Is::Differs(Value::Object(now)) }
 }
 
@@ -399,6 +433,44 @@ mod tests {
         ] {
             assert_eq!(compare(thing, "envs", planned.clone(), seen.clone()), expected, "{planned} {seen}");
         }
+    }
+
+    #[test]
+    fn a_key_that_was_sent_and_is_not_shown_is_missed_where_all_are_shown() {
+        let (app, zone) = ("/fastedge/v1/apps/{app_id}", "/dns/v2/zones/{name}");
+        let rule = "/waap/v1/domains/{domain_id}/custom-rules/{rule_id}";
+        let block = || json!({ "block": { "status_code": 403 } });
+        let rest = |value: Value| Comparison::Differs(Some(value));
+        for (thing, name, planned, seen, expected) in [
+            (app, "env", json!({ "A": "1", "B": "2" }), json!({ "B": "2", "C": "3" }), rest(json!({ "B": "2" }))),
+            (app, "env", json!({ "A": "1" }), json!({ "A": "1", "C": "3" }), Comparison::Same),
+            (app, "other", json!({ "A": "1" }), json!({}), Comparison::CannotTell),
+            (zone, "meta", json!({ "webhook": "x" }), json!({ "max_hosts": 10 }), rest(json!({}))),
+            (zone, "meta", json!({ "webhook": null }), json!({ "max_hosts": 10 }), Comparison::CannotTell),
+            (zone, "meta", json!({ "webhook": "x" }), Value::Null, Comparison::CannotTell),
+            (rule, "action", block(), json!({ "block": null, "allow": {} }), rest(json!({}))),
+            (rule, "action", block(), json!({ "block": { "status_code": 403 }, "allow": null }), Comparison::Same),
+            (rule, "action", json!({ "allow": {} }), json!({ "allow": null, "block": null }), Comparison::CannotTell),
+            (rule, "action", json!({ "allow": {} }), json!({ "allow": null, "block": {} }), rest(json!({}))),
+        ] {
+            assert_eq!(compare(thing, name, planned.clone(), seen.clone()), expected, "{name}: {planned} {seen}");
+        }
+    }
+
+    /// The document's example of a player has an `id` and a `client_id`.
+    #[test]
+    fn what_the_api_sets_in_a_field_that_is_the_resource_is_not_compared() {
+        let player = |planned: Value| {
+            let shown = Shown {
+                thing: "/streaming/players/{player_id}",
+                object: &json!({ "id": 1001, "client_id": 7, "name": "Player" }),
+                digest_key: b"key",
+                is_owned_by_another: &|_| false,
+            };
+            field("player", Some(&planned), &shown)
+        };
+        assert_eq!(player(json!({ "id": 33, "client_id": 100, "name": "Player" })), Comparison::Same);
+        assert!(matches!(player(json!({ "id": 33, "name": "Other" })), Comparison::Differs(_)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::engine::pages::{Paging, pages};
 use crate::engine::results::{self, Parameters, id_text};
 use crate::engine::unseen::{UNSEEN, unseen_for};
 use crate::id::InstanceId;
-use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status};
+use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status, fields_of};
 use crate::secret::is_sensitive_name;
 
 /// The state of one recorded resource.
@@ -248,7 +248,7 @@ impl Refresh<'_> {
     fn drift(&self, thing: &RecordedItem<'_>, object: &Value) -> Drift {
         let secret = thing.known.intent.as_ref().is_some_and(|intent| intent.secret);
         let (Some(route), Some(body), false) =
-            (thing_route(&thing.create), thing.call.body.as_deref().and_then(Value::as_object), secret)
+            (thing_route(&thing.create), thing.call.body.as_deref().and_then(fields_of), secret)
         else {
             return Drift::default();
         };

@@ -7,7 +7,7 @@ use crate::catalog::update::thing_route;
 use crate::catalog::{Catalog, Operation};
 use crate::engine::results::operation_of;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, RecordedCall, Status};
+use crate::journal::{InstanceStatus, Phase, RecordedCall, Status, fields_of_mut};
 
 /// The plan's call, with the values of `item`, a read resource, in the fields that differ. What cannot be compared is taken
 /// from the plan.
@@ -27,7 +27,7 @@ pub fn as_it_stands(
         is_owned_by_another: &|other| status.is_made_by_another(instance, other),
     };
     body.edit(|body| {
-        let Some(body) = body.as_object_mut() else { return };
+        let Some(body) = fields_of_mut(body) else { return };
         let names: Vec<String> = body.keys().cloned().collect();
         for name in names {
             match field(&name, body.get(&name), &shown) {

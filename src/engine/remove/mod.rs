@@ -75,7 +75,7 @@ pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent)
 /// other step owns, for kinds that outlive the main resource.
 fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &InstanceStatus) {
     let Some(result) = &known.result else { return };
-    let matched = known.agrees.as_ref().and_then(|call| results::operation_of(context.catalog, call));
+    let matched = known.agreed().and_then(|call| results::operation_of(context.catalog, call));
     if matched.as_ref().is_some_and(|(operation, _)| operation.creates.is_some()) {
         for made in known.made.iter().filter(|made| made.undo.is_none()) {
             let (Some(kind), Some(id)) = (&made.kind, &made.id) else { continue };

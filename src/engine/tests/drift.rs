@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::harness::{Trial, assert_done, paused};
-use crate::api::Client;
+use crate::api::{Answer, Client};
 use crate::catalog::{Catalog, Method};
 use crate::clock::Clock;
 use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, RunOptions, drift_records};
@@ -152,6 +152,25 @@ fn a_call_that_mentions_a_missing_resource_reports_it() {
         assert!(failures.contains("late: `disk` is not there any more, and this call names it"), "{failures}");
         let (_, error) = end.failure.unwrap();
         assert!(error.help.iter().any(|help| help.contains("--refresh")), "{error:?}");
+    });
+}
+
+/// A read that is late is no reason to say that a resource is gone.
+#[test]
+fn what_was_made_a_moment_ago_is_not_said_to_be_missing() {
+    paused(async {
+        for (age, missing) in [(5, false), (3600, true)] {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(PLAN).await;
+            assert_done(&trial, &end);
+            tokio::time::sleep(Duration::from_secs(age)).await;
+            trial.change_answers(|_, answer| Answer { status: 404, body: b"{}".to_vec(), ..answer });
+            let more = "  - id: more\n    call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n    body: { name: more, volume_id: \"{{ steps.disk.id }}\" }\n";
+            let end = trial.run(&format!("{PLAN}{more}")).await;
+            assert_eq!(end.finished.exit, Exit::StepFailed);
+            let failures = trial.failures().join("\n");
+            assert_eq!(failures.contains("is not there any more"), missing, "{age} s: {failures}");
+        }
     });
 }
 

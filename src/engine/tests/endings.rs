@@ -1,5 +1,7 @@
 //! What must not pass for the end of a call or of a removal, in a run and in a teardown.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::conditions::{Conditions, Fate, Log};
@@ -11,7 +13,7 @@ use crate::catalog::Method;
 use crate::engine::RunOptions;
 use crate::exit::Exit;
 use crate::journal::{Record, RecordedCall};
-use crate::simulate::Options;
+use crate::simulate::{Busy, Options};
 
 const PLACE: &str = "{project_id}/{region_id}";
 
@@ -144,11 +146,31 @@ fn what_is_older_than_the_servers_time_of_the_intent_is_not_its_work() {
             ..RecordedCall::new(Method::Post, "/cloud/v1/routers/1/7")
         };
         trial.begun_by_hand(&router).await;
-        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
         trial.conditions = Conditions { fates: vec![Fate::NeverArrives], log: Log::Closed, ..Conditions::default() };
         let end = trial
             .run(&format!("name: demo\nsteps:\n  - id: router\n    call: POST /cloud/v1/routers/{PLACE}\n    body: {{ name: web }}\n"))
             .await;
         assert_done(&trial, &end);
+    });
+}
+
+/// Two runners without a common record, and lists so late that the second saw nothing of the first one's work.
+#[test]
+fn what_another_run_made_without_this_record_is_named_at_the_end() {
+    paused(async {
+        for (runs, lists_late, exit) in [(1, 20, Exit::Done), (2, 20, Exit::Unknown), (2, 0, Exit::Unknown)] {
+            let busy = Busy { lists_late: Duration::from_secs(lists_late), ..Busy::default() };
+            let mut trial = Trial::new(Options { busy, ..Options::default() });
+            for run in 1..=runs {
+                trial.lose_the_record();
+                let options = RunOptions { for_the_job: true, ..RunOptions::default() };
+                let end = trial.run_with(&disk(1), options, std::future::pending()).await;
+                let expected = if run == 1 { Exit::Done } else { exit };
+                assert_eq!(end.finished.exit, expected, "{runs} runs, {lists_late} s: {:?}", trial.failures());
+            }
+            let named = trial.failures().iter().filter(|words| words.contains("is on no record")).count();
+            assert_eq!((named, trial.alive().len()), (runs - 1, runs));
+        }
     });
 }

@@ -13,7 +13,7 @@ use crate::engine::refresh::{Comparison, Shown, field};
 use crate::engine::results;
 use crate::engine::update::{UpdatedResource, split};
 use crate::exit::Exit;
-use crate::journal::{RecordedCall, StepResult};
+use crate::journal::{RecordedCall, StepResult, fields_of, fields_of_mut};
 use crate::simulate::tests::every_operation::{STRANGER, body_of, smallest};
 use crate::simulate::{Options, Strangers};
 
@@ -24,7 +24,7 @@ pub(super) fn is_right(operation: &Operation, body: &Value) -> bool {
 
 /// The schema of a top-level field.
 fn shape_of<'b>(body: &'b BodySchema, name: &str) -> Option<&'b Schema> {
-    let mut open = vec![body.root()];
+    let mut open = vec![body.element()];
     while let Some(schema) = open.pop() {
         let schema = body.resolve(schema);
         if let Some(found) = schema.properties.get(name) {
@@ -84,7 +84,7 @@ fn others(body: &BodySchema, shape: &Schema, value: &Value) -> Vec<Value> {
 pub(super) const REFERENCES: [&str; 3] = ["port_id", "fixed_ip_address", "routes"];
 
 /// Fields that the API sets by itself, though its document lets a body have them.
-const OF_THE_API: [&str; 3] = ["serial", "app_count", "revision"];
+const OF_THE_API: [&str; 4] = ["client_id", "serial", "app_count", "revision"];
 
 /// Whether all differences can be changed in place.
 fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
@@ -106,6 +106,9 @@ pub(super) fn before_and_after(operation: &Operation) -> Option<(Value, Value)> 
     let catalog = Catalog::embedded();
     let schema = catalog.body_schema(operation)?;
     let mut before = body_of(operation)?;
+    if before == json!([]) {
+        before = json!([smallest(&schema, schema.element())]);
+    }
     let ways = catalog.ways(operation);
     let fields: Vec<String> = ways
         .iter()
@@ -116,18 +119,19 @@ pub(super) fn before_and_after(operation: &Operation) -> Option<(Value, Value)> 
         })
         .collect();
     let put = |body: &Value, name: &str, value: Value| {
-        let mut body = body.as_object().cloned().unwrap_or_default();
-        body.insert(name.to_owned(), value);
-        Some(Value::Object(body)).filter(|body| is_right(operation, body))
+        let mut body = body.clone();
+        fields_of_mut(&mut body)?.insert(name.to_owned(), value);
+        Some(body).filter(|body| is_right(operation, body))
     };
+    let get = |body: &Value, name: &str| fields_of(body)?.get(name).cloned();
     // A unique name, because some kinds are identified by their name.
-    for name in ["name", "cluster_name"].into_iter().filter(|name| before.get(*name).is_some()).collect::<Vec<_>>() {
+    for name in ["name", "cluster_name"].into_iter().filter(|name| get(&before, name).is_some()).collect::<Vec<_>>() {
         before = put(&before, name, json!("thing-1")).unwrap_or(before);
     }
     let is_ours = |name: &String| !REFERENCES.contains(&name.as_str()) && !OF_THE_API.contains(&name.as_str());
     let fields: Vec<String> = fields.into_iter().filter(is_ours).collect();
     for name in &fields {
-        if let (None, Some(shape)) = (before.get(name), shape_of(&schema, name)) {
+        if let (None, Some(shape)) = (get(&before, name), shape_of(&schema, name)) {
             let value = if name == "tags" && schema.resolve(shape).items.is_none() {
                 json!({ "team": "web", "old": "1" })
             } else {
@@ -138,8 +142,8 @@ pub(super) fn before_and_after(operation: &Operation) -> Option<(Value, Value)> 
     }
     let mut after = before.clone();
     for name in &fields {
-        let (Some(value), Some(shape)) = (before.get(name), shape_of(&schema, name)) else { continue };
-        let mut candidates = others(&schema, shape, value).into_iter().filter_map(|other| put(&after, name, other));
+        let (Some(value), Some(shape)) = (get(&before, name), shape_of(&schema, name)) else { continue };
+        let mut candidates = others(&schema, shape, &value).into_iter().filter_map(|other| put(&after, name, other));
         let changed = candidates.find(|other| is_in_place(operation, &before, other));
         after = changed.unwrap_or(after);
     }
@@ -192,7 +196,7 @@ pub(super) fn differing(trial: &Trial) -> Vec<String> {
         digest_key: status.header.key.as_bytes(),
         is_owned_by_another: &|_| false,
     };
-    let body = call.body.as_deref().and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
+    let body = call.body.as_deref().and_then(fields_of).cloned().unwrap_or_else(Map::new);
     let fields = body.iter().filter_map(|(name, value)| match field(name, Some(value), &shown) {
         Comparison::Differs(seen) => Some(format!("{name}: {value} is shown as {seen:?}")),
         Comparison::Same | Comparison::CannotTell => None,

@@ -143,6 +143,18 @@ fn resources_of_other_clients_with_the_same_names_are_not_recovered() {
 }
 
 #[test]
+fn a_teardown_names_what_stays_of_a_recovered_record() {
+    paused(async {
+        let plan = Trial::plan("plan.yaml", DISKS);
+        let mut trial = lost(&plan, AuditLog::OnTime).await;
+        trial.recover(&plan, &[]).await;
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), ["routers web"]);
+        assert!(trial.warnings().contains("no `undo` takes it away"), "{}", trial.warnings());
+    });
+}
+
+#[test]
 fn a_resource_with_only_a_matching_name_is_in_doubt_and_none_is_created() {
     paused(async {
         let plan = Trial::plan("plan.yaml", DISKS);
@@ -291,6 +303,8 @@ fn a_change_since_the_resource_was_made_is_found_after_a_recovery() {
             let (alive, writes) = (trial.alive(), trial.writes());
             assert_eq!(trial.preview(&text, false), changes, "{id} {name} {cidr}");
             assert_eq!(run(&mut trial, &plan).await, exit, "{:?}", trial.failures());
+            let refused = trial.failures().concat().contains("what was recovered differs from the plan's call");
+            assert_eq!(refused, exit == Exit::StepFailed, "{:?}", trial.failures());
             assert_eq!(trial.writes() - writes, sent, "{id} {name} {cidr}");
             assert_eq!(trial.alive().len(), alive.len());
             assert!(trial.alive().contains(&format!("networks {name}")), "{:?}", trial.alive());

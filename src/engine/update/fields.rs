@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::catalog::update::{Form, form_of};
 use crate::engine::refresh::{Comparison, Shown, field, holds_any};
+use crate::journal::fields_of;
 
 /// Whether an update has taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub enum UpdateState {
 
 /// The combined result for all fields of a body that the update changes.
 pub(super) fn of_fields(before: Option<&Value>, after: Option<&Value>, shown: &Shown<'_>) -> UpdateState {
-    let fields = |body: Option<&Value>| body.and_then(Value::as_object).cloned().unwrap_or_default();
+    let fields = |body: Option<&Value>| body.and_then(fields_of).cloned().unwrap_or_default();
     let (old, new) = (fields(before), fields(after));
     let changed = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
     let changed = changed.filter(|name| old.get(*name) != new.get(*name));

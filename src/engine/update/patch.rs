@@ -75,7 +75,7 @@ impl FieldChange<'_> {
 /// The schemas that a top-level field of a body may have.
 pub fn field_schemas<'b>(body: &'b BodySchema, name: &str) -> Vec<&'b Schema> {
     let mut found = Vec::new();
-    let mut open = vec![body.root()];
+    let mut open = vec![body.element()];
     while let Some(schema) = open.pop() {
         let schema = body.resolve(schema);
         found.extend(schema.properties.get(name));

@@ -12,7 +12,7 @@ use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::later::has_placeholder;
 use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
-use crate::journal::{JsonText, Kinds, RecordedCall, StepResult};
+use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, fields_of_mut};
 
 /// The reason when the catalogue has no call that changes a field.
 pub(super) const NO_CALL: &str = "the API has no call that changes it";
@@ -83,12 +83,12 @@ impl UpdatedResource {
 
 /// Divides the difference between the recorded create and the plan's call. `sent`: the plan's body with secrets;
 /// `may_remove`: whether calls may remove an element with its contents.
-pub fn split(
-    catalog: &Catalog,
-    thing: Option<&UpdatedResource>,
-    before: &RecordedCall,
-    after: &RecordedCall,
-    sent: Option<&Value>,
+pub fn split<'a>(
+    catalog: &'a Catalog,
+    thing: Option<&'a UpdatedResource>,
+    before: &'a RecordedCall,
+    after: &'a RecordedCall,
+    sent: Option<&'a Value>,
     may_remove: bool,
 ) -> Split {
     let mut split = Split::default();
@@ -106,13 +106,14 @@ pub fn split(
     if before.body_file != after.body_file {
         split.force("body_file", NO_CALL);
     }
-    let (Some(Value::Object(old)), Some(Value::Object(new))) = (before.body.as_deref(), after.body.as_deref()) else {
+    let of = |call: &'a RecordedCall| call.body.as_deref().and_then(fields_of);
+    let (Some(old), Some(new)) = (of(before), of(after)) else {
         if before.body != after.body {
             split.force("body", NO_CALL);
         }
         return split;
     };
-    let real = sent.and_then(Value::as_object).unwrap_or(new);
+    let real = sent.and_then(fields_of).unwrap_or(new);
     let mut changed: Vec<&String> = old.keys().filter(|name| old.get(*name) != new.get(*name)).collect();
     changed.extend(new.keys().filter(|name| !old.contains_key(*name)));
     let Some(thing) = thing else {
@@ -406,9 +407,9 @@ impl<'a> Splitting<'a> {
 /// Sets a field of a call's body; removes it when there is no value.
 pub(super) fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
     let Some(body) = &mut call.body else { return };
-    body.edit(|body| match (body, value) {
-        (Value::Object(body), Some(value)) => drop(body.insert(field.to_owned(), value)),
-        (Value::Object(body), None) => drop(body.shift_remove(field)),
+    body.edit(|body| match (fields_of_mut(body), value) {
+        (Some(body), Some(value)) => drop(body.insert(field.to_owned(), value)),
+        (Some(body), None) => drop(body.shift_remove(field)),
         _ => {}
     });
 }

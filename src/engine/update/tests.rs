@@ -299,3 +299,20 @@ fn other_products_take_fields_inside_a_field_without_it_or_by_put() {
         }
     }
 }
+
+/// The create of overlays takes a list, their update one of them.
+#[test]
+fn a_list_of_one_is_changed_as_its_element() {
+    let overlays = |body: Value| RecordedCall {
+        body: Some(body.into()),
+        ..RecordedCall::new(Method::Post, "/streaming/streams/7/overlays")
+    };
+    let before = overlays(json!([{ "url": "https://example.com/a", "width": 120 }]));
+    let split = divided(&before, &overlays(json!([{ "url": "https://example.com/b", "width": 120 }])));
+    assert!(split.forced.is_empty(), "{:?}", split.forced);
+    let sent: Vec<_> = split.calls.iter().map(|call| (call.recorded.to_string(), call.sent.clone())).collect();
+    let changed = json!({ "url": "https://example.com/b" });
+    assert_eq!(sent, [("PATCH /streaming/streams/7/overlays/x1".to_owned(), Some(changed))]);
+    let two = overlays(json!([{ "url": "https://example.com/a" }, { "url": "https://example.com/c" }]));
+    assert_eq!(divided(&before, &two).forced[0].field, "body", "each element made a resource");
+}

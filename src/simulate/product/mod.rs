@@ -290,6 +290,7 @@ impl Products {
             Some("cdn") => cdn::complete(self, kind, fields),
             Some("fastedge") => fastedge::complete(self, kind, name, file, fields),
             Some("storage") => self.complete_storage(kind, name, fields),
+            Some("streaming") => streaming::complete(kind, fields),
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Directories of streaming: read inside a field of their own, listed as a tree.
+//! Directories of streaming: read inside a field of their own, listed as a tree. AI tasks: lists show their request.
 
 use serde_json::{Map, Value};
 
@@ -8,6 +8,13 @@ pub(super) const DIRECTORIES: &str = "streaming_directories";
 
 /// The field in which a read shows a directory.
 const INSIDE: &str = "directory";
+
+/// The fields that streaming adds to those of a request.
+pub(super) fn complete(kind: &str, fields: &mut Map<String, Value>) {
+    if kind == "streaming_ai_tasks" {
+        fields.insert("task_data".to_owned(), Value::Object(fields.clone()));
+    }
+}
 
 pub(super) fn relate(kind: &str, shown: &mut Map<String, Value>) {
     if kind == DIRECTORIES {

@@ -30,8 +30,8 @@ pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Pr
     if open.is_empty() {
         return Vec::new();
     }
-    // With another value of one input, others may be given as well: their defaults do not count.
-    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), known.other_than_default(name)?.clone())));
+    // With another value of one input, others may be given as well: their defaults do not count, but for tables.
+    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), known.held(name)?.clone())));
     let none = Case { inputs: given.collect(), told: String::new() };
     let varied = |cases: &[Case], (name, values): &(&str, Vec<Value>)| -> Vec<Case> {
         cases.iter().flat_map(|case| values.iter().map(move |value| case.with(name, value))).collect()

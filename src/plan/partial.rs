@@ -127,16 +127,16 @@ impl<'d> Known<'d> {
     pub(super) fn open(&self, input: &str) -> Option<&'d Input> {
         let declared = *self.inputs.get(input)?;
         let has_few = declared.r#enum.is_some() || declared.r#type == InputType::Boolean;
-        let is_open = !self.given.complete && self.given.inputs.is_some() && self.other_than_default(input).is_none();
+        let is_open = !self.given.complete && self.given.inputs.is_some() && self.held(input).is_none();
         (has_few && is_open).then_some(declared)
     }
 
-    /// The value given for an input, unless it is the default. Lists and mappings count as the default where there is
-    /// one: they may be long.
-    pub(super) fn other_than_default(&self, input: &str) -> Option<&'d minijinja::Value> {
+    /// The value of an input that holds whatever else is given: one that is not the default, or a list or mapping with
+    /// something in it, as a table of values by name.
+    pub(super) fn held(&self, input: &str) -> Option<&'d minijinja::Value> {
         let value = self.given.inputs?.get(input)?;
         let is_other = match self.inputs.get(input)?.default.as_deref() {
-            Some(Value::Array(_) | Value::Object(_)) => false,
+            Some(Value::Array(_) | Value::Object(_)) => value.len().is_some_and(|many| many > 0),
             Some(default) => value_of(default) != *value,
             None => true,
         };

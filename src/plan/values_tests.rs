@@ -232,6 +232,11 @@ fn a_value_is_checked_only_where_its_condition_lets_it_through() {
             body("{'none': 'cold', 'standard': 'standard', 'ssd': 'fast'}[inputs.kind]"),
             vec!["6:63 value-not-allowed"],
         ),
+        (
+            "types: { default: { a: cold, b: fast } }, kind: { enum: [a, b] }",
+            body("inputs.types[inputs.kind]"),
+            vec!["6:63 value-not-allowed"],
+        ),
         ("big: { type: boolean }", body("('standard' if inputs.big else 'x') | trim"), vec!["6:63 value-not-allowed"]),
         ("big: { type: boolean }", body("('standard' if inputs.big else 'cold') | trim"), vec![]),
         // Of other conditions as well, what is computed from either value.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use minijinja::value::ValueKind;
 use serde_json::Value;
 
 use super::model::{Input, InputType};
@@ -30,8 +31,12 @@ pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Pr
     if open.is_empty() {
         return Vec::new();
     }
-    // With another value of one input, others may be given as well: their defaults do not count, but for tables.
-    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), known.held(name)?.clone())));
+    // With another value of one input, others may be given as well: their defaults do not count. But for tables that are
+    // looked into by a name: what a switch lets through is often filled in only with it.
+    let has_switch = open.iter().any(|(_, values)| values.iter().any(Value::is_boolean));
+    let is_table = |value: &minijinja::Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Map);
+    let held = |name: &str| known.held(name).filter(|value| !has_switch || !is_table(value));
+    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), held(name)?.clone())));
     let none = Case { inputs: given.collect(), told: String::new() };
     let varied = |cases: &[Case], (name, values): &(&str, Vec<Value>)| -> Vec<Case> {
         cases.iter().flat_map(|case| values.iter().map(move |value| case.with(name, value))).collect()

@@ -1,7 +1,5 @@
 //! Partly known values: templates are not evaluated before a run, but often something is known of their value.
 
-use std::sync::Arc;
-
 use serde_json::{Number, Value};
 
 use super::schema::{Type, Types};
@@ -36,8 +34,6 @@ pub struct Unknown {
     pub maximum: Option<f64>,
     /// A regular expression that it matches.
     pub pattern: Option<String>,
-    /// Its default value.
-    pub default: Option<Arc<Value>>,
     /// It refers to a resource of a step.
     pub reference: Option<Reference>,
     /// It is another result of a step, as text: `the task`.

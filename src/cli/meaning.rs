@@ -59,6 +59,15 @@ pub fn read() -> Result<Cli, clap::Error> {
     Cli::try_parse().map_err(explain)
 }
 
+/// The same of these words.
+///
+/// # Errors
+///
+/// As for [`read`].
+pub fn read_from(words: impl Iterator<Item = String>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(words).map_err(explain)
+}
+
 /// The error, with the command that was meant.
 fn explain(mut error: clap::Error) -> clap::Error {
     // No command takes values that look like options.

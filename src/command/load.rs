@@ -19,7 +19,7 @@ use crate::diagnostic::Diagnostic;
 use crate::error::Error;
 use crate::files::read_at_most;
 use crate::plan::inputs::{InputProblem, InputSources, resolve, resolve_known};
-use crate::plan::{self, Assumed, Checked, Given, Input, Plan};
+use crate::plan::{self, Assumed, Checked, EnvironmentFile, Given, Input, Plan};
 use crate::source::Source;
 use crate::template::{Scope, Template};
 use crate::yaml;
@@ -291,7 +291,7 @@ pub(super) fn check_with_inputs(
     catalog: &'static Catalog,
     options: &PlanOptions,
     all_wanted: bool,
-) -> Result<(Arc<Source>, Checked, Option<Found>), Error> {
+) -> Result<(Arc<Source>, Checked, Vec<Found>), Error> {
     let environment = environment_name(context, options.environment.as_deref())?;
     environment_file::print_near(context, file, &environment)?;
     let beside = environment_file::read(context, file, &environment)?;
@@ -300,7 +300,7 @@ pub(super) fn check_with_inputs(
         || !options.set.is_empty()
         || !options.inputs.is_empty()
         || !context.environment.inputs.0.is_empty();
-    let (source, checked) = with_sources(context, None, beside.as_ref(), options, |sources| {
+    let (source, checked, wrong_files) = with_sources(context, None, beside.as_ref(), options, |sources| {
         let problems = RefCell::default();
         let inputs = |declared: &IndexMap<String, Input>| {
             let (values, found) = resolve_known(declared, sources, &context.secrets);
@@ -310,18 +310,22 @@ pub(super) fn check_with_inputs(
         let assumed = Assumed { inputs: &inputs, environment: &environment, secrets: &context.secrets };
         let (source, mut checked) =
             read(context, file, |source, folder| plan::check_assuming(source, catalog, folder, &assumed))?;
-        if are_given {
-            let problems = problems.into_inner();
-            // A problem without a place is about the plan as a whole.
-            let found = problems.iter().map(|problem| problem.diagnostic_at(problem.declared.unwrap_or_default()));
-            checked.findings.extend(found);
-            checked.findings.sort_by_key(|finding| finding.primary.start());
+        let mut problems = if are_given { problems.into_inner() } else { Vec::new() };
+        let mut wrong_files = Vec::new();
+        for file in sources.beside.into_iter().map(|(file, _)| file).chain(sources.files) {
+            let findings: Vec<Diagnostic> = problems.iter().filter_map(|problem| problem.in_file(file)).collect();
+            problems.retain(|problem| problem.in_file(file).is_none());
+            wrong_files.push(ReadFile { source: file.clone(), file: EnvironmentFile::default(), findings });
         }
-        Ok::<_, Error>((source, checked))
+        // A problem without a place is about the plan as a whole.
+        let found = problems.iter().map(|problem| problem.diagnostic_at(problem.declared.unwrap_or_default()));
+        checked.findings.extend(found);
+        checked.findings.sort_by_key(|finding| finding.primary.start());
+        Ok::<_, Error>((source, checked, wrong_files))
     })??;
     let may_hold_secrets = checked.plan.as_ref().is_none_or(|plan| plan.inputs.values().any(|input| input.secret));
-    let beside = beside.filter(|read| !read.findings.is_empty()).map(|read| read.found(may_hold_secrets));
-    Ok((source, checked, beside))
+    let files = beside.into_iter().chain(wrong_files).filter(|read| !read.findings.is_empty());
+    Ok((source, checked, files.map(|read| read.found(may_hold_secrets)).collect()))
 }
 
 type Values = Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>>;

@@ -1,5 +1,7 @@
 //! `plan state`: lists, shows and changes records.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::instance::{instance_json, shown};
@@ -33,8 +35,15 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
             let environment = find_record(context, file.as_deref(), record).await?;
             return resolve::forget(context, &environment, step, *yes, lock.lock_timeout).await;
         }
-        StateCommand::Mv { from, to, file, lock, record } => {
-            let environment = find_record(context, file.as_deref(), record).await?;
+        StateCommand::Mv { from, to, third, file, lock, record } => {
+            let (plan, from, to) = match third {
+                Some(_) if file.is_some() || record.plan.is_some() => {
+                    return Err(Error::usage("the plan is given twice").help("plan state mv deploy.yaml FROM TO"));
+                }
+                Some(third) => (Some(Path::new(from)), to, third),
+                None => (file.as_deref(), from, to),
+            };
+            let environment = find_record(context, plan, record).await?;
             return state_move::rename(context, &environment, from, to, lock.lock_timeout).await;
         }
         StateCommand::Import(arguments) => {

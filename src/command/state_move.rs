@@ -30,9 +30,6 @@ pub(super) async fn rename(
     let nowhere = Span::at(0);
     let (from_id, to_id) = (Selection::name(from), Selection::name(to));
     let moved = [Moved { from: from_id, from_span: nowhere, to: to_id, to_span: nowhere }];
-    if moved[0].from.key.is_none() && moved[0].to.key.is_some() {
-        return Err(Error::usage(format!("`{from}` cannot become `{to}`")).help("name an instance: `web[0]`"));
-    }
     let journal = open(context, environment, "state mv", patience).await?;
     let records = journal.with_status(|status| moves(status, &moved));
     let many = records.len();
@@ -42,6 +39,6 @@ pub(super) async fn rename(
     if many == 0 {
         return Err(Error::usage(format!("`{from}` holds nothing, or `{to}` is on record already")));
     }
-    note(context, &format!("{} of `{from}` is `{to}` now", count(many, "instance")))?;
+    note(context, &format!("`{from}` is `{to}` now ({})", count(many, "instance")))?;
     Ok(Exit::Done)
 }

@@ -212,15 +212,11 @@ impl Instance {
     ) -> Result<(), Interruption> {
         let owned = result.kind.as_ref().zip(result.id.as_deref());
         let own = |thing: &Value| results::own_path(create, &rendered.parameters, &id_text(thing));
-        let is_owned = |(kind, thing): &(&String, &Value)| {
-            let claimed = Claimable::resource_at(kind, &id_text(thing), own(thing).as_deref());
-            self.run.context.is_owned_elsewhere(id, thing, &claimed)
-        };
-        match owned.filter(is_owned) {
-            Some((_, thing)) => {
-                let words =
-                    format!("{} is on record already, as another step's or another environment's", id_text(thing));
-                Err(self.refused(rendered, words))
+        let Some((kind, thing)) = owned else { return Ok(()) };
+        let claimed = Claimable::resource_at(kind, &id_text(thing), own(thing).as_deref());
+        match self.run.context.other_owner(id, thing, &claimed) {
+            Some(owner) => {
+                Err(self.refused(rendered, format!("{} is on record already: it belongs to {owner}", id_text(thing))))
             }
             None => Ok(()),
         }

@@ -86,14 +86,17 @@ impl RunContext {
 
     /// Whether another step of this record, or another record, owns a resource.
     pub fn is_owned_by_another(&self, instance: &InstanceId, kind: &str, id: &Value) -> bool {
-        self.is_owned_elsewhere(instance, id, &Claimable::resource(kind, &id_text(id)))
+        self.other_owner(instance, id, &Claimable::resource(kind, &id_text(id))).is_some()
     }
 
-    /// The same for a resource with its own path.
-    pub fn is_owned_elsewhere(&self, instance: &InstanceId, id: &Value, thing: &Claimable) -> bool {
+    /// The other step of this record, or the other record, that owns a resource, for people.
+    pub fn other_owner(&self, instance: &InstanceId, id: &Value, thing: &Claimable) -> Option<String> {
         let is_it = |made: &RecordedResource| Claimable::of(made).is_some_and(|held| held.is(thing));
-        self.journal.with_status(|status| status.owners_of(id).any(|(owner, made)| owner != instance && is_it(made)))
-            || self.owners.other_record(thing).is_some()
+        let here = self.journal.with_status(|status| {
+            let mut owners = status.owners_of(id).filter(|(owner, made)| *owner != instance && is_it(made));
+            owners.next().map(|(owner, _)| format!("step `{owner}`"))
+        });
+        here.or_else(|| self.owners.other_record(thing))
     }
 
     pub fn now(&self) -> Timestamp {

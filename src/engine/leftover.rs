@@ -92,7 +92,7 @@ async fn look(
         let is_owned = |kind: &String, id: &Value| {
             let own = (*kind == creates.kind).then(|| results::own_path(operation, parameters, &id_text(id))).flatten();
             let claimed = Claimable::resource_at(kind, &id_text(id), own.as_deref());
-            context.is_owned_elsewhere(&intent.instance, id, &claimed)
+            context.other_owner(&intent.instance, id, &claimed).is_some()
         };
         for id in found {
             if !ids.iter().any(|known| id_text(known) == id_text(&id)) && !is_owned(kind, &id) {

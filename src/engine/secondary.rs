@@ -42,7 +42,7 @@ pub async fn with_secondary(
             let claimed = Claimable::resource(kind, &id_text(&id));
             // What one task made for several resources belongs to the one that shows it.
             let is_its = !is_one_of_several || mentions(item, &id);
-            if is_its && !context.is_owned_elsewhere(instance, &id, &claimed) {
+            if is_its && context.other_owner(instance, &id, &claimed).is_none() {
                 result.created.ids_of(kind).push(id.into());
             }
         }

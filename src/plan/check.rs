@@ -14,7 +14,7 @@ use super::doc::{self, PlanDoc, Steps};
 use super::graph::Graph;
 use super::include::{Whole, include};
 use super::mentions::Names;
-use super::model::{OnChange, Output, Plan, Step, Undo};
+use super::model::{Moved, OnChange, Output, Plan, Step, Undo};
 use super::of_step::OfStep;
 use super::operations::Operations;
 use super::place::Place;
@@ -213,6 +213,22 @@ fn few_alike(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>
     });
 }
 
+/// Reports an instance that the step cannot have: it has some with `for_each` only.
+fn of_other_form(moved: &Moved, step: &StepDoc) -> Option<Diagnostic> {
+    let (from, to) = (&moved.from, &moved.to);
+    let (message, help) = match (&from.key, &to.key) {
+        (_, Some(_)) if !step.is_for_each => {
+            (format!("`{}` has no `for_each`, and so no instance `{to}`", to.step), format!("write `{}`", to.step))
+        }
+        (Some(key), None) if step.is_for_each => (
+            format!("`{to}` has `for_each`: the instance `{from}` becomes one of its instances"),
+            format!("name it: `{to}[{key}]`"),
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::error("unknown-value", moved.to_span, message).help(help))
+}
+
 struct Checker<'d> {
     doc: &'d PlanDoc,
     names: Names<'d>,
@@ -262,7 +278,7 @@ impl<'d> Checker<'d> {
         for (nth, moved) in self.doc.moved.iter().enumerate() {
             let (from, to) = (&moved.from, &moved.to);
             let finding = match (later.get(to.step.as_str()), self.names.steps.get(to.step.as_str())) {
-                (_, Some(_)) => None,
+                (_, Some(step)) => of_other_form(moved, step),
                 (Some(other), None) if *other > nth => None,
                 (Some(other), None) if *other < nth => {
                     let message =
@@ -276,7 +292,9 @@ impl<'d> Checker<'d> {
                 let finding = Diagnostic::error("unknown-value", moved.from_span, format!("`{from}` moves twice"));
                 self.findings.push(finding.related(first, "it moves here first").help("leave one of them out"));
             }
-            let message = if from.key.is_none() && self.names.steps.contains_key(from.step.as_str()) {
+            // With a `for_each` a step has instances in its place.
+            let stays = |step: &&StepDoc| to.key.is_none() || (!step.is_for_each && to.step != from.step);
+            let message = if from.key.is_none() && self.names.steps.get(from.step.as_str()).is_some_and(stays) {
                 format!("`{from}` is still a step of the plan: it has not moved")
             } else if pairs.contains(&(to, from)) {
                 format!("`{from}` and `{to}` cannot be swapped: each is in the way of the other")

@@ -106,6 +106,7 @@ pub fn without_text(source: &Source, findings: Vec<Diagnostic>) -> (Arc<Source>,
             ),
             // Their messages name the key and the types.
             "wrong-type" | "out-of-range" => (finding.message.clone(), Vec::new()),
+            "input-value" => (finding.message.clone(), finding.help.clone()),
             _ => withheld(&finding),
         };
         let bare = Diagnostic::error(finding.code, Span::at(finding.primary.start()), message);

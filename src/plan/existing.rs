@@ -56,10 +56,8 @@ pub(super) fn moved(node: &Node, findings: &mut Findings) -> Vec<Moved> {
         };
         let (from, to) = (name("from"), name("to"));
         let ((from, from_span), (to, to_span)) = (from?, to?);
-        if from.key.is_none() && to.key.is_some() || from == to {
-            let message = format!("`{from}` cannot become `{to}`");
-            let help = "a step becomes a step, and an instance another: `{ from: 'web[0]', to: 'web[a]' }`";
-            findings.push(Diagnostic::error("unknown-value", item.span, message).help(help));
+        if from == to {
+            findings.push(Diagnostic::error("unknown-value", item.span, format!("`{from}` has this name already")));
             return None;
         }
         Some(Moved { from, from_span, to, to_span })

@@ -4,6 +4,7 @@
 //! This module reads neither environment nor files: the caller provides them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -54,6 +55,7 @@ pub enum Origin {
     File {
         path: String,
         at: Position,
+        span: Span,
     },
     Variable(String),
     Set(String),
@@ -63,7 +65,7 @@ impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Origin::Plan => f.write_str("the plan"),
-            Origin::File { path, at } => write!(f, "{path}:{}:{}", at.line, at.column),
+            Origin::File { path, at, .. } => write!(f, "{path}:{}:{}", at.line, at.column),
             Origin::Variable(name) => f.write_str(name),
             Origin::Set(name) => write!(f, "--set {name}"),
         }
@@ -129,14 +131,14 @@ impl Resolver<'_> {
         for finding in parsed.findings.iter().filter(|finding| finding.is_error()) {
             let at = file.position(finding.primary.start());
             let (message, help) = self.words_of(finding);
-            self.problem(Origin::File { path: path.clone(), at }, message, help);
+            self.problem(Origin::File { path: path.clone(), at, span: finding.primary }, message, help);
         }
         let Some(root) = parsed.root.filter(|root| !root.is_null()) else { return };
         let Some(entries) = root.entries() else {
             let at = file.position(root.span.start());
             let message = format!("a file of inputs is a mapping, found {}", root.describe());
             return self.problem(
-                Origin::File { path, at },
+                Origin::File { path, at, span: root.span },
                 message,
                 vec!["write a line `NAME: VALUE` for each input".to_owned()],
             );
@@ -147,7 +149,7 @@ impl Resolver<'_> {
     fn entries(&mut self, file: &Source, entries: &[(Key, Node)]) {
         for (key, node) in entries {
             let (path, at) = (file.path().display().to_string(), file.position(key.span.start()));
-            self.node(&key.text, node, Origin::File { path, at });
+            self.node(&key.text, node, Origin::File { path, at, span: key.span });
         }
     }
 
@@ -298,6 +300,14 @@ impl InputProblem {
     /// The problem as a finding about the plan, when it concerns a declaration.
     pub fn to_diagnostic(&self) -> Option<Diagnostic> {
         Some(self.diagnostic_at(self.declared?))
+    }
+
+    /// The problem as a finding in this file of inputs, when it concerns the file and no declaration.
+    pub fn in_file(&self, file: &Source) -> Option<Diagnostic> {
+        let Origin::File { path, span, .. } = &self.origin else { return None };
+        let is_there = self.declared.is_none() && file.path() == Path::new(path);
+        let finding = Diagnostic::error("input-value", *span, self.message.clone());
+        is_there.then(|| self.help.iter().cloned().fold(finding, Diagnostic::help))
     }
 
     /// The problem as a finding at a place of the plan.

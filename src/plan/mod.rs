@@ -9,6 +9,7 @@ mod always;
 mod assumed;
 mod call;
 mod call_doc;
+mod cases;
 mod check;
 mod doc;
 pub mod draw;

@@ -15,13 +15,14 @@ use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{
     Each, Expression, Knowledge, ListFrom, Mention, Outline, Scope, Shape, Sort, Template, TemplateError, skipped_step,
+    value_of,
 };
 
 /// The values that a plan is checked with.
 #[derive(Clone, Copy, Default)]
 pub struct Given<'g> {
     /// Secret ones as secret markers. `None` when no values are given.
-    pub inputs: Option<&'g BTreeMap<String, minijinja::Value>>,
+    pub inputs: Option<&'g Inputs>,
     /// Whether these are all values of a run: other inputs have none. Otherwise the values of other inputs are not
     /// known yet.
     pub complete: bool,
@@ -47,10 +48,15 @@ pub(super) struct KnownStep {
 /// without.
 #[derive(Clone, Copy, Default)]
 pub(super) struct At<'e> {
+    /// The inputs that are known instead of those given.
+    case: Option<&'e Inputs>,
     each: Option<&'e Element>,
     item: Option<&'e Element>,
     secrets: Seen,
 }
+
+/// Values of inputs, as templates see them.
+pub(super) type Inputs = BTreeMap<String, minijinja::Value>;
 
 /// What is seen of the secrets in a value.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -65,8 +71,12 @@ enum Seen {
 }
 
 impl<'e> At<'e> {
-    pub(super) fn element(each: Option<&'e Element>) -> Self {
-        Self { each, ..Self::default() }
+    pub(super) fn case(case: Option<&'e Inputs>) -> Self {
+        Self { case, ..Self::default() }
+    }
+
+    pub(super) fn element(self, each: Option<&'e Element>) -> Self {
+        Self { each, ..self }
     }
 
     pub(super) fn revealing(self) -> Self {
@@ -82,7 +92,7 @@ pub(super) struct Known<'d> {
     /// Steps that certainly do not run: their results are undefined.
     skipped: BTreeMap<StepId, minijinja::Value>,
     /// The empty set of inputs.
-    none: BTreeMap<String, minijinja::Value>,
+    none: Inputs,
 }
 
 /// An element of `for_each`, as far as it is known.
@@ -113,6 +123,26 @@ impl<'d> Known<'d> {
         self.inputs.get(input).is_some_and(|input| input.secret)
     }
 
+    /// The input of this name, where it may have few values and none is given.
+    pub(super) fn open(&self, input: &str) -> Option<&'d Input> {
+        let declared = *self.inputs.get(input)?;
+        let has_few = declared.r#enum.is_some() || declared.r#type == InputType::Boolean;
+        let is_open = !self.given.complete && self.given.inputs.is_some() && self.held(input).is_none();
+        (has_few && is_open).then_some(declared)
+    }
+
+    /// The value of an input that holds whatever else is given: one that is not the default, or a list or mapping with
+    /// something in it, as a table of values by name.
+    pub(super) fn held(&self, input: &str) -> Option<&'d minijinja::Value> {
+        let value = self.given.inputs?.get(input)?;
+        let is_other = match self.inputs.get(input)?.default.as_deref() {
+            Some(Value::Array(_) | Value::Object(_)) => value.len().is_some_and(|many| many > 0),
+            Some(default) => value_of(default) != *value,
+            None => true,
+        };
+        is_other.then_some(value)
+    }
+
     /// Marks a step as skipped.
     pub(super) fn skip(&mut self, step: &str) {
         self.skipped.insert(StepId::new(step), skipped_step());
@@ -127,7 +157,7 @@ impl<'d> Known<'d> {
             environment: self.given.environment.unwrap_or_default(),
             project_id: self.given.project_id,
             region_id: self.given.region_id,
-            inputs: self.given.inputs.unwrap_or(&self.none),
+            inputs: at.case.or(self.given.inputs).unwrap_or(&self.none),
             steps: &self.skipped,
             records: self.given.records,
             each: at.each.map(|element| &element.each),
@@ -198,12 +228,7 @@ impl<'d> Known<'d> {
     /// # Errors
     ///
     /// When it cannot be evaluated, or is not a condition.
-    pub(super) fn truth(
-        &self,
-        condition: &Expression,
-        element: Option<&Element>,
-    ) -> Result<Option<bool>, TemplateError> {
-        let at = At::element(element);
+    pub(super) fn truth(&self, condition: &Expression, at: At<'_>) -> Result<Option<bool>, TemplateError> {
         let view = View { known: self, at };
         let scope = self.scope(at);
         match condition.program() {
@@ -332,9 +357,11 @@ impl Knowledge for View<'_, '_> {
         match (root, path) {
             ("inputs", [name, ..]) => {
                 let declared = self.known.inputs.contains_key(name.as_str());
-                declared && (given.complete || given.inputs.is_some_and(|inputs| inputs.contains_key(name)))
+                let inputs = self.at.case.or(given.inputs);
+                declared && (given.complete || inputs.is_some_and(|inputs| inputs.contains_key(name)))
             }
-            ("steps", [step, ..]) => self.known.is_skipped(step),
+            // With other values it may run.
+            ("steps", [step, ..]) => self.at.case.is_none() && self.known.is_skipped(step),
             ("item", path) => self.at.item.is_some_and(|item| knows_below(&item.value, path)),
             ("key" | "index", _) => self.at.item.is_some(),
             ("each", path) => self.at.each.is_some_and(|element| match path {
@@ -453,9 +480,6 @@ impl View<'_, '_> {
 }
 
 fn input(input: &&Input) -> Partial {
-    if let Some(values) = input.r#enum.as_ref().filter(|_| !input.secret) {
-        return Partial::OneOf(values.iter().map(Partial::from).collect());
-    }
     Partial::Unknown(Box::new(Unknown {
         types: match input.r#type {
             InputType::String => Types::of(&[Type::String]),
@@ -469,8 +493,6 @@ fn input(input: &&Input) -> Partial {
         minimum: input.minimum,
         maximum: input.maximum,
         pattern: input.pattern.clone(),
-        // A wrong value is reported without the value: it may be secret.
-        default: input.default.clone().filter(|default| !default.is_null() && !input.secret),
         ..Unknown::default()
     }))
 }

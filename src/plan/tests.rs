@@ -240,6 +240,10 @@ fn entries_of_moved_name_what_left_and_what_is_there() {
         ("{ from: old, to: nte }", "21: there is no step `nte` | net"),
         ("{ from: old, to: net }, { from: old, to: web }", "36: `old` moves twice"),
         ("{ from: 'old[0]', to: 'old[1]' }", "26: there is no step `old`"),
+        ("{ from: web, to: 'web[0]' }, { from: 'net[0]', to: net }", ""),
+        ("{ from: old, to: 'net[a]' }", "21: `net` has no `for_each`, and so no instance `net[a]`"),
+        ("{ from: 'old[a]', to: web }", "26: `web` has `for_each`"),
+        ("{ from: net, to: 'web[0]' }", "12: `net` is still a step of the plan"),
         ("{ from: net, to: web }", "12: `net` is still a step of the plan"),
         (
             "{ from: 'web[0]', to: 'web[1]' }, { from: 'web[1]', to: 'web[0]' }",
@@ -248,8 +252,7 @@ fn entries_of_moved_name_what_left_and_what_is_there() {
         ("{ from: 'old[', to: net }", "12: `old[` is not the name of a step or an instance"),
         ("{ from: old, to: 'we b[0]' }", "21: `we b[0]` is not the name of a step or an instance"),
     ] {
-        let steps =
-            "steps:\n  - { id: net, call: 'GET /cloud/v1/regions' }\n  - { id: web, call: 'GET /cloud/v1/regions' }\n";
+        let steps = "steps:\n  - { id: net, call: 'GET /cloud/v1/regions' }\n  - { id: web, for_each: [1], call: 'GET /cloud/v1/regions' }\n";
         let source = source(&format!("name: a\nmoved:\n  [{moved}]\n{steps}"));
         let told = check(&source).findings.into_iter().filter(Diagnostic::is_error).map(|finding| {
             let suggested = finding.suggestion.map(|suggestion| format!(" | {}", suggestion.text));

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::cases::{Case, cases};
 use super::doc::PlanDoc;
 use super::fields::listed;
 use super::model::{CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
@@ -188,7 +189,7 @@ fn skip<'s, L: Iterator<Item = Look<'s>>>(looks: impl Fn() -> L, known: &mut Kno
     for _ in 0..ROUNDS {
         let off = looks().filter_map(|look| {
             let (id, when) = look.id.zip(look.when)?;
-            let is_off = !known.is_skipped(id) && known.truth(when, None) == Ok(Some(false));
+            let is_off = !known.is_skipped(id) && known.truth(when, At::default()) == Ok(Some(false));
             is_off.then_some(id)
         });
         let off: Vec<&str> = off.collect();
@@ -213,8 +214,9 @@ fn check_all<'s>(
         let mut elements = MOST_ELEMENTS;
         for look in steps.map(&look).filter(|look| look.for_each.is_some() == of_each) {
             if !with_values || depends_on_values(&look, known) {
-                Checker { known, catalog, source, with_values, seen: HashSet::new(), findings: &mut *findings }
-                    .step(&look, &mut elements);
+                let (cases, seen, findings) = (cases(known, look.programs()), HashSet::new(), &mut *findings);
+                let checker = Checker { known, catalog, source, with_values, case: None, seen, findings };
+                checker.step(&look, &cases, &mut elements);
             }
         }
     };
@@ -251,16 +253,30 @@ struct Checker<'c, 'd> {
     catalog: &'c Catalog,
     source: &'c Source,
     with_values: bool,
+    case: Option<&'c Case>,
     /// One finding per place and code: an error in every element is reported once.
     seen: HashSet<(Span, &'static str)>,
     findings: &'c mut Findings,
 }
 
-impl Checker<'_, '_> {
-    fn step(&mut self, look: &Look<'_>, budget: &mut usize) {
+impl<'c> Checker<'c, '_> {
+    /// Checks a step with what is known, and in each of these cases.
+    fn step(mut self, look: &Look<'_>, cases: &'c [Case], budget: &mut usize) {
+        self.instances(look, budget);
+        for case in cases {
+            self.case = Some(case);
+            self.instances(look, budget);
+        }
+    }
+
+    fn at(&self) -> At<'c> {
+        At::case(self.case.map(|case| &case.inputs))
+    }
+
+    fn instances(&mut self, look: &Look<'_>, budget: &mut usize) {
         let Some(for_each) = look.for_each else { return self.instance(look, None) };
         let mut errors = Vec::new();
-        let value = self.known.partial(for_each, At::default(), &mut errors);
+        let value = self.known.partial(for_each, self.at(), &mut errors);
         self.tell(errors.iter().map(failed), None);
         match self.known.elements(for_each, &value, *budget) {
             Ok(Some(elements)) => {
@@ -280,15 +296,15 @@ impl Checker<'_, '_> {
     }
 
     fn instance(&mut self, look: &Look<'_>, element: Option<&Element>) {
+        let at = self.at().element(element);
         if let Some(when) = look.when {
-            match self.known.truth(when, element) {
+            match self.known.truth(when, at) {
                 // A step that does not run may be invalid with these values.
-                Ok(Some(false)) if self.with_values => return,
+                Ok(Some(false)) => return,
                 Ok(_) => {}
                 Err(error) => self.tell([failed(&error)], element),
             }
         }
-        let at = At::element(element);
         let found = self.parts(look, at);
         // Once more with the values of secrets: what was not found without them is about these.
         let mut with_secrets = Vec::new();
@@ -358,7 +374,10 @@ impl Checker<'_, '_> {
                     None => finding.help(format!("with the element `{}`", element.key())),
                 };
             }
-            self.findings.push(finding);
+            self.findings.push(match self.case {
+                Some(case) => finding.help(format!("with {}", case.told)),
+                None => finding,
+            });
         }
     }
 

@@ -213,6 +213,71 @@ fn a_step_that_does_not_run_need_not_be_right_with_these_values() {
 }
 
 #[test]
+fn a_value_is_checked_only_where_its_condition_lets_it_through() {
+    let network = |inputs: &str, rest: &str| {
+        checked(&format!("name: demo\ninputs: {{ {inputs} }}\nsteps:\n- id: a\n  {VOLUME}\n  {rest}\n"), &[])
+    };
+    let kind = "kind: { enum: [none, standard, ssd], default: none }";
+    let body =
+        |kind: &str| format!("body: {{ source: new-volume, name: disk, size: 5, type_name: \"{{{{ {kind} }}}}\" }}");
+    let of_snapshot = |id: &str| format!("body: {{ source: snapshot, name: disk, snapshot_id: \"{{{{ {id} }}}}\" }}");
+    for (inputs, rest, expected) in [
+        // Of an input with few values, each is checked with the conditions that it decides.
+        (kind, body("inputs.kind"), vec!["6:63 value-not-allowed"]),
+        (kind, body("inputs.kind if inputs.kind == 'standard' else 'cold'"), vec![]),
+        (kind, body("inputs.kind if inputs.kind != 'none' else 'standard'"), vec!["6:63 value-not-allowed"]),
+        (kind, body("{'none': 'cold', 'standard': 'standard', 'ssd': 'ultra'}[inputs.kind]"), vec![]),
+        (
+            kind,
+            body("{'none': 'cold', 'standard': 'standard', 'ssd': 'fast'}[inputs.kind]"),
+            vec!["6:63 value-not-allowed"],
+        ),
+        (
+            "types: { default: { a: cold, b: fast } }, kind: { enum: [a, b] }",
+            body("inputs.types[inputs.kind]"),
+            vec!["6:63 value-not-allowed"],
+        ),
+        ("big: { type: boolean }", body("('standard' if inputs.big else 'x') | trim"), vec!["6:63 value-not-allowed"]),
+        ("big: { type: boolean }", body("('standard' if inputs.big else 'cold') | trim"), vec![]),
+        // Of other conditions as well, what is computed from either value.
+        ("n: { type: integer }", body("('standard' if inputs.n > 3 else 'x') | trim"), vec!["6:63 value-not-allowed"]),
+        ("n: { type: integer }", body("('Standard' if inputs.n > 3 else 'COLD') | lower"), vec![]),
+        (
+            "n: { type: integer }",
+            body("('a' if inputs.n > 3 else 'b') | replace('a', 'cold')"),
+            vec!["6:63 value-not-allowed"],
+        ),
+        // A default is checked where it is used.
+        ("id: { default: '' }", of_snapshot("inputs.id"), vec!["6:54 wrong-format"]),
+        ("id: { default: '' }", format!("when: inputs.id != ''\n  {}", of_snapshot("inputs.id")), vec![]),
+        ("id: { default: '' }", of_snapshot("inputs.id or '8f1c0a3e-0000-4000-8000-000000000001'"), vec![]),
+        ("id: { default: '' }", of_snapshot("inputs.id or 'x'"), vec!["6:54 wrong-format"]),
+        (
+            "id: { default: '' }, on: { default: false }",
+            of_snapshot("inputs.id if inputs.on else '8f1c0a3e-0000-4000-8000-000000000001'"),
+            vec![],
+        ),
+    ] {
+        assert_eq!(network(inputs, &rest), expected, "{inputs} {rest}");
+    }
+}
+
+#[test]
+fn a_finding_of_values_that_are_not_given_names_them() {
+    let text = volume(
+        "big: { default: true }, kind: { enum: [5, 0], default: 5 }",
+        "\"{{ inputs.kind if inputs.big else 1 }}\"",
+    );
+    let told = message(&text, &[]);
+    assert!(told.ends_with(r#"["with `inputs.big: true` and `inputs.kind: 0`"]"#), "{told}");
+    for (set, expected) in
+        [(("big", "false"), ""), (("kind", "0"), "out-of-range `size` is at least 1, and this is 0 []")]
+    {
+        assert_eq!(message(&text, &[set]), expected, "{set:?}");
+    }
+}
+
+#[test]
 fn with_all_values_of_a_run_an_input_without_one_is_undefined() {
     let text = volume("n: { type: integer, required: false }", "\"{{ inputs.n }}\"");
     let source = source(&text);

@@ -40,7 +40,7 @@ pub use palette::{Color, Palette};
 pub use progress::Progress;
 pub use sink::{ReportError, Sink};
 pub use story::reason;
-pub use text::sanitize;
+pub use text::{sanitize, sanitize_lines};
 pub use words::{clock, count, duration, list, natural, plural, span, thing};
 
 use crate::event::Stamped;

@@ -23,6 +23,16 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
+/// The same with its line breaks and tabs.
+pub fn sanitize_lines(text: &str) -> Cow<'_, str> {
+    let harmful = |character: char| !matches!(character, '\n' | '\r' | '\t' | JOINER) && mark(character).is_some();
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |character| if harmful(character) { mark(character).unwrap_or(character) } else { character };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
 /// Between two pictures it makes one of them: 👩‍💻. Elsewhere it is invisible.
 const JOINER: char = '\u{200d}';
 
@@ -65,6 +75,12 @@ mod tests {
     fn escapes_and_line_breaks_become_visible() {
         assert_eq!(sanitize("a\x1b[31mred\x07\r\nfake line\u{9b}2J"), "a␛[31mred␇␍⏎fake line\u{fffd}2J");
         assert_eq!(sanitize("one\u{2028}two\u{85}three"), "one⏎two\u{fffd}three");
+    }
+
+    #[test]
+    fn lines_keep_their_breaks_and_nothing_else_that_has_an_effect() {
+        assert!(matches!(sanitize_lines("a:\r\n\t- größe\n"), Cow::Borrowed(_)));
+        assert_eq!(sanitize_lines("a\u{9b}2J\n\u{200b}b\u{2028}c\x1b"), "a\u{fffd}2J\n\u{fffd}b⏎c␛");
     }
 
     #[test]

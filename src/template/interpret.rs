@@ -7,16 +7,16 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use minijinja::Value as Any;
-use minijinja::machinery::{ast, parse_expr};
+use minijinja::machinery::{Span, ast, parse_expr};
 use serde_json::Value;
 
 use super::functions::TEXT;
-use super::outline::{Knowledge, Mention, Outline, Sort};
+use super::outline::{Knowledge, MOST_ALTERNATIVES, Mention, Outline, Sort};
 use super::program::Program;
 use super::text::json_of;
 use super::uses::Uses;
 use super::walk::{Link, unchain};
-use super::{Part, Scope, Shape, Template, TemplateError, Text, engine, evaluate, scope};
+use super::{Part, Scope, Shape, Template, TemplateError, Text, engine, evaluate, scope, value_of};
 use crate::yaml::Word;
 
 impl Template {
@@ -262,6 +262,16 @@ impl<'i> Interpreter<'i> {
             | ast::BinOpKind::FloorDiv
             | ast::BinOpKind::Rem => {
                 let (left, right) = both();
+                let of = |left: &Value, right: &Value| {
+                    let (left, right) = (constant(value_of(left)), constant(value_of(right)));
+                    ast::Expr::BinOp(spanned(ast::BinOp { op: operation.op, left, right }))
+                };
+                if let Some((lefts, rights)) = left.options().zip(right.options())
+                    && lefts.len() * rights.len() <= MOST_ALTERNATIVES
+                {
+                    return self
+                        .computed(lefts.iter().flat_map(|left| rights.iter().map(move |right| of(left, right))));
+                }
                 let adds = matches!(operation.op, ast::BinOpKind::Add);
                 match (self.sort(&left), self.sort(&right)) {
                     (Some(Sort::Integer), Some(Sort::Integer)) => Outline::Of(Sort::Integer),
@@ -277,7 +287,15 @@ impl<'i> Interpreter<'i> {
     }
 
     fn filter(&self, filter: &ast::Filter<'i>) -> Outline {
-        let inner = || filter.expr.as_ref().map_or(Outline::Open, |expr| self.outline(expr));
+        let input = filter.expr.as_ref().map_or(Outline::Open, |expr| self.outline(expr));
+        if ![TEXT, "string"].contains(&filter.name)
+            && let Some(values) = input.options()
+            && let Some(applied) =
+                values.into_iter().map(|value| self.applied(filter, value)).collect::<Option<Vec<_>>>()
+        {
+            return self.computed(applied);
+        }
+        let inner = || input.clone();
         match filter.name {
             TEXT | "string" => {
                 let inner = inner();
@@ -309,6 +327,24 @@ impl<'i> Interpreter<'i> {
             }
             _ => Outline::Open,
         }
+    }
+
+    /// A filter of a constant, where its arguments are known.
+    fn applied(&self, filter: &ast::Filter<'i>, value: &Value) -> Option<ast::Expr<'i>> {
+        let known = |expr| self.is_known(expr).then(|| self.evaluate(expr)).flatten().map(constant);
+        let args = filter.args.iter().map(|arg| match arg {
+            ast::CallArg::Pos(expr) => known(expr).map(ast::CallArg::Pos),
+            ast::CallArg::Kwarg(name, expr) => known(expr).map(|value| ast::CallArg::Kwarg(name, value)),
+            _ => None,
+        });
+        let (expr, args) = (Some(constant(value_of(value))), args.collect::<Option<Vec<_>>>()?);
+        Some(ast::Expr::Filter(spanned(ast::Filter { name: filter.name, expr, args })))
+    }
+
+    /// One of the values of these expressions.
+    fn computed(&self, of: impl IntoIterator<Item = ast::Expr<'i>>) -> Outline {
+        let values = of.into_iter().map(|expr| self.evaluate(&expr).and_then(|value| json_of(&value).ok()));
+        Outline::one_of(values.map(|value| value.map_or(Outline::Open, Outline::Exactly)))
     }
 
     /// A step's result exists unless the step was skipped, so that the default's type is not checked.
@@ -366,6 +402,14 @@ fn sort_in(outline: &Outline, knowledge: &dyn Knowledge) -> Option<Sort> {
         }
         Outline::Open => None,
     }
+}
+
+fn constant<'a>(value: Any) -> ast::Expr<'a> {
+    ast::Expr::Const(spanned(ast::Const { value }))
+}
+
+fn spanned<T>(node: T) -> ast::Spanned<T> {
+    ast::Spanned::new(node, Span::default())
 }
 
 fn of(sort: Sort) -> Outline {

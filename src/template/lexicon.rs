@@ -11,7 +11,7 @@ use minijinja::machinery::{Token, Tokenizer};
 
 use super::engine::syntax;
 
-/// Operators, dots, pipes, brackets and keywords in one expression.
+/// Operators, dots, pipes, brackets and keywords of one chain; the elements of a list are chains of their own.
 const MOST_OPERATORS: usize = 128;
 /// Words, numbers and signs in one expression, literal lists included.
 const MOST_TOKENS: usize = 4096;
@@ -118,8 +118,10 @@ struct Group {
     keyword: Option<Keyword>,
     assigns: bool,
     tokens: usize,
+    /// Of the chain up to here.
     operators: usize,
-    depth: usize,
+    /// For each open bracket: the operators before it, and those of the longest chain in it.
+    brackets: Vec<(usize, usize)>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -133,7 +135,7 @@ enum Keyword {
 
 impl Group {
     fn new(open: Range<usize>) -> Self {
-        Self { open, keyword: None, assigns: false, tokens: 0, operators: 0, depth: 0 }
+        Self { open, keyword: None, assigns: false, tokens: 0, operators: 0, brackets: Vec::new() }
     }
 
     fn add(&mut self, token: &Token<'_>, range: Range<usize>) -> Result<(), Refused> {
@@ -143,17 +145,20 @@ impl Group {
         }
         match token {
             Token::BracketOpen | Token::ParenOpen | Token::BraceOpen => {
-                self.depth += 1;
                 self.operators += 1;
+                self.brackets.push((self.operators, self.operators));
             }
-            Token::BracketClose | Token::ParenClose | Token::BraceClose => self.depth = self.depth.saturating_sub(1),
-            Token::Str(_)
-            | Token::String(_)
-            | Token::Int(_)
-            | Token::Int128(_)
-            | Token::Float(_)
-            | Token::Comma
-            | Token::Colon => {}
+            Token::BracketClose | Token::ParenClose | Token::BraceClose => {
+                let (_, longest) = self.brackets.pop().unwrap_or_default();
+                self.operators = self.operators.max(longest);
+            }
+            Token::Comma => {
+                if let Some((before, longest)) = self.brackets.last_mut() {
+                    *longest = self.operators.max(*longest);
+                    self.operators = *before;
+                }
+            }
+            Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) | Token::Colon => {}
             Token::Ident(word) => {
                 let operator = ["not", "and", "or", "if", "else", "in", "is"].contains(word);
                 self.operators += usize::from(operator);
@@ -163,7 +168,7 @@ impl Group {
                 self.operators += 1;
             }
         }
-        if self.depth > DEEPEST {
+        if self.brackets.len() > DEEPEST {
             return Err(Refused::limit(range, format!("brackets nested more than {DEEPEST} deep")));
         }
         if self.operators > MOST_OPERATORS {

@@ -56,7 +56,7 @@ pub trait Knowledge {
 }
 
 /// More alternatives than this are not distinguished.
-const MOST_ALTERNATIVES: usize = 32;
+pub(super) const MOST_ALTERNATIVES: usize = 32;
 
 impl Outline {
     /// An unknown text.
@@ -160,6 +160,21 @@ impl Outline {
             _ => None,
         };
         found.unwrap_or(Outline::Open)
+    }
+
+    /// The values of an undecided condition, where all are known.
+    pub(super) fn options(&self) -> Option<Vec<&Value>> {
+        match self {
+            Outline::Exactly(value) => Some(vec![value]),
+            Outline::OneOf(options) => {
+                let options = options.iter().map(|option| match option {
+                    Outline::Exactly(value) => Some(value),
+                    _ => None,
+                });
+                options.collect()
+            }
+            _ => None,
+        }
     }
 
     /// The elements of a list, or the values of a mapping, where they are known separately.

@@ -107,6 +107,9 @@ fn findings_about_an_environment_file_have_places() {
             ended.says(words);
         }
     }
+    // An unknown name stands in the file, and not in the plan.
+    fs::write(&file, "inputs:\n  szie: 5\n").unwrap();
+    trial.plan(&["check", "plan.yaml", "--environment", "x"]).with_code(3).says("--> environments/x.yaml:2:3");
     // The plan has a secret input: lines that may contain it are not shown.
     fs::write(&file, "inputs:\n  word: hunter22\nhunter22 x: 1\n").unwrap();
     let ended = trial.plan(&["check", "plan.yaml", "--environment", "x"]).with_code(3);

@@ -191,6 +191,22 @@ fn forgetting_asks_for_confirmation_and_names_kept_resources() {
 }
 
 #[test]
+fn a_step_is_renamed_to_one_of_its_instances_and_back() {
+    let folder = Folder::new();
+    write_record(&folder, "default");
+    std::fs::write(folder.path().join("demo.yaml"), "name: demo\nsteps: []\n").unwrap();
+    for (words, told) in [
+        (&["network", "network[a]"][..], "`network` is `network[a]` now (1 instance)"),
+        (&["network[a]", "net", "--plan", "demo"], "`network[a]` is `net` now (1 instance)"),
+        (&["demo.yaml", "net", "net[0]"], "`net` is `net[0]` now (1 instance)"),
+        (&["net[0]", "network", "--file", "demo.yaml"], "`net[0]` is `network` now (1 instance)"),
+    ] {
+        folder.run(&[&["state", "mv"], words].concat()).with_code(0).says(told);
+    }
+    folder.run(&["state", "mv", "demo.yaml", "a", "b", "--plan", "demo"]).with_code(2).says("given twice");
+}
+
+#[test]
 fn a_lock_names_its_owner_and_keeps_others_out() {
     use gcore_plan::journal::Owner;
     use gcore_plan::store::folder::Lock;

@@ -1,10 +1,5 @@
 //! Checks parameters of path and query. They are sent as text, so that a number may be quoted or not.
 
-use std::sync::Arc;
-
-use serde::Serialize;
-use serde_json::Value;
-
 use super::allow::{AllowUnknown, UnknownPlace, newer};
 use super::records::unknown_type;
 use super::{BodyFinding, Checker, PathSegment, finding};
@@ -12,6 +7,7 @@ use crate::catalog::operation::{Operation, Parameter};
 use crate::catalog::schema::{BodySchema, Schema, Type, Types};
 use crate::catalog::value::{Partial, Unknown};
 use crate::diagnostic::{Severity, nearest};
+use serde::Serialize;
 
 /// Where a parameter is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -159,12 +155,6 @@ fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
             let Unknown { reference, result, .. } = unknown.as_ref().clone();
             Partial::Unknown(Box::new(Unknown { types, reference, result, ..Unknown::default() }))
         }
-        // A default is treated in the same way.
-        Partial::Unknown(unknown) => {
-            let of_default = |default: &Value| on_the_wire(shape, &listed(shape, &Partial::from(default))).known();
-            let default = unknown.default.as_deref().and_then(of_default).map(Arc::new);
-            Partial::Unknown(Box::new(Unknown { default, ..unknown.as_ref().clone() }))
-        }
         other => other.clone(),
     }
 }
@@ -182,13 +172,9 @@ mod tests {
         found.into_iter().map(|found| found.finding.message).collect()
     }
 
-    /// A value of which only its type, or its default, is known.
-    fn later(types: &[Type], default: Option<Value>) -> Partial {
-        Partial::Unknown(Box::new(Unknown {
-            types: Types::of(types),
-            default: default.map(Arc::new),
-            ..Unknown::default()
-        }))
+    /// A value of which only its type is known.
+    fn later(types: &[Type]) -> Partial {
+        Partial::Unknown(Box::new(Unknown { types: Types::of(types), ..Unknown::default() }))
     }
 
     #[test]
@@ -217,12 +203,10 @@ mod tests {
             Partial::from(&json!("7")),
             number(),
             Partial::OneOf(vec![number(), Partial::from(&json!(["8"]))]),
-            later(&[Type::Array], Some(json!(["7"]))),
-            later(&[Type::Array], Some(json!(7))),
-            later(&[Type::Integer], Some(json!(7))),
-            later(&[Type::Integer], None),
-            later(&[Type::String], Some(json!("7"))),
-            later(&[], None),
+            later(&[Type::Array]),
+            later(&[Type::Integer]),
+            later(&[Type::String]),
+            later(&[]),
         ] {
             assert_eq!(found(right.clone()), Vec::<String>::new(), "{right:?}");
         }
@@ -230,8 +214,7 @@ mod tests {
             Partial::from(&json!("web")),
             Partial::from(&json!([7, "web"])),
             Partial::OneOf(vec![number(), Partial::from(&json!("web"))]),
-            later(&[Type::Array], Some(json!(["web"]))),
-            later(&[Type::Boolean], None),
+            later(&[Type::Boolean]),
         ] {
             assert_eq!(found(wrong.clone()).len(), 1, "{wrong:?}");
         }

@@ -24,9 +24,6 @@ impl Checker<'_> {
             return;
         }
         self.possible_range(written, unknown);
-        if let Some(default) = &unknown.default {
-            self.possible_value(written, &Partial::from(&**default), "the default");
-        }
     }
 
     /// Reports a step result other than id and name, where one of these is needed. Gives whether it did.
@@ -113,20 +110,20 @@ impl Checker<'_> {
     /// Checks every possible value; each must be valid.
     pub(super) fn possible_values(&mut self, written: &Schema, options: &[Partial]) {
         for option in options {
-            if self.possible_value(written, option, "one that this may be") {
+            if self.possible_value(written, option) {
                 return;
             }
         }
     }
 
     /// Checks one possible value and reports the first finding, if any. Gives whether there is one.
-    fn possible_value(&mut self, written: &Schema, value: &Partial, what: &str) -> bool {
+    fn possible_value(&mut self, written: &Schema, value: &Partial) -> bool {
         let findings = self.trial(written, value);
         let Some(mut found) = findings.into_iter().find(|found| found.severity == Severity::Error) else {
             return false;
         };
         if let Some(known) = value.known() {
-            found.message = format!("`{}`, {what}: {}", words::value(&known), found.message);
+            found.message = format!("`{}`, one that this may be: {}", words::value(&known), found.message);
         }
         found.at.truncate(self.at.len());
         found.on_key = false;

@@ -55,12 +55,17 @@ pub enum StateCommand {
         record: RecordOptions,
     },
     /// Rename a step or an instance in the record; no call is sent
-    #[command(after_help = "\
+    #[command(
+        after_help = "\
 Examples:
   plan state mv network net                 a step, with all its instances
   plan state mv 'web[0]' 'web[front]'       one instance
+  plan state mv disk 'disk[data]'           a step that has for_each now
+  plan state mv deploy.yaml network net     where there are several plans
 
-The plan can do the same in every environment: `moved: [{ from: network, to: net }]`")]
+The plan can do the same in every environment: `moved: [{ from: network, to: net }]`",
+        override_usage = "plan state mv [OPTIONS] [FILE] <FROM> <TO>"
+    )]
     Mv {
         /// The step, or one instance of it: `web` or `web[0]`
         #[arg(value_name = "FROM")]
@@ -68,6 +73,9 @@ The plan can do the same in every environment: `moved: [{ from: network, to: net
         /// Its new name
         #[arg(value_name = "TO")]
         to: String,
+        /// The new name, where the plan file is the first word
+        #[arg(hide = true)]
+        third: Option<String>,
         /// The plan file
         #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
         file: Option<PathBuf>,

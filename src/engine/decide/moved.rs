@@ -14,7 +14,9 @@ pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
 /// Messages about recorded names that left the plan and cannot be moved, because the new name is recorded as well.
 pub fn stuck(status: &Status, moved: &[Moved], steps: &IndexMap<StepId, Step>) -> Vec<String> {
     let (_, names) = renamed(status, moved);
-    let left = names.iter().filter(|name| !steps.contains_key(&name.step));
+    let is_planned =
+        |name: &InstanceId| steps.get(&name.step).is_some_and(|step| step.for_each.is_some() == name.key.is_some());
+    let left = names.iter().filter(|name| !is_planned(name));
     let pairs = left.flat_map(|name| moved.iter().filter_map(move |one| Some((name, target(one, name)?))));
     let words = |(from, to): (&InstanceId, InstanceId)| {
         format!(
@@ -47,10 +49,11 @@ fn renamed(status: &Status, moved: &[Moved]) -> (Vec<Record>, IndexSet<InstanceI
 
 /// The new name of an instance; `None` when the move does not concern it.
 fn target(moved: &Moved, instance: &InstanceId) -> Option<InstanceId> {
-    match &moved.from.key {
-        Some(_) => (moved.from == *instance).then(|| moved.to.clone()),
-        None => (moved.from.step == instance.step)
+    match (&moved.from.key, &moved.to.key) {
+        (None, None) => (moved.from.step == instance.step)
             .then(|| InstanceId { step: moved.to.step.clone(), key: instance.key.clone() }),
+        // A step without `for_each` is its only instance.
+        _ => (moved.from == *instance).then(|| moved.to.clone()),
     }
 }
 
@@ -66,7 +69,7 @@ mod tests {
     #[test]
     fn only_recorded_old_names_are_moved_and_only_once() {
         let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
-        for name in ["net", "web[0]", "web[1]", "both", "taken"] {
+        for name in ["net", "web[0]", "web[1]", "both", "taken", "disk", "port[0]", "port[1]"] {
             let known = InstanceStatus {
                 phase: Phase::Succeeded,
                 made: vec![RecordedResource::default()],
@@ -90,14 +93,18 @@ mod tests {
             };
             records.iter().map(word).collect()
         };
-        let plan = moved(&[("net", "network"), ("web", "vm"), ("vm[0]", "vm[a]"), ("both", "taken"), ("none", "x")]);
+        let pairs = [("net", "network"), ("web", "vm"), ("vm[0]", "vm[a]"), ("both", "taken"), ("none", "x")];
+        // A step that got `for_each`, and one that lost it; `port[1]` has no name in the latter.
+        let of_other_form = [("disk", "disk[a]"), ("port[0]", "port"), ("disk", "disk[b]")];
+        let plan = moved(&[&pairs[..], &of_other_form].concat());
         let records = moves(&status, &plan);
-        assert_eq!(words(&records), ["net network", "web[0] vm[0]", "web[1] vm[1]", "vm[0] vm[a]"]);
+        let renamed = ["net network", "web[0] vm[0]", "web[1] vm[1]", "vm[0] vm[a]", "disk disk[a]", "port[0] port"];
+        assert_eq!(words(&records), renamed);
         for record in records {
             status.apply(Timestamp::UNIX_EPOCH, record).unwrap();
         }
         let names: Vec<String> = status.instances.keys().map(ToString::to_string).collect();
-        assert_eq!(names, ["network", "vm[a]", "vm[1]", "both", "taken"]);
+        assert_eq!(names, ["network", "vm[a]", "vm[1]", "both", "taken", "disk[a]", "port", "port[1]"]);
         assert!(moves(&status, &plan).is_empty());
         let stuck = stuck(&status, &plan, &IndexMap::new());
         assert_eq!(stuck.len(), 1, "{stuck:?}");

@@ -7,7 +7,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch,
 
 use super::Findings;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::report::{Color, Palette, sanitize};
+use crate::report::{Color, Palette, sanitize, sanitize_lines};
 use crate::source::{Source, Span};
 
 /// Places farther apart than this get separate excerpts, because the renderer reads all text between them.
@@ -93,12 +93,12 @@ fn excerpt<'a>(source: &'a Source, around: Span, marks: &[Mark<'a>]) -> Excerpt<
     let Some(window) = Window::around(source, around) else {
         return Excerpt::Place(Origin::path(path).line(start.line).char_column(start.column));
     };
-    Excerpt::Text(Snippet::source(window.text).line_start(window.line).path(path).annotations(marks.iter().map(
-        |mark| {
+    Excerpt::Text(Snippet::source(sanitize_lines(window.text)).line_start(window.line).path(path).annotations(
+        marks.iter().map(|mark| {
             let label = (!mark.label.is_empty()).then(|| sanitize(mark.label));
             mark.kind.span(window.inside(mark.span)).label(label)
-        },
-    )))
+        }),
+    ))
 }
 
 fn path(source: &Source) -> String {
@@ -112,7 +112,7 @@ fn patch<'a>(source: &'a Source, span: Span, text: &'a str) -> Option<Group<'a>>
     let title = if text.is_empty() { "remove it" } else { "write" };
     Some(
         Level::HELP.secondary_title(title).element(
-            Snippet::source(window.text)
+            Snippet::source(sanitize_lines(window.text))
                 .line_start(window.line)
                 .path(path(source))
                 .patch(Patch::new(window.inside(span), text)),
@@ -139,7 +139,12 @@ impl<'a> Window<'a> {
         })
     }
 
+    /// The place of a span in the text as it is shown.
     fn inside(&self, span: Span) -> std::ops::Range<usize> {
-        span.start() - self.offset..span.end() - self.offset
+        let shown = |place: usize| {
+            let before = place - self.offset;
+            self.text.get(..before).map_or(before, |text| sanitize_lines(text).len())
+        };
+        shown(span.start())..shown(span.end())
     }
 }

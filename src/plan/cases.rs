@@ -22,9 +22,16 @@ pub(super) struct Case {
 
 /// The most combinations for one step.
 const MOST: usize = 32;
+/// The most combinations for all steps of a long plan, of which each has two nevertheless.
+const MOST_TOGETHER: usize = 20_000;
 
-/// The combinations for a step with these programs; when there are too many, each value of each input alone.
-pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Program>) -> Vec<Case> {
+/// How many combinations each of so many steps is checked with.
+pub(super) fn most_for_each(steps: usize) -> usize {
+    (MOST_TOGETHER / steps.max(1)).clamp(2, MOST)
+}
+
+/// The combinations for a step with these programs, at most `most`; when there are more, each value of each input alone.
+pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Program>, most: usize) -> Vec<Case> {
     let names: BTreeSet<&str> = programs.flat_map(inputs).collect();
     let open = names.iter().filter_map(|name| Some((*name, known.open(name).and_then(values)?)));
     let open: Vec<(&str, Vec<Value>)> = open.collect();
@@ -42,9 +49,9 @@ pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Pr
         cases.iter().flat_map(|case| values.iter().map(move |value| case.with(name, value))).collect()
     };
     let count = open.iter().fold(1_usize, |count, (_, values)| count.saturating_mul(values.len()));
-    match count <= MOST {
+    match count <= most {
         true => open.iter().fold(vec![none], |cases, input| varied(&cases, input)),
-        false => open.iter().flat_map(|input| varied(std::slice::from_ref(&none), input)).take(MOST).collect(),
+        false => open.iter().flat_map(|input| varied(std::slice::from_ref(&none), input)).take(most).collect(),
     }
 }
 
@@ -70,5 +77,16 @@ fn values(input: &Input) -> Option<Vec<Value>> {
     match &input.r#enum {
         Some(values) => Some(values.iter().take(MOST).cloned().collect()),
         None => (input.r#type == InputType::Boolean).then(|| vec![Value::Bool(true), Value::Bool(false)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steps_of_a_long_plan_share_the_combinations() {
+        let all = [0, 1, 600, 625, 1_000, 10_000, 100_000].map(most_for_each);
+        assert_eq!(all, [32, 32, 32, 32, 20, 2, 2]);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::cases::{Case, cases};
+use super::cases::{Case, cases, most_for_each};
 use super::doc::PlanDoc;
 use super::fields::listed;
 use super::model::{CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
@@ -209,12 +209,12 @@ fn check_all<'s>(
     (catalog, source): (&Catalog, &Source),
     findings: &mut Findings,
 ) {
-    let with_values = known.given.inputs.is_some();
+    let (with_values, most) = (known.given.inputs.is_some(), most_for_each(number));
     let check = |steps: Range<usize>, of_each: bool, findings: &mut Findings| {
         let mut elements = MOST_ELEMENTS;
         for look in steps.map(&look).filter(|look| look.for_each.is_some() == of_each) {
             if !with_values || depends_on_values(&look, known) {
-                let (cases, seen, findings) = (cases(known, look.programs()), HashSet::new(), &mut *findings);
+                let (cases, seen, findings) = (cases(known, look.programs(), most), HashSet::new(), &mut *findings);
                 let checker = Checker { known, catalog, source, with_values, case: None, seen, findings };
                 checker.step(&look, &cases, &mut elements);
             }

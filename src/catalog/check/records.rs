@@ -93,14 +93,14 @@ impl Operation {
 }
 
 /// Why contents that do not fit the type are not certainly wrong: the document has its example, of a type with several
-/// parts (which is told), beside all types, and its schema takes mappings.
+/// parts (which is told), beside all types, and its schema takes mappings, and nothing at all.
 fn other_type(content: &[Partial]) -> Option<Option<&'static str>> {
     let fits = |kind: &&str| {
         let layout = layout(kind).filter(|layout| layout.parts.len() > 1);
         layout.is_some_and(|layout| layout.findings(kind, content).is_empty())
     };
     let has_mapping = content.iter().any(|part| matches!(part, Partial::Map(_)));
-    if has_mapping { Some(None) } else { TYPES.into_iter().find(fits).map(Some) }
+    if has_mapping || content.is_empty() { Some(None) } else { TYPES.into_iter().find(fits).map(Some) }
 }
 
 /// A warning for a record type that the document does not have.
@@ -280,6 +280,7 @@ mod tests {
             ("CNAME", json!([10, "mail.example.com"]), Some("it could be a record of type `MX`")),
             ("A", json!([{}]), None),
             ("TXT", json!([{ "a": 1 }]), None),
+            ("MX", json!([]), None),
         ] {
             let found = findings(kind, content.clone());
             assert!(

@@ -107,6 +107,7 @@ impl Session {
         // An interrupt has to end soon.
         let interrupted = finished.exit.is_by_signal();
         report_finished(&self.run_context, finished);
+        self.run_context.journal.leave();
         self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
 }

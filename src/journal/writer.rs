@@ -263,6 +263,12 @@ impl Journal {
         Ok(())
     }
 
+    /// Leaves the status in memory until the process ends: to give back every piece of a long one takes as long as many
+    /// steps.
+    pub fn leave(&self) {
+        std::mem::forget(Arc::clone(&self.shared));
+    }
+
     /// Reads the status of all durable records.
     pub fn with_status<T>(&self, look: impl FnOnce(&Status) -> T) -> T {
         look(&self.lock().status)

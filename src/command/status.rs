@@ -18,12 +18,8 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Status};
-use crate::parts::in_parts;
 use crate::report::{Palette, count, sanitize, thing};
 use crate::store::{EnvironmentRecord, Holder};
-
-/// Fewer instances than this are not worth a thread.
-const LEAST_PART: usize = 10_000;
 
 pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
     if arguments.all {
@@ -53,11 +49,12 @@ fn is_listed(status: &InstanceStatus) -> bool {
 }
 
 fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Result<(), Error> {
-    let parts = in_parts(status.instances.len(), LEAST_PART, |part| {
-        let listed = status.instances[part].iter().filter(|(_, instance)| is_listed(instance));
-        listed.flat_map(|(id, instance)| rows(id, instance, context.now)).collect::<Vec<_>>()
-    });
-    let rows: Vec<Vec<String>> = parts.into_iter().flatten().collect();
+    let rows: Vec<Vec<String>> = status
+        .instances
+        .iter()
+        .filter(|(_, instance)| is_listed(instance))
+        .flat_map(|(id, instance)| rows(id, instance, context.now))
+        .collect();
     note(context, &headline(record, status, holder, context.now))?;
     if rows.is_empty() {
         return note(context, "no resource exists");
@@ -65,8 +62,6 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
     let palette = Palette::new(context.color(&context.stdout));
     let text = table(&["STEP", "PHASE", "KIND", "ID", "NAME", "SINCE"], &rows, palette);
     print_text(context, &context.secrets.redact(&text))?;
-    // As for the record: the process ends.
-    std::mem::forget(rows);
     for (id, instance) in status.instances.iter().filter(|(_, instance)| is_listed(instance)) {
         if let Some(error) = &instance.error {
             note(context, &format!("{id}: {}", crate::report::sanitize(&error.message)))?;

@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &str)] = &[
     (
         "command",
         "api catalog cli clock context diagnostic engine error event examples exit explain files id journal \
-         parts plan report schema secret simulate source store stream template yaml",
+         plan report schema secret simulate source store stream template yaml",
     ),
     ("context", "api cli files report secret store stream"),
     ("diagnostic", "source"),

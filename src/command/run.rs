@@ -101,9 +101,9 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let journal =
         Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock).hiding(context.secrets.clone());
     let read = async {
-        let status = match arguments.refresh {
-            true => refresh(context, &account, &journal).await?,
-            false => opened.status.clone(),
+        let fresh = match arguments.refresh {
+            true => Some(refresh(context, &account, &journal).await?),
+            false => None,
         };
         if let Some(approved) = &approved {
             let key = approved.key(&opened.status);
@@ -115,7 +115,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
                 project_id,
                 region_id,
                 records: records.clone(),
-                status: recorded(Some(&status)),
+                status: recorded(Some(fresh.as_ref().unwrap_or(&opened.status))),
                 options: &options,
             };
             let client = approved.asked.read.then(|| client_of(context, &account)).transpose()?;

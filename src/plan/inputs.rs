@@ -18,7 +18,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::secret::{Secrets, is_reserved};
 use crate::source::{Position, Source, Span};
 use crate::template::value_of;
-use crate::yaml::{self, Key, Node};
+use crate::yaml::{self, Items, Key, Node};
 
 /// The sources of values, in increasing precedence.
 #[derive(Debug, Default)]
@@ -102,7 +102,7 @@ pub fn resolve_known(
     let mut resolver =
         Resolver { inputs: declared, given: BTreeMap::new(), unreadable: BTreeSet::new(), problems: Vec::new() };
     if let Some((source, file)) = sources.beside {
-        resolver.entries(source, &file.inputs);
+        resolver.entries(source, file.inputs.items());
     }
     for file in sources.files {
         resolver.file(file);
@@ -146,7 +146,7 @@ impl Resolver<'_> {
         self.entries(file, entries);
     }
 
-    fn entries(&mut self, file: &Source, entries: &[(Key, Node)]) {
+    fn entries(&mut self, file: &Source, entries: Items<'_, (Key, Node)>) {
         for (key, node) in entries {
             let (path, at) = (file.path().display().to_string(), file.position(key.span.start()));
             self.node(&key.text, node, Origin::File { path, at, span: key.span });

@@ -11,7 +11,7 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use super::fields::{Fields, Shape, mapping, text};
 use super::scalars::{is_identifier, missing_key};
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::{Source, Span};
-use crate::yaml::{Key, Node, NodeKind};
+use crate::yaml::{Growing, Key, List, Node, NodeKind};
 
 /// The greatest depth of nested modules.
 const DEEPEST: usize = 8;
@@ -105,16 +105,13 @@ struct Level {
     trail: Vec<PathBuf>,
 }
 
-/// A step with its index in the list.
-type InOrder = (usize, Node);
-
 /// A step that uses a module, as written.
 struct UseDoc {
     id: String,
     id_span: Span,
     place: Span,
     file: Option<(String, Span)>,
-    with: Vec<(Key, Node)>,
+    with: List<(Key, Node)>,
     needs: Option<Node>,
 }
 
@@ -123,34 +120,27 @@ impl Including<'_> {
         let span = root.span;
         let NodeKind::Mapping(mut entries) = root.kind else { return root };
         let level = Level { file: PathBuf::new(), prefix: String::new(), trail: Vec::new() };
-        let steps = entries.iter().find(|(key, _)| key.text == "steps").map(|(_, node)| node.clone());
         let mut names = Names::of_plan();
-        let made = steps.and_then(|node| match node.kind {
-            NodeKind::Sequence(items) => Some(Node {
-                span: node.span,
-                kind: NodeKind::Sequence(self.list(items.into_vec(), &level, &mut names).into()),
-            }),
-            _ => None,
-        });
-        for (key, node) in &mut entries {
-            match (key.text.as_str(), &made) {
-                ("steps", Some(made)) => *node = made.clone(),
-                ("outputs", _) => *node = rewritten(node, &names, self.findings),
-                _ => {}
+        for (_, node) in entries.iter_mut().filter(|(key, _)| key.text == "steps") {
+            if let NodeKind::Sequence(items) = &mut node.kind {
+                *items = self.list(std::mem::take(items), &level, &mut names);
             }
+        }
+        for (_, node) in entries.iter_mut().filter(|(key, _)| key.text == "outputs") {
+            *node = rewritten(node, &names, self.findings);
         }
         Node { span, kind: NodeKind::Mapping(entries) }
     }
 
     /// A list of steps with modules replaced by their steps; `names` receives the modules' outputs.
-    fn list(&mut self, items: Vec<Node>, level: &Level, names: &mut Names) -> Vec<Node> {
-        let (uses, plain): (Vec<InOrder>, Vec<InOrder>) =
-            items.into_iter().enumerate().partition(|(_, step)| step.get("use").is_some());
-        let mut made: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
-        let mut open: Vec<(usize, UseDoc)> =
-            uses.iter().filter_map(|(at, node)| Some((*at, self.use_doc(node)?))).collect();
+    fn list(&mut self, items: List<Node>, level: &Level, names: &mut Names) -> List<Node> {
+        let is_use = |step: &Node| step.get("use").is_some();
+        let uses = items.iter().enumerate().filter(|(_, step)| is_use(step));
+        let mut made: HashMap<usize, List<Node>> = HashMap::new();
+        let mut open: Vec<(usize, UseDoc)> = uses.filter_map(|(at, node)| Some((at, self.use_doc(node)?))).collect();
         names.modules.extend(open.iter().map(|(_, used)| used.id.clone()));
-        let plain_ids: BTreeSet<&str> = plain.iter().filter_map(|(_, step)| step.get("id")?.as_str()).collect();
+        let plain = items.iter().filter(|step| !is_use(step));
+        let plain_ids: HashSet<&str> = plain.filter_map(|step| step.get("id")?.as_str()).collect();
         let mut seen = BTreeSet::new();
         for (_, used) in &open {
             if plain_ids.contains(used.id.as_str()) || !seen.insert(used.id.clone()) {
@@ -188,10 +178,14 @@ impl Including<'_> {
                 }
             }
         }
-        for (at, node) in plain {
-            made.insert(at, vec![rewritten_step(&node, names, self.findings)]);
+        let mut all = Growing::default();
+        for (at, node) in items.into_iter().enumerate() {
+            match is_use(&node) {
+                true => all.extend(made.remove(&at).into_iter().flatten()),
+                false => all.push(rewritten_step(&node, names, self.findings)),
+            }
         }
-        made.into_values().flatten().collect()
+        all.into()
     }
 
     fn use_doc(&mut self, node: &Node) -> Option<UseDoc> {
@@ -210,7 +204,8 @@ impl Including<'_> {
         }
         let file = fields.get("use").and_then(|node| text(node, "`use`", self.findings));
         let with = fields.get("with").filter(|node| !node.is_null());
-        let with = with.and_then(|node| mapping(node, "`with`", self.findings)).unwrap_or_default().to_vec();
+        let with = with.and_then(|node| mapping(node, "`with`", self.findings)).unwrap_or_default();
+        let with = with.iter().cloned().collect();
         let place = fields.key_span("use").unwrap_or(node.span);
         let file = file.map(|file| (file.value, file.span));
         Some(UseDoc { id: id.value, id_span: id.span, place, file, with, needs: fields.get("needs").cloned() })
@@ -223,7 +218,7 @@ impl Including<'_> {
         used: &UseDoc,
         level: &Level,
         names: &Names,
-    ) -> Option<(Vec<Node>, Vec<String>, BTreeMap<String, String>)> {
+    ) -> Option<(List<Node>, Vec<String>, BTreeMap<String, String>)> {
         let (written, place) = used.file.as_ref()?;
         let path = match self.files.path(written, &level.file) {
             Ok(path) => path,
@@ -252,7 +247,7 @@ impl Including<'_> {
         let module = Module::read(&root, self.findings)?;
         let mut inner = Names::of_module(format!("{}{}_", level.prefix, used.id), names);
         let given = used.with.iter().map(|(key, node)| (key.clone(), rewritten(node, names, self.findings)));
-        let given: Vec<(Key, Node)> = given.collect();
+        let given: List<(Key, Node)> = given.collect();
         self.given.extend(given.iter().map(|(_, node)| node.clone()));
         inner.inputs = module.values(&given, used, &self.secrets, self.findings);
         self.steps += module.steps.len();

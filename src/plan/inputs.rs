@@ -14,7 +14,7 @@ use super::environment_doc::EnvironmentFile;
 use super::fields::{described, listed};
 use super::model::{Input, InputType};
 use super::withheld::withheld;
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, nearest, shortened};
 use crate::secret::{Secrets, is_reserved};
 use crate::source::{Position, Source, Span};
 use crate::template::value_of;
@@ -181,7 +181,7 @@ impl Resolver<'_> {
                     true => withheld(finding),
                     false => (format!("cannot be read as YAML: {}", finding.message), finding.help.clone()),
                 };
-                let message = format!("`{name}` {message}");
+                let message = shortened(format!("`{name}` {message}"));
                 self.unreadable.insert(name.to_owned());
                 self.given.remove(name);
                 self.problems.push(InputProblem { origin, declared: Some(input.span), message, help });
@@ -233,6 +233,7 @@ impl Resolver<'_> {
     }
 
     fn problem(&mut self, origin: Origin, message: String, help: Vec<String>) {
+        let (message, help) = (shortened(message), help.into_iter().map(shortened).collect());
         self.problems.push(InputProblem { origin, declared: None, message, help });
     }
 
@@ -266,7 +267,7 @@ impl Resolver<'_> {
             Ok(value) => Some(Arc::new(value)),
             Err(why) => {
                 let help = input.description.iter().map(|words| format!("{name}: {words}")).collect();
-                let message = format!("the value of `{name}` does not fit: {why}");
+                let message = shortened(format!("the value of `{name}` does not fit: {why}"));
                 self.problems.push(InputProblem { origin: given.origin, declared: Some(input.span), message, help });
                 None
             }

@@ -370,3 +370,21 @@ fn anchors_have_a_limit_and_nested_ones_are_kept_a_few_times_only() {
     let wide = format!("a: &a [{}1]\nb: *a\n", "1000, ".repeat(100_000));
     assert!(findings(&wide)[0].contains("yaml-too-many-aliases"));
 }
+
+#[test]
+fn a_key_that_is_too_long_for_one_is_told_as_what_it_is() {
+    let long = "k".repeat(1100);
+    for text in [
+        format!("a:\n  {long}: 1\n"),
+        format!("a:\n  - \"{long}\": 1\n"),
+        format!("a: {{ {long}: 1 }}"),
+        format!("{{\"a\": [{{\"b\": 1, \"{long}\": 1}}]}}"),
+        format!("a: [\n'{long}' : 1]"),
+    ] {
+        let found = parse(&text).findings.remove(0);
+        assert_eq!((found.code, &found.message[..24]), ("yaml-key", "this key has 1100 charac"), "{text}: {found:?}");
+        assert!(text[found.primary.range()].trim_matches(['"', '\'']) == long);
+    }
+    assert_eq!(findings(&format!("a: {{ ? {long} : 1 }}")), [""; 0]);
+    assert_eq!(findings(&format!("a: \"{long}\"\n")), [""; 0]);
+}

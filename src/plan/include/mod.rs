@@ -2,11 +2,12 @@
 //!
 //! A module is merged into the plan before steps are parsed: `inputs.<name>` in it becomes the value of `with`,
 //! `steps.<id>` refers to its own step with a prefixed id, and `steps.<id>.outputs.<name>` outside becomes the
-//! module's output. `file` reads modules, `rewrite` replaces references in templates, `module` parses a module's
+//! module's output. `file` reads modules in the order of `order`, `rewrite` replaces references in templates, `module` parses a module's
 //! declarations. The result is one plan; places in modules remain places in their files.
 
 mod file;
 mod module;
+mod order;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use file::Files;
 use module::Module;
+use order::Order;
 use rewrite::{Names, rewritten, rewritten_step};
 
 use super::fields::{Fields, Shape, mapping, text};
@@ -137,7 +139,7 @@ impl Including<'_> {
         let is_use = |step: &Node| step.get("use").is_some();
         let uses = items.iter().enumerate().filter(|(_, step)| is_use(step));
         let mut made: HashMap<usize, List<Node>> = HashMap::new();
-        let mut open: Vec<(usize, UseDoc)> = uses.filter_map(|(at, node)| Some((at, self.use_doc(node)?))).collect();
+        let open: Vec<(usize, UseDoc)> = uses.filter_map(|(at, node)| Some((at, self.use_doc(node)?))).collect();
         names.modules.extend(open.iter().map(|(_, used)| used.id.clone()));
         let plain = items.iter().filter(|step| !is_use(step));
         let plain_ids: HashSet<&str> = plain.filter_map(|step| step.get("id")?.as_str()).collect();
@@ -149,34 +151,27 @@ impl Including<'_> {
                 self.findings.push(finding.help("give each step an id of its own"));
             }
         }
-        // One module may be given the output of another.
-        while !open.is_empty() {
-            let waits = |used: &UseDoc| {
-                let mentioned = used.with.iter().flat_map(|(_, node)| rewrite::modules_in(node, names));
-                let mentioned =
-                    mentioned.chain(used.needs.iter().flat_map(|node| rewrite::modules_needed(node, names)));
-                mentioned
-                    .into_iter()
-                    .any(|module| !names.given.contains_key(&module) && !names.failed.contains(&module))
-            };
-            let Some(ready) = open.iter().position(|(_, used)| !waits(used)) else {
-                for (_, used) in open.drain(..) {
-                    let message = format!("what `{}` is given depends on what it gives", used.id);
-                    self.findings.push(Diagnostic::error("cycle", used.id_span, message));
-                }
-                break;
-            };
-            let (at, used) = open.remove(ready);
-            match self.module(&used, level, names) {
+        let mut order = Order::new(open.iter().map(|(_, used)| {
+            let given = used.with.iter().flat_map(|(_, node)| rewrite::modules_in(node, names));
+            given.chain(used.needs.iter().flat_map(|node| rewrite::modules_needed(node, names))).collect()
+        }));
+        while let Some(next) = order.next() {
+            let (at, used) = &open[next];
+            match self.module(used, level, names) {
                 Some((steps, ids, given)) => {
                     names.given.insert(used.id.clone(), given);
-                    names.ids.insert(used.id, ids);
-                    made.insert(at, steps);
+                    names.ids.insert(used.id.clone(), ids);
+                    made.insert(*at, steps);
                 }
                 None => {
-                    names.failed.insert(used.id);
+                    names.failed.insert(used.id.clone());
                 }
             }
+            order.settled(&used.id);
+        }
+        for (_, used) in open.iter().enumerate().filter(|(nth, _)| order.is_stuck(*nth)).map(|(_, stuck)| stuck) {
+            let message = format!("what `{}` is given depends on what it gives", used.id);
+            self.findings.push(Diagnostic::error("cycle", used.id_span, message));
         }
         let mut all = Growing::default();
         for (at, node) in items.into_iter().enumerate() {
@@ -220,6 +215,9 @@ impl Including<'_> {
         names: &Names,
     ) -> Option<(List<Node>, Vec<String>, BTreeMap<String, String>)> {
         let (written, place) = used.file.as_ref()?;
+        if self.steps > MOST_STEPS {
+            return None;
+        }
         let path = match self.files.path(written, &level.file) {
             Ok(path) => path,
             Err(finding) => {

@@ -314,18 +314,17 @@ impl<'d> Checker<'d> {
     }
 
     fn duplicate_ids(&mut self) {
-        let mut first: HashMap<&str, Span> = HashMap::new();
-        for id in self.doc.steps.iter().filter_map(|step| step.id.as_ref()) {
-            if let Some(first) = first.get(id.value.as_str()) {
-                self.findings.push(
-                    Diagnostic::error("duplicate-step-id", id.span, format!("two steps have the id `{}`", id.value))
-                        .label("used again")
-                        .related(*first, "used here first")
-                        .help("give each step an id of its own"),
-                );
-                continue;
-            }
-            first.insert(&id.value, id.span);
+        for step in &self.doc.steps {
+            let Some(id) = &step.id else { continue };
+            // The table has the first one.
+            let first = self.names.steps.get(id.value.as_str()).filter(|first| !std::ptr::eq(**first, step));
+            let Some(first) = first.and_then(|first| first.id.as_ref()) else { continue };
+            self.findings.push(
+                Diagnostic::error("duplicate-step-id", id.span, format!("two steps have the id `{}`", id.value))
+                    .label("used again")
+                    .related(first.span, "used here first")
+                    .help("give each step an id of its own"),
+            );
         }
     }
 

@@ -14,6 +14,7 @@ pub struct List<T>(Kept<T>);
 #[derive(Debug, Clone, PartialEq)]
 enum Kept<T> {
     Short(Box<[T]>),
+    #[expect(clippy::box_collection, reason = "a short list, of which there are many, is no larger than two pointers")]
     Long(Box<Vec<Vec<T>>>),
 }
 
@@ -89,6 +90,10 @@ impl<T> Growing<T> {
 
     pub fn len(&self) -> usize {
         self.full.len() * PIECE + self.last.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.last.is_empty()
     }
 
     pub fn last(&self) -> Option<&T> {
@@ -282,7 +287,7 @@ mod tests {
             let all: Vec<usize> = (0..many).collect();
             let mut grown = Growing::default();
             all.iter().for_each(|item| grown.push(*item));
-            assert_eq!((grown.len(), grown.last()), (many, all.last()));
+            assert_eq!((grown.len(), grown.is_empty(), grown.last()), (many, many == 0, all.last()));
             assert!(grown.iter().eq(&all));
             let mut list = List::from(grown);
             assert_eq!((list.len(), list.is_empty(), list.first()), (many, many == 0, all.first()));

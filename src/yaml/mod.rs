@@ -23,13 +23,13 @@ use serde_json::{Number, Value};
 
 use crate::source::Span;
 
+pub use crate::word::Word;
 pub use encoding::{NoText, decode};
 pub use list::{Growing, Items, List};
 pub use places::Places;
 pub use read::{LARGEST_FILE, Parsed, Parts, Taken, parse, parse_taking, parse_whole};
 pub use scalar::{Unreadable, resolve};
 pub use text::Text;
-pub use word::Word;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,8 @@
 //! The text of a scalar, with its places.
 
-use super::word::Short;
 use super::{Places, ScalarStyle};
 use crate::source::Span;
+use crate::word::Short;
 
 /// A text in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -343,12 +343,12 @@ impl<'d> Checker<'d> {
     }
 
     fn step(&mut self, step: &StepDoc) {
-        for need in &step.needs {
-            if !self.names.steps.contains_key(need.value.as_str()) {
-                let finding = self.names.unknown_step(&need.value, need.span);
+        for (need, span) in &step.needs {
+            if !self.names.steps.contains_key(need.as_str()) {
+                let finding = self.names.unknown_step(need.as_str(), *span);
                 self.findings.push(finding);
-            } else if step.id.as_ref().is_some_and(|id| id.value == need.value) {
-                self.findings.push(Diagnostic::error("cycle", need.span, "a step cannot need itself"));
+            } else if step.id.as_ref().is_some_and(|id| id.value == need.as_str()) {
+                self.findings.push(Diagnostic::error("cycle", *span, "a step cannot need itself"));
             }
         }
         self.find(step);
@@ -423,7 +423,8 @@ impl<'d> Checker<'d> {
         let is_before =
             |id: &str| self.names.steps.get(id).is_none_or(|earlier| earlier.span.start() < step.span.start());
         let mut references = programs(step).into_iter().flat_map(|(_, program)| program.uses().steps.iter());
-        references.all(|used| is_before(used.step.as_str())) && step.needs.iter().all(|need| is_before(&need.value))
+        references.all(|used| is_before(used.step.as_str()))
+            && step.needs.iter().all(|(need, _)| is_before(need.as_str()))
     }
 
     fn unused_inputs(&mut self) {
@@ -461,7 +462,7 @@ fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
     let references = programs(step)
         .into_iter()
         .flat_map(|(_, program)| program.uses().steps.iter().map(|used| (used.step.clone(), program.place(used.span))));
-    references.chain(step.needs.iter().map(|need| (StepId::new(need.value.as_str()), need.span))).collect()
+    references.chain(step.needs.iter().cloned()).collect()
 }
 
 /// The same without places: sorted, each once.
@@ -521,11 +522,12 @@ fn accept_steps(
 
 fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> Option<Step> {
     let after = after(&step);
-    let StepDoc { id, call, needs, always, mut written, .. } = step;
+    let StepDoc { id, call, always, mut written, .. } = step;
     let id = id?;
     let (undo, update) = written.calls_mut();
     undo.into_iter().for_each(|call| call.operation.clone_from(&of.undo));
     update.into_iter().for_each(|call| call.operation.clone_from(&of.update));
+    written.after = after;
     let id_span = id.span;
     let id = StepId::new(id.value.as_str());
     Some(Step {
@@ -534,9 +536,7 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
         id_span,
         call: call?,
         operation: of.own,
-        needs: needs.into_iter().map(|need| (StepId::new(need.value.as_str()), need.span)).collect(),
         always: always.is_some_and(|always| always.value),
-        after,
         written,
     })
 }

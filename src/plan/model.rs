@@ -75,16 +75,12 @@ pub struct Step {
     pub call: Call,
     /// The catalogue's operation for the call.
     pub operation: Option<Arc<Operation>>,
-    /// The steps of `needs`, with their places.
-    pub needs: Box<[(StepId, Span)]>,
     /// The call is sent on every run.
     pub always: bool,
-    /// All steps that this one depends on, by references and `needs`.
-    /// Sorted.
-    pub after: Box<[StepId]>,
     /// Whether any template refers to `steps.<id>.resource`.
     pub resource_used: bool,
-    pub(super) written: Written,
+    /// In one place from the reading of the file on: a long plan has many of them.
+    pub(super) written: Box<Written>,
 }
 
 impl Step {
@@ -110,13 +106,18 @@ pub struct Written {
     /// The whole step in the file.
     pub span: Span,
     pub body: Option<Template>,
+    /// The steps of `needs`, with their places.
+    pub needs: Box<[(StepId, Span)]>,
+    /// All steps that this one depends on, by references and `needs`. Sorted; not known before the plan is accepted.
+    pub after: Box<[StepId]>,
     /// `None` when the step says nothing else.
     more: Option<Box<More>>,
 }
 
 impl Written {
-    pub(super) fn new(span: Span, body: Option<Template>, more: More) -> Self {
-        Self { span, body, more: (!more.says_nothing()).then(|| Box::new(more)) }
+    pub(super) fn new(span: Span, body: Option<Template>, needs: Box<[(StepId, Span)]>, more: More) -> Self {
+        let more = (!more.says_nothing()).then(|| Box::new(more));
+        Self { span, body, needs, after: Box::default(), more }
     }
 
     /// The call of `undo`, and that of `on_change: update`.
@@ -202,6 +203,8 @@ pub struct Rare {
     pub unstamped: bool,
     /// Fields and parameters that may be sent although the catalogue does not know them.
     pub allow_unknown: AllowUnknown,
+    /// The place of each path of `allow_unknown`.
+    pub(super) allowed_at: Box<[Span]>,
 }
 
 impl Rare {

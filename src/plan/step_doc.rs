@@ -14,6 +14,7 @@ use super::on_change;
 use super::scalars::{as_identifier, compiled, is_identifier, missing_key, number};
 use crate::catalog::{AllowUnknown, AllowedPath};
 use crate::diagnostic::{Diagnostic, Findings};
+use crate::id::StepId;
 use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
 use crate::yaml::{Items, List, Node, NodeKind, Word};
@@ -25,15 +26,12 @@ pub(super) struct StepDoc {
     pub call: Option<Call>,
     /// Whether there is a body, valid or not, or a file that cannot be read.
     pub has_body: bool,
-    pub needs: Box<[Placed<Word>]>,
     /// Whether the key exists, valid or not.
     pub is_for_each: bool,
     pub always: Option<Placed<bool>>,
     /// Whether it has no program in any template or condition, as most steps of a long plan: those are not asked again.
     pub is_constant: bool,
-    /// The place of each path of `allow_unknown`.
-    pub allow_unknown_at: Box<[Span]>,
-    pub written: Written,
+    pub written: Box<Written>,
 }
 
 impl Deref for StepDoc {
@@ -175,7 +173,7 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
     let headers = fields.get("headers").and_then(|node| headers(node, findings));
     let for_each = fields.get("for_each").and_then(|node| for_each(node, findings));
     let find = fields.get("find").and_then(|node| find::read(node, call.as_ref(), findings));
-    let (allow_unknown, allow_unknown_at) =
+    let (allow_unknown, allowed_at) =
         fields.get("allow_unknown").map(|node| allow_unknown(node, findings)).unwrap_or_default();
     let rare = Rare {
         body_file: body_file.map(Box::new),
@@ -194,6 +192,7 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
         unstamped: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)) == Some(false),
         allow_unknown,
+        allowed_at: allowed_at.into(),
     };
     let lacks_file = fields.get("body_file").is_some() && rare.body_file.is_none();
     let more = More {
@@ -204,19 +203,18 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
         for_each: for_each.map(Box::new),
         rare: rare.said(),
     };
+    let needs = fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default();
     Some(StepDoc {
         id,
         call,
         is_constant: false,
         has_body: fields.get("body").is_some() || lacks_file,
-        needs: fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default(),
         is_for_each: fields.get("for_each").is_some(),
         always: fields.get("always").and_then(|node| {
             boolean(node, "`always`", findings)
                 .map(|value| Placed::new(value, fields.key_span("always").unwrap_or(node.span)))
         }),
-        allow_unknown_at: allow_unknown_at.into(),
-        written: Written::new(node.span, parts.body, more),
+        written: Box::new(Written::new(node.span, parts.body, needs, more)),
     })
 }
 
@@ -235,7 +233,8 @@ pub(super) fn calls(step: &StepDoc) -> (Option<&CallTemplate>, Option<&CallTempl
 
 fn id(node: &Node, findings: &mut Findings) -> Option<Placed<Word>> {
     const LONGEST: usize = 100;
-    let id = named(node, "`id`", findings)?;
+    let id = text(node, "`id`", findings)?;
+    let id = Placed::<Word>::new(id.value.as_str().into(), id.span);
     if is_identifier(&id.value) && id.value.len() <= LONGEST {
         return Some(id);
     }
@@ -293,18 +292,13 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-fn needs(node: &Node, findings: &mut Findings) -> Box<[Placed<Word>]> {
+fn needs(node: &Node, findings: &mut Findings) -> Box<[(StepId, Span)]> {
     let items = match node.scalar() {
         Some(value) if !value.is_null() => Items::one(node),
         _ => list(node, "`needs`", findings).unwrap_or_default(),
     };
-    items.iter().filter_map(|item| named(item, "an item of `needs`", findings)).collect()
-}
-
-/// The id of a step.
-fn named(node: &Node, what: &str, findings: &mut Findings) -> Option<Placed<Word>> {
-    let text = text(node, what, findings)?;
-    Some(Placed::new(text.value.as_str().into(), text.span))
+    let named = items.iter().filter_map(|item| text(item, "an item of `needs`", findings));
+    named.map(|need| (StepId::new(need.value), need.span)).collect()
 }
 
 /// The most paths of `allow_unknown`.

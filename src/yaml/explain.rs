@@ -67,7 +67,7 @@ fn long_key(text: &str, at: usize) -> Option<Diagnostic> {
         _ => before.rfind(['{', '[', ',', '\n']).map_or(0, |end| end + 1),
     };
     let key = before[start..].trim_start_matches([' ', '-']);
-    let characters = key.chars().count();
+    let characters = key.trim_matches(['"', '\'']).chars().count();
     (characters > LONGEST).then(|| {
         let span = Span::new(before.len() - key.len(), before.len());
         let message = format!("this key has {characters} characters, and YAML takes at most {LONGEST}");

@@ -1,11 +1,11 @@
 //! What `check` takes for large files: at most ten times their size, whatever is in them.
 //!
-//! The kernel's figure for a process that has ended is told by the allocator, which prints it on demand.
+//! The allocator counts what it has from the system, and prints the most of that on demand.
 
 use crate::support::Folder;
 
 const HEAD: &str = "name: large\nsteps:\n";
-const CALL: &str = "call: POST /cloud/v1/ssh_keys/{project_id}";
+const CALL: &str = "call: \"POST /cloud/v1/ssh_keys/{project_id}\"";
 
 /// A file of about so many bytes: `part(0)`, `part(1)` and so on, between these.
 fn file(bytes: usize, head: &str, part: impl Fn(usize) -> String, tail: &str) -> String {
@@ -23,7 +23,7 @@ fn peak(text: &str) -> usize {
     let folder = Folder::new().with("plan.yaml", text);
     let ended = folder.run_in(&["check", "plan.yaml"], &[("MIMALLOC_SHOW_STATS", "1")]);
     assert!(matches!(ended.code, Some(0 | 3)), "{}", ended.stderr);
-    let told = ended.stderr.split("peak rss: ").nth(1).expect("the allocator tells what the process took");
+    let told = ended.stderr.split("peak commit: ").nth(1).expect("the allocator tells what it took");
     let mut words = told.split([' ', ',', '\n']);
     let number: f64 = words.next().and_then(|word| word.parse().ok()).expect("a number");
     let unit = match words.next() {

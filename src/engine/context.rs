@@ -219,6 +219,7 @@ impl RunContext {
             body: call.body.clone().map(JsonText::into_value),
             // A file is sent with the call of the plan that names it, never from the record.
             body_file: None,
+            form: None,
         }
     }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::context::Settings;
+use super::later::is_known_later;
 use super::repeated::Recording;
 use super::results::{Parameters, encode};
 use crate::api::Request;
-use crate::body_file::{BodyFile, BodyFiles};
+use crate::body_file::{BodyFile, BodyFiles, FormFile, each_path};
 use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
 use crate::journal::{JsonText, RecordedCall, StepResult};
@@ -140,10 +141,37 @@ impl<'a> Surroundings<'a> {
         };
         let body = parts.body.map(|template| template.evaluate(&scope)).transpose()?;
         let file = self.body_file(parts, &scope)?;
-        let mut rendered = self.finish(parts, &segments, query, headers, body)?;
+        let mut measured = body.clone();
+        let form = measured.as_mut().map(|body| self.form(parts, body)).transpose()?.flatten();
+        let mut rendered = self.finish(parts, &segments, query, headers, (body, measured))?;
         rendered.request.body_file = file.clone().map(|file| Box::new(self.body_files.upload(file)));
         rendered.recorded.body_file = file.map(Box::new);
+        rendered.request.form = form.map(Vec::into_boxed_slice);
         Ok(rendered)
+    }
+
+    /// The files of a form, measured; `None` when the body is none. In `body` their measurements take the place of their
+    /// paths.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] when one cannot be sent.
+    pub fn form(&self, parts: &CallParts<'_>, body: &mut Value) -> Result<Option<Vec<FormFile>>, TemplateError> {
+        let form = parts.operation.zip(parts.body).filter(|(operation, _)| operation.takes_form());
+        let Some((operation, template)) = form else { return Ok(None) };
+        let mut files = Vec::new();
+        each_path(body, &operation.files, |field, pointer, path| {
+            if is_known_later(path) {
+                return Ok(None);
+            }
+            let file = self.body_files.measure(path, operation.part_type());
+            let span = template.at(pointer).span;
+            let file = file.map_err(|message| TemplateError { span, message, help: None })?;
+            let recorded = file.in_form();
+            files.push(FormFile { field: field.to_owned(), upload: self.body_files.upload(file) });
+            Ok(Some(recorded))
+        })?;
+        Ok(Some(files))
     }
 
     /// The file that is the body of a call, measured.
@@ -166,7 +194,7 @@ impl<'a> Surroundings<'a> {
         segments: &[String],
         query: Vec<(String, String)>,
         headers: Vec<(String, String)>,
-        body: Option<Value>,
+        (body, measured): (Option<Value>, Option<Value>),
     ) -> Result<Rendered, TemplateError> {
         let broken = |span: Span| {
             move |error: BrokenMarker| TemplateError {
@@ -206,13 +234,14 @@ impl<'a> Surroundings<'a> {
                 headers: sent_headers,
                 body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
                 body_file: None,
+                form: None,
             },
             recorded: Shared::from(RecordedCall {
                 method: parts.call.method,
                 path: path(&recorded)?,
                 query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?.into(),
                 headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?.into(),
-                body: body
+                body: measured
                     .as_ref()
                     .zip(parts.body)
                     .map(|(body, template)| recording.body(template, body).map(JsonText::from))

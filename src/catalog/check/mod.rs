@@ -27,8 +27,8 @@ use serde_json::Value;
 
 pub use self::allow::{ALLOW_NOTHING, AllowUnknown, AllowedPath};
 use self::allow::{UnknownPlace, newer};
-pub use self::content::BYTES;
 pub(in crate::catalog) use self::content::is_form;
+pub use self::content::{BYTES, MULTIPART};
 pub use self::findings::{BodyFinding, CODES, PathSegment};
 use self::findings::{finding, meant};
 pub use self::parameters::{ParameterFinding, ParameterPlace};

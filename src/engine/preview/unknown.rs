@@ -117,7 +117,10 @@ impl KnownValues {
             let fields = value.and_then(|value| value.as_object().cloned()).unwrap_or_default();
             fields.into_iter().map(|(name, value)| (name, id_text(&value))).collect()
         };
-        let body = fill(parts.body)?;
+        let mut body = fill(parts.body)?;
+        if let Some(body) = &mut body {
+            surroundings.form(&parts, body)?;
+        }
         let recording = Recording { secrets: surroundings.secrets, digest_key: surroundings.digest_key };
         let body = body.zip(parts.body);
         let body = body.map(|(body, template)| recording.body(template, &body).unwrap_or(Value::Null));

@@ -30,7 +30,13 @@ fn creates() -> Vec<(Arc<Operation>, String)> {
                 let body = before_and_after(&operation).map(|(body, _)| body).or_else(|| body_of(&operation));
                 plan_of(&operation, &with_own_name(&operation, creates, body.unwrap_or(Value::Null)))
             }
-            [form] if form.starts_with("multipart/") => return None,
+            [_] if operation.takes_form() => {
+                let mut body = body_of(&operation).unwrap_or_default();
+                for name in &operation.files {
+                    body[name] = json!(["examples/fastedge/app.wasm"]);
+                }
+                plan_of(&operation, &body)
+            }
             _ => {
                 let mut plan: Value = serde_json::from_str(&plan_of(&operation, &Value::Null)).ok()?;
                 plan["steps"][0].as_object_mut()?.remove("body");

@@ -144,7 +144,7 @@ impl Requests {
 /// The media type, size and bytes of a body with files.
 fn streamed(request: &Request) -> Option<(String, u64, Vec<Chunk>)> {
     if let Some(files) = &request.form {
-        let form = Form::new(request.body.as_ref().unwrap_or(&Value::Null), files);
+        let form = Form::new(request.body.as_deref().unwrap_or(&Value::Null), files);
         return Some((form.content_type, form.size, form.chunks));
     }
     let upload = Upload::clone(request.body_file.as_deref()?);

@@ -14,7 +14,7 @@ use crate::api::Request;
 use crate::body_file::{BodyFile, BodyFiles, FormFile, each_path};
 use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
-use crate::journal::{JsonText, RecordedCall, StepResult};
+use crate::journal::{RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, FileTemplate, Plan, Segment, Step};
 use crate::secret::{BrokenMarker, Secrets};
 use crate::shared::Shared;
@@ -72,6 +72,12 @@ pub struct Rendered {
     pub request: Request,
     /// With digests in place of the secrets.
     pub recorded: Shared<RecordedCall>,
+}
+
+/// The files of a form, and its body with their measurements in place of their paths.
+pub struct MeasuredForm {
+    pub files: Vec<FormFile>,
+    pub measured: Value,
 }
 
 /// The values that templates of a step can refer to, except the element of `for_each` and the step's own result.
@@ -141,26 +147,25 @@ impl<'a> Surroundings<'a> {
         };
         let body = parts.body.map(|template| template.evaluate(&scope)).transpose()?;
         let file = self.body_file(parts, &scope)?;
-        let mut measured = body.clone();
-        let form = measured.as_mut().map(|body| self.form(parts, body)).transpose()?.flatten();
+        let form = self.form(parts, body.as_ref())?;
+        let measured = form.as_ref().map(|form| &form.measured);
         let mut rendered = self.finish(parts, &segments, query, headers, (body, measured))?;
         rendered.request.body_file = file.clone().map(|file| Box::new(self.body_files.upload(file)));
         rendered.recorded.body_file = file.map(Box::new);
-        rendered.request.form = form.map(Vec::into_boxed_slice);
+        rendered.request.form = form.map(|form| form.files.into());
         Ok(rendered)
     }
 
-    /// The files of a form, measured; `None` when the body is none. In `body` their measurements take the place of their
-    /// paths.
+    /// The files of a body that is a form, measured.
     ///
     /// # Errors
     ///
     /// [`TemplateError`] when one cannot be sent.
-    pub fn form(&self, parts: &CallParts<'_>, body: &mut Value) -> Result<Option<Vec<FormFile>>, TemplateError> {
+    pub fn form(&self, parts: &CallParts<'_>, body: Option<&Value>) -> Result<Option<MeasuredForm>, TemplateError> {
         let form = parts.operation.zip(parts.body).filter(|(operation, _)| operation.takes_form());
-        let Some((operation, template)) = form else { return Ok(None) };
-        let mut files = Vec::new();
-        each_path(body, &operation.files, |field, pointer, path| {
+        let Some(((operation, template), body)) = form.zip(body) else { return Ok(None) };
+        let (mut files, mut measured) = (Vec::new(), body.clone());
+        each_path(&mut measured, &operation.files, |field, pointer, path| {
             if is_known_later(path) {
                 return Ok(None);
             }
@@ -171,7 +176,7 @@ impl<'a> Surroundings<'a> {
             files.push(FormFile { field: field.to_owned(), upload: self.body_files.upload(file) });
             Ok(Some(recorded))
         })?;
-        Ok(Some(files))
+        Ok(Some(MeasuredForm { files, measured }))
     }
 
     /// The file that is the body of a call, measured.
@@ -194,7 +199,7 @@ impl<'a> Surroundings<'a> {
         segments: &[String],
         query: Vec<(String, String)>,
         headers: Vec<(String, String)>,
-        (body, measured): (Option<Value>, Option<Value>),
+        (body, measured): (Option<Value>, Option<&Value>),
     ) -> Result<Rendered, TemplateError> {
         let broken = |span: Span| {
             move |error: BrokenMarker| TemplateError {
@@ -224,6 +229,19 @@ impl<'a> Surroundings<'a> {
             let help = Some("a header is one line: `b64encode` makes one of any text".to_owned());
             return Err(TemplateError { span, message: format!("the header `{name}` would hold a line break"), help });
         }
+        let recorded_call = RecordedCall {
+            method: parts.call.method,
+            path: path(&recorded)?,
+            query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?.into(),
+            headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?.into(),
+            body: measured
+                .or(body.as_ref())
+                .zip(parts.body)
+                .map(|(body, template)| recording.body(template, body))
+                .transpose()
+                .map_err(&wrong)?,
+            body_file: None,
+        };
         Ok(Rendered {
             operation: parts.operation.cloned(),
             parameters: parameters(parts.operation, segments),
@@ -232,23 +250,11 @@ impl<'a> Surroundings<'a> {
                 path: path(&|_, text| reveal(text))?,
                 query: texts(&query, &reveal).map_err(&wrong)?,
                 headers: sent_headers,
-                body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
+                body: body.map(|body| revealed(self.secrets, body)).transpose().map_err(&wrong)?.map(Shared::from),
                 body_file: None,
                 form: None,
             },
-            recorded: Shared::from(RecordedCall {
-                method: parts.call.method,
-                path: path(&recorded)?,
-                query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?.into(),
-                headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?.into(),
-                body: measured
-                    .as_ref()
-                    .zip(parts.body)
-                    .map(|(body, template)| recording.body(template, body).map(JsonText::from))
-                    .transpose()
-                    .map_err(&wrong)?,
-                body_file: None,
-            }),
+            recorded: Shared::from(recorded_call),
         })
     }
 
@@ -285,6 +291,11 @@ impl<'a> Surroundings<'a> {
             })
             .collect()
     }
+}
+
+/// The value with its secrets in place of their markers.
+fn revealed(secrets: &Secrets, value: Value) -> Result<Value, BrokenMarker> {
+    if Secrets::marks_value(&value) { secrets.reveal(&value) } else { Ok(value) }
 }
 
 /// The project or region id that a template evaluates to.

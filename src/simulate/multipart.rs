@@ -42,7 +42,7 @@ pub(super) fn receive(request: &mut Request, boundary: &str, body: &[u8]) -> Opt
         Some((operation, _)) => catalog.form_body(&operation, fields),
         None => fields.into_iter().map(|(name, text)| (name, Value::from(text))).collect::<Map<_, _>>().into(),
     };
-    (request.body, request.form) = (Some(body), Some(files.into()));
+    (request.body, request.form) = (Some(body.into()), Some(files.into()));
     Some(())
 }
 

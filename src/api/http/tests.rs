@@ -145,7 +145,7 @@ async fn a_request_is_written_as_it_was_made() {
         (Method::Delete, "DELETE"),
     ] {
         for base in ["", "/", "/proxy/"] {
-            let mut request = Request { body: Some(body.clone()), ..Request::new(method, "/cloud/v1/x%20y") };
+            let mut request = Request { body: Some(body.clone().into()), ..Request::new(method, "/cloud/v1/x%20y") };
             let plain = written(base, Request { body: None, ..request.clone() }, 0, answer("{}")).await.0;
             let path = format!("{}/cloud/v1/x%20y", base.trim_end_matches('/'));
             assert!(plain.starts_with(&format!("{word} {path} HTTP/1.1\r\n")), "{plain}");
@@ -190,7 +190,7 @@ async fn a_form_is_sent_whole_with_its_length_and_the_same_again() {
     let files = BodyFiles::below(folder.path());
     let upload = files.upload(files.measure("a.pdf", "application/pdf").unwrap());
     let request = Request {
-        body: Some(json!({ "as_number": 65000, "files": ["a.pdf"] })),
+        body: Some(json!({ "as_number": 65000, "files": ["a.pdf"] }).into()),
         form: Some([FormFile { field: "files".to_owned(), upload }].into()),
         ..Request::new(Method::Post, "/security/sifter/v3/protected_networks")
     };

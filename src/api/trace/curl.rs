@@ -15,7 +15,7 @@ pub(super) fn line(base_url: &str, request: &Request, secrets: &Secrets) -> Stri
         line += &format!(" -H {}", quoted(&secrets.redact(&format!("{name}: {value}"))));
     }
     if let Some(files) = &request.form {
-        let fields = body::fields_of(request.body.as_ref().unwrap_or(&Value::Null), secrets);
+        let fields = body::fields_of(request.body.as_deref().unwrap_or(&Value::Null), secrets);
         for part in parts(&fields, files) {
             line += &match part.content {
                 Content::Text(text) => format!(" --form-string {}", quoted(&format!("{}={text}", part.name))),

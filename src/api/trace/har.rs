@@ -76,7 +76,7 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
         });
     }
     if let Some(files) = &request.form {
-        let fields = body::fields_of(request.body.as_ref().unwrap_or(&Value::Null), secrets);
+        let fields = body::fields_of(request.body.as_deref().unwrap_or(&Value::Null), secrets);
         let params: Vec<Value> = parts(&fields, files).iter().map(|part| param(part, secrets)).collect();
         asked["postData"] = json!({ "mimeType": MULTIPART, "params": params, "text": "" });
     } else if let Some(sent) = &request.body {
@@ -117,7 +117,7 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
 
 /// The size of a body with files.
 fn size(request: &Request) -> Option<u64> {
-    let of_form = |files| Form::new(request.body.as_ref().unwrap_or(&Value::Null), files).size;
+    let of_form = |files| Form::new(request.body.as_deref().unwrap_or(&Value::Null), files).size;
     request.form.as_deref().map(of_form).or_else(|| Some(request.body_file.as_ref()?.file.size))
 }
 

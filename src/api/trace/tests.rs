@@ -7,7 +7,7 @@ use crate::body_file::{FormFile, Upload};
 use crate::catalog::Method;
 
 fn request(method: Method, path: &str, body: Option<Value>) -> Request {
-    Request { body, ..Request::new(method, path) }
+    Request { body: body.map(Into::into), ..Request::new(method, path) }
 }
 
 fn answer(body: &Value) -> Answer {
@@ -110,7 +110,7 @@ fn the_parts_of_a_form_are_shown_with_its_files_by_their_names() {
     secrets.conceal(&json!("hunter2-hunter2"));
     let upload = Upload::received("application/pdf", b"hunter3").named("a\"b.pdf");
     let asked = Request {
-        body: Some(json!({ "n": 1, "files": ["a\"b.pdf"], "t": "hunter2-hunter2" })),
+        body: Some(json!({ "n": 1, "files": ["a\"b.pdf"], "t": "hunter2-hunter2" }).into()),
         form: Some([FormFile { field: "files".to_owned(), upload }].into()),
         ..Request::new(Method::Post, "/x")
     };

@@ -97,6 +97,8 @@ impl Generator<'_> {
                 map.insert(name.clone(), self.value(field, depth + 1));
             }
         }
+        // Where one of these is `null`, so are the others.
+        map.retain(|name, value| !value.is_null() || shape.properties[name].null_with.is_empty());
         let wanted = shape.min_properties.unwrap_or(0).max(1) as usize;
         match &shape.additional {
             Additional::None | Additional::Closed => {
@@ -107,7 +109,8 @@ impl Generator<'_> {
                     map.insert(name.clone(), self.value(&shape.properties[name], depth + 1));
                 }
             }
-            Additional::Any => drop(map.insert("key".to_owned(), json!("value"))),
+            Additional::Any | Additional::Usually(_) => drop(map.insert("key".to_owned(), json!("value"))),
+            Additional::Meaningless => {}
             Additional::Of(field) => {
                 let keys = shape.keys.as_deref().map_or_else(|| "key".to_owned(), text);
                 for nth in 0..wanted {

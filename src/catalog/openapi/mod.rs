@@ -297,7 +297,7 @@ impl Reader<'_> {
         let Some(tags) = self.field(body, "tags").map(|tags| self.whole(tags)) else { return false };
         let texts = match &tags.additional {
             Additional::None | Additional::Closed => false,
-            Additional::Any => true,
+            Additional::Any | Additional::Meaningless | Additional::Usually(_) => true,
             Additional::Of(value) => self.whole(value).types.allow(Type::String),
         };
         tags.types.contains(Type::Object) && texts

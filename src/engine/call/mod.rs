@@ -116,9 +116,7 @@ impl Write {
 
     async fn attempt(&self, context: &RunContext, state: &mut Attempts) -> Result<Attempt, Interruption> {
         context.stopped.may_start().map_err(Interruption::Stopped)?;
-        if let Some(upload) = &self.request.body_file {
-            uploads::verify(context, &self.about, upload).await.map_err(Interruption::Failed)?;
-        }
+        uploads::verify(context, &self.about, &self.request).await.map_err(Interruption::Failed)?;
         let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
         if self.needs_what_was_there() && state.existing.is_none() {
             let existing = context.stopped.or_leave(Box::pin(self.existing(context))).await;

@@ -231,9 +231,14 @@ impl<'d> Known<'d> {
     pub(super) fn truth(&self, condition: &Expression, at: At<'_>) -> Result<Option<bool>, TemplateError> {
         let view = View { known: self, at };
         let scope = self.scope(at);
-        match condition.program() {
-            Some(program) if !matches!(program.outline(&scope, &view)?, Outline::Exactly(_)) => Ok(None),
-            _ => condition.is_true(&scope).map(Some),
+        let Some(program) = condition.program() else { return condition.is_true(&scope).map(Some) };
+        match program.outline(&scope, &view)? {
+            Outline::Exactly(_) => condition.is_true(&scope).map(Some),
+            open => match open.sort(&view) {
+                Some(Sort::Text) => Err(condition.ambiguous("text")),
+                Some(Sort::Integer | Sort::Number) => Err(condition.ambiguous("a number")),
+                _ => Ok(None),
+            },
         }
     }
 
@@ -281,8 +286,22 @@ impl<'d> Known<'d> {
             Partial::Bool(_) => return Err("a boolean"),
             Partial::Number(_) => return Err("a number"),
             Partial::String(_) | Partial::Text(_) => return Err("text"),
-            Partial::Unknown(_) => None,
+            Partial::Unknown(unknown) => match never_elements(unknown) {
+                Some(what) => return Err(what),
+                None => None,
+            },
         })
+    }
+}
+
+/// What an unknown value is, when it is certainly neither a list nor a mapping.
+fn never_elements(unknown: &Unknown) -> Option<&'static str> {
+    let mut types = unknown.types.iter();
+    match (types.next()?, types.next()) {
+        (Type::Boolean, None) => Some("a boolean"),
+        (Type::Integer | Type::Number, None) => Some("a number"),
+        (Type::String, None) => Some("text"),
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::as_text;
 use super::cases::{Case, cases, most_for_each};
 use super::doc::PlanDoc;
 use super::fields::listed;
@@ -20,7 +21,7 @@ use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
-use crate::template::{Expression, Program, Template, TemplateError};
+use crate::template::{Each, Expression, Program, Template, TemplateError};
 
 /// The most elements of all `for_each` together that are checked one by one.
 const MOST_ELEMENTS: usize = 10_000;
@@ -286,10 +287,14 @@ impl<'c> Checker<'c, '_> {
                 *budget = budget.saturating_sub(elements.len());
             }
             Ok(None) => self.instance(look, None),
+            // What cannot stand here at all was reported already.
+            Err(_) if for_each.mentions("each") || for_each.inputs().any(|used| self.known.is_secret(&used.name)) => {
+                self.instance(look, None);
+            }
             Err(what) => {
                 let message = format!("`for_each` needs a list or a mapping, and this is {what}");
                 let finding = Diagnostic::error("wrong-type", for_each.span, message);
-                self.tell([finding.help("for a number of copies, say `{{ range(n) }}`")], None);
+                self.tell([finding.help(Each::instead_of(what))], None);
                 self.instance(look, None);
             }
         }
@@ -322,13 +327,18 @@ impl<'c> Checker<'c, '_> {
     fn parts(&self, look: &Look<'_>, at: At<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         look.calls.iter().flatten().for_each(|whole| self.call(whole, at, &mut found));
-        look.headers.into_iter().for_each(|headers| self.headers(headers, at, &mut found));
-        look.places.iter().flatten().for_each(|place| self.place(place, at, &mut found));
-        if let Some(find) = look.find {
-            let mut errors = Vec::new();
-            self.known.partial(find, at, &mut errors);
-            found.extend(errors.iter().map(failed));
+        let mut errors = Vec::new();
+        let mut value = |template: &Template| self.known.partial(template, at, &mut errors);
+        if let Some(headers) = look.headers {
+            found.extend(as_text::headers(headers, &value(headers)));
         }
+        for place in look.places.into_iter().flatten() {
+            found.extend(as_text::place(place, &value(place)));
+        }
+        if let Some(find) = look.find {
+            found.extend(as_text::find(find, &value(find)));
+        }
+        found.extend(errors.iter().map(failed));
         found
     }
 
@@ -397,18 +407,24 @@ impl<'c> Checker<'c, '_> {
             })
             .collect();
         found.extend(errors.iter().map(failed));
-        for (segment, value) in whole.call.segments.iter().zip(&segments) {
-            if let (Segment::Template(template), Some(value)) = (segment, value) {
-                found.extend(bad_segment(template, value));
-            }
-        }
+        let of_segment = |(segment, value): (&Segment, &Option<Partial>)| match (segment, value) {
+            (Segment::Template(template), Some(value)) => as_text::segment(template, value),
+            _ => None,
+        };
+        let no_segments: Vec<Diagnostic> = whole.call.segments.iter().zip(&segments).filter_map(of_segment).collect();
         if let Some((file, path)) = file {
             found.extend(self.unusable(file, &path).or_else(|| self.of_another_kind(file, &path, whole.operation)));
         }
         if let Some(operation) = whole.operation {
             let values = Values { body, query, segments };
+            let before = found.len();
             check_request(whole, operation, values, (self.catalog, self.source), found);
+            // What is no text at all has no other faults.
+            let is_told = |place: Span| no_segments.iter().any(|told| told.primary == place);
+            let new = found.split_off(before).into_iter().filter(|finding| !is_told(finding.primary));
+            found.extend(new);
         }
+        found.extend(no_segments);
     }
 
     /// A file that cannot be sent, when its path is known.
@@ -443,50 +459,6 @@ impl<'c> Checker<'c, '_> {
                 .help("the API takes any bytes, and says later that it cannot use them: build the module first")
         })
     }
-
-    fn headers(&self, headers: &Template, at: At<'_>, found: &mut Vec<Diagnostic>) {
-        let mut errors = Vec::new();
-        let value = self.known.partial(headers, at, &mut errors);
-        found.extend(errors.iter().map(failed));
-        let Partial::Map(fields) = value else { return };
-        for (name, value) in fields {
-            if let Partial::String(text) = &value
-                && text.contains(['\r', '\n', '\0'])
-            {
-                let span = headers.at(&format!("/{}", name.replace('~', "~0").replace('/', "~1"))).span;
-                let message = format!("the header `{name}` holds a line break");
-                found.push(Diagnostic::error("header-not-allowed", span, message));
-            }
-        }
-    }
-
-    /// Checks the id of a project or region.
-    fn place(&self, place: &Template, at: At<'_>, found: &mut Vec<Diagnostic>) {
-        let mut errors = Vec::new();
-        let value = self.known.partial(place, at, &mut errors);
-        found.extend(errors.iter().map(failed));
-        let Some(value) = value.known() else { return };
-        let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
-        if number.is_none_or(|number| number <= 0) {
-            let message = "the id of a project or region is a positive whole number";
-            found.push(Diagnostic::error("out-of-range", place.span, message));
-        }
-    }
-}
-
-/// The finding about a path segment that would address another path, or is not text.
-fn bad_segment(template: &Template, value: &Partial) -> Option<Diagnostic> {
-    let message = match value {
-        Partial::OneOf(options) => return options.iter().find_map(|option| bad_segment(template, option)),
-        Partial::String(text) if text.is_empty() || text == "." || text == ".." => {
-            format!("this segment of the path becomes `{text}`")
-        }
-        Partial::Null => "a segment of a path is text, and this is null".to_owned(),
-        Partial::Map(_) => "a segment of a path is text, and this is a mapping".to_owned(),
-        Partial::List(_) => "a segment of a path is text, and this is a list".to_owned(),
-        _ => return None,
-    };
-    Some(Diagnostic::error("bad-call", template.span, message).help("every segment of a path needs a value"))
 }
 
 /// The finding about a template that cannot be evaluated.

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::program::Program;
 use super::text::{json_of, text_of};
-use super::{Expression, ExpressionKind, Part, Scope, Shape, Template, TemplateError, Text, scope};
+use super::{
+    Expression, ExpressionKind, Knowledge, Mention, Part, Scope, Shape, Sort, Template, TemplateError, Text, scope,
+};
 use crate::diagnostic::nearest;
 use crate::source::Span;
 use crate::yaml::Word;
@@ -76,18 +78,22 @@ impl Expression {
     ///
     /// When the expression cannot be evaluated, or is text or a number, since the truth of `"false"` is ambiguous.
     pub fn is_true(&self, scope: &Scope<'_>) -> Result<bool, TemplateError> {
-        let ambiguous = |what: &str| TemplateError {
-            span: self.span,
-            message: format!("a condition must be true or false, this one gives {what}"),
-            help: Some("compare it, as in `x == 'on'` or `x > 0`".to_owned()),
-        };
         match self.evaluate(scope)? {
             Value::Bool(holds) => Ok(holds),
             Value::Null => Ok(false),
             Value::Array(items) => Ok(!items.is_empty()),
             Value::Object(fields) => Ok(!fields.is_empty()),
-            Value::String(_) => Err(ambiguous("text")),
-            Value::Number(_) => Err(ambiguous("a number")),
+            Value::String(_) => Err(self.ambiguous("text")),
+            Value::Number(_) => Err(self.ambiguous("a number")),
+        }
+    }
+
+    /// The error of a condition that gives neither true nor false, but `what`.
+    pub fn ambiguous(&self, what: &str) -> TemplateError {
+        TemplateError {
+            span: self.span,
+            message: format!("a condition must be true or false, this one gives {what}"),
+            help: Some("compare it, as in `x == 'on'` or `x > 0`".to_owned()),
         }
     }
 }
@@ -95,7 +101,24 @@ impl Expression {
 pub(super) fn json(program: &Program, scope: &Scope<'_>) -> Result<Value, TemplateError> {
     let root = scope::root(scope, program.uses());
     let result = program.run(root.clone()).and_then(|value| json_of(&value));
-    result.map_err(|error| explain(program, scope, &root, &error))
+    result.map_err(|error| explain(program, scope, &root, &error, &Everything))
+}
+
+/// In a run everything that a template refers to is known.
+struct Everything;
+
+impl Knowledge for Everything {
+    fn knows(&self, _: &str, _: &[String]) -> bool {
+        true
+    }
+
+    fn sort(&self, _: &Mention) -> Option<Sort> {
+        None
+    }
+
+    fn reads_files(&self) -> bool {
+        true
+    }
 }
 
 fn parts_text(parts: &[Part], scope: &Scope<'_>) -> Result<String, TemplateError> {
@@ -109,7 +132,7 @@ fn parts_text(parts: &[Part], scope: &Scope<'_>) -> Result<String, TemplateError
                     out.push_str(&text_of(&value)?);
                     Ok(())
                 });
-                result.map_err(|error| explain(program, scope, &root, &error))?;
+                result.map_err(|error| explain(program, scope, &root, &error, &Everything))?;
                 if out.len() > LONGEST {
                     return Err(TemplateError {
                         span: program.span(),
@@ -124,13 +147,19 @@ fn parts_text(parts: &[Part], scope: &Scope<'_>) -> Result<String, TemplateError
 }
 
 /// Converts the engine's error to our own, with the place in the file.
-fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error: &Error) -> TemplateError {
+pub(super) fn explain(
+    program: &Program,
+    scope: &Scope<'_>,
+    root: &minijinja::Value,
+    error: &Error,
+    knowledge: &dyn Knowledge,
+) -> TemplateError {
     let span = match error.range() {
         Some(range) if !range.is_empty() => program.locate_run(range),
         _ => program.span(),
     };
     if error.kind() == ErrorKind::UndefinedError
-        && let Some(missing) = missing(program, scope, root)
+        && let Some(missing) = missing(program, scope, root, knowledge)
     {
         return missing;
     }
@@ -141,7 +170,7 @@ fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error:
     let message = match error.kind() {
         ErrorKind::OutOfFuel => "this template does too much work".to_owned(),
         ErrorKind::UndefinedError => "a name here is undefined".to_owned(),
-        kind => detail.map_or_else(|| kind.to_string(), str::to_owned),
+        kind => words_for(detail.map_or_else(|| kind.to_string(), str::to_owned)),
     };
     let (message, help) = match message.split_once("; ") {
         Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
@@ -150,21 +179,68 @@ fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error:
     TemplateError { span, message, help }
 }
 
+/// The engine's message in our words.
+fn words_for(message: String) -> String {
+    let sort = |name: &str| match name {
+        "string" => "a text",
+        "number" => "a number",
+        "bool" => "`true` or `false`",
+        "sequence" | "iterator" | "iterable" => "a list",
+        "map" => "a mapping",
+        "none" => "null",
+        _ => "something else",
+    };
+    let wanted = |name: &str| match name {
+        "bool" => "`true` or `false`",
+        "char" => "one character",
+        name if name.starts_with(['i', 'u']) => "a whole number",
+        name if name.starts_with('f') => "a number",
+        _ => "a text",
+    };
+    let conversion = message.strip_prefix("cannot convert ").and_then(|rest| rest.split_once(" to "));
+    if let Some((given, target)) = conversion {
+        return match target.contains(' ') || given == "value" {
+            true => message,
+            false => format!("this wants {}, and this is {}", wanted(target), sort(given)),
+        };
+    }
+    if message == "value is not a string" {
+        return "this wants a text".to_owned();
+    }
+    let operation =
+        message.strip_prefix("tried to use ").and_then(|rest| rest.split_once(" operator on unsupported types "));
+    if let Some((operator, (left, right))) =
+        operation.and_then(|(operator, types)| Some((operator, types.split_once(" and ")?)))
+    {
+        return format!("`{operator}` cannot be used on {} and {}", sort(left), sort(right));
+    }
+    message
+}
+
 /// A reference, and how it is looked up.
-struct Mention<'p> {
+struct Written<'p> {
     names: Vec<&'p str>,
     span: Span,
 }
 
 /// The first reference without a value, and what exists instead; or the list that contains nothing.
-fn missing(program: &Program, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
-    let mentions = mentions(program);
+fn missing(
+    program: &Program,
+    scope: &Scope<'_>,
+    root: &minijinja::Value,
+    knowledge: &dyn Knowledge,
+) -> Option<TemplateError> {
+    let mut mentions = references(program);
+    mentions.retain(|reference| match reference.names.split_first() {
+        Some((root, path)) => knowledge.knows(root, &path.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        None => false,
+    });
     let leads_nowhere = mentions.iter().find_map(|mention| follow(mention, scope, root));
     leads_nowhere.or_else(|| mentions.iter().find_map(|mention| nothing_in(mention, root)))
 }
 
 /// An element of a list (`| first`) is undefined when the list, or its filtered form, is empty.
-fn nothing_in(mention: &Mention<'_>, root: &minijinja::Value) -> Option<TemplateError> {
+fn nothing_in(mention: &Written<'_>, root: &minijinja::Value) -> Option<TemplateError> {
     let list = mention.names.iter().fold(root.clone(), |here, name| item(&here, name));
     let items = Some(list).filter(|list| list.kind() == ValueKind::Seq)?.len()?;
     let written = mention.names.join(".");
@@ -177,17 +253,17 @@ fn nothing_in(mention: &Mention<'_>, root: &minijinja::Value) -> Option<Template
 }
 
 /// The references of a template that are not guarded, in the order of the text.
-fn mentions(program: &Program) -> Vec<Mention<'_>> {
+fn references(program: &Program) -> Vec<Written<'_>> {
     let uses = program.uses();
-    let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| Mention {
+    let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| Written {
         names: ["steps", used.step.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
         span: program.place(used.span),
     });
-    let inputs = uses.inputs.iter().filter(|used| !used.guarded).map(|used| Mention {
+    let inputs = uses.inputs.iter().filter(|used| !used.guarded).map(|used| Written {
         names: ["inputs", used.name.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
         span: program.place(used.span),
     });
-    let names = uses.names.iter().filter(|used| !used.guarded).map(|used| Mention {
+    let names = uses.names.iter().filter(|used| !used.guarded).map(|used| Written {
         names: std::iter::once(used.name).chain(used.path.iter().map(Word::as_str)).collect(),
         span: program.place(used.span),
     });
@@ -196,7 +272,7 @@ fn mentions(program: &Program) -> Vec<Mention<'_>> {
     mentions
 }
 
-fn follow(mention: &Mention<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
+fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
     let mut here = root.clone();
     for (depth, name) in mention.names.iter().enumerate() {
         let next = item(&here, name);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::body_file::Upload;
 use crate::catalog::Method;
+use crate::shared::Shared;
 
 /// One HTTP request to the API, before authentication.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +18,7 @@ pub struct Request {
     /// Pairs in order, not encoded; a repeated key is a list.
     pub query: Vec<(String, String)>,
     pub headers: Vec<(String, String)>,
-    pub body: Option<Value>,
+    pub body: Option<Shared<Value>>,
     /// The file that is sent as the body, instead of `body`.
     pub body_file: Option<Box<Upload>>,
 }

@@ -11,6 +11,7 @@ use crate::api::{Answer, Http, Lost, Request, Transport};
 use crate::catalog::Method;
 use crate::context::{Context, GitHub};
 use crate::error::Error;
+use crate::shared::Shared;
 
 /// The address of the API, unless the runner names another (GitHub Enterprise).
 const GITHUB: &str = "https://api.github.com";
@@ -158,7 +159,7 @@ impl Comments<'_> {
         body: Option<Value>,
         tries: u32,
     ) -> Result<Value, Refused> {
-        let mut request = Request { body, ..Request::new(method, path) };
+        let mut request = Request { body: body.map(Shared::from), ..Request::new(method, path) };
         request.query = query.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         request.headers = vec![

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::instance::shown;
+use super::instance::{Shown, shown};
 use super::note;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::context::Context;
-use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
+use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records, id_text};
 use crate::error::Error;
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Status, fields_of};
@@ -58,9 +58,9 @@ pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
     let mut text = String::new();
     for one in checks {
         let known = status.instances.get(&one.instance).map(|known| &**known);
-        let (kind, id, name) = known.map(shown).unwrap_or_default();
+        let Shown { kind, id, name } = known.map(shown).unwrap_or_default();
         let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
-        let what = format!("{} {name}{}", kind.as_deref().map(thing).unwrap_or_default(), id.unwrap_or_default());
+        let what = format!("{} {name}{}", kind.map(thing).unwrap_or_default(), id.map(id_text).unwrap_or_default());
         let line = match &one.found {
             DriftState::Same => continue,
             DriftState::Gone => format!("-  {}  {what}  is gone", one.instance),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::patience::in_patience;
-use super::print::table;
+use super::table::table;
 use super::{Account, note, print_json, print_text};
 use crate::api::{ReadError, Request};
 use crate::catalog::{Catalog, Method, Operation, Route};

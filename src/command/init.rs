@@ -4,8 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::print::table;
 use super::session::quoted;
+use super::table::table;
 use super::{note, print_text};
 use crate::catalog::Catalog;
 use crate::cli::InitArguments;

@@ -6,13 +6,28 @@ use crate::engine::id_text;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedResource};
 
-/// Kind, name and id of an instance: of the resource that later steps refer to, of the last that it made, or from its
-/// answer.
-pub(super) fn shown(instance: &InstanceStatus) -> (Option<String>, Option<String>, Option<String>) {
+/// What is shown of a resource.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shown<'a> {
+    pub kind: Option<&'a str>,
+    pub id: Option<&'a Value>,
+    pub name: Option<&'a str>,
+}
+
+impl<'a> From<&'a RecordedResource> for Shown<'a> {
+    fn from(made: &'a RecordedResource) -> Self {
+        Self { kind: made.kind.as_deref(), id: made.id.as_deref(), name: made.name.as_deref() }
+    }
+}
+
+/// The resource of an instance: the one that later steps refer to, the last that it made, or that of its answer.
+pub(super) fn shown(instance: &InstanceStatus) -> Shown<'_> {
     match (own(instance), &instance.result) {
-        (Some(made), _) => (made.kind.clone(), made.id.as_deref().map(id_text), made.name.clone()),
-        (None, Some(result)) => (result.kind.clone(), result.id.as_deref().map(id_text), result.name.clone()),
-        (None, None) => (None, None, None),
+        (Some(made), _) => made.into(),
+        (None, Some(result)) => {
+            Shown { kind: result.kind.as_deref(), id: result.id.as_deref(), name: result.name.as_deref() }
+        }
+        (None, None) => Shown::default(),
     }
 }
 
@@ -43,7 +58,7 @@ pub(super) fn others(instance: &InstanceStatus) -> impl Iterator<Item = &Recorde
 
 /// An instance as JSON.
 pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value {
-    let (kind, resource, name) = shown(instance);
+    let Shown { kind, id: resource, name } = shown(instance);
     let tasks = match &instance.phase {
         Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.clone(),
         _ => Vec::new(),
@@ -56,7 +71,7 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         "key": id.key,
         "phase": instance.phase.name(),
         "kind": kind,
-        "id": resource,
+        "id": resource.map(id_text),
         "name": name,
         "exists": instance.may_exist(),
         "beside": instance.made.iter().filter(|made| !is_remainder(made)).flat_map(secondary).collect::<Vec<_>>(),

@@ -59,6 +59,7 @@ mod state_move;
 mod state_place;
 mod status;
 mod sweep;
+mod table;
 mod tasks;
 #[cfg(test)]
 mod testing;

@@ -310,7 +310,7 @@ impl Online<'_> {
             .filter(|(name, value)| fields.is_some_and(|fields| fields.contains_key(*name)) && !has_placeholder(value))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        let request = Request { body: Some(Value::Object(asked)), ..Request::new(Method::Post, path) };
+        let request = Request { body: Some(Value::Object(asked).into()), ..Request::new(Method::Post, path) };
         let answer = match self.client.read(request).await {
             Ok(answer) => answer,
             // The quota check needs unknown values, or does not exist in this region.

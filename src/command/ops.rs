@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::load;
-use super::print::table;
+use super::table::table;
 use super::{note, print_json, print_text};
 use crate::catalog::{Catalog, Description, Effect, Fit, Found, Operation, Route, asks_for_reads};
 use crate::cli::{OpsArguments, ResultFormat};

@@ -136,37 +136,9 @@ fn seen(context: &Context, output: &RunOutput, shown: &[String]) -> OutputValue 
     }
 }
 
-/// A table with a head, each column as wide as its contents. The last column is not padded.
-pub(super) fn table(head: &[&str], rows: &[Vec<String>], palette: Palette) -> String {
-    let length = |text: &str| if text.is_ascii() { text.len() } else { text.chars().count() };
-    let mut widths: Vec<usize> = head.iter().map(|cell| length(cell)).collect();
-    for row in rows {
-        widths.iter_mut().zip(row).for_each(|(width, cell)| *width = length(&sanitize(cell)).max(*width));
-    }
-    let line = |text: &mut String, cells: &mut dyn Iterator<Item = &str>| {
-        for (at, cell) in cells.enumerate() {
-            let cell = sanitize(cell);
-            text.push_str(&cell);
-            if at + 1 < head.len() {
-                text.extend(std::iter::repeat_n(' ', widths[at] - length(&cell) + 2));
-            }
-        }
-        text.truncate(text.trim_end_matches(' ').len());
-    };
-    let mut first = String::new();
-    line(&mut first, &mut head.iter().copied());
-    let mut text = palette.faint(first) + "\n";
-    for row in rows {
-        line(&mut text, &mut row.iter().map(String::as_str));
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Color;
 
     #[test]
     fn days_are_counted_from_the_second_on() {
@@ -175,12 +147,5 @@ mod tests {
         assert_eq!(age(SignedDuration::from_hours(73)), "3d");
         assert_eq!(age(SignedDuration::from_secs(-5)), "0 s");
         assert_eq!(age(SignedDuration::from_millis(4700)), "4 s");
-    }
-
-    #[test]
-    fn columns_stand_under_their_heads_and_end_without_blanks() {
-        let rows = [vec!["network".to_owned(), "done".to_owned()], vec!["a".to_owned(), String::new()]];
-        let text = table(&["STEP", "PHASE"], &rows, Palette::new(Color::Off));
-        assert_eq!(text, "STEP     PHASE\nnetwork  done\na\n");
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
-use super::print::table;
 use super::recorded::words;
 use super::records::{self, open};
 use super::session::quoted;
+use super::table::table;
 use super::{Account, LoadedPlan, environment_name, load, note, print_text, warn};
 use crate::cli::RecoverArguments;
 use crate::clock::Clock;

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::instance::{instance_json, shown};
-use super::print::table;
+use super::instance::{Shown, instance_json, shown};
 use super::recorded::{named, words};
 use super::records::{self, find_record, read};
+use super::table::table;
 use super::{note, print_json, print_text, recover, resolve, run, salvage, state_move, transfer};
 use crate::cli::{ResultFormat, StateCommand, StateOptions};
 use crate::context::Context;
-use crate::engine::Import;
+use crate::engine::{Import, id_text};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
@@ -85,13 +85,13 @@ fn list_all(context: &Context, status: &Status, format: ResultFormat) -> Result<
                 .instances
                 .iter()
                 .map(|(id, instance)| {
-                    let (kind, resource, _) = shown(instance);
+                    let Shown { kind, id: resource, .. } = shown(instance);
                     vec![
                         id.to_string(),
                         instance.phase.name().to_owned(),
                         instance.attempts.to_string(),
-                        kind.map(|kind| thing(&kind)).unwrap_or_default(),
-                        resource.unwrap_or_default(),
+                        kind.map(thing).unwrap_or_default(),
+                        resource.map(id_text).unwrap_or_default(),
                         instance.call().map(ToString::to_string).unwrap_or_default(),
                     ]
                 })

@@ -7,17 +7,18 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::connect::client_of;
-use super::instance::{instance_json, others, shown};
-use super::print::{age, table};
+use super::instance::{Shown, instance_json, others, shown};
+use super::print::age;
 use super::records::{existing_store, find_record, plan_name, read};
+use super::table::{Rows, print_rows, table};
 use super::{Account, compared, environment_file, note, print_json, print_text};
 use crate::cli::{ResultFormat, StatusArguments};
 use crate::context::Context;
-use crate::engine::id_text;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Status};
+use crate::parts::in_parts;
 use crate::report::{Palette, count, sanitize, thing};
 use crate::store::{EnvironmentRecord, Holder};
 
@@ -43,25 +44,28 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
     Ok(Exit::Done)
 }
 
+const COLUMNS: [&str; 6] = ["STEP", "PHASE", "KIND", "ID", "NAME", "SINCE"];
+
+/// The fewest instances that are worth a thread.
+const LEAST_PART: usize = 4096;
+
 /// Whether an instance is listed: its resource exists or may exist, or it has an error.
 fn is_listed(status: &InstanceStatus) -> bool {
     status.phase != Phase::Absent || status.error.is_some() || !status.lost.is_empty()
 }
 
 fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Result<(), Error> {
-    let rows: Vec<Vec<String>> = status
-        .instances
-        .iter()
-        .filter(|(_, instance)| is_listed(instance))
-        .flat_map(|(id, instance)| rows(id, instance, context.now))
-        .collect();
+    let parts = in_parts(status.instances.len(), LEAST_PART, |part| {
+        let mut table = Rows::new(COLUMNS.len());
+        let listed = status.instances.get_range(part).into_iter().flatten().filter(|(_, instance)| is_listed(instance));
+        listed.for_each(|(id, instance)| rows(&mut table, id, instance, context.now));
+        table
+    });
     note(context, &headline(record, status, holder, context.now))?;
-    if rows.is_empty() {
+    if parts.iter().all(Rows::is_empty) {
         return note(context, "no resource exists");
     }
-    let palette = Palette::new(context.color(&context.stdout));
-    let text = table(&["STEP", "PHASE", "KIND", "ID", "NAME", "SINCE"], &rows, palette);
-    print_text(context, &context.secrets.redact(&text))?;
+    print_rows(context, &COLUMNS, parts)?;
     for (id, instance) in status.instances.iter().filter(|(_, instance)| is_listed(instance)) {
         if let Some(error) = &instance.error {
             note(context, &format!("{id}: {}", crate::report::sanitize(&error.message)))?;
@@ -106,26 +110,22 @@ fn since(from: Timestamp, to: Timestamp) -> String {
 }
 
 /// The rows of an instance: its own, and one per further resource.
-fn rows(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<Vec<String>> {
-    let others = others(instance).map(|made| {
-        let (kind, made_id) = (made.kind.as_deref().map(thing), made.id.as_deref().map(id_text));
-        let words = [kind, made_id, made.name.clone()].map(Option::unwrap_or_default);
-        [id.to_string(), "secondary".to_owned()].into_iter().chain(words).chain([String::new()]).collect()
-    });
-    std::iter::once(row(id, instance, now)).chain(others).collect()
-}
-
-fn row(id: &InstanceId, instance: &InstanceStatus, now: Timestamp) -> Vec<String> {
-    let (kind, resource, name) = shown(instance);
+fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Timestamp) {
+    let mut row = |phase: &str, resource: Shown<'_>, since: String| {
+        table.cell(id);
+        table.cell(phase);
+        table.cell(resource.kind.map(thing).unwrap_or_default());
+        match resource.id.map(|id| (id.as_str(), id)) {
+            Some((Some(id), _)) => table.cell(id),
+            Some((None, id)) => table.cell(id),
+            None => table.cell(""),
+        }
+        table.cell(resource.name.unwrap_or_default());
+        table.cell(since);
+    };
     let at = instance.finished_at.filter(|_| instance.phase == Phase::Succeeded).or(instance.intended_at);
-    vec![
-        id.to_string(),
-        phase(instance).to_owned(),
-        kind.map(|kind| thing(&kind)).unwrap_or_default(),
-        resource.unwrap_or_default(),
-        name.unwrap_or_default(),
-        at.map(|at| since(at, now)).unwrap_or_default(),
-    ]
+    row(phase(instance), shown(instance), at.map(|at| since(at, now)).unwrap_or_default());
+    others(instance).for_each(|made| row("secondary", made.into(), String::new()));
 }
 
 /// The state of an instance as text.
@@ -290,8 +290,9 @@ mod tests {
             RecordedResource { secondary: vec![volume("v-1"), volume("v-2")].into(), ..RecordedResource::default() };
         let instance = InstanceStatus { phase: Phase::Removing, made: vec![made], ..InstanceStatus::default() };
         let id = InstanceId::new(crate::id::StepId::new("web"), None);
-        let rows = rows(&id, &instance, Timestamp::UNIX_EPOCH);
-        assert_eq!(rows.iter().map(|row| row[3].as_str()).collect::<Vec<_>>(), ["v-2", "v-1"]);
+        let mut table = Rows::new(COLUMNS.len());
+        rows(&mut table, &id, &instance, Timestamp::UNIX_EPOCH);
+        assert_eq!(table.cells().skip(3).step_by(COLUMNS.len()).collect::<Vec<_>>(), ["v-2", "v-1"]);
         let shown = instance_json(&id, &instance);
         assert_eq!(
             (&shown["id"], &shown["as_well"][0]["id"], &shown["beside"]),

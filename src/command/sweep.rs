@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::destroy::{TeardownOptions, destroy_environment};
-use super::print::table;
 use super::records::existing_store;
 use super::status::{environment_row, expires};
+use super::table::table;
 use super::{confirm, findings, note, print_json, print_text};
 use crate::cli::{ResultFormat, SweepArguments};
 use crate::context::Context;

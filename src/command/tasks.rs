@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::patience::in_patience;
-use super::print::{age, table};
+use super::print::age;
+use super::table::table;
 use super::{Account, note, print_json, print_text};
 use crate::api::{Client, Request, Task, TaskState, timestamp};
 use crate::cli::{ResultFormat, TasksArguments};

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::print::table;
+use super::table::table;
 use super::tasks::{created, hide_words, read_no_plan, state, to_json};
 use super::{Account, Signals, note, print_json, print_text};
 use crate::api::{Client, ReadError, Request, Task, TaskState};

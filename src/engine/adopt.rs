@@ -93,7 +93,7 @@ impl Instance {
         }
         let undo = if own { self.undo_of_adopted(&result) } else { IntendedUndo::Keep };
         let made = made(catalog, &rendered.recorded, &result, &undo);
-        let response = result.response.as_ref().map(|answer| super::results::without_sensitive(answer).into());
+        let response = result.response.as_ref().map(results::recordable);
         let kept = StepResult { response, ..result };
         let after = self.step().after.to_vec();
         let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees: agrees.into() };

@@ -98,7 +98,7 @@ impl Instance {
     /// place.
     pub(super) fn difference(&self, known: &InstanceStatus, rendered: &Rendered) -> Difference {
         let step = self.step();
-        Difference::of(self.run.context.catalog, step, known, &rendered.recorded, rendered.request.body.as_ref())
+        Difference::of(self.run.context.catalog, step, known, &rendered.recorded, rendered.request.body.as_deref())
     }
 
     pub(super) fn agrees(&self, known: &InstanceStatus, rendered: &Rendered) -> bool {
@@ -110,7 +110,7 @@ impl Instance {
     }
 
     /// Completes a call with the values that have to be read for it.
-    async fn looked_up(&self, rendered: &Rendered, call: &InPlace) -> Result<InPlace, Interruption> {
+    async fn looked_up(&self, call: &InPlace) -> Result<InPlace, Interruption> {
         let context = &self.run.context;
         let read = context.stopped.or_leave(looked_up(context, call.clone())).await.map_err(Interruption::Stopped)?;
         read.map_err(|why| {
@@ -123,14 +123,14 @@ impl Instance {
                 NotFound::Which(words) => context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words),
             };
             error.message = format!("what `{}` needs could not be read: {}", call.recorded, error.message);
-            error.place = self.about(&rendered.recorded).place;
+            error.place = Some(self.run.plan_span(self.step().call.span).place());
             Interruption::Failed(error)
         })
     }
 
     /// The write that makes one change in place.
     fn in_place(&self, id: &InstanceId, call: &InPlace) -> Write {
-        let request = Request { body: call.sent.clone(), ..RunContext::request(&call.recorded) };
+        let request = Request { body: call.sent.clone().map(Shared::from), ..RunContext::request(&call.recorded) };
         let rendered = Rendered {
             operation: Some(call.operation.clone()),
             parameters: call.parameters.clone(),
@@ -202,7 +202,7 @@ impl Instance {
                     return Err(Interruption::Failed(self.change_refused(rendered, known, change)));
                 };
                 *provenance = Provenance::Updated;
-                let next = self.looked_up(rendered, next).await?;
+                let next = self.looked_up(next).await?;
                 self.make(&self.in_place(id, &next), known, None, provenance, started).await
             }
             (ChangeKind::Error | ChangeKind::Update, _) => {
@@ -379,7 +379,7 @@ impl Instance {
     /// take it for theirs, and what the one lets go would be gone for the other.
     fn holder(&self, write: &Write) -> Option<InstanceId> {
         let call = &write.intent.call;
-        let asked = results::of_answer(write.operation.as_deref(), call, 0, &Value::Null);
+        let asked = results::of_answer(write.operation.as_deref(), call, 0, Value::Null);
         let has_it = |known: &InstanceStatus| {
             let made = known.result.as_ref().filter(|_| !known.made.is_empty());
             let same = made.is_some_and(|made| made.kind == asked.kind && made.name == asked.name);

@@ -21,9 +21,11 @@ use crate::catalog::Method;
 use crate::clock::{Clock, millis};
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Journal, JsonText, Mark, RecordedCall, RecordedResource, Status};
+use crate::journal::{Journal, Mark, RecordedCall, RecordedResource, Status};
+use crate::plan::Plan;
 use crate::secret::Secrets;
 use crate::shared::Shared;
+use crate::source::{Position, Span};
 
 /// The shared means of a run: API client, journal, secrets, gates, events. There is one for all steps.
 pub struct RunContext {
@@ -163,7 +165,7 @@ impl RunContext {
             request_id: None,
             task: None,
             invalid_fields: Vec::new(),
-            place: about.place.clone(),
+            place: about.place.as_ref().map(PlanSpan::place),
             help: Vec::new(),
         }
     }
@@ -216,7 +218,7 @@ impl RunContext {
             path: call.path.clone(),
             query: call.query.to_vec(),
             headers: call.headers.to_vec(),
-            body: call.body.clone().map(JsonText::into_value),
+            body: call.body.as_deref().cloned().map(Shared::from),
             // A file is sent with the call of the plan that names it, never from the record.
             body_file: None,
         }
@@ -279,7 +281,22 @@ fn refusal_help(error: &ApiError, call: Option<&RecordedCall>) -> String {
 pub struct About {
     pub call: Option<Shared<RecordedCall>>,
     /// The step in the plan file.
-    pub place: Option<Place>,
+    pub place: Option<PlanSpan>,
+}
+
+/// A part of the plan. Its line and column are counted once they are told.
+#[derive(Debug, Clone)]
+pub struct PlanSpan {
+    pub plan: Arc<Plan>,
+    pub span: Span,
+}
+
+impl PlanSpan {
+    /// The place in the plan file.
+    pub fn place(&self) -> Place {
+        let Position { line, column } = self.plan.source.position(self.span.start());
+        Place { file: self.plan.source.path_at(self.span.start()).display().to_string(), line, column }
+    }
 }
 
 #[cfg(test)]

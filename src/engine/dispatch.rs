@@ -299,7 +299,7 @@ impl<'r> Dispatcher<'r> {
         let named = options.target.keys_of(&step.id).chain(options.replace.keys_of(&step.id));
         if let Some(missing) = named.into_iter().find(|key| !has(key)) {
             let words = format!("the plan has no instance `{}[{missing}]`", step.id);
-            let about = About { call: None, place: Some(self.run.place(step.id_span)) };
+            let about = About { call: None, place: Some(self.run.plan_span(step.id_span)) };
             return Err(self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Template, words));
         }
         if self.nodes[index].whole {

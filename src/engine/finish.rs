@@ -21,8 +21,8 @@ use crate::catalog::{Operation, pace_of};
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::journal::{
-    Evidence, IntendedUndo, Intent, JournalError, JsonText, Record, RecordedCall, RecordedResource, StepResult,
-    Succeeded, Unanswered,
+    Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
+    Unanswered,
 };
 use crate::plan::Wait;
 use crate::shared::Shared;
@@ -36,6 +36,8 @@ pub type HopelessOf<'a> = Box<dyn Fn(&StepResult, &Value) -> Option<StepError> +
 pub struct Finishing<'a> {
     /// The recorded intent of the write.
     pub intent: &'a Intent,
+    /// Its call, which keeps what is read in it; the recorded one must not.
+    pub call: &'a RecordedCall,
     pub operation: Option<&'a Operation>,
     pub parameters: &'a Parameters,
     pub about: &'a About,
@@ -133,13 +135,13 @@ impl Finishing<'_> {
         match called {
             Called::Answered { status, value } => {
                 context.hide_sensitive(&value);
-                let mut result = results::of_answer(self.operation, &self.intent.call, status, &value);
-                self.tell_secondary(context, &mut result, &value);
+                let mut result = results::of_answer(self.operation, self.call, status, value);
+                self.tell_secondary(context, &mut result);
                 Ok(Ended::Well(result, Vec::new()))
             }
             Called::Found { item, .. } => {
-                let mut result = result_of_item(self.operation, &self.intent.call, &item);
-                self.tell_secondary(context, &mut result, &item);
+                let mut result = result_of_item(self.operation, self.call, &item);
+                self.tell_secondary(context, &mut result);
                 Ok(Ended::Well(result, Vec::new()))
             }
             Called::Tasks { tasks, status, .. } => {
@@ -159,8 +161,9 @@ impl Finishing<'_> {
 
     /// Puts what the answer tells to be made on the side where it belongs: with what was made, when it was not there before
     /// the call, and with what was only touched otherwise, or when no list was read.
-    fn tell_secondary(&self, context: &RunContext, result: &mut StepResult, answer: &Value) {
-        for (kind, id) in results::on_the_side(self.operation, &self.intent.call, answer) {
+    fn tell_secondary(&self, context: &RunContext, result: &mut StepResult) {
+        let Some(answer) = &result.response else { return };
+        for (kind, id) in results::on_the_side(self.operation, self.call, answer) {
             let before = self.intent.mark.secondary_before.as_ref();
             let is_new = before.is_some_and(|before| !before.contains(&results::id_text(&id)));
             let is_ours = is_new && !context.is_owned_by_another(&self.intent.instance, &kind, &id);
@@ -179,7 +182,7 @@ impl Finishing<'_> {
     fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {
         let is_owned_by_another = |kind: &str, id: &Value| context.is_owned_by_another(&self.intent.instance, kind, id);
         let before = Before { digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
-        of_tasks(self.operation, &self.intent.call, tasks, status, &before)
+        of_tasks(self.operation, self.call, tasks, status, &before)
     }
 
     /// The answer of the create shows a secret that nothing shows again.
@@ -191,7 +194,7 @@ impl Finishing<'_> {
     /// Records what was found after a lost answer as left behind: its secret was in that answer only.
     async fn give_up(&self, context: &RunContext, result: &StepResult) -> Result<(), JournalError> {
         let matched = self.operation.map(|operation| (operation, self.parameters.as_slice()));
-        let made = made_by(context.catalog, matched, &self.intent.call, result, &IntendedUndo::Default);
+        let made = made_by(context.catalog, matched, self.call, result, &IntendedUndo::Default);
         let (instance, id) = (&self.intent.instance, made.id.as_deref().map(results::id_text).unwrap_or_default());
         let kind = made.kind.as_deref().unwrap_or("resource");
         let words = format!("{kind} {id} exists, and its secret was in the answer that was lost");
@@ -255,7 +258,8 @@ impl Finishing<'_> {
         }
         // The answer is copied once: without what the record may not hold.
         let response = result.response.take();
-        let kept = StepResult { response: self.kept(response.as_deref()), ..result.clone() };
+        let recordable = response.as_ref().filter(|_| !self.intent.secret).map(results::recordable);
+        let kept = StepResult { response: recordable, ..result.clone() };
         result.response = response;
         let succeeded = Succeeded {
             instance: self.intent.instance.clone(),
@@ -269,11 +273,6 @@ impl Finishing<'_> {
         };
         context.journal.append(vec![Record::Succeeded(Box::new(succeeded))]).await?;
         Ok(result)
-    }
-
-    /// The part of the answer that the record may hold.
-    fn kept(&self, response: Option<&Value>) -> Option<JsonText> {
-        if self.intent.secret { None } else { response.map(|answer| results::without_sensitive(answer).into()) }
     }
 
     /// Waits for all tasks; gives them and the index of the first that ended in ERROR.
@@ -394,7 +393,7 @@ impl Finishing<'_> {
         made_by(
             context.catalog,
             self.operation.map(|operation| (operation, self.parameters.as_slice())),
-            &self.intent.call,
+            self.call,
             result,
             &undo,
         )

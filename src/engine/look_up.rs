@@ -35,15 +35,15 @@ impl Instance {
         if let Some(find) = &self.step().find {
             return self.found(find, rendered, complete.status, &complete.answer).map_err(Interruption::Failed);
         }
-        let result =
-            results::of_answer(rendered.operation.as_deref(), &rendered.recorded, complete.status, &complete.answer);
+        let operation = rendered.operation.as_deref();
+        let result = results::of_answer(operation, &rendered.recorded, complete.status, complete.answer);
         Ok(Done { result, provenance: Provenance::Called, resource: None })
     }
 
     /// The item that `find` selects, as if it had been the whole answer.
     fn found(&self, find: &Template, rendered: &Rendered, status: u16, answer: &Value) -> Result<Done, StepError> {
         let context = &self.run.context;
-        let about = About { place: Some(self.run.place(find.span)), ..self.about(&rendered.recorded) };
+        let about = About { place: Some(self.run.plan_span(find.span)), ..self.about(&rendered.recorded) };
         let failed = |NotOne { message, help }: NotOne| {
             let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Template, message);
             error.help = help.iter().map(|line| context.secrets.redact(line).into_owned()).collect();

@@ -13,7 +13,7 @@ use crate::api::Request;
 use crate::body_file::{BodyFile, BodyFiles};
 use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
-use crate::journal::{JsonText, RecordedCall, StepResult};
+use crate::journal::{RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, FileTemplate, Plan, Segment, Step};
 use crate::secret::{BrokenMarker, Secrets};
 use crate::shared::Shared;
@@ -196,6 +196,19 @@ impl<'a> Surroundings<'a> {
             let help = Some("a header is one line: `b64encode` makes one of any text".to_owned());
             return Err(TemplateError { span, message: format!("the header `{name}` would hold a line break"), help });
         }
+        let recorded_call = RecordedCall {
+            method: parts.call.method,
+            path: path(&recorded)?,
+            query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?.into(),
+            headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?.into(),
+            body: body
+                .as_ref()
+                .zip(parts.body)
+                .map(|(body, template)| recording.body(template, body))
+                .transpose()
+                .map_err(&wrong)?,
+            body_file: None,
+        };
         Ok(Rendered {
             operation: parts.operation.cloned(),
             parameters: parameters(parts.operation, segments),
@@ -204,22 +217,10 @@ impl<'a> Surroundings<'a> {
                 path: path(&|_, text| reveal(text))?,
                 query: texts(&query, &reveal).map_err(&wrong)?,
                 headers: sent_headers,
-                body: body.as_ref().map(|body| self.secrets.reveal(body)).transpose().map_err(&wrong)?,
+                body: body.map(|body| revealed(self.secrets, body)).transpose().map_err(&wrong)?.map(Shared::from),
                 body_file: None,
             },
-            recorded: Shared::from(RecordedCall {
-                method: parts.call.method,
-                path: path(&recorded)?,
-                query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?.into(),
-                headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?.into(),
-                body: body
-                    .as_ref()
-                    .zip(parts.body)
-                    .map(|(body, template)| recording.body(template, body).map(JsonText::from))
-                    .transpose()
-                    .map_err(&wrong)?,
-                body_file: None,
-            }),
+            recorded: Shared::from(recorded_call),
         })
     }
 
@@ -256,6 +257,11 @@ impl<'a> Surroundings<'a> {
             })
             .collect()
     }
+}
+
+/// The value with its secrets in place of their markers.
+fn revealed(secrets: &Secrets, value: Value) -> Result<Value, BrokenMarker> {
+    if Secrets::marks_value(&value) { secrets.reveal(&value) } else { Ok(value) }
 }
 
 /// The project or region id that a template evaluates to.

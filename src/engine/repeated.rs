@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::journal::JsonText;
 use crate::secret::{BrokenMarker, Secrets};
 use crate::template::{Shape, Template};
 
@@ -21,8 +22,20 @@ impl Recording<'_> {
     /// # Errors
     ///
     /// [`BrokenMarker`] when part of a secret's marker remains.
-    pub fn body(&self, template: &Template, value: &Value) -> Result<Value, BrokenMarker> {
-        if !may_repeat(template) {
+    pub fn body(&self, template: &Template, value: &Value) -> Result<JsonText, BrokenMarker> {
+        match !Secrets::marks_value(value) && self.repeats_none(Some(template)) {
+            true => Ok(value.into()),
+            false => self.part(template, value).map(JsonText::from),
+        }
+    }
+
+    /// Whether a template's value cannot hold a secret that the API repeats.
+    fn repeats_none(&self, template: Option<&Template>) -> bool {
+        self.secrets.holds_none() || !template.is_some_and(may_repeat)
+    }
+
+    fn part(&self, template: &Template, value: &Value) -> Result<Value, BrokenMarker> {
+        if self.repeats_none(Some(template)) {
             return self.secrets.digest(value, self.digest_key);
         }
         match (template.shape(), value) {
@@ -31,12 +44,12 @@ impl Recording<'_> {
             {
                 let pairs = entries.iter().map(|(_, template)| template).zip(fields);
                 let field = |(template, (name, value)): (&Template, (&String, &Value))| {
-                    Ok((name.clone(), self.body(template, value)?))
+                    Ok((name.clone(), self.part(template, value)?))
                 };
                 pairs.map(field).collect::<Result<Map<_, _>, _>>().map(Value::Object)
             }
             (Shape::List(items), Value::Array(values)) if items.len() == values.len() => {
-                items.iter().zip(values).map(|(template, value)| self.body(template, value)).collect()
+                items.iter().zip(values).map(|(template, value)| self.part(template, value)).collect()
             }
             _ => self.secrets.without_repeated(value, self.digest_key),
         }
@@ -48,10 +61,14 @@ impl Recording<'_> {
     ///
     /// [`BrokenMarker`] when part of a secret's marker remains.
     pub fn text(&self, template: Option<&Template>, text: &str) -> Result<String, BrokenMarker> {
+        let is_clear = self.repeats_none(template);
+        if is_clear && !Secrets::marks(text) {
+            return Ok(text.to_owned());
+        }
         let value = Value::String(text.to_owned());
-        let recorded = match template.is_some_and(may_repeat) {
-            true => self.secrets.without_repeated(&value, self.digest_key),
-            false => self.secrets.digest(&value, self.digest_key),
+        let recorded = match is_clear {
+            true => self.secrets.digest(&value, self.digest_key),
+            false => self.secrets.without_repeated(&value, self.digest_key),
         };
         Ok(match recorded? {
             Value::String(text) => text,
@@ -91,6 +108,6 @@ mod tests {
         assert_eq!(recording.text(Some(template.at("/a")), clear).unwrap(), clear);
         // Without secrets of the plan nothing is searched for.
         let none = Recording { secrets: &Secrets::default(), digest_key: b"key" };
-        assert_eq!(none.body(&template, &value).unwrap(), value);
+        assert_eq!(*none.body(&template, &value).unwrap(), value);
     }
 }

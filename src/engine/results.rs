@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
-use crate::journal::{Kinds, RecordedCall, StepResult, is_id};
+use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, is_id};
 use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
 use crate::shared::Shared;
 
@@ -21,10 +21,10 @@ pub fn operation_of(catalog: &Catalog, call: &RecordedCall) -> Option<(std::sync
 }
 
 /// The result of a synchronous call.
-pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16, answer: &Value) -> StepResult {
-    let mut result =
-        StepResult { status: Some(status), response: Some(answer.clone().into()), ..StepResult::default() };
-    identify(&mut result, operation, call, Some(answer));
+pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16, answer: Value) -> StepResult {
+    let mut result = StepResult { status: Some(status), ..StepResult::default() };
+    identify(&mut result, operation, call, Some(&answer));
+    result.response = Some(JsonText::read(answer));
     result
 }
 
@@ -235,6 +235,19 @@ pub fn lock_value(operation: &Operation, call: &RecordedCall, parameters: &[(Str
     })
 }
 
+/// What the record may hold of an answer.
+pub fn recordable(answer: &JsonText) -> JsonText {
+    if holds_sensitive(answer) { without_sensitive(answer).into() } else { answer.clone() }
+}
+
+fn holds_sensitive(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().any(|(name, field)| is_sensitive(name, field) || holds_sensitive(field)),
+        Value::Array(items) => items.iter().any(holds_sensitive),
+        _ => false,
+    }
+}
+
 /// The answer without the fields that the API shows only once, for the record.
 pub fn without_sensitive(value: &Value) -> Value {
     match value {
@@ -347,13 +360,13 @@ mod tests {
         let call = post("/cloud/v1/ssh_keys/1", json!({ "name": "key" }));
         let (operation, _) = operation_of(catalog, &call).unwrap();
         let result =
-            of_answer(Some(&operation), &call, 201, &json!({ "id": "k", "name": "key", "private_key": "-----" }));
+            of_answer(Some(&operation), &call, 201, json!({ "id": "k", "name": "key", "private_key": "-----" }));
         assert_eq!((result.id.clone(), json!(result.created)), (Some(json!("k").into()), json!({ "ssh_keys": ["k"] })));
         assert_eq!(undo(&made(catalog, &call, &result, &IntendedUndo::Default)), "DELETE /cloud/v1/ssh_keys/1/k");
         let group = post("/cloud/v1/servergroups/1/7", json!({ "name": "g", "policy": "affinity" }));
         let (operation, _) = operation_of(catalog, &group).unwrap();
         assert_eq!(
-            of_answer(Some(&operation), &group, 200, &json!({ "servergroup_id": "s" })).id,
+            of_answer(Some(&operation), &group, 200, json!({ "servergroup_id": "s" })).id,
             Some(json!("s").into())
         );
     }
@@ -361,7 +374,11 @@ mod tests {
     #[test]
     fn fields_shown_once_are_not_recorded() {
         let answer = json!({ "id": "k", "private_key": "-----", "nested": [{ "secret": "s", "public_key": "p" }] });
-        assert_eq!(without_sensitive(&answer), json!({ "id": "k", "nested": [{ "public_key": "p" }] }));
+        let recorded = json!({ "id": "k", "nested": [{ "public_key": "p" }] });
+        assert_eq!(without_sensitive(&answer), recorded);
+        for answer in [answer.clone(), recorded.clone()] {
+            assert_eq!(*recordable(&answer.into()), recorded);
+        }
         let mut texts = Vec::new();
         sensitive_texts(&answer, &mut texts);
         assert_eq!(texts, ["-----", "s"]);
@@ -376,7 +393,7 @@ mod tests {
         ] {
             let call = post(&path, json!({}));
             let (operation, _) = operation_of(Catalog::embedded(), &call).unwrap();
-            let result = of_answer(Some(&operation), &call, 200, &json!({ "tasks": [] }));
+            let result = of_answer(Some(&operation), &call, 200, json!({ "tasks": [] }));
             let (found, ids) = (result.id.as_deref().cloned(), result.ids.len());
             assert_eq!((result.kind.as_deref(), found, ids, result.status), (kind, id, 1, Some(200)), "{path}");
         }
@@ -394,7 +411,7 @@ mod tests {
         ] {
             let call = post("/cloud/v1/ssh_keys/1", body.clone());
             let (operation, _) = operation_of(Catalog::embedded(), &call).unwrap();
-            let result = of_answer(Some(&operation), &call, 201, &answer);
+            let result = of_answer(Some(&operation), &call, 201, answer.clone());
             let found = result.id.as_deref().map(id_text);
             assert_eq!((result.name.as_deref(), found.as_deref()), (name, id), "{body} {answer}");
             assert_eq!(names_what_was_made(&operation, &call, &answer), id.is_some(), "{body} {answer}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use super::context::{About, RunContext};
+use super::context::{About, PlanSpan, RunContext};
 use super::decide::{self, FormerSteps};
 use super::interruption::Interruption;
 use super::remove::{self, Extent};
@@ -12,7 +12,7 @@ use super::stop::Stopper;
 use super::teardown::teardown;
 use crate::catalog::Partial;
 use crate::diagnostic::Severity;
-use crate::event::{EffectKnown, ErrorClass, Place, StepError};
+use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::plan::{Plan, Selection, Step};
 use crate::source::Span;
@@ -77,11 +77,9 @@ impl Run {
         }
     }
 
-    /// The place in the plan file for a span.
-    pub fn place(&self, span: Span) -> Place {
-        let position = self.plan.source.position(span.start());
-        let file = self.plan.source.path_at(span.start()).display().to_string();
-        Place { file, line: position.line, column: position.column }
+    /// A part of the plan, to be told.
+    pub fn plan_span(&self, span: Span) -> PlanSpan {
+        PlanSpan { plan: self.plan.clone(), span }
     }
 
     pub(super) fn template_failed(&self, error: &TemplateError) -> Interruption {
@@ -98,15 +96,15 @@ impl Run {
             request_id: None,
             task: None,
             invalid_fields: Vec::new(),
-            place: Some(self.place(error.span)),
+            place: Some(self.plan_span(error.span).place()),
             help: error.help.clone().into_iter().collect(),
         }
     }
 
     /// Checks the rendered body against the catalogue, because the values of templates can make a valid plan invalid.
     pub(super) fn check_rendered(&self, step: &Step, rendered: &Rendered) -> Result<(), StepError> {
-        let Some(operation) = &rendered.operation else { return Ok(()) };
-        let body = rendered.request.body.as_ref().map(Partial::from);
+        let Some(operation) = rendered.operation.as_ref().filter(|_| !step.is_written_out()) else { return Ok(()) };
+        let body = rendered.request.body.as_deref().map(Partial::from);
         let findings = match &rendered.request.body_file {
             Some(upload) => operation.check_file(Some(&upload.file.content_type)),
             None => {
@@ -119,7 +117,7 @@ impl Run {
         let Some(first) = errors.next() else { return Ok(()) };
         let pointer: String = first.at.iter().map(|segment| format!("/{segment}")).collect();
         let span = step.body.as_ref().map_or(step.call.span, |body| body.at(&pointer).span);
-        let about = About { call: Some(rendered.recorded.clone()), place: Some(self.place(span)) };
+        let about = About { call: Some(rendered.recorded.clone()), place: Some(self.plan_span(span)) };
         let more = match errors.count() {
             0 => String::new(),
             more => format!(" (and {more} more)"),

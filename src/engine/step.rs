@@ -42,6 +42,8 @@ pub(super) type Matched = (Option<Arc<Operation>>, Parameters);
 /// An intent on record with its operation.
 pub(super) struct Intended<'a> {
     pub intent: &'a Intent,
+    /// Its call, which keeps what is read in it; the recorded one must not.
+    pub call: &'a Shared<RecordedCall>,
     pub matched: Matched,
 }
 
@@ -91,7 +93,7 @@ impl Instance {
     }
 
     pub(super) fn about(&self, call: &Shared<RecordedCall>) -> About {
-        About { call: Some(call.clone()), place: Some(self.run.place(self.step().call.span)) }
+        About { call: Some(call.clone()), place: Some(self.run.plan_span(self.step().call.span)) }
     }
 
     pub(super) fn known(&self, id: &InstanceId) -> Shared<InstanceStatus> {
@@ -334,24 +336,27 @@ impl Instance {
         }
         // The recovered outcome may be that of an earlier attempt: its recorded intent is used.
         let known = self.known(&write.intent.instance);
-        let intent = known.intent.clone().unwrap_or_else(|| write.intent.clone().into());
-        let matched = if intent.call == write.intent.call { matched } else { self.operation_of(&intent.call) };
-        self.finish(&known, Intended { intent: &intent, matched }, called, *provenance, started, false).await
+        let recorded = known.intent.as_deref().unwrap_or(&write.intent);
+        let same = recorded.call == write.intent.call;
+        let call = if same { &write.intent.call } else { &recorded.call };
+        let matched = if same { matched } else { self.operation_of(call) };
+        self.finish(&known, Intended { intent: recorded, call, matched }, called, *provenance, started, false).await
     }
 
     /// Waits for the tasks of an accepted write and records the result.
     pub(super) async fn finish(
         &self,
         known: &InstanceStatus,
-        Intended { intent, matched: (operation, parameters) }: Intended<'_>,
+        Intended { intent, call, matched: (operation, parameters) }: Intended<'_>,
         called: Called,
         provenance: Provenance,
         started: Duration,
         resumed: bool,
     ) -> Result<Option<StepResult>, Interruption> {
-        let about = self.about(&intent.call);
+        let about = self.about(call);
         let finishing = Finishing {
             intent,
+            call,
             operation: operation.as_deref(),
             parameters: &parameters,
             about: &about,
@@ -367,7 +372,7 @@ impl Instance {
     }
 
     pub(super) fn intended<'a>(&self, intent: &'a Intent) -> Intended<'a> {
-        Intended { intent, matched: self.operation_of(&intent.call) }
+        Intended { intent, call: &intent.call, matched: self.operation_of(&intent.call) }
     }
 
     /// The operation of a recorded call: from the catalogue, or the step's own when the plan was checked against
@@ -473,7 +478,7 @@ impl Instance {
     /// Moves the error to the first field that the API objects to, where the plan has it.
     fn located(&self, mut error: StepError) -> StepError {
         if let (Some((field, _)), Some(body)) = (error.invalid_fields.first(), &self.step().body) {
-            error.place = Some(self.run.place(body.at(field).span));
+            error.place = Some(self.run.plan_span(body.at(field).span).place());
         }
         error
     }

@@ -124,7 +124,7 @@ impl OpenAttempt<'_> {
         let Some((operation, parameters)) = results::operation_of(self.context.catalog, &intent.call) else {
             return self.resolved(Vec::new(), None).await;
         };
-        let answered = results::of_answer(Some(&operation), &intent.call, 0, &Value::Null);
+        let answered = results::of_answer(Some(&operation), &intent.call, 0, Value::Null);
         let tasks = self.attempt.failed.clone();
         let result = StepResult { kind: answered.kind, name: answered.name, tasks, ..StepResult::default() };
         match leftover(self.context, self.attempt, &operation, &parameters, result, None).await {
@@ -146,6 +146,7 @@ impl OpenAttempt<'_> {
         let about = self.about();
         let finishing = Finishing {
             intent,
+            call: &intent.call,
             operation: operation.as_deref(),
             parameters: &parameters,
             about: &about,

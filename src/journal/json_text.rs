@@ -19,6 +19,12 @@ pub struct JsonText {
 }
 
 impl JsonText {
+    /// A value that is read at once: the text and the value.
+    pub fn read(value: Value) -> Self {
+        let Self { text, .. } = Self::from(&value);
+        Self { text, value: OnceLock::from(Box::new(value)) }
+    }
+
     /// The text, without line breaks.
     pub fn text(&self) -> &str {
         self.text.get()
@@ -49,10 +55,16 @@ impl Deref for JsonText {
     }
 }
 
+impl From<&Value> for JsonText {
+    fn from(value: &Value) -> Self {
+        let text = to_raw_value(value).expect("a value is JSON");
+        Self { text, value: OnceLock::new() }
+    }
+}
+
 impl From<Value> for JsonText {
     fn from(value: Value) -> Self {
-        let text = to_raw_value(&value).expect("a value is JSON");
-        Self { text, value: OnceLock::new() }
+        Self::from(&value)
     }
 }
 

@@ -88,6 +88,15 @@ pub struct Step {
     pub(super) written: Box<Written>,
 }
 
+impl Step {
+    /// Whether no part of its call is a template.
+    pub fn is_written_out(&self) -> bool {
+        let segments = self.call.segments.iter().filter_map(Segment::template);
+        let mapped = [self.query.as_deref(), self.headers.as_deref(), self.body.as_ref()].into_iter().flatten();
+        segments.chain(mapped).all(Template::is_constant)
+    }
+}
+
 impl Deref for Step {
     type Target = Written;
 

@@ -232,6 +232,9 @@ impl Secrets {
     ///
     /// [`BrokenMarker`] when part of a marker remains.
     pub fn reveal_text(&self, text: &str) -> Result<String, BrokenMarker> {
+        if !Self::marks(text) {
+            return Ok(text.to_owned());
+        }
         match self.reveal(&Value::String(text.to_owned()))? {
             Value::String(text) => Ok(text),
             other => Ok(other.to_string()),
@@ -255,7 +258,7 @@ impl Secrets {
     /// [`BrokenMarker`] when part of a marker remains.
     pub fn without_repeated(&self, value: &Value, key: &[u8]) -> Result<Value, BrokenMarker> {
         let value = self.digest(value, key)?;
-        Ok(if self.read().values.is_empty() { value } else { self.without_clear(value, key) })
+        Ok(if self.holds_none() { value } else { self.without_clear(value, key) })
     }
 
     fn without_clear(&self, value: Value, key: &[u8]) -> Value {
@@ -272,6 +275,11 @@ impl Secrets {
             }
             other => other,
         }
+    }
+
+    /// Whether no value is secret, so that none can be repeated.
+    pub fn holds_none(&self) -> bool {
+        self.read().values.is_empty()
     }
 
     /// Whether a text contains a marker, whole or broken.
@@ -303,28 +311,31 @@ impl Secrets {
     /// too long to be a coincidence.
     pub fn redact_name(&self, name: &str) -> String {
         let find = |text: &str| self.read().finder().find(text);
-        let is_all = |text: &str| matches!(&find(text)[..], [all] if *all == (0..text.len()));
         // Base64 of a text that contains a secret is no coincidence, but its ends depend on the text around the
         // secret.
-        let is_secret =
-            |text: &str| is_all(text) || finder::decoded(text).is_some_and(|plain| !find(&plain).is_empty());
-        if is_secret(name) {
+        let is_secret = |text: &str, found: &[std::ops::Range<usize>]| {
+            matches!(found, [all] if *all == (0..text.len()))
+                || finder::decoded(text).is_some_and(|plain| !find(&plain).is_empty())
+        };
+        let found = find(name);
+        if is_secret(name, &found) {
             return REDACTED.to_owned();
         }
-        let found = find(name);
         if found.is_empty() && !name.contains('/') {
             return name.to_owned();
         }
         let is_long = |range: &std::ops::Range<usize>| range.len() >= SHORTEST_IN_NAME;
-        let holds_one = |part: &str| {
-            let mut found = find(part).into_iter();
-            !is_made_of_chance(part) && found.any(|range| is_long(&range) || !is_like_an_id(part))
+        let holds_one = |part: &str, found: &[std::ops::Range<usize>]| {
+            !is_made_of_chance(part) && found.iter().any(|range| is_long(range) || !is_like_an_id(part))
         };
         let is_across = found.iter().any(|range| is_long(range) && name[range.clone()].contains('/'));
-        let hide = |part: &str| match (is_secret(part), holds_one(part)) {
-            (true, _) => REDACTED.to_owned(),
-            (false, true) => self.hidden(part).into_owned(),
-            (false, false) => part.to_owned(),
+        let hide = |part: &str| {
+            let found = find(part);
+            match (is_secret(part, &found), holds_one(part, &found)) {
+                (true, _) => REDACTED.to_owned(),
+                (false, true) => self.hidden(part).into_owned(),
+                (false, false) => part.to_owned(),
+            }
         };
         if is_across {
             return self.hidden(name).into_owned();

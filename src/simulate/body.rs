@@ -16,7 +16,7 @@ use crate::diagnostic::Severity;
 pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<String, Value>, Refusal> {
     let body = match &request.body {
         _ if operation.body == BodyUse::None => return Ok(Map::new()),
-        body => body.as_ref(),
+        body => body.as_deref(),
     };
     let findings = Catalog::embedded().check_request(operation, body.map(Partial::from).as_ref(), ALLOW_NOTHING);
     if let Some(refusal) = findings.iter().find_map(|finding| observed(finding, body)) {

@@ -141,7 +141,7 @@ impl Bystanders {
         if let Some(body) = &mut copy.body {
             strip_tags(body);
         }
-        Some((format!("{} {}", copy.path, copy.body.as_ref().unwrap_or(&Value::Null)), copy))
+        Some((format!("{} {}", copy.path, copy.body.as_deref().unwrap_or(&Value::Null)), copy))
     }
 
     /// The create of one bystander, with that bystander's resources; `None` when it refers to a resource that only
@@ -218,7 +218,7 @@ mod tests {
     fn post(path: &str, body: Value) -> Request {
         let mut request = Request::new(Method::Post, path);
         request.headers = vec![("Authorization".into(), "APIKey k".into()), ("user-agent".into(), "plan".into())];
-        request.body = Some(body);
+        request.body = Some(body.into());
         request
     }
 
@@ -233,7 +233,7 @@ mod tests {
         let subnet = json!({ "name": "sub", "network_id": NETWORK, "cidr": "10.0.0.0/24", "tags": { "plan": "x" } });
         let (_, copy) = Bystanders::copied(&post("/cloud/v1/subnets/1/7", subnet)).unwrap();
         let theirs = bystanders.translated(&copy, SAME_MOMENT).unwrap();
-        assert_eq!(theirs.body, Some(json!({ "name": "sub", "network_id": THEIRS, "cidr": "10.0.0.0/24" })));
+        assert_eq!(theirs.body, Some(json!({ "name": "sub", "network_id": THEIRS, "cidr": "10.0.0.0/24" }).into()));
         assert_eq!(theirs.headers.len(), 2);
         // A bystander without a network creates no subnet in the client's.
         assert!(bystanders.translated(&copy, LATE).is_none());

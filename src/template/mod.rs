@@ -150,6 +150,16 @@ impl Template {
         &self.shape
     }
 
+    /// Whether no part of it is a template.
+    pub fn is_constant(&self) -> bool {
+        match &self.shape {
+            Shape::Constant(_) => true,
+            Shape::Expression(_) | Shape::Text(_) | Shape::For(_) => false,
+            Shape::List(items) => items.iter().all(Template::is_constant),
+            Shape::Mapping(entries) => entries.iter().all(|(_, template)| template.is_constant()),
+        }
+    }
+
     /// The value, when no part of it is a template.
     pub fn as_constant(&self) -> Option<Value> {
         match &self.shape {

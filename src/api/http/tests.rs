@@ -145,7 +145,7 @@ async fn a_request_is_written_as_it_was_made() {
         (Method::Delete, "DELETE"),
     ] {
         for base in ["", "/", "/proxy/"] {
-            let mut request = Request { body: Some(body.clone()), ..Request::new(method, "/cloud/v1/x%20y") };
+            let mut request = Request { body: Some(body.clone().into()), ..Request::new(method, "/cloud/v1/x%20y") };
             let plain = written(base, Request { body: None, ..request.clone() }, 0, answer("{}")).await.0;
             let path = format!("{}/cloud/v1/x%20y", base.trim_end_matches('/'));
             assert!(plain.starts_with(&format!("{word} {path} HTTP/1.1\r\n")), "{plain}");

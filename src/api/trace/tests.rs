@@ -6,7 +6,7 @@ use super::*;
 use crate::catalog::Method;
 
 fn request(method: Method, path: &str, body: Option<Value>) -> Request {
-    Request { body, ..Request::new(method, path) }
+    Request { body: body.map(Into::into), ..Request::new(method, path) }
 }
 
 fn answer(body: &Value) -> Answer {

@@ -368,7 +368,8 @@ impl Write {
     fn marked_request(&self, context: &RunContext, nonce: &str, mark: &Mark) -> (Request, bool) {
         let mut request = self.request.clone();
         request.headers.extend(headers_of(mark));
-        let stamped = self.is_stamped(context) && self.leave_stamp(request.body.as_mut(), self.owner(context), nonce);
+        let stamped =
+            self.is_stamped(context) && self.leave_stamp(request.body.as_deref_mut(), self.owner(context), nonce);
         (request, stamped)
     }
 

@@ -84,7 +84,7 @@ fn made_after(write: &Write, earlier: bool, answers: &[Told], reads: &[(&str, To
         });
         let requests = trial.requests.lock().unwrap();
         let (writes, gets): (Vec<_>, Vec<_>) = requests.iter().partition(|request| request.method != Method::Get);
-        let sent = writes.into_iter().map(|request| request.body.clone().unwrap_or_default()).collect();
+        let sent = writes.into_iter().map(|request| request.body.as_deref().cloned().unwrap_or_default()).collect();
         let read = gets.into_iter().map(|request| request.path.clone()).collect();
         End { result, delays: delays.collect(), resolved, sent, read, known }
     })

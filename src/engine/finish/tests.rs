@@ -50,6 +50,7 @@ fn finished(intent: &Intent, called: Called, wait: &Wait, table: &[(&str, Told)]
             let about = About { call: Some(intent.call.clone()), place: None };
             let finishing = Finishing {
                 intent,
+                call: &intent.call,
                 operation: operation.as_deref(),
                 parameters: &parameters,
                 about: &about,

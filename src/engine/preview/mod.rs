@@ -349,7 +349,7 @@ impl Preview<'_> {
                 };
                 let result = match find {
                     Find::Later => return (Action::Read, None),
-                    Find::Nothing => results::of_answer(operation, call, status, answer),
+                    Find::Nothing => results::of_answer(operation, call, status, answer.clone()),
                     Find::One(wanted) => match looked_up(operation, Catalog::embedded(), (status, answer), wanted) {
                         Ok(result) => result,
                         Err(not_one) => {

@@ -9,7 +9,7 @@ use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, ident
 use crate::engine::repeated::Recording;
 use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{JsonText, RecordedCall};
+use crate::journal::RecordedCall;
 use crate::plan::{Call, Segment, Step};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 
@@ -120,13 +120,13 @@ impl KnownValues {
         let body = fill(parts.body)?;
         let recording = Recording { secrets: surroundings.secrets, digest_key: surroundings.digest_key };
         let body = body.zip(parts.body);
-        let body = body.map(|(body, template)| recording.body(template, &body).unwrap_or(Value::Null));
+        let body = body.map(|(body, template)| recording.body(template, &body).unwrap_or_else(|_| Value::Null.into()));
         Ok(RecordedCall {
             method: step.call.method,
             path: self.path(&step.call, &parts, &scope)?,
             query: texts(fill(parts.query)?).into(),
             headers: texts(fill(parts.headers)?).into(),
-            body: body.map(JsonText::from),
+            body,
             body_file: surroundings.body_file(&parts, &scope)?.map(Box::new),
         })
     }

@@ -61,6 +61,7 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
     let intent = found.as_ref().unwrap_or(intent);
     let finishing = Finishing {
         intent,
+        call: &intent.call,
         operation: operation.as_deref(),
         parameters: &parameters,
         about: &about,

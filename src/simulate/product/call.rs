@@ -65,7 +65,7 @@ pub(super) fn understood(request: &Request) -> Result<Call<'_>, Refused> {
         let other = Method::ALL.into_iter().any(|method| catalog.matching(method, &request.path).is_some());
         return Err(if other { Refused::no_method(request.method) } else { Refused::no_path() });
     };
-    let mut body = request.body.clone();
+    let mut body = request.body.as_deref().cloned();
     if let (Some(Value::Object(fields)), "dns") = (&mut body, root_of(&request.path)) {
         // Recorded: `null` is taken for a field that is not given.
         fields.retain(|_, value| !value.is_null());

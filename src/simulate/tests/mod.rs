@@ -39,7 +39,7 @@ fn request(method: Method, path: &str, body: Option<Value>) -> Request {
         request = request.query(name, value);
     }
     request.headers.push(("authorization".into(), "APIKey 1$key".into()));
-    request.body = body;
+    request.body = body.map(Into::into);
     request
 }
 

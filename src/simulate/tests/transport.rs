@@ -15,7 +15,7 @@ async fn in_memory_time_is_tokios_time() {
     let simulator = Arc::new(Mutex::new(Simulator::new(Options::default())));
     let transport = InMemory::new(Arc::clone(&simulator), Clock::starting_at(now, 1.0));
     let mut create = Request::new(Method::Post, NETWORKS);
-    create.body = Some(json!({ "name": "net" }));
+    create.body = Some(json!({ "name": "net" }).into());
     let accepted = read(&transport.send(create).await.unwrap());
     let look = Request::get(format!("/cloud/v1/tasks/{}", accepted["tasks"][0].as_str().unwrap()));
     assert_eq!(read(&transport.send(look.clone()).await.unwrap())["state"], "RUNNING");

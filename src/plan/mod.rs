@@ -39,6 +39,7 @@ mod request;
 mod scalars;
 mod selection;
 mod step_doc;
+mod step_results;
 #[cfg(test)]
 mod suggestion_tests;
 #[cfg(test)]

@@ -166,3 +166,97 @@ fn what_is_certainly_no_condition_and_no_list_is_found() {
         assert_eq!(checked(&plan(&each), &[]).len(), count, "{elements}");
     }
 }
+
+/// Two subnets, and one more step.
+fn with_subnets(for_each: &str, step: &str) -> String {
+    let subnet = "call: 'POST /cloud/v1/subnets/{project_id}/{region_id}', body: { name: demo, network_id: '{{ steps.net.id }}', cidr: 10.0.0.0/24 }";
+    plan(step).replace("- { id: it,", &format!("- {{ id: sub, for_each: {for_each}, {subnet} }}\n- {{ id: it,"))
+}
+
+#[test]
+fn an_instance_that_a_step_does_not_have_is_found() {
+    const TABLE: &str = "\"{{ inputs.sizes }}\"";
+    let port = |id: &str| {
+        format!(
+            "call: 'POST /cloud/v1/reserved_fixed_ips/{{project_id}}/{{region_id}}', body: {{ type: subnet, subnet_id: \"{{{{ {id} }}}}\" }}"
+        )
+    };
+    for (elements, id, part) in [
+        (TABLE, "steps.sub.each['smal'].id", "step `sub` has no instance `smal` [\"did you mean `small`?\"]"),
+        (TABLE, "steps.sub.each['x' ~ environment].id", "has no instance `xdefault`"),
+        ("{ a: 1, b: 2 }", "steps.sub.each['c'].id", "has no key `c`"),
+        ("{ a: 1, b: 2 }", "steps.sub.each[environment].id", "has no instance `default`"),
+        ("\"{{ range(inputs.three) }}\"", "steps.sub.all[3].id", "step `sub` has 3 instances, and no `all[3]`"),
+        ("[a, b]", "steps.sub[0].id", "its instances are in `all` [\"write `steps.sub.all[0]`\"]"),
+        ("[a, b]", "steps.sub | map(attribute='id') | first", "`steps.sub` is the result of a step, and no list"),
+        ("[a, b]", "steps.sub", "this template gives a mapping [\"use `steps.sub.id`\"]"),
+    ] {
+        let told = message(&with_subnets(elements, &port(id)), &[]);
+        assert!(told.contains(part), "{id}: {told}");
+    }
+    for (elements, id) in [
+        (TABLE, "steps.sub.each['small'].id"),
+        (TABLE, "steps.sub.each['large'].id | default('b5b4d65d-945f-4b98-ab6f-332319c724ef')"),
+        ("\"{{ range(inputs.number) }}\"", "steps.sub.all[3].id"),
+        ("\"{{ inputs.map }}\"", "steps.sub.each['a'].id"),
+        ("[a, b]", "steps.sub.all[-1].id"),
+    ] {
+        assert_eq!(message(&with_subnets(elements, &port(id)), &[]), "", "{id}");
+    }
+}
+
+#[test]
+fn elements_that_are_results_of_steps_have_their_kind() {
+    let each = |elements: &str, id: &str| {
+        let call = "call: 'POST /cloud/v1/reserved_fixed_ips/{project_id}/{region_id}'";
+        let step = format!(
+            "for_each: \"{{{{ {elements} }}}}\", {call}, body: {{ type: subnet, subnet_id: \"{{{{ {id} }}}}\" }}"
+        );
+        message(&with_subnets("\"{{ inputs.list }}\"", &step), &[])
+    };
+    assert_eq!(each("steps.sub.all", "each.value.id"), "");
+    assert_eq!(each("steps.sub.ids", "each.value"), "");
+    for (elements, id, part) in [
+        ("steps.sub.all", "each.value", "gives a mapping"),
+        ("steps.sub.all", "each.value.task", "this is the task of a step"),
+        (
+            "steps.sub",
+            "each.value.id",
+            "this is the result of step `sub` [\"all of its instances are `steps.sub.all`\"]",
+        ),
+        ("steps.net", "each.value", "this is the result of step `net`"),
+    ] {
+        let told = each(elements, id);
+        assert!(told.contains(part), "{elements}, {id}: {told}");
+    }
+    let router = |item: &str| {
+        let body = format!(
+            "{{ name: demo, interfaces: {{ for: '{{{{ steps.sub.ids }}}}', each: {{ type: subnet, subnet_id: '{{{{ {item} }}}}' }} }} }}"
+        );
+        let step = format!("call: 'POST /cloud/v1/routers/{{project_id}}/{{region_id}}', body: {body}");
+        message(&with_subnets("[a, b]", &step), &[])
+    };
+    assert_eq!(router("item"), "");
+}
+
+#[test]
+fn what_is_undefined_is_named_with_what_there_is() {
+    let size = |expression: &str| message(&volume(&format!("name: demo, size: \"{{{{ {expression} }}}}\"")), &[]);
+    for (expression, told) in [
+        (
+            "inputs.sizes[environment]",
+            "`inputs.sizes[environment]` is undefined: there is no `default` [\"there is `small`\"]",
+        ),
+        ("inputs.sizes['smal' ~ '']", "there is no `smal` [\"did you mean `small`?\"]"),
+        (
+            "[1, 2][inputs.three]",
+            "`[1, 2][inputs.three]` is undefined: there is no `3` [\"the list has 2 elements, numbered from 0\"]",
+        ),
+        ("inputs.sizes.large | abs", "`inputs.sizes.large` is undefined"),
+        ("inputs.none[0]", "`inputs.none[0]` is undefined [\"the list is empty\"]"),
+        ("1 if inputs.sizes[environment] is defined else inputs.sizes.medium", "`inputs.sizes.medium` is undefined"),
+    ] {
+        let found = size(expression);
+        assert!(found.contains(told), "{expression}: {found}");
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::as_text;
 use super::cases::{Case, cases, most_for_each};
@@ -13,9 +13,10 @@ use super::doc::PlanDoc;
 use super::fields::listed;
 use super::model::{CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
 use super::of_step::OfStep;
-use super::partial::{At, Element, Given, Known, KnownStep};
+use super::partial::{At, Element, Given, Known, results_of};
 use super::request::{Values, Whole, check_request};
 use super::step_doc::{StepDoc, calls};
+use super::step_results::KnownStep;
 use crate::body_file::{begins_with, why_unusable};
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
 use crate::diagnostic::{Diagnostic, Findings};
@@ -101,11 +102,12 @@ impl<'s> Look<'s> {
         }
     }
 
-    fn known(&self, catalog: &Catalog) -> Option<(&'s str, KnownStep)> {
+    fn known(&self, catalog: &Catalog) -> Option<(&'s str, KnownStep<'s>)> {
         let operation = self.calls[0].as_ref().and_then(|own| own.operation).cloned();
         let listed = operation.as_ref().filter(|_| self.find.is_some());
         let found = listed.and_then(|operation| catalog.listed(operation)).cloned().map(Box::new);
-        Some((self.id?, KnownStep { operation, is_for_each: self.is_for_each, found }))
+        let (is_for_each, for_each) = (self.is_for_each, self.for_each);
+        Some((self.id?, KnownStep { operation, is_for_each, for_each, found, keys: OnceLock::new() }))
     }
 
     fn programs(&self) -> impl Iterator<Item = &'s Program> {
@@ -171,7 +173,7 @@ fn known_steps<'s, L: Iterator<Item = Look<'s>>>(
     looks: impl Fn() -> L,
     outputs: impl Iterator<Item = &'s Template>,
     catalog: &Catalog,
-) -> HashMap<&'s str, KnownStep> {
+) -> HashMap<&'s str, KnownStep<'s>> {
     let programs =
         looks().flat_map(|look| look.programs().collect::<Vec<_>>()).chain(outputs.flat_map(Template::programs));
     let referred: HashSet<&str> =
@@ -236,7 +238,10 @@ fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
         let uses = program.uses();
         !uses.inputs.is_empty()
             || ["environment", "project_id", "region_id", "records"].into_iter().any(|name| uses.mentions(name))
-            || uses.steps.iter().any(|used| known.is_skipped(used.step.as_str()))
+            || uses.steps.iter().any(|used| {
+                let is_instance = used.path.first().is_some_and(|first| ["all", "each"].contains(&first.as_str()));
+                known.is_skipped(used.step.as_str()) || (is_instance && known.has_given_instances(used.step.as_str()))
+            })
     })
 }
 
@@ -286,7 +291,19 @@ impl<'c> Checker<'c, '_> {
                 }
                 *budget = budget.saturating_sub(elements.len());
             }
-            Ok(None) => self.instance(look, None),
+            Ok(None) => {
+                if let Some(step) = results_of(&value) {
+                    let message =
+                        format!("`for_each` needs a list or a mapping, and this is the result of step `{step}`");
+                    let finding = Diagnostic::error("wrong-type", for_each.span, message);
+                    let help = match self.known.is_for_each(step) {
+                        true => format!("all of its instances are `steps.{step}.all`"),
+                        false => format!("use a list in it, as in `steps.{step}.ids`"),
+                    };
+                    self.tell([finding.help(help)], None);
+                }
+                self.at_instance(look, self.at().element_of(&value), None);
+            }
             // What cannot stand here at all was reported already.
             Err(_) if for_each.mentions("each") || for_each.inputs().any(|used| self.known.is_secret(&used.name)) => {
                 self.instance(look, None);
@@ -301,7 +318,10 @@ impl<'c> Checker<'c, '_> {
     }
 
     fn instance(&mut self, look: &Look<'_>, element: Option<&Element>) {
-        let at = self.at().element(element);
+        self.at_instance(look, self.at().element(element), element);
+    }
+
+    fn at_instance(&mut self, look: &Look<'_>, at: At<'_>, element: Option<&Element>) {
         if let Some(when) = look.when {
             match self.known.truth(when, at) {
                 // A step that does not run may be invalid with these values.

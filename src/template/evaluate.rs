@@ -1,17 +1,14 @@
 //! Evaluates templates: gives a value, or an error with its place that says what is missing.
 
-use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind};
 use serde_json::Value;
 
+use super::missing::missing;
 use super::program::Program;
 use super::text::{json_of, text_of};
 use super::{
     Expression, ExpressionKind, Knowledge, Mention, Part, Scope, Shape, Sort, Template, TemplateError, Text, scope,
 };
-use crate::diagnostic::nearest;
-use crate::source::Span;
-use crate::yaml::Word;
 
 /// The longest text that a template may produce.
 const LONGEST: usize = 16 << 20;
@@ -93,7 +90,7 @@ impl Expression {
         TemplateError {
             span: self.span,
             message: format!("a condition must be true or false, this one gives {what}"),
-            help: Some("compare it, as in `x == 'on'` or `x > 0`".to_owned()),
+            help: Some("compare it, as in `x == 'on'`, `x > 0` or `x is not none`".to_owned()),
         }
     }
 }
@@ -158,8 +155,14 @@ pub(super) fn explain(
         Some(range) if !range.is_empty() => program.locate_run(range),
         _ => program.span(),
     };
-    if error.kind() == ErrorKind::UndefinedError
-        && let Some(missing) = missing(program, scope, root, knowledge)
+    let is_undefined = error.kind() == ErrorKind::UndefinedError;
+    // What takes a value of one type takes nothing undefined.
+    let is_of_type = || {
+        let detail = error.detail().unwrap_or_default();
+        ["cannot ", "value is not a string", "unsupported types"].iter().any(|part| detail.contains(part))
+    };
+    if (is_undefined || (error.kind() == ErrorKind::InvalidOperation && is_of_type()))
+        && let Some(missing) = missing(program, scope, root, knowledge, is_undefined)
     {
         return missing;
     }
@@ -201,6 +204,9 @@ fn words_for(message: String) -> String {
     if let Some((given, target)) = conversion {
         return match target.contains(' ') || given == "value" {
             true => message,
+            false if wanted(target) == "a whole number" && given == "string" => {
+                "this wants a whole number, and this is a text; `| int` makes a number of a text".to_owned()
+            }
             false => format!("this wants {}, and this is {}", wanted(target), sort(given)),
         };
     }
@@ -215,113 +221,4 @@ fn words_for(message: String) -> String {
         return format!("`{operator}` cannot be used on {} and {}", sort(left), sort(right));
     }
     message
-}
-
-/// A reference, and how it is looked up.
-struct Written<'p> {
-    names: Vec<&'p str>,
-    span: Span,
-}
-
-/// The first reference without a value, and what exists instead; or the list that contains nothing.
-fn missing(
-    program: &Program,
-    scope: &Scope<'_>,
-    root: &minijinja::Value,
-    knowledge: &dyn Knowledge,
-) -> Option<TemplateError> {
-    let mut mentions = references(program);
-    mentions.retain(|reference| match reference.names.split_first() {
-        Some((root, path)) => knowledge.knows(root, &path.iter().map(ToString::to_string).collect::<Vec<_>>()),
-        None => false,
-    });
-    let leads_nowhere = mentions.iter().find_map(|mention| follow(mention, scope, root));
-    leads_nowhere.or_else(|| mentions.iter().find_map(|mention| nothing_in(mention, root)))
-}
-
-/// An element of a list (`| first`) is undefined when the list, or its filtered form, is empty.
-fn nothing_in(mention: &Written<'_>, root: &minijinja::Value) -> Option<TemplateError> {
-    let list = mention.names.iter().fold(root.clone(), |here, name| item(&here, name));
-    let items = Some(list).filter(|list| list.kind() == ValueKind::Seq)?.len()?;
-    let written = mention.names.join(".");
-    let message = match items {
-        0 => format!("`{written}` is empty: there is nothing to take from it"),
-        items => format!("`{written}` holds nothing that fits (of {items})"),
-    };
-    let help = "look at what the call asks for and at the filters here; `| default(...)` says what to use instead";
-    Some(TemplateError { span: mention.span, message, help: Some(help.to_owned()) })
-}
-
-/// The references of a template that are not guarded, in the order of the text.
-fn references(program: &Program) -> Vec<Written<'_>> {
-    let uses = program.uses();
-    let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| Written {
-        names: ["steps", used.step.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
-        span: program.place(used.span),
-    });
-    let inputs = uses.inputs.iter().filter(|used| !used.guarded).map(|used| Written {
-        names: ["inputs", used.name.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
-        span: program.place(used.span),
-    });
-    let names = uses.names.iter().filter(|used| !used.guarded).map(|used| Written {
-        names: std::iter::once(used.name).chain(used.path.iter().map(Word::as_str)).collect(),
-        span: program.place(used.span),
-    });
-    let mut mentions: Vec<_> = steps.chain(inputs).chain(names).collect();
-    mentions.sort_by_key(|mention| mention.span.start());
-    mentions
-}
-
-fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
-    let mut here = root.clone();
-    for (depth, name) in mention.names.iter().enumerate() {
-        let next = item(&here, name);
-        if !next.is_undefined() {
-            here = next;
-            continue;
-        }
-        let written = mention.names[..=depth].join(".");
-        let error = |message: String, help: Option<String>| Some(TemplateError { span: mention.span, message, help });
-        if scope::is_skipped(&here) {
-            let step = mention.names[depth - 1];
-            let help = format!("step `{step}` was skipped; `| default(...)` says what to use then");
-            return error(format!("`{written}` is undefined"), Some(help));
-        }
-        let candidates = keys(&here, scope, &mention.names[..depth]);
-        let near = nearest(name, candidates.iter().map(String::as_str));
-        let help = match near {
-            Some(near) => Some(format!("did you mean `{}.{near}`?", mention.names[..depth].join("."))),
-            None if candidates.is_empty() || depth == 0 => None,
-            None => Some(format!("there is {}", listed(&candidates))),
-        };
-        return error(format!("`{written}` is undefined"), help);
-    }
-    None
-}
-
-fn item(value: &minijinja::Value, name: &str) -> minijinja::Value {
-    if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
-        return name.parse().ok().and_then(|index| value.get_item_by_index(index).ok()).unwrap_or_default();
-    }
-    value.get_attr(name).unwrap_or_default()
-}
-
-fn keys(value: &minijinja::Value, scope: &Scope<'_>, path: &[&str]) -> Vec<String> {
-    if path == ["inputs"] {
-        return scope.inputs.keys().cloned().collect();
-    }
-    match value.kind() {
-        ValueKind::Map => value.try_iter().map(|keys| keys.take(1000).map(|key| key.to_string()).collect()),
-        _ => Ok(Vec::new()),
-    }
-    .unwrap_or_default()
-}
-
-fn listed(names: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let mut text: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    if names.len() > SHOWN {
-        text.push("...".to_owned());
-    }
-    text.join(", ")
 }

@@ -5,13 +5,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use minijinja::machinery::{ast, parse_expr};
 use minijinja::{Error, ErrorKind, Value as Any};
 use serde_json::Value;
 
 use super::functions::TEXT;
-use super::outline::{Knowledge, MOST_ALTERNATIVES, Mention, Outline, Sort};
+use super::outline::{Knowledge, MOST_ALTERNATIVES, Outline, Sort};
 use super::program::Program;
 use super::text::json_of;
 use super::uses::Uses;
@@ -19,9 +20,11 @@ use super::{Part, Scope, Shape, Template, TemplateError, Text, engine, evaluate,
 use crate::yaml::Word;
 
 mod nodes;
+mod references;
 mod trial;
 
-use nodes::{is_of_step, mention, of, parts, sort_in};
+use nodes::{is_of_step, of, sort_in};
+pub(super) use nodes::{mention, parts, range};
 use trial::{constant, spanned};
 
 impl Template {
@@ -71,10 +74,6 @@ fn no_text(program: &Program, what: &str, help: &str) -> TemplateError {
     TemplateError { span: program.span(), message, help: Some(help.to_owned()) }
 }
 
-fn no_part(program: &Program, message: &str) -> TemplateError {
-    TemplateError { span: program.span(), message: message.to_owned(), help: None }
-}
-
 /// For a value that certainly has no text form: what it is, and what to do.
 fn never_text(value: &Outline, knowledge: &dyn Knowledge) -> Option<(&'static str, &'static str)> {
     match value {
@@ -119,7 +118,9 @@ impl Program {
             // Unknown names were reported already.
             _ if !uses.unknown.is_empty() => Ok(outline),
             Some(Failure::NoText(what, help)) => Err(no_text(self, what, help)),
-            Some(Failure::NoPart(what)) => Err(no_part(self, &what)),
+            Some(Failure::NoPart { range, message, help }) => {
+                Err(TemplateError { span: self.locate_run(range), message, help })
+            }
             Some(Failure::Engine(error)) => Err(evaluate::explain(self, scope, &root, &error, knowledge)),
             None => Ok(outline),
         }
@@ -140,8 +141,12 @@ fn all_known(uses: &Uses, knowledge: &dyn Knowledge) -> bool {
 enum Failure {
     /// A value without a text form is joined to text: what it is, and what to do.
     NoText(&'static str, &'static str),
-    /// A part of a value that has none.
-    NoPart(String),
+    /// A part that a value does not have: where, what, and what to do.
+    NoPart {
+        range: Range<usize>,
+        message: String,
+        help: Option<String>,
+    },
     Engine(Error),
 }
 
@@ -229,7 +234,7 @@ impl<'i> Interpreter<'i> {
         match expr {
             ast::Expr::Const(_) => Outline::Open,
             ast::Expr::Var(_) | ast::Expr::GetAttr(_) | ast::Expr::GetItem(_) => match mention(expr) {
-                Some(mention) => self.mentioned(mention),
+                Some(mention) => self.mentioned(expr, mention),
                 None => self.part(expr),
             },
             ast::Expr::IfExpr(choice) => self.choice(choice),
@@ -387,6 +392,7 @@ impl<'i> Interpreter<'i> {
         if ["default", "d"].contains(&filter.name) {
             return self.or_default(filter);
         }
+        self.no_list(filter);
         let input = filter.expr.as_ref().map_or(Outline::Open, |expr| self.outline(expr));
         if ![TEXT, "string"].contains(&filter.name)
             && let Some(values) = input.options()
@@ -462,24 +468,6 @@ impl<'i> Interpreter<'i> {
             Some(Outline::Exactly(value)) if !value_of(&value).is_true() => default(),
             Some(inner) => Outline::one_of([inner, default()]),
         }
-    }
-
-    /// A reference; a part of a value that has no parts is none.
-    fn mentioned(&self, mention: Mention) -> Outline {
-        let (root, path) = (&mention.root, &mention.path);
-        for length in (0..path.len()).rev() {
-            let whole = Mention { root: root.clone(), path: path[..length].to_vec(), rest: Vec::new() };
-            let sort = match self.knowledge.sort(&whole) {
-                Some(Sort::Boolean) => "true or false",
-                Some(Sort::Integer | Sort::Number) => "a number",
-                Some(Sort::Text) if path[length].parse::<i64>().is_err() => "a text",
-                _ => continue,
-            };
-            let written: Vec<&str> =
-                std::iter::once(root.as_str()).chain(path[..length].iter().map(String::as_str)).collect();
-            self.fail(Failure::NoPart(format!("`{}` is {sort}, and has no `{}`", written.join("."), path[length])));
-        }
-        Outline::Mention(mention)
     }
 
     /// An element of a computed value: `[a, b][0]`, `{...}[inputs.size]`.

@@ -206,6 +206,8 @@ impl<'s> Checker<'s> {
         if !shape.types.allow(found) {
             let before = self.findings.len();
             self.wrong_type(shape, a_type(found), scalar::as_wanted(shape, value));
+            let meant = self.meant_by(shape, value);
+            self.findings[before..].iter_mut().for_each(|found| found.help.extend(meant.clone()));
             if shape.types.allow(Type::Array) && (value.get("for").is_some() || value.get("each").is_some()) {
                 let help = "a list made from another needs both `for:` and `each:`";
                 self.findings[before..].iter_mut().for_each(|found| found.help.push(help.to_owned()));
@@ -242,6 +244,21 @@ impl<'s> Checker<'s> {
         let message = format!("{} wants {}, and this is {found}", self.name(), wanted(self.schema, shape));
         let fits = replacement.filter(|right| self.fits(shape, &Partial::from(right)));
         self.report(Self::error("wrong-type", message).write(fits.map(|right| right.to_string())));
+    }
+
+    /// What to write instead of a value of a wrong type, where that is not another spelling of it.
+    fn meant_by(&self, shape: &Schema, value: &Partial) -> Option<String> {
+        let one = shape.items.as_deref().filter(|_| shape.types.contains(Type::Array));
+        if one.is_some_and(|item| self.fits(item, value)) {
+            return Some(
+                "a list of one is written `[x]`, or on lines of its own with `- ` before each item".to_owned(),
+            );
+        }
+        let Partial::String(text) = value else { return None };
+        let word = text.to_ascii_lowercase();
+        let is_flag =
+            shape.types.contains(Type::Boolean) && ["yes", "no", "on", "off", "y", "n"].contains(&word.as_str());
+        is_flag.then(|| format!("`{text}` is a text: write `true` or `false`"))
     }
 
     /// Reports a partly known text where another type is needed.

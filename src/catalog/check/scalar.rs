@@ -31,8 +31,10 @@ impl Checker<'_> {
     /// Checks that the known parts of a text can be parts of a valid one.
     fn known_parts(&mut self, shape: &Schema, pieces: &[Option<String>]) {
         let known: usize = pieces.iter().flatten().map(|piece| piece.chars().count()).sum();
-        if shape.max_length.is_some_and(|most| known as u64 > most) {
-            self.length(shape, known);
+        if let Some(most) = shape.max_length.filter(|most| known as u64 > *most) {
+            let (name, most) = (self.name(), words::count(most, "character"));
+            let message = format!("{name} wants at most {most}, and has {known} without what the template gives");
+            return self.report(Self::error("wrong-length", message));
         }
         if let Some(pattern) = shape.pattern.as_deref().filter(|pattern| !holes::may_match(pattern, pieces)) {
             let message = format!(

@@ -1,5 +1,7 @@
 //! Nodes of the syntax tree: references, parts, and types of what they give.
 
+use std::ops::Range;
+
 use minijinja::machinery::ast;
 use serde_json::Value;
 
@@ -49,8 +51,23 @@ pub(super) fn sort_of(value: &Value) -> Option<Sort> {
     })
 }
 
+/// The place of a node in the source: from its first name on.
+pub(in crate::template) fn range(expr: &ast::Expr<'_>) -> Range<usize> {
+    let mut first = expr;
+    loop {
+        first = match first {
+            ast::Expr::GetAttr(attribute) => &attribute.expr,
+            ast::Expr::GetItem(item) => &item.expr,
+            other => {
+                let start = other.span().start_offset.min(expr.span().start_offset);
+                return start as usize..expr.span().end_offset as usize;
+            }
+        };
+    }
+}
+
 /// The reference of an expression that is a name with attributes and keys.
-pub(super) fn mention(expr: &ast::Expr<'_>) -> Option<Mention> {
+pub(in crate::template) fn mention(expr: &ast::Expr<'_>) -> Option<Mention> {
     let chain = unchain(expr)?;
     let keys = chain.links.into_iter().map(|link| match link {
         Link::Named(name, _) => Some(name),
@@ -65,7 +82,7 @@ pub(super) fn mention(expr: &ast::Expr<'_>) -> Option<Mention> {
 }
 
 /// The subexpressions of an expression; of a name with attributes, the computed keys.
-pub(super) fn parts<'e, 'a>(expr: &'e ast::Expr<'a>) -> Vec<&'e ast::Expr<'a>> {
+pub(in crate::template) fn parts<'e, 'a>(expr: &'e ast::Expr<'a>) -> Vec<&'e ast::Expr<'a>> {
     let arguments = |args: &'e [ast::CallArg<'a>]| {
         args.iter().map(|arg| match arg {
             ast::CallArg::Pos(expr)

@@ -73,14 +73,15 @@ impl<'i> Interpreter<'i> {
     pub(super) fn operation_must_work(&self, operation: &ast::Spanned<ast::BinOp<'i>>) {
         self.must_work(&[&operation.left, &operation.right], |values| {
             let [left, right] = values else { return None };
-            let (left, right) = (constant(left.clone()), constant(right.clone()));
+            let at = operation.span();
+            let (left, right) = (placed(left, at), placed(right, at));
             Some(ast::Expr::BinOp(ast::Spanned::new(ast::BinOp { op: operation.op, left, right }, operation.span())))
         });
     }
 
     pub(super) fn negation_must_work(&self, unary: &ast::Spanned<ast::UnaryOp<'i>>) {
         self.must_work(&[&unary.expr], |values| {
-            let expr = constant(values.first()?.clone());
+            let expr = placed(values.first()?, unary.span());
             let negation = ast::UnaryOp { op: ast::UnaryOpKind::Neg, expr };
             Some(ast::Expr::UnaryOp(ast::Spanned::new(negation, unary.span())))
         });
@@ -94,7 +95,8 @@ impl<'i> Interpreter<'i> {
         }
         self.must_work(&operands, |values| {
             let (expr, args) = values.split_first()?;
-            let (expr, args) = (Some(constant(expr.clone())), with_values(&filter.args, args));
+            let at = filter.span();
+            let (expr, args) = (Some(placed(expr, at)), with_values(&filter.args, args, at));
             Some(ast::Expr::Filter(ast::Spanned::new(ast::Filter { name: filter.name, expr, args }, filter.span())))
         })
     }
@@ -107,7 +109,8 @@ impl<'i> Interpreter<'i> {
         let operands: Vec<&ast::Expr<'i>> = std::iter::once(&test.expr).chain(args).collect();
         self.must_work(&operands, |values| {
             let (expr, args) = values.split_first()?;
-            let (expr, args) = (constant(expr.clone()), with_values(&test.args, args));
+            let at = test.span();
+            let (expr, args) = (placed(expr, at), with_values(&test.args, args, at));
             Some(ast::Expr::Test(ast::Spanned::new(ast::Test { name: test.name, expr, args }, test.span())))
         });
     }
@@ -120,7 +123,7 @@ impl<'i> Interpreter<'i> {
         }
         self.must_work(&operands, |values| {
             let expr = ast::Expr::Var(ast::Spanned::new(ast::Var { id: name }, call.span()));
-            let args = with_values(&call.args, values);
+            let args = with_values(&call.args, values, call.span());
             Some(ast::Expr::Call(ast::Spanned::new(ast::Call { expr, args }, call.span())))
         })
     }
@@ -129,7 +132,7 @@ impl<'i> Interpreter<'i> {
         let ends = [&slice.start, &slice.stop, &slice.step];
         let operands: Vec<&ast::Expr<'i>> = std::iter::once(&slice.expr).chain(ends.into_iter().flatten()).collect();
         self.must_work(&operands, |values| {
-            let mut values = values.iter().cloned().map(constant);
+            let mut values = values.iter().map(|value| placed(value, slice.span()));
             let expr = values.next()?;
             let [start, stop, step] = ends.map(|end| end.is_some().then(|| values.next()).flatten());
             Some(ast::Expr::Slice(ast::Spanned::new(ast::Slice { expr, start, stop, step }, slice.span())))
@@ -218,12 +221,17 @@ fn arguments<'e, 'a>(args: &'e [ast::CallArg<'a>]) -> Option<Vec<&'e ast::Expr<'
 }
 
 /// The same arguments with these values.
-fn with_values<'a>(args: &[ast::CallArg<'a>], values: &[Any]) -> Vec<ast::CallArg<'a>> {
+fn with_values<'a>(args: &[ast::CallArg<'a>], values: &[Any], at: Span) -> Vec<ast::CallArg<'a>> {
     let same = args.iter().zip(values).map(|(arg, value)| match arg {
-        ast::CallArg::Kwarg(name, _) => ast::CallArg::Kwarg(name, constant(value.clone())),
-        _ => ast::CallArg::Pos(constant(value.clone())),
+        ast::CallArg::Kwarg(name, _) => ast::CallArg::Kwarg(name, placed(value, at)),
+        _ => ast::CallArg::Pos(placed(value, at)),
     });
     same.collect()
+}
+
+/// A value at the place of the operation: errors are placed by the line of what was compiled last.
+fn placed<'a>(value: &Any, at: Span) -> ast::Expr<'a> {
+    ast::Expr::Const(ast::Spanned::new(ast::Const { value: value.clone() }, at))
 }
 
 pub(super) fn constant<'a>(value: Any) -> ast::Expr<'a> {

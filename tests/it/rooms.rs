@@ -18,7 +18,10 @@ const MAY_USE: &[(&str, &str)] = &[
     ),
     ("context", "api cli files report secret store stream"),
     ("diagnostic", "source"),
-    ("engine", "api body_file catalog clock diagnostic event exit id journal plan random secret shared source template"),
+    (
+        "engine",
+        "api body_file catalog clock diagnostic event exit id journal plan random secret shared source template",
+    ),
     ("error", "api catalog exit journal report"),
     ("event", "exit id"),
     ("examples", "packed yaml"),

@@ -276,11 +276,12 @@ impl<'d> Checker<'d> {
 
     /// The new name of a move must exist in the plan, or move on by a later entry, and the old one must not.
     fn moved(&mut self) {
-        let mut later: HashMap<&str, usize> = HashMap::new();
+        let many = self.doc.moved.len();
+        let mut later: HashMap<&str, usize> = HashMap::with_capacity(many);
         for (nth, moved) in self.doc.moved.iter().enumerate() {
             later.insert(moved.from.step.as_str(), nth);
         }
-        let (mut earlier, mut pairs) = (HashMap::new(), HashSet::new());
+        let (mut earlier, mut pairs) = (HashMap::with_capacity(many), HashSet::with_capacity(many));
         for (nth, moved) in self.doc.moved.iter().enumerate() {
             let (from, to) = (&moved.from, &moved.to);
             let finding = match (later.get(to.step.as_str()), self.names.steps.get(to.step.as_str())) {

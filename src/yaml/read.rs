@@ -26,7 +26,8 @@ use crate::source::Span;
 const MOST_VALUES: usize = 100_000;
 const BYTES_OF_A_VALUE: usize = 5;
 /// The same for the values that are in the tree at one time: those of one step, for a plan that is taken apart. A text with
-/// templates counts as several, because its program takes more room than a value.
+/// templates counts as several, because its program takes more room than a value; and so does one with escapes, because of
+/// its places.
 const MOST_HELD: usize = 750_000;
 const BYTES_OF_A_HELD_VALUE: usize = 12;
 const VALUES_OF_A_TEMPLATE: usize = 4;
@@ -317,7 +318,11 @@ impl<'t> Reader<'t> {
             },
             _ => string(text, raw, span, style),
         };
-        self.held += if text.contains("{{") { VALUES_OF_A_TEMPLATE - 1 } else { 0 };
+        let is_large = match &kind {
+            NodeKind::Scalar(Scalar::Text(text)) => text.is_shifted() || text.as_str().contains("{{"),
+            _ => false,
+        };
+        self.held += if is_large { VALUES_OF_A_TEMPLATE - 1 } else { 0 };
         let node = Node { span, kind };
         self.anchors.remember(anchor, &node);
         self.push(node, span);

@@ -62,6 +62,11 @@ impl Text {
         }
     }
 
+    /// Whether it takes room for its places.
+    pub fn is_shifted(&self) -> bool {
+        matches!(self.0, Kept::Shifted(_))
+    }
+
     pub fn style(&self) -> ScalarStyle {
         match &self.0 {
             Kept::Short { style, .. } | Kept::Straight { style, .. } => *style,

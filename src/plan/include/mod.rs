@@ -139,6 +139,8 @@ impl Including<'_> {
         let is_use = |step: &Node| step.get("use").is_some();
         let uses = items.iter().enumerate().filter(|(_, step)| is_use(step));
         let mut made: HashMap<usize, List<Node>> = HashMap::new();
+        // Every module has a step.
+        let uses = uses.take(MOST_STEPS + 1);
         let open: Vec<(usize, UseDoc)> = uses.filter_map(|(at, node)| Some((at, self.use_doc(node)?))).collect();
         names.modules.extend(open.iter().map(|(_, used)| used.id.clone()));
         let plain = items.iter().filter(|step| !is_use(step));

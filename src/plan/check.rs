@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::assumed::Assumed;
-use super::doc::{self, PlanDoc, ReadParts};
+use super::doc::{self, OutputDoc, PlanDoc, ReadParts};
 use super::graph::Graph;
 use super::include::{Whole, include};
 use super::mentions::Names;
@@ -479,15 +479,12 @@ fn accept(mut doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>
     let resource_used = super::mentions::resources_used(&doc);
     let records = super::record_doc::accept(std::mem::take(&mut doc.records), doc.programs());
     let steps = accept_steps(doc.steps, operations.map(Operations::into_steps).unwrap_or_default(), &resource_used);
-    let outputs = doc.outputs.into_iter().filter_map(|output| {
-        let accepted = Output {
-            span: output.name_span,
-            value: output.value?,
-            description: output.description,
-            secret: output.secret,
-        };
-        Some((output.name.to_string(), accepted))
-    });
+    // At its full size at once: growing would hold all of it twice.
+    let mut outputs = IndexMap::with_capacity(doc.outputs.len());
+    for output in doc.outputs {
+        let OutputDoc { name, name_span: span, value, description, secret } = output;
+        outputs.extend(value.map(|value| (name, Output { span, value, description, secret })));
+    }
     let folder = source.path().parent().unwrap_or_else(|| Path::new(""));
     Plan {
         source: Arc::clone(source),
@@ -501,7 +498,7 @@ fn accept(mut doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>
         ttl: doc.ttl,
         records,
         steps,
-        outputs: outputs.collect(),
+        outputs,
         moved: doc.moved.into_iter().collect(),
     }
 }

@@ -14,6 +14,7 @@ use crate::catalog::{AllowUnknown, Method, Operation};
 use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
+use crate::yaml::Word;
 
 /// A valid plan file.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ pub struct Plan {
     pub ttl: Option<Duration>,
     /// In file order.
     pub steps: IndexMap<StepId, Step>,
-    pub outputs: IndexMap<String, Output>,
+    pub outputs: IndexMap<Word, Output>,
     /// Renamed steps and instances of earlier versions of the plan.
     pub moved: Vec<Moved>,
 }

@@ -2,7 +2,7 @@
 //!
 //! `doc` (with `step_doc`, `input_doc`, `call`) parses the file; `check` (with `mentions`) compares its parts and
 //! accepts it; `operations` checks calls against the catalogue, and `values` with what is known of their templates
-//! (`partial`); `model` is the accepted plan that other modules use; `graph` is the order, `inputs` resolves the
+//! (`partial`; `weight` leaves out what would take too long); `model` is the accepted plan that other modules use; `graph` is the order, `inputs` resolves the
 //! values of inputs, `draw` makes diagrams. Nothing here waits, sends requests or writes.
 
 mod always;
@@ -49,6 +49,7 @@ mod through_templates;
 mod values;
 #[cfg(test)]
 mod values_tests;
+mod weight;
 mod withheld;
 
 pub use assumed::Assumed;

@@ -1,21 +1,22 @@
 //! What is known of a template's value before a run: constants, inputs, elements of `for_each`, and the kinds of
 //! resources that steps create.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::model::{Input, InputType};
 use super::step_results::{KnownStep, typed};
+use super::weight::too_heavy;
 use crate::catalog::schema::{Type, Types};
 use crate::catalog::{Partial, Unknown};
 use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{
-    Each, Expression, Knowledge, ListFrom, Mention, Outline, Scope, Shape, Sort, Template, TemplateError, skipped_step,
-    value_of,
+    Each, Expression, Knowledge, ListFrom, Mention, Outline, Program, Scope, Shape, Sort, Template, TemplateError,
+    skipped_step, value_of,
 };
 
 /// The values that a plan is checked with.
@@ -91,6 +92,8 @@ pub(super) struct Known<'d> {
     steps: HashMap<&'d str, KnownStep<'d>>,
     /// Steps that certainly do not run: their results are undefined.
     skipped: BTreeMap<StepId, minijinja::Value>,
+    /// Inputs that are left unknown: evaluating all templates with them would take too long.
+    heavy: HashSet<String>,
     /// The empty set of inputs.
     none: Inputs,
 }
@@ -116,7 +119,12 @@ impl<'d> Known<'d> {
         inputs: HashMap<&'d str, &'d Input>,
         steps: HashMap<&'d str, KnownStep<'d>>,
     ) -> Self {
-        Self { given, inputs, steps, skipped: BTreeMap::new(), none: BTreeMap::new() }
+        Self { given, inputs, steps, skipped: BTreeMap::new(), heavy: HashSet::new(), none: BTreeMap::new() }
+    }
+
+    /// Leaves inputs unknown that are too long for the number of these programs that refer to them.
+    pub(super) fn weigh<'p>(&mut self, programs: impl Iterator<Item = &'p Program>) {
+        self.heavy = self.given.inputs.map(|inputs| too_heavy(inputs, programs)).unwrap_or_default();
     }
 
     pub(super) fn is_for_each(&self, step: &str) -> bool {
@@ -433,7 +441,8 @@ impl Knowledge for View<'_, '_> {
             ("inputs", [name, ..]) => {
                 let declared = self.known.inputs.contains_key(name.as_str());
                 let inputs = self.at.case.or(given.inputs);
-                declared && (given.complete || inputs.is_some_and(|inputs| inputs.contains_key(name)))
+                let is_given = given.complete || inputs.is_some_and(|inputs| inputs.contains_key(name));
+                declared && is_given && !self.known.heavy.contains(name)
             }
             // With other values it may run.
             ("steps", [step, ..]) => self.at.case.is_none() && self.known.is_skipped(step),

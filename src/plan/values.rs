@@ -139,6 +139,7 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
     let looks = || (0..plan.steps.len()).map(look);
     let outputs = || plan.outputs.values().map(|output| &output.value);
     let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
+    known.weigh(programs(looks).chain(outputs().flat_map(Template::programs)));
     let mut findings = Findings::default();
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
     skip(looks, &mut known);
@@ -162,10 +163,16 @@ pub(super) fn check_written(
     let looks = || (0..doc.steps.len()).map(look);
     let outputs = || doc.outputs.iter().filter_map(|output| output.value.as_ref());
     let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
+    known.weigh(programs(looks).chain(outputs().flat_map(Template::programs)));
     skip(looks, &mut known);
     check_all(doc.steps.len(), look, &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
     check_texts(outputs().chain(places), &known, findings);
+}
+
+/// The programs of all steps. `looks`: all steps, each made when it is looked at.
+fn programs<'s, L: Iterator<Item = Look<'s>>>(looks: impl Fn() -> L) -> impl Iterator<Item = &'s Program> {
+    looks().flat_map(|look| look.programs().collect::<Vec<_>>())
 }
 
 /// What is known of the steps that templates refer to.
@@ -174,8 +181,7 @@ fn known_steps<'s, L: Iterator<Item = Look<'s>>>(
     outputs: impl Iterator<Item = &'s Template>,
     catalog: &Catalog,
 ) -> HashMap<&'s str, KnownStep<'s>> {
-    let programs =
-        looks().flat_map(|look| look.programs().collect::<Vec<_>>()).chain(outputs.flat_map(Template::programs));
+    let programs = programs(&looks).chain(outputs.flat_map(Template::programs));
     let referred: HashSet<&str> =
         programs.flat_map(|program| program.uses().steps.iter().map(|used| used.step.as_str())).collect();
     if referred.is_empty() {

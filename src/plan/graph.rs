@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::sync::OnceLock;
 
 use super::model::Plan;
 use crate::id::StepId;
@@ -15,9 +16,9 @@ pub struct Graph {
     ids: Vec<StepId>,
     places: HashMap<StepId, usize>,
     /// By step: the steps it depends on; sorted.
-    after: Vec<Vec<usize>>,
-    /// By step: its dependants; sorted.
-    before: Vec<Vec<usize>>,
+    after: Vec<Box<[usize]>>,
+    /// By step: its dependants; sorted. Made once they are asked for.
+    before: OnceLock<Vec<Box<[usize]>>>,
 }
 
 impl Graph {
@@ -30,18 +31,16 @@ impl Graph {
     pub fn new<'a>(steps: impl IntoIterator<Item = (StepId, &'a [StepId])>) -> Self {
         let (ids, names): (Vec<StepId>, Vec<&[StepId]>) = steps.into_iter().unzip();
         let places: HashMap<StepId, usize> = ids.iter().cloned().enumerate().map(|(at, id)| (id, at)).collect();
-        let mut after: Vec<Vec<usize>> = names
+        let mut after: Vec<Box<[usize]>> = names
             .into_iter()
             .map(|names| names.iter().filter_map(|name| places.get(name).copied()).collect())
             .collect();
-        let mut before = vec![Vec::new(); ids.len()];
-        for (at, dependencies) in after.iter_mut().enumerate() {
-            dependencies.sort_unstable();
-            for &dependency in dependencies.iter() {
-                before[dependency].push(at);
-            }
-        }
-        Self { ids, places, after, before }
+        after.iter_mut().for_each(|dependencies| dependencies.sort_unstable());
+        Self { ids, places, after, before: OnceLock::new() }
+    }
+
+    fn before(&self) -> &[Box<[usize]>] {
+        self.before.get_or_init(|| turned(&self.after))
     }
 
     /// A topological order; among possible next steps, the first in the file. Steps on a cycle, and their dependants,
@@ -57,7 +56,7 @@ impl Graph {
 
     /// The direct dependants of a step.
     pub fn dependants(&self, id: &StepId) -> impl Iterator<Item = &StepId> {
-        self.neighbours(id, &self.before)
+        self.neighbours(id, self.before())
     }
 
     /// All dependencies of a step, direct and indirect, in file order.
@@ -67,7 +66,7 @@ impl Graph {
 
     /// All dependants of a step, direct and indirect, in file order.
     pub fn all_dependants(&self, id: &StepId) -> Vec<&StepId> {
-        self.reachable(id, &self.before)
+        self.reachable(id, self.before())
     }
 
     /// The cycles, each beginning with its first step in the file, in the direction of "depends on". No step is in
@@ -110,12 +109,12 @@ impl Graph {
         order
     }
 
-    fn neighbours<'g>(&'g self, id: &StepId, edges: &'g [Vec<usize>]) -> impl Iterator<Item = &'g StepId> + use<'g> {
-        let found = self.places.get(id).map(|&at| edges[at].as_slice()).unwrap_or_default();
+    fn neighbours<'g>(&'g self, id: &StepId, edges: &'g [Box<[usize]>]) -> impl Iterator<Item = &'g StepId> + use<'g> {
+        let found = self.places.get(id).map(|&at| &*edges[at]).unwrap_or_default();
         found.iter().map(|&at| &self.ids[at])
     }
 
-    fn reachable(&self, id: &StepId, edges: &[Vec<usize>]) -> Vec<&StepId> {
+    fn reachable(&self, id: &StepId, edges: &[Box<[usize]>]) -> Vec<&StepId> {
         let mut seen = BTreeSet::new();
         let mut open: Vec<usize> = self.places.get(id).copied().into_iter().collect();
         while let Some(at) = open.pop() {
@@ -131,22 +130,16 @@ pub struct Turns {
     /// By node: the number of dependencies that are not done.
     waiting: Vec<usize>,
     /// By node: its dependants.
-    before: Vec<Vec<usize>>,
+    before: Vec<Box<[usize]>>,
     ready: BinaryHeap<Reverse<usize>>,
 }
 
 impl Turns {
     /// `after`: for each node, the indices of its dependencies, without duplicates.
-    pub fn new(after: &[Vec<usize>]) -> Self {
-        let mut before = vec![Vec::new(); after.len()];
-        for (at, dependencies) in after.iter().enumerate() {
-            for &dependency in dependencies {
-                before[dependency].push(at);
-            }
-        }
-        let waiting: Vec<usize> = after.iter().map(Vec::len).collect();
+    pub fn new(after: &[impl AsRef<[usize]>]) -> Self {
+        let waiting: Vec<usize> = after.iter().map(|dependencies| dependencies.as_ref().len()).collect();
         let ready = (0..after.len()).filter(|&at| waiting[at] == 0).map(Reverse).collect();
-        Self { waiting, before, ready }
+        Self { waiting, before: turned(after), ready }
     }
 
     /// The next ready node; `None` when all others wait for nodes that are not done.
@@ -163,6 +156,19 @@ impl Turns {
             }
         }
     }
+}
+
+/// For each node, the nodes that lead to it; sorted.
+fn turned(edges: &[impl AsRef<[usize]>]) -> Vec<Box<[usize]>> {
+    let ends = || edges.iter().flat_map(|ends| ends.as_ref().iter().copied());
+    let mut number = vec![0; edges.len()];
+    ends().for_each(|end| number[end] += 1);
+    // Each at its own size: most have few.
+    let mut turned: Vec<Vec<usize>> = number.into_iter().map(Vec::with_capacity).collect();
+    for (at, ends) in edges.iter().enumerate() {
+        ends.as_ref().iter().for_each(|&end| turned[end].push(at));
+    }
+    turned.into_iter().map(Vec::into_boxed_slice).collect()
 }
 
 /// The cycle rotated to begin with its first step in the file.

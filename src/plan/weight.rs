@@ -67,7 +67,7 @@ mod tests {
             let programs = std::iter::repeat_n([&long, &short], many).flatten().flat_map(Template::programs);
             too_heavy(&inputs, programs)
         };
-        assert_eq!(weight(&crate::template::value_of(&json!({ "a": [1, 2], "b": {} }))), 7 - 1);
+        assert_eq!(weight(&crate::template::value_of(&json!({ "a": [1, 2], "b": {} }))), 7);
         assert_eq!((found(1), found(199)), (HashSet::new(), HashSet::new()));
         assert_eq!(found(100_000), HashSet::from(["long".to_owned()]));
     }

@@ -389,7 +389,7 @@ pub fn elements(template: &Template, scope: &Scope<'_>) -> Result<Vec<Each>, Tem
     Each::of(template.evaluate(scope)?).map_err(|what| TemplateError {
         span: template.span,
         message: format!("`for_each` needs a list or a mapping, and this is {what}"),
-        help: Some("for a number of copies, say `{{ range(n) }}`".to_owned()),
+        help: Some(Each::instead_of(what).to_owned()),
     })
 }
 

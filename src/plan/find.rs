@@ -21,6 +21,10 @@ pub(super) fn read(node: &Node, call: Option<&Call>, findings: &mut Findings) ->
 }
 
 fn conditions(node: &Node, what: &str, findings: &mut Findings) -> bool {
+    if node.as_str().is_some() {
+        findings.push(wrong_type(node, what, "a mapping").help("such as `{ name: web }`"));
+        return false;
+    }
     let Some(entries) = mapping(node, what, findings) else { return false };
     if entries.is_empty() {
         let message = format!("{what} names no field of what is looked for");

@@ -245,6 +245,9 @@ impl<'d> Names<'d> {
             "input" | "vars" | "var" | "variables" => finding.help("write `inputs.<name>`").suggest(span, "inputs"),
             "step" => finding.help("write `steps.<id>`").suggest(span, "steps"),
             "value" => finding.help("write `each.value`; in a list made with `for`, `item`"),
+            "env" if place.sees("environment") => {
+                finding.help("the name of the environment is `environment`; a variable is passed in as an input")
+            }
             "env" | "secrets" => finding.help("pass it in as an input: `inputs.<name>`"),
             "null" | "nil" | "undefined" => finding.help("the empty value is `none`; a key can also be left out"),
             _ => match self.near(word, place.names()) {
@@ -380,6 +383,10 @@ fn result(used: &Reference, step: &StepDoc) -> Option<Diagnostic> {
             Some(finding.help(format!(
                 "write `steps.{id}.all[0].{word}`, `steps.{id}.each[\"key\"].{word}` or `steps.{id}.ids`"
             )))
+        }
+        word if word.parse::<i64>().is_ok() => {
+            let message = format!("step `{id}` has `for_each`, and its instances are in `all`");
+            Some(Diagnostic::error("unknown-result", span, message).help(format!("write `steps.{id}.all[{word}]`")))
         }
         word => unknown_result(word, span, &format!("steps.{id}"), RESULTS_OF_EACH),
     }

@@ -6,6 +6,7 @@
 //! values of inputs, `draw` makes diagrams. Nothing here waits, sends requests or writes.
 
 mod always;
+mod as_text;
 mod assumed;
 mod call;
 mod call_doc;
@@ -29,6 +30,8 @@ mod of_step;
 mod on_change;
 mod operations;
 mod partial;
+#[cfg(test)]
+mod partly_known_tests;
 mod place;
 mod programs;
 mod record_doc;
@@ -36,6 +39,7 @@ mod request;
 mod scalars;
 mod selection;
 mod step_doc;
+mod step_results;
 #[cfg(test)]
 mod suggestion_tests;
 #[cfg(test)]

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::model::{Input, InputType};
+use super::step_results::{KnownStep, typed};
 use crate::catalog::schema::{Type, Types};
-use crate::catalog::{By, IdAt, Listed, Operation, Partial, Unknown};
+use crate::catalog::{Partial, Unknown};
 use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
@@ -36,14 +36,6 @@ pub struct Given<'g> {
     pub secrets: Option<&'g Secrets>,
 }
 
-/// What is known of a step, for references to it.
-pub(super) struct KnownStep {
-    pub operation: Option<Arc<Operation>>,
-    pub is_for_each: bool,
-    /// The item type of `find`, when it is known.
-    pub found: Option<Box<Listed>>,
-}
-
 /// The place of a template: with an element of the step's `for_each`, with one of a list built with `for`, or
 /// without.
 #[derive(Clone, Copy, Default)]
@@ -52,6 +44,9 @@ pub(super) struct At<'e> {
     case: Option<&'e Inputs>,
     each: Option<&'e Element>,
     item: Option<&'e Element>,
+    /// What elements that are not known are read from: `steps.web.all`.
+    each_of: Option<&'e str>,
+    item_of: Option<&'e str>,
     secrets: Seen,
 }
 
@@ -79,6 +74,11 @@ impl<'e> At<'e> {
         Self { each, ..self }
     }
 
+    /// With an element that is not known, of the list that this value is.
+    pub(super) fn element_of(self, elements: &'e Partial) -> Self {
+        Self { each_of: source_of(elements), ..self }
+    }
+
     pub(super) fn revealing(self) -> Self {
         Self { secrets: Seen::Values, ..self }
     }
@@ -88,7 +88,7 @@ impl<'e> At<'e> {
 pub(super) struct Known<'d> {
     pub given: Given<'d>,
     inputs: HashMap<&'d str, &'d Input>,
-    steps: HashMap<&'d str, KnownStep>,
+    steps: HashMap<&'d str, KnownStep<'d>>,
     /// Steps that certainly do not run: their results are undefined.
     skipped: BTreeMap<StepId, minijinja::Value>,
     /// The empty set of inputs.
@@ -114,9 +114,13 @@ impl<'d> Known<'d> {
     pub(super) fn new(
         given: Given<'d>,
         inputs: HashMap<&'d str, &'d Input>,
-        steps: HashMap<&'d str, KnownStep>,
+        steps: HashMap<&'d str, KnownStep<'d>>,
     ) -> Self {
         Self { given, inputs, steps, skipped: BTreeMap::new(), none: BTreeMap::new() }
+    }
+
+    pub(super) fn is_for_each(&self, step: &str) -> bool {
+        self.steps.get(step).is_some_and(|step| step.is_for_each)
     }
 
     pub(super) fn is_secret(&self, input: &str) -> bool {
@@ -215,12 +219,47 @@ impl<'d> Known<'d> {
                 let each = elements.iter().map(|item| self.partial(&list.each, At { item: Some(item), ..at }, errors));
                 Partial::List(each.collect())
             }
-            Ok(_) => Partial::List(vec![self.partial(&list.each, At { item: None, ..at }, errors)]),
+            Ok(_) => {
+                let at = At { item: None, item_of: source_of(value), ..at };
+                Partial::List(vec![self.partial(&list.each, at, errors)])
+            }
             Err(what) => {
                 errors.push(list.not_a_list(what));
                 typed(&[Type::Array])
             }
         }
+    }
+
+    /// What is known below an element of `steps.x.all` or `steps.x.ids`.
+    fn of_results(&self, list: &str, path: &[String]) -> Partial {
+        let parts: Vec<&str> = list.split('.').collect();
+        let ["steps", step, which] = parts.as_slice() else { return Partial::unknown() };
+        let Some(step) = self.steps.get(step).filter(|step| step.is_for_each) else { return Partial::unknown() };
+        let path = path.iter().map(String::as_str);
+        match *which {
+            "all" => step.result(&["all", "*"].into_iter().chain(path).collect::<Vec<_>>()),
+            "ids" if path.len() == 0 => step.result(&["all", "*", "id"]),
+            _ => Partial::unknown(),
+        }
+    }
+
+    /// Whether the instances of a step depend on the given values.
+    pub(super) fn has_given_instances(&self, step: &str) -> bool {
+        let for_each = self.steps.get(step).and_then(|step| step.for_each);
+        for_each.is_some_and(|for_each| for_each.inputs().next().is_some() || for_each.mentions("environment"))
+    }
+
+    /// The keys of a step's instances, where they are known.
+    fn keys(&self, step: &str) -> Option<&[String]> {
+        let step = self.steps.get(step)?;
+        let keys = || {
+            let for_each = step.for_each?;
+            let value = self.partial(for_each, At::default(), &mut Vec::new());
+            let elements = self.elements(for_each, &value, MOST_KEYS + 1).ok()??;
+            let is_one = !matches!(value, Partial::OneOf(_)) && elements.len() <= MOST_KEYS;
+            is_one.then(|| elements.into_iter().map(|element| element.each.key).collect())
+        };
+        step.keys.get_or_init(keys).as_deref()
     }
 
     /// Whether a condition holds; `None` when that is not known.
@@ -231,9 +270,14 @@ impl<'d> Known<'d> {
     pub(super) fn truth(&self, condition: &Expression, at: At<'_>) -> Result<Option<bool>, TemplateError> {
         let view = View { known: self, at };
         let scope = self.scope(at);
-        match condition.program() {
-            Some(program) if !matches!(program.outline(&scope, &view)?, Outline::Exactly(_)) => Ok(None),
-            _ => condition.is_true(&scope).map(Some),
+        let Some(program) = condition.program() else { return condition.is_true(&scope).map(Some) };
+        match program.outline(&scope, &view)? {
+            Outline::Exactly(_) => condition.is_true(&scope).map(Some),
+            open => match open.sort(&view) {
+                Some(Sort::Text) => Err(condition.ambiguous("text")),
+                Some(Sort::Integer | Sort::Number) => Err(condition.ambiguous("a number")),
+                _ => Ok(None),
+            },
         }
     }
 
@@ -281,9 +325,40 @@ impl<'d> Known<'d> {
             Partial::Bool(_) => return Err("a boolean"),
             Partial::Number(_) => return Err("a number"),
             Partial::String(_) | Partial::Text(_) => return Err("text"),
-            Partial::Unknown(_) => None,
+            Partial::Unknown(unknown) => match never_elements(unknown) {
+                Some(what) => return Err(what),
+                None => None,
+            },
         })
     }
+}
+
+/// What an unknown value is, when it is certainly neither a list nor a mapping.
+fn never_elements(unknown: &Unknown) -> Option<&'static str> {
+    let mut types = unknown.types.iter();
+    match (types.next()?, types.next()) {
+        (Type::Boolean, None) => Some("a boolean"),
+        (Type::Integer | Type::Number, None) => Some("a number"),
+        (Type::String, None) => Some("text"),
+        _ => None,
+    }
+}
+
+/// Of more instances the keys are not looked through.
+const MOST_KEYS: usize = 10_000;
+
+/// What an unknown value is read from.
+fn source_of(value: &Partial) -> Option<&str> {
+    match value {
+        Partial::Unknown(unknown) => unknown.source.as_deref(),
+        _ => None,
+    }
+}
+
+/// The step whose results, all of them, a value is.
+pub(super) fn results_of(value: &Partial) -> Option<&str> {
+    let step = source_of(value)?.strip_prefix("steps.")?;
+    (!step.contains('.')).then_some(step)
 }
 
 /// The value with `null` for unknown parts.
@@ -364,6 +439,8 @@ impl Knowledge for View<'_, '_> {
             ("steps", [step, ..]) => self.at.case.is_none() && self.known.is_skipped(step),
             ("item", path) => self.at.item.is_some_and(|item| knows_below(&item.value, path)),
             ("key" | "index", _) => self.at.item.is_some(),
+            // Other names were reported already.
+            ("each", [name, ..]) if !["key", "value", "index"].contains(&name.as_str()) => false,
             ("each", path) => self.at.each.is_some_and(|element| match path {
                 [first, rest @ ..] if first == "value" => knows_below(&element.value, rest),
                 [] => is_known(&element.value),
@@ -398,6 +475,13 @@ impl Knowledge for View<'_, '_> {
 
     fn reads_files(&self) -> bool {
         self.known.given.folder.is_some()
+    }
+
+    fn instances(&self, step: &str, is_computed: bool) -> Option<&[String]> {
+        // Constant keys were compared with those of a mapping as it is written.
+        let is_written = matches!(self.known.steps.get(step)?.for_each?.shape(), Shape::Mapping(_) | Shape::List(_));
+        // With other values there may be others.
+        self.known.keys(step).filter(|_| self.at.case.is_none() && (is_computed || !is_written))
     }
 }
 
@@ -467,10 +551,16 @@ impl View<'_, '_> {
             ("environment", []) => typed(&[Type::String]),
             ("each", [key]) if key == "key" => typed(&[Type::String]),
             ("each", [index]) if index == "index" => typed(&[Type::Integer]),
-            ("each", [value, path @ ..]) if value == "value" && !goes_on => {
-                self.at.each.map_or_else(Partial::unknown, |element| below(&element.value, path))
-            }
-            ("item", path) if !goes_on => self.at.item.map_or_else(Partial::unknown, |item| below(&item.value, path)),
+            ("each", [value, path @ ..]) if value == "value" && !goes_on => match (self.at.each, self.at.each_of) {
+                (Some(element), _) => below(&element.value, path),
+                (None, Some(list)) => self.known.of_results(list, path),
+                (None, None) => Partial::unknown(),
+            },
+            ("item", path) if !goes_on => match (self.at.item, self.at.item_of) {
+                (Some(item), _) => below(&item.value, path),
+                (None, Some(list)) => self.known.of_results(list, path),
+                (None, None) => Partial::unknown(),
+            },
             ("key", []) => typed(&[Type::String]),
             ("index", []) => typed(&[Type::Integer]),
             ("project_id" | "region_id", []) => typed(&[Type::Integer]),
@@ -495,56 +585,4 @@ fn input(input: &&Input) -> Partial {
         pattern: input.pattern.clone(),
         ..Unknown::default()
     }))
-}
-
-impl KnownStep {
-    fn result(&self, path: &[&str]) -> Partial {
-        let path = match (self.is_for_each, path) {
-            (true, ["all" | "each", _, rest @ ..]) => rest,
-            (true, ["ids"]) => return typed(&[Type::Array]),
-            (true, []) => return typed(&[Type::Object]),
-            (true, _) => return Partial::unknown(),
-            (false, path) => path,
-        };
-        match (&self.found, path) {
-            (Some(found), ["id"]) => return Partial::reference(&found.kind, By::Id),
-            (Some(found), ["name"]) => return Partial::reference(&found.kind, By::Name),
-            _ => {}
-        }
-        match &self.operation {
-            Some(operation) => result(operation, path),
-            None => Partial::unknown(),
-        }
-    }
-}
-
-fn result(operation: &Operation, path: &[&str]) -> Partial {
-    let made = operation.creates.as_ref();
-    match path {
-        [] => typed(&[Type::Object]),
-        ["id"] => match made {
-            // The id of a resource identified by its name is the name.
-            Some(creates) if matches!(creates.id_at, IdAt::Body(_)) => Partial::reference(&creates.kind, By::Name),
-            Some(creates) => Partial::reference(&creates.kind, By::Id),
-            None => Partial::unknown(),
-        },
-        ["name"] => made.map_or_else(Partial::unknown, |creates| Partial::reference(&creates.kind, By::Name)),
-        ["created" | "touched", kind, _] => Partial::reference(*kind, By::Id),
-        ["ids" | "tasks"] | ["created" | "touched", _] => typed(&[Type::Array]),
-        ["task"] => other(&[Type::String], "the task"),
-        ["outcome"] => other(&[Type::String], "the outcome"),
-        ["status"] => other(&[Type::Integer], "the status of the answer"),
-        ["response"] => other(&[], "the whole answer"),
-        ["resource"] => other(&[Type::Object], "the whole object"),
-        ["created" | "touched"] => typed(&[Type::Object]),
-        _ => Partial::unknown(),
-    }
-}
-
-fn other(types: &[Type], result: &'static str) -> Partial {
-    Partial::Unknown(Box::new(Unknown { types: Types::of(types), result: Some(result), ..Unknown::default() }))
-}
-
-fn typed(types: &[Type]) -> Partial {
-    Partial::Unknown(Box::new(Unknown { types: Types::of(types), ..Unknown::default() }))
 }

@@ -5,22 +5,24 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::as_text;
 use super::cases::{Case, cases, most_for_each};
 use super::doc::PlanDoc;
 use super::fields::listed;
 use super::model::{CallTemplate, OnChange, Plan, Segment, Step, Undo};
 use super::of_step::OfStep;
-use super::partial::{At, Element, Given, Known, KnownStep};
+use super::partial::{At, Element, Given, Known, results_of};
 use super::request::{Values, Whole, check_request};
 use super::step_doc::{StepDoc, calls};
+use super::step_results::KnownStep;
 use crate::body_file::{begins_with, why_unusable};
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial, is_placeholder};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
-use crate::template::{Expression, Program, Template, TemplateError};
+use crate::template::{Each, Expression, Program, Template, TemplateError};
 
 /// The most elements of all `for_each` together that are checked one by one.
 const MOST_ELEMENTS: usize = 10_000;
@@ -100,11 +102,12 @@ impl<'s> Look<'s> {
         }
     }
 
-    fn known(&self, catalog: &Catalog) -> Option<(&'s str, KnownStep)> {
+    fn known(&self, catalog: &Catalog) -> Option<(&'s str, KnownStep<'s>)> {
         let operation = self.calls[0].as_ref().and_then(|own| own.operation).cloned();
         let listed = operation.as_ref().filter(|_| self.find.is_some());
         let found = listed.and_then(|operation| catalog.listed(operation)).cloned().map(Box::new);
-        Some((self.id?, KnownStep { operation, is_for_each: self.is_for_each, found }))
+        let (is_for_each, for_each) = (self.is_for_each, self.for_each);
+        Some((self.id?, KnownStep { operation, is_for_each, for_each, found, keys: OnceLock::new() }))
     }
 
     fn programs(&self) -> impl Iterator<Item = &'s Program> {
@@ -170,7 +173,7 @@ fn known_steps<'s, L: Iterator<Item = Look<'s>>>(
     looks: impl Fn() -> L,
     outputs: impl Iterator<Item = &'s Template>,
     catalog: &Catalog,
-) -> HashMap<&'s str, KnownStep> {
+) -> HashMap<&'s str, KnownStep<'s>> {
     let programs =
         looks().flat_map(|look| look.programs().collect::<Vec<_>>()).chain(outputs.flat_map(Template::programs));
     let referred: HashSet<&str> =
@@ -235,7 +238,10 @@ fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
         let uses = program.uses();
         !uses.inputs.is_empty()
             || ["environment", "project_id", "region_id", "records"].into_iter().any(|name| uses.mentions(name))
-            || uses.steps.iter().any(|used| known.is_skipped(used.step.as_str()))
+            || uses.steps.iter().any(|used| {
+                let is_instance = used.path.first().is_some_and(|first| ["all", "each"].contains(&first.as_str()));
+                known.is_skipped(used.step.as_str()) || (is_instance && known.has_given_instances(used.step.as_str()))
+            })
     })
 }
 
@@ -292,18 +298,37 @@ impl<'c> Checker<'c, '_> {
                 }
                 *budget = budget.saturating_sub(elements.len());
             }
-            Ok(None) => self.instance(look, None),
+            Ok(None) => {
+                if let Some(step) = results_of(&value) {
+                    let message =
+                        format!("`for_each` needs a list or a mapping, and this is the result of step `{step}`");
+                    let finding = Diagnostic::error("wrong-type", for_each.span, message);
+                    let help = match self.known.is_for_each(step) {
+                        true => format!("all of its instances are `steps.{step}.all`"),
+                        false => format!("use a list in it, as in `steps.{step}.ids`"),
+                    };
+                    self.tell([finding.help(help)], None);
+                }
+                self.at_instance(look, self.at().element_of(&value), None);
+            }
+            // What cannot stand here at all was reported already.
+            Err(_) if for_each.mentions("each") || for_each.inputs().any(|used| self.known.is_secret(&used.name)) => {
+                self.instance(look, None);
+            }
             Err(what) => {
                 let message = format!("`for_each` needs a list or a mapping, and this is {what}");
                 let finding = Diagnostic::error("wrong-type", for_each.span, message);
-                self.tell([finding.help("for a number of copies, say `{{ range(n) }}`")], None);
+                self.tell([finding.help(Each::instead_of(what))], None);
                 self.instance(look, None);
             }
         }
     }
 
     fn instance(&mut self, look: &Look<'_>, element: Option<&Element>) {
-        let at = self.at().element(element);
+        self.at_instance(look, self.at().element(element), element);
+    }
+
+    fn at_instance(&mut self, look: &Look<'_>, at: At<'_>, element: Option<&Element>) {
         if let Some(when) = look.when {
             match self.known.truth(when, at) {
                 // A step that does not run may be invalid with these values.
@@ -329,13 +354,18 @@ impl<'c> Checker<'c, '_> {
     fn parts(&self, look: &Look<'_>, at: At<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         look.calls.iter().flatten().for_each(|whole| self.call(whole, at, &mut found));
-        look.headers.into_iter().for_each(|headers| self.headers(headers, at, &mut found));
-        look.places.iter().flatten().for_each(|place| self.place(place, at, &mut found));
-        if let Some(find) = look.find {
-            let mut errors = Vec::new();
-            self.known.partial(find, at, &mut errors);
-            found.extend(errors.iter().map(failed));
+        let mut errors = Vec::new();
+        let mut value = |template: &Template| self.known.partial(template, at, &mut errors);
+        if let Some(headers) = look.headers {
+            found.extend(as_text::headers(headers, &value(headers)));
         }
+        for place in look.places.into_iter().flatten() {
+            found.extend(as_text::place(place, &value(place)));
+        }
+        if let Some(find) = look.find {
+            found.extend(as_text::find(find, &value(find)));
+        }
+        found.extend(errors.iter().map(failed));
         found
     }
 
@@ -404,11 +434,11 @@ impl<'c> Checker<'c, '_> {
             })
             .collect();
         found.extend(errors.iter().map(failed));
-        for (segment, value) in whole.call.segments.iter().zip(&segments) {
-            if let (Segment::Template(template), Some(value)) = (segment, value) {
-                found.extend(bad_segment(template, value));
-            }
-        }
+        let of_segment = |(segment, value): (&Segment, &Option<Partial>)| match (segment, value) {
+            (Segment::Template(template), Some(value)) => as_text::segment(template, value),
+            _ => None,
+        };
+        let no_segments: Vec<Diagnostic> = whole.call.segments.iter().zip(&segments).filter_map(of_segment).collect();
         if let Some((file, path)) = file {
             let named = FileAt { key: "body_file", place: file.path.span };
             let is_other = || self.of_another_kind(&named, &path, whole.operation);
@@ -419,8 +449,14 @@ impl<'c> Checker<'c, '_> {
                 self.files_in_form(operation, template, body, found);
             }
             let values = Values { body, query, segments };
+            let before = found.len();
             check_request(whole, operation, values, (self.catalog, self.source), found);
+            // What is no text at all has no other faults.
+            let is_told = |place: Span| no_segments.iter().any(|told| told.primary == place);
+            let new = found.split_off(before).into_iter().filter(|finding| !is_told(finding.primary));
+            found.extend(new);
         }
+        found.extend(no_segments);
     }
 
     /// Checks the files that a form names.
@@ -494,50 +530,6 @@ impl<'c> Checker<'c, '_> {
             format!("`{path}` is not {}: it does not begin with `{}`", kind.name, kind.beginning.escape_ascii());
         is_other.then(|| Diagnostic::warning("wrong-format", file.place, words).help(kind.otherwise))
     }
-
-    fn headers(&self, headers: &Template, at: At<'_>, found: &mut Vec<Diagnostic>) {
-        let mut errors = Vec::new();
-        let value = self.known.partial(headers, at, &mut errors);
-        found.extend(errors.iter().map(failed));
-        let Partial::Map(fields) = value else { return };
-        for (name, value) in fields {
-            if let Partial::String(text) = &value
-                && text.contains(['\r', '\n', '\0'])
-            {
-                let span = headers.at(&format!("/{}", name.replace('~', "~0").replace('/', "~1"))).span;
-                let message = format!("the header `{name}` holds a line break");
-                found.push(Diagnostic::error("header-not-allowed", span, message));
-            }
-        }
-    }
-
-    /// Checks the id of a project or region.
-    fn place(&self, place: &Template, at: At<'_>, found: &mut Vec<Diagnostic>) {
-        let mut errors = Vec::new();
-        let value = self.known.partial(place, at, &mut errors);
-        found.extend(errors.iter().map(failed));
-        let Some(value) = value.known() else { return };
-        let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
-        if number.is_none_or(|number| number <= 0) {
-            let message = "the id of a project or region is a positive whole number";
-            found.push(Diagnostic::error("out-of-range", place.span, message));
-        }
-    }
-}
-
-/// The finding about a path segment that would address another path, or is not text.
-fn bad_segment(template: &Template, value: &Partial) -> Option<Diagnostic> {
-    let message = match value {
-        Partial::OneOf(options) => return options.iter().find_map(|option| bad_segment(template, option)),
-        Partial::String(text) if text.is_empty() || text == "." || text == ".." => {
-            format!("this segment of the path becomes `{text}`")
-        }
-        Partial::Null => "a segment of a path is text, and this is null".to_owned(),
-        Partial::Map(_) => "a segment of a path is text, and this is a mapping".to_owned(),
-        Partial::List(_) => "a segment of a path is text, and this is a list".to_owned(),
-        _ => return None,
-    };
-    Some(Diagnostic::error("bad-call", template.span, message).help("every segment of a path needs a value"))
 }
 
 /// The finding about a template that cannot be evaluated.

@@ -250,6 +250,7 @@ fn syntax_refused(error: &minijinja::Error, base: usize, source: &str) -> Refuse
     let word = source.get(start..end).unwrap_or_default();
     let message = match source.trim() {
         "" => "an empty expression".to_owned(),
+        _ if error.detail() == Some("unexpected end of string") => "a quote in this template is not closed".to_owned(),
         _ => format!("this template cannot be read: {}", error.detail().unwrap_or("syntax error")),
     };
     let open_block = message.ends_with("expected end of block").then_some(CLOSE_BLOCK);

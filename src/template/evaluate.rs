@@ -1,15 +1,14 @@
 //! Evaluates templates: gives a value, or an error with its place that says what is missing.
 
-use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind};
 use serde_json::Value;
 
+use super::missing::missing;
 use super::program::Program;
 use super::text::{json_of, text_of};
-use super::{Expression, ExpressionKind, Part, Scope, Shape, Template, TemplateError, Text, scope};
-use crate::diagnostic::nearest;
-use crate::source::Span;
-use crate::yaml::Word;
+use super::{
+    Expression, ExpressionKind, Knowledge, Mention, Part, Scope, Shape, Sort, Template, TemplateError, Text, scope,
+};
 
 /// The longest text that a template may produce.
 const LONGEST: usize = 16 << 20;
@@ -76,18 +75,22 @@ impl Expression {
     ///
     /// When the expression cannot be evaluated, or is text or a number, since the truth of `"false"` is ambiguous.
     pub fn is_true(&self, scope: &Scope<'_>) -> Result<bool, TemplateError> {
-        let ambiguous = |what: &str| TemplateError {
-            span: self.span,
-            message: format!("a condition must be true or false, this one gives {what}"),
-            help: Some("compare it, as in `x == 'on'` or `x > 0`".to_owned()),
-        };
         match self.evaluate(scope)? {
             Value::Bool(holds) => Ok(holds),
             Value::Null => Ok(false),
             Value::Array(items) => Ok(!items.is_empty()),
             Value::Object(fields) => Ok(!fields.is_empty()),
-            Value::String(_) => Err(ambiguous("text")),
-            Value::Number(_) => Err(ambiguous("a number")),
+            Value::String(_) => Err(self.ambiguous("text")),
+            Value::Number(_) => Err(self.ambiguous("a number")),
+        }
+    }
+
+    /// The error of a condition that gives neither true nor false, but `what`.
+    pub fn ambiguous(&self, what: &str) -> TemplateError {
+        TemplateError {
+            span: self.span,
+            message: format!("a condition must be true or false, this one gives {what}"),
+            help: Some("compare it, as in `x == 'on'`, `x > 0` or `x is not none`".to_owned()),
         }
     }
 }
@@ -95,7 +98,24 @@ impl Expression {
 pub(super) fn json(program: &Program, scope: &Scope<'_>) -> Result<Value, TemplateError> {
     let root = scope::root(scope, program.uses());
     let result = program.run(root.clone()).and_then(|value| json_of(&value));
-    result.map_err(|error| explain(program, scope, &root, &error))
+    result.map_err(|error| explain(program, scope, &root, &error, &Everything))
+}
+
+/// In a run everything that a template refers to is known.
+struct Everything;
+
+impl Knowledge for Everything {
+    fn knows(&self, _: &str, _: &[String]) -> bool {
+        true
+    }
+
+    fn sort(&self, _: &Mention) -> Option<Sort> {
+        None
+    }
+
+    fn reads_files(&self) -> bool {
+        true
+    }
 }
 
 fn parts_text(parts: &[Part], scope: &Scope<'_>) -> Result<String, TemplateError> {
@@ -109,7 +129,7 @@ fn parts_text(parts: &[Part], scope: &Scope<'_>) -> Result<String, TemplateError
                     out.push_str(&text_of(&value)?);
                     Ok(())
                 });
-                result.map_err(|error| explain(program, scope, &root, &error))?;
+                result.map_err(|error| explain(program, scope, &root, &error, &Everything))?;
                 if out.len() > LONGEST {
                     return Err(TemplateError {
                         span: program.span(),
@@ -124,13 +144,25 @@ fn parts_text(parts: &[Part], scope: &Scope<'_>) -> Result<String, TemplateError
 }
 
 /// Converts the engine's error to our own, with the place in the file.
-fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error: &Error) -> TemplateError {
+pub(super) fn explain(
+    program: &Program,
+    scope: &Scope<'_>,
+    root: &minijinja::Value,
+    error: &Error,
+    knowledge: &dyn Knowledge,
+) -> TemplateError {
     let span = match error.range() {
         Some(range) if !range.is_empty() => program.locate_run(range),
         _ => program.span(),
     };
-    if error.kind() == ErrorKind::UndefinedError
-        && let Some(missing) = missing(program, scope, root)
+    let is_undefined = error.kind() == ErrorKind::UndefinedError;
+    // What takes a value of one type takes nothing undefined.
+    let is_of_type = || {
+        let detail = error.detail().unwrap_or_default();
+        ["cannot ", "value is not a string", "unsupported types"].iter().any(|part| detail.contains(part))
+    };
+    if (is_undefined || (error.kind() == ErrorKind::InvalidOperation && is_of_type()))
+        && let Some(missing) = missing(program, scope, root, knowledge, is_undefined)
     {
         return missing;
     }
@@ -141,7 +173,7 @@ fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error:
     let message = match error.kind() {
         ErrorKind::OutOfFuel => "this template does too much work".to_owned(),
         ErrorKind::UndefinedError => "a name here is undefined".to_owned(),
-        kind => detail.map_or_else(|| kind.to_string(), str::to_owned),
+        kind => words_for(detail.map_or_else(|| kind.to_string(), str::to_owned)),
     };
     let (message, help) = match message.split_once("; ") {
         Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
@@ -150,102 +182,43 @@ fn explain(program: &Program, scope: &Scope<'_>, root: &minijinja::Value, error:
     TemplateError { span, message, help }
 }
 
-/// A reference, and how it is looked up.
-struct Mention<'p> {
-    names: Vec<&'p str>,
-    span: Span,
-}
-
-/// The first reference without a value, and what exists instead; or the list that contains nothing.
-fn missing(program: &Program, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
-    let mentions = mentions(program);
-    let leads_nowhere = mentions.iter().find_map(|mention| follow(mention, scope, root));
-    leads_nowhere.or_else(|| mentions.iter().find_map(|mention| nothing_in(mention, root)))
-}
-
-/// An element of a list (`| first`) is undefined when the list, or its filtered form, is empty.
-fn nothing_in(mention: &Mention<'_>, root: &minijinja::Value) -> Option<TemplateError> {
-    let list = mention.names.iter().fold(root.clone(), |here, name| item(&here, name));
-    let items = Some(list).filter(|list| list.kind() == ValueKind::Seq)?.len()?;
-    let written = mention.names.join(".");
-    let message = match items {
-        0 => format!("`{written}` is empty: there is nothing to take from it"),
-        items => format!("`{written}` holds nothing that fits (of {items})"),
+/// The engine's message in our words.
+fn words_for(message: String) -> String {
+    let sort = |name: &str| match name {
+        "string" => "a text",
+        "number" => "a number",
+        "bool" => "`true` or `false`",
+        "sequence" | "iterator" | "iterable" => "a list",
+        "map" => "a mapping",
+        "none" => "null",
+        _ => "something else",
     };
-    let help = "look at what the call asks for and at the filters here; `| default(...)` says what to use instead";
-    Some(TemplateError { span: mention.span, message, help: Some(help.to_owned()) })
-}
-
-/// The references of a template that are not guarded, in the order of the text.
-fn mentions(program: &Program) -> Vec<Mention<'_>> {
-    let uses = program.uses();
-    let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| Mention {
-        names: ["steps", used.step.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
-        span: program.place(used.span),
-    });
-    let inputs = uses.inputs.iter().filter(|used| !used.guarded).map(|used| Mention {
-        names: ["inputs", used.name.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
-        span: program.place(used.span),
-    });
-    let names = uses.names.iter().filter(|used| !used.guarded).map(|used| Mention {
-        names: std::iter::once(used.name).chain(used.path.iter().map(Word::as_str)).collect(),
-        span: program.place(used.span),
-    });
-    let mut mentions: Vec<_> = steps.chain(inputs).chain(names).collect();
-    mentions.sort_by_key(|mention| mention.span.start());
-    mentions
-}
-
-fn follow(mention: &Mention<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
-    let mut here = root.clone();
-    for (depth, name) in mention.names.iter().enumerate() {
-        let next = item(&here, name);
-        if !next.is_undefined() {
-            here = next;
-            continue;
-        }
-        let written = mention.names[..=depth].join(".");
-        let error = |message: String, help: Option<String>| Some(TemplateError { span: mention.span, message, help });
-        if scope::is_skipped(&here) {
-            let step = mention.names[depth - 1];
-            let help = format!("step `{step}` was skipped; `| default(...)` says what to use then");
-            return error(format!("`{written}` is undefined"), Some(help));
-        }
-        let candidates = keys(&here, scope, &mention.names[..depth]);
-        let near = nearest(name, candidates.iter().map(String::as_str));
-        let help = match near {
-            Some(near) => Some(format!("did you mean `{}.{near}`?", mention.names[..depth].join("."))),
-            None if candidates.is_empty() || depth == 0 => None,
-            None => Some(format!("there is {}", listed(&candidates))),
+    let wanted = |name: &str| match name {
+        "bool" => "`true` or `false`",
+        "char" => "one character",
+        name if name.starts_with(['i', 'u']) => "a whole number",
+        name if name.starts_with('f') => "a number",
+        _ => "a text",
+    };
+    let conversion = message.strip_prefix("cannot convert ").and_then(|rest| rest.split_once(" to "));
+    if let Some((given, target)) = conversion {
+        return match target.contains(' ') || given == "value" {
+            true => message,
+            false if wanted(target) == "a whole number" && given == "string" => {
+                "this wants a whole number, and this is a text; `| int` makes a number of a text".to_owned()
+            }
+            false => format!("this wants {}, and this is {}", wanted(target), sort(given)),
         };
-        return error(format!("`{written}` is undefined"), help);
     }
-    None
-}
-
-fn item(value: &minijinja::Value, name: &str) -> minijinja::Value {
-    if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
-        return name.parse().ok().and_then(|index| value.get_item_by_index(index).ok()).unwrap_or_default();
+    if message == "value is not a string" {
+        return "this wants a text".to_owned();
     }
-    value.get_attr(name).unwrap_or_default()
-}
-
-fn keys(value: &minijinja::Value, scope: &Scope<'_>, path: &[&str]) -> Vec<String> {
-    if path == ["inputs"] {
-        return scope.inputs.keys().cloned().collect();
+    let operation =
+        message.strip_prefix("tried to use ").and_then(|rest| rest.split_once(" operator on unsupported types "));
+    if let Some((operator, (left, right))) =
+        operation.and_then(|(operator, types)| Some((operator, types.split_once(" and ")?)))
+    {
+        return format!("`{operator}` cannot be used on {} and {}", sort(left), sort(right));
     }
-    match value.kind() {
-        ValueKind::Map => value.try_iter().map(|keys| keys.take(1000).map(|key| key.to_string()).collect()),
-        _ => Ok(Vec::new()),
-    }
-    .unwrap_or_default()
-}
-
-fn listed(names: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let mut text: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    if names.len() > SHOWN {
-        text.push("...".to_owned());
-    }
-    text.join(", ")
+    message
 }

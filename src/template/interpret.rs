@@ -3,21 +3,29 @@
 //! Completely known parts are evaluated by the engine, so that they have the same value as in a run. Other parts are
 //! interpreted by kind: a conditional is one of its branches, `~` gives text, a comparison gives true or false.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 
-use minijinja::Value as Any;
-use minijinja::machinery::{Span, ast, parse_expr};
+use minijinja::machinery::{ast, parse_expr};
+use minijinja::{Error, ErrorKind, Value as Any};
 use serde_json::Value;
 
 use super::functions::TEXT;
-use super::outline::{Knowledge, MOST_ALTERNATIVES, Mention, Outline, Sort};
+use super::outline::{Knowledge, MOST_ALTERNATIVES, Outline, Sort};
 use super::program::Program;
 use super::text::json_of;
 use super::uses::Uses;
-use super::walk::{Link, unchain};
 use super::{Part, Scope, Shape, Template, TemplateError, Text, engine, evaluate, scope, value_of};
 use crate::yaml::Word;
+
+mod nodes;
+mod references;
+mod trial;
+
+use nodes::{is_of_step, of, sort_in};
+pub(super) use nodes::{mention, parts, range};
+use trial::{constant, spanned};
 
 impl Template {
     /// The outline in this scope; a part that cannot be evaluated is reported, and open.
@@ -101,12 +109,19 @@ impl Program {
         let source = self.run_source();
         let Ok(tree) = parse_expr(&source) else { return Ok(Outline::Open) };
         let root = scope::root(scope, uses);
+        let failed = RefCell::new(None);
         let mut interpreter =
-            Interpreter { source: &source, root, knowledge, known: HashMap::new(), never_text: Cell::new(None) };
+            Interpreter { source: &source, root: root.clone(), knowledge, known: HashMap::new(), failed: &failed };
         interpreter.mark(&tree);
         let outline = interpreter.outline(&tree);
-        match interpreter.never_text.get() {
-            Some((what, help)) => Err(no_text(self, what, help)),
+        match failed.take() {
+            // Unknown names were reported already.
+            _ if !uses.unknown.is_empty() => Ok(outline),
+            Some(Failure::NoText(what, help)) => Err(no_text(self, what, help)),
+            Some(Failure::NoPart { range, message, help }) => {
+                Err(TemplateError { span: self.locate_run(range), message, help })
+            }
+            Some(Failure::Engine(error)) => Err(evaluate::explain(self, scope, &root, &error, knowledge)),
             None => Ok(outline),
         }
     }
@@ -122,6 +137,19 @@ fn all_known(uses: &Uses, knowledge: &dyn Knowledge) -> bool {
         && uses.names.iter().all(|used| knowledge.knows(used.name, &path(&used.path)))
 }
 
+/// Why an expression cannot be evaluated, whatever its unknown values are.
+enum Failure {
+    /// A value without a text form is joined to text: what it is, and what to do.
+    NoText(&'static str, &'static str),
+    /// A part that a value does not have: where, what, and what to do.
+    NoPart {
+        range: Range<usize>,
+        message: String,
+        help: Option<String>,
+    },
+    Engine(Error),
+}
+
 struct Interpreter<'i> {
     source: &'i str,
     /// The scope; unknown values are never looked up.
@@ -129,8 +157,8 @@ struct Interpreter<'i> {
     knowledge: &'i dyn Knowledge,
     /// By address of a node: whether it is completely known.
     known: HashMap<usize, bool>,
-    /// Set when a value without a text form is joined to text.
-    never_text: Cell<Option<(&'static str, &'static str)>>,
+    /// The first failure.
+    failed: &'i RefCell<Option<Failure>>,
 }
 
 fn address(expr: &ast::Expr<'_>) -> usize {
@@ -160,13 +188,43 @@ impl<'i> Interpreter<'i> {
         self.known.get(&address(expr)).copied().unwrap_or(false)
     }
 
-    /// The value of a known node; `None` when it cannot be evaluated.
+    fn fail(&self, failure: Failure) {
+        self.failed.borrow_mut().get_or_insert(failure);
+    }
+
+    /// Evaluates nodes without unknown values.
+    fn run(&self, expr: &ast::Expr<'i>) -> Result<Any, Error> {
+        engine::evaluate(expr, self.source, self.root.clone())
+    }
+
+    /// The value of a known node, which may be undefined; `None` when it cannot be evaluated.
     fn evaluate(&self, expr: &ast::Expr<'i>) -> Option<Any> {
-        engine::evaluate(expr, self.source, self.root.clone()).ok()
+        self.run(expr).map_err(|error| self.fail(Failure::Engine(error))).ok()
+    }
+
+    /// The value of a known node that must have one.
+    fn defined(&self, expr: &ast::Expr<'i>) -> Option<Any> {
+        let value = self.evaluate(expr)?;
+        if value.is_undefined() {
+            self.fail(Failure::Engine(Error::from(ErrorKind::UndefinedError)));
+        }
+        Some(value)
     }
 
     fn exactly(&self, expr: &ast::Expr<'i>) -> Option<Value> {
-        self.is_known(expr).then(|| self.evaluate(expr))?.and_then(|value| json_of(&value).ok())
+        self.is_known(expr).then(|| self.defined(expr))?.and_then(|value| json_of(&value).ok())
+    }
+
+    /// What is known of an operand that may be undefined; `None` when it certainly is.
+    fn guarded(&self, expr: &ast::Expr<'i>) -> Option<Outline> {
+        if !self.is_known(expr) {
+            return Some(match mention(expr) {
+                Some(mention) => Outline::Mention(mention),
+                None => self.outline(expr),
+            });
+        }
+        let value = self.evaluate(expr)?;
+        (!value.is_undefined()).then(|| json_of(&value).map_or(Outline::Open, Outline::Exactly))
     }
 
     fn outline(&self, expr: &ast::Expr<'i>) -> Outline {
@@ -176,29 +234,35 @@ impl<'i> Interpreter<'i> {
         match expr {
             ast::Expr::Const(_) => Outline::Open,
             ast::Expr::Var(_) | ast::Expr::GetAttr(_) | ast::Expr::GetItem(_) => match mention(expr) {
-                Some(mention) => Outline::Mention(mention),
+                Some(mention) => self.mentioned(expr, mention),
                 None => self.part(expr),
             },
             ast::Expr::IfExpr(choice) => self.choice(choice),
             ast::Expr::BinOp(operation) => self.operation(operation),
-            ast::Expr::Compare(_) | ast::Expr::Test(_) => Outline::Of(Sort::Boolean),
+            ast::Expr::Compare(compare) => {
+                self.values(&compare.expr);
+                compare.ops.iter().take(1).for_each(|operand| drop(self.values(&operand.expr)));
+                Outline::Of(Sort::Boolean)
+            }
+            ast::Expr::Test(test) => {
+                self.test_must_work(test);
+                Outline::Of(Sort::Boolean)
+            }
             ast::Expr::UnaryOp(unary) => match unary.op {
-                ast::UnaryOpKind::Not => Outline::Of(Sort::Boolean),
-                ast::UnaryOpKind::Neg => match self.sort(&self.outline(&unary.expr)) {
-                    Some(Sort::Integer) => Outline::Of(Sort::Integer),
-                    _ => Outline::Of(Sort::Number),
-                },
+                ast::UnaryOpKind::Not => {
+                    self.outline(&unary.expr);
+                    Outline::Of(Sort::Boolean)
+                }
+                ast::UnaryOpKind::Neg => {
+                    self.negation_must_work(unary);
+                    match self.sort(&self.outline(&unary.expr)) {
+                        Some(Sort::Integer) => Outline::Of(Sort::Integer),
+                        _ => Outline::Of(Sort::Number),
+                    }
+                }
             },
             ast::Expr::Filter(filter) => self.filter(filter),
-            ast::Expr::Call(call) => match &call.expr {
-                ast::Expr::Var(name) => match name.id {
-                    "file" | "cidrsubnet" | "cidrhost" => Outline::some_text(),
-                    "range" => Outline::Of(Sort::List),
-                    "dict" => Outline::Of(Sort::Map),
-                    _ => Outline::Open,
-                },
-                _ => Outline::Open,
-            },
+            ast::Expr::Call(call) => self.call(call),
             ast::Expr::List(list) => Outline::List(list.items.iter().map(|item| self.outline(item)).collect()),
             ast::Expr::Tuple(tuple) => Outline::List(tuple.items.iter().map(|item| self.outline(item)).collect()),
             ast::Expr::Map(map) => {
@@ -208,10 +272,36 @@ impl<'i> Interpreter<'i> {
                 });
                 fields.collect::<Option<Vec<_>>>().map_or(Outline::Of(Sort::Map), Outline::Map)
             }
-            ast::Expr::Slice(slice) => match self.sort(&self.outline(&slice.expr)) {
-                Some(sort @ (Sort::Text | Sort::List)) => of(sort),
-                _ => Outline::Open,
-            },
+            ast::Expr::Slice(slice) => {
+                self.slice_must_work(slice);
+                match self.sort(&self.outline(&slice.expr)) {
+                    Some(sort @ (Sort::Text | Sort::List)) => of(sort),
+                    _ => Outline::Open,
+                }
+            }
+        }
+    }
+
+    fn call(&self, call: &ast::Spanned<ast::Call<'i>>) -> Outline {
+        let ast::Expr::Var(name) = &call.expr else { return Outline::Open };
+        let tried = self.call_must_work(name.id, call);
+        match name.id {
+            "cidrsubnet" => self.network(tried.as_ref(), call.args.get(..2)),
+            "file" | "cidrhost" => Outline::some_text(),
+            "range" => Outline::Of(Sort::List),
+            "dict" => Outline::Of(Sort::Map),
+            _ => Outline::Open,
+        }
+    }
+
+    /// A text like `10.0.0.0/24`, as one was made; its prefix has this length when the network and the number of bits,
+    /// from which it was made, are known.
+    fn network(&self, made: Option<&Any>, from: Option<&[ast::CallArg<'i>]>) -> Outline {
+        let is_known = |arg: &ast::CallArg<'i>| matches!(arg, ast::CallArg::Pos(expr) if self.is_known(expr));
+        let length = made.and_then(Any::as_str).and_then(|made| made.rsplit_once('/')).map(|(_, length)| length);
+        match length.filter(|_| from.is_some_and(|args| args.iter().all(is_known))) {
+            Some(length) => Outline::Text(vec![None, Some(format!("/{length}"))]),
+            None => Outline::Text(vec![None, Some("/".to_owned()), None]),
         }
     }
 
@@ -224,11 +314,16 @@ impl<'i> Interpreter<'i> {
         }
     }
 
+    /// Whether a condition holds, where that is known.
     fn truth(&self, expr: &ast::Expr<'i>) -> Option<bool> {
-        self.is_known(expr).then(|| self.evaluate(expr))?.map(|value| value.is_true())
+        if !self.is_known(expr) {
+            self.outline(expr);
+            return None;
+        }
+        self.defined(expr).map(|value| value.is_true())
     }
 
-    fn operation(&self, operation: &ast::BinOp<'i>) -> Outline {
+    fn operation(&self, operation: &ast::Spanned<ast::BinOp<'i>>) -> Outline {
         let both = || (self.outline(&operation.left), self.outline(&operation.right));
         match operation.op {
             ast::BinOpKind::Concat => {
@@ -254,14 +349,21 @@ impl<'i> Interpreter<'i> {
             | ast::BinOpKind::Lte
             | ast::BinOpKind::Gt
             | ast::BinOpKind::Gte
-            | ast::BinOpKind::In => Outline::Of(Sort::Boolean),
-            ast::BinOpKind::Div | ast::BinOpKind::Pow => Outline::Of(Sort::Number),
+            | ast::BinOpKind::In => {
+                self.operation_must_work(operation);
+                Outline::Of(Sort::Boolean)
+            }
+            ast::BinOpKind::Div | ast::BinOpKind::Pow => {
+                self.operation_must_work(operation);
+                Outline::Of(Sort::Number)
+            }
             ast::BinOpKind::Add
             | ast::BinOpKind::Sub
             | ast::BinOpKind::Mul
             | ast::BinOpKind::FloorDiv
             | ast::BinOpKind::Rem => {
                 let (left, right) = both();
+                self.operation_must_work(operation);
                 let of = |left: &Value, right: &Value| {
                     let (left, right) = (constant(value_of(left)), constant(value_of(right)));
                     ast::Expr::BinOp(spanned(ast::BinOp { op: operation.op, left, right }))
@@ -286,23 +388,28 @@ impl<'i> Interpreter<'i> {
         }
     }
 
-    fn filter(&self, filter: &ast::Filter<'i>) -> Outline {
+    fn filter(&self, filter: &ast::Spanned<ast::Filter<'i>>) -> Outline {
+        if ["default", "d"].contains(&filter.name) {
+            return self.or_default(filter);
+        }
+        self.no_list(filter);
         let input = filter.expr.as_ref().map_or(Outline::Open, |expr| self.outline(expr));
         if ![TEXT, "string"].contains(&filter.name)
             && let Some(values) = input.options()
             && let Some(applied) =
                 values.into_iter().map(|value| self.applied(filter, value)).collect::<Option<Vec<_>>>()
         {
+            applied.iter().for_each(|applied| drop(self.evaluate(applied)));
             return self.computed(applied);
         }
         let inner = || input.clone();
+        let tried = self.filter_must_work(filter);
         match filter.name {
             TEXT | "string" => {
                 let inner = inner();
                 self.must_be_text(&inner);
                 inner.as_text()
             }
-            "default" | "d" => self.or_default(filter, inner()),
             "length" | "count" => match inner().elements() {
                 Some(elements) => Outline::Exactly(Value::from(elements.len())),
                 None => Outline::Of(Sort::Integer),
@@ -314,10 +421,9 @@ impl<'i> Interpreter<'i> {
                 }
                 _ => Outline::Open,
             },
-            "b64decode" | "b64encode" | "capitalize" | "cidrhost" | "cidrsubnet" | "first_address" | "format"
-            | "indent" | "join" | "lower" | "replace" | "sha256" | "slug" | "title" | "tojson" | "trim" | "upper" => {
-                Outline::some_text()
-            }
+            "cidrsubnet" => self.network(tried.as_ref(), None),
+            "b64decode" | "b64encode" | "capitalize" | "cidrhost" | "first_address" | "format" | "indent" | "join"
+            | "lower" | "replace" | "sha256" | "slug" | "title" | "tojson" | "trim" | "upper" => Outline::some_text(),
             "int" => Outline::Of(Sort::Integer),
             "float" | "abs" | "sum" | "round" => Outline::Of(Sort::Number),
             "bool" => Outline::Of(Sort::Boolean),
@@ -330,7 +436,7 @@ impl<'i> Interpreter<'i> {
     }
 
     /// A filter of a constant, where its arguments are known.
-    fn applied(&self, filter: &ast::Filter<'i>, value: &Value) -> Option<ast::Expr<'i>> {
+    fn applied(&self, filter: &ast::Spanned<ast::Filter<'i>>, value: &Value) -> Option<ast::Expr<'i>> {
         let known = |expr| self.is_known(expr).then(|| self.evaluate(expr)).flatten().map(constant);
         let args = filter.args.iter().map(|arg| match arg {
             ast::CallArg::Pos(expr) => known(expr).map(ast::CallArg::Pos),
@@ -338,26 +444,30 @@ impl<'i> Interpreter<'i> {
             _ => None,
         });
         let (expr, args) = (Some(constant(value_of(value))), args.collect::<Option<Vec<_>>>()?);
-        Some(ast::Expr::Filter(spanned(ast::Filter { name: filter.name, expr, args })))
+        Some(ast::Expr::Filter(ast::Spanned::new(ast::Filter { name: filter.name, expr, args }, filter.span())))
     }
 
     /// One of the values of these expressions.
     fn computed(&self, of: impl IntoIterator<Item = ast::Expr<'i>>) -> Outline {
-        let values = of.into_iter().map(|expr| self.evaluate(&expr).and_then(|value| json_of(&value).ok()));
+        let values = of.into_iter().map(|expr| self.run(&expr).and_then(|value| json_of(&value)).ok());
         Outline::one_of(values.map(|value| value.map_or(Outline::Open, Outline::Exactly)))
     }
 
     /// A step's result exists unless the step was skipped, so that the default's type is not checked.
-    fn or_default(&self, filter: &ast::Filter<'i>, inner: Outline) -> Outline {
-        if matches!(&inner, Outline::Mention(mention) if mention.root == "steps") {
-            return inner;
-        }
-        let default = match filter.args.first() {
+    fn or_default(&self, filter: &ast::Filter<'i>) -> Outline {
+        let default = || match filter.args.first() {
             None => Outline::Exactly(Value::String(String::new())),
             Some(ast::CallArg::Pos(default)) => self.outline(default),
             Some(_) => Outline::Open,
         };
-        Outline::one_of([inner, default])
+        let Some(expr) = &filter.expr else { return Outline::Open };
+        match self.guarded(expr) {
+            None => default(),
+            Some(inner) if is_of_step(&inner) => inner,
+            Some(inner @ Outline::Exactly(_)) if filter.args.len() <= 1 => inner,
+            Some(Outline::Exactly(value)) if !value_of(&value).is_true() => default(),
+            Some(inner) => Outline::one_of([inner, default()]),
+        }
     }
 
     /// An element of a computed value: `[a, b][0]`, `{...}[inputs.size]`.
@@ -378,111 +488,12 @@ impl<'i> Interpreter<'i> {
     }
 
     fn must_be_text(&self, value: &Outline) {
-        if let Some(never) = never_text(value, self.knowledge) {
-            self.never_text.set(Some(never));
+        if let Some((what, help)) = never_text(value, self.knowledge) {
+            self.fail(Failure::NoText(what, help));
         }
     }
 
     fn sort(&self, outline: &Outline) -> Option<Sort> {
         sort_in(outline, self.knowledge)
-    }
-}
-
-fn sort_in(outline: &Outline, knowledge: &dyn Knowledge) -> Option<Sort> {
-    match outline {
-        Outline::Exactly(value) => sort_of(value),
-        Outline::Text(_) => Some(Sort::Text),
-        Outline::List(_) => Some(Sort::List),
-        Outline::Map(_) => Some(Sort::Map),
-        Outline::Of(sort) => Some(*sort),
-        Outline::Mention(mention) => knowledge.sort(mention),
-        Outline::OneOf(options) => {
-            let first = sort_in(options.first()?, knowledge)?;
-            options.iter().all(|option| sort_in(option, knowledge) == Some(first)).then_some(first)
-        }
-        Outline::Open => None,
-    }
-}
-
-fn constant<'a>(value: Any) -> ast::Expr<'a> {
-    ast::Expr::Const(spanned(ast::Const { value }))
-}
-
-fn spanned<T>(node: T) -> ast::Spanned<T> {
-    ast::Spanned::new(node, Span::default())
-}
-
-fn of(sort: Sort) -> Outline {
-    if sort == Sort::Text { Outline::some_text() } else { Outline::Of(sort) }
-}
-
-fn sort_of(value: &Value) -> Option<Sort> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(_) => Sort::Boolean,
-        Value::Number(number) if number.is_f64() => Sort::Number,
-        Value::Number(_) => Sort::Integer,
-        Value::String(_) => Sort::Text,
-        Value::Array(_) => Sort::List,
-        Value::Object(_) => Sort::Map,
-    })
-}
-
-/// The reference of an expression that is a name with attributes and keys.
-fn mention(expr: &ast::Expr<'_>) -> Option<Mention> {
-    let chain = unchain(expr)?;
-    let keys = chain.links.into_iter().map(|link| match link {
-        Link::Named(name, _) => Some(name),
-        Link::Computed(_) => None,
-    });
-    let mut keys = keys.peekable();
-    let mut path = Vec::new();
-    while let Some(Some(name)) = keys.next_if(Option::is_some) {
-        path.push(name);
-    }
-    Some(Mention { root: chain.root.to_owned(), path, rest: keys.collect() })
-}
-
-/// The subexpressions of an expression; of a name with attributes, the computed keys.
-fn parts<'e, 'a>(expr: &'e ast::Expr<'a>) -> Vec<&'e ast::Expr<'a>> {
-    let arguments = |args: &'e [ast::CallArg<'a>]| {
-        args.iter().map(|arg| match arg {
-            ast::CallArg::Pos(expr)
-            | ast::CallArg::Kwarg(_, expr)
-            | ast::CallArg::PosSplat(expr)
-            | ast::CallArg::KwargSplat(expr) => expr,
-        })
-    };
-    match expr {
-        ast::Expr::Var(_) | ast::Expr::Const(_) => Vec::new(),
-        ast::Expr::GetAttr(_) | ast::Expr::GetItem(_) if unchain(expr).is_some() => {
-            let links = unchain(expr).into_iter().flat_map(|chain| chain.links);
-            let computed = links.filter_map(|link| match link {
-                Link::Computed(key) => Some(key),
-                Link::Named(..) => None,
-            });
-            computed.collect()
-        }
-        ast::Expr::GetAttr(attribute) => vec![&attribute.expr],
-        ast::Expr::GetItem(item) => vec![&item.expr, &item.subscript_expr],
-        ast::Expr::Slice(slice) => {
-            let ends = [&slice.start, &slice.stop, &slice.step].into_iter().flatten();
-            std::iter::once(&slice.expr).chain(ends).collect()
-        }
-        ast::Expr::UnaryOp(unary) => vec![&unary.expr],
-        ast::Expr::BinOp(operation) => vec![&operation.left, &operation.right],
-        ast::Expr::Compare(compare) => {
-            std::iter::once(&compare.expr).chain(compare.ops.iter().map(|operand| &operand.expr)).collect()
-        }
-        ast::Expr::IfExpr(choice) => {
-            [&choice.test_expr, &choice.true_expr].into_iter().chain(&choice.false_expr).collect()
-        }
-        ast::Expr::Filter(filter) => filter.expr.iter().chain(arguments(&filter.args)).collect(),
-        ast::Expr::Test(test) => std::iter::once(&test.expr).chain(arguments(&test.args)).collect(),
-        // The name of a function is not in the scope.
-        ast::Expr::Call(call) => arguments(&call.args).collect(),
-        ast::Expr::List(list) => list.items.iter().collect(),
-        ast::Expr::Tuple(tuple) => tuple.items.iter().collect(),
-        ast::Expr::Map(map) => map.keys.iter().chain(&map.values).collect(),
     }
 }

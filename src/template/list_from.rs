@@ -42,7 +42,7 @@ impl ListFrom {
         TemplateError {
             span: self.list.span,
             message: format!("`for` needs a list or a mapping, and this is {what}"),
-            help: Some("for a number of elements, say `{{ range(n) }}`".to_owned()),
+            help: Some(Each::instead_of(what).to_owned()),
         }
     }
 }
@@ -67,6 +67,18 @@ impl Each {
             Value::Bool(_) => Err("a boolean"),
             Value::Number(_) => Err("a number"),
             Value::String(_) => Err("text"),
+        }
+    }
+}
+
+impl Each {
+    /// What to write instead of a value that has no elements: one of those named by [`Each::of`].
+    pub fn instead_of(what: &str) -> &'static str {
+        match what {
+            "a number" => "as many elements as a number says: `{{ range(n) }}`",
+            "text" => "`| split(',')` makes a list of a text, and `[x]` is a list of one",
+            "null" => "for no element say `[]`, or `| default([], true)`",
+            _ => "what decides whether there is one is a condition: `when`, or `{{ [x] if y else [] }}`",
         }
     }
 }

@@ -18,6 +18,7 @@ mod functions;
 mod interpret;
 mod lexicon;
 mod list_from;
+mod missing;
 mod names;
 mod outline;
 mod program;

@@ -53,6 +53,11 @@ pub trait Knowledge {
     fn sort(&self, mention: &Mention) -> Option<Sort>;
     /// Whether `file(...)` may read files.
     fn reads_files(&self) -> bool;
+    /// The keys of the instances of a step with `for_each`, where they are known; for a computed key, or a constant one
+    /// that was not looked up yet.
+    fn instances(&self, _step: &str, _is_computed: bool) -> Option<&[String]> {
+        None
+    }
 }
 
 /// More alternatives than this are not distinguished.

@@ -201,6 +201,13 @@ impl Program {
         self.inner.place.locate(lexicon::whole_characters(&self.inner.parsed.source, range))
     }
 
+    /// What is written at a range of the source that runs.
+    pub(super) fn written(&self, range: Range<usize>) -> &str {
+        let source = self.source();
+        let range = lexicon::whole_characters(source, self.unjoin(range.start)..self.unjoin(range.end));
+        &source[range]
+    }
+
     fn unjoin(&self, offset: usize) -> usize {
         let mut offset = offset;
         for &joint in &*self.inner.parsed.joints {

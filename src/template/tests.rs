@@ -136,7 +136,7 @@ fn a_missing_value_is_reported_with_a_suggestion() {
             "`steps.net.created.network` is undefined (did you mean `steps.net.created.networks`?)",
         ),
         ("a {{ steps.net.response.nope.deep }}", "`steps.net.response.nope` is undefined (there is `items`)"),
-        ("{{ steps.net.ids[3] }}", "`steps.net.ids.3` is undefined"),
+        ("{{ steps.net.ids[3] }}", "`steps.net.ids[3]` is undefined (the list has one element, number 0)"),
         ("{{ [inputs.missing] }}", "`inputs.missing` is undefined"),
         ("{{ steps.gone.id }}", "`steps.gone.id` is undefined (step `gone` was skipped"),
         ("{{ steps.other.id }}", "`other` is a step without results at this point"),
@@ -145,7 +145,7 @@ fn a_missing_value_is_reported_with_a_suggestion() {
             "{{ (inputs.list | selectattr('name', 'equalto', 'b') | first).id }}",
             "`inputs.list` holds nothing that fits (of 2)",
         ),
-        ("{{ (steps.net.response['items'] | first).id }}", "`steps.net.response.items` "),
+        ("{{ (steps.net.response['items'] | first).id }}", "(steps.net.response['items'] | first).id` is undefined"),
         ("{% for x in inputs.nothing %}{% endfor %}", "`inputs.nothing` is undefined"),
     ] {
         let error = evaluate(text).unwrap_err();

@@ -140,9 +140,10 @@ fn words(kind: &ErrorKind) -> (String, Option<&'static str>) {
         ErrorKind::UnknownQuotedScalarEscape => {
             ("an unknown escape in double quotes", Some("write `\\\\` for a backslash, or use single quotes"))
         }
-        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
-            ("text goes on after the closing quote", Some("put the whole value between the quotes"))
-        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
+            "text goes on after the closing quote",
+            Some("put the whole value between the quotes; inside of `\"`, a template takes texts in `'`"),
+        ),
         other => return (other.to_string(), None),
     };
     (message.to_owned(), help)

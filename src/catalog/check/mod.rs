@@ -3,7 +3,7 @@
 //!
 //! `Checker` walks a value and its schema in parallel. `scalar` checks single values; `variants` determines which of
 //! several schemas is meant and reports findings for that one only; `unknown` checks what is known of a template's
-//! value; `refusals` knows what the API refuses although its document allows it; `records` knows the contents of DNS
+//! value, and `holes` what is known of a text with unknown parts; `refusals` knows what the API refuses although its document allows it; `records` knows the contents of DNS
 //! records; `parameters` checks path and query;
 //! `allow` accepts unknown names that the plan allows; `findings` is what all of them report. This module does not know
 //! YAML: a finding has a path, and the caller determines the line.
@@ -12,6 +12,7 @@ mod allow;
 mod content;
 mod findings;
 mod format;
+mod holes;
 mod parameters;
 mod records;
 pub(super) mod refusals;
@@ -31,6 +32,7 @@ pub(in crate::catalog) use self::content::is_form;
 pub use self::content::{BYTES, MULTIPART};
 pub use self::findings::{BodyFinding, CODES, PathSegment};
 use self::findings::{finding, meant};
+pub use self::holes::may_be_integer;
 pub use self::parameters::{ParameterFinding, ParameterPlace};
 use self::words::{a_type, field_list, wanted};
 use super::operation::{BodyUse, Operation};
@@ -196,12 +198,16 @@ impl<'s> Checker<'s> {
             return self.variants(shape, value);
         }
         let Some(found) = value.r#type() else { return };
-        if !shape.types.allow(found) && matches!(value, Partial::Text(_)) {
-            return self.text_for_other(shape);
+        if let Partial::Text(pieces) = value
+            && !shape.types.allow(found)
+        {
+            return self.text_for_other(shape, pieces);
         }
         if !shape.types.allow(found) {
             let before = self.findings.len();
             self.wrong_type(shape, a_type(found), scalar::as_wanted(shape, value));
+            let meant = self.meant_by(shape, value);
+            self.findings[before..].iter_mut().for_each(|found| found.help.extend(meant.clone()));
             if shape.types.allow(Type::Array) && (value.get("for").is_some() || value.get("each").is_some()) {
                 let help = "a list made from another needs both `for:` and `each:`";
                 self.findings[before..].iter_mut().for_each(|found| found.help.push(help.to_owned()));
@@ -240,10 +246,36 @@ impl<'s> Checker<'s> {
         self.report(Self::error("wrong-type", message).write(fits.map(|right| right.to_string())));
     }
 
-    /// Checks a partly known text where another type is needed.
-    fn text_for_other(&mut self, shape: &Schema) {
-        let message = format!("{} wants {}, and this is a string", self.name(), wanted(self.schema, shape));
-        let help = "a template keeps its type only when it is the whole string: `\"{{ … }}\"`";
+    /// What to write instead of a value of a wrong type, where that is not another spelling of it.
+    fn meant_by(&self, shape: &Schema, value: &Partial) -> Option<String> {
+        let one = shape.items.as_deref().filter(|_| shape.types.contains(Type::Array));
+        if one.is_some_and(|item| self.fits(item, value)) {
+            return Some(
+                "a list of one is written `[x]`, or on lines of its own with `- ` before each item".to_owned(),
+            );
+        }
+        let Partial::String(text) = value else { return None };
+        let word = text.to_ascii_lowercase();
+        let is_flag =
+            shape.types.contains(Type::Boolean) && ["yes", "no", "on", "off", "y", "n"].contains(&word.as_str());
+        is_flag.then(|| format!("`{text}` is a text: write `true` or `false`"))
+    }
+
+    /// Reports a partly known text where another type is needed.
+    fn text_for_other(&mut self, shape: &Schema, pieces: &[Option<String>]) {
+        let is_whole = matches!(pieces, [None]);
+        let given = if is_whole { "this template gives" } else { "this is" };
+        let message = format!("{} wants {}, and {given} a string", self.name(), wanted(self.schema, shape));
+        let as_number = shape.types.contains(Type::Integer) || shape.types.contains(Type::Number);
+        let help = match is_whole {
+            false => "a template keeps its type only when it is the whole string: `\"{{ … }}\"`",
+            true if as_number => "`| int` makes a number of a text",
+            true if shape.types.contains(Type::Boolean) => "compare it, as in `{{ x == 'on' }}`, or use `| bool`",
+            true if shape.types.contains(Type::Array) => {
+                "`| split(',')` makes a list of a text, and `[x]` is one of one"
+            }
+            true => "`| fromjson` reads the value of a JSON text",
+        };
         self.report(Self::error("wrong-type", message).help(help));
     }
 

@@ -2,7 +2,7 @@
 
 use super::allow::{AllowUnknown, UnknownPlace, newer};
 use super::records::unknown_type;
-use super::{BodyFinding, Checker, PathSegment, finding};
+use super::{BodyFinding, Checker, PathSegment, finding, holes, scalar};
 use crate::catalog::operation::{Operation, Parameter};
 use crate::catalog::schema::{BodySchema, Schema, Type, Types};
 use crate::catalog::value::{Partial, Unknown};
@@ -124,6 +124,16 @@ fn listed(shape: &Schema, value: &Partial) -> Partial {
     if single { Partial::List(vec![value.clone()]) } else { value.clone() }
 }
 
+/// Whether a partly known text may be that of a value of a type that the schema takes.
+fn may_become_one(shape: &Schema, pieces: &[Option<String>]) -> bool {
+    let takes = |r#type: Type| shape.types.is_empty() || shape.types.contains(r#type);
+    let composed = takes(Type::Array) || takes(Type::Object) || !shape.variants.is_empty();
+    composed
+        || (takes(Type::Integer) && holes::may_be_number(pieces, true))
+        || (takes(Type::Number) && holes::may_be_number(pieces, false))
+        || (takes(Type::Boolean) && ["true", "false"].iter().any(|word| scalar::may_become(pieces, word)))
+}
+
 fn is_text(types: Types) -> bool {
     types.contains(Type::String)
 }
@@ -145,8 +155,11 @@ fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
             let shape = shape.items.as_deref().unwrap_or(&open);
             Partial::List(items.iter().map(|item| on_the_wire(shape, item)).collect())
         }
-        // A partly known text may become a value of any type.
-        Partial::Text(_) if !shape.types.contains(Type::String) => Partial::unknown(),
+        // A partly known text may become a value of another type.
+        Partial::Text(pieces) if !shape.types.contains(Type::String) => match may_become_one(shape, pieces) {
+            true => Partial::unknown(),
+            false => value.clone(),
+        },
         Partial::OneOf(options) => Partial::OneOf(options.iter().map(|option| on_the_wire(shape, option)).collect()),
         Partial::Unknown(unknown) if is_text(shape.types) || unknown.types == Types::of(&[Type::String]) => {
             // Any scalar is sent as text, and a mapping as JSON; a list is sent as several values.

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use serde_json::{Number, Value};
 
 use super::format::Problem;
-use super::{Checker, format, words};
+use super::{Checker, format, holes, words};
 use crate::catalog::schema::{Schema, Type};
 use crate::catalog::value::Partial;
 use crate::diagnostic::nearest;
@@ -23,14 +23,35 @@ impl Checker<'_> {
                 self.pattern(shape, text);
                 self.format(shape, text);
             }
-            // The known parts of a text must fit at least.
-            Partial::Text(pieces) => {
-                let known: usize = pieces.iter().flatten().map(|piece| piece.chars().count()).sum();
-                if shape.max_length.is_some_and(|most| known as u64 > most) {
-                    self.length(shape, known);
-                }
-            }
+            Partial::Text(pieces) => self.known_parts(shape, pieces),
             _ => {}
+        }
+    }
+
+    /// Checks that the known parts of a text can be parts of a valid one.
+    fn known_parts(&mut self, shape: &Schema, pieces: &[Option<String>]) {
+        let known: usize = pieces.iter().flatten().map(|piece| piece.chars().count()).sum();
+        if let Some(most) = shape.max_length.filter(|most| known as u64 > *most) {
+            let (name, most) = (self.name(), words::count(most, "character"));
+            let message = format!("{name} wants at most {most}, and has {known} without what the template gives");
+            return self.report(Self::error("wrong-length", message));
+        }
+        if let Some(pattern) = shape.pattern.as_deref().filter(|pattern| !holes::may_match(pattern, pieces)) {
+            let message = format!(
+                "{} is not written as the API wants it: `{}`, whatever the template gives",
+                self.name(),
+                holes::told(pieces)
+            );
+            self.report(Self::error("wrong-format", message).help(words::of_pattern(pattern)));
+        }
+        if let Some(name) = shape.format.as_deref().filter(|name| !holes::may_have_format(name, pieces)) {
+            let wanted = format::words(name).unwrap_or("something else");
+            let message = format!(
+                "{} wants {wanted}, and `{}` is none, whatever the template gives",
+                self.name(),
+                holes::told(pieces)
+            );
+            self.report(Self::error("wrong-format", message));
         }
     }
 
@@ -95,11 +116,7 @@ impl Checker<'_> {
             return;
         }
         let message = format!("{} is not written as the API wants it", self.name());
-        let help = match words::pattern(pattern) {
-            Some(words) => words.to_owned(),
-            None => format!("it must match `{pattern}`"),
-        };
-        self.report(Self::error("wrong-format", message).help(help));
+        self.report(Self::error("wrong-format", message).help(words::of_pattern(pattern)));
     }
 
     fn format(&mut self, shape: &Schema, text: &str) {

@@ -85,9 +85,23 @@ impl Checker<'_> {
             let given: Vec<&str> = unknown.types.iter().map(words::a_type).collect();
             let wanted = words::wanted(self.schema, written);
             let message = format!("{} wants {wanted}, and this template gives {}", self.name(), given.join(" or "));
-            self.report(Self::error("wrong-type", message));
+            let help = self.instead(written, unknown);
+            let found = Self::error("wrong-type", message);
+            self.report(help.into_iter().fold(found, |found, help| found.help(help)));
         }
         !fits && !null
+    }
+
+    /// What to write instead of a value of a wrong type.
+    fn instead(&self, written: &Schema, unknown: &Unknown) -> Option<String> {
+        let source = unknown.source.as_deref()?;
+        let step = source.strip_prefix("steps.").filter(|step| !step.contains('.'));
+        match (step, self.schema.kind(written)) {
+            (Some(_), Some((_, true))) => Some(format!("use `{source}.name`")),
+            (Some(_), Some((_, false))) => Some(format!("use `{source}.id`")),
+            (Some(_), None) => Some(format!("use one of its results, such as `{source}.id`")),
+            _ => None,
+        }
     }
 
     /// The types of all variants; empty when any is valid.
@@ -123,7 +137,7 @@ impl Checker<'_> {
             return false;
         };
         if let Some(known) = value.known() {
-            found.message = format!("`{}`, one that this may be: {}", words::value(&known), found.message);
+            found.help.push(format!("`{}` is one of the values that this template may give", words::value(&known)));
         }
         found.at.truncate(self.at.len());
         found.on_key = false;

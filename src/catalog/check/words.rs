@@ -106,6 +106,11 @@ pub(in crate::catalog) fn range(minimum: Option<&Bound>, maximum: Option<&Bound>
     }
 }
 
+/// What a text must be to match a pattern.
+pub(super) fn of_pattern(written: &str) -> String {
+    pattern(written).map_or_else(|| format!("it must match `{written}`"), str::to_owned)
+}
+
 /// A description of frequent patterns.
 pub(in crate::catalog) fn pattern(pattern: &str) -> Option<&'static str> {
     Some(match pattern {

@@ -1,5 +1,7 @@
-//! Files that are sent as bodies: found in the plan's folder, measured before the first call, and read again in
+//! Files that are sent as bodies, or in forms: found in the plan's folder, measured before the first call, and read again in
 //! chunks when they are sent. Their contents are never kept, recorded or shown.
+
+mod form;
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -11,6 +13,7 @@ use md5::Md5;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use self::form::{Chunk, Content, Form, FormFile, Part, each_path, parts};
 use crate::files::open_regular;
 use crate::secret::hex;
 
@@ -122,6 +125,13 @@ impl Upload {
     /// A file received over the network.
     pub fn received(content_type: &str, bytes: &[u8]) -> Self {
         Self { folder: PathBuf::new(), file: BodyFile::received(content_type, bytes) }
+    }
+
+    /// The same with a name.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.file.path);
+        self
     }
 
     /// Reads the whole file, and compares it with its measurement.

@@ -5,7 +5,7 @@
 //! A module may use those to its right:
 //!
 //! ```text
-//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, packed, parts, id
+//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, packed, parts, random, id
 //! ```
 
 pub mod api;
@@ -28,6 +28,7 @@ pub mod journal;
 pub mod packed;
 pub mod parts;
 pub mod plan;
+pub mod random;
 pub mod report;
 pub mod schema;
 pub mod secret;

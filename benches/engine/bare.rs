@@ -22,7 +22,7 @@ pub fn creates(base: &str, calls: usize, parallelism: usize) -> Duration {
             async move {
                 let mut request = Request::new(Method::Post, "/cloud/v1/ssh_keys/1");
                 request.body =
-                    Some(json!({ "name": format!("key-{n}"), "public_key": format!("ssh-ed25519 AAAA{n}") }));
+                    Some(json!({ "name": format!("key-{n}"), "public_key": format!("ssh-ed25519 AAAA{n}") }).into());
                 assert!(http.send(request).await.expect("the server is there").is_success());
             }
         }));

@@ -8,10 +8,12 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Certificate, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use super::io::Io;
 use super::upload::Stream;
 use super::{Answer, Lost, Request, Sending, Transport};
+use crate::body_file::{Chunk, Form, Upload};
 use crate::catalog::Method;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -113,17 +115,16 @@ impl Requests {
                 .map_err(|_| Lost::NotSent(format!("the value of header `{name}` cannot be sent")))?;
             builder = builder.header(name, value);
         }
-        if let Some(body) = &request.body {
-            builder = builder.json(body);
-        }
-        if let Some(upload) = &request.body_file {
-            let stream = Stream::open(upload).map_err(Lost::NotSent)?;
-            let content = HeaderValue::try_from(upload.file.content_type.as_str())
-                .map_err(|_| Lost::NotSent(format!("`{}` is no media type", upload.file.content_type)))?;
+        if let Some((content_type, size, chunks)) = streamed(&request) {
+            let stream = Stream::open(chunks).map_err(Lost::NotSent)?;
+            let content = HeaderValue::try_from(content_type.as_str())
+                .map_err(|_| Lost::NotSent(format!("`{content_type}` is no media type")))?;
             builder = builder
                 .header(CONTENT_TYPE, content)
-                .timeout(self.real_timeout + sending_takes(upload.file.size))
+                .timeout(self.real_timeout + sending_takes(size))
                 .body(reqwest::Body::wrap(stream));
+        } else if let Some(body) = &request.body {
+            builder = builder.json(body);
         }
         let answer = builder.send().await.map_err(|error| lost(&error))?;
         let status = answer.status().as_u16();
@@ -138,6 +139,16 @@ impl Requests {
             Err(cause) => Err(Lost::Broken { head: Answer { status, headers, body: Vec::new() }, cause }),
         }
     }
+}
+
+/// The media type, size and bytes of a body with files.
+fn streamed(request: &Request) -> Option<(String, u64, Vec<Chunk>)> {
+    if let Some(files) = &request.form {
+        let form = Form::new(request.body.as_deref().unwrap_or(&Value::Null), files);
+        return Some((form.content_type, form.size, form.chunks));
+    }
+    let upload = Upload::clone(request.body_file.as_deref()?);
+    Some((upload.file.content_type.clone(), upload.file.size, vec![Chunk::File(upload)]))
 }
 
 /// The longest expected time for so many bytes of a file.

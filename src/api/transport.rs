@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use serde_json::Value;
 
-use crate::body_file::Upload;
+use crate::body_file::{FormFile, Upload};
 use crate::catalog::Method;
 use crate::shared::Shared;
 
@@ -21,11 +21,20 @@ pub struct Request {
     pub body: Option<Shared<Value>>,
     /// The file that is sent as the body, instead of `body`.
     pub body_file: Option<Box<Upload>>,
+    /// The files in `body`, which is then sent as a form.
+    pub form: Option<Box<[FormFile]>>,
 }
 
 impl Request {
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), headers: Vec::new(), body: None, body_file: None }
+        let (query, headers) = (Vec::new(), Vec::new());
+        Self { method, path: path.into(), query, headers, body: None, body_file: None, form: None }
+    }
+
+    /// The files that are sent with it.
+    pub fn uploads(&self) -> impl Iterator<Item = &Upload> {
+        let in_form = self.form.iter().flatten().map(|file| &file.upload);
+        self.body_file.as_deref().into_iter().chain(in_form)
     }
 
     pub fn get(path: impl Into<String>) -> Self {

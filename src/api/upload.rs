@@ -1,5 +1,7 @@
-//! A file as the body of an HTTP request: read in chunks while it is sent, with its length announced beforehand.
+//! Files in the body of an HTTP request: read in chunks while they are sent, with the length of the body announced
+//! beforehand.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,19 +9,27 @@ use std::task::{Context, Poll};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
-use crate::body_file::{Pieces, Upload};
+use crate::body_file::{Chunk, Pieces};
 
-/// The chunks of a file. They end before the last one when the file is not the one that was measured.
+/// The bytes of a body. They end before the last ones of a file when it is not the one that was measured.
 pub(super) struct Stream {
     state: State,
+    /// What follows the file that is being read.
+    rest: VecDeque<Next>,
     left: u64,
 }
 
 enum State {
+    Between,
     Idle(Pieces),
     /// Read on a blocking thread.
     Reading(JoinHandle<Read>),
     Done,
+}
+
+enum Next {
+    Text(Vec<u8>),
+    File(Pieces),
 }
 
 /// A chunk that was read, and the rest of the file.
@@ -28,9 +38,21 @@ type Read = (Pieces, Result<Option<Vec<u8>>, String>);
 impl Stream {
     /// # Errors
     ///
-    /// A message, when the file cannot be read.
-    pub(super) fn open(upload: &Upload) -> Result<Self, String> {
-        Ok(Self { left: upload.file.size, state: State::Idle(upload.open()?) })
+    /// A message, when a file cannot be read.
+    pub(super) fn open(chunks: Vec<Chunk>) -> Result<Self, String> {
+        let left = chunks.iter().map(Chunk::size).sum();
+        let open = |chunk| {
+            Ok(match chunk {
+                Chunk::Text(text) => Next::Text(text),
+                Chunk::File(upload) => Next::File(upload.open()?),
+            })
+        };
+        Ok(Self { state: State::Between, rest: chunks.into_iter().map(open).collect::<Result<_, String>>()?, left })
+    }
+
+    fn data(&mut self, piece: Vec<u8>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.left -= piece.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(piece)))))
     }
 }
 
@@ -41,6 +63,14 @@ impl Body for Stream {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         loop {
             match std::mem::replace(&mut self.state, State::Done) {
+                State::Between => match self.rest.pop_front() {
+                    Some(Next::Text(text)) => {
+                        self.state = State::Between;
+                        return self.data(text);
+                    }
+                    Some(Next::File(pieces)) => self.state = State::Idle(pieces),
+                    None => {}
+                },
                 State::Idle(mut pieces) => {
                     self.state = State::Reading(tokio::task::spawn_blocking(move || {
                         let read = pieces.read();
@@ -53,15 +83,14 @@ impl Body for Stream {
                         return Poll::Pending;
                     };
                     let (pieces, next) = read.map_err(io::Error::other)?;
-                    return Poll::Ready(match next {
+                    match next {
                         Ok(Some(piece)) => {
-                            self.left -= piece.len() as u64;
                             self.state = State::Idle(pieces);
-                            Some(Ok(Frame::data(Bytes::from(piece))))
+                            return self.data(piece);
                         }
-                        Ok(None) => None,
-                        Err(why) => Some(Err(io::Error::other(why))),
-                    });
+                        Ok(None) => self.state = State::Between,
+                        Err(why) => return Poll::Ready(Some(Err(io::Error::other(why)))),
+                    }
                 }
                 State::Done => return Poll::Ready(None),
             }
@@ -83,19 +112,42 @@ mod tests {
     use crate::body_file::BodyFiles;
 
     #[tokio::test]
-    async fn the_pieces_are_the_file_and_what_is_left_is_known_after_each() {
+    async fn the_pieces_are_texts_and_files_and_what_is_left_is_known_after_each() {
         let folder = tempfile::tempdir().unwrap();
         let contents: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
         std::fs::write(folder.path().join("file"), &contents).unwrap();
         let files = BodyFiles::below(folder.path());
-        let mut stream = Stream::open(&files.upload(files.measure("file", "text/plain").unwrap())).unwrap();
-        let mut read = Vec::new();
-        while !stream.is_end_stream() {
-            assert_eq!(stream.size_hint().exact(), Some((contents.len() - read.len()) as u64));
-            let frame = std::future::poll_fn(|context| Pin::new(&mut stream).poll_frame(context)).await;
-            read.extend(frame.expect("there is more").unwrap().into_data().unwrap());
+        let file = || Chunk::File(files.upload(files.measure("file", "text/plain").unwrap()));
+        let text = || Chunk::Text(b"text".to_vec());
+        for (chunks, expected) in [
+            (vec![file()], contents.clone()),
+            (
+                vec![text(), file(), text(), file(), text()],
+                [b"text", &contents[..], b"text", &contents[..], b"text"].concat(),
+            ),
+        ] {
+            let mut stream = Stream::open(chunks).unwrap();
+            let mut read = Vec::new();
+            while !stream.is_end_stream() {
+                assert_eq!(stream.size_hint().exact(), Some((expected.len() - read.len()) as u64));
+                let frame = std::future::poll_fn(|context| Pin::new(&mut stream).poll_frame(context)).await;
+                read.extend(frame.expect("there is more").unwrap().into_data().unwrap());
+            }
+            assert!(read == expected && stream.size_hint().exact() == Some(0));
+            assert!(std::future::poll_fn(|context| Pin::new(&mut stream).poll_frame(context)).await.is_none());
         }
-        assert!(read == contents && stream.size_hint().exact() == Some(0));
-        assert!(std::future::poll_fn(|context| Pin::new(&mut stream).poll_frame(context)).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changed_ends_the_stream_with_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "before").unwrap();
+        let files = BodyFiles::below(folder.path());
+        let file = Chunk::File(files.upload(files.measure("file", "text/plain").unwrap()));
+        std::fs::write(folder.path().join("file"), "after!").unwrap();
+        let mut stream = Stream::open(vec![file, Chunk::Text(b"end".to_vec())]).unwrap();
+        let mut next = async || std::future::poll_fn(|context| Pin::new(&mut stream).poll_frame(context)).await;
+        assert!(next().await.expect("an error").is_err());
+        assert!(next().await.is_none());
     }
 }

@@ -29,7 +29,7 @@ pub struct Description {
     /// The media types of a body that is a file or a form.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<String>,
-    /// The body is a form, which `plan` cannot send.
+    /// The body is a form, in which files are named by their paths.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub form: bool,
     /// What a successful call creates.
@@ -87,7 +87,7 @@ impl Catalog {
             body_use: operation.body,
             body: body.unwrap_or_default(),
             content: operation.content.clone(),
-            form: operation.takes_forms_only(),
+            form: operation.takes_form(),
             creates: operation.creates.clone(),
             undo: delete.map(|delete| Route { method: delete.method, path: delete.path.clone() }),
         }

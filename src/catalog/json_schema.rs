@@ -252,7 +252,7 @@ mod tests {
             .operations()
             .filter_map(|operation| Catalog::embedded().json_schema_root(&operation))
             .collect();
-        assert_eq!(roots.len(), 376);
+        assert_eq!(roots.len(), 377);
         let all = json!({ "anyOf": roots, "definitions": definitions });
         assert!(
             jsonschema::draft7::new(&all).unwrap().is_valid(&json!({ "name": "demo-net", "create_router": false }))

@@ -10,6 +10,7 @@ mod describe;
 mod embedded;
 mod error;
 mod facts;
+mod form;
 pub mod json_schema;
 mod knowledge;
 mod listed;
@@ -30,8 +31,8 @@ mod value;
 use std::sync::{Arc, LazyLock};
 
 pub use check::{
-    ALLOW_NOTHING, AllowUnknown, AllowedPath, BYTES, BodyFinding, ParameterFinding, ParameterPlace, PathSegment,
-    check_body, may_be_integer,
+    ALLOW_NOTHING, AllowUnknown, AllowedPath, BYTES, BodyFinding, MULTIPART, ParameterFinding, ParameterPlace,
+    PathSegment, check_body, may_be_integer,
 };
 pub use describe::{Description, Field};
 pub use error::CatalogError;

@@ -124,6 +124,9 @@ pub struct Operation {
     /// The media types of a body that is not JSON: a file, or a form when there is no other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<String>,
+    /// The fields of a form that are files, or lists of files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
     /// The schema of the body; `Catalog::body_schema` adds its definitions.
     #[serde(skip)]
     pub(crate) body_schema: Option<Schema>,

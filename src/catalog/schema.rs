@@ -119,10 +119,14 @@ pub enum Additional {
     None,
     /// Nothing: the API refuses other fields.
     Closed,
+    /// Anything, though the API gives a meaning only to named fields.
+    Meaningless,
     /// Anything.
     Any,
     /// Values with this schema.
     Of(Box<Schema>),
+    /// Anything, though the document knows only values with this schema.
+    Usually(Box<Schema>),
 }
 
 /// A limit of a number.
@@ -156,6 +160,9 @@ pub struct Schema {
     /// `null` is allowed as well.
     #[serde(default, skip_serializing_if = "is_default")]
     pub nullable: bool,
+    /// The fields beside it that are `null` wherever it is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub null_with: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub required: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -265,7 +272,7 @@ impl Schema {
         match self.additional {
             Additional::None => self.types.contains(Type::Object) || !self.properties.is_empty(),
             Additional::Closed => true,
-            Additional::Any | Additional::Of(_) => false,
+            Additional::Any | Additional::Meaningless | Additional::Of(_) | Additional::Usually(_) => false,
         }
     }
 
@@ -285,7 +292,7 @@ impl Schema {
         for below in self.items.iter().chain(&self.keys) {
             below.visit(see);
         }
-        if let Additional::Of(below) = &self.additional {
+        if let Additional::Of(below) | Additional::Usually(below) = &self.additional {
             below.visit(see);
         }
         for variant in &self.variants {

@@ -104,6 +104,8 @@ struct Stored {
     ready: Option<Ready>,
     #[serde(default, skip_serializing_if = "is_default")]
     content: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    files: Vec<String>,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -154,6 +156,7 @@ impl From<&Operation> for Stored {
             locks: operation.locks.iter().chain(&operation.locks_else).cloned().collect(),
             ready: operation.ready.clone(),
             content: operation.content.clone(),
+            files: operation.files.clone(),
         }
     }
 }
@@ -188,6 +191,7 @@ impl Stored {
             query_parameters,
             ready: self.ready,
             content: self.content,
+            files: self.files,
             body: match (&self.body, self.body_required) {
                 (None, false) => BodyUse::None,
                 (_, true) => BodyUse::Required,

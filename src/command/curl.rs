@@ -2,9 +2,9 @@
 //!
 //! Only method, address, headers and body are used. A key is always left out.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::catalog::{Catalog, Method};
+use crate::catalog::{CLOUD, Catalog, Method, Operation, root_of};
 
 /// A request as a curl command describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +14,17 @@ pub(super) struct Call {
     pub path: String,
     pub query: Vec<(String, String)>,
     pub headers: Vec<(String, String)>,
-    pub body: Option<Value>,
+    pub body: Option<Body>,
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Body {
+    Json(Value),
+    /// The path of a file.
+    File(String),
+    /// Names and texts; the text of a file is its path.
+    Form(Vec<(String, String)>),
 }
 
 /// A step, and notes for the user about it.
@@ -70,6 +80,8 @@ pub(super) fn parse(command: &str) -> Result<Call, String> {
     let mut url: Option<String> = None;
     let mut headers = Vec::new();
     let mut data: Vec<String> = Vec::new();
+    let mut form: Vec<(String, String)> = Vec::new();
+    let (mut file, mut puts) = (None, false);
     let mut as_query = false;
     let mut rest = words[start + 1..].iter().cloned();
     while let Some(word) = rest.next() {
@@ -79,7 +91,9 @@ pub(super) fn parse(command: &str) -> Result<Call, String> {
             "-X" | "--request" => method = Some(value()?),
             "-H" | "--header" => headers.extend(header(&value()?)),
             "-d" | "--data" | "--data-raw" | "--data-binary" | "--data-ascii" | "--json" => data.push(value()?),
-            "-F" | "--form" | "-T" | "--upload-file" => return Err(format!("`{name}` sends no JSON")),
+            "-F" | "--form" => form.push(part(&value()?)?),
+            "--form-string" => form.push(pair_of_form(&value()?)?),
+            "-T" | "--upload-file" => (file, puts) = (Some(value()?), true),
             "--url" => url = Some(value()?),
             "-G" | "--get" => as_query = true,
             ignored if IGNORED_WITH_VALUE.contains(&ignored) => drop(value()?),
@@ -88,22 +102,24 @@ pub(super) fn parse(command: &str) -> Result<Call, String> {
         }
     }
     let (path, mut query) = address(&url.ok_or("it names no address")?)?;
-    let body = match (as_query, &data[..]) {
-        (_, []) => None,
-        (true, pairs) => {
+    let body = match (as_query, &data[..], file) {
+        (_, [], None) => (!form.is_empty()).then_some(Body::Form(form)),
+        (_, [], Some(file)) => Some(Body::File(file)),
+        (true, pairs, _) => {
             query.extend(pairs.iter().flat_map(|pairs| pairs_of(pairs)));
             None
         }
-        (false, [one]) if one.starts_with('@') => return Err(format!("the body is in the file `{}`", &one[1..])),
-        (false, parts) => {
+        (false, [one], _) if one.starts_with('@') => Some(Body::File(one[1..].to_owned())),
+        (false, parts, _) => {
             let text = parts.concat();
-            Some(serde_json::from_str(&text).map_err(|error| format!("the body is no JSON: {error}"))?)
+            Some(Body::Json(serde_json::from_str(&text).map_err(|error| format!("the body is no JSON: {error}"))?))
         }
     };
-    let method = match (method, &body) {
-        (Some(word), _) => Method::parse(&word.to_uppercase()).ok_or(format!("the API has no method `{word}`"))?,
-        (None, Some(_)) => Method::Post,
-        (None, None) => Method::Get,
+    let method = match (method, &body, puts) {
+        (Some(word), ..) => Method::parse(&word.to_uppercase()).ok_or(format!("the API has no method `{word}`"))?,
+        (None, Some(_), true) => Method::Put,
+        (None, Some(_), false) => Method::Post,
+        (None, None, _) => Method::Get,
     };
     Ok(Call { method, path, query, headers, body })
 }
@@ -114,9 +130,25 @@ fn split_option(word: &str) -> (String, Option<String>) {
         return (name.to_owned(), Some(value.to_owned()));
     }
     match word.as_bytes() {
-        [b'-', b'X' | b'H' | b'd', _, ..] => (word[..2].to_owned(), Some(word[2..].to_owned())),
+        [b'-', b'X' | b'H' | b'd' | b'F' | b'T', _, ..] => (word[..2].to_owned(), Some(word[2..].to_owned())),
         _ => (word.to_owned(), None),
     }
+}
+
+/// A part of a form, `name=text` or `name=@path;type=…`.
+fn part(text: &str) -> Result<(String, String), String> {
+    let (name, value) = pair_of_form(text)?;
+    let Some(path) = value.strip_prefix('@') else { return Ok((name, value)) };
+    let path = match path.strip_prefix('"').and_then(|quoted| quoted.split_once('"')) {
+        Some((path, _)) => path,
+        None => path.split(';').next().unwrap_or_default(),
+    };
+    Ok((name, path.to_owned()))
+}
+
+fn pair_of_form(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or(format!("`{text}` is no part of a form"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn header(text: &str) -> Option<(String, String)> {
@@ -131,10 +163,7 @@ fn address(url: &str) -> Result<(String, Vec<(String, String)>), String> {
     let path = rest.find('/').map(|at| &rest[at..]).ok_or(format!("`{url}` has no path"))?;
     let path = path.split('#').next().unwrap_or(path);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let path = path.trim_end_matches('/');
-    // The documentation sometimes omits the prefix.
-    let path = if path.starts_with("/cloud/") { path.to_owned() } else { format!("/cloud{path}") };
-    Ok((path, pairs_of(query)))
+    Ok((path.trim_end_matches('/').to_owned(), pairs_of(query)))
 }
 
 fn pairs_of(query: &str) -> Vec<(String, String)> {
@@ -195,15 +224,18 @@ fn quoted(rest: &mut impl Iterator<Item = char>, end: char, escapes: bool, word:
 /// The step for a call.
 pub(super) fn to_step(call: &Call, catalog: &Catalog) -> Step {
     let mut notes = Vec::new();
+    // The documentation of the Cloud API sometimes omits the prefix.
+    let has_product = catalog.roots().any(|root| root == root_of(&call.path));
+    let called = if has_product { call.path.clone() } else { format!("/{CLOUD}{}", call.path) };
     // Placeholders must not match words of documented paths.
-    let plain: Vec<String> = call.path.split('/').map(plain_segment).collect();
+    let plain: Vec<String> = called.split('/').map(plain_segment).collect();
     let matched = catalog.matching(call.method, &plain.join("/"));
     let known = matched.as_ref().map(|(operation, _)| operation);
     let path = match known {
-        Some(operation) => fill(&operation.route.path, &call.path, &mut notes),
+        Some(operation) => fill(&operation.route.path, &called, &mut notes),
         None => {
-            notes.push(format!("note: the catalogue knows no `{} {}`", call.method, call.path));
-            call.path.clone()
+            notes.push(format!("note: the catalogue knows no `{} {called}`", call.method));
+            called
         }
     };
     if let Some(operation) = known.filter(|operation| operation.deprecated) {
@@ -213,19 +245,33 @@ pub(super) fn to_step(call: &Call, catalog: &Catalog) -> Step {
     let id = known.map(|operation| catalog.new_step(operation));
     let first = id.as_deref().and_then(|step| step.lines().next()).unwrap_or("- id: step");
     let mut yaml = format!("{first}\n  call: {} {path}\n", call.method);
+    let body = match call.body.clone() {
+        Some(Body::File(path)) => ("body_file", Some(path.into())),
+        Some(Body::Json(body)) => ("body", Some(body)),
+        Some(Body::Form(parts)) => ("body", Some(form(parts, known.map(|operation| (catalog, &**operation))))),
+        None => ("body", None),
+    };
     let pairs = |pairs: &[(String, String)]| {
         Value::Object(pairs.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect())
     };
     for (key, value) in [
         ("query", (!call.query.is_empty()).then(|| pairs(&call.query))),
         ("headers", (!call.headers.is_empty()).then(|| pairs(&call.headers))),
-        ("body", call.body.clone()),
+        (body.0, body.1),
     ] {
         if let Some(value) = value {
             write(&mut yaml, key, &value);
         }
     }
     Step { yaml, notes }
+}
+
+/// The fields of a form.
+fn form(parts: Vec<(String, String)>, known: Option<(&Catalog, &Operation)>) -> Value {
+    match known {
+        Some((catalog, operation)) => catalog.form_body(operation, parts),
+        None => parts.into_iter().map(|(name, text)| (name, Value::from(text))).collect::<Map<_, _>>().into(),
+    }
 }
 
 /// A segment for matching with the catalogue: a placeholder becomes any word.
@@ -289,7 +335,7 @@ mod tests {
         assert_eq!(call.path, "/cloud/v1/subnets/$PROJECT_ID/{region_id}");
         assert_eq!(call.query, [("a".to_owned(), "b c".to_owned())]);
         assert_eq!(call.headers, [("X-Trace".to_owned(), "one".to_owned())]);
-        assert_eq!(call.body, Some(json!({ "name": "s", "cidr": "10.0.0.0/24", "network_id": "n" })));
+        assert_eq!(call.body, Some(Body::Json(json!({ "name": "s", "cidr": "10.0.0.0/24", "network_id": "n" }))));
     }
 
     #[test]
@@ -313,9 +359,37 @@ mod tests {
     }
 
     #[test]
+    fn the_products_have_steps_of_their_own_and_files_are_named_by_their_paths() {
+        let step = |command: &str| {
+            let call = parse(&format!("curl https://api.gcore.com/{command} -H 'Authorization: APIKey k'")).unwrap();
+            let step = to_step(&call, Catalog::embedded());
+            assert_eq!(step.notes, Vec::<String>::new(), "{command}");
+            step.yaml
+        };
+        assert_eq!(
+            step("dns/v2/zones -d '{\"name\": \"e.com\"}'"),
+            "- id: dns_zone\n  call: POST /dns/v2/zones\n  body:\n    name: e.com\n"
+        );
+        let binary = "- id: fastedge_binary\n  call: POST /fastedge/v1/binaries/raw\n  body_file: \"a.wasm\"\n";
+        assert_eq!(step("fastedge/v1/binaries/raw --data-binary @a.wasm"), binary);
+        assert_eq!(step("fastedge/v1/binaries/raw -X POST -T a.wasm"), binary);
+        assert_eq!(
+            step(
+                "security/sifter/v3/protected_networks -F network=192.0.2.0/24 -F 'as_number=65000' \
+                 -F 'files=@\"a;b.pdf\";type=application/pdf' -F'files=@c.pdf;type=application/pdf' \
+                 --form-string comment=@7"
+            ),
+            "- id: security_network\n  call: POST /security/sifter/v3/protected_networks\n  body:\n    \
+             network: 192.0.2.0/24\n    as_number: 65000\n    files:\n    - a;b.pdf\n    - c.pdf\n    comment: '@7'\n"
+        );
+        let put = parse("curl -T a.bin https://api.gcore.com/x/y").unwrap();
+        assert_eq!((put.method, put.body), (Method::Put, Some(Body::File("a.bin".to_owned()))));
+    }
+
+    #[test]
     fn a_body_alone_is_a_post_and_quotes_are_those_of_a_shell() {
         let call = parse("curl --url https://x/cloud/v1/a --json \"{\\\"a\\\": \\\"it's\\\"}\"").unwrap();
-        assert_eq!((call.method, call.body), (Method::Post, Some(json!({ "a": "it's" }))));
+        assert_eq!((call.method, call.body), (Method::Post, Some(Body::Json(json!({ "a": "it's" })))));
         let call = parse("curl https://x/cloud/v1/a -G -d a=1 --data-raw 'b=2'").unwrap();
         assert_eq!((call.method, call.query.len()), (Method::Get, 2));
     }
@@ -326,10 +400,9 @@ mod tests {
             ("wget x", "start with"),
             ("curl -X POST", "no address"),
             ("curl https://x/a -d '{'", "no JSON"),
-            ("curl https://x/a -d @body.json", "in the file"),
             ("curl 'https://x/a", "has no end"),
             ("curl https://x/a -X BREW", "no method"),
-            ("curl https://x/a -F file=@x", "no JSON"),
+            ("curl https://x/a -F file", "no part of a form"),
         ] {
             let error = parse(command).unwrap_err();
             assert!(error.contains(words), "{command}: {error}");

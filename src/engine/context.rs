@@ -221,6 +221,7 @@ impl RunContext {
             body: call.body.as_deref().cloned().map(Shared::from),
             // A file is sent with the call of the plan that names it, never from the record.
             body_file: None,
+            form: None,
         }
     }
 

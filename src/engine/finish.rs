@@ -95,33 +95,46 @@ impl Finishing<'_> {
             Called::Tasks { tasks, status, .. } if self.wait.skip && self.creates() => {
                 Ok(Some(StepResult { tasks: tasks.into(), status, ..StepResult::default() }))
             }
-            called => match self.await_end(context, called).await? {
-                Ended::Well(result, _) if evidence.is_some() && self.tells_once() => {
-                    self.give_up(context, &result).await?;
-                    Ok(None)
-                }
-                Ended::Well(result, durations) => {
-                    // Readiness after a synchronous answer is waited for later, once that answer is on record.
-                    let later = self.operation.is_some_and(|operation| operation.ready.is_some());
-                    if self.usable && !self.wait.skip && !later {
-                        match self.await_readiness(context, &result).await {
-                            // The resource exists: it is recorded, so that the next run, or a replacement, knows of
-                            // it.
-                            Err(Interruption::Failed(error)) => {
-                                self.record(context, result, provenance, evidence, durations).await?;
-                                return Err(Interruption::Failed(error));
-                            }
-                            awaited => awaited?,
+            called => {
+                let ended = self.await_end(context, called).await?;
+                Box::pin(self.ended(context, ended, provenance, evidence)).await
+            }
+        }
+    }
+
+    /// Records how the write ended.
+    async fn ended(
+        &self,
+        context: &RunContext,
+        ended: Ended,
+        provenance: Provenance,
+        evidence: Option<Evidence>,
+    ) -> Result<Option<StepResult>, Interruption> {
+        match ended {
+            Ended::Well(result, _) if evidence.is_some() && self.tells_once() => {
+                self.give_up(context, &result).await?;
+                Ok(None)
+            }
+            Ended::Well(result, durations) => {
+                // Readiness after a synchronous answer is waited for later, once that answer is on record.
+                let later = self.operation.is_some_and(|operation| operation.ready.is_some());
+                if self.usable && !self.wait.skip && !later {
+                    match Box::pin(self.await_readiness(context, &result)).await {
+                        // The resource exists: it is recorded, so that the next run, or a replacement, knows of it.
+                        Err(Interruption::Failed(error)) => {
+                            self.record(context, result, provenance, evidence, durations).await?;
+                            return Err(Interruption::Failed(error));
                         }
+                        awaited => awaited?,
                     }
-                    Ok(Some(self.record(context, result, provenance, evidence, durations).await?))
                 }
-                Ended::InError { at, tasks } => Err(self.failed(context, &tasks[at], &tasks).await?),
-                Ended::NotOurs(tasks) => {
-                    self.disown(context, tasks).await?;
-                    Ok(None)
-                }
-            },
+                Ok(Some(self.record(context, result, provenance, evidence, durations).await?))
+            }
+            Ended::InError { at, tasks } => Err(Box::pin(self.failed(context, &tasks[at], &tasks)).await?),
+            Ended::NotOurs(tasks) => {
+                self.disown(context, tasks).await?;
+                Ok(None)
+            }
         }
     }
 
@@ -151,7 +164,7 @@ impl Finishing<'_> {
                 }
                 let durations = finished.iter().filter_map(duration_of).collect();
                 let result = self.result_of(context, &finished, status);
-                match found && self.is_owned_by_another(context, &tasks, &result).await {
+                match found && Box::pin(self.is_owned_by_another(context, &tasks, &result)).await {
                     true => Ok(Ended::NotOurs(tasks)),
                     false => Ok(Ended::Well(result, durations)),
                 }

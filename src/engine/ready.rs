@@ -112,8 +112,9 @@ impl Finishing<'_> {
     /// [`Interruption`].
     pub(super) async fn await_readiness(&self, context: &RunContext, result: &StepResult) -> Result<(), Interruption> {
         let Some(operation) = self.operation else { return Ok(()) };
-        let path = results::resource_path(operation, &self.intent.call, self.parameters, result);
-        let Some((readiness, path)) = readiness_of(operation).zip(path) else { return Ok(()) };
+        let Some(readiness) = readiness_of(operation) else { return Ok(()) };
+        let path = results::resource_path(operation, self.call, self.parameters, result);
+        let Some(path) = path else { return Ok(()) };
         let readying = Readying {
             instance: &self.intent.instance,
             path,

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::context::Settings;
+use super::later::is_known_later;
 use super::repeated::Recording;
 use super::results::{Parameters, encode};
 use crate::api::Request;
-use crate::body_file::{BodyFile, BodyFiles};
+use crate::body_file::{BodyFile, BodyFiles, FormFile, each_path};
 use crate::catalog::{BYTES, Operation};
 use crate::id::StepId;
 use crate::journal::{RecordedCall, StepResult};
@@ -71,6 +72,12 @@ pub struct Rendered {
     pub request: Request,
     /// With digests in place of the secrets.
     pub recorded: Shared<RecordedCall>,
+}
+
+/// The files of a form, and its body with their measurements in place of their paths.
+pub struct MeasuredForm {
+    pub files: Vec<FormFile>,
+    pub measured: Value,
 }
 
 /// The values that templates of a step can refer to, except the element of `for_each` and the step's own result.
@@ -140,10 +147,36 @@ impl<'a> Surroundings<'a> {
         };
         let body = parts.body.map(|template| template.evaluate(&scope)).transpose()?;
         let file = self.body_file(parts, &scope)?;
-        let mut rendered = self.finish(parts, &segments, query, headers, body)?;
+        let form = self.form(parts, body.as_ref())?;
+        let measured = form.as_ref().map(|form| &form.measured);
+        let mut rendered = self.finish(parts, &segments, query, headers, (body, measured))?;
         rendered.request.body_file = file.clone().map(|file| Box::new(self.body_files.upload(file)));
         rendered.recorded.body_file = file.map(Box::new);
+        rendered.request.form = form.map(|form| form.files.into());
         Ok(rendered)
+    }
+
+    /// The files of a body that is a form, measured.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] when one cannot be sent.
+    pub fn form(&self, parts: &CallParts<'_>, body: Option<&Value>) -> Result<Option<MeasuredForm>, TemplateError> {
+        let form = parts.operation.zip(parts.body).filter(|(operation, _)| operation.takes_form());
+        let Some(((operation, template), body)) = form.zip(body) else { return Ok(None) };
+        let (mut files, mut measured) = (Vec::new(), body.clone());
+        each_path(&mut measured, &operation.files, |field, pointer, path| {
+            if is_known_later(path) {
+                return Ok(None);
+            }
+            let file = self.body_files.measure(path, operation.part_type());
+            let span = template.at(pointer).span;
+            let file = file.map_err(|message| TemplateError { span, message, help: None })?;
+            let recorded = file.in_form();
+            files.push(FormFile { field: field.to_owned(), upload: self.body_files.upload(file) });
+            Ok(Some(recorded))
+        })?;
+        Ok(Some(MeasuredForm { files, measured }))
     }
 
     /// The file that is the body of a call, measured.
@@ -166,7 +199,7 @@ impl<'a> Surroundings<'a> {
         segments: &[String],
         query: Vec<(String, String)>,
         headers: Vec<(String, String)>,
-        body: Option<Value>,
+        (body, measured): (Option<Value>, Option<&Value>),
     ) -> Result<Rendered, TemplateError> {
         let broken = |span: Span| {
             move |error: BrokenMarker| TemplateError {
@@ -201,8 +234,8 @@ impl<'a> Surroundings<'a> {
             path: path(&recorded)?,
             query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?.into(),
             headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?.into(),
-            body: body
-                .as_ref()
+            body: measured
+                .or(body.as_ref())
                 .zip(parts.body)
                 .map(|(body, template)| recording.body(template, body))
                 .transpose()
@@ -219,6 +252,7 @@ impl<'a> Surroundings<'a> {
                 headers: sent_headers,
                 body: body.map(|body| revealed(self.secrets, body)).transpose().map_err(&wrong)?.map(Shared::from),
                 body_file: None,
+                form: None,
             },
             recorded: Shared::from(recorded_call),
         })

@@ -189,7 +189,7 @@ impl Instance {
                 Decision::Keep | Decision::Change(ChangeKind::Update | ChangeKind::Rerun | ChangeKind::Error)
                     if is_recovered =>
                 {
-                    self.record_recovered(id, &known).await?;
+                    Box::pin(self.record_recovered(id, &known)).await?;
                     continue;
                 }
                 Decision::Keep => {
@@ -274,7 +274,7 @@ impl Instance {
         provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
-        match (decision, &known.phase, known.intent.as_deref(), InDoubt::recorded(&self.run.context, known)) {
+        match (decision, &known.phase, known.intent.as_deref()) {
             (Decision::Call, ..) if self.adopts(id) => Box::pin(self.adopt(id, rendered, provenance)).await.map(Some),
             (Decision::Call, ..) => {
                 if known.phase == Phase::Absent {
@@ -284,14 +284,20 @@ impl Instance {
                 let write = self.write_of(id, rendered, None);
                 self.make(&write, known, None, provenance, started).await
             }
-            (Decision::Resolve, _, Some(intent), Some(in_doubt)) => {
+            (Decision::Resolve, _, Some(intent))
+                if let Some(in_doubt) = InDoubt::recorded(&self.run.context, known) =>
+            {
                 *provenance = if intent.update.is_some() { Provenance::Updated } else { Provenance::Called };
-                match self.write_again(id, rendered, known, intent)? {
-                    Some(write) => self.make(&write, known, Some(in_doubt), provenance, started).await,
-                    None => Box::pin(self.give_up_update(id, rendered, known, &in_doubt, started)).await,
-                }
+                let write = self.write_again(id, rendered, known, intent)?;
+                let resolving = async move {
+                    match write {
+                        Some(write) => self.make(&write, known, Some(in_doubt), provenance, started).await,
+                        None => self.give_up_update(id, rendered, known, &in_doubt, started).await,
+                    }
+                };
+                Box::pin(resolving).await
             }
-            (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent), _) => {
+            (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent)) => {
                 *provenance = match (intent.update.is_some(), *recovered) {
                     (true, _) => Provenance::Updated,
                     (false, true) => Provenance::Recovered,
@@ -300,9 +306,12 @@ impl Instance {
                 // Earlier versions attributed results by likeness; without recorded evidence that is assumed.
                 let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
                 let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
-                let intended = self.intended(intent);
-                let _turn = self.enter(&intent.instance, &intent.call, &intended.matched).await?;
-                self.finish(known, intended, called, *provenance, started, true).await
+                let waiting = async move {
+                    let intended = self.intended(intent);
+                    let _turn = self.enter(&intent.instance, &intent.call, &intended.matched).await?;
+                    self.finish(known, intended, called, *provenance, started, true).await
+                };
+                Box::pin(waiting).await
             }
             // A resource of an earlier attempt has to be removed first.
             _ => {
@@ -322,7 +331,7 @@ impl Instance {
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         let matched = self.operation_of(&write.intent.call);
-        let _turn = self.enter(&write.intent.instance, &write.intent.call, &matched).await?;
+        let _turn = Box::pin(self.enter(&write.intent.instance, &write.intent.call, &matched)).await?;
         let called = match Box::pin(write.make(&self.run.context, known.attempts, in_doubt)).await {
             Ok(called) => called,
             Err(Interruption::Conflict(refusal)) => {

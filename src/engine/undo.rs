@@ -11,6 +11,7 @@ use super::search::Resolved;
 use crate::event::{EffectKnown, ErrorClass};
 use crate::id::InstanceId;
 use crate::journal::{IntendedUndo, Intent, RecordedCall, Unanswered};
+use crate::random::random_id;
 
 /// The outcome of an undo call without an answer.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub enum UndoOutcome {
 
 /// A fresh nonce, which identifies one attempt.
 pub fn new_nonce() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
+    random_id()
 }
 
 /// The intent of an undo attempt that is about to be sent; `None` for idempotent calls, which need none.

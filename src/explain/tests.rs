@@ -8,9 +8,16 @@ use crate::catalog::Catalog;
 use crate::plan;
 use crate::source::Source;
 
-/// Codes without an example: it would be too large, need a newer API, or not be text.
-const NOT_TO_SHOW: [&str; 6] =
-    ["no-undo", "yaml-encoding", "yaml-too-deep", "yaml-too-large", "yaml-too-many-aliases", "yaml-too-many-values"];
+/// Codes without an example: it would be too large, need another document of the API, or not be text.
+const NOT_TO_SHOW: [&str; 7] = [
+    "no-undo",
+    "unsupported-body",
+    "yaml-encoding",
+    "yaml-too-deep",
+    "yaml-too-large",
+    "yaml-too-many-aliases",
+    "yaml-too-many-values",
+];
 
 /// Codes of `--online`, which need an account.
 const ONLINE: [&str; 5] =

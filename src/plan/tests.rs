@@ -230,6 +230,48 @@ fn a_file_that_cannot_be_sent_is_found_before_anything_runs() {
 }
 
 #[test]
+fn the_files_of_a_form_are_looked_for_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.pdf"), "%PDF-1.7").unwrap();
+    std::fs::write(folder.path().join("text"), "words").unwrap();
+    let found = |files: &str| {
+        let text = format!(
+            "name: demo\ninputs:\n  at: {{ default: a }}\n  key: {{ secret: true }}\nsteps:\n  - id: network\n    \
+             call: POST /security/sifter/v3/protected_networks\n    for_each: [a.pdf, none.pdf]\n    \
+             body: {{ network: 192.0.2.0/24, as_number: 65000, files: {files} }}\n"
+        );
+        let source = source(&text);
+        let assumed = super::Assumed {
+            inputs: &|_| [("at".to_owned(), minijinja::Value::from("b"))].into(),
+            environment: "default",
+            secrets: &crate::secret::Secrets::default(),
+        };
+        let catalog = crate::catalog::Catalog::embedded();
+        let found = super::check_assuming(&source, catalog, folder.path(), &assumed).findings;
+        let found = found.into_iter().filter(|found| found.code != "unused-input");
+        found.map(|found| (found.code, source.slice(found.primary).to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(found("[a.pdf, ./a.pdf]"), []);
+    for (files, code, place) in [
+        ("[a.pdf, text]", "wrong-format", "text"),
+        ("[none.pdf]", "unreadable-file", "none.pdf"),
+        ("[a.pdf, ../a.pdf]", "unreadable-file", "../a.pdf"),
+        ("[\"{{ inputs.at }}.pdf\"]", "unreadable-file", "\"{{ inputs.at }}.pdf\""),
+        ("[\"{{ each.value }}\"]", "unreadable-file", "\"{{ each.value }}\""),
+        ("[\"{{ inputs.key }}\"]", "secret-misused", "\"{{ inputs.key }}\""),
+        ("[\"<path of the file>\"]", "placeholder", "\"<path of the file>\""),
+        ("[5]", "wrong-type", "5"),
+        ("a.pdf", "wrong-type", "a.pdf"),
+        ("[]", "wrong-length", "[]"),
+        ("[a.pdf, a.pdf, a.pdf, a.pdf, a.pdf, a.pdf]", "wrong-length", "files"),
+    ] {
+        let found = found(files);
+        assert!(found.iter().all(|(is, _)| *is == code) && !found.is_empty(), "{files}: {found:?}");
+        assert!(place == "[]" || found[0].1 == place, "{files}: {found:?}");
+    }
+}
+
+#[test]
 fn entries_of_moved_name_what_left_and_what_is_there() {
     for (moved, found) in [
         ("{ from: old, to: net }", ""),

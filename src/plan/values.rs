@@ -11,14 +11,14 @@ use super::as_text;
 use super::cases::{Case, cases, most_for_each};
 use super::doc::PlanDoc;
 use super::fields::listed;
-use super::model::{CallTemplate, FileTemplate, OnChange, Plan, Segment, Step, Undo};
+use super::model::{CallTemplate, OnChange, Plan, Segment, Step, Undo};
 use super::of_step::OfStep;
 use super::partial::{At, Element, Given, Known, results_of};
 use super::request::{Values, Whole, check_request};
 use super::step_doc::{StepDoc, calls};
 use super::step_results::KnownStep;
 use crate::body_file::{begins_with, why_unusable};
-use crate::catalog::{AllowUnknown, Catalog, Operation, Partial};
+use crate::catalog::{AllowUnknown, Catalog, Operation, Partial, is_placeholder};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
@@ -259,6 +259,13 @@ fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<
     findings.extend(errors.iter().map(failed));
 }
 
+/// A file that a call names.
+struct FileAt<'f> {
+    /// The key of the plan or the body that names it.
+    key: &'f str,
+    place: Span,
+}
+
 struct Checker<'c, 'd> {
     known: &'c Known<'d>,
     catalog: &'c Catalog,
@@ -440,9 +447,14 @@ impl<'c> Checker<'c, '_> {
         };
         let no_segments: Vec<Diagnostic> = whole.call.segments.iter().zip(&segments).filter_map(of_segment).collect();
         if let Some((file, path)) = file {
-            found.extend(self.unusable(file, &path).or_else(|| self.of_another_kind(file, &path, whole.operation)));
+            let named = FileAt { key: "body_file", place: file.path.span };
+            let is_other = || self.of_another_kind(&named, &path, whole.operation);
+            found.extend(self.unusable(&named, &path).or_else(is_other));
         }
         if let Some(operation) = whole.operation {
+            if let (Some(template), Some(body)) = (whole.body, &body) {
+                self.files_in_form(operation, template, body, found);
+            }
             let values = Values { body, query, segments };
             let before = found.len();
             check_request(whole, operation, values, (self.catalog, self.source), found);
@@ -454,17 +466,58 @@ impl<'c> Checker<'c, '_> {
         found.extend(no_segments);
     }
 
+    /// Checks the files that a form names.
+    fn files_in_form(
+        &self,
+        operation: &Arc<Operation>,
+        template: &Template,
+        body: &Partial,
+        found: &mut Vec<Diagnostic>,
+    ) {
+        let Partial::Map(fields) = body else { return };
+        let is_file = |name: &String| operation.takes_form() && operation.files.contains(name);
+        for (name, value) in fields.iter().filter(|(name, _)| is_file(name)) {
+            let paths = match value {
+                Partial::List(items) => items.as_slice(),
+                one => std::slice::from_ref(one),
+            };
+            for (at, path) in paths.iter().enumerate() {
+                let written = template.at(&format!("/{name}/{at}"));
+                let named = FileAt { key: name, place: written.span };
+                let inputs = written.programs().into_iter().flat_map(|program| &program.uses().inputs);
+                let secret = inputs.map(|used| used.name.as_str()).find(|name| self.known.is_secret(name));
+                // What is known without the value of a secret does not depend on one.
+                if let Some(secret) = secret.filter(|_| !matches!(path, Partial::String(_))) {
+                    let message = format!("the secret input `{secret}` cannot decide in `{name}`");
+                    found.push(
+                        Diagnostic::error("secret-misused", named.place, message)
+                            .help("the path of a file is on record, and secrets never are"),
+                    );
+                    continue;
+                }
+                // Others than texts are of the wrong type, as everywhere in a body.
+                if matches!(path, Partial::String(_) | Partial::OneOf(_)) {
+                    let is_other = || self.of_another_kind(&named, path, Some(operation));
+                    found.extend(self.unusable(&named, path).or_else(is_other));
+                }
+            }
+        }
+    }
+
     /// A file that cannot be sent, when its path is known.
-    fn unusable(&self, file: &FileTemplate, path: &Partial) -> Option<Diagnostic> {
-        let wrong = |message: String| Diagnostic::error("unreadable-file", file.path.span, message);
+    fn unusable(&self, file: &FileAt<'_>, path: &Partial) -> Option<Diagnostic> {
+        let wrong = |message: String| Diagnostic::error("unreadable-file", file.place, message);
         match path {
+            // Reported as such.
+            Partial::String(path) if is_placeholder(path) && file.key != "body_file" => None,
             Partial::String(path) => {
                 let why = why_unusable(self.known.given.folder?, path)?;
-                Some(wrong(why).help("`body_file` names a file below the folder of the plan file"))
+                Some(wrong(why).help(format!("`{}` names a file below the folder of the plan file", file.key)))
             }
             Partial::OneOf(options) => options.iter().find_map(|option| self.unusable(file, option)),
             Partial::Null | Partial::Bool(_) | Partial::Number(_) | Partial::List(_) | Partial::Map(_) => {
-                Some(Diagnostic::error("wrong-type", file.path.span, "`body_file` must be the path of a file"))
+                let message = format!("`{}` must be the path of a file", file.key);
+                Some(Diagnostic::error("wrong-type", file.place, message))
             }
             _ => None,
         }
@@ -473,18 +526,16 @@ impl<'c> Checker<'c, '_> {
     /// A file that does not begin as the files that the operation takes.
     fn of_another_kind(
         &self,
-        file: &FileTemplate,
+        file: &FileAt<'_>,
         path: &Partial,
         operation: Option<&Arc<Operation>>,
     ) -> Option<Diagnostic> {
-        let (beginning, what) = operation?.file_beginning()?;
+        let kind = operation?.file_kind()?;
         let Partial::String(path) = path else { return None };
-        let is_other = begins_with(self.known.given.folder?, path, beginning) == Some(false);
-        let words = format!("`{path}` is not {what}: it does not begin with `{}`", beginning.escape_ascii());
-        is_other.then(|| {
-            Diagnostic::warning("wrong-format", file.path.span, words)
-                .help("the API takes any bytes, and says later that it cannot use them: build the module first")
-        })
+        let is_other = begins_with(self.known.given.folder?, path, kind.beginning) == Some(false);
+        let words =
+            format!("`{path}` is not {}: it does not begin with `{}`", kind.name, kind.beginning.escape_ascii());
+        is_other.then(|| Diagnostic::warning("wrong-format", file.place, words).help(kind.otherwise))
     }
 }
 

@@ -44,11 +44,11 @@ pub(super) fn wrong_fields(
         return Vec::new();
     }
     let findings = match &request.body_file {
-        Some(upload) if !operation.takes_forms_only() => operation.check_file(Some(&upload.file.content_type)),
-        // The parts of a form are not looked at.
-        Some(_) => Vec::new(),
+        Some(upload) => operation.check_file(Some(&upload.file.content_type)),
         None => {
-            let body = body.map(Partial::from);
+            // What is sent as the other kind of body has no fields.
+            let is_understood = operation.takes_form() == request.form.is_some();
+            let body = body.filter(|_| is_understood).map(Partial::from);
             let mut findings = Catalog::embedded().check_request(operation, body.as_ref(), ALLOW_NOTHING);
             findings.extend(operation.check_records(parameters, body.as_ref()));
             findings

@@ -35,6 +35,7 @@ mod looked_up;
 mod made;
 mod make;
 mod memory;
+mod multipart;
 mod network;
 mod options;
 mod platform;

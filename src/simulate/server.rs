@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use super::answer::{Refusal, http_date};
 use super::core::Reaction;
 use super::memory::{Shared, lock};
+use super::multipart;
 use super::product::Refused;
 use crate::api::{Answer, Request};
 use crate::body_file::Upload;
@@ -140,10 +141,13 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Answer> {
         read.headers.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     }
     let bytes = body.collect().await.map_err(|_| refused(400, "the body is incomplete"))?.to_bytes();
+    let content = read.headers.iter().find(|(name, _)| name == "content-type").map(|(_, content)| content.clone());
     // A body with another content type is a file, whose contents are not parsed.
-    let content = read.headers.iter().find(|(name, _)| name == "content-type").map(|(_, content)| content.as_str());
-    let is_file = content.is_some_and(|content| !content.contains("json"));
-    if let Some(content) = content.filter(|_| is_file && !bytes.is_empty()) {
+    let file = content.as_ref().filter(|content| !content.contains("json") && !bytes.is_empty());
+    if let Some(boundary) = content.as_deref().and_then(multipart::boundary) {
+        multipart::receive(&mut read, boundary, &bytes)
+            .ok_or_else(|| refused(400, "There was an error parsing the body"))?;
+    } else if let Some(content) = file {
         read.body_file = Some(Box::new(Upload::received(content, &bytes)));
     } else if !bytes.is_empty() {
         read.body = Some(serde_json::from_slice(&bytes).map_err(|_| unreadable(&read.path))?);

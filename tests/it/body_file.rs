@@ -114,6 +114,69 @@ fn different_bytes_are_a_change_and_a_different_file_name_is_not() {
     assert_eq!(folder.run_in(&["destroy", "plan.yaml", "--yes"], &environment).code, Some(0));
 }
 
+const FORM: &str = "name: shield\nsteps:\n  - id: network\n    call: POST /security/sifter/v3/protected_networks\n    body:\n      \
+                    network: 192.0.2.0/24\n      as_number: 65000\n      files: [letter.pdf, in/map.pdf]\n";
+
+#[test]
+fn the_files_of_a_form_are_measured_sent_and_compared() {
+    let folder = Folder::new().with("plan.yaml", FORM);
+    fs::create_dir(folder.path().join("in")).unwrap();
+    // Longer than what is read at a time.
+    let long = [&b"%PDF-"[..], &b"hunter2-hunter2 ".repeat(20_000)].concat();
+    fs::write(folder.path().join("letter.pdf"), &long).unwrap();
+    fs::write(folder.path().join("in/map.pdf"), "%PDF-map").unwrap();
+    let (address, seen) = listen();
+    let environment = [("GCORE_API_KEY", "key"), ("GCORE_BASE_URL", address.as_str())];
+    let run = ["run", "plan.yaml", "-vv", "--log", "run.log"];
+    let ended = folder.run_in(&run, &environment);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let sent = uploads(&seen);
+    let [(head, body)] = &sent[..] else { panic!("{}", sent.len()) };
+    let boundary = head.split("multipart/form-data; boundary=").nth(1).unwrap().lines().next().unwrap().to_owned();
+    assert!(
+        head.to_lowercase().contains("content-length: ") && !head.to_lowercase().contains("transfer-encoding"),
+        "{head}"
+    );
+    let part = |name: &str, file: &str, content: &[u8]| {
+        let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+        [head.as_bytes(), content, b"\r\n"].concat()
+    };
+    let file = |name: &str| format!("; filename=\"{name}\"\r\nContent-Type: application/pdf");
+    let parts = [
+        part("network", "", b"192.0.2.0/24"),
+        part("as_number", "", b"65000"),
+        part("files", &file("letter.pdf"), &long),
+        part("files", &file("map.pdf"), b"%PDF-map"),
+    ];
+    let parts = parts.concat();
+    assert!(body.starts_with(&parts), "{}", String::from_utf8_lossy(&body[..300]));
+    // What follows is our stamp in the comment.
+    let rest = String::from_utf8_lossy(&body[parts.len()..]).into_owned();
+    assert!(rest.contains("name=\"comment\"\r\n\r\nplan-attempt="), "{rest}");
+    assert!(rest.ends_with(&format!("\r\n--{boundary}--\r\n")), "{rest}");
+
+    let record = fs::read_to_string(folder.path().join(".plan/shield/default/journal.jsonl")).unwrap();
+    let measured =
+        format!(r#"{{"file":"letter.pdf","content_type":"application/pdf","size":{},"sha256":""#, long.len());
+    assert!(record.contains(&measured), "{record}");
+    let log = fs::read_to_string(folder.path().join("run.log")).unwrap();
+    assert!(!record.contains("hunter2") && !log.contains("hunter2"), "{log}");
+
+    // Another folder is no difference, another name or other bytes are one.
+    let preview = |files: &str| {
+        fs::write(folder.path().join("plan.yaml"), FORM.replace("letter.pdf, in/map.pdf", files)).unwrap();
+        folder.run_in(&["preview", "plan.yaml", "--exit-code"], &environment)
+    };
+    fs::write(folder.path().join("map.pdf"), "%PDF-map").unwrap();
+    assert_eq!(preview("letter.pdf, map.pdf").code, Some(0));
+    fs::write(folder.path().join("other.pdf"), "%PDF-map").unwrap();
+    let renamed = preview("letter.pdf, other.pdf").stdout;
+    assert!(renamed.contains("body/files/1/file: `map.pdf` → `other.pdf`"), "{renamed}");
+    fs::write(folder.path().join("map.pdf"), "%PDF-new").unwrap();
+    let changed = preview("letter.pdf, map.pdf").stdout;
+    assert!(changed.contains("body/files/1/sha256: "), "{changed}");
+}
+
 #[test]
 fn of_a_file_that_cannot_be_sent_nothing_is_tried() {
     let folder = Folder::new().with("plan.yaml", PLAN);

@@ -28,6 +28,7 @@ fn every_recipe_checks_and_rehearses() {
     assert!(recipes.len() >= 20, "{}", recipes.len());
     for recipe in recipes {
         let folder = Folder::new().with("plan.yaml", &recipe).with("app.wasm", "\0asm\x01\0\0\0");
+        let folder = folder.with("letter.pdf", "%PDF-1.7");
         folder.run(&["check", "plan.yaml", "--strict"]).with_code(0);
         folder.run(&["rehearse", "plan.yaml"]).with_code(0);
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// A room, and the rooms it may use. Others must not be used, and every entry must be needed.
 const MAY_USE: &[(&str, &str)] = &[
-    ("api", "body_file catalog clock secret"),
+    ("api", "body_file catalog clock random secret shared"),
     ("body_file", "files secret"),
     ("catalog", "diagnostic packed secret"),
     ("cli", ""),
@@ -14,11 +14,14 @@ const MAY_USE: &[(&str, &str)] = &[
     (
         "command",
         "api catalog cli clock context diagnostic engine error event examples exit explain files id journal \
-         plan report schema secret simulate source store stream template yaml",
+         parts plan report schema secret shared simulate source store stream template yaml",
     ),
     ("context", "api cli files report secret store stream"),
     ("diagnostic", "source"),
-    ("engine", "api body_file catalog clock diagnostic event exit id journal plan secret shared source template"),
+    (
+        "engine",
+        "api body_file catalog clock diagnostic event exit id journal plan random secret shared source template",
+    ),
     ("error", "api catalog exit journal report"),
     ("event", "exit id"),
     ("examples", "packed yaml"),
@@ -29,6 +32,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("journal", "body_file catalog clock event id parts plan secret shared"),
     ("packed", ""),
     ("parts", ""),
+    ("random", ""),
     ("plan", "body_file catalog diagnostic id parts secret source template yaml"),
     ("report", "clock diagnostic event exit files id packed secret source stream"),
     ("schema", "catalog packed"),

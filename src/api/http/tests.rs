@@ -3,7 +3,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::body_file::BodyFiles;
+use crate::body_file::{BodyFiles, Form, FormFile};
 
 #[tokio::test]
 async fn a_server_without_tls_is_no_matter_of_trying_again() {
@@ -181,6 +181,34 @@ async fn a_file_is_sent_whole_with_its_length_and_type() {
     for (size, takes) in [(0, 0), (128, 1), (128_000_000, 1_000_000)] {
         assert_eq!(sending_takes(size), Duration::from_millis(takes));
     }
+}
+
+#[tokio::test]
+async fn a_form_is_sent_whole_with_its_length_and_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.pdf"), "%PDF-1").unwrap();
+    let files = BodyFiles::below(folder.path());
+    let upload = files.upload(files.measure("a.pdf", "application/pdf").unwrap());
+    let request = Request {
+        body: Some(json!({ "as_number": 65000, "files": ["a.pdf"] }).into()),
+        form: Some([FormFile { field: "files".to_owned(), upload }].into()),
+        ..Request::new(Method::Post, "/security/sifter/v3/protected_networks")
+    };
+    let size = Form::new(request.body.as_ref().unwrap(), request.form.as_ref().unwrap()).size;
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        let (text, answered) = written("", request.clone(), usize::try_from(size).unwrap(), answer("{}")).await;
+        assert!(answered.is_ok(), "{answered:?}");
+        let content = text.split("\r\ncontent-type: multipart/form-data; boundary=").nth(1).unwrap();
+        let boundary = content.split("\r\n").next().unwrap().to_owned();
+        assert!(text.contains(&format!("\r\ncontent-length: {size}\r\n")) && !text.contains("chunked"), "{text}");
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(body.starts_with(&format!("--{boundary}\r\n")), "{text}");
+        assert!(body.contains("filename=\"a.pdf\"\r\nContent-Type: application/pdf\r\n\r\n%PDF-1\r\n"), "{text}");
+        assert!(body.ends_with(&format!("--{boundary}--\r\n")), "{text}");
+        sent.push(body.to_owned());
+    }
+    assert_eq!(sent[0], sent[1]);
 }
 
 #[tokio::test]

@@ -14,7 +14,12 @@ const LEFT_OUT: &str = "[left out]";
 const SENSITIVE_WHOLE: [&str; 4] = ["config", "payload", "pem", "user_data"];
 /// The body of a request.
 pub(super) fn of_value(body: &Value, secrets: &Secrets) -> String {
-    short(&hide(&secrets.redact_value(body), false).to_string())
+    short(&fields_of(body, secrets).to_string())
+}
+
+/// The fields of a request's body.
+pub(super) fn fields_of(body: &Value, secrets: &Secrets) -> Value {
+    hide(&secrets.redact_value(body), false)
 }
 
 /// The body of an answer; `None` without one.

@@ -1,7 +1,10 @@
 //! A request as a curl command, with the key as a variable.
 
+use serde_json::Value;
+
 use super::super::Request;
 use super::{body, path_and_query};
+use crate::body_file::{Content, parts};
 use crate::secret::Secrets;
 
 /// The command, for a shell in which `GCORE_API_KEY` is set.
@@ -11,7 +14,19 @@ pub(super) fn line(base_url: &str, request: &Request, secrets: &Secrets) -> Stri
     for (name, value) in &request.headers {
         line += &format!(" -H {}", quoted(&secrets.redact(&format!("{name}: {value}"))));
     }
-    if let Some(sent) = &request.body {
+    if let Some(files) = &request.form {
+        let fields = body::fields_of(request.body.as_deref().unwrap_or(&Value::Null), secrets);
+        for part in parts(&fields, files) {
+            line += &match part.content {
+                Content::Text(text) => format!(" --form-string {}", quoted(&format!("{}={text}", part.name))),
+                Content::File(upload) => {
+                    let (path, content) = (secrets.redact(&upload.file.path), &upload.file.content_type);
+                    let path = path.replace('\\', "\\\\").replace('"', "\\\"");
+                    format!(" -F {}", quoted(&format!("{}=@\"{path}\";type={content}", part.name)))
+                }
+            };
+        }
+    } else if let Some(sent) = &request.body {
         line += &format!(" -H 'Content-Type: application/json' -d {}", quoted(&body::of_value(sent, secrets)));
     }
     if let Some(upload) = &request.body_file {

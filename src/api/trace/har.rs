@@ -5,8 +5,11 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use serde_json::{Value, json};
 
+use super::super::Request;
 use super::super::error::is_request_id;
 use super::{Exchange, body, milliseconds, path_and_query};
+use crate::body_file::{Content, Form, Part, Upload, parts};
+use crate::catalog::MULTIPART;
 use crate::secret::{Redacted, Secrets};
 
 const END: &str = "\n]}}\n";
@@ -61,7 +64,7 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
         "queryString": request.query.iter().map(pair).collect::<Vec<_>>(),
         "cookies": [],
         "headersSize": UNKNOWN,
-        "bodySize": request.body_file.as_ref().map_or(json!(UNKNOWN), |upload| json!(upload.file.size)),
+        "bodySize": size(request).map_or(json!(UNKNOWN), |size| json!(size)),
     });
     if let Some(upload) = &request.body_file {
         let (file, path) = (&upload.file, hidden(&upload.file.path));
@@ -72,7 +75,11 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
             "comment": format!("the file `{path}`, {} bytes, SHA-256 {}", file.size, file.sha256),
         });
     }
-    if let Some(sent) = &request.body {
+    if let Some(files) = &request.form {
+        let fields = body::fields_of(request.body.as_deref().unwrap_or(&Value::Null), secrets);
+        let params: Vec<Value> = parts(&fields, files).iter().map(|part| param(part, secrets)).collect();
+        asked["postData"] = json!({ "mimeType": MULTIPART, "params": params, "text": "" });
+    } else if let Some(sent) = &request.body {
         asked["postData"] = json!({ "mimeType": "application/json", "text": body::of_value(sent, secrets) });
     }
     let (status, headers, content) = match answer {
@@ -106,6 +113,25 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
         "cache": {},
         "timings": { "send": 0, "wait": waited, "receive": 0 },
     }))
+}
+
+/// The size of a body with files.
+fn size(request: &Request) -> Option<u64> {
+    let of_form = |files| Form::new(request.body.as_deref().unwrap_or(&Value::Null), files).size;
+    request.form.as_deref().map(of_form).or_else(|| Some(request.body_file.as_ref()?.file.size))
+}
+
+/// A part of a form.
+fn param(part: &Part<'_>, secrets: &Secrets) -> Value {
+    match &part.content {
+        Content::Text(text) => json!({ "name": part.name, "value": text }),
+        Content::File(Upload { file, .. }) => json!({
+            "name": part.name,
+            "fileName": secrets.redact(&file.path),
+            "contentType": file.content_type,
+            "comment": format!("{} bytes, SHA-256 {}", file.size, file.sha256),
+        }),
+    }
 }
 
 /// Which headers are shown: never cookies; where secrets are not known, only request id and date.

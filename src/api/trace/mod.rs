@@ -120,7 +120,7 @@ impl Trace {
         if let Some(sent) = request.body.as_ref().map(|body| body::of_value(body, &self.secrets)) {
             tracing::debug!(target: BODY, body = %sent, elapsed_ms, "sent");
         }
-        if let Some(upload) = &request.body_file {
+        for upload in request.uploads() {
             let path = self.secrets.redact(&upload.file.path);
             tracing::debug!(target: BODY, body = %format!("the file `{path}`, {}", upload.file.summary()), elapsed_ms, "sent");
         }

@@ -3,6 +3,7 @@ use std::io::Read as _;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::body_file::{FormFile, Upload};
 use crate::catalog::Method;
 
 fn request(method: Method, path: &str, body: Option<Value>) -> Request {
@@ -101,6 +102,37 @@ fn a_har_file_is_whole_after_every_entry() {
         assert_eq!(entries[number]["time"], 12);
     }
     assert!(har.finish().is_ok());
+}
+
+#[test]
+fn the_parts_of_a_form_are_shown_with_its_files_by_their_names() {
+    let secrets = Secrets::default();
+    secrets.conceal(&json!("hunter2-hunter2"));
+    let upload = Upload::received("application/pdf", b"hunter3").named("a\"b.pdf");
+    let asked = Request {
+        body: Some(json!({ "n": 1, "files": ["a\"b.pdf"], "t": "hunter2-hunter2" }).into()),
+        form: Some([FormFile { field: "files".to_owned(), upload }].into()),
+        ..Request::new(Method::Post, "/x")
+    };
+    let line = curl::line("https://api.gcore.com", &asked, &secrets);
+    let parts = r#"--form-string 'n=1' -F 'files=@"a\"b.pdf";type=application/pdf' --form-string 't=[secret]'"#;
+    assert!(line.ends_with(parts), "{line}");
+    let exchange = Exchange {
+        base_url: "",
+        request: &asked,
+        answer: &Ok(answer(&json!({}))),
+        at: Timestamp::UNIX_EPOCH,
+        elapsed: Duration::ZERO,
+        took: Duration::ZERO,
+    };
+    let told: Value = serde_json::from_str(&har::entry(&exchange, false, &secrets).to_string()).unwrap();
+    let sent = &told["request"]["postData"];
+    assert_eq!(
+        (&sent["mimeType"], &sent["params"][0]),
+        (&json!("multipart/form-data"), &json!({ "name": "n", "value": "1" }))
+    );
+    assert_eq!(sent["params"][1]["fileName"], "a\"b.pdf");
+    assert!(told["request"]["bodySize"].as_i64().unwrap() > 100 && !told.to_string().contains("hunter"), "{told}");
 }
 
 #[test]

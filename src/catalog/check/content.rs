@@ -1,29 +1,62 @@
-//! Bodies that are not JSON: which files an operation takes, and forms, which are not supported.
+//! Bodies that are not JSON: which files an operation takes, and forms with several parts.
 
 use super::{BodyFinding, finding};
 use crate::catalog::operation::{BodyUse, Operation};
 use crate::diagnostic::Severity;
 
-/// The beginning of the media types of forms with several parts.
-const FORM: &str = "multipart/";
+/// The media type of forms with several parts, among them files.
+pub const MULTIPART: &str = "multipart/form-data";
 /// Any kind of file.
 const ANY: &str = "*/*";
 /// The media type of a file without a known one.
 pub const BYTES: &str = "application/octet-stream";
-/// Files with a known beginning: the path that takes them, the beginning, and what they are.
-const BEGINNINGS: [(&str, &[u8], &str); 1] = [("/fastedge/v1/binaries/raw", b"\0asm", "a WebAssembly module")];
-/// The media type of simple forms.
+/// The media type of simple forms, which no operation takes alone.
 const URL_ENCODED: &str = "application/x-www-form-urlencoded";
 
+/// A kind of file that an operation takes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FileKind {
+    /// The path of the operation.
+    path: &'static str,
+    /// The first bytes of such a file.
+    pub beginning: &'static [u8],
+    pub name: &'static str,
+    content_type: &'static str,
+    /// What the API does with other files.
+    pub otherwise: &'static str,
+}
+
+const FILE_KINDS: [FileKind; 2] = [
+    FileKind {
+        path: "/fastedge/v1/binaries/raw",
+        beginning: b"\0asm",
+        name: "a WebAssembly module",
+        content_type: BYTES,
+        otherwise: "the API takes any bytes, and says later that it cannot use them: build the module first",
+    },
+    FileKind {
+        path: "/security/sifter/v3/protected_networks",
+        beginning: b"%PDF-",
+        name: "a PDF document",
+        content_type: "application/pdf",
+        otherwise: "the API takes documents in PDF alone, and answers 415 to others",
+    },
+];
+
 impl Operation {
-    /// Whether the body is a form, which is not supported: it is neither JSON nor a single file.
-    pub fn takes_forms_only(&self) -> bool {
-        !self.content.is_empty() && self.content.iter().all(|content| is_form(content))
+    /// Whether the body is a form, whose fields are written as those of a JSON body are.
+    pub fn takes_form(&self) -> bool {
+        self.content.iter().any(|content| content == MULTIPART) && self.body_schema.is_some()
+    }
+
+    /// Whether the body is a form of a kind that is not supported.
+    pub fn takes_other_forms_only(&self) -> bool {
+        !self.takes_form() && !self.content.is_empty() && self.content.iter().all(|content| is_form(content))
     }
 
     /// Whether the body is a file.
     pub fn takes_file(&self) -> bool {
-        !self.content.is_empty() && !self.takes_forms_only()
+        !self.content.is_empty() && !self.content.iter().any(|content| is_form(content))
     }
 
     /// The media type of a file that is sent as the body: the given one, or the only one that the operation takes.
@@ -32,18 +65,30 @@ impl Operation {
         asked.or(first.map(|first| if first == ANY { BYTES } else { first }))
     }
 
-    /// How a file that it takes begins, and what such a file is; `None` when that is not known.
-    pub fn file_beginning(&self) -> Option<(&'static [u8], &'static str)> {
-        let known = BEGINNINGS.iter().find(|(path, ..)| *path == self.route.path);
-        known.map(|(_, beginning, what)| (*beginning, *what))
+    /// The media type of the files in a form.
+    pub fn part_type(&self) -> &'static str {
+        self.file_kind().map_or(BYTES, |kind| kind.content_type)
+    }
+
+    /// The kind of the files that it takes; `None` when that is not known.
+    pub fn file_kind(&self) -> Option<&'static FileKind> {
+        FILE_KINDS.iter().find(|kind| kind.path == self.route.path)
     }
 
     /// Findings for a file as the body of a call; `content_type`: the media type in the plan.
     pub fn check_file(&self, content_type: Option<&str>) -> Vec<BodyFinding> {
-        if self.takes_forms_only() {
-            return vec![self.form()];
+        if self.takes_other_forms_only() {
+            return vec![self.other_form()];
         }
         let error = |code, message: String| finding(Severity::Error, code, message);
+        if self.takes_form() {
+            let message = format!("`{}` takes a form (`{MULTIPART}`), and not one file", self.route);
+            let help = match &self.files[..] {
+                [] => "write its fields below `body:`".to_owned(),
+                [name, ..] => format!("write its fields below `body:`, and there the paths of files: `{name}: …`"),
+            };
+            return vec![error("body-not-taken", message).help(help)];
+        }
         if self.content.is_empty() {
             let (message, help) = match self.body {
                 BodyUse::None => (format!("`{}` takes no body", self.route), "leave `body_file` out".to_owned()),
@@ -73,10 +118,10 @@ impl Operation {
 
     /// Findings for a call without a file, when the body is one.
     pub(super) fn check_no_file(&self, has_body: bool) -> Option<BodyFinding> {
-        if self.takes_forms_only() {
-            return Some(self.form());
+        if self.takes_other_forms_only() {
+            return Some(self.other_form());
         }
-        let first = self.content.first()?;
+        let first = self.content.first().filter(|_| self.takes_file())?;
         let write = "write `body_file:` and the path of the file";
         match (has_body, self.body) {
             (true, _) => {
@@ -96,8 +141,8 @@ impl Operation {
         self.content.iter().any(|content| content == ANY || essence(content) == essence(asked))
     }
 
-    fn form(&self) -> BodyFinding {
-        let form = self.content.first().map_or(FORM, String::as_str);
+    fn other_form(&self) -> BodyFinding {
+        let form = self.content.first().map_or(URL_ENCODED, String::as_str);
         let message = format!("`{}` takes a form (`{form}`), which `plan` does not send", self.route);
         finding(Severity::Error, "unsupported-body", message)
             .help("make it by hand, and let the step take it over: `adopt: { id: … }`")
@@ -106,7 +151,7 @@ impl Operation {
 
 /// Whether a media type is that of a form.
 pub(in crate::catalog) fn is_form(content: &str) -> bool {
-    content.starts_with(FORM) || content == URL_ENCODED
+    content.starts_with("multipart/") || content == URL_ENCODED
 }
 
 #[cfg(test)]
@@ -129,7 +174,10 @@ mod tests {
         let prose = operation("POST /dns/v2/network-mappings/import");
         assert_eq!((prose.check_file(None), prose.content_type(None)), (vec![], Some("text/plain")));
         let form = operation("POST /security/sifter/v3/protected_networks");
-        assert!(binary.takes_file() && !app.takes_file() && form.takes_forms_only());
+        assert!(binary.takes_file() && !app.takes_file() && !form.takes_file() && form.takes_form());
+        assert_eq!((&form.files[..], form.part_type()), (&["files".to_owned()][..], "application/pdf"));
+        let encoded = Operation { content: vec![super::URL_ENCODED.to_owned()], ..form.clone() };
+        assert!(encoded.takes_other_forms_only() && !encoded.takes_form());
         assert_eq!(binary.content_type(None), Some("application/octet-stream"));
         let of = |operation: &Operation, body: Option<Partial>| {
             Catalog::embedded().check_request(operation, body.as_ref(), crate::catalog::ALLOW_NOTHING)
@@ -139,11 +187,13 @@ mod tests {
             (binary.check_file(Some("text/plain")), "value-not-allowed", "does not take `text/plain`"),
             (app.check_file(None), "body-not-taken", "takes JSON, and no file"),
             (delete.check_file(None), "body-not-taken", "takes no body"),
-            (form.check_file(None), "unsupported-body", "takes a form (`multipart/form-data`)"),
+            (form.check_file(None), "body-not-taken", "takes a form (`multipart/form-data`), and not one file"),
+            (encoded.check_file(None), "unsupported-body", "takes a form (`application/x-www-form-urlencoded`)"),
             (of(&binary, None), "missing-body", "needs a file (`application/octet-stream`)"),
             (of(&binary, some()), "body-not-taken", "takes a file (`application/octet-stream`), and no JSON"),
-            (of(&form, some()), "unsupported-body", "does not send"),
-            (of(&form, None), "unsupported-body", "does not send"),
+            (of(&encoded, some()), "unsupported-body", "does not send"),
+            (of(&encoded, None), "unsupported-body", "does not send"),
+            (of(&form, None), "missing-body", "needs a body"),
         ] {
             assert!(matches!(codes(&found)[..], [(is, message)] if is == code && message.contains(words)), "{found:?}");
         }

@@ -21,6 +21,7 @@ pub(super) fn words(format: &str) -> Option<&'static str> {
         "date" => "a date such as `2026-01-31`",
         "uri" => "a URL",
         "email" => "an e-mail address",
+        "binary" => "the path of a file",
         _ => return None,
     })
 }

@@ -97,6 +97,8 @@ impl Generator<'_> {
                 map.insert(name.clone(), self.value(field, depth + 1));
             }
         }
+        // Where one of these is `null`, so are the others.
+        map.retain(|name, value| !value.is_null() || shape.properties[name].null_with.is_empty());
         let wanted = shape.min_properties.unwrap_or(0).max(1) as usize;
         match &shape.additional {
             Additional::None | Additional::Closed => {
@@ -107,7 +109,8 @@ impl Generator<'_> {
                     map.insert(name.clone(), self.value(&shape.properties[name], depth + 1));
                 }
             }
-            Additional::Any => drop(map.insert("key".to_owned(), json!("value"))),
+            Additional::Any | Additional::Usually(_) => drop(map.insert("key".to_owned(), json!("value"))),
+            Additional::Meaningless => {}
             Additional::Of(field) => {
                 let keys = shape.keys.as_deref().map_or_else(|| "key".to_owned(), text);
                 for nth in 0..wanted {
@@ -125,7 +128,7 @@ fn text(shape: &Schema) -> String {
         Some("uuid4") => Some("b5b4d65d-945f-4b98-ab6f-332319c724ef"),
         Some("ipvanyaddress" | "ipv4") => Some("10.0.0.5"),
         Some("ipv6") => Some("fd00::1"),
-        Some("ipvanynetwork") => Some("10.0.0.0/24"),
+        Some("ipvanynetwork" | "ipv4network") => Some("10.0.0.0/24"),
         Some("ipvanyinterface" | "ipv4interface") => Some("10.0.0.5/24"),
         Some("ipv6interface") => Some("fd00::5/64"),
         Some("date-time") => Some("2026-01-31T12:00:00Z"),
@@ -215,6 +218,7 @@ fn validator(schema: &BodySchema) -> Validator {
         "uuid4",
         "ipvanyaddress",
         "ipvanynetwork",
+        "ipv4network",
         "ipvanyinterface",
         "ipv4interface",
         "ipv6interface",

@@ -28,8 +28,8 @@ use serde_json::Value;
 
 pub use self::allow::{ALLOW_NOTHING, AllowUnknown, AllowedPath};
 use self::allow::{UnknownPlace, newer};
-pub use self::content::BYTES;
 pub(in crate::catalog) use self::content::is_form;
+pub use self::content::{BYTES, MULTIPART};
 pub use self::findings::{BodyFinding, CODES, PathSegment};
 use self::findings::{finding, meant};
 pub use self::holes::may_be_integer;
@@ -301,6 +301,7 @@ impl<'s> Checker<'s> {
                 Some(field) => {
                     checker.deprecated(field);
                     checker.value(field, value);
+                    checker.null_alone(field, value, fields);
                 }
                 None => checker.unnamed_field(shape, name, value, fields),
             });
@@ -315,6 +316,19 @@ impl<'s> Checker<'s> {
             }
         }
         self.count_of_fields(shape, fields.len());
+    }
+
+    /// Checks a `null` that is taken only together with others.
+    fn null_alone(&mut self, field: &Schema, value: &Partial, all: &[(String, Partial)]) {
+        let is_other = |name: &&String| match all.iter().find(|(given, _)| given == *name) {
+            Some((_, other)) => !matches!(other, Partial::Null | Partial::Unknown(_) | Partial::OneOf(_)),
+            None => true,
+        };
+        if matches!(value, Partial::Null) && field.null_with.iter().any(|name| is_other(&name)) {
+            let message = format!("{} is `null` only where {} are", self.name(), field_list(&field.null_with));
+            let help = format!("{} wants {}", self.name(), wanted(self.schema, field));
+            self.report(Self::error("wrong-type", message).help(help));
+        }
     }
 
     fn deprecated(&mut self, field: &Schema) {
@@ -338,6 +352,10 @@ impl<'s> Checker<'s> {
     fn unnamed_field(&mut self, shape: &Schema, name: &str, value: &Partial, all: &[(String, Partial)]) {
         match &shape.additional {
             Additional::Of(field) => self.value(field, value),
+            Additional::Usually(field) => {
+                self.trial(field, value).into_iter().for_each(|found| self.report(found.warning()));
+                self.unknown_field(shape, name, all);
+            }
             _ => self.unknown_field(shape, name, all),
         }
         if let Some(keys) = &shape.keys {
@@ -352,7 +370,8 @@ impl<'s> Checker<'s> {
         let near = nearest_field(name, free.map(String::as_str));
         // Where any field is taken, another spelling of a known one is suspicious.
         let is_open = !shape.takes_only_named();
-        if is_open && near.is_none() {
+        let is_meaningless = shape.additional == Additional::Meaningless;
+        if is_open && near.is_none() && !is_meaningless {
             return;
         }
         let message = if is_open {

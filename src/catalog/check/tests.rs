@@ -448,7 +448,8 @@ fn a_misspelt_field_where_any_is_taken_is_a_warning() {
         let found = findings(RECORDS, &Partial::from(&body)).into_iter();
         found.map(|found| (found.severity, found.message)).collect::<Vec<_>>()
     };
-    assert_eq!(found(json!({ "mine": 1, "countries": ["de"] })), []);
+    let other = "`mine` is no known field here".to_owned();
+    assert_eq!(found(json!({ "mine": 1, "countries": ["de"] })), [(Severity::Warning, other)]);
     let misspelt = "`countrys` is no known field here".to_owned();
     assert_eq!(found(json!({ "countrys": ["de"] })), [(Severity::Warning, misspelt)]);
 }
@@ -468,7 +469,7 @@ fn what_is_known_of_dns_is_checked() {
         one(
             json!({ "asn": [17_544], "continents": ["asia"], "ip": ["192.168.15.150/25", "2003:de:2016::/48"], "weight": 30 }),
         ),
-        one(json!({ "latlong": [52.5, 13], "default": true, "notes": "Miami", "any": null })),
+        one(json!({ "latlong": [52.5, 13], "default": true, "notes": "Miami" })),
     ] {
         assert_eq!(records(right.clone()), [""; 0], "{right}");
     }
@@ -506,4 +507,54 @@ fn a_list_in_an_example_has_items_of_the_shape_beside_it() {
     assert_eq!(player(json!([{ "name": "a" }])), [""; 0]);
     assert_eq!(player(json!({ "name": "a" })), [""; 0]);
     assert_eq!(player(json!([1])).len(), 1);
+}
+
+#[test]
+fn a_null_that_only_an_example_shows_stands_with_those_beside_it() {
+    const ONE: &str = "PATCH /streaming/streams/{stream_id}/overlays/{overlay_id}";
+    let url = "http://example.com/overlay.html";
+    let whole = json!({ "url": url, "width": null, "height": null, "x": null, "y": null });
+    assert_eq!(check(ONE, whole), [""; 0]);
+    let alone = "x: wrong-type: `x` is `null` only where `width`, `height`, `y` are";
+    assert_eq!(check(ONE, json!({ "url": url, "x": null })), [alone]);
+    assert_eq!(check(ONE, json!({ "url": url, "width": null, "height": 5, "x": null, "y": null })).len(), 3);
+    // What the others are is known later.
+    let body = json!({ "width": null, "x": null, "y": null });
+    assert_eq!(told(findings(ONE, &with(body, "height", Partial::unknown()))), [""; 0]);
+}
+
+#[test]
+fn fields_that_another_part_describes_keep_their_types() {
+    const SUBTITLES: &str = "POST /streaming/videos/{video_id}/subtitles";
+    assert_eq!(check(SUBTITLES, json!({ "name": "a", "language": "ger", "vtt": "WEBVTT" })), [""; 0]);
+    let wrong = check(SUBTITLES, json!({ "name": null, "language": 5, "vtt": [] }));
+    assert_eq!(wrong.len(), 3, "{wrong:?}");
+    // The document names `<language_code>` among the values.
+    let stand_in = json!({ "language": "ger", "auto_transcribe_audio_language": "<language_code>" });
+    let found = findings(SUBTITLES, &Partial::from(&stand_in));
+    assert!(matches!(&found[..], [one] if one.code == "placeholder" && one.severity == Severity::Warning), "{found:?}");
+}
+
+#[test]
+fn data_of_the_owner_are_taken_and_strange_ones_are_told() {
+    let of = |call: &str, body: Value| {
+        let found = findings(call, &Partial::from(&body));
+        let told = told(found.clone());
+        assert!(
+            found.iter().all(|found| found.severity == Severity::Warning) || body.get("wrong").is_some(),
+            "{told:?}"
+        );
+        told
+    };
+    const ZONES: &str = "POST /dns/v2/zones";
+    let zone = |meta: Value| json!({ "name": "example.com", "meta": meta });
+    let hook = json!({ "webhook": "https://example.com/hook", "webhook_method": "PUT", "owner": "us", "more": {} });
+    assert_eq!(of(ZONES, zone(hook)), [""; 0]);
+    assert_eq!(of(ZONES, zone(json!({ "webhok": "https://example.com" }))).len(), 1);
+    assert_eq!(of(ZONES, zone(json!({ "owner": true, "more": [1], "less": null }))).len(), 3);
+    assert_eq!(check(ZONES, zone(json!({ "webhook": 5 }))).len(), 1);
+    const SET: &str = "POST /dns/v2/zones/{zoneName}/{rrsetName}/{rrsetType}";
+    let set = |meta: Value, of_record: Value| json!({ "meta": meta, "resource_records": [{ "content": ["192.0.2.1"], "meta": of_record }] });
+    assert_eq!(of(SET, set(json!({}), json!({ "asn": [1], "cidr_labels": { "a": 1 } }))), [""; 0]);
+    assert_eq!(of(SET, set(json!({ "fail": {} }), json!({ "country": ["de"], "xyzzy": 1 }))).len(), 3);
 }

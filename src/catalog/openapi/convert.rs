@@ -14,6 +14,10 @@ use crate::catalog::schema::{Additional, Bound, Schema, Type, Types, Variant};
 
 /// The greatest depth of nesting before a document counts as circular.
 const DEEPEST: usize = 64;
+/// In a corrected schema: other fields than the named ones are taken, and have no meaning.
+const MEANINGLESS: &str = "meaningless";
+/// The same, of values of this schema, which are taken for sure.
+const USUALLY: &str = "usually";
 
 /// Converts schemas and collects the definitions they refer to.
 pub(super) struct Converter<'d> {
@@ -129,7 +133,7 @@ impl<'d> Converter<'d> {
         if !self.knowledge.trusted_examples {
             return;
         }
-        if let Some(name) = schema.reference.clone().filter(|_| !example.is_null()) {
+        if let Some(name) = schema.reference.clone() {
             if let Some(mut definition) = self.definitions.remove(&name) {
                 self.widen(&mut definition, example);
                 self.definitions.insert(name, definition);
@@ -137,10 +141,8 @@ impl<'d> Converter<'d> {
             return;
         }
         let shown = match example {
-            Value::Null => {
-                schema.nullable = true;
-                return;
-            }
+            // There is no example.
+            Value::Null => return,
             Value::Bool(_) => Type::Boolean,
             Value::Number(number) if number.is_f64() => Type::Number,
             Value::Number(_) => Type::Integer,
@@ -161,8 +163,17 @@ impl<'d> Converter<'d> {
             items.iter().for_each(|item| self.widen(of, item));
         }
         let Some(fields) = example.as_object().filter(|_| !schema.properties.is_empty()) else { return };
+        let nulls = || fields.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name);
         for (name, value) in fields {
             match schema.properties.get_mut(name) {
+                Some(field) if value.is_null() => {
+                    let others = nulls().filter(|other| *other != name);
+                    match field.nullable {
+                        true => field.null_with.retain(|known| others.clone().any(|other| other == known)),
+                        false => field.null_with = others.cloned().collect(),
+                    }
+                    field.nullable = true;
+                }
                 Some(field) => self.widen(field, value),
                 None => drop(schema.properties.insert(name.clone(), Schema::default())),
             }
@@ -251,7 +262,11 @@ impl<'d> Converter<'d> {
         Ok(match named {
             Some(Value::Bool(false)) => Additional::Closed,
             Some(Value::Bool(true)) => Additional::Any,
+            Some(Value::String(word)) if word == MEANINGLESS => Additional::Meaningless,
             Some(shape) if shape.as_object().is_some_and(Map::is_empty) => Additional::Any,
+            Some(Value::Object(usual)) if usual.contains_key(USUALLY) => {
+                Additional::Usually(Box::new(self.convert(&usual[USUALLY], Around::default())?))
+            }
             Some(shape) => Additional::Of(Box::new(self.convert(shape, Around::default())?)),
             None if schema.properties.is_empty() && schema.types.contains(Type::Object) => Additional::Any,
             None => Additional::None,
@@ -355,7 +370,10 @@ impl<'d> Converter<'d> {
             return;
         }
         let choices = std::mem::take(&mut schema.values).into_iter();
-        let choices = choices.filter_map(|value| means(&value).or_else(|| value.as_str().map(regex_lite::escape)));
+        // The stand-in itself is among the values that the document names.
+        let with_itself = |value: &Value| Some([means(value)?, regex_lite::escape(value.as_str()?)].join("|"));
+        let choices =
+            choices.filter_map(|value| with_itself(&value).or_else(|| value.as_str().map(regex_lite::escape)));
         schema.pattern = Some(format!("^({})$", choices.collect::<Vec<_>>().join("|")));
     }
 
@@ -424,7 +442,12 @@ fn merge(one: Schema, two: Schema) -> Schema {
     if bare && names || opens {
         merged.additional = two.additional;
     }
-    merged.properties.extend(two.properties);
+    // A field that only an example of this part shows has its schema in the other part.
+    for (name, field) in two.properties {
+        if field != Schema::default() || !merged.properties.contains_key(&name) {
+            merged.properties.insert(name, field);
+        }
+    }
     if !two.values.is_empty() {
         merged.values = two.values;
     }
@@ -432,6 +455,11 @@ fn merge(one: Schema, two: Schema) -> Schema {
         merged.variants = two.variants;
         merged.discriminator = two.discriminator;
     }
+    merged.null_with = match (merged.nullable, two.nullable) {
+        (true, true) => two.null_with.into_iter().filter(|name| merged.null_with.contains(name)).collect(),
+        (false, true) => two.null_with,
+        (_, false) => merged.null_with,
+    };
     merged.nullable |= two.nullable;
     merged.deprecated |= two.deprecated;
     merged.unique_items |= two.unique_items;

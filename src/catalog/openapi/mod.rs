@@ -14,7 +14,7 @@ use serde_json::Value;
 use self::convert::Converter;
 pub(super) use self::document::Document;
 use super::CatalogError;
-use super::check::is_form;
+use super::check::{MULTIPART, is_form};
 use super::embedded::CLOUD;
 use super::facts::{Answer, Facts};
 use super::knowledge::{Knowledge, KnownCreate, KnownResource};
@@ -26,6 +26,8 @@ use super::schema::{Additional, Schema, Type, Variant};
 
 /// The media type of nearly every body.
 const JSON: &str = "application/json";
+/// The format of a field that is a file.
+const FILE: &str = "binary";
 
 /// The facts of a document about the product of the knowledge file.
 ///
@@ -97,6 +99,7 @@ impl Reader<'_> {
         let (path_parameters, query_parameters) = self.parameters(&route, item, raw)?;
         let file = Knowledge::entry(&knowledge.files, &route);
         let (body, body_schema) = if file.is_some() { (BodyUse::Required, None) } else { self.body(&route, raw)? };
+        let content = file.map_or_else(|| self.content(raw), |content| Ok(vec![content.clone()]))?;
         let known = Knowledge::entry(&knowledge.creates, &route);
         let creates = match known {
             Some(known) => self.creates(known, body_schema.as_ref())?,
@@ -110,7 +113,8 @@ impl Reader<'_> {
         let made = known.and_then(|known| knowledge.resources.get(&known.makes));
         Ok(Operation {
             ready: made.or(changed).and_then(|resource| resource.ready.clone()).or_else(|| own_ready.cloned()),
-            content: file.map_or_else(|| self.content(raw), |content| Ok(vec![content.clone()]))?,
+            files: body_schema.as_ref().filter(|_| !content.is_empty()).map_or_else(Vec::new, |body| self.files(body)),
+            content,
             tag: text(raw.pointer("/tags/0")),
             operation_id: text(raw.get("operationId")),
             effect: self.effect(&route, is_create),
@@ -185,12 +189,13 @@ impl Reader<'_> {
     fn body(&mut self, route: &Route, raw: &Value) -> Result<(BodyUse, Option<Schema>), CatalogError> {
         let Some(body) = raw.get("requestBody") else { return Ok((BodyUse::None, None)) };
         let body = self.document.resolve(body)?;
-        let Some(shape) = body.pointer("/content/application~1json/schema") else {
+        let of = |kind: &str| body.get("content")?.get(kind).filter(|content| content.get("schema").is_some());
+        let content = of(JSON).or_else(|| of(MULTIPART).filter(|_| !has_others(body)));
+        let Some(shape) = content.and_then(|content| content.get("schema")) else {
             let required = body.get("required") == Some(&Value::Bool(true));
             return Ok((if required { BodyUse::Required } else { BodyUse::None }, None));
         };
         let mut schema = self.converter.body(shape)?;
-        let content = body.pointer("/content/application~1json");
         let named = content.and_then(|content| content.get("examples")?.as_object()).into_iter().flatten();
         let named = named.filter_map(|(_, example)| example.get("value"));
         for example in content.and_then(|content| content.get("example")).into_iter().chain(named) {
@@ -224,7 +229,21 @@ impl Reader<'_> {
         let (forms, others): (Vec<String>, Vec<String>) = types.into_iter().partition(|content| is_form(content));
         let takes_json = others.iter().any(|content| content == JSON);
         let files: Vec<String> = others.into_iter().filter(|content| content != JSON).collect();
-        Ok(if files.is_empty() && !takes_json { forms } else { files })
+        Ok(match files.is_empty() && !takes_json {
+            true if forms.iter().any(|form| form == MULTIPART) => vec![MULTIPART.to_owned()],
+            true => forms,
+            false => files,
+        })
+    }
+
+    /// The fields of a form that are files, or lists of files.
+    fn files(&self, form: &Schema) -> Vec<String> {
+        let is_file = |schema: &Schema| self.whole(schema).format.as_deref() == Some(FILE);
+        let fields = self.whole(form).properties.iter().filter(|(_, field)| {
+            let field = self.whole(field);
+            is_file(field) || field.items.as_deref().is_some_and(is_file)
+        });
+        fields.map(|(name, _)| name.clone()).collect()
     }
 
     /// Status and schema of a successful answer.
@@ -278,7 +297,7 @@ impl Reader<'_> {
         let Some(tags) = self.field(body, "tags").map(|tags| self.whole(tags)) else { return false };
         let texts = match &tags.additional {
             Additional::None | Additional::Closed => false,
-            Additional::Any => true,
+            Additional::Any | Additional::Meaningless | Additional::Usually(_) => true,
             Additional::Of(value) => self.whole(value).types.allow(Type::String),
         };
         tags.types.contains(Type::Object) && texts
@@ -397,6 +416,12 @@ impl Reader<'_> {
         }
         Ok(None)
     }
+}
+
+/// Whether a body may be something else than a form.
+fn has_others(body: &Value) -> bool {
+    let types = body.get("content").and_then(Value::as_object);
+    types.into_iter().flatten().any(|(content, _)| !is_form(content))
 }
 
 fn text(value: Option<&Value>) -> String {

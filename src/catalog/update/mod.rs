@@ -351,7 +351,6 @@ mod tests {
                 "POST /cloud/v1/floatingips/{project_id}/{region_id}/{floating_ip_id}/convert",
                 "POST /cloud/v1/reserved_fixed_ips/{project_id}/{region_id}/{port_id}/convert",
                 "POST /storage/v4/object_storages/{storage_id}/buckets",
-                "POST /security/sifter/v3/protected_networks",
             ]
         );
     }

@@ -34,16 +34,16 @@ pub(super) fn page(described: &Description, palette: Palette) -> String {
     for (title, fields) in [("path", &described.path), ("query", &described.query)] {
         section(&mut text, title, fields, palette);
     }
-    if !described.content.is_empty() {
+    if !described.content.is_empty() && !described.form {
         let kinds = described.content.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
-        let words = match described.form {
-            true => format!("a form, {kinds}: `plan` does not send it"),
-            false => format!("a file, {kinds}: name it by `body_file`"),
-        };
+        let words = format!("a file, {kinds}: name it by `body_file`");
         text.push_str(&format!("\n{}\n  {words}\n", palette.name("body")));
     }
     match described.body_use {
         BodyUse::None => {}
+        _ if described.form => {
+            section(&mut text, "body, sent as a form with the files at these paths", &described.body, palette);
+        }
         BodyUse::Optional => section(&mut text, "body (optional)", &described.body, palette),
         BodyUse::Required => section(&mut text, "body", &described.body, palette),
     }

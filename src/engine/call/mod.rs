@@ -27,6 +27,7 @@ use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Evidence, Few, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::Retry;
+use crate::random::random_id;
 use crate::shared::Shared;
 use existing::Existing;
 
@@ -84,7 +85,7 @@ impl Write {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if self.needs_what_was_there() {
             let place = Place::of(&self.parameters);
-            context.stopped.or_leave(context.contact(&place)).await.map_err(Interruption::Stopped)?;
+            context.stopped.or_leave(Box::pin(context.contact(&place))).await.map_err(Interruption::Stopped)?;
             // The list from before the first attempt: a later one may include the work of that attempt.
             state.existing = in_doubt.as_ref().map(|in_doubt| Existing::recorded(&in_doubt.attempt.intent.mark));
         }
@@ -92,7 +93,7 @@ impl Write {
         loop {
             if let Some(in_doubt) = in_doubt.take()
                 && !self.is_repeatable()
-                && let Some(called) = self.resolve(context, &in_doubt, &mut state).await?
+                && let Some(called) = Box::pin(self.resolve(context, &in_doubt, &mut state)).await?
             {
                 return Ok(called);
             }
@@ -115,17 +116,15 @@ impl Write {
 
     async fn attempt(&self, context: &RunContext, state: &mut Attempts) -> Result<Attempt, Interruption> {
         context.stopped.may_start().map_err(Interruption::Stopped)?;
-        if let Some(upload) = &self.request.body_file {
-            uploads::verify(context, &self.about, upload).await.map_err(Interruption::Failed)?;
-        }
+        uploads::verify(context, &self.about, &self.request).await.map_err(Interruption::Failed)?;
         let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
         if self.needs_what_was_there() && state.existing.is_none() {
-            let existing = context.stopped.or_leave(self.existing(context)).await;
+            let existing = context.stopped.or_leave(Box::pin(self.existing(context))).await;
             state.existing = Some(existing.map_err(Interruption::Stopped)?);
         }
         state.attempt += 1;
         state.tries += 1;
-        let nonce = uuid::Uuid::new_v4().simple().to_string();
+        let nonce = random_id();
         let (intended_at, since) = (context.now(), context.clock().elapsed());
         let Existing { before, secondary_before } = state.existing.clone().unwrap_or_default();
         let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
@@ -168,7 +167,7 @@ impl Write {
                     parameters: &self.parameters,
                 };
                 let _waits = context.gates.waits();
-                state.locks.wait(context, &refused, &error).await.map_err(Interruption::Stopped)?;
+                Box::pin(state.locks.wait(context, &refused, &error)).await.map_err(Interruption::Stopped)?;
                 state.tries = 0;
                 Ok(Attempt::Again)
             }

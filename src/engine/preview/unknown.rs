@@ -118,6 +118,8 @@ impl KnownValues {
             fields.into_iter().map(|(name, value)| (name, id_text(&value))).collect()
         };
         let body = fill(parts.body)?;
+        let form = surroundings.form(&parts, body.as_ref())?;
+        let body = form.map(|form| form.measured).or(body);
         let recording = Recording { secrets: surroundings.secrets, digest_key: surroundings.digest_key };
         let body = body.zip(parts.body);
         let body = body.map(|(body, template)| recording.body(template, &body).unwrap_or_else(|_| Value::Null.into()));

@@ -15,7 +15,7 @@ use super::strangers::live_through;
 use crate::catalog::{CLOUD, Catalog, Creates, Method, Operation, root_of};
 use crate::exit::Exit;
 use crate::journal::Evidence;
-use crate::simulate::tests::every_operation::body_of;
+use crate::simulate::tests::every_operation::{FILE, body_of};
 use crate::simulate::{Options, Strangers};
 
 /// The creates of the products that `plan` can send and the simulator keeps, each with a plan for it.
@@ -30,11 +30,11 @@ fn creates() -> Vec<(Arc<Operation>, String)> {
                 let body = before_and_after(&operation).map(|(body, _)| body).or_else(|| body_of(&operation));
                 plan_of(&operation, &with_own_name(&operation, creates, body.unwrap_or(Value::Null)))
             }
-            [form] if form.starts_with("multipart/") => return None,
+            [_] if operation.takes_form() => plan_of(&operation, &body_of(&operation).unwrap_or_default()),
             _ => {
                 let mut plan: Value = serde_json::from_str(&plan_of(&operation, &Value::Null)).ok()?;
                 plan["steps"][0].as_object_mut()?.remove("body");
-                plan["steps"][0]["body_file"] = json!("examples/fastedge/app.wasm");
+                plan["steps"][0]["body_file"] = json!(FILE);
                 plan.to_string()
             }
         };

@@ -16,6 +16,7 @@ use crate::engine::update::{Forced, UpdatedResource, split};
 use crate::exit::Exit;
 use crate::id::StepId;
 use crate::journal::RecordedCall;
+use crate::simulate::tests::every_operation::FILE;
 use crate::simulate::{Options, Strangers};
 
 const CHANGES: &str = "PLAN_CHANGES";
@@ -107,6 +108,7 @@ impl Draw<'_> {
             }
             (Some(Type::Object), now) => self.object(&shape, now.and_then(Value::as_object)),
             (Some(Type::String) | None, Some(Value::Object(now))) => self.object(&shape, Some(now)),
+            (Some(Type::String), _) if shape.format.as_deref() == Some("binary") => json!(FILE),
             (Some(Type::String) | None, _) => json!(self.one(&TEXTS).copied().unwrap_or_default()),
         }
     }

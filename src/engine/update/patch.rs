@@ -88,7 +88,7 @@ pub fn field_schemas<'b>(body: &'b BodySchema, name: &str) -> Vec<&'b Schema> {
 fn merges(body: &BodySchema, schemas: &[&Schema]) -> bool {
     let takes_null = |schema: &&Schema| match &body.resolve(schema).additional {
         Additional::Of(values) => body.nullable(values),
-        Additional::None | Additional::Closed | Additional::Any => false,
+        _ => false,
     };
     !schemas.is_empty() && schemas.iter().all(takes_null)
 }

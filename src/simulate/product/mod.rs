@@ -13,6 +13,7 @@ mod fastedge;
 mod form;
 mod item;
 mod refusal;
+mod security;
 mod streaming;
 
 use std::time::Duration;
@@ -98,6 +99,7 @@ impl Products {
         match call.root() {
             "dns" => dns::respond(self, call),
             "cdn" => cdn::respond(self, call, options),
+            "security" => security::respond(self, call, options),
             _ => None,
         }
     }
@@ -128,6 +130,7 @@ impl Products {
             Some("cdn") => cdn::relate(&item.kind, &mut shown, users()),
             Some("streaming") => streaming::relate(&item.kind, &mut shown),
             Some("fastedge") => fastedge::relate(&item.kind, &mut shown, users(), item::time(self.now)),
+            Some("security") => security::relate(&item.kind, &mut shown, self.of_kind(security::PROFILES)),
             _ => {}
         }
         shown
@@ -196,7 +199,7 @@ impl Products {
     fn assume(&mut self, kind: &str, address: String, id: &str) {
         let shown = json!({ "id": id.parse::<u64>().map_or_else(|_| json!(id), |id| json!(id)), "name": id });
         let mut shown = shown.as_object().cloned().unwrap_or_default();
-        self.complete(kind, id, None, &mut shown);
+        self.complete(kind, id, &[], &mut shown);
         self.items.push(Item::new(kind, address, id.into(), id, shown).seeded());
     }
 
@@ -278,17 +281,18 @@ impl Products {
         }
         let mut fields = fields;
         id_fields(&mut fields, resource, creates, &id, &name);
-        let file = call.request.body_file.as_ref().map(|upload| &upload.file);
-        self.complete(&creates.kind, &name, file, &mut fields);
+        let files: Vec<&BodyFile> = call.request.uploads().map(|upload| &upload.file).collect();
+        self.complete(&creates.kind, &name, &files, &mut fields);
         let shown = self.form_of_read(call, resource, &fields);
         Ok(Item::new(&creates.kind, address, id, &name, shown))
     }
 
     /// The fields that a product adds to those of a request.
-    fn complete(&mut self, kind: &str, name: &str, file: Option<&BodyFile>, fields: &mut Map<String, Value>) {
+    fn complete(&mut self, kind: &str, name: &str, files: &[&BodyFile], fields: &mut Map<String, Value>) {
         match kind.split_once('_').map(|(product, _)| product) {
             Some("cdn") => cdn::complete(self, kind, fields),
-            Some("fastedge") => fastedge::complete(self, kind, name, file, fields),
+            Some("fastedge") => fastedge::complete(self, kind, name, files.first().copied(), fields),
+            Some("security") => security::complete(self, kind, files, fields),
             Some("storage") => self.complete_storage(kind, name, fields),
             Some("streaming") => streaming::complete(kind, fields),
             _ => {}
@@ -408,6 +412,7 @@ impl Products {
         match call.root() {
             "fastedge" => fastedge::seal(&mut fields),
             "cdn" => cdn::tag(&mut fields),
+            "security" => security::protected(&mut fields),
             _ => {}
         }
         if let Some(item) = self.at_mut(&address) {

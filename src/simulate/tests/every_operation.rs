@@ -64,7 +64,13 @@ pub(crate) fn smallest(body: &BodySchema, written: &Schema) -> Value {
     }
 }
 
+/// A file of this repository, for bodies that name one.
+pub(crate) const FILE: &str = "examples/fastedge/app.wasm";
+
 fn text(shape: &Schema) -> String {
+    if shape.format.as_deref() == Some("binary") {
+        return FILE.to_owned();
+    }
     let candidates = [
         STRANGER,
         "2026-01-01T00:00:00Z",

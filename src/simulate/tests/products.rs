@@ -1,7 +1,7 @@
 //! DNS and the CDN as recorded, exchange by exchange; and every operation of every product.
 
 use super::*;
-use crate::body_file::Upload;
+use crate::body_file::{FormFile, Upload};
 use crate::catalog::{Catalog, Effect};
 use crate::simulate::Strangers;
 
@@ -254,6 +254,41 @@ fn what_is_not_there_cannot_be_changed_and_a_put_replaces() {
     assert_eq!(fields(&world.get(&path)["secret_slots"][0]), ["checksum", "slot"]);
 }
 
+/// A form with a file of this media type.
+fn form(content_type: &str, network: &str) -> Request {
+    let body = json!({ "network": network, "as_number": 65000, "files": ["a.pdf"] });
+    let upload = Upload::received(content_type, b"%PDF-1").named("a.pdf");
+    let form = Some([FormFile { field: "files".to_owned(), upload }].into());
+    Request { form, ..request(Method::Post, "/security/sifter/v3/protected_networks", Some(body)) }
+}
+
+#[test]
+fn a_protected_network_keeps_its_documents_and_shows_its_protection() {
+    let mut world = world(instant());
+    assert_eq!(world.answered(&form("image/png", "192.0.2.0/24")).0, 415);
+    assert_eq!(world.answered(&form("application/pdf", "192.0.2.1/24")).0, 422);
+    let without = Request { form: None, ..form("application/pdf", "192.0.2.0/24") };
+    assert_eq!(world.answered(&without).0, 422, "JSON is not a form");
+    let (status, made) = world.answered(&form("application/pdf", "192.0.2.0/24"));
+    assert_eq!((status, &made["documents"][0]["name"]), (201, &json!("a.pdf")), "{made}");
+    assert_eq!(made.get("files"), None);
+    let path = format!("/security/sifter/v3/protected_networks/{}", made["id"]);
+    assert_eq!(world.get(&path)["protection_status"], "NONE");
+    assert_eq!(world.post(&format!("{path}/activate"), Value::Null).0, 202);
+    assert_eq!(world.get(&path)["protection_status"], "ACTIVE");
+    let (_, profile) =
+        world.post("/security/sifter/v3/profiles", json!({ "name": "p", "template_id": 1, "fields": [] }));
+    let change = json!({ "profile_id": profile["id"], "is_active": false });
+    let (_, changed) = world.send(Method::Patch, &path, Some(change));
+    assert_eq!(changed["profile"], json!({ "id": profile["id"], "name": "p" }));
+    assert_eq!((&changed["protection_status"], &changed["is_active"]), (&json!("INACTIVE"), &json!(false)));
+    let document = format!("/security/sifter/v3/protected_networks/documents/{}", made["documents"][0]["id"]);
+    assert_eq!(world.send(Method::Get, &document, None).0, 200);
+    assert_eq!(world.send(Method::Delete, &document, None).0, 204);
+    assert_eq!(world.send(Method::Get, &document, None).0, 404);
+    assert_eq!(world.get(&path)["documents"], json!([]));
+}
+
 /// Every product answers every operation, and the client can parse its refusals.
 #[test]
 fn every_operation_of_every_product_is_answered() {
@@ -266,7 +301,17 @@ fn every_operation_of_every_product_is_answered() {
             let body = every_operation::body_of(&operation);
             let path = every_operation::concrete(&operation);
             let mut asked = request(operation.route.method, &path, body.clone());
-            asked.body_file = operation.content.first().map(|content| Box::new(Upload::received(content, b"bytes")));
+            let received = |content: &str| Upload::received(content, b"bytes");
+            match operation.takes_form() {
+                true => {
+                    let file = |field: &String| FormFile {
+                        field: field.clone(),
+                        upload: received(operation.part_type()).named("a.pdf"),
+                    };
+                    asked.form = Some(operation.files.iter().map(file).collect());
+                }
+                false => asked.body_file = operation.content.first().map(|content| Box::new(received(content))),
+            }
             let (status, shown) = world.answered(&asked);
             assert!(status < 500, "{}: {status} {shown}", operation.route);
             if status >= 400 {

@@ -12,6 +12,7 @@ use crate::engine::stamps::{instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{Few, InstanceStatus, IntendedUndo, JsonText, Phase, RecordedCall};
 use crate::plan::{Step, Undo};
+use crate::random::random_id;
 use crate::template::Each;
 
 /// A time before any resource of ours: the resource of a call in doubt can be of any age after it.
@@ -75,7 +76,7 @@ pub(super) fn add(known: &mut InstanceStatus, next: InstanceStatus) {
 
 /// The status of a create that may have been carried out, so that no run sends it before a person has decided.
 pub(super) fn in_doubt_status(instance: &InstanceId, call: RecordedCall, step: Option<&Step>) -> InstanceStatus {
-    let mut intent = intent_of(instance, call, uuid::Uuid::new_v4().simple().to_string());
+    let mut intent = intent_of(instance, call, random_id());
     intent.stamped = false;
     if let Some(step) = step {
         intent.after = step.after.to_vec();

@@ -40,7 +40,7 @@ fn what_fails_with_every_value_is_found() {
         (size("inputs.sizes.medium if steps.net.response.x else 5"), "`inputs.sizes.medium` is undefined"),
         (size("inputs.text + 1"), "`+` cannot be used on a text and a number"),
         (size("10 / (inputs.three - 3) + inputs.number"), "unable to calculate 10 / 0"),
-        (size("('ten' if inputs.text == 'x' else '5') | int"), ""),
+        (size("('ten' if inputs.text == 'x' else '5') | int"), "this text is no number"),
         (size("- inputs.text"), ""),
         (size("inputs.number[:3]"), ""),
         (size("inputs.number | split(',') | first"), "wants a text"),

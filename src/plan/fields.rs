@@ -119,10 +119,22 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 pub(super) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
     let finding =
         Diagnostic::error("wrong-type", node.span, format!("{what} must be {wanted}, found {}", node.describe()));
-    match node.is_null() {
-        true => finding.help("give it a value, or leave the key out"),
-        false => finding,
+    let is_composed = wanted.contains("mapping") || wanted.contains("list");
+    match node.as_str().and_then(key_without_space) {
+        Some(key) if is_composed => finding.help(format!("a space is missing after `{key}:`")),
+        _ if node.is_null() && is_composed => {
+            finding.help("what belongs to it is indented further than its key; without anything, leave the key out")
+        }
+        _ if node.is_null() => finding.help("give it a value, or leave the key out"),
+        _ => finding,
     }
+}
+
+/// The key of a text like `name:net`.
+fn key_without_space(text: &str) -> Option<&str> {
+    let (key, value) = text.split_once(':')?;
+    let is_key = !key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    (is_key && !value.starts_with(['/', ' ', ':'])).then_some(key)
 }
 
 /// Plain text: not empty, without templates.

@@ -229,6 +229,23 @@ impl<'d> Names<'d> {
                         finding.help("the same plan and inputs give the same calls: pass it in as an input")
                     }
                     word if FILTERS.contains(&word) => finding.help(format!("it is a filter: `value | {word}`")),
+                    "len" | "size" => finding.help("write `value | length`"),
+                    "str" | "tostring" => finding.help("write `value | string`"),
+                    "tonumber" => finding.help("write `value | int` or `value | float`"),
+                    "jsonencode" => finding.help("write `value | tojson`"),
+                    "jsondecode" => finding.help("write `value | fromjson`"),
+                    "base64encode" => finding.help("write `value | b64encode`"),
+                    "templatefile" | "readFile" => {
+                        finding.help("write `file('name')`; a file's own templates are not filled in")
+                    }
+                    "try" | "coalesce" => finding.help("write `a | default(b)`"),
+                    "lookup" | "element" => {
+                        finding.help("write `values[key]`; `| default(...)` says what to use without")
+                    }
+                    "concat" => finding.help("write `a + b`"),
+                    "merge" => finding.help("write out the mapping: `{'a': x.a, 'b': y.b}`"),
+                    "toset" | "tolist" | "tomap" => finding.help("lists and mappings are taken as they are"),
+                    "cidrsubnets" => finding.help("write `cidrsubnet(network, bits, number)` for each"),
                     word => did_you_mean(finding, word, span, FUNCTIONS.iter().copied()),
                 }
             }
@@ -242,6 +259,14 @@ impl<'d> Names<'d> {
             }
             UnknownKind::NotAllowed(what) => {
                 Diagnostic::error("template-not-allowed", span, format!("templates here have no {what}"))
+            }
+            UnknownKind::Method(name) => {
+                let finding =
+                    Diagnostic::error("template-not-allowed", span, "templates here have no methods: use filters");
+                match FILTERS.contains(&name.as_str()) {
+                    true => finding.help(format!("write `value | {name}`")),
+                    false => finding,
+                }
             }
         }
     }
@@ -257,11 +282,20 @@ impl<'d> Names<'d> {
             "input" | "vars" | "var" | "variables" => finding.help("write `inputs.<name>`").suggest(span, "inputs"),
             "step" => finding.help("write `steps.<id>`").suggest(span, "steps"),
             "value" => finding.help("write `each.value`; in a list made with `for`, `item`"),
+            "local" | "locals" => finding.help("write `inputs.<name>`: a constant is an input with a default"),
+            "count" => finding.help("write `each.index`, in a step with `for_each: \"{{ range(n) }}\"`"),
+            "module" => {
+                finding.help("write `steps.<id>.outputs.<name>`, with the `id` of the step that uses the module")
+            }
+            "github" | "gitlab" | "matrix" => finding.help("pass it in as an input: `inputs.<name>`"),
             "env" if place.sees("environment") => {
                 finding.help("the name of the environment is `environment`; a variable is passed in as an input")
             }
             "env" | "secrets" => finding.help("pass it in as an input: `inputs.<name>`"),
             "null" | "nil" | "undefined" => finding.help("the empty value is `none`; a key can also be left out"),
+            word if ["gcore_", "data_"].iter().any(|start| word.starts_with(start)) => {
+                finding.help("a result of another step is `steps.<id>.id`")
+            }
             _ => match self.near(word, place.names()) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
                 None => finding.help(format!("{} sees {}", place.what, listed(place.names()))),

@@ -180,7 +180,12 @@ fn unknown_route(call: &Call, segments: &[Option<&str>], catalog: &Catalog, unkn
         }
         NearestRoute::Other { route, differences } => {
             let finding = Diagnostic::error("unknown-route", call.span, format!("the API has no `{written}`"));
-            finding.help(format!("did you mean `{route}`?{}", differing(&differences)))
+            let found = finding.help(format!("did you mean `{route}`?{}", differing(&differences)));
+            let may_be_newer = |one: &Difference| matches!(one, Difference::Spelling | Difference::Version(_));
+            match differences.iter().any(may_be_newer) {
+                true => found.help("if the API has it: `--spec FILE` checks against a newer API document"),
+                false => found,
+            }
         }
         NearestRoute::Nothing if !is_known => {
             let message = format!("`{written}` is outside the APIs that are known, and cannot be checked");

@@ -244,10 +244,12 @@ fn syntax_refused(error: &minijinja::Error, base: usize, source: &str) -> Refuse
     let word = source.get(start..end).unwrap_or_default();
     let message = match source.trim() {
         "" => "an empty expression".to_owned(),
-        _ if error.detail() == Some("unexpected end of string") => "a quote in this template is not closed".to_owned(),
         _ => format!("this template cannot be read: {}", error.detail().unwrap_or("syntax error")),
     };
     let open_block = message.ends_with("expected end of block").then_some(CLOSE_BLOCK);
-    let help = lexicon::other_language(word).or_else(|| lexicon::other_template(source, start)).or(open_block);
+    let help = lexicon::other_operator(source, start)
+        .or_else(|| lexicon::other_language(word))
+        .or_else(|| lexicon::other_template(source))
+        .or(open_block);
     Refused { range: base + start..base + end, message, help }
 }

@@ -156,6 +156,8 @@ pub enum UnknownKind {
     Whole(&'static str),
     /// A name of the scope that is rebound.
     Rebound(String),
+    /// A method of a value.
+    Method(String),
     /// A construct of minijinja that plans do not allow, as text.
     NotAllowed(&'static str),
 }

@@ -258,7 +258,7 @@ impl<'l> Walk<'l> {
             ast::Expr::GetAttr(method) => {
                 let end = method.span().end_offset as usize;
                 let place = place_of(end.saturating_sub(method.name.len())..end);
-                let kind = UnknownKind::NotAllowed("methods: use filters");
+                let kind = UnknownKind::Method(method.name.to_owned());
                 self.found.unknown.push(Unknown { span: place, kind });
                 self.expr(&method.expr, &spoiled);
             }

@@ -91,6 +91,8 @@ fn an_unquoted_template_is_explained_and_reading_goes_on() {
 #[test]
 fn text_that_cannot_be_read_has_a_place() {
     assert_eq!(findings("a:\n\t- 1\n"), ["2:1 yaml-tab `\t`"]);
+    assert_eq!(findings("a: b\n\tc: d\n"), ["2:1 yaml-tab `\t`"]);
+    assert_eq!(findings("steps:\n-id: a\n  call: b\n"), ["2:1 yaml-syntax `-`"]);
     assert_eq!(findings("a: b: c\n"), ["1:5 yaml-syntax `:`"]);
     assert_eq!(findings("a: [1, 2\n"), ["1:4 yaml-syntax `[`"]);
     assert_eq!(findings("a: 'x\n"), ["1:4 yaml-syntax `'`"]);

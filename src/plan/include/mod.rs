@@ -2,8 +2,8 @@
 //!
 //! A module is merged into the plan before steps are parsed: `inputs.<name>` in it becomes the value of `with`,
 //! `steps.<id>` refers to its own step with a prefixed id, and `steps.<id>.outputs.<name>` outside becomes the
-//! module's output. `file` reads modules in the order of `order`, `rewrite` replaces references in templates, `module` parses a module's
-//! declarations. The result is one plan; places in modules remain places in their files.
+//! module's output. `file` reads modules in the order of `order`, `rewrite` replaces references in templates, `module`
+//! parses a module's declarations. The result is one plan; places in modules remain places in their files.
 
 mod file;
 mod module;

@@ -1,6 +1,6 @@
 //! Checks references in templates: steps, results, inputs, and the names that each place allows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::doc::PlanDoc;
 use super::fields::listed;
@@ -30,7 +30,9 @@ const MOST_SUGGESTIONS: usize = 50;
 pub(super) struct Names<'d> {
     pub steps: HashMap<&'d str, &'d StepDoc>,
     inputs: HashMap<&'d str, bool>,
-    records: Vec<&'d str>,
+    records: HashSet<&'d str>,
+    /// In the order of the file, for messages.
+    record_names: Vec<&'d str>,
     /// Sorted, for messages.
     step_names: Vec<&'d str>,
     input_names: Vec<&'d str>,
@@ -54,8 +56,18 @@ impl<'d> Names<'d> {
         };
         let (step_names, input_names) =
             (sorted(steps.keys().copied().collect()), sorted(inputs.keys().copied().collect()));
-        let records = doc.records.iter().map(|record| record.name.as_str()).collect();
-        Self { steps, inputs, records, step_names, input_names, used_inputs: BTreeSet::new(), suggestions: 0 }
+        let record_names: Vec<&str> = doc.records.iter().map(|record| record.name.as_str()).collect();
+        let records = record_names.iter().copied().collect();
+        Self {
+            steps,
+            inputs,
+            records,
+            record_names,
+            step_names,
+            input_names,
+            used_inputs: BTreeSet::new(),
+            suggestions: 0,
+        }
     }
 
     pub(super) fn used_inputs(&self) -> BTreeSet<&str> {
@@ -107,12 +119,12 @@ impl<'d> Names<'d> {
                 finding.help("write `records.<name>.outputs.<output>`: what a plan reads is known before it runs"),
             );
         };
-        if !self.records.contains(&name.as_str()) {
+        if !self.records.contains(name.as_str()) {
             let finding = Diagnostic::error("unknown-record", span, format!("there is no record `{name}`"));
-            return Some(match nearest(name, self.records.iter().copied()) {
+            return Some(match nearest(name, self.record_names.iter().copied()) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
                 None if self.records.is_empty() => finding.help("declare it below `records:`"),
-                None => finding.help(format!("the plan's records are {}", some(&self.records))),
+                None => finding.help(format!("the plan's records are {}", some(&self.record_names))),
             });
         }
         match (used.path.get(1).map(Word::as_str), used.path_spans.get(1)) {
@@ -217,6 +229,23 @@ impl<'d> Names<'d> {
                         finding.help("the same plan and inputs give the same calls: pass it in as an input")
                     }
                     word if FILTERS.contains(&word) => finding.help(format!("it is a filter: `value | {word}`")),
+                    "len" | "size" => finding.help("write `value | length`"),
+                    "str" | "tostring" => finding.help("write `value | string`"),
+                    "tonumber" => finding.help("write `value | int` or `value | float`"),
+                    "jsonencode" => finding.help("write `value | tojson`"),
+                    "jsondecode" => finding.help("write `value | fromjson`"),
+                    "base64encode" => finding.help("write `value | b64encode`"),
+                    "templatefile" | "readFile" => {
+                        finding.help("write `file('name')`; a file's own templates are not filled in")
+                    }
+                    "try" | "coalesce" => finding.help("write `a | default(b)`"),
+                    "lookup" | "element" => {
+                        finding.help("write `values[key]`; `| default(...)` says what to use without")
+                    }
+                    "concat" => finding.help("write `a + b`"),
+                    "merge" => finding.help("write out the mapping: `{'a': x.a, 'b': y.b}`"),
+                    "toset" | "tolist" | "tomap" => finding.help("lists and mappings are taken as they are"),
+                    "cidrsubnets" => finding.help("write `cidrsubnet(network, bits, number)` for each"),
                     word => did_you_mean(finding, word, span, FUNCTIONS.iter().copied()),
                 }
             }
@@ -230,6 +259,14 @@ impl<'d> Names<'d> {
             }
             UnknownKind::NotAllowed(what) => {
                 Diagnostic::error("template-not-allowed", span, format!("templates here have no {what}"))
+            }
+            UnknownKind::Method(name) => {
+                let finding =
+                    Diagnostic::error("template-not-allowed", span, "templates here have no methods: use filters");
+                match FILTERS.contains(&name.as_str()) {
+                    true => finding.help(format!("write `value | {name}`")),
+                    false => finding,
+                }
             }
         }
     }
@@ -245,11 +282,20 @@ impl<'d> Names<'d> {
             "input" | "vars" | "var" | "variables" => finding.help("write `inputs.<name>`").suggest(span, "inputs"),
             "step" => finding.help("write `steps.<id>`").suggest(span, "steps"),
             "value" => finding.help("write `each.value`; in a list made with `for`, `item`"),
+            "local" | "locals" => finding.help("write `inputs.<name>`: a constant is an input with a default"),
+            "count" => finding.help("write `each.index`, in a step with `for_each: \"{{ range(n) }}\"`"),
+            "module" => {
+                finding.help("write `steps.<id>.outputs.<name>`, with the `id` of the step that uses the module")
+            }
+            "github" | "gitlab" | "matrix" => finding.help("pass it in as an input: `inputs.<name>`"),
             "env" if place.sees("environment") => {
                 finding.help("the name of the environment is `environment`; a variable is passed in as an input")
             }
             "env" | "secrets" => finding.help("pass it in as an input: `inputs.<name>`"),
             "null" | "nil" | "undefined" => finding.help("the empty value is `none`; a key can also be left out"),
+            word if ["gcore_", "data_"].iter().any(|start| word.starts_with(start)) => {
+                finding.help("a result of another step is `steps.<id>.id`")
+            }
             _ => match self.near(word, place.names()) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
                 None => finding.help(format!("{} sees {}", place.what, listed(place.names()))),

@@ -40,7 +40,7 @@ fn what_fails_with_every_value_is_found() {
         (size("inputs.sizes.medium if steps.net.response.x else 5"), "`inputs.sizes.medium` is undefined"),
         (size("inputs.text + 1"), "`+` cannot be used on a text and a number"),
         (size("10 / (inputs.three - 3) + inputs.number"), "unable to calculate 10 / 0"),
-        (size("('ten' if inputs.text == 'x' else '5') | int"), ""),
+        (size("('ten' if inputs.text == 'x' else '5') | int"), "this text is no number"),
         (size("- inputs.text"), ""),
         (size("inputs.number[:3]"), ""),
         (size("inputs.number | split(',') | first"), "wants a text"),
@@ -259,4 +259,53 @@ fn what_is_undefined_is_named_with_what_there_is() {
         let found = size(expression);
         assert!(found.contains(told), "{expression}: {found}");
     }
+}
+
+#[test]
+fn words_of_other_languages_have_a_help() {
+    let name = |expression: &str| message(&volume(&format!("size: 5, name: \"{{{{ {expression} }}}}\"")), &[]);
+    for (expression, help) in [
+        ("var.x", "write `inputs.<name>`"),
+        ("local.x", "write `inputs.<name>`: a constant is an input with a default"),
+        ("count.index", "write `each.index`"),
+        ("module.net.id", "write `steps.<id>.outputs.<name>`"),
+        ("gcore_network.net.id", "a result of another step is `steps.<id>.id`"),
+        ("github.ref_name", "pass it in as an input"),
+        ("env.X", "the name of the environment is `environment`"),
+        ("len(inputs.list)", "write `value | length`"),
+        ("try(inputs.text, 'a')", "write `a | default(b)`"),
+        ("lookup(inputs.map, 'a')", "write `values[key]`"),
+        ("inputs.text.upper()", "write `value | upper`"),
+        ("steps.net[*].id", "write `steps.<id>.ids`"),
+        ("inputs.text ?? 'a'", "write `a | default(b)`"),
+        ("inputs.text = 'a'", "compare with `==`"),
+        ("inputs.text === 'a'", "compare with `==`"),
+        ("inputs.text == 'a", "ends with the quote that it begins with"),
+    ] {
+        let told = name(expression);
+        assert!(told.contains(help), "{expression}: {told}");
+    }
+}
+
+#[test]
+fn what_a_wait_compares_must_exist() {
+    let off = "call: 'POST /cloud/v1/networks/{project_id}/{region_id}', body: { name: demo }";
+    let waiting = |condition: &str| {
+        let text = plan(&format!("{off}, ready: \"{condition}\""));
+        checked(&text.replace("- { id: it,", &format!("- {{ id: off, when: false, {off} }}\n- {{ id: it,")), &[])
+    };
+    assert_eq!(waiting("resource.id == steps.off.id").len(), 1);
+    assert_eq!(waiting("resource.id == inputs.sizes.large").len(), 1);
+    assert_eq!(waiting("resource.id == self.id and resource.name == steps.net.name"), [] as [String; 0]);
+}
+
+#[test]
+fn a_key_within_a_template_is_not_mended() {
+    let text = volume("name: demo, size: 5, tags: \"{{ {'a': {'b': 1}} }}\"");
+    let source = std::sync::Arc::new(crate::source::Source::new("plan.yaml", text));
+    let found = super::check_with(&source, Some(crate::catalog::Catalog::embedded()));
+    let [only] = found.findings.iter().filter(|finding| finding.is_error()).collect::<Vec<_>>()[..] else {
+        panic!("{:?}", found.findings)
+    };
+    assert!(only.suggestion.is_none(), "{only:?}");
 }

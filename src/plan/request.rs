@@ -99,7 +99,7 @@ fn path_parameters(
 fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &Source) -> Diagnostic {
     let Some(template) = template else { return diagnostic(found, call, None) };
     let mut here = template;
-    let mut key = None;
+    let (mut key, mut is_within) = (None, false);
     for step in &found.at {
         let next = match (step, here.shape()) {
             (PathSegment::Key(name), Shape::Mapping(entries)) => {
@@ -110,10 +110,14 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &
             _ => None,
         };
         // Deeper in the path, the value is one template, which the finding is about.
-        let Some((span, value)) = next else { break };
+        let Some((span, value)) = next else {
+            is_within = true;
+            break;
+        };
         (key, here) = (span, value);
     }
-    let on_key = found.on_key;
+    // A key within the value of a template is not written here.
+    let on_key = found.on_key && !is_within;
     let place = match (on_key, key, here.shape()) {
         (true, Some(key), _) => key,
         // A whole list or mapping is too large to be underlined.
@@ -140,7 +144,7 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &
 fn diagnostic(found: BodyFinding, place: Span, mend: Option<Span>) -> Diagnostic {
     let mut finding = Diagnostic::error(found.code, place, found.message);
     finding.severity = found.severity;
-    finding.help = found.help;
+    let finding = found.help.into_iter().fold(finding, Diagnostic::help);
     match (found.replacement, mend) {
         (Some(text), Some(span)) => finding.suggest(span, text),
         _ => finding,

@@ -37,6 +37,8 @@ pub(super) struct Look<'s> {
     headers: Option<&'s Template>,
     places: [Option<&'s Template>; 2],
     when: Option<&'s Expression>,
+    /// `ready` and `fail_when`.
+    waits: [Option<&'s Expression>; 2],
     for_each: Option<&'s Template>,
     find: Option<&'s Template>,
     is_for_each: bool,
@@ -63,6 +65,7 @@ impl<'s> Look<'s> {
             headers: step.headers.as_deref(),
             places: [step.project_id.as_deref(), step.region_id.as_deref()],
             when: step.when.as_deref(),
+            waits: [step.ready.condition(), step.fail_when.as_deref()],
             for_each: step.for_each.as_deref(),
             find: step.find.as_deref(),
             is_for_each: step.is_for_each,
@@ -96,6 +99,7 @@ impl<'s> Look<'s> {
             headers: step.headers.as_deref(),
             places: [step.project_id.as_deref(), step.region_id.as_deref()],
             when: step.when.as_deref(),
+            waits: [step.ready.condition(), step.fail_when.as_deref()],
             for_each: step.for_each.as_deref(),
             find: step.find.as_deref(),
             is_for_each: step.for_each.is_some(),
@@ -117,7 +121,8 @@ impl<'s> Look<'s> {
         });
         let templates =
             of_calls.chain(self.headers).chain(self.find).chain(self.places.into_iter().flatten()).chain(self.for_each);
-        templates.flat_map(Template::programs).chain(self.when.and_then(Expression::program))
+        let conditions = self.when.into_iter().chain(self.waits.into_iter().flatten());
+        templates.flat_map(Template::programs).chain(conditions.filter_map(Expression::program))
     }
 }
 
@@ -247,11 +252,11 @@ fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
 
 /// Checks templates that have no schema: they must evaluate.
 fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Findings) {
-    let mut errors = Vec::new();
     for template in templates {
+        let mut errors = Vec::new();
         known.partial(template, At::default(), &mut errors);
+        findings.extend(errors.iter().map(failed));
     }
-    findings.extend(errors.iter().map(failed));
 }
 
 /// A file that a call names.
@@ -366,6 +371,8 @@ impl<'c> Checker<'c, '_> {
             found.extend(as_text::find(find, &value(find)));
         }
         found.extend(errors.iter().map(failed));
+        let waits = look.waits.into_iter().flatten();
+        found.extend(waits.filter_map(|condition| self.known.truth(condition, at).err()).map(|error| failed(&error)));
         found
     }
 

@@ -210,6 +210,9 @@ fn words_for(message: String) -> String {
             false => format!("this wants {}, and this is {}", wanted(target), sort(given)),
         };
     }
+    if ["invalid float literal", "invalid digit found in string"].contains(&message.as_str()) {
+        return "this text is no number".to_owned();
+    }
     if message == "value is not a string" {
         return "this wants a text".to_owned();
     }

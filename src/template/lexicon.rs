@@ -239,7 +239,12 @@ fn not_closed(open: Range<usize>, text: &str) -> Refused {
 
 fn tokens_refused(error: &minijinja::Error, open: Option<Range<usize>>, text: &str) -> Refused {
     let range = error.range().or(open).unwrap_or(0..text.len());
-    let help = text.get(range.clone()).and_then(other_language).unwrap_or(RAW);
+    if error.detail() == Some("unexpected end of string") {
+        let help = "a text in a template ends with the quote that it begins with";
+        return Refused { help: Some(help), ..Refused::new(range, "a quote in this template is not closed") };
+    }
+    let of_two = text.get(range.start..range.start + 2).filter(|word| *word == "??").and_then(other_language);
+    let help = of_two.or_else(|| text.get(range.clone()).and_then(other_language)).unwrap_or(RAW);
     Refused { help: Some(help), ..Refused::new(range, error.detail().unwrap_or("unreadable").to_owned()) }
 }
 
@@ -250,19 +255,23 @@ pub(super) fn other_language(word: &str) -> Option<&'static str> {
         "||" => Some("write `or`"),
         "!" => Some("write `not`"),
         "?" => Some("write `a if condition else b`"),
+        "??" => Some("write `a | default(b)`"),
+        "==" | "=" | "= " => Some("compare with `==`"),
+        "*]" | "[*" => Some("write `steps.<id>.ids`, or `steps.<id>.all | map(attribute='name')`"),
         "$" => Some("write `inputs.<name>` or `steps.<id>`, without a `$`"),
         _ => None,
     }
 }
 
-/// The help for a syntax error at `at`: an operator of another language, or an expression of another template
-/// language.
-pub(super) fn other_template(expression: &str, at: usize) -> Option<&'static str> {
+/// The help for a syntax error at `at`: an operator of another language, of two characters.
+pub(super) fn other_operator(expression: &str, at: usize) -> Option<&'static str> {
     let around =
         [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|start| expression.get(start..start + 2));
-    if let Some(help) = around.filter_map(other_language).next() {
-        return Some(help);
-    }
+    around.filter_map(other_language).next()
+}
+
+/// The help for an expression of another template language.
+pub(super) fn other_template(expression: &str) -> Option<&'static str> {
     let expression = expression.trim_start();
     let sign = expression.starts_with(['.', '#', '/', '^', '>', '!', '&', '@', '%']);
     let go = ["if ", "range ", "with ", "else", "template ", "define ", "block "];

@@ -245,7 +245,7 @@ fn forbidden_operations_are_noted() {
     assert_eq!(unknown("{{ steps | length }}"), [UnknownKind::Whole("steps")]);
     assert_eq!(unknown("{% set steps = 1 %}"), [UnknownKind::Rebound("steps".into())]);
     assert_eq!(unknown("{% for inputs in [1] %}{% endfor %}"), [UnknownKind::Rebound("inputs".into())]);
-    assert_eq!(unknown("{{ inputs.name.upper() }}"), [UnknownKind::NotAllowed("methods: use filters")]);
+    assert_eq!(unknown("{{ inputs.name.upper() }}"), [UnknownKind::Method("upper".to_owned())]);
     assert_eq!(unknown("{% set x = 1 %}{% with y = x %}{{ x + y }}{% endwith %}"), []);
 }
 

@@ -11,7 +11,10 @@ pub(super) const DEEPEST: usize = 64;
 /// A finding for a syntax error at byte `at`.
 pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic {
     let span = character_at(text, at);
-    if tab_indents(text, at) {
+    // Of a value that goes on in a line with a tab the parser names the beginning.
+    let next = text[character_at(text, at).start()..].find('\n').map(|end| at + end + 1);
+    let tab_after = next.filter(|_| matches!(kind, ErrorKind::TabInPlainScalar));
+    if let Some(at) = [Some(at), tab_after].into_iter().flatten().find(|at| tab_indents(text, *at)) {
         return Diagnostic::error("yaml-tab", tab_place(text, at), "a tab cannot indent YAML")
             .help("indent with spaces");
     }
@@ -21,7 +24,7 @@ pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic 
     if let Some(finding) = never_closed(text, kind, at) {
         return finding;
     }
-    if let Some(finding) = missing_space(text, kind, at) {
+    if let Some(finding) = missing_space(text, kind, at).or_else(|| long_key(text, at)) {
         return finding;
     }
     let (message, help) = words(kind);
@@ -42,6 +45,9 @@ fn missing_space(text: &str, kind: &ErrorKind, at: usize) -> Option<Diagnostic> 
     let above = text[..this].trim_end().rfind('\n').map_or(0, |end| end + 1);
     [above, this].into_iter().find_map(|start| {
         let line = text[start..].lines().next().unwrap_or_default();
+        if let Some(finding) = dash_without_space(line, start) {
+            return Some(finding);
+        }
         let pair = line.trim_start_matches([' ', '-']);
         let (name, value) = pair.split_once(':')?;
         let is_key = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
@@ -53,6 +59,39 @@ fn missing_space(text: &str, kind: &ErrorKind, at: usize) -> Option<Diagnostic> 
         let span = Span::new(from, from + name.len() + 1);
         let finding = Diagnostic::error("yaml-syntax", span, format!("a space is missing after `{name}:`"));
         Some(finding.help(format!("write `{name}: {}`", value.trim_end())).suggest(span, format!("{name}: ")))
+    })
+}
+
+/// The colon behind a key that is too long to be one: pasted JSON may have such keys.
+fn long_key(text: &str, at: usize) -> Option<Diagnostic> {
+    /// The most characters of a key without `? `, by the YAML standard.
+    const LONGEST: usize = 1024;
+    let before = text[..at].trim_end();
+    text[at..].starts_with(':').then_some(())?;
+    let start = match before.chars().next_back() {
+        Some(quote @ ('"' | '\'')) => opening(&before[..before.len() - 1], quote)?,
+        _ => before.rfind(['{', '[', ',', '\n']).map_or(0, |end| end + 1),
+    };
+    let key = before[start..].trim_start_matches([' ', '-']);
+    let characters = key.trim_matches(['"', '\'']).chars().count();
+    (characters > LONGEST).then(|| {
+        let span = Span::new(before.len() - key.len(), before.len());
+        let message = format!("this key has {characters} characters, and YAML takes at most {LONGEST}");
+        Diagnostic::error("yaml-key", span, message).help("begin it with `? `: such a key may be longer")
+    })
+}
+
+/// `-id: net` is a key with a dash; an item needs a space after it.
+fn dash_without_space(line: &str, start: usize) -> Option<Diagnostic> {
+    let item = line.trim_start().strip_prefix('-')?;
+    let (name, _) = item.split_once(": ")?;
+    let is_key = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    let dash = start + line.len() - item.len() - 1;
+    let span = Span::new(dash, dash + 1);
+    is_key.then(|| {
+        Diagnostic::error("yaml-syntax", span, "a space is missing after `-`")
+            .help(format!("write `- {item}`"))
+            .suggest(span, "- ")
     })
 }
 
@@ -101,6 +140,7 @@ fn opening(text: &str, quote: char) -> Option<usize> {
 
 fn words(kind: &ErrorKind) -> (String, Option<&'static str>) {
     const QUOTE: &str = "put quotes around the value if this sign belongs to it";
+    const QUOTE_OR_CLOSE: &str = "put quotes around the value if this sign belongs to it, or close the bracket above";
     let (message, help) = match kind {
         ErrorKind::MappingValueNotAllowed => (
             "a colon starts a mapping where none can be",
@@ -135,8 +175,8 @@ fn words(kind: &ErrorKind) -> (String, Option<&'static str>) {
         ErrorKind::UnexpectedEofFlowMapping | ErrorKind::UnexpectedEofImplicitFlowMapping => {
             ("the file ends inside a mapping", Some("add the closing `}`"))
         }
-        ErrorKind::ExpectedFlowMappingSeparator => ("expected `,` or `}` here", Some(QUOTE)),
-        ErrorKind::ExpectedFlowSequenceSeparator => ("expected `,` or `]` here", Some(QUOTE)),
+        ErrorKind::ExpectedFlowMappingSeparator => ("expected `,` or `}` here", Some(QUOTE_OR_CLOSE)),
+        ErrorKind::ExpectedFlowSequenceSeparator => ("expected `,` or `]` here", Some(QUOTE_OR_CLOSE)),
         ErrorKind::UnknownQuotedScalarEscape => {
             ("an unknown escape in double quotes", Some("write `\\\\` for a backslash, or use single quotes"))
         }

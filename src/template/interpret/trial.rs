@@ -71,6 +71,9 @@ impl<'i> Interpreter<'i> {
     }
 
     pub(super) fn operation_must_work(&self, operation: &ast::Spanned<ast::BinOp<'i>>) {
+        [&operation.left, &operation.right].into_iter().filter(|side| self.is_known(side)).for_each(|side| {
+            self.defined(side);
+        });
         self.must_work(&[&operation.left, &operation.right], |values| {
             let [left, right] = values else { return None };
             let at = operation.span();

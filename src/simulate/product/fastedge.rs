@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::Products;
+use super::call::Call;
 use super::form::json_answer;
 use super::item::{Item, known_kind, time};
+use super::refusal::Refused;
 use crate::api::Answer;
 use crate::body_file::BodyFile;
 use crate::secret::hex;
@@ -68,6 +70,16 @@ pub(super) fn relate<'i>(
         "fastedge_binaries" => drop(shown.entry("unref_since").or_insert(now)),
         _ => {}
     }
+}
+
+/// The id of the application with a name.
+pub(super) fn respond(products: &Products, call: &Call<'_>) -> Option<Result<Answer, Refused>> {
+    if call.operation.route.path != "/fastedge/v1/apps/by-name/{name}" {
+        return None;
+    }
+    let name = call.parameter("name");
+    let found = products.of_kind("fastedge_apps").find(|app| app.name == name).map(|app| json_answer(200, &app.id));
+    Some(found.ok_or_else(|| Refused::not_found("fastedge_apps")))
 }
 
 /// The answer that creates a secret, which only names it (recorded).

@@ -23,7 +23,7 @@ fn whole(operation: &Operation, known: &Value, now: Timestamp) -> Value {
     match Catalog::embedded().answer_schema(operation) {
         Some((_, shape)) => {
             let sparse = root_of(&operation.route.path) == "fastedge";
-            Form { shape: &shape, now, sparse }.value(shape.root(), Some(known), 0)
+            Form { shape: &shape, now, sparse, short: false }.value(shape.root(), Some(known), 0)
         }
         None => known.clone(),
     }
@@ -48,8 +48,16 @@ pub(super) fn answer(operation: &Operation, fields: &Map<String, Value>, now: Ti
 /// The answer of a list: an array, or an object that contains one; with `paged` the object, where both are
 /// documented.
 /// `id_field`: the id of an item, of which some lists consist.
-pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, paged: bool, id_field: &str) -> Answer {
+pub(super) fn listing(
+    operation: &Operation,
+    items: Vec<Value>,
+    (total, paged): (usize, bool),
+    id_field: &str,
+    now: Timestamp,
+) -> Answer {
     let Some((status, shape)) = Catalog::embedded().answer_schema(operation) else { return bare(200) };
+    let short = root_of(&operation.route.path) == "fastedge";
+    let form = Form { shape: &shape, now, sparse: true, short };
     let root = shape.resolve(shape.root());
     let variants: Vec<&Schema> = match root.variants.as_slice() {
         [] => vec![root],
@@ -59,6 +67,10 @@ pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, pa
     let plain = variants.iter().find(is_list);
     let wrapped = variants.iter().find(|schema| !is_list(schema));
     let (Some(wrapper), true) = (wrapped, paged || plain.is_none()) else {
+        let items = match plain {
+            Some(array) => listed(&form, array, items, id_field),
+            None => items,
+        };
         return json_answer(status, &Value::Array(items));
     };
     let mut whole = Map::new();
@@ -66,7 +78,7 @@ pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, pa
     for (name, field) in &wrapper.properties {
         let field = shape.resolve(field);
         let value = match (name.as_str(), field.types.contains(Type::Array)) {
-            (_, true) => Value::Array(listed(&shape, field, items.take().unwrap_or_default(), id_field)),
+            (_, true) => Value::Array(listed(&form, field, items.take().unwrap_or_default(), id_field)),
             (name, _) if TOTALS.contains(&name) => json!(total),
             ("meta", _) => json!({ "total_count": total }),
             ("next" | "previous", _) => Value::Null,
@@ -80,11 +92,14 @@ pub(super) fn listing(operation: &Operation, items: Vec<Value>, total: usize, pa
 }
 
 /// The elements of a list: the items, or their ids where the document has numbers there.
-fn listed(shape: &BodySchema, array: &Schema, items: Vec<Value>, id_field: &str) -> Vec<Value> {
-    let of = array.items.as_ref().map(|of| shape.resolve(of));
+fn listed(form: &Form<'_>, array: &Schema, items: Vec<Value>, id_field: &str) -> Vec<Value> {
+    let of = array.items.as_ref().map(|of| form.shape.resolve(of));
     match of.is_some_and(|of| of.types.contains(Type::Integer)) {
         true => items.into_iter().filter_map(|item| item.get(id_field).cloned()).collect(),
-        false => items,
+        false => match of {
+            Some(of) => items.into_iter().map(|item| form.completed(of, item)).collect(),
+            None => items,
+        },
     }
 }
 
@@ -103,6 +118,8 @@ struct Form<'s> {
     now: Timestamp,
     /// FastEdge omits optional fields without a value (recorded of its secrets).
     sparse: bool,
+    /// Elements of lists have documented fields only.
+    short: bool,
 }
 
 impl Form<'_> {
@@ -145,10 +162,14 @@ impl Form<'_> {
 
     fn object(&self, schema: &Schema, known: &Map<String, Value>, depth: usize) -> Value {
         let mut shown = Map::new();
+        // Fields that are all mappings exclude one another: of `allow`, `block` and `captcha` there is one.
+        let is_mapping = |field: &Schema| self.shape.resolve(field).types.contains(Type::Object);
+        let one_of_several = depth > 0 && !known.is_empty() && schema.properties.values().all(is_mapping);
         for (name, field) in &schema.properties {
             let own = known.get(name);
             // A document that lists required fields omits the others when they are empty.
-            let always = (schema.required.is_empty() && !self.sparse) || schema.required.contains(name);
+            let always =
+                (schema.required.is_empty() && !self.sparse && !one_of_several) || schema.required.contains(name);
             if own.is_some() || (always && depth < DEEPEST) {
                 shown.insert(name.clone(), self.value(field, own, depth + 1));
             }
@@ -174,14 +195,50 @@ impl Form<'_> {
         }
         match schema.types.iter().next() {
             Some(Type::Boolean) => json!(false),
-            Some(Type::Integer | Type::Number) => json!(0),
+            Some(Type::Integer | Type::Number) => {
+                let least = schema.minimum.as_ref().and_then(|least| least.value.as_u64()).unwrap_or(0);
+                json!(least)
+            }
             Some(Type::Array) => json!([]),
-            Some(Type::String) if schema.format.as_deref() == Some("date-time") => time(self.now),
-            Some(Type::String) => json!(""),
-            Some(Type::Object) if schema.required.is_empty() && depth > 0 => Value::Null,
+            Some(Type::String) => self.text(schema),
+            Some(Type::Object) if schema.required.is_empty() && depth > 0 => json!({}),
             Some(Type::Object) => self.object(schema, &Map::new(), depth),
             None => Value::Null,
         }
+    }
+}
+
+impl Form<'_> {
+    /// A text of the documented format.
+    fn text(&self, schema: &Schema) -> Value {
+        match schema.format.as_deref() {
+            Some("date-time") => time(self.now),
+            Some("uuid" | "uuid4") => json!("00000000-0000-4000-8000-000000000000"),
+            Some("email") => json!("somebody@example.com"),
+            Some("uri") => json!("https://example.com"),
+            Some("ipv4" | "ipvanyaddress") => json!("192.0.2.1"),
+            Some("ipv6") => json!("2001:db8::1"),
+            Some("ipv4network" | "ipvanynetwork") => json!("192.0.2.0/24"),
+            _ => {
+                let least = schema.min_length.filter(|_| schema.pattern.is_none()).unwrap_or(0);
+                "x".repeat(usize::try_from(least).unwrap_or(0)).into()
+            }
+        }
+    }
+
+    /// Adds the fields that an element of a list always has; FastEdge shows no others than the documented ones in a list.
+    fn completed(&self, of: &Schema, mut item: Value) -> Value {
+        if let Value::Object(fields) = &mut item {
+            if self.short && !of.properties.is_empty() {
+                fields.retain(|name, _| of.properties.contains_key(name));
+            }
+            for name in &of.required {
+                if let Some(field) = of.properties.get(name).filter(|_| !fields.contains_key(name)) {
+                    fields.insert(name.clone(), self.value(field, None, 2));
+                }
+            }
+        }
+        item
     }
 }
 

@@ -99,6 +99,7 @@ impl Products {
         match call.root() {
             "dns" => dns::respond(self, call),
             "cdn" => cdn::respond(self, call, options),
+            "fastedge" => fastedge::respond(self, call),
             "security" => security::respond(self, call, options),
             _ => None,
         }
@@ -395,7 +396,7 @@ impl Products {
             .skip(number("offset").unwrap_or(page))
             .take(number("limit").unwrap_or(usize::MAX))
             .collect();
-        form::listing(&call.operation, items, total, asked("limit").is_some(), &list.id_field)
+        form::listing(&call.operation, items, (total, asked("limit").is_some()), &list.id_field, self.now)
     }
 
     /// The kind of the resource that the path ends with, when there is none.

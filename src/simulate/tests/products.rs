@@ -254,6 +254,26 @@ fn what_is_not_there_cannot_be_changed_and_a_put_replaces() {
     assert_eq!(fields(&world.get(&path)["secret_slots"][0]), ["checksum", "slot"]);
 }
 
+#[test]
+fn lists_have_the_fields_that_their_elements_always_have() {
+    let mut world = world(Options { strangers: Strangers::Assume, ..instant() });
+    let rule = json!({
+        "name": "r", "enabled": true, "action": { "block": {} }, "conditions": [{ "ip": { "ip_address": "192.0.2.7" } }],
+    });
+    let (_, made) = world.post("/waap/v1/domains/7/custom-rules", rule);
+    assert_eq!((fields(&made["action"]), fields(&made["conditions"][0])), (vec!["block"], vec!["ip"]));
+    let (_, secret) = world.post("/fastedge/v1/secrets", json!({ "name": "token", "secret_slots": [] }));
+    let listed = world.get("/fastedge/v1/secrets");
+    assert_eq!(fields(&listed["secrets"][0]), ["app_count", "id", "name"]);
+    let app = json!({ "name": "web", "binary": 4711, "status": 1, "secrets": { "T": { "id": secret["id"] } } });
+    let (_, app) = world.post("/fastedge/v1/apps", app);
+    assert_eq!(world.get("/fastedge/v1/apps/by-name/web"), app["id"]);
+    assert_eq!(world.send(Method::Get, "/fastedge/v1/apps/by-name/none", None).0, 404);
+    // An assumed one is shown with what every element has.
+    let listed = world.get("/fastedge/v1/binaries");
+    assert!(listed["binaries"][0].get("status").is_some(), "{listed}");
+}
+
 /// A form with a file of this media type.
 fn form(content_type: &str, network: &str) -> Request {
     let body = json!({ "network": network, "as_number": 65000, "files": ["a.pdf"] });

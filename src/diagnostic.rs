@@ -25,6 +25,33 @@ pub struct Suggestion {
     pub text: String,
 }
 
+/// The most bytes of a suggested fix.
+const LONGEST_SUGGESTION: usize = 4096;
+/// The most characters of the file that a message quotes at a time, and the most that it has.
+const LONGEST_QUOTE: usize = 200;
+const LONGEST_MESSAGE: usize = 4000;
+
+/// A message without the greater part of what it quotes: a word of a file may have a million characters.
+pub fn shortened(words: impl Into<String>) -> String {
+    let words = words.into();
+    if words.len() <= LONGEST_QUOTE {
+        return words;
+    }
+    let mut short = String::new();
+    for (nth, part) in words.split('`').enumerate() {
+        short.push_str(if nth == 0 { "" } else { "`" });
+        let most = if nth % 2 == 0 { LONGEST_MESSAGE } else { LONGEST_QUOTE };
+        match part.char_indices().nth(most) {
+            Some((end, _)) => short.push_str(&format!("{}… ({} characters)", &part[..end], part.chars().count())),
+            None => short.push_str(part),
+        }
+    }
+    match short.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", &short[..end]),
+        None => short,
+    }
+}
+
 /// One finding about a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -60,7 +87,7 @@ impl Diagnostic {
         Self {
             code,
             severity,
-            message: message.into(),
+            message: shortened(message),
             primary,
             label: String::new(),
             related: Vec::new(),
@@ -80,25 +107,26 @@ impl Diagnostic {
 
     #[must_use]
     pub fn label(mut self, words: impl Into<String>) -> Self {
-        self.label = words.into();
+        self.label = shortened(words);
         self
     }
 
     #[must_use]
     pub fn related(mut self, span: Span, words: impl Into<String>) -> Self {
-        self.related.push((span, words.into()));
+        self.related.push((span, shortened(words)));
         self
     }
 
     #[must_use]
     pub fn help(mut self, words: impl Into<String>) -> Self {
-        self.help.push(words.into());
+        self.help.push(shortened(words));
         self
     }
 
     #[must_use]
     pub fn suggest(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.suggestion = Some(Suggestion { span, text: text.into() });
+        let text = text.into();
+        self.suggestion = (text.len() <= LONGEST_SUGGESTION).then_some(Suggestion { span, text });
         self
     }
 
@@ -196,7 +224,21 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, shortened};
+
+    #[test]
+    fn a_message_quotes_little_of_a_long_text() {
+        let long = "é".repeat(1_000_000);
+        let same = format!("no `{}` here, and {}", "a".repeat(200), "words ".repeat(60));
+        for (words, told) in [
+            (format!("no `{long}` here: `b`"), format!("no `{}… (1000000 characters)` here: `b`", "é".repeat(200))),
+            (same.clone(), same),
+        ] {
+            assert_eq!(shortened(words), told);
+        }
+        let ticks = shortened(format!("no `{}` here", "a`b`".repeat(100_000)));
+        assert_eq!(ticks.chars().count(), 4001);
+    }
 
     #[test]
     fn the_nearest_word_is_offered_only_when_it_is_near() {

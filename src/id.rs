@@ -4,32 +4,34 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserializer, Error, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::word::Word;
 
 /// The id of a step: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct StepId(#[serde(deserialize_with = "name")] Arc<str>);
+pub struct StepId(#[serde(serialize_with = "as_text", deserialize_with = "word")] Word);
 
 impl StepId {
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self(id.into())
+    pub fn new(id: impl AsRef<str>) -> Self {
+        Self(id.as_ref().into())
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl std::borrow::Borrow<str> for StepId {
     fn borrow(&self) -> &str {
-        &self.0
+        self.as_str()
     }
 }
 
@@ -47,25 +49,37 @@ impl InstanceId {
     }
 }
 
-/// A name, without a copy in between.
-fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
-    struct Name;
-    impl Visitor<'_> for Name {
-        type Value = Arc<str>;
+fn as_text<S: Serializer>(word: &Word, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(word)
+}
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<Arc<str>, E> {
-            Ok(text.into())
-        }
-    }
-    from.deserialize_str(Name)
+fn word<'de, D: Deserializer<'de>>(from: D) -> Result<Word, D::Error> {
+    from.deserialize_str(Name(|text| Word::from(text)))
 }
 
 fn some_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<str>>, D::Error> {
-    Ok(Option::<StepId>::deserialize(from)?.map(|StepId(name)| name))
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Key(#[serde(deserialize_with = "shared")] Arc<str>);
+    fn shared<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
+        from.deserialize_str(Name(|text| Arc::from(text)))
+    }
+    Ok(Option::<Key>::deserialize(from)?.map(|Key(name)| name))
+}
+
+/// A name, without a copy in between.
+struct Name<T>(fn(&str) -> T);
+
+impl<T> Visitor<'_> for Name<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        Ok((self.0)(text))
+    }
 }
 
 impl fmt::Display for InstanceId {

@@ -38,4 +38,5 @@ pub mod source;
 pub mod store;
 pub mod stream;
 pub mod template;
+pub mod word;
 pub mod yaml;

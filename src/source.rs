@@ -210,10 +210,16 @@ impl Source {
         Span::new(self.line_start(span.start()), self.next_line(span.end()).unwrap_or(self.text.len()))
     }
 
-    /// The length in bytes of the longest line of a span.
-    pub fn longest_line(&self, span: Span) -> usize {
-        let whole = self.lines_around(span);
-        self.text[whole.range()].split_inclusive('\n').map(str::len).max().unwrap_or_default()
+    /// Whether a line of a span has more bytes than this, with its end. Looks no farther than it must.
+    pub fn has_line_longer_than(&self, most: usize, span: Span) -> bool {
+        let mut rest = &self.text.as_bytes()[self.lines_around(span).range()];
+        while rest.len() > most {
+            match rest[..most].iter().rposition(|byte| *byte == b'\n') {
+                Some(end) => rest = &rest[end + 1..],
+                None => return true,
+            }
+        }
+        false
     }
 
     fn blocks(&self) -> &[Block] {
@@ -298,7 +304,9 @@ mod tests {
             assert_eq!(source.position(2 + at), Position { line: 2, column }, "{at}");
         }
         assert_eq!(source.lines_around(Span::new(3, 5)), Span::new(2, 15_003));
-        assert_eq!(source.longest_line(Span::new(0, 3)), 15_001);
+        for most in [1, 14_999, 15_000, 15_001, 20_000] {
+            assert_eq!(source.has_line_longer_than(most, Span::new(0, 3)), most < 15_001, "{most}");
+        }
         assert_eq!(source.lines_around(Span::at(15_003)), Span::new(15_003, 15_004));
     }
 

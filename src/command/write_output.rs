@@ -41,7 +41,7 @@ fn is_output(plan: &Plan, name: &str, wanted: &str) -> Result<(), Error> {
     }
     let error = Error::usage(format!("the plan has no output `{name}` to {wanted}"));
     let known: Vec<String> = plan.outputs.keys().map(|output| format!("`{output}`")).collect();
-    Err(match nearest(name, plan.outputs.keys().map(String::as_str)) {
+    Err(match nearest(name, plan.outputs.keys().map(|name| name.as_str())) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None if known.is_empty() => error.help("outputs are named under `outputs:` of the plan"),
         None => error.help(format!("it has {}", list(&known, NAMED))),

@@ -58,7 +58,7 @@ impl Instance {
             },
             about: self.about(&rendered.recorded),
             retry: step.retry.as_deref().cloned(),
-            stamp: step.stamp,
+            stamp: !step.unstamped,
         }
     }
 

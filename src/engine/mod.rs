@@ -37,6 +37,7 @@ mod look_up;
 mod looked_for;
 mod made;
 mod measure;
+mod objection;
 mod open_undo;
 mod ownership;
 mod pages;

@@ -181,7 +181,7 @@ fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<
         match evaluated {
             Ok((value, secret)) => {
                 let description = output.description.as_deref().map(str::to_owned);
-                outputs.push(RunOutput { name: name.clone(), value, secret, description });
+                outputs.push(RunOutput { name: name.to_string(), value, secret, description });
             }
             Err(error) => {
                 let mut error = run.template_error(&error);
@@ -189,7 +189,7 @@ fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<
                 let place = error.place.as_ref();
                 let place = place.map(|place| format!(" ({}:{}:{})", place.file, place.line, place.column));
                 run.context.warn(format!("{}{}", error.message, place.unwrap_or_default()));
-                missing.push((InstanceId::new(StepId::new("outputs"), Some(name.clone())), error));
+                missing.push((InstanceId::new(StepId::new("outputs"), Some(name.to_string())), error));
             }
         }
     }

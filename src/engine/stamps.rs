@@ -89,7 +89,7 @@ pub async fn stamped(
 
 /// The creates of a plan whose resources can be found by their stamp.
 pub fn stampable(plan: &Plan) -> Vec<Arc<Operation>> {
-    let steps = plan.steps.values().filter(|step| step.stamp);
+    let steps = plan.steps.values().filter(|step| !step.unstamped);
     let operations = steps.filter_map(|step| step.operation.clone());
     operations.filter(|operation| operation.creates.is_some() && is_findable(operation)).collect()
 }

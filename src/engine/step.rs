@@ -17,6 +17,7 @@ use super::context::About;
 use super::decide::{self, ChangeKind, Decision, Differs, FormerSteps, Wanted};
 use super::finish::Finishing;
 use super::interruption::Interruption;
+use super::objection;
 use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
 use super::resolve::InDoubt;
@@ -447,7 +448,7 @@ impl Instance {
                 Interruption::StillWaiting { tasks: Vec::new(), waited, until: None }
             }
             (Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error), _) => {
-                Interruption::Failed(self.located(error))
+                Interruption::Failed(self.located(id, error))
             }
             (why, _) => why,
         };
@@ -485,9 +486,17 @@ impl Instance {
     }
 
     /// Moves the error to the first field that the API objects to, where the plan has it.
-    fn located(&self, mut error: StepError) -> StepError {
-        if let (Some((field, _)), Some(body)) = (error.invalid_fields.first(), &self.step().body) {
-            error.place = Some(self.run.plan_span(body.at(field).span).place());
+    fn located(&self, id: &InstanceId, mut error: StepError) -> StepError {
+        let Some(template) = self.step().body.as_ref().filter(|_| error.status.is_some()) else { return error };
+        let known = self.known(id);
+        let none = Value::Null;
+        let sent = known.call().and_then(|call| call.body.as_deref()).unwrap_or(&none);
+        let field = match error.invalid_fields.first() {
+            Some((field, _)) => Some(objection::place_of(field, sent)),
+            None => objection::told_in_words(&error.message, sent),
+        };
+        if let Some(field) = field {
+            error.place = Some(self.run.plan_span(template.at(&field).span).place());
         }
         error
     }

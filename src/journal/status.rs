@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -31,7 +32,7 @@ pub struct Status {
     pub finished: Option<u8>,
     pub updated: Timestamp,
     /// In the order in which they were first intended.
-    pub instances: IndexMap<InstanceId, Shared<InstanceStatus>>,
+    pub instances: IndexMap<InstanceId, Shared<InstanceStatus>, RandomState>,
     /// How those instances stood when the last command began that have been written about since, by their places in
     /// `instances`.
     before: Vec<Option<Shared<InstanceStatus>>>,
@@ -87,7 +88,7 @@ impl Status {
             started: None,
             finished: None,
             updated: created,
-            instances: IndexMap::new(),
+            instances: IndexMap::default(),
             before: Vec::new(),
             absent: Shared::default(),
             owners: Owners::default(),

@@ -3,10 +3,11 @@
 //! The name comes first, so that the fields are read into the record as they come. (A derived `tag` keeps them all until
 //! it knows what they belong to.)
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::de::value::{MapAccessDeserializer, StringDeserializer};
+use serde::de::value::{CowStrDeserializer, MapAccessDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, VariantAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde::{Deserialize, forward_to_deserialize_any};
@@ -88,7 +89,7 @@ impl<'de> Visitor<'de> for LineVisitor {
                 Head::At => at = Some(fields.next_value()?),
                 Head::Checksum => drop(fields.next_value::<IgnoredAny>()?),
                 Head::Record => {
-                    let name = fields.next_value()?;
+                    let Word(name) = fields.next_value()?;
                     return Ok(Tagged { n, at, record: Record::deserialize(Named { name, fields })? });
                 }
             }
@@ -97,13 +98,16 @@ impl<'de> Visitor<'de> for LineVisitor {
     }
 }
 
+#[derive(Deserialize)]
+struct Word<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// The name of a record, and its fields, which have not been read.
-struct Named<A> {
-    name: String,
+struct Named<'de, A> {
+    name: Cow<'de, str>,
     fields: A,
 }
 
-impl<'de, A: MapAccess<'de>> Deserializer<'de> for Named<A> {
+impl<'de, A: MapAccess<'de>> Deserializer<'de> for Named<'de, A> {
     type Error = A::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, A::Error> {
@@ -116,12 +120,12 @@ impl<'de, A: MapAccess<'de>> Deserializer<'de> for Named<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> EnumAccess<'de> for Named<A> {
+impl<'de, A: MapAccess<'de>> EnumAccess<'de> for Named<'de, A> {
     type Error = A::Error;
     type Variant = Fields<A>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Fields<A>), A::Error> {
-        Ok((seed.deserialize(StringDeserializer::new(self.name))?, Fields(self.fields)))
+        Ok((seed.deserialize(CowStrDeserializer::new(self.name))?, Fields(self.fields)))
     }
 }
 

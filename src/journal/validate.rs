@@ -83,12 +83,10 @@ fn well_formed(call: &RecordedCall) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("`{call}` {why}"));
     let Some(path) = call.path.strip_prefix('/') else { return wrong("does not start with `/`") };
     for segment in path.split('/') {
-        let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
-        if decoded.is_empty() || decoded == "." || decoded == ".." {
+        if leads_elsewhere(segment) {
             return wrong("has a segment that leads elsewhere");
         }
-        let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\\\"<>{}|^`".contains(&byte);
-        if !segment.bytes().all(plain) {
+        if !segment.bytes().all(|byte| PLAIN[usize::from(byte)]) {
             return wrong("has a segment that is not encoded");
         }
     }
@@ -102,6 +100,29 @@ fn well_formed(call: &RecordedCall) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Whether a segment is none, or one of those that stand for another folder.
+fn leads_elsewhere(segment: &str) -> bool {
+    match segment.as_bytes().first() {
+        None => true,
+        Some(b'.' | b'%') => {
+            let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
+            decoded == "." || decoded == ".."
+        }
+        Some(_) => false,
+    }
+}
+
+/// The bytes that may stand in a segment as they are.
+const PLAIN: [bool; 256] = {
+    let (mut table, mut byte) = ([false; 256], b'!');
+    while byte <= b'~' {
+        table[byte as usize] =
+            !matches!(byte, b'?' | b'#' | b'\\' | b'"' | b'<' | b'>' | b'{' | b'}' | b'|' | b'^' | b'`');
+        byte += 1;
+    }
+    table
+};
 
 fn identifier(what: &str, id: &str) -> Result<(), String> {
     if is_identifier(id) { Ok(()) } else { Err(format!("the id of {what} is none")) }

@@ -1,8 +1,9 @@
 //! Parses `METHOD /path`: its segments are literal, filled in by the engine, or templates.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::model::{Call, Segment};
+use super::model::{Call, Said, Segment};
 use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::Span;
@@ -56,7 +57,8 @@ impl CallReader<'_> {
         let path = rest.trim_start();
         let path_start = start + trimmed.len() - path.len();
         let segments = self.path(path, path_start);
-        Some(Call { method: method?, span: self.node.span, written: path.into(), segments: segments?.into() })
+        let said = Said { method: method?, written: path.into(), segments: segments?.into() };
+        Some(Call { span: self.node.span, said: Arc::new(said) })
     }
 
     fn method(&mut self, word: &str, range: Range<usize>) -> Option<Method> {

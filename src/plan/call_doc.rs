@@ -7,7 +7,7 @@ use super::scalars::{compiled, missing_key};
 use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::template::{Shape as TemplateShape, Template};
-use crate::yaml::{Node, NodeKind};
+use crate::yaml::{List, Node, NodeKind};
 
 const CALL: Shape = Shape { name: "a call", keys: &["call", "query", "body"], hints: &[] };
 
@@ -45,7 +45,7 @@ pub(super) fn parts(fields: &Fields<'_>, taken: Option<Node>, call: Option<&Call
 
 fn query(node: &Node, findings: &mut Findings) -> Option<Template> {
     for (key, value) in mapping(node, "`query`", findings)? {
-        let scalars = |items: &[Node]| items.iter().all(|item| item.scalar().is_some());
+        let scalars = |items: &List<Node>| items.iter().all(|item| item.scalar().is_some());
         let fits = match &value.kind {
             NodeKind::Scalar(_) => !value.is_null(),
             NodeKind::Sequence(items) => scalars(items),

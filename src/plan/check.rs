@@ -3,6 +3,7 @@
 //! All findings are reported at once, in file order. Single keys were checked by `doc`.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::iter;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,11 +11,11 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::assumed::Assumed;
-use super::doc::{self, PlanDoc, Steps};
+use super::doc::{self, OutputDoc, PlanDoc, ReadParts};
 use super::graph::Graph;
 use super::include::{Whole, include};
 use super::mentions::Names;
-use super::model::{Moved, OnChange, Output, Plan, Step, Undo};
+use super::model::{Moved, Output, Plan, Step};
 use super::of_step::OfStep;
 use super::operations::Operations;
 use super::place::Place;
@@ -27,7 +28,7 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::id::StepId;
 use crate::source::{Source, Span};
 use crate::template::{self, Program, Template};
-use crate::yaml::{self, Node};
+use crate::yaml::{self, List, Node};
 
 /// The outcome of checking a plan file.
 #[derive(Debug, Clone)]
@@ -68,14 +69,16 @@ fn check_all(
     folder: Option<&Path>,
     assumed: Option<&Assumed<'_>>,
 ) -> Checked {
-    let Written { root, steps, mut findings } = Written::read(source);
+    let Written { root, parts, mut findings } = Written::read(source);
     let Whole { root, source, given } = include(root, source, folder, &mut findings);
     let source = &source;
     let mut secret_defaults = Vec::new();
+    let mut lacks_steps = false;
     let plan = match root {
         None if findings.iter().any(Diagnostic::is_error) => None,
         root => {
-            let doc = doc::read(root, steps, &mut findings);
+            let doc = doc::read(root, parts, &mut findings);
+            lacks_steps = doc.lacks_steps;
             let secret = doc.inputs.iter().filter(|input| input.input.secret);
             secret_defaults.extend(secret.filter_map(|input| input.input.default.clone()));
             let unread = findings.iter().any(Diagnostic::is_error);
@@ -100,40 +103,42 @@ fn check_all(
         }
     };
     let (mut findings, more) = findings.finish();
-    tidy(&mut findings, &more);
+    tidy(&mut findings, &more, lacks_steps);
     Checked { plan, findings, source: Arc::clone(source), secret_defaults }
 }
 
-/// A file as it was read: its steps one by one, as long as no module is used. Modules change the steps around them,
+/// A file as it was read: its parts one by one, as long as no module is used. Modules change the steps around them,
 /// which are then left in the tree.
 struct Written {
     root: Option<Node>,
-    steps: Steps,
+    parts: ReadParts,
     findings: Findings,
 }
 
 impl Written {
     fn read(source: &Source) -> Self {
-        let (mut steps, mut in_steps, mut modules) = (Steps::default(), Findings::default(), false);
-        let parsed = yaml::parse_taking(source.text(), "steps", &mut |step| {
-            modules |= step.get("use").is_some();
+        let (mut parts, mut in_parts, mut modules) = (ReadParts::default(), Findings::default(), false);
+        let parsed = yaml::parse_taking(source.text(), doc::PARTS, &mut |part| {
+            if part.below == "steps" && part.node.get("use").is_some() {
+                (modules, parts) = (true, ReadParts::default());
+            }
             if !modules {
-                steps.read(step, &mut in_steps);
+                parts.read(part, &mut in_parts);
             }
         });
         let mut findings = Findings::default();
         if modules {
-            let parsed = yaml::parse(source.text());
+            let parsed = yaml::parse_whole(source.text());
             findings.add(parsed.findings, parsed.more);
-            return Self { root: parsed.root, steps: Steps::default(), findings };
+            return Self { root: parsed.root, parts, findings };
         }
         findings.add(parsed.findings, parsed.more);
-        // What is wrong with the steps of a file that cannot be read may follow from that.
+        // What is wrong with the parts of a file that cannot be read may follow from that.
         if parsed.root.is_some() {
-            let (found, more) = in_steps.finish();
+            let (found, more) = in_parts.finish();
             findings.add(found, more);
         }
-        Self { root: parsed.root, steps, findings }
+        Self { root: parsed.root, parts, findings }
     }
 }
 
@@ -167,8 +172,8 @@ fn told_where_written(given: &[Template], modules: usize, findings: &mut Finding
 }
 
 /// Sorts findings by place, and removes those that only follow from another one at the same place. `more`: findings that
-/// were not kept, by code.
-fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>) {
+/// were not kept, by code. `lacks_steps`: whether others may refer to steps that were left out.
+fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>, lacks_steps: bool) {
     let unreadable: HashSet<Span> =
         findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
     let files = findings.iter().filter(|finding| finding.code == "unreadable-file");
@@ -180,6 +185,7 @@ fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>) {
         code if code.starts_with("yaml-") => true,
         // Steps of an unusable module would be reported as missing.
         "no-steps" | "unknown-step" if unusable => false,
+        "unknown-step" if lacks_steps => false,
         "wrong-type" => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
         _ => !unreadable.contains(&finding.primary),
     });
@@ -270,11 +276,12 @@ impl<'d> Checker<'d> {
 
     /// The new name of a move must exist in the plan, or move on by a later entry, and the old one must not.
     fn moved(&mut self) {
-        let mut later: HashMap<&str, usize> = HashMap::new();
+        let many = self.doc.moved.len();
+        let mut later: HashMap<&str, usize> = HashMap::with_capacity(many);
         for (nth, moved) in self.doc.moved.iter().enumerate() {
             later.insert(moved.from.step.as_str(), nth);
         }
-        let (mut earlier, mut pairs) = (HashMap::new(), HashSet::new());
+        let (mut earlier, mut pairs) = (HashMap::with_capacity(many), HashSet::with_capacity(many));
         for (nth, moved) in self.doc.moved.iter().enumerate() {
             let (from, to) = (&moved.from, &moved.to);
             let finding = match (later.get(to.step.as_str()), self.names.steps.get(to.step.as_str())) {
@@ -308,18 +315,17 @@ impl<'d> Checker<'d> {
     }
 
     fn duplicate_ids(&mut self) {
-        let mut first: HashMap<&str, Span> = HashMap::new();
-        for id in self.doc.steps.iter().filter_map(|step| step.id.as_ref()) {
-            if let Some(first) = first.get(id.value.as_str()) {
-                self.findings.push(
-                    Diagnostic::error("duplicate-step-id", id.span, format!("two steps have the id `{}`", id.value))
-                        .label("used again")
-                        .related(*first, "used here first")
-                        .help("give each step an id of its own"),
-                );
-                continue;
-            }
-            first.insert(&id.value, id.span);
+        for step in &self.doc.steps {
+            let Some(id) = &step.id else { continue };
+            // The table has the first one.
+            let first = self.names.steps.get(id.value.as_str()).filter(|first| !std::ptr::eq(**first, step));
+            let Some(first) = first.and_then(|first| first.id.as_ref()) else { continue };
+            self.findings.push(
+                Diagnostic::error("duplicate-step-id", id.span, format!("two steps have the id `{}`", id.value))
+                    .label("used again")
+                    .related(first.span, "used here first")
+                    .help("give each step an id of its own"),
+            );
         }
     }
 
@@ -338,12 +344,12 @@ impl<'d> Checker<'d> {
     }
 
     fn step(&mut self, step: &StepDoc) {
-        for need in &step.needs {
-            if !self.names.steps.contains_key(need.value.as_str()) {
-                let finding = self.names.unknown_step(&need.value, need.span);
+        for (need, span) in &step.needs {
+            if !self.names.steps.contains_key(need.as_str()) {
+                let finding = self.names.unknown_step(need.as_str(), *span);
                 self.findings.push(finding);
-            } else if step.id.as_ref().is_some_and(|id| id.value == need.value) {
-                self.findings.push(Diagnostic::error("cycle", need.span, "a step cannot need itself"));
+            } else if step.id.as_ref().is_some_and(|id| id.value == need.as_str()) {
+                self.findings.push(Diagnostic::error("cycle", *span, "a step cannot need itself"));
             }
         }
         self.find(step);
@@ -418,7 +424,8 @@ impl<'d> Checker<'d> {
         let is_before =
             |id: &str| self.names.steps.get(id).is_none_or(|earlier| earlier.span.start() < step.span.start());
         let mut references = programs(step).into_iter().flat_map(|(_, program)| program.uses().steps.iter());
-        references.all(|used| is_before(used.step.as_str())) && step.needs.iter().all(|need| is_before(&need.value))
+        references.all(|used| is_before(used.step.as_str()))
+            && step.needs.iter().all(|(need, _)| is_before(need.as_str()))
     }
 
     fn unused_inputs(&mut self) {
@@ -456,7 +463,7 @@ fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
     let references = programs(step)
         .into_iter()
         .flat_map(|(_, program)| program.uses().steps.iter().map(|used| (used.step.clone(), program.place(used.span))));
-    references.chain(step.needs.iter().map(|need| (StepId::new(need.value.as_str()), need.span))).collect()
+    references.chain(step.needs.iter().cloned()).collect()
 }
 
 /// The same without places: sorted, each once.
@@ -468,21 +475,16 @@ fn after(step: &StepDoc) -> Box<[StepId]> {
 }
 
 /// The accepted plan.
-fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) -> Plan {
+fn accept(mut doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) -> Plan {
     let resource_used = super::mentions::resources_used(&doc);
-    let programs: Vec<Program> = doc.programs().cloned().collect();
-    let records = doc.records.into_iter().filter_map(|record| super::record_doc::accept(record, programs.iter()));
-    let records = records.collect();
+    let records = super::record_doc::accept(std::mem::take(&mut doc.records), doc.programs());
     let steps = accept_steps(doc.steps, operations.map(Operations::into_steps).unwrap_or_default(), &resource_used);
-    let outputs = doc.outputs.into_iter().filter_map(|output| {
-        let accepted = Output {
-            span: output.name_span,
-            value: output.value?,
-            description: output.description,
-            secret: output.secret,
-        };
-        Some((output.name.to_string(), accepted))
-    });
+    // At its full size at once: growing would hold all of it twice.
+    let mut outputs = IndexMap::with_capacity(doc.outputs.len());
+    for output in doc.outputs {
+        let OutputDoc { name, name_span: span, value, description, secret } = output;
+        outputs.extend(value.map(|value| (name, Output { span, value, description, secret })));
+    }
     let folder = source.path().parent().unwrap_or_else(|| Path::new(""));
     Plan {
         source: Arc::clone(source),
@@ -496,52 +498,43 @@ fn accept(doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) ->
         ttl: doc.ttl,
         records,
         steps,
-        outputs: outputs.collect(),
-        moved: doc.moved,
+        outputs,
+        moved: doc.moved.into_iter().collect(),
     }
 }
 
-/// The accepted steps. What was read is given back from its end on, so that a long plan is not held twice.
+/// The accepted steps. What was read is given back piece by piece, so that a long plan is not held twice.
 fn accept_steps(
-    mut steps: Vec<StepDoc>,
-    mut operations: Vec<OfStep>,
+    steps: List<StepDoc>,
+    operations: Vec<OfStep>,
     resource_used: &BTreeSet<StepId>,
 ) -> IndexMap<StepId, Step> {
     let mut accepted = IndexMap::with_capacity(steps.len());
-    operations.resize_with(steps.len(), OfStep::default);
-    while let (Some(step), Some(of)) = (steps.pop(), operations.pop()) {
+    let operations = operations.into_iter().chain(iter::repeat_with(OfStep::default));
+    for (step, of) in steps.into_iter().zip(operations) {
         let step = accept_step(step, of, resource_used);
         accepted.extend(step.map(|step| (step.id.clone(), step)));
-        if steps.len() < steps.capacity() / 2 {
-            steps.shrink_to_fit();
-            operations.shrink_to_fit();
-        }
     }
-    accepted.reverse();
     accepted
 }
 
 fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> Option<Step> {
     let after = after(&step);
-    let StepDoc { id, call, needs, always, mut written, .. } = step;
+    let StepDoc { id, call, always, mut written, .. } = step;
     let id = id?;
-    if let Undo::Call(call) = &mut written.undo {
-        call.operation = of.undo;
-    }
-    if let Some(OnChange::Update(call)) = &mut written.on_change {
-        call.operation = of.update;
-    }
+    let (undo, update) = written.calls_mut();
+    undo.into_iter().for_each(|call| call.operation.clone_from(&of.undo));
+    update.into_iter().for_each(|call| call.operation.clone_from(&of.update));
+    written.after = after;
     let id_span = id.span;
-    let id = StepId::new(id.value);
+    let id = StepId::new(id.value.as_str());
     Some(Step {
         resource_used: resource_used.contains(&id),
         id,
         id_span,
         call: call?,
         operation: of.own,
-        needs: needs.into_iter().map(|need| (StepId::new(need.value), need.span)).collect(),
         always: always.is_some_and(|always| always.value),
-        after,
         written,
     })
 }

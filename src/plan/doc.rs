@@ -8,16 +8,17 @@ use std::time::Duration;
 use super::duration;
 use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
-use super::input_doc::{self, InputDoc};
-use super::model::{Call, Moved, Segment};
+use super::input_doc::{self, InputDoc, Values};
+use super::model::{Call, Moved, Said, Segment};
 use super::programs::programs;
 use super::record_doc::{self, RecordDoc};
-use super::scalars::{LONGEST_NAME, compiled, is_plan_name, missing_key, number};
+use super::scalars::{LONGEST_NAME, compiled, compiled_owned, is_plan_name, missing_key, number};
 use super::step_doc::{self, StepDoc};
+use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::template::{Program, Template};
-use crate::yaml::{Key, Node, NodeKind, Word, push};
+use crate::yaml::{Growing, Key, List, Node, NodeKind, Parts, Taken, Word};
 
 /// A parsed plan file. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug, Default)]
@@ -29,9 +30,11 @@ pub(super) struct PlanDoc {
     pub project_id: Option<Template>,
     pub region_id: Option<Template>,
     pub ttl: Option<Duration>,
-    pub steps: Vec<StepDoc>,
-    pub outputs: Vec<OutputDoc>,
-    pub moved: Vec<Moved>,
+    pub steps: List<StepDoc>,
+    pub outputs: List<OutputDoc>,
+    pub moved: List<Moved>,
+    /// Whether invalid steps were left out, because there were very many errors: others may refer to them.
+    pub lacks_steps: bool,
 }
 
 impl PlanDoc {
@@ -75,9 +78,17 @@ const PLAN: Shape = Shape {
 
 const OUTPUT: Shape = Shape { name: "an output", keys: &["value", "description", "secret"], hints: &[] };
 
-/// Parses the root of a plan file.
-/// `steps`: those that were taken out of it.
-pub(super) fn read(root: Option<Node>, mut steps: Steps, findings: &mut Findings) -> PlanDoc {
+/// What is read as soon as it is there, and not kept as nodes: nearly all of a long plan.
+pub(super) const PARTS: &[(&str, Parts)] = &[
+    ("inputs", Parts::Entries),
+    ("records", Parts::Entries),
+    ("moved", Parts::Items),
+    ("steps", Parts::Items),
+    ("outputs", Parts::Entries),
+];
+
+/// Parses the root of a plan file. `read`: the parts that were taken out of it.
+pub(super) fn read(root: Option<Node>, mut read: ReadParts, findings: &mut Findings) -> PlanDoc {
     let Some(mut root) = root.filter(|root| !root.is_null()) else {
         findings.push(
             Diagnostic::error("empty-plan", Span::at(0), "there is nothing in this file")
@@ -85,9 +96,7 @@ pub(super) fn read(root: Option<Node>, mut steps: Steps, findings: &mut Findings
         );
         return PlanDoc::default();
     };
-    for item in taken_steps(&mut root) {
-        steps.read(item, findings);
-    }
+    take_parts(&mut root, &mut |part| read.read(part, findings));
     let Some(fields) = Fields::open(&root, &PLAN, findings) else { return PlanDoc::default() };
     let name = match fields.get("name") {
         Some(node) => plan_name(node, findings),
@@ -100,52 +109,55 @@ pub(super) fn read(root: Option<Node>, mut steps: Steps, findings: &mut Findings
         }
     };
     let description = fields.get("description").and_then(|node| text(node, "`description`", findings));
-    let inputs = fields.get("inputs").map(|node| named(node, "`inputs`", findings)).unwrap_or_default();
-    let inputs = sized(inputs.len(), inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, findings)));
-    let records = fields.get("records").map(|node| named(node, "`records`", findings)).unwrap_or_default();
-    let records = records.iter().filter_map(|(key, node)| record_doc::read(key, node, findings)).collect();
-    let project_id = fields.get("project_id").and_then(|node| number(node, "`project_id`", findings));
-    let region_id = fields.get("region_id").and_then(|node| number(node, "`region_id`", findings));
-    let ttl = fields.get("ttl").and_then(|node| duration::read(node, "`ttl`", findings));
-    let steps = found_steps(&fields, steps, findings);
-    let outputs = fields.get("outputs").map(|node| named(node, "`outputs`", findings)).unwrap_or_default();
-    let outputs = outputs.iter().map(|(key, node)| output(key, node, findings)).collect();
-    let description = description.map(|description| description.value);
-    let moved = fields.get("moved").map(|node| existing::moved(node, findings)).unwrap_or_default();
-    PlanDoc { name, description, inputs, records, project_id, region_id, ttl, steps, outputs, moved }
-}
-
-/// A mapping with user-defined names; `null` counts as empty.
-fn named<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> &'n [(Key, Node)] {
-    if node.is_null() {
-        return &[];
+    for key in ["inputs", "records", "outputs"] {
+        // `null` counts as empty.
+        if let Some(node) = fields.get(key).filter(|node| !node.is_null()) {
+            mapping(node, &format!("`{key}`"), findings);
+        }
     }
-    mapping(node, what, findings).unwrap_or_default()
-}
-
-/// A list of at most so many items, at its full size at once: growing would hold all of it twice.
-fn sized<T>(many: usize, items: impl Iterator<Item = T>) -> Vec<T> {
-    let mut list = Vec::with_capacity(many);
-    list.extend(items);
-    list
-}
-
-/// The items of `steps`, out of the tree: each is given back once it is read, so that a long plan is not held twice.
-fn taken_steps(root: &mut Node) -> Vec<Node> {
-    let NodeKind::Mapping(entries) = &mut root.kind else { return Vec::new() };
-    let steps = entries.iter_mut().find(|(key, _)| key.text == "steps");
-    match steps.map(|(_, node)| &mut node.kind) {
-        Some(NodeKind::Sequence(items)) => std::mem::take(items).into_vec(),
-        _ => Vec::new(),
+    if let Some(node) = fields.get("moved") {
+        list(node, "`moved`", findings);
+    }
+    check_steps(&fields, read.has_steps, findings);
+    PlanDoc {
+        name,
+        description: description.map(|description| description.value),
+        inputs: read.inputs,
+        records: read.records,
+        project_id: fields.get("project_id").and_then(|node| number(node, "`project_id`", findings)),
+        region_id: fields.get("region_id").and_then(|node| number(node, "`region_id`", findings)),
+        ttl: fields.get("ttl").and_then(|node| duration::read(node, "`ttl`", findings)),
+        steps: read.steps.into(),
+        outputs: read.outputs.into(),
+        moved: read.moved.into(),
+        lacks_steps: read.lacks_steps,
     }
 }
 
-fn found_steps(fields: &Fields<'_>, steps: Steps, findings: &mut Findings) -> Vec<StepDoc> {
+/// Takes the parts that are still in the tree out of it, and gives each to `take`.
+fn take_parts(root: &mut Node, take: &mut dyn FnMut(Taken<'_>)) {
+    let NodeKind::Mapping(entries) = &mut root.kind else { return };
+    for (key, node) in entries.iter_mut() {
+        let Some((below, parts)) = PARTS.iter().find(|(name, _)| key.text == *name) else { continue };
+        match (&mut node.kind, parts) {
+            (NodeKind::Sequence(items), Parts::Items) => {
+                std::mem::take(items).into_iter().for_each(|node| take(Taken { below, key: None, node }))
+            }
+            (NodeKind::Mapping(entries), Parts::Entries) => {
+                std::mem::take(entries).into_iter().for_each(|(key, node)| take(Taken { below, key: Some(key), node }))
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reports `steps` that are missing, or no list.
+fn check_steps(fields: &Fields<'_>, has_steps: bool, findings: &mut Findings) {
     let Some(node) = fields.get("steps") else {
         if fields.lacks("steps") {
             findings.push(missing_key("a plan", "steps", fields.head()).help("a plan without steps does nothing"));
         }
-        return Vec::new();
+        return;
     };
     if let Some(entries) = node.entries() {
         let finding = wrong_type(node, "`steps`", "a list");
@@ -153,55 +165,92 @@ fn found_steps(fields: &Fields<'_>, steps: Steps, findings: &mut Findings) -> Ve
             Some((key, _)) => finding.help(format!("start each step with a dash: `- id: {}`", key.text)),
             None => finding,
         });
-        return Vec::new();
+        return;
     }
     let key = fields.key_span("steps").unwrap_or(node.span);
     if !node.is_null() {
         list(node, "`steps`", findings);
     }
-    if steps.is_empty && (node.is_null() || node.items().is_some()) {
+    if !has_steps && (node.is_null() || node.items().is_some()) {
         findings
             .push(Diagnostic::error("no-steps", key, "there are no steps").help("a plan without steps does nothing"));
     }
-    steps.read
 }
 
-/// Steps, each parsed once its node is read.
-pub(super) struct Steps {
-    read: Vec<StepDoc>,
-    paths: Paths,
-    is_empty: bool,
+/// The parts of a plan that were read, each once its node was there.
+#[derive(Default)]
+pub(super) struct ReadParts {
+    inputs: Vec<InputDoc>,
+    records: Vec<RecordDoc>,
+    moved: Growing<Moved>,
+    steps: Growing<StepDoc>,
+    outputs: Growing<OutputDoc>,
+    /// Whether there is a step, valid or not.
+    has_steps: bool,
+    lacks_steps: bool,
+    calls: Calls,
+    values: Values,
 }
 
-impl Default for Steps {
-    fn default() -> Self {
-        Self { read: Vec::new(), paths: Paths::default(), is_empty: true }
-    }
+/// The most inputs, and the most records, of a plan.
+const MOST_NAMES: usize = 10_000;
+
+fn too_many(what: &str, place: Span, findings: &mut Findings) {
+    let message = format!("a plan has at most {MOST_NAMES} {what}");
+    findings.push(Diagnostic::error("out-of-range", place, message));
 }
 
-impl Steps {
-    pub(super) fn read(&mut self, item: Node, findings: &mut Findings) {
-        self.is_empty = false;
-        if let Some(mut step) = step_doc::read(item, findings) {
-            step.is_constant = programs(&step).is_empty();
-            step.call.iter_mut().for_each(|call| self.paths.share(call));
-            push(&mut self.read, step);
+/// A file with more errors is not read for the sake of its invalid steps.
+const MANY_ERRORS: usize = 1000;
+
+impl ReadParts {
+    pub(super) fn read(&mut self, part: Taken<'_>, findings: &mut Findings) {
+        let Taken { below, key, node } = part;
+        match (below, key) {
+            ("inputs", Some(key)) if self.inputs.len() >= MOST_NAMES => too_many("inputs", key.span, findings),
+            ("inputs", Some(key)) => {
+                self.inputs.extend(input_doc::read(&key, &node, &mut self.values, findings));
+            }
+            ("records", Some(key)) if self.records.len() >= MOST_NAMES => too_many("records", key.span, findings),
+            ("records", Some(key)) => self.records.extend(record_doc::read(&key, &node, findings)),
+            ("outputs", Some(key)) => self.outputs.push(output(&key, node, findings)),
+            ("moved", None) => self.moved.extend(existing::moved(&node, findings)),
+            ("steps", None) => self.step(node, findings),
+            _ => {}
         }
     }
+
+    fn step(&mut self, node: Node, findings: &mut Findings) {
+        self.has_steps = true;
+        let before = findings.errors();
+        let Some(mut step) = step_doc::read(node, findings) else { return };
+        if before > MANY_ERRORS && findings.errors() > before {
+            self.lacks_steps = true;
+            return;
+        }
+        step.is_constant = programs(&step).is_empty();
+        step.call.iter_mut().for_each(|call| self.calls.share(call));
+        self.steps.push(step);
+    }
 }
 
-/// The paths of calls without templates: most steps of a long plan call few operations.
+/// Calls without templates: most steps of a long plan say the same.
 #[derive(Default)]
-struct Paths(HashMap<Arc<str>, Arc<[Segment]>>);
+struct Calls(HashMap<(Method, Box<str>), Arc<Said>>);
 
-impl Paths {
+impl Calls {
+    /// More are not remembered: they are said once.
+    const MOST: usize = 4096;
+
     fn share(&mut self, call: &mut Call) {
         if call.segments.iter().any(|segment| matches!(segment, Segment::Template(_))) {
             return;
         }
-        match self.0.get_key_value(&call.written) {
-            Some((written, segments)) => (call.written, call.segments) = (Arc::clone(written), Arc::clone(segments)),
-            None => drop(self.0.insert(Arc::clone(&call.written), Arc::clone(&call.segments))),
+        let key = (call.method, call.written.clone());
+        match self.0.get(&key) {
+            Some(said) => call.said = Arc::clone(said),
+            None if self.0.len() < Self::MOST => drop(self.0.insert(key, Arc::clone(&call.said))),
+            None => {}
         }
     }
 }
@@ -224,7 +273,7 @@ fn plan_name(node: &Node, findings: &mut Findings) -> Option<Placed<String>> {
     None
 }
 
-fn output(key: &Key, node: &Node, findings: &mut Findings) -> OutputDoc {
+fn output(key: &Key, node: Node, findings: &mut Findings) -> OutputDoc {
     if !is_output_name(&key.text) {
         findings.push(
             Diagnostic::error("bad-name", key.span, format!("`{}` is no name for an output", key.text))
@@ -242,12 +291,12 @@ fn output(key: &Key, node: &Node, findings: &mut Findings) -> OutputDoc {
         OutputDoc { name: key.text.clone(), name_span: key.span, value: None, description: None, secret: false };
     if node.entries().is_none() {
         if node.is_null() {
-            findings.push(wrong_type(node, &format!("the output `{}`", key.text), "a value or a template"));
+            findings.push(wrong_type(&node, &format!("the output `{}`", key.text), "a value or a template"));
         }
-        doc.value = compiled(node, findings);
+        doc.value = compiled_owned(node, findings);
         return doc;
     }
-    let Some(fields) = Fields::open(node, &OUTPUT, findings) else { return doc };
+    let Some(fields) = Fields::open(&node, &OUTPUT, findings) else { return doc };
     doc.value = match fields.get("value") {
         Some(value) => compiled(value, findings),
         None => {

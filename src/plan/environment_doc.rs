@@ -8,13 +8,13 @@ use super::fields::{Fields, Shape, mapping, text, wrong_type};
 use super::withheld::withheld;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::{Source, Span};
-use crate::yaml::{self, Key, Node};
+use crate::yaml::{self, Key, List, Node};
 
 /// The settings of an environment, under those of the command line.
 #[derive(Debug, Default)]
 pub struct EnvironmentFile {
     /// Values of inputs, by name.
-    pub inputs: Vec<(Key, Node)>,
+    pub inputs: List<(Key, Node)>,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
     /// How long the environment lives.
@@ -51,7 +51,7 @@ impl EnvironmentFile {
                 text(node, "`description`", &mut findings);
             }
             if let Some(node) = fields.get("inputs").filter(|node| !node.is_null()) {
-                file.inputs = mapping(node, "`inputs`", &mut findings).unwrap_or_default().to_vec();
+                file.inputs = mapping(node, "`inputs`", &mut findings).unwrap_or_default().iter().cloned().collect();
             }
             file.project_id = fields.get("project_id").and_then(|node| number(node, "`project_id`", &mut findings));
             file.region_id = fields.get("region_id").and_then(|node| number(node, "`region_id`", &mut findings));

@@ -1,6 +1,6 @@
 //! Existing resources in a plan, as written: `adopt` of a step, `moved` of the plan.
 
-use super::fields::{Fields, Shape, boolean, list, text};
+use super::fields::{Fields, Shape, boolean, text};
 use super::model::{Adopt, AdoptBy, Moved};
 use super::scalars::{compiled, is_identifier, missing_key};
 use super::selection::Selection;
@@ -32,35 +32,31 @@ pub(super) fn adopt(node: &Node, findings: &mut Findings) -> Option<Adopt> {
     Some(Adopt { by: by?, own, span: node.span })
 }
 
-/// `moved: [{from: a, to: b}]`.
-pub(super) fn moved(node: &Node, findings: &mut Findings) -> Vec<Moved> {
-    let items = list(node, "`moved`", findings).unwrap_or_default();
-    let read = items.iter().filter_map(|item| {
-        let fields = Fields::open(item, &MOVED, findings)?;
-        let mut name = |key: &str| {
-            let Some(node) = fields.get(key) else {
-                if fields.lacks(key) {
-                    findings.push(missing_key("an entry of `moved`", key, fields.head()));
-                }
-                return None;
-            };
-            let name = text(node, &format!("`{key}`"), findings)?;
-            let named = Selection::name(&name.value);
-            if !is_identifier(named.step.as_str()) {
-                let message = format!("`{}` is not the name of a step or an instance", name.value);
-                let help = "write a step's id, or one of its instances with the key: `web`, `web[0]`";
-                findings.push(Diagnostic::error("bad-name", name.span, message).help(help));
-                return None;
+/// An entry of `moved`: `{from: a, to: b}`.
+pub(super) fn moved(item: &Node, findings: &mut Findings) -> Option<Moved> {
+    let fields = Fields::open(item, &MOVED, findings)?;
+    let mut name = |key: &str| {
+        let Some(node) = fields.get(key) else {
+            if fields.lacks(key) {
+                findings.push(missing_key("an entry of `moved`", key, fields.head()));
             }
-            Some((named, name.span))
+            return None;
         };
-        let (from, to) = (name("from"), name("to"));
-        let ((from, from_span), (to, to_span)) = (from?, to?);
-        if from == to {
-            findings.push(Diagnostic::error("unknown-value", item.span, format!("`{from}` has this name already")));
+        let name = text(node, &format!("`{key}`"), findings)?;
+        let named = Selection::name(&name.value);
+        if !is_identifier(named.step.as_str()) {
+            let message = format!("`{}` is not the name of a step or an instance", name.value);
+            let help = "write a step's id, or one of its instances with the key: `web`, `web[0]`";
+            findings.push(Diagnostic::error("bad-name", name.span, message).help(help));
             return None;
         }
-        Some(Moved { from, from_span, to, to_span })
-    });
-    read.collect()
+        Some((named, name.span))
+    };
+    let (from, to) = (name("from"), name("to"));
+    let ((from, from_span), (to, to_span)) = (from?, to?);
+    if from == to {
+        findings.push(Diagnostic::error("unknown-value", item.span, format!("`{from}` has this name already")));
+        return None;
+    }
+    Some(Moved { from, from_span, to, to_span })
 }

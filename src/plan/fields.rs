@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::Span;
-use crate::yaml::{Key, Node, NodeKind, describe};
+use crate::yaml::{Items, Key, Node, NodeKind, describe};
 
 /// The most unknown keys reported in one mapping; a file with more is not a plan.
 const MOST_UNKNOWN_KEYS: usize = 50;
@@ -25,7 +25,7 @@ impl<T> Placed<T> {
 /// A mapping with its allowed keys.
 pub(super) struct Fields<'n> {
     pub span: Span,
-    entries: &'n [(Key, Node)],
+    entries: Items<'n, (Key, Node)>,
     /// Keys that were reported as misspelt here.
     misspelt: Vec<&'static str>,
 }
@@ -84,7 +84,7 @@ impl<'n> Fields<'n> {
 }
 
 /// A finding about an unknown key, and the one that is probably meant.
-fn unknown_key(key: &Key, shape: &Shape, entries: &[(Key, Node)]) -> (Diagnostic, Option<&'static str>) {
+fn unknown_key(key: &Key, shape: &Shape, entries: Items<'_, (Key, Node)>) -> (Diagnostic, Option<&'static str>) {
     let finding = Diagnostic::error("unknown-key", key.span, format!("{} has no key `{}`", shape.name, key.text));
     if let Some((_, hint)) = shape.hints.iter().find(|(wrong, _)| key.text == *wrong) {
         let meant = shape.keys.iter().copied().find(|key| hint.starts_with(&format!("write `{key}:")));
@@ -228,7 +228,7 @@ pub(super) fn integer(
 }
 
 /// The items of a list.
-pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [Node]> {
+pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<Items<'n, Node>> {
     if node.items().is_none() {
         findings.push(wrong_type(node, what, "a list"));
     }
@@ -236,9 +236,9 @@ pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> O
 }
 
 /// The entries of a mapping with user-defined keys.
-pub(super) fn mapping<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n [(Key, Node)]> {
+pub(super) fn mapping<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<Items<'n, (Key, Node)>> {
     match &node.kind {
-        NodeKind::Mapping(entries) => Some(entries),
+        NodeKind::Mapping(entries) => Some(entries.items()),
         _ => {
             findings.push(wrong_type(node, what, "a mapping"));
             None

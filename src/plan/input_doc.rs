@@ -10,7 +10,7 @@ use super::model::{Input, InputType};
 use super::scalars::{as_identifier, is_identifier};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
-use crate::yaml::{Key, Node};
+use crate::yaml::{Key, Node, NodeKind, Scalar};
 
 #[derive(Debug)]
 pub(super) struct InputDoc {
@@ -44,7 +44,8 @@ const TYPES: &[(&str, InputType)] = &[
 ];
 
 /// Parses a declaration: `name: { type: ..., ... }`, or `name:` alone for required text.
-pub(super) fn read(key: &Key, node: &Node, findings: &mut Findings) -> Option<InputDoc> {
+/// `values`: what the inputs of the plan hold so far.
+pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut Findings) -> Option<InputDoc> {
     if !is_identifier(&key.text) {
         let finding = Diagnostic::error("bad-name", key.span, format!("`{}` is no name for an input", key.text))
             .help("letters, digits and `_`, and no digit first: templates say `inputs.<name>`");
@@ -83,8 +84,10 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Findings) -> Option<In
         let place = fields.key_span("maximum").unwrap_or(fields.span);
         findings.push(Diagnostic::error("input-limits", place, "`maximum` is below `minimum`: no value fits"));
     }
-    input.r#enum = fields.get("enum").and_then(|node| allowed(node, &input, findings));
-    input.default = fields.get("default").and_then(|node| default(node, &input, findings));
+    let enumerated = fields.get("enum").filter(|node| values.fit(node, findings));
+    input.r#enum = enumerated.and_then(|node| allowed(node, &input, findings));
+    let default_at = fields.get("default").filter(|node| values.fit(node, findings));
+    input.default = default_at.and_then(|node| default(node, &input, findings));
     let required = fields.get("required").and_then(|node| boolean(node, "`required`", findings));
     // Without a default an input is required, unless declared otherwise.
     input.required = required.unwrap_or(fields.get("default").is_none());
@@ -97,6 +100,27 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Findings) -> Option<In
         );
     }
     doc(input)
+}
+
+/// How many values the defaults and enumerations of a plan's inputs have. Each takes some ten times the room of its text,
+/// once for the plan and once for templates.
+#[derive(Debug, Default)]
+pub(super) struct Values(usize);
+
+impl Values {
+    const MOST: usize = 200_000;
+
+    /// Whether there is room for those of a node.
+    fn fit(&mut self, node: &Node, findings: &mut Findings) -> bool {
+        self.0 = self.0.saturating_add(node.size());
+        let fits = self.0 <= Self::MOST;
+        if !fits {
+            let message = format!("the inputs of a plan have at most {} values in `default` and `enum`", Self::MOST);
+            let finding = Diagnostic::error("yaml-too-many-values", node.span, message);
+            findings.push(finding.help("give a long list in a file, `--inputs FILE`, or read it where it is used: `file('list.json') | fromjson`"));
+        }
+        fits
+    }
 }
 
 fn bare(span: Span) -> Input {
@@ -115,12 +139,13 @@ fn bare(span: Span) -> Input {
 }
 
 fn guess(node: &Node) -> Option<InputType> {
-    match node.to_value() {
-        Value::Bool(_) => Some(InputType::Boolean),
-        Value::Number(number) => Some(if number.is_f64() { InputType::Number } else { InputType::Integer }),
-        Value::Array(_) => Some(InputType::List),
-        Value::Object(_) => Some(InputType::Map),
-        Value::String(_) | Value::Null => None,
+    match &node.kind {
+        NodeKind::Scalar(Scalar::Bool(_)) => Some(InputType::Boolean),
+        NodeKind::Scalar(Scalar::Number(number)) if number.is_f64() => Some(InputType::Number),
+        NodeKind::Scalar(Scalar::Number(_)) => Some(InputType::Integer),
+        NodeKind::Scalar(Scalar::Text(_) | Scalar::Null) => None,
+        NodeKind::Sequence(_) => Some(InputType::List),
+        NodeKind::Mapping(_) => Some(InputType::Map),
     }
 }
 

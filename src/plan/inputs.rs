@@ -14,11 +14,11 @@ use super::environment_doc::EnvironmentFile;
 use super::fields::{described, listed};
 use super::model::{Input, InputType};
 use super::withheld::withheld;
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, nearest, shortened};
 use crate::secret::{Secrets, is_reserved};
 use crate::source::{Position, Source, Span};
 use crate::template::value_of;
-use crate::yaml::{self, Key, Node};
+use crate::yaml::{self, Items, Key, Node};
 
 /// The sources of values, in increasing precedence.
 #[derive(Debug, Default)]
@@ -102,7 +102,7 @@ pub fn resolve_known(
     let mut resolver =
         Resolver { inputs: declared, given: BTreeMap::new(), unreadable: BTreeSet::new(), problems: Vec::new() };
     if let Some((source, file)) = sources.beside {
-        resolver.entries(source, &file.inputs);
+        resolver.entries(source, file.inputs.items());
     }
     for file in sources.files {
         resolver.file(file);
@@ -146,7 +146,7 @@ impl Resolver<'_> {
         self.entries(file, entries);
     }
 
-    fn entries(&mut self, file: &Source, entries: &[(Key, Node)]) {
+    fn entries(&mut self, file: &Source, entries: Items<'_, (Key, Node)>) {
         for (key, node) in entries {
             let (path, at) = (file.path().display().to_string(), file.position(key.span.start()));
             self.node(&key.text, node, Origin::File { path, at, span: key.span });
@@ -181,7 +181,7 @@ impl Resolver<'_> {
                     true => withheld(finding),
                     false => (format!("cannot be read as YAML: {}", finding.message), finding.help.clone()),
                 };
-                let message = format!("`{name}` {message}");
+                let message = shortened(format!("`{name}` {message}"));
                 self.unreadable.insert(name.to_owned());
                 self.given.remove(name);
                 self.problems.push(InputProblem { origin, declared: Some(input.span), message, help });
@@ -233,6 +233,7 @@ impl Resolver<'_> {
     }
 
     fn problem(&mut self, origin: Origin, message: String, help: Vec<String>) {
+        let (message, help) = (shortened(message), help.into_iter().map(shortened).collect());
         self.problems.push(InputProblem { origin, declared: None, message, help });
     }
 
@@ -266,7 +267,7 @@ impl Resolver<'_> {
             Ok(value) => Some(Arc::new(value)),
             Err(why) => {
                 let help = input.description.iter().map(|words| format!("{name}: {words}")).collect();
-                let message = format!("the value of `{name}` does not fit: {why}");
+                let message = shortened(format!("the value of `{name}` does not fit: {why}"));
                 self.problems.push(InputProblem { origin: given.origin, declared: Some(input.span), message, help });
                 None
             }

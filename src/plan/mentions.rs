@@ -1,6 +1,6 @@
 //! Checks references in templates: steps, results, inputs, and the names that each place allows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::doc::PlanDoc;
 use super::fields::listed;
@@ -30,7 +30,9 @@ const MOST_SUGGESTIONS: usize = 50;
 pub(super) struct Names<'d> {
     pub steps: HashMap<&'d str, &'d StepDoc>,
     inputs: HashMap<&'d str, bool>,
-    records: Vec<&'d str>,
+    records: HashSet<&'d str>,
+    /// In the order of the file, for messages.
+    record_names: Vec<&'d str>,
     /// Sorted, for messages.
     step_names: Vec<&'d str>,
     input_names: Vec<&'d str>,
@@ -54,8 +56,18 @@ impl<'d> Names<'d> {
         };
         let (step_names, input_names) =
             (sorted(steps.keys().copied().collect()), sorted(inputs.keys().copied().collect()));
-        let records = doc.records.iter().map(|record| record.name.as_str()).collect();
-        Self { steps, inputs, records, step_names, input_names, used_inputs: BTreeSet::new(), suggestions: 0 }
+        let record_names: Vec<&str> = doc.records.iter().map(|record| record.name.as_str()).collect();
+        let records = record_names.iter().copied().collect();
+        Self {
+            steps,
+            inputs,
+            records,
+            record_names,
+            step_names,
+            input_names,
+            used_inputs: BTreeSet::new(),
+            suggestions: 0,
+        }
     }
 
     pub(super) fn used_inputs(&self) -> BTreeSet<&str> {
@@ -107,12 +119,12 @@ impl<'d> Names<'d> {
                 finding.help("write `records.<name>.outputs.<output>`: what a plan reads is known before it runs"),
             );
         };
-        if !self.records.contains(&name.as_str()) {
+        if !self.records.contains(name.as_str()) {
             let finding = Diagnostic::error("unknown-record", span, format!("there is no record `{name}`"));
-            return Some(match nearest(name, self.records.iter().copied()) {
+            return Some(match nearest(name, self.record_names.iter().copied()) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
                 None if self.records.is_empty() => finding.help("declare it below `records:`"),
-                None => finding.help(format!("the plan's records are {}", some(&self.records))),
+                None => finding.help(format!("the plan's records are {}", some(&self.record_names))),
             });
         }
         match (used.path.get(1).map(Word::as_str), used.path_spans.get(1)) {

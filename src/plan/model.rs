@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -14,6 +14,7 @@ use crate::catalog::{AllowUnknown, Method, Operation};
 use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
+use crate::yaml::Word;
 
 /// A valid plan file.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ pub struct Plan {
     pub ttl: Option<Duration>,
     /// In file order.
     pub steps: IndexMap<StepId, Step>,
-    pub outputs: IndexMap<String, Output>,
+    pub outputs: IndexMap<Word, Output>,
     /// Renamed steps and instances of earlier versions of the plan.
     pub moved: Vec<Moved>,
 }
@@ -75,13 +76,8 @@ pub struct Step {
     pub call: Call,
     /// The catalogue's operation for the call.
     pub operation: Option<Arc<Operation>>,
-    /// The steps of `needs`, with their places.
-    pub needs: Vec<(StepId, Span)>,
     /// The call is sent on every run.
     pub always: bool,
-    /// All steps that this one depends on, by references and `needs`.
-    /// Sorted.
-    pub after: Box<[StepId]>,
     /// Whether any template refers to `steps.<id>.resource`.
     pub resource_used: bool,
     /// In one place from the reading of the file on: a long plan has many of them.
@@ -105,25 +101,90 @@ impl Deref for Step {
     }
 }
 
-/// What a step says in the file. What few steps say is boxed.
+/// What a step says in the file. A long plan has many of them, and most say no more than this; the rest is read through it.
 #[derive(Debug, Clone)]
 pub struct Written {
     /// The whole step in the file.
     pub span: Span,
+    pub body: Option<Template>,
+    /// The steps of `needs`, with their places.
+    pub needs: Box<[(StepId, Span)]>,
+    /// All steps that this one depends on, by references and `needs`. Sorted; not known before the plan is accepted.
+    pub after: Box<[StepId]>,
+    /// `None` when the step says nothing else.
+    more: Option<Box<More>>,
+}
+
+impl Written {
+    pub(super) fn new(span: Span, body: Option<Template>, needs: Box<[(StepId, Span)]>, more: More) -> Self {
+        let more = (!more.says_nothing()).then(|| Box::new(more));
+        Self { span, body, needs, after: Box::default(), more }
+    }
+
+    /// The call of `undo`, and that of `on_change: update`.
+    pub(super) fn calls_mut(&mut self) -> (Option<&mut CallTemplate>, Option<&mut CallTemplate>) {
+        let Some(rare) = self.more.as_mut().and_then(|more| more.rare.as_mut()) else { return (None, None) };
+        let undo = match &mut rare.undo {
+            Undo::Call(call) => Some(&mut **call),
+            _ => None,
+        };
+        let update = match &mut rare.on_change {
+            Some(OnChange::Update(call)) => Some(&mut **call),
+            _ => None,
+        };
+        (undo, update)
+    }
+}
+
+impl Deref for Written {
+    type Target = More;
+
+    fn deref(&self) -> &More {
+        static NOTHING: LazyLock<More> = LazyLock::new(More::default);
+        self.more.as_deref().unwrap_or_else(|| &NOTHING)
+    }
+}
+
+/// What some steps say; the rest is read through it.
+#[derive(Debug, Clone, Default)]
+pub struct More {
     /// The name for people.
     pub name: Option<Box<str>>,
     /// A mapping of parameter to value.
     pub query: Option<Box<Template>>,
-    pub body: Option<Template>,
+    /// For a GET: the fields of the item to select.
+    pub find: Option<Box<Template>>,
+    pub when: Option<Box<Expression>>,
+    pub for_each: Option<Box<Template>>,
+    /// `None` when the step says nothing else.
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+impl More {
+    fn says_nothing(&self) -> bool {
+        let Self { name, query, find, when, for_each, rare } = self;
+        let templates = [query, find, for_each];
+        templates.into_iter().all(Option::is_none) && name.is_none() && when.is_none() && rare.is_none()
+    }
+}
+
+impl Deref for More {
+    type Target = Rare;
+
+    fn deref(&self) -> &Rare {
+        static NOTHING: LazyLock<Rare> = LazyLock::new(Rare::default);
+        self.rare.as_deref().unwrap_or_else(|| &NOTHING)
+    }
+}
+
+/// What few steps say.
+#[derive(Debug, Clone, Default)]
+pub struct Rare {
     /// The file that is sent as the body.
     pub body_file: Option<Box<FileTemplate>>,
     pub headers: Option<Box<Template>>,
-    /// For a GET: the fields of the item to select.
-    pub find: Option<Box<Template>>,
     pub project_id: Option<Box<Template>>,
     pub region_id: Option<Box<Template>>,
-    pub when: Option<Box<Expression>>,
-    pub for_each: Option<Box<Template>>,
     pub wait: StepWait,
     pub ready: Ready,
     /// Fails the step during the wait for readiness, when the resource can never become ready.
@@ -139,22 +200,61 @@ pub struct Written {
     pub adopt: Option<Box<Adopt>>,
     /// The answer is never recorded or printed.
     pub secret: bool,
-    /// Whether this create may be sent with our tags.
-    pub stamp: bool,
+    /// `stamp: false`: this create may not be sent with our tags.
+    pub unstamped: bool,
     /// Fields and parameters that may be sent although the catalogue does not know them.
     pub allow_unknown: AllowUnknown,
+    /// The place of each path of `allow_unknown`.
+    pub(super) allowed_at: Box<[Span]>,
 }
 
-/// `METHOD /path`: segments are filled in and percent-encoded separately.
+impl Rare {
+    /// Itself, unless it says nothing.
+    pub(super) fn said(self) -> Option<Box<Self>> {
+        let Self { body_file, headers, project_id, region_id, wait, ready, fail_when, retry, undo, .. } = &self;
+        let Self { on_change, ignored_changes, on_conflict, adopt, secret, unstamped, allow_unknown, .. } = &self;
+        let nothing = [headers, project_id, region_id].into_iter().all(Option::is_none)
+            && body_file.is_none()
+            && wait.is_usual()
+            && matches!(ready, Ready::Usual)
+            && fail_when.is_none()
+            && retry.is_none()
+            && matches!(undo, Undo::Default)
+            && on_change.is_none()
+            && ignored_changes.is_empty()
+            && *on_conflict == OnConflict::Error
+            && adopt.is_none()
+            && !secret
+            && !unstamped
+            && allow_unknown.paths().is_empty();
+        (!nothing).then(|| Box::new(self))
+    }
+}
+
+/// `METHOD /path`.
 #[derive(Debug, Clone)]
 pub struct Call {
-    pub method: Method,
     /// The place of the whole value of `call`.
     pub span: Span,
+    /// Calls that say the same share it, unless there are templates in it.
+    pub said: Arc<Said>,
+}
+
+impl Deref for Call {
+    type Target = Said;
+
+    fn deref(&self) -> &Said {
+        &self.said
+    }
+}
+
+/// What a call says. Segments are filled in and percent-encoded separately.
+#[derive(Debug)]
+pub struct Said {
+    pub method: Method,
     /// As written, for people: `/cloud/v1/subnets/{project_id}/{region_id}/{{ steps.subnet.id }}`.
-    pub written: Arc<str>,
-    /// Calls with the same path share them, unless there are templates in it.
-    pub segments: Arc<[Segment]>,
+    pub written: Box<str>,
+    pub segments: Box<[Segment]>,
 }
 
 /// The text between two slashes.
@@ -230,6 +330,12 @@ impl Wait {
 #[derive(Debug, Clone, Default)]
 pub struct StepWait(Option<Box<Wait>>);
 
+impl StepWait {
+    fn is_usual(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 impl From<Wait> for StepWait {
     fn from(wait: Wait) -> Self {
         Self((wait != Wait::DEFAULT).then(|| Box::new(wait)))
@@ -252,9 +358,10 @@ pub struct Retry {
 }
 
 /// How a step is undone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub enum Undo {
     /// The catalogue's delete.
+    #[default]
     Default,
     /// `undo: none`: the resource is kept.
     Keep,

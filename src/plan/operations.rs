@@ -18,7 +18,7 @@ use super::values::check_written;
 use crate::catalog::{AllowedPath, Catalog, Difference, Effect, Method, NearestRoute, Operation};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::{Source, Span};
-use crate::template::Shape;
+use crate::template::{Expression, Shape};
 
 /// The operations of a plan's calls.
 pub(super) struct Operations {
@@ -72,11 +72,15 @@ impl Operations {
             findings.extend(super::always::check(step, of));
             findings.extend(known_already(step, of, catalog));
         }
-        let by_step = by_step(doc, &self.steps);
-        findings.extend(never_made(doc, &by_step));
-        findings.extend(not_waited_for(doc, &by_step));
-        findings.extend(unreadable(doc, &by_step));
-        findings.extend(secret_names(doc, &by_step));
+        // What follows is about references to steps, and about conditions.
+        let refers = doc.programs().any(|program| !program.uses().steps.is_empty());
+        if refers || doc.steps.iter().any(|step| condition(step).is_some()) {
+            let by_step = by_step(doc, &self.steps);
+            never_made(doc, &by_step, findings);
+            not_waited_for(doc, &by_step, findings);
+            unreadable(doc, &by_step, findings);
+            secret_names(doc, &by_step, findings);
+        }
     }
 }
 
@@ -234,7 +238,7 @@ fn known_already(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Vec<Diagnost
         concerned.peek().is_some()
             && concerned.all(|operation| path.is_known(operation, catalog.body_schema(operation).as_deref()))
     };
-    let paths = step.allow_unknown.paths().iter().zip(&step.allow_unknown_at);
+    let paths = step.allow_unknown.paths().iter().zip(&step.allowed_at);
     let known = paths.filter(|(path, _)| is_known(path)).map(|(path, span)| {
         let message = format!("`{path}` is known: it need not be allowed");
         Diagnostic::warning("known-field", *span, message).help("take it out of `allow_unknown`")
@@ -243,7 +247,7 @@ fn known_already(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Vec<Diagnost
 }
 
 /// Reports references to the resources of a step with `wait: false`, which are not known.
-fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
+fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>, findings: &mut Findings) {
     const LATER: [&str; 6] = ["id", "name", "created", "touched", "response", "resource"];
     let unawaited = doc.steps.iter().filter(|step| step.wait.skip);
     let ids = unawaited.filter_map(|step| step.id.as_ref()).map(|id| id.value.as_str());
@@ -251,7 +255,7 @@ fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec
         .filter(|id| by_step.get(id).is_some_and(|operation| operation.asynchronous && operation.creates.is_some()))
         .collect();
     if unawaited.is_empty() {
-        return Vec::new();
+        return;
     }
     let mentions = doc.programs().flat_map(|program| program.uses().steps.iter().map(move |used| (program, used)));
     let later = mentions.filter(|(_, used)| !used.guarded && unawaited.contains(used.step.as_str())).filter_map(
@@ -266,17 +270,22 @@ fn not_waited_for(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec
             })
         },
     );
-    later.collect()
+    findings.extend(later);
+}
+
+/// A condition about what a step made.
+fn condition(step: &StepDoc) -> Option<&Expression> {
+    step.ready.condition().or(step.fail_when.as_deref())
 }
 
 /// Reports what needs the resource of a step that the API has no call to read.
-fn unreadable(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
+fn unreadable(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>, findings: &mut Findings) {
     let is_unreadable = |id: &str| {
         let creates = by_step.get(id).and_then(|operation| operation.creates.as_ref());
         creates.is_some_and(|creates| creates.resource.as_ref().is_none_or(|resource| resource.read.is_none()))
     };
     let conditions = doc.steps.iter().filter_map(|step| {
-        let condition = step.ready.condition().or(step.fail_when.as_deref())?;
+        let condition = condition(step)?;
         Some((step.id.as_ref()?.value.as_str(), condition.span))
     });
     let mentions = doc.programs().flat_map(|program| program.uses().steps.iter().map(move |used| (program, used)));
@@ -290,15 +299,15 @@ fn unreadable(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Dia
         let message = format!("the API has no call that reads what `{id}` makes: there is no `resource`");
         Diagnostic::error("unknown-result", place, message).help("use a GET step that looks for it")
     };
-    found.map(finding).collect()
+    findings.extend(found.map(finding));
 }
 
 /// Reports references to names of resources that hold a secret: such a name is not recorded.
-fn secret_names(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
+fn secret_names(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>, findings: &mut Findings) {
     let secret = doc.inputs.iter().filter(|input| input.input.secret);
     let secret: HashSet<&str> = secret.map(|input| input.name.as_str()).collect();
     if secret.is_empty() {
-        return Vec::new();
+        return;
     }
     let named = doc.steps.iter().filter_map(|step| {
         let id = step.id.as_ref()?.value.as_str();
@@ -323,12 +332,11 @@ fn secret_names(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<D
                 .help("write here what the name is made of, or give a name without the secret")
         })
     });
-    found.collect()
+    findings.extend(found);
 }
 
 /// Reports `created.<kind>` of calls that never create that kind.
-fn never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
+fn never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>, findings: &mut Findings) {
     for program in doc.programs() {
         for used in &program.uses().steps {
             let Some(operation) = by_step.get(used.step.as_str()) else { continue };
@@ -348,5 +356,4 @@ fn never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>) -> Vec<Dia
             });
         }
     }
-    findings
 }

@@ -1,5 +1,7 @@
 //! `records`: outputs of other plans' environments, as written.
 
+use indexmap::IndexMap;
+
 use super::fields::{Fields, Shape, text, wrong_type};
 use super::model::{RecordOf, RecordUse};
 use super::scalars::{as_identifier, compiled, is_identifier, is_plan_name, missing_key};
@@ -72,19 +74,28 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Findings) -> Option<Re
     Some(doc(plan, environment))
 }
 
-/// The accepted record, with the outputs that these templates refer to.
-pub(super) fn accept<'p>(doc: RecordDoc, programs: impl Iterator<Item = &'p Program>) -> Option<(String, RecordOf)> {
-    let asked = programs.flat_map(|program| program.uses().names.iter().map(move |used| (program, used)));
-    let asked = asked.filter(|(_, used)| used.name == "records");
-    let outputs = asked.filter_map(|(program, used)| match &*used.path {
-        [name, outputs, output, ..] if *name == doc.name && *outputs == "outputs" => Some(RecordUse {
-            output: output.to_string(),
-            span: program.place(*used.path_spans.get(2)?),
-            guarded: used.guarded,
-        }),
-        _ => None,
+/// The accepted records, with the outputs that these templates refer to.
+pub(super) fn accept<'p>(
+    docs: Vec<RecordDoc>,
+    programs: impl Iterator<Item = &'p Program>,
+) -> IndexMap<String, RecordOf> {
+    let accepted = docs.into_iter().filter_map(|doc| {
+        let RecordDoc { name, name_span: span, plan, environment } = doc;
+        Some((name, RecordOf { span, plan: plan?, environment, outputs: Vec::new() }))
     });
-    let outputs = outputs.collect();
-    let of = RecordOf { span: doc.name_span, plan: doc.plan?, environment: doc.environment, outputs };
-    Some((doc.name, of))
+    let mut records: IndexMap<String, RecordOf> = accepted.collect();
+    if records.is_empty() {
+        return records;
+    }
+    let asked = programs.flat_map(|program| program.uses().names.iter().map(move |used| (program, used)));
+    for (program, used) in asked.filter(|(_, used)| used.name == "records") {
+        if let ([name, outputs, output, ..], Some(span)) = (&*used.path, used.path_spans.get(2))
+            && *outputs == "outputs"
+            && let Some(record) = records.get_mut(name.as_str())
+        {
+            let span = program.place(*span);
+            record.outputs.push(RecordUse { output: output.to_string(), span, guarded: used.guarded });
+        }
+    }
+    records
 }

@@ -144,7 +144,7 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &
 fn diagnostic(found: BodyFinding, place: Span, mend: Option<Span>) -> Diagnostic {
     let mut finding = Diagnostic::error(found.code, place, found.message);
     finding.severity = found.severity;
-    finding.help = found.help;
+    let finding = found.help.into_iter().fold(finding, Diagnostic::help);
     match (found.replacement, mend) {
         (Some(text), Some(span)) => finding.suggest(span, text),
         _ => finding,

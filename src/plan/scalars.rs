@@ -42,6 +42,11 @@ pub(super) fn number(node: &Node, what: &str, findings: &mut Findings) -> Option
     }
 }
 
+/// Compiles the templates of a node that is not needed any more.
+pub(super) fn compiled_owned(node: Node, findings: &mut Findings) -> Option<Template> {
+    Template::compile_owned(node).map_err(|found| findings.extend(found)).ok()
+}
+
 /// Compiles a node's templates.
 pub(super) fn compiled(node: &Node, findings: &mut Findings) -> Option<Template> {
     Template::compile(node).map_err(|found| findings.extend(found)).ok()

@@ -9,30 +9,28 @@ use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
 use super::file_doc;
 use super::find;
-use super::model::{Call, CallTemplate, OnChange, OnConflict, Ready, Retry, Undo, Wait, Written};
+use super::model::{Call, CallTemplate, More, OnChange, OnConflict, Rare, Ready, Retry, Undo, Wait, Written};
 use super::on_change;
 use super::scalars::{as_identifier, compiled, is_identifier, missing_key, number};
 use crate::catalog::{AllowUnknown, AllowedPath};
 use crate::diagnostic::{Diagnostic, Findings};
+use crate::id::StepId;
 use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
-use crate::yaml::{Node, NodeKind};
+use crate::yaml::{Items, List, Node, NodeKind, Word};
 
 /// A parsed step. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug)]
 pub(super) struct StepDoc {
-    pub id: Option<Placed<String>>,
+    pub id: Option<Placed<Word>>,
     pub call: Option<Call>,
     /// Whether there is a body, valid or not, or a file that cannot be read.
     pub has_body: bool,
-    pub needs: Vec<Placed<String>>,
     /// Whether the key exists, valid or not.
     pub is_for_each: bool,
     pub always: Option<Placed<bool>>,
     /// Whether it has no program in any template or condition, as most steps of a long plan: those are not asked again.
     pub is_constant: bool,
-    /// The place of each path of `allow_unknown`.
-    pub allow_unknown_at: Vec<Span>,
     pub written: Box<Written>,
 }
 
@@ -175,20 +173,13 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
     let headers = fields.get("headers").and_then(|node| headers(node, findings));
     let for_each = fields.get("for_each").and_then(|node| for_each(node, findings));
     let find = fields.get("find").and_then(|node| find::read(node, call.as_ref(), findings));
-    let (allow_unknown, allow_unknown_at) =
+    let (allow_unknown, allowed_at) =
         fields.get("allow_unknown").map(|node| allow_unknown(node, findings)).unwrap_or_default();
-    let written = Written {
-        span: node.span,
-        name: fields.get("name").and_then(|node| text(node, "`name`", findings)).map(|name| name.value.into()),
-        query: parts.query.map(Box::new),
-        body: parts.body,
+    let rare = Rare {
         body_file: body_file.map(Box::new),
         headers: headers.map(Box::new),
-        find: find.map(Box::new),
         project_id: fields.get("project_id").and_then(|node| number(node, "`project_id`", findings)).map(Box::new),
         region_id: fields.get("region_id").and_then(|node| number(node, "`region_id`", findings)).map(Box::new),
-        when: fields.get("when").and_then(|node| condition(node, findings)).map(Box::new),
-        for_each: for_each.map(Box::new),
         wait: fields.get("wait").map(|node| wait(node, findings).into()).unwrap_or_default(),
         ready: fields.get("ready").map(|node| ready(node, findings)).unwrap_or_default(),
         fail_when: fields.get("fail_when").and_then(|node| condition(node, findings)).map(Box::new),
@@ -199,22 +190,31 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
         adopt: fields.get("adopt").and_then(|node| existing::adopt(node, findings)).map(Box::new),
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
-        stamp: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)).unwrap_or(true),
+        unstamped: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)) == Some(false),
         allow_unknown,
+        allowed_at: allowed_at.into(),
     };
+    let lacks_file = fields.get("body_file").is_some() && rare.body_file.is_none();
+    let more = More {
+        name: fields.get("name").and_then(|node| text(node, "`name`", findings)).map(|name| name.value.into()),
+        query: parts.query.map(Box::new),
+        find: find.map(Box::new),
+        when: fields.get("when").and_then(|node| condition(node, findings)).map(Box::new),
+        for_each: for_each.map(Box::new),
+        rare: rare.said(),
+    };
+    let needs = fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default();
     Some(StepDoc {
         id,
         call,
         is_constant: false,
-        has_body: fields.get("body").is_some() || (fields.get("body_file").is_some() && written.body_file.is_none()),
-        needs: fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default(),
+        has_body: fields.get("body").is_some() || lacks_file,
         is_for_each: fields.get("for_each").is_some(),
         always: fields.get("always").and_then(|node| {
             boolean(node, "`always`", findings)
                 .map(|value| Placed::new(value, fields.key_span("always").unwrap_or(node.span)))
         }),
-        allow_unknown_at,
-        written: Box::new(written),
+        written: Box::new(Written::new(node.span, parts.body, needs, more)),
     })
 }
 
@@ -231,9 +231,10 @@ pub(super) fn calls(step: &StepDoc) -> (Option<&CallTemplate>, Option<&CallTempl
     (undo, update)
 }
 
-fn id(node: &Node, findings: &mut Findings) -> Option<Placed<String>> {
+fn id(node: &Node, findings: &mut Findings) -> Option<Placed<Word>> {
     const LONGEST: usize = 100;
     let id = text(node, "`id`", findings)?;
+    let id = Placed::<Word>::new(id.value.as_str().into(), id.span);
     if is_identifier(&id.value) && id.value.len() <= LONGEST {
         return Some(id);
     }
@@ -251,7 +252,7 @@ fn id(node: &Node, findings: &mut Findings) -> Option<Placed<String>> {
 fn taken_body(step: &mut Node) -> Option<Node> {
     let NodeKind::Mapping(entries) = &mut step.kind else { return None };
     let (_, body) = entries.iter_mut().find(|(key, _)| key.text == "body")?;
-    let left = Node { span: body.span, kind: NodeKind::Sequence(Box::default()) };
+    let left = Node { span: body.span, kind: NodeKind::Sequence(List::default()) };
     body.scalar().is_none().then(|| std::mem::replace(body, left))
 }
 
@@ -291,17 +292,28 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-fn needs(node: &Node, findings: &mut Findings) -> Vec<Placed<String>> {
+fn needs(node: &Node, findings: &mut Findings) -> Box<[(StepId, Span)]> {
     let items = match node.scalar() {
-        Some(value) if !value.is_null() => std::slice::from_ref(node),
+        Some(value) if !value.is_null() => Items::one(node),
         _ => list(node, "`needs`", findings).unwrap_or_default(),
     };
-    items.iter().filter_map(|item| text(item, "an item of `needs`", findings)).collect()
+    let named = items.iter().filter_map(|item| text(item, "an item of `needs`", findings));
+    named.map(|need| (StepId::new(need.value), need.span)).collect()
 }
+
+/// The most paths of `allow_unknown`.
+const MOST_ALLOWED: usize = 1000;
 
 fn allow_unknown(node: &Node, findings: &mut Findings) -> (AllowUnknown, Vec<Span>) {
     let (mut paths, mut places) = (Vec::new(), Vec::new());
-    for item in list(node, "`allow_unknown`", findings).unwrap_or_default() {
+    let items = list(node, "`allow_unknown`", findings).unwrap_or_default();
+    if items.len() > MOST_ALLOWED {
+        let message = format!("`allow_unknown` has more than {MOST_ALLOWED} paths");
+        let finding = Diagnostic::error("out-of-range", node.span, message);
+        findings.push(finding.help("check against a newer document of the API: `--spec FILE`"));
+        return Default::default();
+    }
+    for item in items {
         let Some(path) = text(item, "an item of `allow_unknown`", findings) else { continue };
         match AllowedPath::parse(&path.value) {
             Some(allowed) => {
@@ -382,7 +394,7 @@ fn retry(node: &Node, findings: &mut Findings) -> Option<Retry> {
         }
     };
     let on = fields.get("on").map(|node| match node.scalar() {
-        Some(serde_json::Value::Number(_)) => std::slice::from_ref(node),
+        Some(serde_json::Value::Number(_)) => Items::one(node),
         _ => list(node, "`on`", findings).unwrap_or_default(),
     });
     let statuses: Vec<u16> = on

@@ -252,11 +252,11 @@ fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
 
 /// Checks templates that have no schema: they must evaluate.
 fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Findings) {
-    let mut errors = Vec::new();
     for template in templates {
+        let mut errors = Vec::new();
         known.partial(template, At::default(), &mut errors);
+        findings.extend(errors.iter().map(failed));
     }
-    findings.extend(errors.iter().map(failed));
 }
 
 /// A file that a call names.

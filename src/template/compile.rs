@@ -9,7 +9,7 @@ use super::program::{Place, Program};
 use super::{Expression, ExpressionKind, ListFrom, Part, Shape, Template, Text};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, narrow};
-use crate::yaml::{Key, Node, NodeKind, Places, Scalar};
+use crate::yaml::{Key, List, Node, NodeKind, Places, Scalar};
 
 /// The code of all findings about template syntax.
 pub(super) const SYNTAX: &str = "template-syntax";
@@ -89,16 +89,10 @@ fn value(node: Node, findings: &mut Vec<Diagnostic>) -> Template {
             })
         }
         NodeKind::Scalar(value) => Shape::Constant(value.into()),
-        // The texts move into a list of its own size: what the collector would reuse has room for larger items.
-        NodeKind::Sequence(items) => {
-            let mut list = Vec::with_capacity(items.len());
-            list.extend(items.into_iter().map(|item| value(item, findings)));
-            Shape::List(list.into())
-        }
+        NodeKind::Sequence(items) => Shape::List(items.into_iter().map(|item| value(item, findings)).collect()),
         NodeKind::Mapping(entries) if is_list_from(&entries) => list_from(entries, findings),
         NodeKind::Mapping(entries) => {
-            let mut fields = Vec::with_capacity(entries.len());
-            fields.extend(entries.into_iter().map(|(key, node)| {
+            let fields = entries.into_iter().map(|(key, node)| {
                 if lexicon::is_template(&key.text) {
                     findings.push(
                         Diagnostic::error("template-key", key.span, "a key cannot be a template")
@@ -106,8 +100,8 @@ fn value(node: Node, findings: &mut Vec<Diagnostic>) -> Template {
                     );
                 }
                 (key, value(node, findings))
-            }));
-            Shape::Mapping(fields.into())
+            });
+            Shape::Mapping(fields.collect())
         }
     };
     Template { span, shape }
@@ -115,11 +109,11 @@ fn value(node: Node, findings: &mut Vec<Diagnostic>) -> Template {
 
 /// Whether a mapping is a list built with `for`: `{ for: …, each: … }`. No body of the API has fields with these
 /// names.
-fn is_list_from(entries: &[(Key, Node)]) -> bool {
+fn is_list_from(entries: &List<(Key, Node)>) -> bool {
     ["for", "each"].iter().all(|wanted| entries.iter().any(|(key, _)| key.text == *wanted))
 }
 
-fn list_from(entries: Box<[(Key, Node)]>, findings: &mut Vec<Diagnostic>) -> Shape {
+fn list_from(entries: List<(Key, Node)>, findings: &mut Vec<Diagnostic>) -> Shape {
     let (mut list, mut each) = (None, None);
     for (key, node) in entries {
         match &*key.text {

@@ -36,7 +36,7 @@ use serde_json::Value;
 use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
-use crate::yaml::Key;
+use crate::yaml::{Key, List};
 
 pub use constant::Constant;
 pub use functions::{read_below, why_unreadable};
@@ -121,8 +121,8 @@ pub enum Shape {
     Expression(Program),
     /// A string that contains expressions or statements, with text as the result.
     Text(Text),
-    List(Box<[Template]>),
-    Mapping(Box<[(Key, Template)]>),
+    List(List<Template>),
+    Mapping(List<(Key, Template)>),
     For(Box<ListFrom>),
 }
 

@@ -64,7 +64,7 @@ enum Code {
 }
 
 /// The most programs whose code is kept, at some 12 KB each.
-const MOST_KEPT: usize = 1024;
+const MOST_KEPT: usize = 256;
 
 /// Code by source.
 type Kept = HashMap<(Kind, String), Arc<Code>>;

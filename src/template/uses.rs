@@ -1,6 +1,7 @@
 //! The references of a program, as data; `walk` finds them.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
+use std::sync::LazyLock;
 
 use crate::id::StepId;
 use crate::source::Span;
@@ -12,20 +13,45 @@ use crate::yaml::Word;
 pub struct Uses {
     pub steps: Box<[Reference]>,
     pub inputs: Box<[InputUse]>,
-    /// `each`, `self`, `resource`, `environment`, `project_id`, `region_id`.
-    pub names: Box<[NameUse]>,
-    /// The constant arguments of `file(...)`.
-    pub files: Box<[FileUse]>,
-    /// Unknown names, filters, tests and functions, and constructs that are not allowed.
-    pub unknown: Box<[Unknown]>,
     /// The whole program is one reference without any operation: `steps.net.id`.
     pub alone: bool,
     /// It calls `file(...)`, with a constant argument or not.
     pub(super) reads_files: bool,
     /// It reads files, or needs the secrets behind markers.
     pub(super) surroundings: bool,
+    /// `None` when there are no others.
+    pub(super) others: Option<Box<Others>>,
+}
+
+/// What fewer programs refer to; it is read through [`Uses`].
+#[derive(Debug, Clone, Default)]
+pub struct Others {
+    /// `each`, `self`, `resource`, `environment`, `project_id`, `region_id`.
+    pub names: Box<[NameUse]>,
+    /// The constant arguments of `file(...)`.
+    pub files: Box<[FileUse]>,
+    /// Unknown names, filters, tests and functions, and constructs that are not allowed.
+    pub unknown: Box<[Unknown]>,
     /// A variable whose repeated use would multiply the result beyond the limits.
     pub(super) too_heavy: Option<Box<Range<usize>>>,
+}
+
+impl Deref for Uses {
+    type Target = Others;
+
+    fn deref(&self) -> &Others {
+        static NONE: LazyLock<Others> = LazyLock::new(Others::default);
+        self.others.as_deref().unwrap_or_else(|| &NONE)
+    }
+}
+
+impl Others {
+    /// Itself, unless it holds nothing.
+    pub(super) fn held(self) -> Option<Box<Self>> {
+        let Self { names, files, unknown, too_heavy } = &self;
+        let nothing = names.is_empty() && files.is_empty() && unknown.is_empty() && too_heavy.is_none();
+        (!nothing).then(|| Box::new(self))
+    }
 }
 
 impl Uses {
@@ -44,13 +70,15 @@ impl Uses {
             (used.span, used.name_span) = (place(used.span), place(used.name_span));
             spoil(&mut used.spoiled);
         }
-        for used in &mut uses.names {
-            used.span = place(used.span);
-            used.path_spans.iter_mut().for_each(|span| *span = place(*span));
-            spoil(&mut used.spoiled);
+        if let Some(others) = &mut uses.others {
+            for used in &mut others.names {
+                used.span = place(used.span);
+                used.path_spans.iter_mut().for_each(|span| *span = place(*span));
+                spoil(&mut used.spoiled);
+            }
+            others.files.iter_mut().for_each(|used| used.span = place(used.span));
+            others.unknown.iter_mut().for_each(|unknown| unknown.span = place(unknown.span));
         }
-        uses.files.iter_mut().for_each(|used| used.span = place(used.span));
-        uses.unknown.iter_mut().for_each(|unknown| unknown.span = place(unknown.span));
         uses
     }
 

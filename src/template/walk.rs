@@ -10,7 +10,7 @@ use std::ops::Range;
 use minijinja::machinery::ast;
 
 use super::names::{BINDABLE, FILTERS, FILTERS_FOR_SECRETS, FUNCTIONS, NAMES, TESTS, TESTS_FOR_SECRETS};
-use super::uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
+use super::uses::{FileUse, InputUse, NameUse, Others, Reference, Spoiled, Unknown, UnknownKind, Uses};
 use crate::id::StepId;
 use crate::source::Span;
 use crate::yaml::Word;
@@ -85,7 +85,8 @@ impl<'l> Walk<'l> {
         let Found { steps, inputs, names, files, unknown, alone, reads_files, surroundings, too_heavy } = self.found;
         let (steps, inputs, names) = (steps.into(), inputs.into(), names.into());
         let (files, unknown, too_heavy) = (files.into(), unknown.into(), too_heavy.map(Box::new));
-        let uses = Uses { steps, inputs, names, files, unknown, alone, reads_files, surroundings, too_heavy };
+        let others = Others { names, files, unknown, too_heavy }.held();
+        let uses = Uses { steps, inputs, alone, reads_files, surroundings, others };
         self.joints.sort_unstable();
         (uses, self.joints.into())
     }

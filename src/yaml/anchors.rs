@@ -9,6 +9,10 @@ use crate::source::Span;
 /// The most that aliases may add to a file: nodes, and bytes of text.
 const MOST_ALIASED_NODES: usize = 100_000;
 const MOST_ALIASED_BYTES: usize = 8 << 20;
+/// The most anchors of a file.
+pub const MOST_ANCHORS: usize = 100_000;
+/// The most nodes that are kept for aliases: those of nested anchors are kept several times.
+const MOST_KEPT_NODES: usize = 500_000;
 
 /// The anchored nodes so far, by the parser's number of their anchor; 0 is none.
 #[derive(Default)]
@@ -17,12 +21,15 @@ pub struct Anchors {
     names: HashMap<String, Span>,
     /// The anchors of open collections.
     open: Vec<usize>,
+    /// The nodes that are kept.
+    kept: usize,
     aliased: Size,
     too_many: bool,
 }
 
 struct Anchored {
-    node: Node,
+    /// `None` for one that is larger than what aliases may add.
+    node: Option<Node>,
     size: Size,
 }
 
@@ -57,17 +64,24 @@ impl Anchors {
     pub fn close(&mut self, anchor: usize, node: &Node) {
         if anchor != 0 {
             self.open.retain(|open| *open != anchor);
-            self.remember(anchor, || node.clone());
+            self.remember(anchor, node);
         }
     }
 
     /// Keeps an anchored node for its aliases.
-    pub fn remember(&mut self, anchor: usize, node: impl FnOnce() -> Node) {
-        if anchor != 0 {
-            let node = node();
-            let size = size_of(&node);
-            self.anchored.insert(anchor, Anchored { node, size });
+    pub fn remember(&mut self, anchor: usize, node: &Node) {
+        if anchor == 0 {
+            return;
         }
+        let size = size_of(node);
+        let is_small = size.nodes <= MOST_ALIASED_NODES && size.bytes <= MOST_ALIASED_BYTES;
+        let is_kept = is_small && self.kept + size.nodes <= MOST_KEPT_NODES;
+        self.kept += if is_kept { size.nodes } else { 0 };
+        self.anchored.insert(anchor, Anchored { node: is_kept.then(|| node.clone()), size });
+    }
+
+    pub fn are_too_many(&self) -> bool {
+        self.names.len() > MOST_ANCHORS
     }
 
     /// Whether an alias stands inside the node of its anchor.
@@ -77,7 +91,7 @@ impl Anchors {
 
     /// The node of an anchor; `None` when it was reported and skipped.
     pub fn get(&self, anchor: usize) -> Option<&Node> {
-        self.anchored.get(&anchor).map(|anchored| &anchored.node)
+        self.anchored.get(&anchor)?.node.as_ref()
     }
 
     /// The node of an anchor for one more alias, as long as aliases add no more than they may.
@@ -89,8 +103,9 @@ impl Anchors {
         let Some(anchored) = self.anchored.get(&anchor) else { return Ok(None) };
         self.aliased.nodes += anchored.size.nodes;
         self.aliased.bytes += anchored.size.bytes;
-        if self.aliased.nodes <= MOST_ALIASED_NODES && self.aliased.bytes <= MOST_ALIASED_BYTES {
-            return Ok(Some(anchored.node.clone()));
+        let fits = self.aliased.nodes <= MOST_ALIASED_NODES && self.aliased.bytes <= MOST_ALIASED_BYTES;
+        if let Some(node) = anchored.node.as_ref().filter(|_| fits) {
+            return Ok(Some(node.clone()));
         }
         if std::mem::replace(&mut self.too_many, true) {
             return Ok(None);

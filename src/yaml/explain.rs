@@ -24,7 +24,7 @@ pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic 
     if let Some(finding) = never_closed(text, kind, at) {
         return finding;
     }
-    if let Some(finding) = missing_space(text, kind, at) {
+    if let Some(finding) = missing_space(text, kind, at).or_else(|| long_key(text, at)) {
         return finding;
     }
     let (message, help) = words(kind);
@@ -73,6 +73,25 @@ fn dash_without_space(line: &str, start: usize) -> Option<Diagnostic> {
         Diagnostic::error("yaml-syntax", span, "a space is missing after `-`")
             .help(format!("write `- {item}`"))
             .suggest(span, "- ")
+    })
+}
+
+/// The colon behind a key that is too long to be one: pasted JSON may have such keys.
+fn long_key(text: &str, at: usize) -> Option<Diagnostic> {
+    /// The most characters of a key without `? `, by the YAML standard.
+    const LONGEST: usize = 1024;
+    let before = text[..at].trim_end();
+    text[at..].starts_with(':').then_some(())?;
+    let start = match before.chars().next_back() {
+        Some(quote @ ('"' | '\'')) => opening(&before[..before.len() - 1], quote)?,
+        _ => before.rfind(['{', '[', ',', '\n']).map_or(0, |end| end + 1),
+    };
+    let key = before[start..].trim_start_matches([' ', '-']);
+    let characters = key.trim_matches(['"', '\'']).chars().count();
+    (characters > LONGEST).then(|| {
+        let span = Span::new(before.len() - key.len(), before.len());
+        let message = format!("this key has {characters} characters, and YAML takes at most {LONGEST}");
+        Diagnostic::error("yaml-key", span, message).help("begin it with `? `: such a key may be longer")
     })
 }
 

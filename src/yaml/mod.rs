@@ -9,6 +9,7 @@ mod anchors;
 mod encoding;
 mod explain;
 mod keys;
+mod list;
 mod places;
 mod read;
 mod scalar;
@@ -22,12 +23,13 @@ use serde_json::{Number, Value};
 
 use crate::source::Span;
 
+pub use crate::word::Word;
 pub use encoding::{NoText, decode};
+pub use list::{Growing, Items, List};
 pub use places::Places;
-pub use read::{LARGEST_FILE, Parsed, parse, parse_taking, push};
+pub use read::{LARGEST_FILE, Parsed, Parts, Taken, parse, parse_taking, parse_whole};
 pub use scalar::{Unreadable, resolve};
 pub use text::Text;
-pub use word::Word;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +42,8 @@ pub struct Node {
 pub enum NodeKind {
     /// A scalar resolved by the core schema: null, boolean, number or string.
     Scalar(Scalar),
-    Sequence(Box<[Node]>),
-    Mapping(Box<[(Key, Node)]>),
+    Sequence(List<Node>),
+    Mapping(List<(Key, Node)>),
 }
 
 /// The value of a scalar, kept small: a file has as many of them as words.
@@ -108,22 +110,31 @@ impl Node {
         }
     }
 
+    /// How many values it consists of.
+    pub fn size(&self) -> usize {
+        match &self.kind {
+            NodeKind::Scalar(_) => 1,
+            NodeKind::Sequence(items) => 1 + items.iter().map(Node::size).sum::<usize>(),
+            NodeKind::Mapping(entries) => 1 + entries.iter().map(|(_, node)| 1 + node.size()).sum::<usize>(),
+        }
+    }
+
     pub fn is_null(&self) -> bool {
         matches!(self.kind, NodeKind::Scalar(Scalar::Null))
     }
 
     /// The entries of a mapping, in the order of the file.
-    pub fn entries(&self) -> Option<&[(Key, Node)]> {
+    pub fn entries(&self) -> Option<Items<'_, (Key, Node)>> {
         match &self.kind {
-            NodeKind::Mapping(entries) => Some(entries),
+            NodeKind::Mapping(entries) => Some(entries.items()),
             _ => None,
         }
     }
 
     /// The items of a sequence.
-    pub fn items(&self) -> Option<&[Node]> {
+    pub fn items(&self) -> Option<Items<'_, Node>> {
         match &self.kind {
-            NodeKind::Sequence(items) => Some(items),
+            NodeKind::Sequence(items) => Some(items.items()),
             _ => None,
         }
     }

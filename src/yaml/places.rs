@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::ScalarStyle;
-use super::read::push;
 use crate::source::{Span, narrow};
 
 /// The places of a scalar's characters in the file.
@@ -20,9 +19,13 @@ pub struct Places {
 enum Runs {
     /// The text is in the file unchanged, from this offset: true of nearly every scalar.
     Straight(u32),
-    /// Pairs of offsets in the text and in the file; between two pairs both advance alike. Sorted.
+    /// Pairs of offsets in the text and in the file; between two pairs both advance alike. Sorted. Behind the last one of
+    /// a full table no places are known.
     Table(Arc<Vec<(u32, u32)>>),
 }
+
+/// The most pairs: a text of many escapes would take several times its size.
+const MOST_RUNS: usize = 1 << 16;
 
 impl Places {
     /// The text is in the file unchanged, from `start`.
@@ -39,6 +42,9 @@ impl Places {
                 .is_some_and(|&(start, at)| place.checked_sub(at as usize) == offset.checked_sub(start as usize));
             if !goes_on {
                 runs.push((narrow(offset), narrow(place)));
+            }
+            if runs.len() == MOST_RUNS {
+                break;
             }
         }
         Self::table(runs)
@@ -75,7 +81,10 @@ impl Places {
             let (place, straight) = walk.find(character);
             let place = start + shift + place;
             if place != expected {
-                push(&mut runs, (narrow(offset), narrow(place)));
+                runs.push((narrow(offset), narrow(place)));
+                if runs.len() == MOST_RUNS {
+                    break;
+                }
             }
             expected = if straight { place + character.len_utf8() } else { usize::MAX };
         }
@@ -98,6 +107,9 @@ impl Places {
             Runs::Straight(start) => Some(*start as usize + at),
             Runs::Table(runs) => {
                 let run = runs.partition_point(|&(offset, _)| offset as usize <= at).checked_sub(1)?;
+                if run + 1 == MOST_RUNS {
+                    return None;
+                }
                 let (offset, place) = runs[run];
                 Some(place as usize + (at - offset as usize))
             }

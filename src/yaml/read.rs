@@ -9,9 +9,10 @@ use std::collections::{HashMap, HashSet};
 use granit_parser::{Event, Parser, StructureStyle, options};
 use serde_json::Value;
 
-use super::anchors::Anchors;
+use super::anchors::{Anchors, MOST_ANCHORS};
 use super::explain::DEEPEST;
 use super::keys::Seen;
+use super::list::Growing;
 use super::scalar::{Unreadable, resolve};
 use super::unquoted::{UNQUOTED, unquoted_on, unquoted_template};
 use super::word::Words;
@@ -24,6 +25,14 @@ use crate::source::Span;
 /// a value takes more memory than its text.
 const MOST_VALUES: usize = 100_000;
 const BYTES_OF_A_VALUE: usize = 5;
+/// The same for the values that are in the tree at one time: those of one step, for a plan that is taken apart. A text with
+/// templates counts as several, because its program takes more room than a value; and so does one with escapes, because of
+/// its places.
+const MOST_HELD: usize = 750_000;
+const BYTES_OF_A_HELD_VALUE: usize = 12;
+const VALUES_OF_A_TEMPLATE: usize = 4;
+/// How a large table is given to a plan.
+const INTO_A_FILE: &str = "a large table goes into a file of its own: `\"{{ file('table.json') | fromjson }}\"`";
 /// The largest accepted file; offsets are stored in 32 bits.
 pub const LARGEST_FILE: usize = 64 << 20;
 
@@ -39,21 +48,46 @@ pub struct Parsed {
 
 /// Parses one YAML document.
 pub fn parse(text: &str) -> Parsed {
-    parsed(text, None)
+    parsed(text, None, most_held(text))
 }
 
-/// The same, but gives every item of the list below `key` of the root to `take` as soon as it is read: a long list is
-/// never held as nodes. The list is empty in the tree.
-pub fn parse_taking<'t>(text: &'t str, key: &'t str, take: &'t mut dyn FnMut(Node)) -> Parsed {
-    parsed(text, Some(Taken { key, take }))
+/// The same for a file that may have as many values in its tree as in the whole of one that is taken apart.
+pub fn parse_whole(text: &str) -> Parsed {
+    parsed(text, None, usize::MAX)
 }
 
-fn parsed<'t>(text: &'t str, taken: Option<Taken<'t>>) -> Parsed {
+/// The same, but gives every item or entry of the lists and mappings below some keys of the root to `take` as soon as it is
+/// read: a long one is never held as nodes. They are empty in the tree.
+pub fn parse_taking<'t>(text: &'t str, parts: &'t [(&'t str, Parts)], take: &'t mut dyn FnMut(Taken<'_>)) -> Parsed {
+    parsed(text, Some(Taking { parts, take }), most_held(text))
+}
+
+/// What is taken out of the tree below a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    Items,
+    Entries,
+}
+
+/// A part of a file.
+pub struct Taken<'k> {
+    /// The key of the root that it stands below.
+    pub below: &'k str,
+    /// Its own key, for the entry of a mapping.
+    pub key: Option<Key>,
+    pub node: Node,
+}
+
+fn most_held(text: &str) -> usize {
+    MOST_HELD.max(text.len() / BYTES_OF_A_HELD_VALUE)
+}
+
+fn parsed<'t>(text: &'t str, taking: Option<Taking<'t>>, most_held: usize) -> Parsed {
     if text.len() > LARGEST_FILE {
         let finding = Diagnostic::error("yaml-too-large", Span::at(0), "the file is larger than 64 MiB");
         return Parsed { root: None, findings: vec![finding], more: HashMap::new() };
     }
-    let mut reader = Reader::new(text, taken);
+    let mut reader = Reader::new(text, taking, most_held);
     let complete = reader.read();
     let (mut findings, more) = reader.findings.finish();
     // A problem that made reading stop is the last one found, but the first in the file may be another.
@@ -61,15 +95,15 @@ fn parsed<'t>(text: &'t str, taken: Option<Taken<'t>>) -> Parsed {
     Parsed { root: if complete { reader.root } else { None }, findings, more }
 }
 
-/// The key of the root whose items are taken out of the tree, and who takes them.
-struct Taken<'t> {
-    key: &'t str,
-    take: &'t mut dyn FnMut(Node),
+/// The keys of the root whose parts are taken out of the tree, and who takes them.
+struct Taking<'t> {
+    parts: &'t [(&'t str, Parts)],
+    take: &'t mut dyn FnMut(Taken<'_>),
 }
 
 struct Reader<'t> {
     text: &'t str,
-    taken: Option<Taken<'t>>,
+    taking: Option<Taking<'t>>,
     frames: Vec<Frame>,
     root: Option<Node>,
     findings: Findings,
@@ -78,6 +112,10 @@ struct Reader<'t> {
     /// How many values were read, and how many may be.
     values: usize,
     most_values: usize,
+    /// How many are in the tree, how many may be, and how many were before the parts that are taken out of it.
+    held: usize,
+    most_held: usize,
+    held_before: usize,
     /// Inside a reported part: how many collections are open in it, and where it began.
     skipping: Option<Skip>,
 }
@@ -104,8 +142,8 @@ struct Frame {
 }
 
 enum FrameKind {
-    Sequence(Vec<Node>),
-    Mapping { entries: Vec<(Key, Node)>, merges: Vec<(Span, Node)>, key: Pending, seen: Seen },
+    Sequence(Growing<Node>),
+    Mapping { entries: Growing<(Key, Node)>, merges: Vec<(Span, Node)>, key: Pending, seen: Seen },
 }
 
 /// What the next node of a mapping will be.
@@ -118,10 +156,10 @@ enum Pending {
 }
 
 impl<'t> Reader<'t> {
-    fn new(text: &'t str, taken: Option<Taken<'t>>) -> Self {
+    fn new(text: &'t str, taking: Option<Taking<'t>>, most_held: usize) -> Self {
         Self {
             text,
-            taken,
+            taking,
             frames: Vec::new(),
             root: None,
             findings: Findings::default(),
@@ -129,6 +167,9 @@ impl<'t> Reader<'t> {
             words: Words::default(),
             values: 0,
             most_values: MOST_VALUES.max(text.len() / BYTES_OF_A_VALUE),
+            held: 0,
+            most_held,
+            held_before: 0,
             skipping: None,
         }
     }
@@ -167,19 +208,39 @@ impl<'t> Reader<'t> {
             if !self.event(event, span, tag) {
                 return false;
             }
-            if self.values > self.most_values {
-                self.findings.push(
-                    Diagnostic::error(
-                        "yaml-too-many-values",
-                        span,
-                        format!("the file has more than {} values", self.most_values),
-                    )
-                    .help(format!("beyond {MOST_VALUES}, a file may have one value to {BYTES_OF_A_VALUE} bytes")),
-                );
+            if let Some(finding) = self.too_many(span) {
+                self.findings.push(finding);
                 return false;
             }
         }
         true
+    }
+
+    /// The finding when there are more values, or anchors, than there may be.
+    fn too_many(&self, span: Span) -> Option<Diagnostic> {
+        const CODE: &str = "yaml-too-many-values";
+        if self.values > self.most_values {
+            let message = format!("the file has more than {} values", self.most_values);
+            let help = format!("beyond {MOST_VALUES}, a file may have one value to {BYTES_OF_A_VALUE} bytes");
+            return Some(Diagnostic::error(CODE, span, message).help(help));
+        }
+        if self.held > self.most_held {
+            let message = format!("more than {} values belong to one thing", self.most_held);
+            let help = format!(
+                "beyond {MOST_HELD}, a step or an input may have one value to {BYTES_OF_A_HELD_VALUE} bytes of the file, and a template counts as {VALUES_OF_A_TEMPLATE}"
+            );
+            return Some(Diagnostic::error(CODE, span, message).help(help).help(INTO_A_FILE));
+        }
+        self.anchors.are_too_many().then(|| {
+            Diagnostic::error(CODE, span, format!("the file has more than {MOST_ANCHORS} anchors"))
+                .help("an anchor is for what is written once and used in several places")
+        })
+    }
+
+    /// One more value is in the tree.
+    fn count(&mut self) {
+        self.values += 1;
+        self.held += 1;
     }
 
     /// Whether reading continues.
@@ -198,11 +259,11 @@ impl<'t> Reader<'t> {
         match event {
             Event::Scalar(text, style, anchor, _) => self.scalar(&text, style, anchor, span),
             Event::SequenceStart(style, anchor, _) => {
-                return self.start(style, anchor, span, FrameKind::Sequence(Vec::new()));
+                return self.start(style, anchor, span, FrameKind::Sequence(Growing::default()));
             }
             Event::MappingStart(style, anchor, _) => {
                 let kind = FrameKind::Mapping {
-                    entries: Vec::new(),
+                    entries: Growing::default(),
                     merges: Vec::new(),
                     key: Pending::Key,
                     seen: Seen::default(),
@@ -239,7 +300,9 @@ impl<'t> Reader<'t> {
             _ => ScalarStyle::Block,
         };
         if self.expects_key() {
-            self.anchors.remember(anchor, || Node { span, kind: string(text, raw, span, style) });
+            if anchor != 0 {
+                self.anchors.remember(anchor, &Node { span, kind: string(text, raw, span, style) });
+            }
             return self.key(text, span, style);
         }
         let kind = match style {
@@ -255,8 +318,13 @@ impl<'t> Reader<'t> {
             },
             _ => string(text, raw, span, style),
         };
+        let is_large = match &kind {
+            NodeKind::Scalar(Scalar::Text(text)) => text.is_shifted() || text.as_str().contains("{{"),
+            _ => false,
+        };
+        self.held += if is_large { VALUES_OF_A_TEMPLATE - 1 } else { 0 };
         let node = Node { span, kind };
-        self.anchors.remember(anchor, || node.clone());
+        self.anchors.remember(anchor, &node);
         self.push(node, span);
     }
 
@@ -286,16 +354,15 @@ impl<'t> Reader<'t> {
             if self.findings.counts("yaml-duplicate-key") {
                 let finding =
                     Diagnostic::error("yaml-duplicate-key", span, format!("`{text}` is set twice in this mapping"));
-                let first = entries.iter().find(|(key, _)| key.text == text).map(|(key, _)| key.span);
-                self.findings.keep(match first {
+                self.findings.keep(match seen.place(entries, text) {
                     Some(first) => finding.label("set again").related(first, "set here first"),
                     None => finding,
                 });
             }
             return;
         }
-        self.values += 1;
         *key = Pending::Value(Key { span, text: self.words.get(text) });
+        self.count();
     }
 
     fn start(&mut self, style: StructureStyle, anchor: usize, span: Span, kind: FrameKind) -> bool {
@@ -318,6 +385,9 @@ impl<'t> Reader<'t> {
             return false;
         }
         self.anchors.open(anchor);
+        if self.frames.len() == 1 {
+            self.held_before = self.held;
+        }
         self.frames.push(Frame { start: span.start(), anchor, flow, kind });
         true
     }
@@ -329,9 +399,9 @@ impl<'t> Reader<'t> {
                 let last = items.last().map_or(frame.start, |item| item.span.end());
                 (NodeKind::Sequence(items.into()), last)
             }
-            FrameKind::Mapping { mut entries, merges, .. } => {
+            FrameKind::Mapping { mut entries, merges, seen, .. } => {
                 let last = entries.last().map_or(frame.start, |(key, node)| node.span.end().max(key.span.end()));
-                self.merge(&mut entries, merges);
+                self.merge(&mut entries, &seen, merges);
                 (NodeKind::Mapping(entries.into()), last)
             }
         };
@@ -343,15 +413,15 @@ impl<'t> Reader<'t> {
     }
 
     /// `<<`: adds the entries of the merged mappings that this one does not have.
-    fn merge(&mut self, entries: &mut Vec<(Key, Node)>, merges: Vec<(Span, Node)>) {
+    fn merge(&mut self, entries: &mut Growing<(Key, Node)>, seen: &Seen, merges: Vec<(Span, Node)>) {
         let mut names: HashSet<Word> = match merges.is_empty() {
             true => return,
             false => entries.iter().map(|(key, _)| key.text.clone()).collect(),
         };
         for (span, node) in merges {
             let sources = match node.kind {
-                NodeKind::Sequence(items) => items.into_vec(),
-                kind => vec![Node { span: node.span, kind }],
+                NodeKind::Sequence(items) => items,
+                kind => vec![Node { span: node.span, kind }].into(),
             };
             for source in sources {
                 let NodeKind::Mapping(merged) = source.kind else {
@@ -361,7 +431,8 @@ impl<'t> Reader<'t> {
                     );
                     continue;
                 };
-                entries.extend(merged.into_iter().filter(|(key, _)| names.insert(key.text.clone())));
+                let is_new = |(key, _): &(Key, Node)| names.insert(key.text.clone()) && !seen.beyond_few(&key.text);
+                entries.extend(merged.into_iter().filter(is_new));
             }
         }
     }
@@ -399,35 +470,51 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Whether the next node is an item of the list whose items are taken.
-    fn is_taken(&self) -> bool {
-        let (Some(taken), [root, list]) = (&self.taken, self.frames.as_slice()) else { return false };
-        matches!((&root.kind, &list.kind),
-            (FrameKind::Mapping { key: Pending::Value(key), .. }, FrameKind::Sequence(_)) if key.text == taken.key)
+    /// The key of the root below which the next node is taken out of the tree.
+    fn taken_below(&self) -> Option<&'t str> {
+        let (Some(taking), [root, within]) = (&self.taking, self.frames.as_slice()) else { return None };
+        let FrameKind::Mapping { key: Pending::Value(below), .. } = &root.kind else { return None };
+        let parts = match &within.kind {
+            FrameKind::Sequence(_) => Parts::Items,
+            FrameKind::Mapping { key: Pending::Value(_), .. } => Parts::Entries,
+            FrameKind::Mapping { .. } => return None,
+        };
+        // An anchored part stays, for its aliases.
+        let is_taken = |(key, wanted): &&(&str, Parts)| below.text == *key && *wanted == parts && within.anchor == 0;
+        taking.parts.iter().find(is_taken).map(|(key, _)| *key)
     }
 
     /// Adds a finished node to its parent. `span` is its place of use, which for an alias is not its own place.
     fn push(&mut self, node: Node, span: Span) {
-        self.values += 1;
-        if self.is_taken()
-            && let Some(taken) = &mut self.taken
-        {
-            return (taken.take)(node);
+        self.count();
+        let below = self.taken_below();
+        if below.is_some() {
+            self.held = self.held_before;
         }
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);
             return;
         };
+        let taking = below.zip(self.taking.as_mut());
         match &mut frame.kind {
-            FrameKind::Sequence(items) => push(items, node),
+            FrameKind::Sequence(items) => match taking {
+                Some((below, taking)) => (taking.take)(Taken { below, key: None, node }),
+                None => items.push(node),
+            },
             FrameKind::Mapping { entries, merges, key, seen } => match std::mem::replace(key, Pending::Key) {
                 Pending::Key => *key = Pending::Nothing,
                 Pending::Nothing => {}
                 Pending::Merge => merges.push((span, node)),
-                Pending::Value(name) => {
-                    seen.add(entries, &name.text);
-                    push(entries, (name, node));
-                }
+                Pending::Value(name) => match taking {
+                    Some((below, taking)) => {
+                        seen.add_given(&name);
+                        (taking.take)(Taken { below, key: Some(name), node });
+                    }
+                    None => {
+                        seen.add(entries, &name.text);
+                        entries.push((name, node));
+                    }
+                },
             },
         }
     }
@@ -446,6 +533,7 @@ impl<'t> Reader<'t> {
         match self.skipping.take().map(|skip| skip.instead) {
             Some(Instead::Template) => {
                 let raw = &self.text[whole.range()];
+                self.held += VALUES_OF_A_TEMPLATE - 1;
                 let node = Node { span: whole, kind: string(raw, raw, whole, ScalarStyle::Plain) };
                 self.push(node, whole);
             }
@@ -496,13 +584,4 @@ fn string(text: &str, raw: &str, span: Span, style: ScalarStyle) -> NodeKind {
 
 fn null(span: Span) -> Node {
     Node { span, kind: NodeKind::Scalar(Scalar::Null) }
-}
-
-/// Adds to a list that grows by a quarter when it is long: doubling would hold twice its size.
-pub fn push<T>(list: &mut Vec<T>, item: T) {
-    const LONG: usize = 4096;
-    if list.len() == list.capacity() && list.len() >= LONG {
-        list.reserve_exact(list.len() / 4);
-    }
-    list.push(item);
 }

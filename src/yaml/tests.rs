@@ -318,14 +318,75 @@ fn a_key_that_is_set_again_is_found_among_many() {
 }
 
 #[test]
-fn the_items_of_one_list_are_given_away_one_by_one() {
-    let mut items = Vec::new();
-    let text = "steps: [nested: [1]]\n";
-    let parsed = parse_taking("a: [1]\nsteps:\n- x: [{ steps: [2] }]\n- &y 3\n- *y\nb: *y\n", "steps", &mut |item| {
-        items.push(item.to_value());
-    });
-    assert_eq!(items, [json!({ "x": [{ "steps": [2] }] }), json!(3), json!(3)]);
-    assert_eq!(parsed.root.unwrap().to_value(), json!({ "a": [1], "steps": [], "b": 3 }));
-    assert_eq!(parse(text).root.unwrap().to_value(), json!({ "steps": [{ "nested": [1] }] }));
+fn the_parts_below_some_keys_are_given_away_one_by_one() {
+    const PARTS: &[(&str, Parts)] = &[("steps", Parts::Items), ("inputs", Parts::Entries)];
+    let read = |text: &str| {
+        let mut taken = Vec::new();
+        let parsed = parse_taking(text, PARTS, &mut |part| {
+            taken.push((part.below.to_owned(), part.key.map(|key| key.text.to_string()), part.node.to_value()));
+        });
+        (parsed.root.unwrap().to_value(), taken)
+    };
+    let (root, taken) =
+        read("a: [1]\nsteps:\n- x: [{ steps: [2] }]\n- &y 3\n- *y\nb: *y\ninputs: { k: { inputs: 1 }, l: }\n");
+    let items = [json!({ "x": [{ "steps": [2] }] }), json!(3), json!(3)].map(|item| ("steps".to_owned(), None, item));
+    let entries = [("k", json!({ "inputs": 1 })), ("l", json!(null))];
+    let entries = entries.map(|(key, value)| ("inputs".to_owned(), Some(key.to_owned()), value));
+    assert_eq!(taken, [&items[..], &entries[..]].concat());
+    assert_eq!(root, json!({ "a": [1], "steps": [], "b": 3, "inputs": {} }));
+
+    // What has an anchor, is merged, or is of another type stays in the tree.
+    for text in ["steps: &a [1]\nb: *a\n", "steps: { a: 1 }\n", "inputs: [1]\n", "b: &b { c: 1 }\ninputs: { <<: *b }\n"]
+    {
+        let (root, taken) = read(text);
+        assert_eq!((root, taken), (parse(text).root.unwrap().to_value(), Vec::new()), "{text}");
+    }
+    let (root, taken) = read("b: &b { c: 1, d: 2 }\ninputs: { c: 3, <<: *b }\n");
+    assert_eq!((root["inputs"].clone(), taken.len()), (json!({ "d": 2 }), 1));
     assert_eq!(parse("\"\": [1]").root.unwrap().to_value(), json!({ "": [1] }));
+
+    let parsed = parse_taking("inputs: { k: 1, k: 2, l: 3 }\n", PARTS, &mut |_| {});
+    assert_eq!((parsed.findings[0].code, parsed.findings[0].related.len()), ("yaml-duplicate-key", 1));
+}
+
+#[test]
+fn what_belongs_to_one_step_has_its_own_limit() {
+    let many = |parts: usize, each: usize| -> String {
+        let list = format!("- [{}1]\n", "1000000000, ".repeat(each));
+        format!("steps:\n{}", list.repeat(parts))
+    };
+    let found = |text: &str| {
+        let parsed = parse_taking(text, &[("steps", Parts::Items)], &mut |_| {});
+        parsed.findings.into_iter().map(|finding| finding.message).collect::<Vec<String>>()
+    };
+    assert_eq!(found(&many(4, 250_000)), [""; 0]);
+    assert_eq!(found(&many(1, 800_000)), ["more than 800001 values belong to one thing"; 1]);
+}
+
+#[test]
+fn anchors_have_a_limit_and_nested_ones_are_kept_a_few_times_only() {
+    let many = format!("a: [{}0]", (0..100_001).map(|at| format!("&a{at} x, ")).collect::<String>());
+    assert!(findings(&many)[0].contains("yaml-too-many-values"));
+    let nested = format!("a: {}1{}\n", (0..40).map(|at| format!("&x{at} [")).collect::<String>(), "]".repeat(40));
+    assert_eq!(findings(&nested), [""; 0]);
+    let wide = format!("a: &a [{}1]\nb: *a\n", "1000, ".repeat(100_000));
+    assert!(findings(&wide)[0].contains("yaml-too-many-aliases"));
+}
+
+#[test]
+fn a_key_that_is_too_long_for_one_is_told_as_what_it_is() {
+    let long = "k".repeat(1100);
+    for text in [
+        format!("a:\n  {long}: 1\n"),
+        format!("a:\n  - \"{long}\": 1\n"),
+        format!("a: {{ {long}: 1 }}"),
+        format!("{{\"a\": [{{\"b\": 1, \"{long}\": 1}}]}}"),
+        format!("a: [\n'{long}' : 1]"),
+    ] {
+        let found = parse(&text).findings.remove(0);
+        assert_eq!((found.code, &found.message[..24]), ("yaml-key", "this key has 1100 charac"), "{text}: {found:?}");
+        assert!(text[found.primary.range()].trim_matches(['"', '\'']) == long);
+    }
+    assert_eq!(findings(&format!("a: {{ ? {long} : 1 }}")), [""; 0]);
+    assert_eq!(findings(&format!("a: \"{long}\"\n")), [""; 0]);
 }

@@ -2,6 +2,7 @@
 
 use super::{Places, ScalarStyle};
 use crate::source::Span;
+use crate::word::Short;
 
 /// A text in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +10,11 @@ pub struct Text(Kept);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kept {
+    /// As `Straight`, without room of its own.
+    Short {
+        text: Short<LONGEST_SHORT>,
+        style: ScalarStyle,
+    },
     /// It is in the file as it is, behind the opening quote if there is one: true of nearly every text.
     Straight {
         text: Box<str>,
@@ -24,31 +30,46 @@ struct Shifted {
     places: Places,
 }
 
+/// The most bytes of a text that takes no room of its own.
+const LONGEST_SHORT: usize = 21;
+
 impl Text {
     /// A text whose node has the place `span`.
-    pub fn new(text: impl Into<Box<str>>, style: ScalarStyle, places: Places, span: Span) -> Self {
-        let text = text.into();
+    pub fn new(text: impl Into<Box<str>> + AsRef<str>, style: ScalarStyle, places: Places, span: Span) -> Self {
         match places == straight(style, span) {
-            true => Self(Kept::Straight { text, style }),
-            false => Self(Kept::Shifted(Box::new(Shifted { text, style, places }))),
+            true => Self::kept(text, style),
+            false => Self(Kept::Shifted(Box::new(Shifted { text: text.into(), style, places }))),
         }
     }
 
     /// A text that has no place in a file.
-    pub fn plain(text: impl Into<Box<str>>) -> Self {
-        Self(Kept::Straight { text: text.into(), style: ScalarStyle::Plain })
+    pub fn plain(text: impl Into<Box<str>> + AsRef<str>) -> Self {
+        Self::kept(text, ScalarStyle::Plain)
+    }
+
+    fn kept(text: impl Into<Box<str>> + AsRef<str>, style: ScalarStyle) -> Self {
+        Self(match Short::new(text.as_ref()) {
+            Some(text) => Kept::Short { text, style },
+            None => Kept::Straight { text: text.into(), style },
+        })
     }
 
     pub fn as_str(&self) -> &str {
         match &self.0 {
+            Kept::Short { text, .. } => text.as_str(),
             Kept::Straight { text, .. } => text,
             Kept::Shifted(shifted) => &shifted.text,
         }
     }
 
+    /// Whether it takes room for its places.
+    pub fn is_shifted(&self) -> bool {
+        matches!(self.0, Kept::Shifted(_))
+    }
+
     pub fn style(&self) -> ScalarStyle {
         match &self.0 {
-            Kept::Straight { style, .. } => *style,
+            Kept::Short { style, .. } | Kept::Straight { style, .. } => *style,
             Kept::Shifted(shifted) => shifted.style,
         }
     }
@@ -56,7 +77,7 @@ impl Text {
     /// The places of its characters; `span`: that of the node.
     pub fn places(&self, span: Span) -> Places {
         match &self.0 {
-            Kept::Straight { style, .. } => straight(*style, span),
+            Kept::Short { style, .. } | Kept::Straight { style, .. } => straight(*style, span),
             Kept::Shifted(shifted) => shifted.places.clone(),
         }
     }
@@ -70,7 +91,7 @@ impl Text {
     /// The text alone.
     pub fn into_plain(self) -> Self {
         match self.0 {
-            Kept::Straight { .. } => self,
+            Kept::Short { .. } | Kept::Straight { .. } => self,
             Kept::Shifted(shifted) => Self::plain(shifted.text),
         }
     }
@@ -79,7 +100,7 @@ impl Text {
     #[must_use]
     pub fn moved(&self, by: usize) -> Self {
         match &self.0 {
-            Kept::Straight { .. } => self.clone(),
+            Kept::Short { .. } | Kept::Straight { .. } => self.clone(),
             Kept::Shifted(shifted) => {
                 let Shifted { text, style, places } = &**shifted;
                 Self(Kept::Shifted(Box::new(Shifted { text: text.clone(), style: *style, places: places.moved(by) })))

@@ -13,6 +13,8 @@ mod hub;
 mod init;
 mod language;
 mod log;
+#[cfg(target_os = "linux")]
+mod memory;
 mod modules;
 mod ops;
 mod preview;

@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("exit", ""),
     ("explain", "packed"),
     ("files", ""),
-    ("id", ""),
+    ("id", "word"),
     ("journal", "body_file catalog clock event id parts plan secret shared"),
     ("packed", ""),
     ("parts", ""),
@@ -43,7 +43,8 @@ const MAY_USE: &[(&str, &str)] = &[
     ("store", "clock files journal secret"),
     ("stream", ""),
     ("template", "diagnostic id secret source yaml"),
-    ("yaml", "diagnostic secret source"),
+    ("word", ""),
+    ("yaml", "diagnostic secret source word"),
 ];
 
 fn source() -> PathBuf {

@@ -2,7 +2,7 @@
 
 use super::allow::{AllowUnknown, UnknownPlace, newer};
 use super::records::unknown_type;
-use super::{BodyFinding, Checker, PathSegment, finding, holes, scalar};
+use super::{BodyFinding, Checker, MOST_FINDINGS, PathSegment, finding, holes, scalar};
 use crate::catalog::operation::{Operation, Parameter};
 use crate::catalog::schema::{BodySchema, Schema, Type, Types};
 use crate::catalog::value::{Partial, Unknown};
@@ -45,9 +45,10 @@ impl Operation {
             Some(found)
         });
         let in_path = in_path.flatten().map(|finding| ParameterFinding { place: ParameterPlace::Path, finding });
-        let mut in_query: Vec<BodyFinding> =
-            query.iter().flat_map(|(name, value)| self.in_query(name, value)).collect();
-        in_query.retain(|found| found.code != "unknown-parameter" || !allowed.allows(UnknownPlace::Query, &found.at));
+        let in_query = query.iter().flat_map(|(name, value)| self.in_query(name, value));
+        let is_wrong =
+            |found: &BodyFinding| found.code != "unknown-parameter" || !allowed.allows(UnknownPlace::Query, &found.at);
+        let mut in_query: Vec<BodyFinding> = in_query.filter(is_wrong).take(MOST_FINDINGS).collect();
         for parameter in self.query_parameters.iter().filter(|parameter| parameter.required) {
             if !query.iter().any(|(name, _)| base_name(name) == parameter.name) {
                 let message = format!("the query parameter `{}` is missing", parameter.name);

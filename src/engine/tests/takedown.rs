@@ -428,9 +428,8 @@ fn an_undo_that_sets_back_counts_as_reverted_and_not_as_removed() {
 #[test]
 fn an_output_that_cannot_be_evaluated_fails_the_run_after_everything_is_on_record() {
     paused(async {
-        let plan = format!(
-            "{NETWORK}outputs:\n  id: \"{{{{ steps.net.id }}}}\"\n  total: \"{{{{ [[steps.net.id], [2]] | sum }}}}\"\n"
-        );
+        let plan =
+            format!("{NETWORK}outputs:\n  id: \"{{{{ steps.net.id }}}}\"\n  total: \"{{{{ steps.net.id | int }}}}\"\n");
         let mut trial = Trial::new(Options::default());
         let end = trial.with(&plan, &[], rollback()).await;
         assert_eq!(end.finished.exit, Exit::StepFailed);

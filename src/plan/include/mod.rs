@@ -2,28 +2,30 @@
 //!
 //! A module is merged into the plan before steps are parsed: `inputs.<name>` in it becomes the value of `with`,
 //! `steps.<id>` refers to its own step with a prefixed id, and `steps.<id>.outputs.<name>` outside becomes the
-//! module's output. `file` reads modules, `rewrite` replaces references in templates, `module` parses a module's
+//! module's output. `file` reads modules in the order of `order`, `rewrite` replaces references in templates, `module` parses a module's
 //! declarations. The result is one plan; places in modules remain places in their files.
 
 mod file;
 mod module;
+mod order;
 mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use file::Files;
 use module::Module;
+use order::Order;
 use rewrite::{Names, rewritten, rewritten_step};
 
 use super::fields::{Fields, Shape, mapping, text};
 use super::scalars::{is_identifier, missing_key};
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::{Source, Span};
-use crate::yaml::{Key, Node, NodeKind};
+use crate::yaml::{Growing, Key, List, Node, NodeKind};
 
 /// The greatest depth of nested modules.
 const DEEPEST: usize = 8;
@@ -105,16 +107,13 @@ struct Level {
     trail: Vec<PathBuf>,
 }
 
-/// A step with its index in the list.
-type InOrder = (usize, Node);
-
 /// A step that uses a module, as written.
 struct UseDoc {
     id: String,
     id_span: Span,
     place: Span,
     file: Option<(String, Span)>,
-    with: Vec<(Key, Node)>,
+    with: List<(Key, Node)>,
     needs: Option<Node>,
 }
 
@@ -123,34 +122,29 @@ impl Including<'_> {
         let span = root.span;
         let NodeKind::Mapping(mut entries) = root.kind else { return root };
         let level = Level { file: PathBuf::new(), prefix: String::new(), trail: Vec::new() };
-        let steps = entries.iter().find(|(key, _)| key.text == "steps").map(|(_, node)| node.clone());
         let mut names = Names::of_plan();
-        let made = steps.and_then(|node| match node.kind {
-            NodeKind::Sequence(items) => Some(Node {
-                span: node.span,
-                kind: NodeKind::Sequence(self.list(items.into_vec(), &level, &mut names).into()),
-            }),
-            _ => None,
-        });
-        for (key, node) in &mut entries {
-            match (key.text.as_str(), &made) {
-                ("steps", Some(made)) => *node = made.clone(),
-                ("outputs", _) => *node = rewritten(node, &names, self.findings),
-                _ => {}
+        for (_, node) in entries.iter_mut().filter(|(key, _)| key.text == "steps") {
+            if let NodeKind::Sequence(items) = &mut node.kind {
+                *items = self.list(std::mem::take(items), &level, &mut names);
             }
+        }
+        for (_, node) in entries.iter_mut().filter(|(key, _)| key.text == "outputs") {
+            *node = rewritten(node, &names, self.findings);
         }
         Node { span, kind: NodeKind::Mapping(entries) }
     }
 
     /// A list of steps with modules replaced by their steps; `names` receives the modules' outputs.
-    fn list(&mut self, items: Vec<Node>, level: &Level, names: &mut Names) -> Vec<Node> {
-        let (uses, plain): (Vec<InOrder>, Vec<InOrder>) =
-            items.into_iter().enumerate().partition(|(_, step)| step.get("use").is_some());
-        let mut made: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
-        let mut open: Vec<(usize, UseDoc)> =
-            uses.iter().filter_map(|(at, node)| Some((*at, self.use_doc(node)?))).collect();
+    fn list(&mut self, items: List<Node>, level: &Level, names: &mut Names) -> List<Node> {
+        let is_use = |step: &Node| step.get("use").is_some();
+        let uses = items.iter().enumerate().filter(|(_, step)| is_use(step));
+        let mut made: HashMap<usize, List<Node>> = HashMap::new();
+        // Every module has a step.
+        let uses = uses.take(MOST_STEPS + 1);
+        let open: Vec<(usize, UseDoc)> = uses.filter_map(|(at, node)| Some((at, self.use_doc(node)?))).collect();
         names.modules.extend(open.iter().map(|(_, used)| used.id.clone()));
-        let plain_ids: BTreeSet<&str> = plain.iter().filter_map(|(_, step)| step.get("id")?.as_str()).collect();
+        let plain = items.iter().filter(|step| !is_use(step));
+        let plain_ids: HashSet<&str> = plain.filter_map(|step| step.get("id")?.as_str()).collect();
         let mut seen = BTreeSet::new();
         for (_, used) in &open {
             if plain_ids.contains(used.id.as_str()) || !seen.insert(used.id.clone()) {
@@ -159,39 +153,36 @@ impl Including<'_> {
                 self.findings.push(finding.help("give each step an id of its own"));
             }
         }
-        // One module may be given the output of another.
-        while !open.is_empty() {
-            let waits = |used: &UseDoc| {
-                let mentioned = used.with.iter().flat_map(|(_, node)| rewrite::modules_in(node, names));
-                let mentioned =
-                    mentioned.chain(used.needs.iter().flat_map(|node| rewrite::modules_needed(node, names)));
-                mentioned
-                    .into_iter()
-                    .any(|module| !names.given.contains_key(&module) && !names.failed.contains(&module))
-            };
-            let Some(ready) = open.iter().position(|(_, used)| !waits(used)) else {
-                for (_, used) in open.drain(..) {
-                    let message = format!("what `{}` is given depends on what it gives", used.id);
-                    self.findings.push(Diagnostic::error("cycle", used.id_span, message));
-                }
-                break;
-            };
-            let (at, used) = open.remove(ready);
-            match self.module(&used, level, names) {
+        let mut order = Order::new(open.iter().map(|(_, used)| {
+            let given = used.with.iter().flat_map(|(_, node)| rewrite::modules_in(node, names));
+            given.chain(used.needs.iter().flat_map(|node| rewrite::modules_needed(node, names))).collect()
+        }));
+        while let Some(next) = order.next() {
+            let (at, used) = &open[next];
+            match self.module(used, level, names) {
                 Some((steps, ids, given)) => {
                     names.given.insert(used.id.clone(), given);
-                    names.ids.insert(used.id, ids);
-                    made.insert(at, steps);
+                    names.ids.insert(used.id.clone(), ids);
+                    made.insert(*at, steps);
                 }
                 None => {
-                    names.failed.insert(used.id);
+                    names.failed.insert(used.id.clone());
                 }
             }
+            order.settled(&used.id);
         }
-        for (at, node) in plain {
-            made.insert(at, vec![rewritten_step(&node, names, self.findings)]);
+        for (_, used) in open.iter().enumerate().filter(|(nth, _)| order.is_stuck(*nth)).map(|(_, stuck)| stuck) {
+            let message = format!("what `{}` is given depends on what it gives", used.id);
+            self.findings.push(Diagnostic::error("cycle", used.id_span, message));
         }
-        made.into_values().flatten().collect()
+        let mut all = Growing::default();
+        for (at, node) in items.into_iter().enumerate() {
+            match is_use(&node) {
+                true => all.extend(made.remove(&at).into_iter().flatten()),
+                false => all.push(rewritten_step(&node, names, self.findings)),
+            }
+        }
+        all.into()
     }
 
     fn use_doc(&mut self, node: &Node) -> Option<UseDoc> {
@@ -210,7 +201,8 @@ impl Including<'_> {
         }
         let file = fields.get("use").and_then(|node| text(node, "`use`", self.findings));
         let with = fields.get("with").filter(|node| !node.is_null());
-        let with = with.and_then(|node| mapping(node, "`with`", self.findings)).unwrap_or_default().to_vec();
+        let with = with.and_then(|node| mapping(node, "`with`", self.findings)).unwrap_or_default();
+        let with = with.iter().cloned().collect();
         let place = fields.key_span("use").unwrap_or(node.span);
         let file = file.map(|file| (file.value, file.span));
         Some(UseDoc { id: id.value, id_span: id.span, place, file, with, needs: fields.get("needs").cloned() })
@@ -223,8 +215,11 @@ impl Including<'_> {
         used: &UseDoc,
         level: &Level,
         names: &Names,
-    ) -> Option<(Vec<Node>, Vec<String>, BTreeMap<String, String>)> {
+    ) -> Option<(List<Node>, Vec<String>, BTreeMap<String, String>)> {
         let (written, place) = used.file.as_ref()?;
+        if self.steps > MOST_STEPS {
+            return None;
+        }
         let path = match self.files.path(written, &level.file) {
             Ok(path) => path,
             Err(finding) => {
@@ -252,7 +247,7 @@ impl Including<'_> {
         let module = Module::read(&root, self.findings)?;
         let mut inner = Names::of_module(format!("{}{}_", level.prefix, used.id), names);
         let given = used.with.iter().map(|(key, node)| (key.clone(), rewritten(node, names, self.findings)));
-        let given: Vec<(Key, Node)> = given.collect();
+        let given: List<(Key, Node)> = given.collect();
         self.given.extend(given.iter().map(|(_, node)| node.clone()));
         inner.inputs = module.values(&given, used, &self.secrets, self.findings);
         self.steps += module.steps.len();

@@ -1,15 +1,15 @@
 //! The declarations of a module: inputs, steps, outputs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::UseDoc;
 use super::rewrite::{Names, TOLD, expression_of, is_secret_alone, literal, rewritten};
 use super::with_nearest;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::plan::fields::{Fields, Shape, list, mapping, text};
-use crate::plan::input_doc::{self, InputDoc};
+use crate::plan::input_doc::{self, InputDoc, Values};
 use crate::plan::inputs::fits;
-use crate::yaml::{Key, Node};
+use crate::yaml::{Key, List, Node};
 
 const MODULE: Shape = Shape {
     name: "a module",
@@ -27,8 +27,8 @@ const MODULE: Shape = Shape {
 /// A parsed module.
 pub(super) struct Module {
     inputs: Vec<InputDoc>,
-    pub steps: Vec<Node>,
-    outputs: Vec<(Key, Node)>,
+    pub steps: List<Node>,
+    outputs: List<(Key, Node)>,
 }
 
 impl Module {
@@ -38,13 +38,20 @@ impl Module {
         if let Some(node) = fields.get("description") {
             text(node, "`description`", findings);
         }
-        let entries = |key: &str, findings: &mut Findings| {
+        let entries = |key: &str, findings: &mut Findings| -> List<(Key, Node)> {
             let node = fields.get(key).filter(|node| !node.is_null());
-            node.and_then(|node| mapping(node, &format!("`{key}`"), findings)).unwrap_or_default().to_vec()
+            node.and_then(|node| mapping(node, &format!("`{key}`"), findings))
+                .unwrap_or_default()
+                .iter()
+                .cloned()
+                .collect()
         };
         let inputs = entries("inputs", findings);
-        let inputs = inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, findings)).collect();
-        let steps = fields.get("steps").and_then(|node| list(node, "`steps`", findings)).unwrap_or_default().to_vec();
+        let mut values = Values::default();
+        let read = inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, &mut values, findings));
+        let inputs = read.collect();
+        let steps = fields.get("steps").and_then(|node| list(node, "`steps`", findings)).unwrap_or_default();
+        let steps: List<Node> = steps.iter().cloned().collect();
         if steps.is_empty() && fields.lacks("steps") {
             findings.push(Diagnostic::error("no-steps", fields.head(), "a module without steps does nothing"));
         }
@@ -55,22 +62,24 @@ impl Module {
     /// The expression for each input in templates: the given value, or the default.
     pub(super) fn values(
         &self,
-        given: &[(Key, Node)],
+        given: &List<(Key, Node)>,
         used: &UseDoc,
         secrets: &BTreeSet<String>,
         findings: &mut Findings,
     ) -> BTreeMap<String, String> {
+        let declared: HashSet<&str> = self.inputs.iter().map(|input| input.name.as_str()).collect();
         for (key, _) in given {
-            if !self.inputs.iter().any(|input| key.text == input.name) {
+            if !declared.contains(key.text.as_str()) {
                 let message = format!("the module that `{}` uses has no input `{}`", used.id, key.text);
                 let finding = Diagnostic::error("unknown-input", key.span, message);
                 let names = self.inputs.iter().map(|input| input.name.as_str());
                 findings.push(with_nearest(finding, &key.text, key.span, names));
             }
         }
+        let by_name: HashMap<&str, _> = given.iter().map(|entry| (entry.0.text.as_str(), entry)).collect();
         let mut values = BTreeMap::new();
         for InputDoc { name, name_span, input } in &self.inputs {
-            let value = match given.iter().find(|(key, _)| key.text == *name) {
+            let value = match by_name.get(name.as_str()) {
                 Some((key, node)) => {
                     if input.secret && !is_secret_alone(node, secrets) {
                         let message = format!("`{name}` is a secret of the module, and this is none");

@@ -12,7 +12,7 @@ use super::with_nearest;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::template::{Expression, NEVER_KNOWN, Part, Program, Shape, Template, Text};
-use crate::yaml::{Node, NodeKind, Places, Scalar, Text as Written};
+use crate::yaml::{Items, Node, NodeKind, Places, Scalar, Text as Written};
 
 /// Keys of a step with expressions without braces.
 const CONDITIONS: [&str; 3] = ["when", "ready", "fail_when"];
@@ -104,7 +104,7 @@ pub(super) fn rewritten_step(step: &Node, names: &Names, findings: &mut Findings
 
 /// The entries of `needs` with prefixed ids; for a module all its steps.
 pub(super) fn needs(node: &Node, names: &Names) -> Node {
-    let items = node.items().unwrap_or(std::slice::from_ref(node));
+    let items = node.items().unwrap_or(Items::one(node));
     let mut all = Vec::new();
     for item in items {
         let NodeKind::Scalar(Scalar::Text(id)) = &item.kind else {
@@ -124,17 +124,16 @@ pub(super) fn needs(node: &Node, names: &Names) -> Node {
 /// Adds entries to the `needs` of a step.
 pub(super) fn add_needs(step: &mut Node, more: &Node) {
     let NodeKind::Mapping(entries) = &mut step.kind else { return };
-    match entries.iter_mut().find(|(key, _)| key.text == "needs") {
-        Some((_, node)) => {
-            let own = node.items().map_or_else(|| vec![node.clone()], <[Node]>::to_vec);
-            let all = own.into_iter().chain(more.items().into_iter().flatten().cloned());
-            node.kind = NodeKind::Sequence(all.collect());
-        }
-        None => {
-            let key = crate::yaml::Key { span: more.span, text: "needs".into() };
-            let own = std::mem::take(entries).into_vec().into_iter();
-            *entries = own.chain([(key, more.clone())]).collect();
-        }
+    if !entries.iter().any(|(key, _)| key.text == "needs") {
+        let key = crate::yaml::Key { span: more.span, text: "needs".into() };
+        let own = std::mem::take(entries).into_iter();
+        *entries = own.chain([(key, more.clone())]).collect();
+        return;
+    }
+    for (_, node) in entries.iter_mut().filter(|(key, _)| key.text == "needs") {
+        let own = node.items().unwrap_or(Items::one(node));
+        let all = own.iter().chain(more.items().into_iter().flatten()).cloned();
+        node.kind = NodeKind::Sequence(all.collect());
     }
 }
 
@@ -147,7 +146,7 @@ pub(super) fn modules_in(node: &Node, names: &Names) -> BTreeSet<String> {
 
 /// The modules named by `needs`.
 pub(super) fn modules_needed(node: &Node, names: &Names) -> BTreeSet<String> {
-    let items = node.items().unwrap_or(std::slice::from_ref(node));
+    let items = node.items().unwrap_or(Items::one(node));
     let ids = items.iter().filter_map(Node::as_str).map(str::to_owned);
     ids.filter(|id| names.modules.contains(id)).collect()
 }

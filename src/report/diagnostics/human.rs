@@ -131,7 +131,7 @@ impl<'a> Window<'a> {
     /// `None` when the lines are too long to be shown.
     fn around(source: &'a Source, span: Span) -> Option<Self> {
         let whole = source.lines_around(span);
-        let short = source.longest_line(span) <= LONGEST_LINE;
+        let short = !source.has_line_longer_than(LONGEST_LINE, span);
         short.then(|| Self {
             text: &source.text()[whole.range()],
             offset: whole.start(),

@@ -324,3 +324,11 @@ fn a_warning_does_not_stand_for_an_error_of_its_kind_in_the_same_place() {
     assert_eq!(record(""), [] as [String; 0]);
     assert_eq!(record(", 'enabbled': true").len(), 1);
 }
+
+#[test]
+fn many_filters_on_an_unknown_value_are_as_much_work_as_their_number() {
+    let filters = " | upper".repeat(60);
+    assert_eq!(message(&volume(&format!("size: 5, name: \"{{{{ inputs.text{filters} }}}}\"")), &[]), "");
+    let sums = " + 1".repeat(60);
+    assert_eq!(message(&volume(&format!("name: demo, size: \"{{{{ inputs.number{sums} }}}}\"")), &[]), "");
+}

@@ -309,3 +309,26 @@ fn a_key_within_a_template_is_not_mended() {
     };
     assert!(only.suggestion.is_none(), "{only:?}");
 }
+
+#[test]
+fn a_warning_does_not_stand_for_an_error_of_its_kind_in_the_same_place() {
+    let record = |fields: &str| {
+        let body = format!(
+            "{{'ttl': 60, 'meta': {{'other': {{}}}}, 'resource_records': [{{'content': ['192.0.2.1']{fields}}}]}}"
+        );
+        checked(
+            &plan(&format!("call: PUT /dns/v2/zones/example.com/www.example.com/A, body: \"{{{{ {body} }}}}\"")),
+            &[],
+        )
+    };
+    assert_eq!(record(""), [] as [String; 0]);
+    assert_eq!(record(", 'enabbled': true").len(), 1);
+}
+
+#[test]
+fn many_filters_on_an_unknown_value_are_as_much_work_as_their_number() {
+    let filters = " | upper".repeat(60);
+    assert_eq!(message(&volume(&format!("size: 5, name: \"{{{{ inputs.text{filters} }}}}\"")), &[]), "");
+    let sums = " + 1".repeat(60);
+    assert_eq!(message(&volume(&format!("name: demo, size: \"{{{{ inputs.number{sums} }}}}\"")), &[]), "");
+}

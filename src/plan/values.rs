@@ -19,7 +19,7 @@ use super::step_doc::{StepDoc, calls};
 use super::step_results::KnownStep;
 use crate::body_file::{begins_with, why_unusable};
 use crate::catalog::{AllowUnknown, Catalog, Operation, Partial, is_placeholder};
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, Severity};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
 use crate::template::{Each, Expression, Program, Template, TemplateError};
@@ -278,8 +278,8 @@ struct Checker<'c, 'd> {
     source: &'c Source,
     with_values: bool,
     case: Option<&'c Case>,
-    /// One finding per place and code: an error in every element is reported once.
-    seen: HashSet<(Span, &'static str)>,
+    /// One finding per place, code and severity: an error in every element is reported once.
+    seen: HashSet<(Span, &'static str, Severity)>,
     findings: &'c mut Findings,
 }
 
@@ -352,7 +352,8 @@ impl<'c> Checker<'c, '_> {
         // Once more with the values of secrets: what was not found without them is about these.
         let mut with_secrets = Vec::new();
         if self.with_values && self.secrets_in(look, None).next().is_some() {
-            let told: HashSet<(Span, &str)> = found.iter().map(|finding| (finding.primary, finding.code)).collect();
+            let errors = found.iter().filter(|finding| finding.is_error());
+            let told: HashSet<(Span, &str)> = errors.map(|finding| (finding.primary, finding.code)).collect();
             let more = self.parts(look, at.revealing()).into_iter();
             let new = more.filter(|finding| finding.is_error() && !told.contains(&(finding.primary, finding.code)));
             with_secrets.extend(new.map(|finding| self.without_value(&finding, look)));
@@ -415,7 +416,7 @@ impl<'c> Checker<'c, '_> {
 
     fn tell(&mut self, found: impl IntoIterator<Item = Diagnostic>, element: Option<&Element>) {
         for mut finding in found {
-            if !self.seen.insert((finding.primary, finding.code)) {
+            if !self.seen.insert((finding.primary, finding.code, finding.severity)) {
                 continue;
             }
             if let Some(element) = element {

@@ -110,8 +110,14 @@ impl Program {
         let Ok(tree) = parse_expr(&source) else { return Ok(Outline::Open) };
         let root = scope::root(scope, uses);
         let failed = RefCell::new(None);
-        let mut interpreter =
-            Interpreter { source: &source, root: root.clone(), knowledge, known: HashMap::new(), failed: &failed };
+        let mut interpreter = Interpreter {
+            source: &source,
+            root: root.clone(),
+            knowledge,
+            known: HashMap::new(),
+            outlines: RefCell::default(),
+            failed: &failed,
+        };
         interpreter.mark(&tree);
         let outline = interpreter.outline(&tree);
         match failed.take() {
@@ -157,6 +163,8 @@ struct Interpreter<'i> {
     knowledge: &'i dyn Knowledge,
     /// By address of a node: whether it is completely known.
     known: HashMap<usize, bool>,
+    /// By address of a node: its outline, once it was asked for.
+    outlines: RefCell<HashMap<usize, Outline>>,
     /// The first failure.
     failed: &'i RefCell<Option<Failure>>,
 }
@@ -231,6 +239,15 @@ impl<'i> Interpreter<'i> {
         if self.is_known(expr) {
             return self.exactly(expr).map_or(Outline::Open, Outline::Exactly);
         }
+        if let Some(outline) = self.outlines.borrow().get(&address(expr)) {
+            return outline.clone();
+        }
+        let outline = self.partly_known(expr);
+        self.outlines.borrow_mut().insert(address(expr), outline.clone());
+        outline
+    }
+
+    fn partly_known(&self, expr: &ast::Expr<'i>) -> Outline {
         match expr {
             ast::Expr::Const(_) => Outline::Open,
             ast::Expr::Var(_) | ast::Expr::GetAttr(_) | ast::Expr::GetItem(_) => match mention(expr) {

@@ -320,11 +320,21 @@ impl<'s> Checker<'s> {
 
     /// Checks a `null` that is taken only together with others.
     fn null_alone(&mut self, field: &Schema, value: &Partial, all: &[(String, Partial)]) {
+        let may_be_null = |value: &Partial| match value {
+            Partial::OneOf(options) => {
+                options.iter().any(|option| matches!(option, Partial::Null | Partial::Unknown(_)))
+            }
+            other => matches!(other, Partial::Null | Partial::Unknown(_)),
+        };
         let is_other = |name: &&String| match all.iter().find(|(given, _)| given == *name) {
-            Some((_, other)) => !matches!(other, Partial::Null | Partial::Unknown(_) | Partial::OneOf(_)),
+            Some((_, other)) => !may_be_null(other),
             None => true,
         };
-        if matches!(value, Partial::Null) && field.null_with.iter().any(|name| is_other(&name)) {
+        let is_null = match value {
+            Partial::OneOf(options) => options.contains(&Partial::Null),
+            other => matches!(other, Partial::Null),
+        };
+        if is_null && field.null_with.iter().any(|name| is_other(&name)) {
             let message = format!("{} is `null` only where {} are", self.name(), field_list(&field.null_with));
             let help = format!("{} wants {}", self.name(), wanted(self.schema, field));
             self.report(Self::error("wrong-type", message).help(help));

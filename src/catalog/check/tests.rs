@@ -517,6 +517,10 @@ fn a_null_that_only_an_example_shows_stands_with_those_beside_it() {
     assert_eq!(check(ONE, whole), [""; 0]);
     let alone = "x: wrong-type: `x` is `null` only where `width`, `height`, `y` are";
     assert_eq!(check(ONE, json!({ "url": url, "x": null })), [alone]);
+    let either = || Partial::OneOf(vec![Partial::Null, Partial::from(&json!(5))]);
+    assert_eq!(told(findings(ONE, &with(json!({ "url": url }), "x", either()))), [alone]);
+    let body = with(json!({ "width": null, "y": null, "height": null }), "x", either());
+    assert_eq!(told(findings(ONE, &body)), [""; 0]);
     assert_eq!(check(ONE, json!({ "url": url, "width": null, "height": 5, "x": null, "y": null })).len(), 3);
     // What the others are is known later.
     let body = json!({ "width": null, "x": null, "y": null });

@@ -12,6 +12,7 @@ use minijinja::{Error, ErrorKind, Value as Any};
 use serde_json::Value;
 
 use super::functions::TEXT;
+use super::nodes::{is_of_step, mention, of, parts, sort_in};
 use super::outline::{Knowledge, MOST_ALTERNATIVES, Outline, Sort};
 use super::program::Program;
 use super::text::json_of;
@@ -19,12 +20,9 @@ use super::uses::Uses;
 use super::{Part, Scope, Shape, Template, TemplateError, Text, engine, evaluate, scope, value_of};
 use crate::yaml::Word;
 
-mod nodes;
 mod references;
 mod trial;
 
-use nodes::{is_of_step, of, sort_in};
-pub(super) use nodes::{mention, parts, range};
 use trial::{constant, spanned};
 
 impl Template {

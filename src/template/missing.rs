@@ -3,7 +3,7 @@
 use minijinja::machinery::{ast, parse_expr};
 use minijinja::value::ValueKind;
 
-use super::interpret::{mention, parts, range};
+use super::nodes::{mention, parts, range};
 use super::program::Program;
 use super::{Knowledge, Mention, Scope, TemplateError, engine, scope};
 use crate::diagnostic::nearest;

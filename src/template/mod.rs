@@ -20,6 +20,7 @@ mod lexicon;
 mod list_from;
 mod missing;
 mod names;
+mod nodes;
 mod outline;
 mod program;
 mod scope;

@@ -5,8 +5,8 @@ use std::ops::Range;
 use minijinja::machinery::ast;
 use serde_json::Value;
 
-use super::super::outline::{Knowledge, Mention, Outline, Sort};
-use super::super::walk::{Link, unchain};
+use super::outline::{Knowledge, Mention, Outline, Sort};
+use super::walk::{Link, unchain};
 
 pub(super) fn is_of_step(outline: &Outline) -> bool {
     matches!(outline, Outline::Mention(mention) if mention.root == "steps")
@@ -52,7 +52,7 @@ pub(super) fn sort_of(value: &Value) -> Option<Sort> {
 }
 
 /// The place of a node in the source: from its first name on.
-pub(in crate::template) fn range(expr: &ast::Expr<'_>) -> Range<usize> {
+pub(super) fn range(expr: &ast::Expr<'_>) -> Range<usize> {
     let mut first = expr;
     loop {
         first = match first {
@@ -67,7 +67,7 @@ pub(in crate::template) fn range(expr: &ast::Expr<'_>) -> Range<usize> {
 }
 
 /// The reference of an expression that is a name with attributes and keys.
-pub(in crate::template) fn mention(expr: &ast::Expr<'_>) -> Option<Mention> {
+pub(super) fn mention(expr: &ast::Expr<'_>) -> Option<Mention> {
     let chain = unchain(expr)?;
     let keys = chain.links.into_iter().map(|link| match link {
         Link::Named(name, _) => Some(name),
@@ -82,7 +82,7 @@ pub(in crate::template) fn mention(expr: &ast::Expr<'_>) -> Option<Mention> {
 }
 
 /// The subexpressions of an expression; of a name with attributes, the computed keys.
-pub(in crate::template) fn parts<'e, 'a>(expr: &'e ast::Expr<'a>) -> Vec<&'e ast::Expr<'a>> {
+pub(super) fn parts<'e, 'a>(expr: &'e ast::Expr<'a>) -> Vec<&'e ast::Expr<'a>> {
     let arguments = |args: &'e [ast::CallArg<'a>]| {
         args.iter().map(|arg| match arg {
             ast::CallArg::Pos(expr)

@@ -76,6 +76,12 @@ impl Types {
         Types(self.0 & other.0)
     }
 
+    /// The type, when there is only one.
+    pub fn only(self) -> Option<Type> {
+        let mut types = self.iter();
+        types.next().filter(|_| types.next().is_none())
+    }
+
     pub fn iter(self) -> impl Iterator<Item = Type> {
         Type::ALL.into_iter().filter(move |r#type| self.0 & (1 << *r#type as u8) != 0)
     }

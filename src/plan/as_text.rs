@@ -2,7 +2,7 @@
 //! `find` compares.
 
 use crate::catalog::schema::Type;
-use crate::catalog::{Partial, Unknown, may_be_integer};
+use crate::catalog::{Partial, may_be_integer};
 use crate::diagnostic::Diagnostic;
 use crate::template::{Shape, Template};
 
@@ -12,19 +12,13 @@ fn no_text(value: &Partial) -> Option<&'static str> {
         Partial::Null => Some("null"),
         Partial::Map(_) => Some("a mapping"),
         Partial::List(_) => Some("a list"),
-        Partial::Unknown(unknown) => match only_type(unknown)? {
+        Partial::Unknown(unknown) => match unknown.types.only()? {
             Type::Object => Some("a mapping"),
             Type::Array => Some("a list"),
             _ => None,
         },
         _ => None,
     }
-}
-
-/// The type of an unknown value, when it has only one.
-fn only_type(unknown: &Unknown) -> Option<Type> {
-    let mut types = unknown.types.iter();
-    types.next().filter(|_| types.next().is_none())
 }
 
 /// The first finding about one of the values that this may be.
@@ -92,7 +86,7 @@ pub(super) fn place(template: &Template, value: &Partial) -> Option<Diagnostic> 
         match value {
             Partial::Text(pieces) if !may_be_integer(pieces) => told(", and this text is none".to_owned()),
             Partial::Text(_) => None,
-            Partial::Unknown(unknown) => match (&unknown.reference, only_type(unknown)) {
+            Partial::Unknown(unknown) => match (&unknown.reference, unknown.types.only()) {
                 (Some(of), _) if !["projects", "regions"].contains(&of.kind.as_str()) => {
                     told(format!(", and this is one of `{}`", of.kind))
                 }

@@ -343,11 +343,10 @@ impl<'d> Known<'d> {
 
 /// What an unknown value is, when it is certainly neither a list nor a mapping.
 fn never_elements(unknown: &Unknown) -> Option<&'static str> {
-    let mut types = unknown.types.iter();
-    match (types.next()?, types.next()) {
-        (Type::Boolean, None) => Some("a boolean"),
-        (Type::Integer | Type::Number, None) => Some("a number"),
-        (Type::String, None) => Some("text"),
+    match unknown.types.only()? {
+        Type::Boolean => Some("a boolean"),
+        Type::Integer | Type::Number => Some("a number"),
+        Type::String => Some("text"),
         _ => None,
     }
 }
@@ -466,10 +465,7 @@ impl Knowledge for View<'_, '_> {
     fn sort(&self, mention: &Mention) -> Option<Sort> {
         let value = self.mention(mention);
         let found = match &value {
-            Partial::Unknown(unknown) => {
-                let mut types = unknown.types.iter();
-                types.next().filter(|_| types.next().is_none())?
-            }
+            Partial::Unknown(unknown) => unknown.types.only()?,
             other => other.r#type()?,
         };
         Some(match found {

@@ -10,8 +10,10 @@ mod schedule;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, ready};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -58,7 +60,7 @@ pub enum TaskEnd {
     /// The task ended in ERROR.
     Failed(Box<Task>),
     /// The key may not poll the task, or the API does not know it.
-    Refused(ApiError),
+    Refused(Box<ApiError>),
 }
 
 /// Receives warnings that concern no single step.
@@ -73,7 +75,7 @@ enum Message {
     },
     /// The step no longer waits for the task.
     Leaves {
-        task: String,
+        task: Box<str>,
         listener: u64,
     },
 }
@@ -97,29 +99,45 @@ impl Watcher {
         Self { messages, listeners: Arc::default() }
     }
 
-    /// Waits for the end of a task. Dropping the future ends the waiting.
-    pub async fn wait(&self, awaited: Awaited) -> TaskEnd {
+    /// Waits for the end of a task, which is watched from now on. Dropping the future ends the waiting.
+    pub fn wait(&self, awaited: Awaited) -> Waits {
         let (tell, end) = oneshot::channel();
         let listener = self.listeners.fetch_add(1, Ordering::Relaxed);
-        let _leaves = Leaves { messages: &self.messages, task: awaited.task.clone(), listener };
+        let task = awaited.task.as_str().into();
         // The watcher runs as long as a handle exists.
         let _ = self.messages.send(Message::Waits { awaited, listener, tell });
-        match end.await {
-            Ok(end) => end,
-            Err(_) => std::future::pending().await,
+        Waits { messages: self.messages.clone(), task, listener, end }
+    }
+}
+
+/// The end of a task, once it comes. Tells the watcher when it is not waited for any more.
+pub struct Waits {
+    messages: mpsc::UnboundedSender<Message>,
+    task: Box<str>,
+    listener: u64,
+    end: oneshot::Receiver<TaskEnd>,
+}
+
+impl Future for Waits {
+    type Output = TaskEnd;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> std::task::Poll<TaskEnd> {
+        if self.end.is_terminated() {
+            return std::task::Poll::Pending;
+        }
+        match ready!(Pin::new(&mut self.end).poll(context)) {
+            Ok(end) => std::task::Poll::Ready(end),
+            // There is no watcher any more.
+            Err(_) => std::task::Poll::Pending,
         }
     }
 }
 
-/// Notifies the watcher when a waiting step is dropped.
-struct Leaves<'w> {
-    messages: &'w mpsc::UnboundedSender<Message>,
-    task: String,
-    listener: u64,
-}
-
-impl Drop for Leaves<'_> {
+impl Drop for Waits {
     fn drop(&mut self) {
+        if self.end.is_terminated() {
+            return;
+        }
         let task = std::mem::take(&mut self.task);
         // Without a watcher there is nothing to notify.
         let _ = self.messages.send(Message::Leaves { task, listener: self.listener });
@@ -177,7 +195,7 @@ impl Watch {
         if self.schedule.get(&awaited.task).is_none() {
             self.schedule.add(&awaited.task, entry, clock.elapsed());
         }
-        self.waiting.entry(awaited.task).or_default().push((listener, tell));
+        self.waiting.entry(awaited.task).or_insert_with(|| Vec::with_capacity(1)).push((listener, tell));
     }
 
     /// Stops polling a task when its last waiting step is gone.
@@ -240,11 +258,11 @@ impl Watch {
         match (error.meaning(), poll) {
             (Meaning::NotAllowed, _) => {
                 for task in asked {
-                    self.end(task, &TaskEnd::Refused(error.clone()));
+                    self.end(task, &TaskEnd::Refused(Box::new(error.clone())));
                 }
             }
             (Meaning::NotFound, Poll::One(task)) if self.schedule.failures(task) >= UNKNOWN_POLLS => {
-                self.end(task, &TaskEnd::Refused(error.clone()));
+                self.end(task, &TaskEnd::Refused(Box::new(error.clone())));
             }
             (Meaning::NotFound | Meaning::Rejected, Poll::Many(listing)) => {
                 self.schedule.cannot_list(&listing.place);

@@ -7,6 +7,7 @@ use std::iter;
 use std::path::Path;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use super::doc::{self, OutputDoc, PlanDoc, ReadParts};
 use super::graph::Graph;
 use super::include::{Whole, include};
 use super::mentions::Names;
-use super::model::{Moved, Output, Plan, Step};
+use super::model::{Moved, Output, Plan, Step, Steps};
 use super::of_step::OfStep;
 use super::operations::Operations;
 use super::place::Place;
@@ -504,12 +505,8 @@ fn accept(mut doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>
 }
 
 /// The accepted steps. What was read is given back piece by piece, so that a long plan is not held twice.
-fn accept_steps(
-    steps: List<StepDoc>,
-    operations: Vec<OfStep>,
-    resource_used: &BTreeSet<StepId>,
-) -> IndexMap<StepId, Step> {
-    let mut accepted = IndexMap::with_capacity(steps.len());
+fn accept_steps(steps: List<StepDoc>, operations: Vec<OfStep>, resource_used: &BTreeSet<StepId>) -> Steps {
+    let mut accepted = Steps::with_capacity_and_hasher(steps.len(), RandomState::default());
     let operations = operations.into_iter().chain(iter::repeat_with(OfStep::default));
     for (step, of) in steps.into_iter().zip(operations) {
         let step = accept_step(step, of, resource_used);

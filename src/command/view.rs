@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::findings::length;
 use crate::clock::Clock;
 use crate::context::{Context, GitHub, room};
-use crate::engine::Events as Teller;
+use crate::engine::Events as EventSender;
 use crate::error::Error;
 use crate::event::Stamped;
 use crate::report::github::{Annotations, Groups, Log, Summary};
@@ -27,8 +27,8 @@ use crate::source::Source;
 
 /// The interval of drawing the table on a terminal.
 const TICK: Duration = Duration::from_millis(100);
-/// After events were shown, those of so short a time are collected and shown together: waking the thread costs as much as a
-/// line, and people do not read faster.
+/// The pause after events were shown. Events during it are shown together: waking the thread costs as much as a line,
+/// and people do not read faster.
 const REST: Duration = Duration::from_millis(20);
 /// Events that are taken at once.
 const TOGETHER: usize = 1024;
@@ -51,7 +51,7 @@ pub struct ViewOptions {
 
 /// The running reporters of a run.
 pub struct View {
-    emitter: Teller,
+    emitter: EventSender,
     log: Option<Log>,
     finish: oneshot::Sender<()>,
     reporters: Receiver<Vec<ReportError>>,
@@ -93,11 +93,11 @@ impl View {
             let _ = ended.send(errors);
         };
         thread::Builder::new().name("report".to_owned()).spawn(work).map_err(no_thread)?;
-        Ok(Self { emitter: Teller { sender, clock }, log, finish, reporters, shown })
+        Ok(Self { emitter: EventSender { sender, clock }, log, finish, reporters, shown })
     }
 
     /// The channel for the engine's events.
-    pub fn emitter(&self) -> Teller {
+    pub fn emitter(&self) -> EventSender {
         self.emitter.clone()
     }
 
@@ -212,7 +212,7 @@ async fn feed(
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // A command that failed before its run has no final events.
-    let has_last_words = loop {
+    let has_final_events = loop {
         tokio::select! {
             biased;
             count = events.recv_many(&mut told, TOGETHER), if !rests => match count {
@@ -229,7 +229,7 @@ async fn feed(
             _ = ticks.tick(), if !clock.is_simulated() => fanout.tick(clock.elapsed()),
         }
     };
-    if !has_last_words {
+    if !has_final_events {
         return Vec::new();
     }
     while let Ok(event) = events.try_recv() {

@@ -5,9 +5,9 @@
 //! {"crc":"…","n":1,"at":"…","record":"intent","instance":{"step":"network"},…}
 //! ```
 //!
-//! `crc` is the CRC-32C of the rest of the line, in eight hexadecimal digits. Version 1 has `sum` in its place: the first
-//! eight digits of the SHA-256. Both tell damage, and neither a forger: who may write to a record, may write anything.
-//! Lines are numbered without gaps.
+//! `crc` is the CRC-32C of the rest of the line, in eight hexadecimal digits. Version 1 has `sum` in its place: the
+//! first eight digits of the SHA-256. Both detect damage and neither detects forgery: whoever may write to a record can
+//! write a checksum as well. Lines are numbered without gaps.
 
 use std::fmt::Write as _;
 
@@ -27,7 +27,8 @@ pub struct Line {
     pub record: Record,
 }
 
-/// How lines are told from damaged ones. A journal keeps the kind of checksum that it began with, so that the version that began it can still read it.
+/// How damaged lines are detected. A journal keeps the kind of checksum that it began with, so that the version that
+/// began it can still read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Checksum {
     /// Version 1.

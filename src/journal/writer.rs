@@ -266,8 +266,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Leaves the status in memory until the process ends: to give back every piece of a long one takes as long as many
-    /// steps.
+    /// Leaves the status in memory until the process ends: freeing a long one takes as long as many steps.
     pub fn leave(&self) {
         std::mem::forget(Arc::clone(&self.shared));
     }
@@ -323,7 +322,7 @@ impl Shared {
         Batch { first, count, text: text.into() }
     }
 
-    /// These are durable now.
+    /// Applies records that are durable now to the status.
     fn written(&mut self, appends: &mut [Append]) -> Result<(), JournalError> {
         for (at, record, _) in appends.iter_mut().flat_map(|append| append.records.drain(..)) {
             self.ahead.written();

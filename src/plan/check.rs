@@ -85,7 +85,7 @@ fn check_all(
             let unread = findings.iter().any(Diagnostic::is_error);
             let given: Vec<Template> = given.iter().filter_map(|node| compiled(node, &mut findings)).collect();
             Checker::new(&doc, &mut findings).run(unread, &given);
-            told_where_written(&given, source.files()[0].range.end, &mut findings);
+            reported_where_given(&given, source.files()[0].range.end, &mut findings);
             if let Some(folder) = folder {
                 unreadable_files(&doc, folder, &mut findings);
             }
@@ -134,7 +134,7 @@ impl Written {
             return Self { root: parsed.root, parts, findings };
         }
         findings.add(parsed.findings, parsed.more);
-        // What is wrong with the parts of a file that cannot be read may follow from that.
+        // In a file that cannot be parsed to its end, findings about its parts may only follow from that.
         if parsed.root.is_some() {
             let (found, more) = in_parts.finish();
             findings.add(found, more);
@@ -155,7 +155,7 @@ pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
 
 /// Reports findings about values given to a module where these are written, and not at each use in the module.
 /// `modules`: where the texts of modules begin.
-fn told_where_written(given: &[Template], modules: usize, findings: &mut Findings) {
+fn reported_where_given(given: &[Template], modules: usize, findings: &mut Findings) {
     let is_given = |finding: &Diagnostic| {
         given.iter().any(|template| {
             template.span.start() <= finding.primary.start() && finding.primary.start() < template.span.end()

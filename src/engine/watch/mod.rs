@@ -93,7 +93,7 @@ impl Watcher {
         for (task_type, took) in durations {
             schedule.learn(&task_type, Duration::from_millis(took));
         }
-        tokio::spawn(Watch { client, schedule, waiting: HashMap::new(), warn, said: Vec::new() }.run(told));
+        tokio::spawn(Watch { client, schedule, waiting: HashMap::new(), warn, reported: Vec::new() }.run(told));
         Self { messages, listeners: Arc::default() }
     }
 
@@ -133,7 +133,7 @@ struct Watch {
     waiting: HashMap<String, Vec<(u64, oneshot::Sender<TaskEnd>)>>,
     warn: Warn,
     /// Undocumented task states that were reported already.
-    said: Vec<String>,
+    reported: Vec<String>,
 }
 
 /// The result of a poll.
@@ -211,7 +211,7 @@ impl Watch {
         }
     }
 
-    /// Notifies the waiting steps of a task's end; gives the task's id while it still runs.
+    /// Notifies the waiting steps of a task's end; returns the task's id while it still runs.
     fn task_seen(&mut self, task: Task, now: Duration) -> Option<String> {
         let entry = self.schedule.get(&task.id)?;
         let took = entry.elapsed(now);
@@ -219,8 +219,8 @@ impl Watch {
         match &task.state {
             TaskState::Pending(_) => return Some(task.id),
             TaskState::Other(state) => {
-                if !self.said.contains(state) {
-                    self.said.push(state.clone());
+                if !self.reported.contains(state) {
+                    self.reported.push(state.clone());
                     (self.warn)(format!("task {} is in the undocumented state `{state}`: waiting on", task.id));
                 }
                 return Some(task.id);

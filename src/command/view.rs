@@ -24,6 +24,7 @@ use crate::report::github::{Annotations, Groups, Log, Summary};
 use crate::report::page::Shape;
 use crate::report::{Events, Fanout, Human, Progress, ReportError, Sink, Verbosity};
 use crate::source::Source;
+use crate::stream::Stream;
 
 /// The interval of drawing the table on a terminal.
 const TICK: Duration = Duration::from_millis(100);
@@ -67,6 +68,8 @@ impl View {
     /// When a requested file cannot be opened, or the thread cannot be started.
     pub fn start(context: &Context, clock: Clock, options: &ViewOptions) -> Result<Self, Error> {
         let mut fanout = Fanout::new();
+        let people = context.environment.github.is_none() && !context.stderr.terminal;
+        let together = people.then(|| context.stderr.clone());
         let log = match &context.environment.github {
             Some(github) => Some(report_to_job(context, github, options, &mut fanout)?),
             None => {
@@ -88,7 +91,7 @@ impl View {
         let count = shown.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
         let work = move || {
-            let errors = runtime.block_on(feed(fanout, events, finished, clock, &count));
+            let errors = runtime.block_on(feed(fanout, together, events, finished, clock, &count));
             // The receiver is gone when the end came too late.
             let _ = ended.send(errors);
         };
@@ -196,8 +199,10 @@ fn open_summary(path: &Path) -> Result<File, Error> {
 }
 
 /// Passes events and ticks to the reporters until the run is over.
+/// `together`: the stream whose lines are written together when several events are shown at once.
 async fn feed(
     mut fanout: Fanout,
+    together: Option<Stream>,
     mut events: mpsc::UnboundedReceiver<Stamped>,
     mut finished: oneshot::Receiver<()>,
     clock: Clock,
@@ -218,7 +223,11 @@ async fn feed(
             count = events.recv_many(&mut told, TOGETHER), if !rests => match count {
                 0 => break false,
                 _ => {
-                    told.drain(..).for_each(|event| handle(&mut fanout, &event));
+                    let mut show = || told.drain(..).for_each(|event| handle(&mut fanout, &event));
+                    match &together {
+                        Some(stream) => stream.together(show),
+                        None => show(),
+                    }
                     rests = true;
                     rest.as_mut().reset(Instant::now() + REST);
                 }

@@ -25,7 +25,7 @@ fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-env=PLAN_TARGET={}", variable("TARGET"));
-    // Others would be built anew at every commit.
+    // Other builds name no commit: they would be rebuilt at every commit.
     let commit = if variable("PROFILE") == "release" { commit() } else { "of a development build".to_owned() };
     println!("cargo:rustc-env=PLAN_COMMIT={commit}");
     if has_packed_relocations(variable) {

@@ -142,9 +142,9 @@ function environmentOf(inputs, env) {
   if (inputs.apiKey) own.GCORE_API_KEY = inputs.apiKey;
   if (inputs.projectId) own.GCORE_CLOUD_PROJECT_ID = inputs.projectId;
   if (inputs.regionId) own.GCORE_CLOUD_REGION_ID = inputs.regionId;
-  // Nobody else needs to be able to write to the repository.
+  // Only comments need write access to the repository: without them `plan` does not get the token.
   if (comments(inputs)) own.GITHUB_TOKEN = inputs.githubToken;
-  // A record that dies with the runner's disk is enough when everything it tells of goes before.
+  // Everything is taken down within the job, so that a record on the runner's disk is enough.
   if (inputs.teardown === 'always') own.PLAN_TEARDOWN = 'always';
   return own;
 }

@@ -1,4 +1,4 @@
-// Starts `plan` and stays with it to the end: no shell, signals handed on, its exit code ours.
+// Runs `plan` without a shell, forwards signals to it, and ends with its exit code.
 'use strict';
 
 const { spawn } = require('node:child_process');

@@ -1,4 +1,4 @@
-// Downloads over HTTPS with what Node brings along. Knows nothing of releases.
+// Downloads over HTTPS with Node's own modules. Knows nothing of releases.
 'use strict';
 
 const http = require('node:http');

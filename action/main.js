@@ -47,8 +47,8 @@ async function main() {
   const cwd = inputs.folder(given);
   const file = await inputs.binary(given);
 
-  // Before the run, so that a run that is killed is taken down too. Always, and in the file, which the runner reads after
-  // everything that the step printed: whatever else wanted to be the state of this step is overwritten.
+  // Before the run, so that a run that is killed is taken down too. Always, and through the state file, which the
+  // runner reads after the step's output: a state that this output tried to set is overwritten.
   workflow.saveState('teardown', inputs.teardownDigest(given));
   workflow.saveState('exit-code', '');
 
@@ -68,7 +68,7 @@ main().then(
     process.exitCode = code;
   },
   (error) => {
-    // `plan` never ran, so nobody else says why, and there is nothing to take down.
+    // `plan` never ran: the reason has to be reported here, and there is nothing to take down.
     workflow.saveState('teardown', '');
     workflow.command('error', error.message);
     workflow.setOutput('result', 'not-started');

@@ -20,7 +20,8 @@ async function post() {
     process.stdout.write(`teardown: ${mode}, the job's status is ${status}: the environment stays\n`);
     return 0;
   }
-  // Only what looks like our own digest can differ from it: another environment than the one that was run must not go.
+  // A saved digest that differs means other inputs: an environment other than the one that was run must not be taken
+  // down.
   if (/^[0-9a-f]{64}$/.test(begun) && begun !== inputs.teardownDigest(given)) {
     throw new Error(
       'the inputs of this step are others now than when it ran (does one hold a value that a later step changes?): ' +
@@ -29,7 +30,7 @@ async function post() {
   }
   process.stdout.write(`teardown: ${mode}, the job's status is ${status}: taking the environment down\n`);
   const env = environmentOf(given, process.env);
-  // The step's outputs tell of the run. Jobs read them after the post phase, and must not find the teardown's instead.
+  // The step's outputs describe the run. Jobs read them after the post phase, and must not find the teardown's instead.
   delete env.GITHUB_OUTPUT;
   const code = await run(await inputs.binary(given), teardownLine(given), { cwd: inputs.folder(given), env });
   process.stdout.write(`teardown: ${resultOf(code)} (exit code ${code})\n`);

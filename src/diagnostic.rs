@@ -135,7 +135,7 @@ impl Diagnostic {
     }
 }
 
-/// The findings about a file so far: of one kind no more than can be of use, and how many there were besides.
+/// The findings about a file so far: of each kind a limited number, and a count of the rest.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
     kept: Vec<Diagnostic>,
@@ -144,7 +144,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Of one kind so many are kept.
+    /// The most findings kept of one kind.
     const MOST: usize = 1000;
 
     pub fn push(&mut self, finding: Diagnostic) {
@@ -161,7 +161,7 @@ impl Findings {
         self.kept.push(finding);
     }
 
-    /// Counts one more finding of a kind. Whether it is to be kept.
+    /// Counts one more finding of a kind; returns whether it should be kept.
     pub fn counts(&mut self, code: &'static str) -> bool {
         let seen = self.seen.entry(code).or_default();
         *seen += 1;
@@ -183,7 +183,7 @@ impl Findings {
         more.into_iter().for_each(|(code, more)| *self.seen.entry(code).or_default() += more);
     }
 
-    /// What was kept; and of each kind how many there were besides.
+    /// The findings that were kept, and for each kind the number of those that were not.
     pub fn finish(self) -> (Vec<Diagnostic>, HashMap<&'static str, usize>) {
         let more = self.seen.into_iter().filter(|(_, seen)| *seen > Self::MOST);
         (self.kept, more.map(|(code, seen)| (code, seen - Self::MOST)).collect())

@@ -67,7 +67,7 @@ fn some_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<str>>, D::
     Ok(Option::<Key>::deserialize(from)?.map(|Key(name)| name))
 }
 
-/// A name, without a copy in between.
+/// Deserializes a name without an intermediate copy.
 struct Name<T>(fn(&str) -> T);
 
 impl<T> Visitor<'_> for Name<T> {

@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::{Builder, Uuid};
 
-/// How many ids are made of one call of the operating system, which takes as long as hundreds of them.
+/// How many ids are made from the random bytes of one call to the operating system, which takes as long as making
+/// hundreds of them.
 const TOGETHER: usize = 64;
 
 type Pool = Vec<[u8; 16]>;
@@ -24,7 +25,7 @@ fn random_uuid() -> Uuid {
     pool.pop().map_or_else(Uuid::new_v4, |bytes| Builder::from_random_bytes(bytes).into_uuid())
 }
 
-/// Leaves the pool empty when the operating system gives nothing.
+/// Leaves the pool empty when the operating system provides no random bytes.
 fn fill(pool: &mut Pool) {
     let mut bytes = [0; 16 * TOGETHER];
     if getrandom::fill(&mut bytes).is_ok() {

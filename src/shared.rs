@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_seen_by_nobody_else() {
+    fn a_change_is_seen_by_no_other_holder() {
         let first: Shared<Vec<u8>> = vec![1].into();
         let mut second = first.clone();
         assert!(std::ptr::eq(&*first, &*second) && first.is_shared());

@@ -9,7 +9,7 @@ use gcore_plan::catalog::Method;
 use secrecy::SecretString;
 use serde_json::json;
 
-/// Makes so many creates and says how long that took.
+/// Sends this number of creates; returns how long they took.
 pub fn creates(base: &str, calls: usize, parallelism: usize) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
     let key = SecretString::from("bench$0123456789");

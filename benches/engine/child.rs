@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often a child is looked at while it runs.
+/// The interval at which the memory of a running child is read.
 const LOOK: Duration = Duration::from_millis(4);
 
 /// What a command took.
@@ -15,11 +15,11 @@ pub struct Taken {
     pub cpu: Duration,
     /// The most memory it ever held (`VmHWM`), in bytes.
     pub peak: u64,
-    /// The last line that it told people.
+    /// The last line that it wrote to stderr.
     pub last: String,
 }
 
-/// A folder with a plan in it, and the record beside.
+/// A folder with a plan and its record.
 pub struct Workplace {
     folder: tempfile::TempDir,
     base: String,
@@ -59,7 +59,7 @@ pub fn took(mut command: Command) -> Taken {
     let mut stderr = child.stderr.take().expect("it is piped");
     let said = std::thread::spawn(move || {
         let mut text = String::new();
-        // What is no text is shown as far as it is.
+        // Text before bytes that are not UTF-8 is kept.
         let _ = std::io::Read::read_to_string(&mut stderr, &mut text);
         text
     });

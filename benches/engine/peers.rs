@@ -34,7 +34,7 @@ pub fn shell_loop(server: &Server, calls: usize) -> Option<Taken> {
     Some(took(command))
 }
 
-/// What the official Python SDK is given to do.
+/// A workload for the official Python SDK.
 #[derive(Debug, Clone, Copy)]
 pub enum Sdk {
     /// Calls that are answered at once, one after another.
@@ -65,7 +65,8 @@ impl Sdk {
         }
     }
 
-    /// So many of them, where `python3` (or what `PYTHON` names) can import it.
+    /// Runs the workload with this number of calls; `None` where `python3` (or the program in `PYTHON`) cannot import
+    /// the SDK.
     pub fn run(self, server: &Server, calls: usize) -> Option<Taken> {
         let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let found = Command::new(&python).args(["-c", "import gcore"]).output().ok()?.status.success();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// A step each, none after another: synchronous creates.
+/// Independent steps, each a synchronous create.
 pub fn fan(steps: usize) -> String {
     let mut text = HEAD.to_owned();
     for n in 0..steps {

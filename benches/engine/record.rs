@@ -1,11 +1,11 @@
-//! Records larger than anybody would wait for.
+//! Makes records too large to wait for a run that writes them.
 
 use std::path::Path;
 
 use gcore_plan::id::InstanceId;
 use gcore_plan::journal::{Line, Record};
 
-/// Makes of the journal of one instance that of so many records: intents, and what came of them.
+/// Rewrites the journal of one instance as one of this number of records: intents and their outcomes.
 pub fn grow(journal: &Path, records: usize) {
     let text = std::fs::read_to_string(journal).expect("there is a journal");
     let lines: Vec<Line> = text.lines().map(|line| Line::decode(line).expect("it was just written")).collect();

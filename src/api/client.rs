@@ -21,7 +21,8 @@ use crate::secret::{Secrets, without_reserved};
 const OFFSET_UNKNOWN: i64 = i64::MIN;
 /// The status for an invalid key.
 const UNAUTHORIZED: u16 = 401;
-/// How long an address is tried that has never answered: a wrong one will not, and a network that is just coming up does.
+/// How long an address that has never answered is retried: enough for a network that is just coming up; a wrong address
+/// never answers.
 const UNREACHED: Duration = Duration::from_secs(3);
 /// How many 429 answers one read accepts; each asks for a pause.
 const PATIENCE: u32 = 30;
@@ -340,7 +341,7 @@ mod tests {
     use super::*;
     use crate::api::Sending;
 
-    /// Answers what stands in it, then refuses every connection.
+    /// Returns these answers in turn, then refuses every connection.
     struct Server(Mutex<Vec<Answer>>);
 
     impl Transport for Server {
@@ -383,7 +384,7 @@ mod tests {
         Answer { status, headers, body: body.as_bytes().to_vec() }
     }
 
-    /// What a read of these answers, in this order, ends with; and how many requests it took.
+    /// The result of a read that gets these answers in this order, the number of requests, and the time it took.
     async fn read(answers: &[Answer], repeat: &[u16]) -> (Result<(u16, Value), ReadError>, u64, Duration) {
         let client = client(answers.iter().rev().cloned().collect()).await;
         let began = client.clock.elapsed();

@@ -115,7 +115,7 @@ impl ApiError {
         }
     }
 
-    /// The meaning of this answer to a write. A 409 has three meanings, told apart only by its message.
+    /// The meaning of this answer to a write. A 409 has three meanings, distinguished only by its message.
     pub fn meaning(&self) -> Meaning {
         let class = self.class.as_deref().unwrap_or_default();
         // Quoted names are not part of the API's message.
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_in_use_is_told_by_status_and_words() {
+    fn a_resource_in_use_is_recognised_by_status_and_message() {
         for (status, message, in_use) in [
             (409, "Volume is attached to a server", true),
             (400, "Security group in use", true),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_makes_no_meaning() {
+    fn words_in_a_name_do_not_change_the_meaning() {
         for message in [
             "Keypair blocked-key already exists",
             "Key pair 'locked' already exists.",

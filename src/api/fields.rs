@@ -15,7 +15,7 @@ const LONGEST_MESSAGE: usize = 600;
 /// Keys in place of a field that name none.
 const NO_FIELDS: [&str; 2] = ["non_field_errors", "__all__"];
 /// The most reasons in a combined message.
-const TOLD: usize = 3;
+const MOST_REASONS: usize = 3;
 
 /// JSON pointers into the body, and what is wrong there.
 pub(super) fn of(body: &Value) -> Vec<(String, String)> {
@@ -57,8 +57,8 @@ pub(super) fn words(body: &Value, fields: &[(String, String)]) -> Option<String>
         let field = at.trim_start_matches('/').replace('/', ".");
         if field.is_empty() { wrong.clone() } else { format!("`{field}`: {wrong}") }
     }));
-    let more = complaints.len().saturating_sub(TOLD);
-    complaints.truncate(TOLD);
+    let more = complaints.len().saturating_sub(MOST_REASONS);
+    complaints.truncate(MOST_REASONS);
     if more > 0 {
         complaints.push(format!("and {more} more"));
     }

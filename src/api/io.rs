@@ -1,4 +1,4 @@
-//! A thread for requests: encoding, TLS and sockets are at work beside the engine, not in its time.
+//! A thread for requests, so that encoding, TLS and sockets take no time from the engine.
 //!
 //! Work and results go through two queues: of several that follow one another only the first wakes the other side.
 
@@ -10,9 +10,9 @@ use std::thread;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
-/// Work for the thread, which hands its result over itself.
+/// Work for the thread; it delivers its own result.
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
-/// Hands a result to the task that waits for it.
+/// Delivers a result to the task that waits for it.
 type Delivery = Box<dyn FnOnce() + Send>;
 
 /// The work panicked, or the thread is gone.
@@ -20,11 +20,11 @@ type Delivery = Box<dyn FnOnce() + Send>;
 #[error("the thread for requests gives no result")]
 pub struct Gone;
 
-/// A thread with a runtime of its own, for as long as this is there.
+/// A thread with a runtime of its own, which ends when this is dropped.
 pub struct Io {
     /// The thread ends when this is dropped.
     work: mpsc::UnboundedSender<Work>,
-    /// To a task on the runtime that asked first.
+    /// To a task on the runtime of the first caller.
     deliveries: OnceLock<mpsc::UnboundedSender<Delivery>>,
 }
 
@@ -48,7 +48,7 @@ impl Io {
         Ok(Self { work, deliveries: OnceLock::new() })
     }
 
-    /// Runs `work` over there. It is given up when the future is dropped.
+    /// Runs `work` on the thread. It is cancelled when the returned future is dropped.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl Io {
             // The receiver is dropped when the caller does not wait any more.
             let delivery = Box::new(move || drop(answer.send(value)));
             if let Err(undelivered) = deliveries.send(delivery) {
-                // That runtime has ended: this task is another's.
+                // The runtime of the first caller has ended, and this caller is on another one.
                 (undelivered.0)();
             }
         };
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_is_done_over_there_and_given_up_with_whoever_waits() {
+    async fn work_runs_on_the_thread_and_is_cancelled_with_its_caller() {
         let io = Io::start().unwrap();
         let there = io.run(async { thread::current().name().map(str::to_owned) }).await.unwrap();
         assert_eq!(there.as_deref(), Some("http"));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_over_there_is_an_error_here() {
+    async fn a_panic_on_the_thread_is_an_error_for_the_caller() {
         let io = Io::start().unwrap();
         let broken = io.run(async { panic!("a bug") }).await;
         assert_eq!(broken, Err::<(), Gone>(Gone));

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_limited_before_the_first_complaint() {
+    fn nothing_is_limited_before_the_first_429() {
         let mut state = State::default();
         assert!((0..10_000).all(|_| state.turn(seconds(1.0)).is_none()));
     }

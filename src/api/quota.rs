@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_task_tells_a_quota_in_words_of_its_own() {
+    fn a_quota_is_recognised_in_the_message_of_a_failed_task() {
         for (words, quota) in [
             ("Quota exceeded for instances", true),
             ("the quota limit of the region", true),

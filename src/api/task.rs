@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_task_does_not_tell_is_absent_and_its_data_is_not_shown() {
+    fn missing_fields_of_a_task_are_absent_and_its_data_is_not_shown() {
         let read = |request_id: &str| {
             let data = serde_json::json!({ "password": "hunter22" });
             let task = serde_json::json!({ "id": "t", "state": "NEW", "request_id": request_id, "data": data,

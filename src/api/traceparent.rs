@@ -16,8 +16,8 @@ pub struct Traceparents {
 
 impl Traceparents {
     /// Notes the request id of an answer to a request that was sent with the trace id `sent`.
-    pub fn note(&self, sent: &str, told: &str) {
-        let noted = if same_id(sent, told) { &self.taken } else { &self.replaced };
+    pub fn note(&self, sent: &str, answered: &str) {
+        let noted = if same_id(sent, answered) { &self.taken } else { &self.replaced };
         noted.store(true, Ordering::Relaxed);
     }
 

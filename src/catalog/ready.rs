@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is() {
+    fn no_other_kind_is_waited_for() {
         for call in [
             "POST /cloud/v2/instances/{project_id}/{region_id}",
             "POST /cloud/v1/loadbalancers/{project_id}/{region_id}",

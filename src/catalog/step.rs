@@ -51,7 +51,7 @@ impl Catalog {
             } else {
                 writer.mapping(schema.root(), 2, false);
             }
-            if writer.yaml.is_empty() && refusals::wants_a_change(operation) {
+            if writer.yaml.is_empty() && refusals::needs_a_field(operation) {
                 let first = schema.resolve(schema.root()).properties.first();
                 first.into_iter().for_each(|(name, field)| writer.field(name, field, 2, false));
             }

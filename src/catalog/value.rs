@@ -105,7 +105,7 @@ impl Partial {
         })
     }
 
-    /// A text that two values have in common exactly when they are certainly equal; `None` when that cannot be told.
+    /// A text that two values have in common exactly when they are certainly equal; `None` when that is not known.
     pub(super) fn identity(&self) -> Option<String> {
         match self {
             Partial::Unknown(unknown) => unknown.source.as_ref().map(|source| format!("{{{{ {source} }}}}")),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_a_hole() {
+    fn a_secret_is_an_unknown_part_of_a_text() {
         let secrets = Secrets::default();
         let marker = secrets.conceal(&json!("hunter22"));
         assert_eq!(Partial::from(&json!(marker)), Partial::unknown());

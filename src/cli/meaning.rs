@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_still_told_from_a_word_of_other_tools() {
+    fn a_typo_is_still_distinguished_from_a_word_of_other_tools() {
         assert!(said(&["plan", "chekc"]).contains("'check'"));
         assert!(!said(&["plan", "state", "remove"]).contains("plan destroy"));
     }

@@ -67,7 +67,7 @@ pub struct RequestOptions {
 }
 
 impl ApiOptions {
-    /// Only a place: for a rehearsal, which has an API of its own.
+    /// Only project and region: for a rehearsal, which has an API of its own.
     pub fn at(project_id: Option<i64>, region_id: Option<i64>) -> Self {
         Self {
             base_url: None,

@@ -93,11 +93,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if zero.is_zero() { Err("it must be longer than 0".to_owned()) } else { Ok(zero) }
 }
 
-/// Sums of durations stay far from what a clock can tell.
+/// So that sums of durations stay far below the range of a clock.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 const LONGEST_SEARCH: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The same; `0s` is meant.
+/// The same, with `0s` allowed.
 pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
     let wrong = || "write it as `30s`, `15m` or `1h30m`".to_owned();
     let parsed: SignedDuration = text.parse().map_err(|_| wrong())?;

@@ -100,7 +100,7 @@ enum Author {
 }
 
 impl Comments<'_> {
-    /// Writes the comment; gives a message about what was done.
+    /// Writes the comment; returns a message about what was done.
     async fn keep(&self, marker: &str, body: &str) -> Result<String, Refused> {
         let author = self.author().await?;
         let mut own = self.own(marker, &author).await?.into_iter();

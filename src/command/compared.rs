@@ -43,7 +43,7 @@ pub(super) async fn look(context: &Context, client: &Client, status: &Status) ->
 pub(super) fn refreshed(context: &Context, status: &Status, checks: &[DriftCheck]) -> Status {
     let mut status = status.clone();
     for record in drift_records(checks) {
-        // What was read off a record follows it.
+        // A result of comparing a record can always be applied to that record.
         let _ = status.apply(context.now, record);
     }
     status

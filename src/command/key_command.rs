@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::report::sanitize;
 use crate::secret::Secrets;
 
-/// Runs a command in the system's shell, uses its stdout as the key, and adds it to the secrets. Also gives its
+/// Runs a command in the system's shell, uses its stdout as the key, and adds it to the secrets. Also returns its
 /// stderr when `quiet`.
 ///
 /// # Errors

@@ -178,7 +178,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Error> {
     }
 }
 
-/// Reports why a command failed, and what to do next; gives its exit code.
+/// Reports why a command failed, and what to do next; returns its exit code.
 fn print(context: &Context, error: &Error) -> Exit {
     let ending =
         Ending { exit: error.exit(), failure_reason: Some(error.to_string()), state_path: None, resume_command: None };
@@ -214,7 +214,7 @@ fn print_early(streams: &Streams, what: &'static str, error: &io::Error) -> Exit
     Exit::StepFailed
 }
 
-/// Reports that the program's thread could not start; gives the exit code.
+/// Reports that the program's thread could not start; returns the exit code.
 pub fn print_no_thread(streams: &Streams, error: &io::Error) -> Exit {
     print_early(streams, "start a thread", error)
 }

@@ -45,7 +45,7 @@ const FLAVORS: [(&str, &str, &str); 4] = [
     ("/cloud/v2/k8s/clusters/", "/cloud/v1/k8s/", "/pools/0/flavor_id"),
 ];
 
-/// Checks valid plans with the API, and reports findings. Gives whether there are none.
+/// Checks valid plans with the API, and reports findings. Returns whether there are none.
 pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: &[Plan]) -> Result<bool, Error> {
     let account = Account::of(context, &arguments.api)?;
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;

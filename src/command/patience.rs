@@ -1,4 +1,4 @@
-//! Reads that take long: what a command waits for is told, since a silent command looks dead, and it ends in time.
+//! Slow reads: a command says what it waits for, so that it does not seem to hang, and ends in time.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::report::duration;
 /// Silence longer than this makes people wonder.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Waits for reads of the API; after three seconds says what is waited for, and for how long the API asked to.
+/// Waits for reads of the API; after three seconds reports what is waited for, and the pause that the API asked for.
 ///
 /// # Errors
 ///
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_that_the_api_asks_for_is_told() {
+    async fn a_pause_that_the_api_asks_for_is_reported() {
         let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
         let client = Client::new(Arc::new(Slow), clock);
         client.send(Request::get("/cloud/v1/regions")).await.unwrap();

@@ -103,7 +103,7 @@ impl PreviewFile {
             region_id: shown.region_id,
             inputs: inputs(context, shown.inputs, key),
             key: record.is_none().then(|| key.to_owned()),
-            record: record.map(mark),
+            record: record.map(digest_of_record),
             changes: context.secrets.redact_value(changes),
         }
     }
@@ -236,7 +236,7 @@ pub fn recorded(status: Option<&Status>) -> Option<&Status> {
 }
 
 /// A digest of the record: it changes with every relevant write.
-fn mark(status: &Status) -> String {
+fn digest_of_record(status: &Status) -> String {
     let instances = serde_json::to_string(&status.instances.iter().collect::<Vec<_>>()).unwrap_or_default();
     digest(instances.as_bytes())
 }

@@ -152,7 +152,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         secrets: plan.has_secrets() || opened.status.held_secrets(),
     };
     journal.append(vec![Record::Started(started)]).await?;
-    // What the record said before would keep a second copy of every instance that changes.
+    // The former status would keep a second copy of every instance that changes.
     drop(opened.status);
 
     let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records);

@@ -39,7 +39,7 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
         note(context, &context.secrets.redact(&compared::lines(&looked, &status)))?;
         note(context, &compared::summary(&looked))?;
     }
-    // The process ends: to give back every piece of a long record takes as long as to print it.
+    // Not freed, because the process ends: freeing a long record takes as long as printing it.
     std::mem::forget(status);
     Ok(Exit::Done)
 }

@@ -104,7 +104,7 @@ fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentRecord, 
     }
 }
 
-/// Reports why an environment was not destroyed; gives the exit code.
+/// Reports why an environment was not destroyed; returns the exit code.
 fn print_failed(context: &Context, record: &EnvironmentRecord, error: &Error) -> Result<Exit, Error> {
     if !error.is_silent() {
         let message = format!("{} ({}): {error}", record.plan(), record.environment());

@@ -35,7 +35,7 @@ pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result
     let checksum = Checksum::of(&history.status.header);
     let text: String = history.lines().map(|line| line.encode_for(checksum)).collect();
     files::replace(&to, text.as_bytes()).map_err(|error| Error::write(&arguments.to, error))?;
-    note(context, &format!("`{}` holds {}", arguments.to.display(), told(&record, &history.status)))?;
+    note(context, &format!("`{}` holds {}", arguments.to.display(), described(&record, &history.status)))?;
     Ok(Exit::Done)
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result
     if let Some(kept) = kept {
         note(context, &format!("the replaced record is kept in `{kept}`"))?;
     }
-    note(context, &format!("`{}` holds {}", record.place(), told(&record, &brought.status)))?;
+    note(context, &format!("`{}` holds {}", record.place(), described(&record, &brought.status)))?;
     note(context, &format!("use this place from now on: `--state {}` or `PLAN_STATE`", store.name()))?;
     Ok(Exit::Done)
 }
@@ -102,7 +102,7 @@ fn nothing(plan: &str, environment: &str) -> History {
         .expect("a header alone is a record")
 }
 
-fn told(record: &EnvironmentRecord, status: &Status) -> String {
+fn described(record: &EnvironmentRecord, status: &Status) -> String {
     let lines = count(usize::try_from(status.lines).unwrap_or(usize::MAX), "line");
     let instances = count(status.instances.len(), "instance");
     format!("the record of plan `{}`, environment `{}`: {lines}, {instances}", record.plan(), record.environment())

@@ -17,18 +17,19 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::findings::length;
 use crate::clock::Clock;
 use crate::context::{Context, GitHub, room};
-use crate::engine::Events as Teller;
+use crate::engine::Events as EventSender;
 use crate::error::Error;
 use crate::event::Stamped;
 use crate::report::github::{Annotations, Groups, Log, Summary};
 use crate::report::page::Shape;
 use crate::report::{Events, Fanout, Human, Progress, ReportError, Sink, Verbosity};
 use crate::source::Source;
+use crate::stream::Stream;
 
 /// The interval of drawing the table on a terminal.
 const TICK: Duration = Duration::from_millis(100);
-/// After events were shown, those of so short a time are collected and shown together: waking the thread costs as much as a
-/// line, and people do not read faster.
+/// The pause after events were shown. Events during it are shown together: waking the thread costs as much as a line,
+/// and people do not read faster.
 const REST: Duration = Duration::from_millis(20);
 /// Events that are taken at once.
 const TOGETHER: usize = 1024;
@@ -51,7 +52,7 @@ pub struct ViewOptions {
 
 /// The running reporters of a run.
 pub struct View {
-    emitter: Teller,
+    emitter: EventSender,
     log: Option<Log>,
     finish: oneshot::Sender<()>,
     reporters: Receiver<Vec<ReportError>>,
@@ -67,6 +68,8 @@ impl View {
     /// When a requested file cannot be opened, or the thread cannot be started.
     pub fn start(context: &Context, clock: Clock, options: &ViewOptions) -> Result<Self, Error> {
         let mut fanout = Fanout::new();
+        let people = context.environment.github.is_none() && !context.stderr.terminal;
+        let together = people.then(|| context.stderr.clone());
         let log = match &context.environment.github {
             Some(github) => Some(report_to_job(context, github, options, &mut fanout)?),
             None => {
@@ -88,16 +91,16 @@ impl View {
         let count = shown.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
         let work = move || {
-            let errors = runtime.block_on(feed(fanout, events, finished, clock, &count));
+            let errors = runtime.block_on(feed(fanout, together, events, finished, clock, &count));
             // The receiver is gone when the end came too late.
             let _ = ended.send(errors);
         };
         thread::Builder::new().name("report".to_owned()).spawn(work).map_err(no_thread)?;
-        Ok(Self { emitter: Teller { sender, clock }, log, finish, reporters, shown })
+        Ok(Self { emitter: EventSender { sender, clock }, log, finish, reporters, shown })
     }
 
     /// The channel for the engine's events.
-    pub fn emitter(&self) -> Teller {
+    pub fn emitter(&self) -> EventSender {
         self.emitter.clone()
     }
 
@@ -196,8 +199,10 @@ fn open_summary(path: &Path) -> Result<File, Error> {
 }
 
 /// Passes events and ticks to the reporters until the run is over.
+/// `together`: the stream whose lines are written together when several events are shown at once.
 async fn feed(
     mut fanout: Fanout,
+    together: Option<Stream>,
     mut events: mpsc::UnboundedReceiver<Stamped>,
     mut finished: oneshot::Receiver<()>,
     clock: Clock,
@@ -212,13 +217,17 @@ async fn feed(
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // A command that failed before its run has no final events.
-    let has_last_words = loop {
+    let has_final_events = loop {
         tokio::select! {
             biased;
             count = events.recv_many(&mut told, TOGETHER), if !rests => match count {
                 0 => break false,
                 _ => {
-                    told.drain(..).for_each(|event| handle(&mut fanout, &event));
+                    let mut show = || told.drain(..).for_each(|event| handle(&mut fanout, &event));
+                    match &together {
+                        Some(stream) => stream.together(show),
+                        None => show(),
+                    }
                     rests = true;
                     rest.as_mut().reset(Instant::now() + REST);
                 }
@@ -229,7 +238,7 @@ async fn feed(
             _ = ticks.tick(), if !clock.is_simulated() => fanout.tick(clock.elapsed()),
         }
     };
-    if !has_last_words {
+    if !has_final_events {
         return Vec::new();
     }
     while let Ok(event) = events.try_recv() {

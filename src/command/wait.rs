@@ -58,7 +58,7 @@ pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result
     })
 }
 
-/// Waits for a signal; gives how the command ends then.
+/// Waits for a signal; returns how the command ends then.
 async fn interrupted(signals: &mut Signals) -> Exit {
     signals.next().await.exit()
 }

@@ -11,7 +11,7 @@ use crate::event::StepError;
 pub struct Access(Mutex<HashMap<String, Result<(), StepError>>>);
 
 impl Access {
-    /// What is known of this path, or what `read` tells of it.
+    /// The known result for this path, or else the result of `read`, which is kept.
     ///
     /// # Errors
     ///

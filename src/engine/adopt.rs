@@ -86,7 +86,7 @@ impl Instance {
                 .await
                 .map_err(|error| Interruption::Failed(context.read_failed(&self.about(&rendered.recorded), &error)))?;
         }
-        for (kind, thing) in results::on_the_side(Some(create), &rendered.recorded, &item) {
+        for (kind, thing) in results::secondary_of_answer(Some(create), &rendered.recorded, &item) {
             if own && !self.run.context.is_owned_by_another(id, &kind, &thing) {
                 result.touched.insert(kind, vec![thing.into()]);
             }

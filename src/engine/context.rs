@@ -27,7 +27,7 @@ use crate::secret::Secrets;
 use crate::shared::Shared;
 use crate::source::{Position, Span};
 
-/// The shared means of a run: API client, journal, secrets, gates, events. There is one for all steps.
+/// What all steps of a run share: API client, journal, secrets, gates, events.
 pub struct RunContext {
     pub client: Arc<Client>,
     pub catalog: &'static Catalog,
@@ -285,7 +285,7 @@ pub struct About {
     pub place: Option<PlanSpan>,
 }
 
-/// A part of the plan. Its line and column are counted once they are told.
+/// A part of the plan. Its line and column are computed only when they are shown.
 #[derive(Debug, Clone)]
 pub struct PlanSpan {
     pub plan: Arc<Plan>,
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_all_that_the_api_said() {
+    fn a_refusal_repeats_all_that_the_api_said() {
         let about = About { call: Some(RecordedCall::new(Method::Post, "/x").into()), place: None };
         let body = json!({ "message": "no", "errors": { "body.name": ["too long"] } }).to_string().into_bytes();
         let headers = vec![("x-request-id".to_owned(), "r1".to_owned())];
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_api_shows_once_is_hidden_before_it_is_told() {
+    fn what_the_api_shows_once_is_hidden_before_it_is_reported() {
         let told = with_answers([], async |context| {
             context.hide_sensitive(&json!({ "private_key": "key-text", "name": "web" }));
             context.secrets.redact("key-text web").into_owned()
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn one_read_tells_the_time_before_the_first_write() {
+    fn one_read_gets_the_servers_time_before_the_first_write() {
         paused(async {
             let trial = Trial::new(Options::default());
             let (known, _) = trial

@@ -235,7 +235,7 @@ fn conditions(wanted: &Map<String, Value>) -> String {
     words.collect::<Vec<_>>().join(" and ")
 }
 
-/// What there is in the place of a name that is not there: the nearest, and the first of all.
+/// Help for a name that does not exist: the nearest of the existing ones, and the first of all.
 pub fn what_there_is(wanted: &str, mut names: Vec<String>) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_texts_tell_items_apart_before_ids_and_times() {
+    fn names_and_texts_distinguish_items_before_ids_and_times() {
         let items = |items: Value| {
             let items = items.as_array().unwrap().clone();
             distinguishing_field(&items.iter().collect::<Vec<_>>())
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_no_item_has_is_told_but_a_name_under_another_field_is_known() {
+    fn a_field_that_no_item_has_is_reported_but_a_name_under_another_field_is_known() {
         let flavors = json!([{ "flavor_id": "f1", "flavor_name": "small" }]);
         let unknown = look(FLAVORS, &flavors, json!({ "size": 1 })).unwrap_err();
         assert_eq!(unknown.message, "no item there has a field `size`");

@@ -27,9 +27,9 @@ use crate::journal::{
 use crate::plan::Wait;
 use crate::shared::Shared;
 
-/// Gives the undo call for a result.
+/// Returns the undo call for a result.
 pub type UndoOf<'a> = Box<dyn Fn(&StepResult) -> IntendedUndo + Send + Sync + 'a>;
-/// Gives an error when the resource can never become ready (`fail_when` of the step).
+/// Returns an error when the resource can never become ready (`fail_when` of the step).
 pub type HopelessOf<'a> = Box<dyn Fn(&StepResult, &Value) -> Option<StepError> + Send + Sync + 'a>;
 
 /// What is needed to complete an accepted write.
@@ -41,7 +41,7 @@ pub struct Finishing<'a> {
     pub operation: Option<&'a Operation>,
     pub parameters: &'a Parameters,
     pub about: &'a About,
-    /// Gives the undo call for the result.
+    /// Returns the undo call for the result.
     pub undo: UndoOf<'a>,
     pub wait: &'a Wait,
     /// For an update: the call that the resource agrees with afterwards, and its result before.
@@ -133,7 +133,7 @@ impl Finishing<'_> {
         evidence: Option<Evidence>,
     ) -> Result<Option<StepResult>, Interruption> {
         match ended {
-            Ended::Well(result, _) if evidence.is_some() && self.tells_once() => {
+            Ended::Well(result, _) if evidence.is_some() && self.shows_secret_once() => {
                 self.give_up(context, &result).await?;
                 Ok(None)
             }
@@ -171,12 +171,12 @@ impl Finishing<'_> {
             Called::Answered { status, value } => {
                 context.hide_sensitive(&value);
                 let mut result = results::of_answer(self.operation, self.call, status, value);
-                self.tell_secondary(context, &mut result);
+                self.sort_secondary(context, &mut result);
                 Ok(Ended::Well(result, Vec::new()))
             }
             Called::Found { item, .. } => {
                 let mut result = result_of_item(self.operation, self.call, &item);
-                self.tell_secondary(context, &mut result);
+                self.sort_secondary(context, &mut result);
                 Ok(Ended::Well(result, Vec::new()))
             }
             Called::Tasks { tasks, status, .. } => {
@@ -205,11 +205,11 @@ impl Finishing<'_> {
         }
     }
 
-    /// Puts what the answer tells to be made on the side where it belongs: with what was made, when it was not there before
-    /// the call, and with what was only touched otherwise, or when no list was read.
-    fn tell_secondary(&self, context: &RunContext, result: &mut StepResult) {
+    /// Sorts the secondary resources that the answer names: made by the call, when they were not there before it; only
+    /// touched by it otherwise, or when no list was read.
+    fn sort_secondary(&self, context: &RunContext, result: &mut StepResult) {
         let Some(answer) = &result.response else { return };
-        for (kind, id) in results::on_the_side(self.operation, self.call, answer) {
+        for (kind, id) in results::secondary_of_answer(self.operation, self.call, answer) {
             let before = self.intent.mark.secondary_before.as_ref();
             let is_new = before.is_some_and(|before| !before.contains(&results::id_text(&id)));
             let is_ours = is_new && !context.is_owned_by_another(&self.intent.instance, &kind, &id);
@@ -231,8 +231,8 @@ impl Finishing<'_> {
         of_tasks(self.operation, self.call, tasks, status, &before)
     }
 
-    /// The answer of the create shows a secret that nothing shows again.
-    fn tells_once(&self) -> bool {
+    /// Whether the answer of the create shows a secret that is never shown again.
+    fn shows_secret_once(&self) -> bool {
         let creates = self.operation.and_then(|operation| operation.creates.as_ref());
         self.updates.is_none() && creates.is_some_and(|creates| creates.told_once.is_some())
     }

@@ -81,9 +81,10 @@ fn mean(before: Option<f64>, took: Duration) -> f64 {
     before.map_or(took, |before| before + NEWEST * (took - before))
 }
 
-/// While an append takes as long as so many requests, each place among the requests needs so many intents that come next.
+/// The number of intents that keeps the requests busy: for each request in flight as many more as could be answered
+/// during one append.
 fn wanted(parallelism: usize, append: f64, request: f64) -> usize {
-    // Nothing takes no time at all but what is simulated.
+    // Only a simulated request takes no time.
     let ahead = if request > 0.0 { append / request } else { 0.0 };
     let each = (1.0 + 2.0 * ahead).min(MOST as f64);
     ((parallelism as f64 * each) as usize).max(parallelism * FEWEST)

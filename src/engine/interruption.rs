@@ -15,7 +15,7 @@ pub enum Interruption {
     Conflict(StepError),
     /// The outcome is unknown: the call may have been carried out.
     Unknown(StepError),
-    /// The key does not see the project or region, so that nothing can be told from a 404; nothing more may be tried.
+    /// The key does not see the project or region, so that a 404 proves nothing; no further call may be sent.
     NoAccess(StepError),
     /// The time to wait is over; the tasks go on.
     StillWaiting {

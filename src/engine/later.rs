@@ -1,7 +1,8 @@
 //! Placeholder texts in a previewed call for values that are known only later.
 //!
-//! A mark in front tells one from the same words of a plan or of the API: characters that these cannot hold, and a
-//! random word. It is left out wherever a preview is shown ([`Secrets::redact`](crate::secret::Secrets::redact)).
+//! A mark in front distinguishes a placeholder from the same words in a plan or an answer: characters that these cannot
+//! contain, and a random word. It is left out wherever a preview is shown
+//! ([`Secrets::redact`](crate::secret::Secrets::redact)).
 
 use std::sync::LazyLock;
 

@@ -16,7 +16,7 @@ use super::search::{LeftBehind, Search};
 use crate::catalog::{Creates, ListCall, Operation};
 use crate::journal::{Intent, StepResult, Unanswered};
 
-/// Between two looks: lists may be late.
+/// The pause between two searches: lists may be late.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What exists after a failed create, and whether the search can have missed anything.
@@ -119,8 +119,8 @@ fn kinds(creates: &Creates) -> Vec<&String> {
     kinds
 }
 
-/// The ids of a list's items that one of the tasks made or that carry the tag of this attempt; `None` when that
-/// cannot be told.
+/// The ids of a list's items that one of the tasks made or that carry the tag of this attempt; `None` when the items do
+/// not show it.
 async fn search(
     context: &RunContext,
     intent: &Intent,
@@ -145,11 +145,11 @@ mod tests {
     use super::*;
     use crate::catalog::{Catalog, Method};
     use crate::engine::evidence::testing::intent;
-    use crate::engine::tests::apart::{Told, listed, with_answers};
+    use crate::engine::tests::apart::{Canned, listed, with_answers};
     use crate::journal::{Few, RecordedCall};
 
     /// What is found of a failed create: the created resources by kind, whether that is certain, and the candidates.
-    fn found(path: &str, stamped: bool, result: StepResult, table: &[(&str, Told)]) -> (Value, bool, Vec<String>) {
+    fn found(path: &str, stamped: bool, result: StepResult, table: &[(&str, Canned)]) -> (Value, bool, Vec<String>) {
         let call =
             RecordedCall { body: Some(json!({ "name": "web" }).into()), ..RecordedCall::new(Method::Post, path) };
         let (operation, parameters) = Catalog::embedded().matching(Method::Post, path).unwrap();

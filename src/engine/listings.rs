@@ -1,10 +1,10 @@
 //! Lists that are read before creates are sent, and shared by the creates of a run: ten thousand creates of one kind
 //! need one list, not ten thousand.
 //!
-//! What a create needs of a list is that its reading began before the create was sent. So a reading serves everybody
-//! who asked before it began, however long it takes; with [`Freshness::Recent`] also those who ask soon afterwards, so
-//! that reading takes no more than a small part of a run's time. One reading of a list is under way at a time: a list
-//! that grows with the run never takes more than one of the requests in flight.
+//! What a create needs of a list is that its reading began before the create was sent. So a reading serves every create
+//! that asked before it began, however long it takes; with [`Freshness::Recent`] also creates that ask soon afterwards,
+//! so that reading takes only a small part of a run's time. One reading of a list is under way at a time: a list that
+//! grows with the run never takes more than one of the requests in flight.
 //!
 //! Nothing of a run's own is looked up here: its resources are on its record, whether a list shows them or not.
 
@@ -94,7 +94,7 @@ pub enum Listing {
 }
 
 impl List {
-    /// Asks for the list; gives how often that happened in this run.
+    /// Asks for the list; returns how often that happened in this run.
     pub fn ask(&self) -> usize {
         self.asked.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -141,13 +141,13 @@ impl List {
     }
 }
 
-/// What a list showed: as much of it as tells whether a resource was there.
+/// What a list showed: as much of it as is needed to see whether a resource was there.
 #[derive(Debug, Default)]
 pub struct Listed {
     ids: Vec<Box<str>>,
     /// Positions in `ids`, by name.
     by_name: HashMap<Box<str>, Vec<u32>>,
-    /// The items, where nothing of them is a name.
+    /// The items, where they have no names.
     items: Vec<Value>,
 }
 
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_asks_while_a_list_is_read_shares_the_next_reading() {
+    async fn creates_that_ask_while_a_list_is_read_share_the_next_reading() {
         let (list, begun, gate, clock) = (List::default(), Cell::new(0), Semaphore::new(0), clock());
         let ask = || {
             let read = async {

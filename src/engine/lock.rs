@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::catalog::{Catalog, Method};
-    use crate::engine::tests::apart::{Told, with_answers};
+    use crate::engine::tests::apart::{Canned, with_answers};
     use crate::engine::tests::harness::{Trial, paused};
     use crate::id::StepId;
     use crate::secret::Secrets;
@@ -246,7 +246,7 @@ mod tests {
     }
 
     /// The pauses in seconds of waits for these refusals in turn, and the tasks that were waited for.
-    async fn waited(table: Vec<(&str, Told)>, errors: &[ApiError]) -> (Vec<f64>, Vec<Option<String>>, Locks) {
+    async fn waited(table: Vec<(&str, Canned)>, errors: &[ApiError]) -> (Vec<f64>, Vec<Option<String>>, Locks) {
         let trial = Trial::new(Options::default());
         trial.answer_with(table);
         let (operation, call, parameters) = refused_call("/cloud/v1/volumes/1/7/v1/extend", json!({ "size": 2 }));
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_of_the_server_is_told_by_our_clock() {
+    fn a_time_of_the_server_is_converted_to_our_clock() {
         paused(async {
             let mut trial = Trial::new(Options::default());
             trial.ahead = jiff::SignedDuration::from_secs(100);

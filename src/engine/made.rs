@@ -242,7 +242,7 @@ pub fn inclusion_parameters(catalog: &Catalog, kind: Option<&str>, delete: &Reco
     ours.map(|delete| delete.also_by.clone()).unwrap_or_default()
 }
 
-/// Takes the ids of other resources out of a delete that includes them: gives the plain delete, and those resources.
+/// Takes the ids of other resources out of a delete that includes them; returns the plain delete, and those resources.
 ///
 /// Records of earlier versions, and undo calls written in a plan, name them there.
 pub fn split_included(

@@ -25,7 +25,7 @@ pub fn place_of(named: &str, body: &Value) -> String {
 }
 
 /// The place of a field with which a message begins (`ttl: must be …`); `None` when it begins with another word.
-pub fn told_in_words(message: &str, body: &Value) -> Option<String> {
+pub fn place_in_message(message: &str, body: &Value) -> Option<String> {
     let end = message.find(|end: char| end == ':' || end.is_whitespace()).unwrap_or(message.len());
     let word = message[..end].trim_matches(['`', '"', '\'']);
     let named = format!("/{}", word.replace(['.', '['], "/").replace(']', ""));
@@ -115,7 +115,7 @@ mod tests {
             (": odd", None),
             ("", None),
         ] {
-            assert_eq!(told_in_words(message, &body).as_deref(), place, "{message}");
+            assert_eq!(place_in_message(message, &body).as_deref(), place, "{message}");
         }
     }
 }

@@ -32,7 +32,7 @@ enum Owner {
 #[derive(Debug, Default)]
 pub struct Proven {
     pub ours: Vec<RecordedResource>,
-    /// Those that may be ours, and why that cannot be told.
+    /// Those that may be ours, and why that is not certain.
     pub unclear: Vec<(RecordedResource, StepError)>,
     /// Those that existed before: kind, id, and why they are kept.
     pub theirs: Vec<(String, Value, String)>,

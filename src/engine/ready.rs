@@ -49,7 +49,7 @@ struct Readying<'a> {
 }
 
 impl Readying<'_> {
-    /// Reads the resource until `judge` says that it is ready; gives the resource, or why it cannot be read.
+    /// Reads the resource until `judge` says that it is ready; returns the resource, or why it cannot be read.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Evaluates the templates of a step: gives the request to send, and its recorded form without secrets.
+//! Evaluates the templates of a step; returns the request to send, and its recorded form without secrets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -217,8 +217,12 @@ impl<'a> Surroundings<'a> {
         let recorded = |template: Option<&Template>, text: &str| recording.text(template, text);
         let path = |secret: &dyn Fn(Option<&Template>, &str) -> Unmarked| {
             let pairs = parts.call.segments.iter().map(Segment::template).zip(segments);
-            let encoded = pairs.map(|(template, text)| Ok(format!("/{}", encode(&secret(template, text)?))));
-            encoded.collect::<Result<String, _>>().map_err(broken(parts.call.span))
+            let mut path = String::new();
+            for (template, text) in pairs {
+                path.push('/');
+                path.push_str(&encode(&secret(template, text).map_err(broken(parts.call.span))?));
+            }
+            Ok(path)
         };
         let wrong = broken(body_span);
         let sent_headers = texts(&headers, &reveal).map_err(&wrong)?;
@@ -399,10 +403,10 @@ mod tests {
     use crate::engine::tests::apart::with_answers;
     use crate::engine::tests::harness::Trial;
 
-    type Told = (String, Vec<(String, String)>, Parameters);
+    type RenderedTexts = (String, Vec<(String, String)>, Parameters);
 
     /// The call of a plan's only step with this value of `inputs.x`: method and path, headers; or what is wrong with it.
-    fn rendered(step: &str, value: &str) -> Result<Told, String> {
+    fn rendered(step: &str, value: &str) -> Result<RenderedTexts, String> {
         let text = format!("name: demo\ninputs: {{ x: {{}} }}\nsteps:\n  - id: it\n    {step}\n");
         let plan = Trial::plan("plan.yaml", &text);
         let inputs = BTreeMap::from([("x".to_owned(), minijinja::Value::from(value))]);

@@ -106,7 +106,7 @@ async fn until_resolved(
             let _alone = context.gates.resolving(route).await;
             search_all(search, earlier, last).await
         };
-        let factor = if search.may_tell_later() { UNDECIDED_FACTOR } else { 1 };
+        let factor = if search.may_be_decided_later() { UNDECIDED_FACTOR } else { 1 };
         let undecided_until = since + context.settings.resolve_time * factor;
         match found {
             Ok(Round::Resolved(resolved)) => return resolved,

@@ -4,6 +4,8 @@
 //! Pure. Works on recorded calls, so that it serves a live run, a resumed one, and a teardown without a plan. It also
 //! says which fields of answers are secret, and which calls are idempotent.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::api::Task;
@@ -29,7 +31,7 @@ pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16
 }
 
 /// A secondary resource of a call, as its answer names it: kind and id.
-pub fn on_the_side(operation: Option<&Operation>, call: &RecordedCall, answer: &Value) -> Vec<(String, Value)> {
+pub fn secondary_of_answer(operation: Option<&Operation>, call: &RecordedCall, answer: &Value) -> Vec<(String, Value)> {
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     let is_named = |field: &str| call.body.as_ref().and_then(|body| body.get(field)).is_some_and(|id| !id.is_null());
     let told = creates.into_iter().flat_map(|creates| &creates.secondary).filter(|told| !is_named(&told.unless));
@@ -222,7 +224,7 @@ pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: 
 pub fn encode(segment: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    utf8_percent_encode(segment, RESERVED).to_string()
+    Cow::from(utf8_percent_encode(segment, RESERVED)).into_owned()
 }
 
 /// The id of the parent that the API locks while this call runs.
@@ -435,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_on_the_side_is_named_unless_the_call_names_it() {
+    fn secondary_resources_are_named_unless_the_call_names_them() {
         let call = |body: Value| post("/cdn/resources", body);
         let (operation, _) = operation_of(Catalog::embedded(), &call(json!({}))).unwrap();
         let answer = json!({ "id": 7, "originGroup": 5 });
@@ -446,7 +448,7 @@ mod tests {
             (json!({ "originGroup": 5 }), &answer, &[]),
             (json!({ "origin": "o" }), &json!({ "id": 7 }), &[]),
         ] {
-            assert_eq!(on_the_side(Some(&operation), &call(body.clone()), answer), expected, "{body} {answer}");
+            assert_eq!(secondary_of_answer(Some(&operation), &call(body.clone()), answer), expected, "{body} {answer}");
         }
     }
 

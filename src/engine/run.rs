@@ -77,7 +77,7 @@ impl Run {
         }
     }
 
-    /// A part of the plan, to be told.
+    /// A part of the plan, for messages.
     pub fn plan_span(&self, span: Span) -> PlanSpan {
         PlanSpan { plan: self.plan.clone(), span }
     }

@@ -100,7 +100,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     Ok(RunEnd { finished, outputs, failure })
 }
 
-/// Searches for the attempts that were never answered; gives those whose outcome is still unknown. Empty when the run
+/// Searches for the attempts that were never answered; returns those whose outcome is still unknown. Empty when the run
 /// is stopped first: the next run searches again.
 async fn unanswered(context: &RunContext) -> Result<Vec<(InstanceId, StepError)>, JournalError> {
     if context.stopped.may_go_on().is_err() {

@@ -126,7 +126,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether later reads may still attribute a candidate (tags and the audit log can be late).
-    pub fn may_tell_later(&self) -> bool {
+    pub fn may_be_decided_later(&self) -> bool {
         let is_tagged = self.intent().stamped && self.creates().is_none_or(|creates| creates.remark_at.is_none());
         is_tagged || !self.log_is_closed.load(Ordering::Relaxed)
     }
@@ -189,15 +189,15 @@ impl<'a> Search<'a> {
         {
             return Ok(Round::Resolved(self.claim_task(&task.id, Evidence::Likeness)));
         }
-        Ok(if open.is_empty() && !self.is_blind() {
+        Ok(if open.is_empty() && !self.leaves_no_trace() {
             Round::Nothing
         } else {
             Round::Undecided(open.iter().map(|one| self.words(one)).collect())
         })
     }
 
-    /// Whether what the call makes shows nowhere: that nothing is found then says nothing.
-    fn is_blind(&self) -> bool {
+    /// Whether no answer of the API can show what the call made, so that finding nothing proves nothing.
+    fn leaves_no_trace(&self) -> bool {
         let shows_tasks = self.may_start_tasks() && root_of(&self.call().path) == CLOUD;
         let is_listed = self.creates().is_some_and(|creates| {
             let listed = || list_call(self.list()?, &self.parameters).map(|_| ());
@@ -290,7 +290,7 @@ impl<'a> Search<'a> {
     async fn tasks(&self) -> Result<Vec<Task>, ReadError> {
         let attempt = self.known();
         if !self.may_start_tasks() && attempt.task_types.is_empty() {
-            // There is no field to tell the tasks apart by: one with the same name may be another step's.
+            // No field distinguishes these tasks: one with the same name may be another step's.
             return Ok(Vec::new());
         }
         let place = self.place();

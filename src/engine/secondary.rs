@@ -1,5 +1,5 @@
-//! Which secondary resources the create of an existing resource made: told by the lists of their kinds, of which each item
-//! names the task that made it.
+//! Which secondary resources the create of an existing resource made, according to the lists of their kinds, whose
+//! items name the task that made them.
 //!
 //! For resources that were not created by a recorded call, so that no task of theirs is on record.
 
@@ -85,7 +85,7 @@ fn mentions(item: &Value, id: &Value) -> bool {
 
 /// The kinds of resources that may outlive the ones of an instance and are not on record, because nothing says which task
 /// made them.
-pub fn untold(context: &RunContext, known: &InstanceStatus) -> Vec<String> {
+pub fn unknown_kinds_of(context: &RunContext, known: &InstanceStatus) -> Vec<String> {
     let matched = known.agreed().and_then(|call| results::operation_of(context.catalog, call));
     let creates = matched.as_ref().and_then(|(operation, _)| operation.creates.as_ref());
     let Some(creates) = creates.filter(|creates| matches!(creates.id_at, IdAt::Task(_))) else { return Vec::new() };
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_machine_made_besides_is_untold_when_no_task_of_it_is_on_record() {
+    fn secondary_kinds_of_a_machine_are_unknown_when_no_task_of_it_is_on_record() {
         let call = |path: &str| RecordedCall { body: Some(json!({}).into()), ..RecordedCall::new(Method::Post, path) };
         let undo = RecordedCall::new(Method::Delete, "/cloud/v1/instances/1/7/m1");
         let made = RecordedResource { undo: Some(undo), ..RecordedResource::default() };
@@ -182,14 +182,14 @@ mod tests {
         let (machine, network) = ("/cloud/v2/instances/1/7", "/cloud/v1/ssh_keys/1");
         let told = with_answers([], async |context| {
             [
-                untold(context, &of(machine, &made, None)),
-                untold(context, &of(machine, &made, Some(&StepResult::default()))),
-                untold(context, &of(machine, &made, Some(&result))),
-                untold(context, &of(machine, &tasks, None)),
-                untold(context, &of(machine, &besides, None)),
-                untold(context, &of(machine, &kept, None)),
-                untold(context, &of(network, &made, None)),
-                untold(context, &InstanceStatus { made: vec![made.clone()], ..InstanceStatus::default() }),
+                unknown_kinds_of(context, &of(machine, &made, None)),
+                unknown_kinds_of(context, &of(machine, &made, Some(&StepResult::default()))),
+                unknown_kinds_of(context, &of(machine, &made, Some(&result))),
+                unknown_kinds_of(context, &of(machine, &tasks, None)),
+                unknown_kinds_of(context, &of(machine, &besides, None)),
+                unknown_kinds_of(context, &of(machine, &kept, None)),
+                unknown_kinds_of(context, &of(network, &made, None)),
+                unknown_kinds_of(context, &InstanceStatus { made: vec![made.clone()], ..InstanceStatus::default() }),
             ]
         });
         let kinds = ["floatingips", "volumes"].map(str::to_owned).to_vec();

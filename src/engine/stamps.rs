@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn one_list_of_each_kind_and_place_is_read_and_those_that_cannot_be_are_told() {
+    fn one_list_of_each_kind_and_place_is_read_and_those_that_cannot_be_are_reported() {
         let catalog = Catalog::embedded();
         let create = |path: &str| catalog.matching(Method::Post, path).unwrap().0;
         let tagged = |id: &str, stamp: &str, status: &str| {

@@ -525,7 +525,7 @@ impl Instance {
         let sent = known.call().and_then(|call| call.body.as_deref()).unwrap_or(&none);
         let field = match error.invalid_fields.first() {
             Some((field, _)) => Some(objection::place_of(field, sent)),
-            None => objection::told_in_words(&error.message, sent),
+            None => objection::place_in_message(&error.message, sent),
         };
         if let Some(field) = field {
             error.place = Some(self.run.plan_span(template.at(&field).span).place());

@@ -1,4 +1,4 @@
-//! How a run is told to end before it is done.
+//! Stops a run before it is done: the reasons, and what each of them still lets complete.
 
 use std::time::Duration;
 

@@ -83,7 +83,7 @@ struct OpenAttempt<'a> {
 }
 
 impl OpenAttempt<'_> {
-    /// Searches for it. `Some` when its outcome cannot be told.
+    /// Searches for it. `Some` when its outcome stays unknown.
     async fn look(&self) -> Result<Option<StepError>, Interruption> {
         let call = &self.attempt.intent.call;
         let matched = results::operation_of(self.context.catalog, call);
@@ -107,7 +107,7 @@ impl OpenAttempt<'_> {
             Resolved::Undecided(candidates) => Ok(Some(self.undecided(&candidates))),
             Resolved::Nothing | Resolved::Done if self.is_over() => self.resolved(Vec::new(), None).await,
             Resolved::Nothing | Resolved::Done => Ok(None),
-            // The next search may tell.
+            // The next search may have an answer.
             Resolved::CannotTell(error) => {
                 let (instance, number) = (self.instance, self.attempt.intent.attempt);
                 self.context.warn(format!(

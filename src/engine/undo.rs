@@ -57,7 +57,7 @@ pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCal
 ///
 /// # Errors
 ///
-/// [`Interruption`] when the outcome cannot be told.
+/// [`Interruption`] when the outcome stays unknown.
 pub async fn resolve_undo(
     context: &RunContext,
     attempt: Unanswered,

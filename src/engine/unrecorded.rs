@@ -13,7 +13,7 @@ use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Status};
 
-/// Between two looks.
+/// The pause between two searches.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What another run of this environment made, without this record. The measure is what this run made: a list that shows it shows
@@ -39,7 +39,7 @@ pub async fn unrecorded(run: &Run) -> Vec<(InstanceId, StepError)> {
                 let others = found.into_iter().filter(|stamped| !is_ours(status, stamped));
                 others.collect::<Vec<_>>()
             });
-            return others.into_iter().map(|stamped| (stamped.instance.clone(), told(run, &stamped))).collect();
+            return others.into_iter().map(|stamped| (stamped.instance.clone(), error_for(run, &stamped))).collect();
         }
         if context.stopped.or_leave(context.clock().sleep(PAUSE)).await.is_err() {
             break;
@@ -74,7 +74,7 @@ fn is_ours(status: &Status, stamped: &Stamped) -> bool {
         })
 }
 
-fn told(run: &Run, stamped: &Stamped) -> StepError {
+fn error_for(run: &Run, stamped: &Stamped) -> StepError {
     let kind = stamped.status.result.as_ref().and_then(|result| result.kind.as_deref()).unwrap_or("resource");
     let words = format!(
         "{kind} {} carries the stamp of this step and is on no record: another run of this environment made it",

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::fold::Impossible;
@@ -15,14 +16,14 @@ use crate::id::InstanceId;
 pub struct Ahead {
     records: VecDeque<(Timestamp, Arc<Record>)>,
     /// How many of them are about each instance.
-    about: HashMap<InstanceId, usize>,
+    about: HashMap<InstanceId, usize, RandomState>,
     leased: bool,
 }
 
 impl Ahead {
-    /// Nothing waits; this is what is written.
+    /// No record waits; `status`: of the durable ones.
     pub fn of(status: &Status) -> Self {
-        Self { records: VecDeque::new(), about: HashMap::new(), leased: status.lease.is_some() }
+        Self { records: VecDeque::new(), about: HashMap::default(), leased: status.lease.is_some() }
     }
 
     /// Whether the record has a lease, once all of these are written.
@@ -30,7 +31,7 @@ impl Ahead {
         self.leased
     }
 
-    /// One more waits, behind the others, which come after what `status` says.
+    /// Adds a record behind the waiting ones, which follow the durable `status`.
     ///
     /// # Errors
     ///
@@ -49,7 +50,7 @@ impl Ahead {
         Ok(())
     }
 
-    /// The oldest is written.
+    /// Removes the oldest record, which is durable now.
     pub fn written(&mut self) {
         let Some((_, record)) = self.records.pop_front() else { return };
         for id in instances(&record) {
@@ -66,8 +67,8 @@ impl Ahead {
         if !instances(record).any(|id| self.about.contains_key(id)) {
             return status.check(record);
         }
-        // Rare: a step waits for what it wrote before it writes more. A renaming that waits is about two instances, and
-        // what waits before it about either.
+        // Rare: a step waits for its records before it writes more. A waiting `Moved` is about two instances, so that
+        // earlier records about either count.
         let mut involved: HashSet<&InstanceId> = instances(record).collect();
         let mut earlier = Vec::new();
         for waiting in self.records.iter().rev() {
@@ -84,7 +85,7 @@ impl Ahead {
     }
 }
 
-/// The instances whose standing it changes.
+/// The instances whose status a record changes.
 fn instances(record: &Record) -> impl Iterator<Item = &InstanceId> {
     let renamed = match record {
         Record::Moved { to, .. } => Some(to),
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_counts_for_what_may_follow_until_it_is_written() {
+    fn waiting_records_count_for_what_may_follow_until_they_are_written() {
         let mut status = status(&["a", "b"]);
         let mut ahead = Ahead::of(&status);
         let written = status.clone();

@@ -11,7 +11,7 @@ use super::line::{Line, decode};
 const BLOCK: usize = 1 << 20;
 /// Blocks that each thread may be ahead.
 const AHEAD: usize = 2;
-/// More threads than this wait for whoever takes the lines.
+/// More threads would only wait for the caller that takes the lines.
 const MOST_THREADS: usize = 4;
 
 /// A block of which the lines were parsed, up to the first that cannot be.
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_wrong_line_all_of_the_rest_is_told() {
+    fn after_a_wrong_line_all_of_the_rest_is_returned() {
         let (text, _) = long();
         for at in [0, 10, BLOCK - 1, BLOCK, 3 * BLOCK + 7, text.len() - 2] {
             let mut damaged = text.clone();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_takes_the_lines_may_refuse_one() {
+    fn the_caller_may_refuse_a_line() {
         let (text, _) = long();
         let refused = each_line(&text[..], |line, _| match line.n {
             5000 => Err(io::Error::other("no")),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// The newest of a type speak for the cloud as it is; more are not kept.
+/// The most durations kept for a type, the newest: older ones say little about the cloud as it is now.
 const NEWEST: usize = 100;
 
 /// Milliseconds of finished tasks, by type, the newest last.

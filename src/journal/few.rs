@@ -17,7 +17,7 @@ impl<T> Few<T> {
         }
     }
 
-    /// Takes one out; those after it follow.
+    /// Removes the item at this place; those after it move up.
     ///
     /// # Panics
     ///
@@ -30,14 +30,14 @@ impl<T> Few<T> {
         self.0 = None;
     }
 
-    /// Keeps those of which `keep` says so.
+    /// Keeps the items for which `keep` returns true.
     pub fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
         if let Some(list) = &mut self.0 {
             list.retain(keep);
         }
     }
 
-    /// Holds no more memory than it needs.
+    /// Frees memory that is not needed.
     pub fn shrink_to_fit(&mut self) {
         match &mut self.0 {
             Some(list) if list.is_empty() => self.0 = None,
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_a_list() {
+    fn few_behaves_like_a_list() {
         let mut few: Few<u8> = Few::default();
         assert!(few.is_empty() && few == Vec::new().into() && size_of_val(&few) == size_of::<usize>());
         few.extend([1, 2, 3]);

@@ -1,4 +1,4 @@
-//! The part of the fold that is about one instance: which record can follow, and what it makes of what was known.
+//! The part of the fold that is about one instance: which record can follow, and the status after it.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub enum Impossible {
 }
 
 impl InstanceStatus {
-    /// What was made since is gone.
+    /// Sets the status back to that of before the last command: what it made is removed.
     pub(super) fn roll_back(&mut self, before: &InstanceStatus) {
         let earlier = std::mem::take(&mut self.earlier);
         *self = Self { attempts: self.attempts, error: None, earlier, ..before.clone() };
@@ -42,7 +42,7 @@ impl InstanceStatus {
         for made in &mut self.made {
             made.secondary.retain(|secondary| secondary.kind.as_ref() != kind || secondary.id.as_deref() != id);
             if made.kind.as_ref() == kind && made.id.as_deref() == id {
-                // What was made beside it is told by the tasks that made both.
+                // The tasks of the removed resource are kept: they show what made its secondary resources.
                 let tasks = if made.tasks.is_empty() { tasks.clone() } else { std::mem::take(&mut made.tasks) };
                 *made = RecordedResource {
                     secondary: std::mem::take(&mut made.secondary),
@@ -106,7 +106,7 @@ impl InstanceStatus {
         }
     }
 
-    /// One step of the fold; the record may follow. What was known when the last command began is [`Self::roll_back`]'s.
+    /// One step of the fold, for a record that may follow; `RolledBack` is handled by [`Self::roll_back`].
     pub(super) fn apply(&mut self, at: Timestamp, record: Record) {
         match record {
             Record::Intent(intent) => self.intend(at, intent),
@@ -172,7 +172,7 @@ impl InstanceStatus {
             }
             Record::RemovalFailed { error, .. } => {
                 self.fall_back();
-                // What may have been carried out is looked for before it is made again.
+                // A removal that may have been carried out is resolved before it is sent again.
                 self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
                 self.error = Some(error.into());
             }
@@ -185,7 +185,7 @@ impl InstanceStatus {
             }
             Record::Drifted { fields, .. } => self.drift(fields),
             Record::Removed { .. } => {
-                let earlier = self.beside_what_stays();
+                let earlier = self.earlier_beside_kept();
                 *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, ..Self::default() };
             }
             Record::Forgotten { .. } => {
@@ -223,9 +223,9 @@ impl InstanceStatus {
         Some(self.earlier.remove(at))
     }
 
-    /// The attempts without an answer. What the instance made and its removal leaves, because nothing takes it away, is
-    /// not their work either.
-    fn beside_what_stays(&mut self) -> Few<Unanswered> {
+    /// The attempts without an answer, with the resources that a removal keeps (no undo) added to what was there before
+    /// them, so that these are not taken for their work.
+    fn earlier_beside_kept(&mut self) -> Few<Unanswered> {
         let mut earlier = std::mem::take(&mut self.earlier);
         let stays = self.made.iter().filter(|made| made.undo.is_none()).filter_map(|made| made.id.as_ref());
         let stays: Vec<String> = stays.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).collect();
@@ -282,7 +282,7 @@ impl InstanceStatus {
         let makes_nothing = made == RecordedResource::default();
         if let Some(intent) = &mut self.intent {
             if makes_nothing {
-                // What makes nothing is done, however often it was carried out.
+                // A call that makes nothing is done, however often it was carried out.
                 self.earlier.retain(|earlier| earlier.intent.call != intent.call);
             }
             // Its outcome is known: no search needs it any more.
@@ -291,7 +291,7 @@ impl InstanceStatus {
         self.drifted.clear();
         self.disowned.clear();
         self.evidence = evidence;
-        // Earlier versions took for theirs what was like it, and did not say by what.
+        // Earlier versions attributed resources by likeness, and recorded no evidence.
         let certain = provenance != Provenance::Recovered || evidence.is_some_and(Evidence::is_certain);
         let made = RecordedResource { uncertain: !certain, ..made };
         if !update && !makes_nothing && self.made.last() != Some(&made) {

@@ -1,4 +1,4 @@
-//! Where one instance stands.
+//! The status of one instance.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub struct InstanceStatus {
     /// Tasks that were taken for its own and turned out to be another's.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub disowned: Few<String>,
-    /// As much of an answer to the last attempt as came, while its outcome is unknown.
+    /// The head of the answer to the last attempt, when only that arrived and the outcome is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
     /// Attempts besides the last that were never answered, oldest first: what one of them made, or will make yet, is on
@@ -54,14 +54,14 @@ pub struct InstanceStatus {
     pub removal: Option<Box<Intent>>,
 }
 
-/// Where an instance stands.
+/// The phase of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Nothing was done, or it is gone again.
     #[default]
     Absent,
-    /// A request was about to leave, and nothing more is known.
+    /// A request was about to be sent, and nothing more is known.
     InDoubt,
     /// These tasks run for it.
     Accepted {
@@ -72,7 +72,7 @@ pub enum Phase {
     Succeeded,
     /// A task ended in ERROR.
     Failed,
-    /// A removal was about to leave.
+    /// A removal was about to be sent.
     Removing,
     /// These tasks remove it.
     RemovalAccepted {
@@ -126,7 +126,7 @@ impl InstanceStatus {
 }
 
 impl Phase {
-    /// In a word.
+    /// The phase in one word.
     pub fn name(&self) -> &'static str {
         match self {
             Phase::Absent => "absent",

@@ -40,7 +40,7 @@ pub struct Intent {
 }
 
 impl Shared<Intent> {
-    /// For the record: not what the running step holds, with all that was parsed for it.
+    /// A copy for the record, without the parsed values that the running step holds.
     pub(super) fn into_recorded(self) -> Self {
         if !self.is_shared() {
             return self;
@@ -49,7 +49,7 @@ impl Shared<Intent> {
         Intent { call: RecordedCall::clone(&intent.call).into(), ..intent }.into()
     }
 
-    /// Forgets by what the attempt could be found.
+    /// Forgets the marks by which the attempt could be found.
     pub(super) fn forget_mark(&mut self) {
         if !self.mark.is_empty() {
             self.mark = Mark::none();
@@ -60,7 +60,7 @@ impl Shared<Intent> {
 /// The identifying marks of one attempt, recorded before it is sent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Mark {
-    /// The server's time before sending, at most one second early; `None` when no answer had told it yet.
+    /// The server's time before sending, at most one second early; `None` before any answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_time: Option<Timestamp>,
     /// The trace id that is sent: the API's request id, where the API uses it.
@@ -73,12 +73,13 @@ pub struct Mark {
     /// instance made that stays; `None` when they were not listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Vec<String>>,
-    /// Ids of what was there before the first attempt of the kinds that it may make on the side; `None`: no list was read.
+    /// Ids of resources that existed before the first attempt, of the kinds of its secondary resources; `None`: no list
+    /// was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secondary_before: Option<Vec<String>>,
 }
 
-/// Of all intents whose mark is not needed any more.
+/// The empty mark, shared by all intents whose mark is not needed any more.
 static NONE: LazyLock<Shared<Mark>> = LazyLock::new(Shared::default);
 
 impl Mark {
@@ -106,7 +107,7 @@ pub struct Head {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unanswered {
     pub intent: Shared<Intent>,
-    /// When it was about to leave, on the clock of its writer.
+    /// When it was about to be sent, on the clock of its writer.
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
@@ -164,7 +165,7 @@ impl IntendedUndo {
     }
 }
 
-/// An undo as it stands in a line.
+/// An undo as it is written in a line.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum WrittenUndo {

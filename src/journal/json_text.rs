@@ -102,7 +102,8 @@ impl<'de> Deserialize<'de> for JsonText {
     }
 }
 
-/// Any value, of which nothing is kept: more can be wrong with it than with the text as such, like a number too large.
+/// Checks that a text can be parsed as a value, and keeps nothing of it: JSON with valid syntax may have a number that
+/// is too large.
 struct Readable;
 
 impl<'de> Deserialize<'de> for Readable {

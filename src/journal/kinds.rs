@@ -1,4 +1,4 @@
-//! Ids by kind, in the order in which they were told: mostly of one kind, for which a table would be far too large.
+//! Ids by kind, in the order of the answer: mostly of one kind, for which a hash table would be far too large.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl Kinds {
         self.0.is_empty()
     }
 
-    /// The ids of a kind; `None` when the kind was not told.
+    /// The ids of a kind; `None` without an entry for it.
     pub fn get(&self, kind: &str) -> Option<&[Shared<Value>]> {
         self.iter().find(|(other, _)| *other == kind).map(|(_, ids)| ids)
     }
@@ -64,7 +64,7 @@ impl Kinds {
         self.iter().map(|(kind, ids)| (kind.clone(), listed(ids))).collect()
     }
 
-    /// Holds no more memory than it needs, and `id` where it is told again.
+    /// Frees memory that is not needed, and shares `id` with an equal one.
     pub(super) fn shrink(&mut self, id: Option<&Shared<Value>>) {
         self.0.shrink_to_fit();
         for (_, ids) in self.0.iter_mut() {
@@ -78,9 +78,9 @@ impl Kinds {
     }
 }
 
-/// Ids as an answer tells them, mostly in a list.
-fn listed(told: Value) -> Vec<Shared<Value>> {
-    match told {
+/// The ids of a kind in an answer, mostly a list.
+fn listed(answered: Value) -> Vec<Shared<Value>> {
+    match answered {
         Value::Array(ids) => ids.into_iter().map(Shared::from).collect(),
         Value::Null => Vec::new(),
         id => vec![id.into()],
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_listed_however_they_are_told() {
+    fn ids_are_listed_however_they_are_written() {
         let told = json!({ "volumes": ["v", 7], "ports": null, "routers": "r", "images": [] });
         let mut kinds: Kinds = serde_json::from_value(told).unwrap();
         let listed = json!({ "volumes": ["v", 7], "ports": [], "routers": ["r"], "images": [] });

@@ -5,9 +5,9 @@
 //! {"crc":"…","n":1,"at":"…","record":"intent","instance":{"step":"network"},…}
 //! ```
 //!
-//! `crc` is the CRC-32C of the rest of the line, in eight hexadecimal digits. Version 1 has `sum` in its place: the first
-//! eight digits of the SHA-256. Both tell damage, and neither a forger: who may write to a record, may write anything.
-//! Lines are numbered without gaps.
+//! `crc` is the CRC-32C of the rest of the line, in eight hexadecimal digits. Version 1 has `sum` in its place: the
+//! first eight digits of the SHA-256. Both detect damage and neither detects forgery: whoever may write to a record can
+//! write a checksum as well. Lines are numbered without gaps.
 
 use std::fmt::Write as _;
 
@@ -27,7 +27,8 @@ pub struct Line {
     pub record: Record,
 }
 
-/// How lines are told from damaged ones. A journal keeps the kind of checksum that it began with, so that the version that began it can still read it.
+/// How damaged lines are detected. A journal keeps the kind of checksum that it began with, so that the version that
+/// began it can still read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Checksum {
     /// Version 1.
@@ -103,9 +104,14 @@ impl Line {
 
 /// Writes the line of a record, whose JSON this is, with its line break.
 pub(super) fn write(text: &mut String, checksum: Checksum, n: u64, at: Timestamp, json: &str) {
-    let inside = json.strip_prefix('{').unwrap_or(json);
-    let rest = format!("\"n\":{n},\"at\":\"{at}\",{inside}");
-    let _ = writeln!(text, "{}{}\",{rest}", checksum.open(), checksum.sum(&rest));
+    text.push_str(checksum.open());
+    let sum = text.len()..text.len() + LENGTH;
+    let _ = write!(text, "{:0LENGTH$}\",\"n\":{n},\"at\":\"{at}\",", 0);
+    let rest = sum.end + "\",".len();
+    text.push_str(json.strip_prefix('{').unwrap_or(json));
+    let found = checksum.sum(&text[rest..]);
+    text.replace_range(sum, &found);
+    text.push('\n');
 }
 
 /// Reads one line, without its line break.
@@ -123,7 +129,7 @@ pub fn decode(text: &[u8]) -> Result<Line, String> {
 pub(super) const NEWER: &str = "it was written by a newer `plan`";
 
 /// Within so many bytes a line says what kind of record it is.
-const HEAD: usize = 128;
+pub(super) const HEAD: usize = 128;
 
 fn check_version(text: &str) -> Result<(), String> {
     // Before the record is read as ours: a later version may hold records this one does not know.

@@ -61,7 +61,7 @@ pub enum JournalError {
     Io { action: &'static str, path: PathBuf, error: Arc<std::io::Error> },
     #[error("{}:{line}: the journal is damaged: {why}", path.display())]
     Damaged { path: PathBuf, line: usize, why: String },
-    /// Nothing is wrong with it, and nothing may be done with it by this `plan`.
+    /// A newer `plan` wrote it, so that this one neither reads nor changes it.
     #[error("`{}` cannot be read by this `plan`: {why}", path.display())]
     Newer { path: PathBuf, why: String },
     /// It can be read, but holds a call or id that `plan` does not write.

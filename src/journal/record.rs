@@ -21,7 +21,7 @@ use crate::shared::Shared;
 /// The version written. Readers know it and every earlier one.
 pub const VERSION: u32 = 2;
 
-/// An event in the life of an environment, as it is remembered.
+/// A record: one event in the life of an environment.
 ///
 /// In a line its name stands beside its fields (`tagged`), and not around them as in what is derived here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub enum Record {
     Header(Header),
     /// A run, destroy or other command began.
     Started(Started),
-    /// A request is about to leave.
+    /// A request is about to be sent.
     Intent(Shared<Intent>),
     /// The request surely never reached the API, or the API refused it: nothing was done. `unanswered`: that is believed
     /// because it was looked for and nothing was found.

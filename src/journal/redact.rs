@@ -11,7 +11,7 @@ use super::tagged::{self, Tagged};
 use crate::catalog::Catalog;
 use crate::secret::{Redact, Secrets};
 
-/// Ours.
+/// Fields whose texts `plan` writes itself, or checks as names.
 const OURS: [&str; 26] = [
     "call",
     "update",
@@ -40,7 +40,7 @@ const OURS: [&str; 26] = [
     "attempt",
     "own",
 ];
-/// What names things, and the calls that take them away.
+/// Fields that identify tasks and resources, and the calls that remove resources.
 const NAMING: [&str; 10] = ["id", "ids", "task", "tasks", "name", "lock", "undo", "beside", "request_id", "path"];
 
 /// A record, and its fields as they stand in a line.

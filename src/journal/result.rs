@@ -1,4 +1,4 @@
-//! What came of a step, as it is recorded: its result, and the resources that exist because of it.
+//! The outcome of a step as it is recorded: its result, and the resources that exist because of it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! A run is a fold over its journal: what each record makes of what was known before.
+//! The status of an environment: a fold over the records of its journal.
 //!
 //! Pure. Impossible sequences are errors, in a live run and on resume alike: a journal that says a task was accepted for a
 //! call that was never intended is not one to act on.
@@ -21,7 +21,7 @@ use super::result::RecordedResource;
 use crate::id::InstanceId;
 use crate::shared::Shared;
 
-/// Everything a journal says.
+/// Everything that the records of a journal say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     pub header: Header,
@@ -33,10 +33,10 @@ pub struct Status {
     pub updated: Timestamp,
     /// In the order in which they were first intended.
     pub instances: IndexMap<InstanceId, Shared<InstanceStatus>, RandomState>,
-    /// How those instances stood when the last command began that have been written about since, by their places in
+    /// The status that an instance had when the last command began, if it has records since; by its place in
     /// `instances`.
     before: Vec<Option<Shared<InstanceStatus>>>,
-    /// How an instance stands that is not on record: one for all.
+    /// The status of every instance that is not on record.
     absent: Shared<InstanceStatus>,
     owners: Owners,
     pub outputs: Vec<RecordedOutput>,
@@ -136,7 +136,7 @@ impl Status {
         part
     }
 
-    /// How the instance stands that a record is about.
+    /// The status of the instance that a record is about.
     fn standing(&self, record: &Record, id: &InstanceId) -> Result<&Shared<InstanceStatus>, Impossible> {
         match (self.instances.get(id), record) {
             (Some(known), _) => Ok(known),
@@ -186,18 +186,18 @@ impl Status {
         Ok(())
     }
 
-    /// Puts an instance on record as it stands.
+    /// Puts an instance on record with this status.
     pub fn put(&mut self, id: InstanceId, known: InstanceStatus) {
         let (place, _) = self.instances.insert_full(id, known.into());
         self.owners.note(place, &self.instances[place]);
     }
 
-    /// How the instance at this place stood when the last command began, if it was written about since.
+    /// The status that the instance at this place had when the last command began, if it has records since.
     fn before(&self, place: usize) -> Option<&Shared<InstanceStatus>> {
         self.before.get(place)?.as_ref()
     }
 
-    /// Remembers that, unless it is remembered already.
+    /// Remembers the status from before the last command, unless it is remembered already.
     fn remember(&mut self, place: usize, known: Shared<InstanceStatus>) {
         if self.before.len() <= place {
             self.before.resize(place + 1, None);

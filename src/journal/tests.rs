@@ -216,7 +216,7 @@ fn journals_of_every_version_are_read() {
     assert_eq!(versions.len() as u32, VERSION);
 }
 
-/// Whoever wrote it can still read it.
+/// The version that began a journal can still read it.
 #[tokio::test]
 async fn a_journal_of_an_earlier_version_is_continued_as_it_began() {
     for text in

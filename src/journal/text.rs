@@ -30,7 +30,7 @@ pub struct Contents {
 pub fn read(path: &Path, from: impl Read + Send) -> Result<Contents, JournalError> {
     let mut status = None;
     let (lines, whole) = each_line(path, from, |n, line| Status::follow(&mut status, n, line))?;
-    // The first line has made it.
+    // The header, which is the first line, creates it.
     let status = status.ok_or_else(|| damaged(path, 0, headless(&[])))?;
     validate(&status).map_err(|(instance, why)| JournalError::Foreign { path: path.to_owned(), instance, why })?;
     Ok(Contents { status, lines, whole })
@@ -51,15 +51,15 @@ pub fn lines(path: &Path, bytes: &[u8]) -> Result<Vec<Line>, JournalError> {
     Ok(lines)
 }
 
-/// Reads line by line. Tells how many there are, and how many bytes they take.
+/// Reads line by line; returns the number of lines, and how many bytes they take.
 fn each_line(
     path: &Path,
     from: impl Read + Send,
-    mut tell: impl FnMut(u64, Line) -> Result<(), Impossible>,
+    mut take: impl FnMut(u64, Line) -> Result<(), Impossible>,
 ) -> Result<(u64, u64), JournalError> {
     let (mut lines, mut whole) = (0, 0);
     let end = blocks::each_line(from, |line, length| {
-        tell(lines, line).map_err(|why| Unread::Journal(damaged(path, lines, why)))?;
+        take(lines, line).map_err(|why| Unread::Journal(damaged(path, lines, why)))?;
         lines += 1;
         whole += length as u64;
         Ok(())

@@ -101,7 +101,7 @@ fn well_formed(call: &RecordedCall) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a segment is none, or one of those that stand for another folder.
+/// Whether a segment is empty, or stands for another folder (`.`, `..`).
 fn leads_elsewhere(segment: &str) -> bool {
     match segment.as_bytes().first() {
         None => true,

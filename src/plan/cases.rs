@@ -17,7 +17,7 @@ pub(super) struct Case {
     /// The inputs that are known in it.
     pub inputs: Inputs,
     /// The combination, for people.
-    pub told: String,
+    pub described: String,
 }
 
 /// The most combinations for one step.
@@ -38,13 +38,13 @@ pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Pr
     if open.is_empty() {
         return Vec::new();
     }
-    // With another value of one input, others may be given as well: their defaults do not count. But for tables that are
-    // looked into by a name: what a switch lets through is often filled in only with it.
+    // Inputs that are not varied have their known values. Lists and mappings are the exception when a switch (boolean)
+    // is varied: what a switch turns on is often given only together with it.
     let has_switch = open.iter().any(|(_, values)| values.iter().any(Value::is_boolean));
     let is_table = |value: &minijinja::Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Map);
     let held = |name: &str| known.held(name).filter(|value| !has_switch || !is_table(value));
     let given = names.iter().filter_map(|name| Some(((*name).to_owned(), held(name)?.clone())));
-    let none = Case { inputs: given.collect(), told: String::new() };
+    let none = Case { inputs: given.collect(), described: String::new() };
     let varied = |cases: &[Case], (name, values): &(&str, Vec<Value>)| -> Vec<Case> {
         cases.iter().flat_map(|case| values.iter().map(move |value| case.with(name, value))).collect()
     };
@@ -59,8 +59,8 @@ impl Case {
     fn with(&self, name: &str, value: &Value) -> Case {
         let mut inputs = self.inputs.clone();
         inputs.insert(name.to_owned(), value_of(value));
-        let and = if self.told.is_empty() { "" } else { " and " };
-        Case { inputs, told: format!("{}{and}`inputs.{name}: {value}`", self.told) }
+        let and = if self.described.is_empty() { "" } else { " and " };
+        Case { inputs, described: format!("{}{and}`inputs.{name}: {value}`", self.described) }
     }
 }
 

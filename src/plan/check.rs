@@ -7,6 +7,7 @@ use std::iter;
 use std::path::Path;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use super::doc::{self, OutputDoc, PlanDoc, ReadParts};
 use super::graph::Graph;
 use super::include::{Whole, include};
 use super::mentions::Names;
-use super::model::{Moved, Output, Plan, Step};
+use super::model::{Moved, Output, Plan, Step, Steps};
 use super::of_step::OfStep;
 use super::operations::Operations;
 use super::place::Place;
@@ -84,7 +85,7 @@ fn check_all(
             let unread = findings.iter().any(Diagnostic::is_error);
             let given: Vec<Template> = given.iter().filter_map(|node| compiled(node, &mut findings)).collect();
             Checker::new(&doc, &mut findings).run(unread, &given);
-            told_where_written(&given, source.files()[0].range.end, &mut findings);
+            reported_where_given(&given, source.files()[0].range.end, &mut findings);
             if let Some(folder) = folder {
                 unreadable_files(&doc, folder, &mut findings);
             }
@@ -133,7 +134,7 @@ impl Written {
             return Self { root: parsed.root, parts, findings };
         }
         findings.add(parsed.findings, parsed.more);
-        // What is wrong with the parts of a file that cannot be read may follow from that.
+        // In a file that cannot be parsed to its end, findings about its parts may only follow from that.
         if parsed.root.is_some() {
             let (found, more) = in_parts.finish();
             findings.add(found, more);
@@ -154,7 +155,7 @@ pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
 
 /// Reports findings about values given to a module where these are written, and not at each use in the module.
 /// `modules`: where the texts of modules begin.
-fn told_where_written(given: &[Template], modules: usize, findings: &mut Findings) {
+fn reported_where_given(given: &[Template], modules: usize, findings: &mut Findings) {
     let is_given = |finding: &Diagnostic| {
         given.iter().any(|template| {
             template.span.start() <= finding.primary.start() && finding.primary.start() < template.span.end()
@@ -504,12 +505,8 @@ fn accept(mut doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>
 }
 
 /// The accepted steps. What was read is given back piece by piece, so that a long plan is not held twice.
-fn accept_steps(
-    steps: List<StepDoc>,
-    operations: Vec<OfStep>,
-    resource_used: &BTreeSet<StepId>,
-) -> IndexMap<StepId, Step> {
-    let mut accepted = IndexMap::with_capacity(steps.len());
+fn accept_steps(steps: List<StepDoc>, operations: Vec<OfStep>, resource_used: &BTreeSet<StepId>) -> Steps {
+    let mut accepted = Steps::with_capacity_and_hasher(steps.len(), RandomState::default());
     let operations = operations.into_iter().chain(iter::repeat_with(OfStep::default));
     for (step, of) in steps.into_iter().zip(operations) {
         let step = accept_step(step, of, resource_used);

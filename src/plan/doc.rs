@@ -78,7 +78,7 @@ const PLAN: Shape = Shape {
 
 const OUTPUT: Shape = Shape { name: "an output", keys: &["value", "description", "secret"], hints: &[] };
 
-/// What is read as soon as it is there, and not kept as nodes: nearly all of a long plan.
+/// The parts that are read as soon as their nodes are parsed, and not kept as nodes: nearly all of a long plan.
 pub(super) const PARTS: &[(&str, Parts)] = &[
     ("inputs", Parts::Entries),
     ("records", Parts::Entries),
@@ -234,12 +234,12 @@ impl ReadParts {
     }
 }
 
-/// Calls without templates: most steps of a long plan say the same.
+/// Calls without templates, to be shared: most steps of a long plan have the same one.
 #[derive(Default)]
 struct Calls(HashMap<(Method, Box<str>), Arc<Said>>);
 
 impl Calls {
-    /// More are not remembered: they are said once.
+    /// The most calls that are remembered: with so many different ones, most occur once.
     const MOST: usize = 4096;
 
     fn share(&mut self, call: &mut Call) {

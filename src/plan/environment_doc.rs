@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_without_the_value() {
+    fn a_finding_does_not_contain_the_value() {
         for (text, message, help) in [
             ("ttl: 8\n", "this is no duration", "write a number and a unit: `30s`, `15m`, `1h30m`, `8h`"),
             ("ttl: hunter22\n", "this is no duration", "write a number and a unit: `30s`, `15m`, `1h30m`, `8h`"),

@@ -40,7 +40,7 @@ impl Graph {
     }
 
     fn before(&self) -> &[Box<[usize]>] {
-        self.before.get_or_init(|| turned(&self.after))
+        self.before.get_or_init(|| reversed(&self.after))
     }
 
     /// A topological order; among possible next steps, the first in the file. Steps on a cycle, and their dependants,
@@ -85,7 +85,7 @@ impl Graph {
             while let Some(at) = here {
                 if seen_in[at] == start + 1 {
                     let from = path.iter().position(|&step| step == at).unwrap_or_default();
-                    cycles.push(first_first(&path[from..]));
+                    cycles.push(rotated(&path[from..]));
                     break;
                 }
                 if seen_in[at] != 0 {
@@ -124,7 +124,7 @@ impl Graph {
     }
 }
 
-/// Gives nodes in topological order as others are done; the first in the file first.
+/// Returns nodes in topological order as others are done; the first in the file first.
 #[derive(Debug, Clone)]
 pub struct Turns {
     /// By node: the number of dependencies that are not done.
@@ -139,7 +139,7 @@ impl Turns {
     pub fn new(after: &[impl AsRef<[usize]>]) -> Self {
         let waiting: Vec<usize> = after.iter().map(|dependencies| dependencies.as_ref().len()).collect();
         let ready = (0..after.len()).filter(|&at| waiting[at] == 0).map(Reverse).collect();
-        Self { waiting, before: turned(after), ready }
+        Self { waiting, before: reversed(after), ready }
     }
 
     /// The next ready node; `None` when all others wait for nodes that are not done.
@@ -159,24 +159,24 @@ impl Turns {
 }
 
 /// For each node, the nodes that lead to it; sorted.
-fn turned(edges: &[impl AsRef<[usize]>]) -> Vec<Box<[usize]>> {
+fn reversed(edges: &[impl AsRef<[usize]>]) -> Vec<Box<[usize]>> {
     let ends = || edges.iter().flat_map(|ends| ends.as_ref().iter().copied());
     let mut number = vec![0; edges.len()];
     ends().for_each(|end| number[end] += 1);
     // Each at its own size: most have few.
-    let mut turned: Vec<Vec<usize>> = number.into_iter().map(Vec::with_capacity).collect();
+    let mut reversed: Vec<Vec<usize>> = number.into_iter().map(Vec::with_capacity).collect();
     for (at, ends) in edges.iter().enumerate() {
-        ends.as_ref().iter().for_each(|&end| turned[end].push(at));
+        ends.as_ref().iter().for_each(|&end| reversed[end].push(at));
     }
-    turned.into_iter().map(Vec::into_boxed_slice).collect()
+    reversed.into_iter().map(Vec::into_boxed_slice).collect()
 }
 
 /// The cycle rotated to begin with its first step in the file.
-fn first_first(cycle: &[usize]) -> Vec<usize> {
+fn rotated(cycle: &[usize]) -> Vec<usize> {
     let first = cycle.iter().enumerate().min_by_key(|(_, at)| **at).map_or(0, |(position, _)| position);
-    let mut turned = cycle.to_vec();
-    turned.rotate_left(first);
-    turned
+    let mut reversed = cycle.to_vec();
+    reversed.rotate_left(first);
+    reversed
 }
 
 #[cfg(test)]
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_steps_in_a_row_are_no_matter() {
+    fn a_chain_of_a_hundred_thousand_steps_has_an_order() {
         let ids: Vec<StepId> = (0..100_000).map(|at| StepId::new(format!("s{at}"))).collect();
         let after: Vec<Vec<StepId>> = (0..ids.len())
             .map(|at| at.checked_sub(1).map(|before| ids[before].clone()).into_iter().collect())

@@ -1,4 +1,4 @@
-//! Files with far too much of something.
+//! Plan files beyond the limits on the number of their parts.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn many(number: usize, part: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn what_no_plan_has_so_many_of_is_refused_once_it_is_too_much() {
+fn more_parts_than_a_plan_may_have_are_refused() {
     let plan = |rest: String| format!("name: large\nsteps: [{STEP}]\n{rest}\n");
     let inputs = |number| plan(format!("inputs:\n{}", many(number, |nth| format!("  i{nth}:\n"))));
     let records = |number| plan(format!("records:\n{}", many(number, |nth| format!("  r{nth}: {{ plan: a }}\n"))));
@@ -44,7 +44,7 @@ fn what_no_plan_has_so_many_of_is_refused_once_it_is_too_much() {
 }
 
 #[test]
-fn a_step_that_was_left_out_among_very_many_errors_is_no_unknown_one() {
+fn a_step_that_was_left_out_among_very_many_errors_is_not_reported_as_unknown() {
     let invalid = many(1500, |nth| format!("- {{ id: a{nth} }}\n"));
     let of_last = "- { id: last, call: GET /cloud/v1/projects, needs: [a1499] }\n";
     let found = |steps: &str| {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +16,9 @@ use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
 use crate::yaml::Word;
+
+/// The steps of a plan by their ids, in file order.
+pub type Steps = IndexMap<StepId, Step, RandomState>;
 
 /// A valid plan file.
 #[derive(Debug, Clone)]
@@ -33,8 +37,7 @@ pub struct Plan {
     pub region_id: Option<Template>,
     /// How long an environment of this plan lives before `plan sweep` may destroy it.
     pub ttl: Option<Duration>,
-    /// In file order.
-    pub steps: IndexMap<StepId, Step>,
+    pub steps: Steps,
     pub outputs: IndexMap<Word, Output>,
     /// Renamed steps and instances of earlier versions of the plan.
     pub moved: Vec<Moved>,
@@ -68,7 +71,7 @@ pub struct RecordUse {
     pub guarded: bool,
 }
 
-/// A step of an accepted plan; what the file says of it is read through it.
+/// A step of an accepted plan; its keys in the file are read through `Deref`.
 #[derive(Debug, Clone)]
 pub struct Step {
     pub id: StepId,
@@ -80,7 +83,7 @@ pub struct Step {
     pub always: bool,
     /// Whether any template refers to `steps.<id>.resource`.
     pub resource_used: bool,
-    /// In one place from the reading of the file on: a long plan has many of them.
+    /// In a box from the reading of the file on, so that it is never moved: a long plan has many of them.
     pub(super) written: Box<Written>,
 }
 
@@ -101,7 +104,8 @@ impl Deref for Step {
     }
 }
 
-/// What a step says in the file. A long plan has many of them, and most say no more than this; the rest is read through it.
+/// The keys of a step in the file: those that most steps have, and through `Deref` the rest. A long plan has many
+/// steps, so that they are kept small.
 #[derive(Debug, Clone)]
 pub struct Written {
     /// The whole step in the file.
@@ -111,13 +115,13 @@ pub struct Written {
     pub needs: Box<[(StepId, Span)]>,
     /// All steps that this one depends on, by references and `needs`. Sorted; not known before the plan is accepted.
     pub after: Box<[StepId]>,
-    /// `None` when the step says nothing else.
+    /// `None` when the step has no other keys.
     more: Option<Box<More>>,
 }
 
 impl Written {
     pub(super) fn new(span: Span, body: Option<Template>, needs: Box<[(StepId, Span)]>, more: More) -> Self {
-        let more = (!more.says_nothing()).then(|| Box::new(more));
+        let more = (!more.is_empty()).then(|| Box::new(more));
         Self { span, body, needs, after: Box::default(), more }
     }
 
@@ -145,7 +149,7 @@ impl Deref for Written {
     }
 }
 
-/// What some steps say; the rest is read through it.
+/// Keys that some steps have; through `Deref` those that few have.
 #[derive(Debug, Clone, Default)]
 pub struct More {
     /// The name for people.
@@ -156,12 +160,12 @@ pub struct More {
     pub find: Option<Box<Template>>,
     pub when: Option<Box<Expression>>,
     pub for_each: Option<Box<Template>>,
-    /// `None` when the step says nothing else.
+    /// `None` when the step has none of the rarer keys.
     pub(super) rare: Option<Box<Rare>>,
 }
 
 impl More {
-    fn says_nothing(&self) -> bool {
+    fn is_empty(&self) -> bool {
         let Self { name, query, find, when, for_each, rare } = self;
         let templates = [query, find, for_each];
         templates.into_iter().all(Option::is_none) && name.is_none() && when.is_none() && rare.is_none()
@@ -177,7 +181,7 @@ impl Deref for More {
     }
 }
 
-/// What few steps say.
+/// Keys that few steps have.
 #[derive(Debug, Clone, Default)]
 pub struct Rare {
     /// The file that is sent as the body.
@@ -209,8 +213,8 @@ pub struct Rare {
 }
 
 impl Rare {
-    /// Itself, unless it says nothing.
-    pub(super) fn said(self) -> Option<Box<Self>> {
+    /// `None` when every key has its default.
+    pub(super) fn unless_default(self) -> Option<Box<Self>> {
         let Self { body_file, headers, project_id, region_id, wait, ready, fail_when, retry, undo, .. } = &self;
         let Self { on_change, ignored_changes, on_conflict, adopt, secret, unstamped, allow_unknown, .. } = &self;
         let nothing = [headers, project_id, region_id].into_iter().all(Option::is_none)

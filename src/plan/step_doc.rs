@@ -201,7 +201,7 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
         find: find.map(Box::new),
         when: fields.get("when").and_then(|node| condition(node, findings)).map(Box::new),
         for_each: for_each.map(Box::new),
-        rare: rare.said(),
+        rare: rare.unless_default(),
     };
     let needs = fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default();
     Some(StepDoc {

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::catalog::check::generated::{Generator, spoil};
+use crate::catalog::check::generated::{Generator, mutate};
 use crate::catalog::{ALLOW_NOTHING, Catalog, Partial};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Source;
@@ -30,7 +30,7 @@ fn errors(text: &str) -> Vec<Diagnostic> {
 }
 
 /// Typical mistakes: letters missing or too many, quotes missing or too many, host bits.
-fn slips(value: &Value, with: &mut dyn FnMut(Value)) {
+fn mistakes(value: &Value, with: &mut dyn FnMut(Value)) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
@@ -43,7 +43,7 @@ fn slips(value: &Value, with: &mut dyn FnMut(Value)) {
                 };
                 renamed(format!("{name}s"));
                 renamed(name.chars().skip(1).collect());
-                slips(field, &mut |field| {
+                mistakes(field, &mut |field| {
                     let mut changed = fields.clone();
                     changed.insert(name.clone(), field);
                     with(Value::Object(changed));
@@ -52,7 +52,7 @@ fn slips(value: &Value, with: &mut dyn FnMut(Value)) {
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                slips(item, &mut |item| {
+                mistakes(item, &mut |item| {
                     let mut changed = items.clone();
                     changed[index] = item;
                     with(Value::Array(changed));
@@ -88,8 +88,8 @@ fn offered_calls_pass_the_check() {
                 continue;
             }
             let mut bodies = Vec::new();
-            slips(&good, &mut |body| bodies.push(body));
-            spoil(&good, &mut |body| bodies.push(body));
+            mistakes(&good, &mut |body| bodies.push(body));
+            mutate(&good, &mut |body| bodies.push(body));
             generator.rng.shuffle(&mut bodies);
             for body in bodies.iter().take(SPOILT) {
                 let text = plan(&route, body);
@@ -117,11 +117,11 @@ fn offered_calls_pass_the_check() {
 }
 
 /// Every value in a body, mutated one at a time.
-fn spoilt_values(value: &Value, with: &mut dyn FnMut(Value)) {
+fn mutated_values(value: &Value, with: &mut dyn FnMut(Value)) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
-                spoilt_values(field, &mut |field| {
+                mutated_values(field, &mut |field| {
                     let mut changed = fields.clone();
                     changed.insert(name.clone(), field);
                     with(Value::Object(changed));
@@ -130,7 +130,7 @@ fn spoilt_values(value: &Value, with: &mut dyn FnMut(Value)) {
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                spoilt_values(item, &mut |item| {
+                mutated_values(item, &mut |item| {
                     let mut changed = items.clone();
                     changed[index] = item;
                     with(Value::Array(changed));
@@ -139,7 +139,7 @@ fn spoilt_values(value: &Value, with: &mut dyn FnMut(Value)) {
         }
         // A mutated mapping may have several errors.
         Value::Null => {}
-        scalar => spoil(scalar, with),
+        scalar => mutate(scalar, with),
     }
 }
 
@@ -161,7 +161,7 @@ fn one_wrong_value_is_one_finding() {
                 continue;
             }
             let mut bodies = Vec::new();
-            spoilt_values(&good, &mut |body| bodies.push(body));
+            mutated_values(&good, &mut |body| bodies.push(body));
             generator.rng.shuffle(&mut bodies);
             for body in bodies.iter().take(SPOILT * more as usize) {
                 let errors = found(body);

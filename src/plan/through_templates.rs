@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::catalog::check::CODES;
-use crate::catalog::check::generated::{Generator, spoil};
+use crate::catalog::check::generated::{Generator, mutate};
 use crate::catalog::schema::BodySchema;
 use crate::catalog::{ALLOW_NOTHING, BodyFinding, Catalog, Operation, Parameter, Partial, PathSegment};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -352,7 +352,7 @@ struct Count {
     found: usize,
 }
 
-/// The results, one line for each wrapper.
+/// The results, one line for each way of wrapping.
 #[derive(Default)]
 struct Table {
     counts: BTreeMap<&'static str, Count>,
@@ -452,7 +452,7 @@ fn bodies_from_templates_are_checked_like_literal_ones() {
             continue;
         }
         let mut setting = Setting::new(&operation, &mut generator.rng);
-        for bad in spoilt(&good, &mut generator.rng) {
+        for bad in mutated(&good, &mut generator.rng) {
             let path = difference(&good, &bad);
             let (value, other) = (at(&bad, &path), at(&good, &path));
             let found = literally(&operation, &bad);
@@ -460,7 +460,7 @@ fn bodies_from_templates_are_checked_like_literal_ones() {
             let by_type = !found.is_empty() && found.iter().all(wrong_type);
             let expected = messages(found);
             let place = |setting: &mut Setting<'_>, written| setting.body = Some(replaced(&good, &path, written));
-            let look = Look { place: &place, value, other, expected, by_type };
+            let look = Trial { place: &place, value, other, expected, by_type };
             look.through_all(&mut setting, folder.path(), &mut table);
         }
     }
@@ -494,13 +494,13 @@ fn parameters_from_templates_are_checked_like_literal_ones() {
             if !parameter_literally(&operation, name, &other, in_path).is_empty() {
                 continue;
             }
-            for value in spoilt(&other, &mut rng) {
+            for value in mutated(&other, &mut rng) {
                 let expected = parameter_literally(&operation, name, &value, in_path);
                 let place = |setting: &mut Setting<'_>, written: Value| {
                     let place = if in_path { &mut setting.path } else { &mut setting.query };
                     place.insert(name.to_owned(), written);
                 };
-                let look = Look { place: &place, value: &value, other: &other, expected, by_type: false };
+                let look = Trial { place: &place, value: &value, other: &other, expected, by_type: false };
                 look.through_all(&mut setting, folder.path(), &mut table);
             }
             (setting.path, setting.query) = (path.clone(), query.clone());
@@ -510,9 +510,9 @@ fn parameters_from_templates_are_checked_like_literal_ones() {
 }
 
 /// Some mutations of a value.
-fn spoilt(good: &Value, rng: &mut Rng) -> Vec<Value> {
+fn mutated(good: &Value, rng: &mut Rng) -> Vec<Value> {
     let mut all = Vec::new();
-    spoil(good, &mut |bad| all.push(bad));
+    mutate(good, &mut |bad| all.push(bad));
     rng.shuffle(&mut all);
     all.truncate(SPOILT);
     all
@@ -539,7 +539,7 @@ fn messages(findings: impl IntoIterator<Item = BodyFinding>) -> Vec<String> {
 }
 
 /// One value in a call, which is invalid when `expected` is not empty, and a valid one for the same place.
-struct Look<'l> {
+struct Trial<'l> {
     place: &'l dyn Fn(&mut Setting<'_>, Value),
     value: &'l Value,
     other: &'l Value,
@@ -549,7 +549,7 @@ struct Look<'l> {
     by_type: bool,
 }
 
-impl Look<'_> {
+impl Trial<'_> {
     fn through_all(&self, setting: &mut Setting<'_>, folder: &Path, table: &mut Table) {
         for (name, wrap) in WRAPPERS {
             self.through(name, wrap, setting, folder, table);

@@ -30,7 +30,7 @@ const MOST_ELEMENTS: usize = 10_000;
 const LEAST_PART: usize = 1_000;
 
 /// The parts of a step to check, as written or as accepted.
-pub(super) struct Look<'s> {
+pub(super) struct StepView<'s> {
     id: Option<&'s str>,
     /// Its own, and those of `undo` and `on_change: update`.
     calls: [Option<Whole<'s>>; 3],
@@ -44,7 +44,7 @@ pub(super) struct Look<'s> {
     is_for_each: bool,
 }
 
-impl<'s> Look<'s> {
+impl<'s> StepView<'s> {
     pub(super) fn at_doc(step: &'s StepDoc, of: &'s OfStep) -> Self {
         let (undo, update) = calls(step);
         let own = step.call.as_ref().map(|call| Whole {
@@ -59,7 +59,7 @@ impl<'s> Look<'s> {
         let other = |template: Option<&'s CallTemplate>, operation: &'s Option<Arc<Operation>>| {
             Some(template_of(template?, operation.as_ref(), &step.allow_unknown))
         };
-        Look {
+        StepView {
             id: step.id.as_ref().map(|id| id.value.as_str()),
             calls: [own, other(undo, &of.undo), other(update, &of.update)],
             headers: step.headers.as_deref(),
@@ -93,7 +93,7 @@ impl<'s> Look<'s> {
         let other = |template: Option<&'s CallTemplate>| {
             template.map(|template| template_of(template, template.operation.as_ref(), &step.allow_unknown))
         };
-        Look {
+        StepView {
             id: Some(step.id.as_str()),
             calls: [Some(own), other(undo), other(update)],
             headers: step.headers.as_deref(),
@@ -140,7 +140,7 @@ fn template_of<'s>(
 /// Only what depends on these values is checked; the rest was checked when the plan was accepted.
 pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
-    let look = |at: usize| Look::at_step(&plan.steps[at]);
+    let look = |at: usize| StepView::at_step(&plan.steps[at]);
     let looks = || (0..plan.steps.len()).map(look);
     let outputs = || plan.outputs.values().map(|output| &output.value);
     let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
@@ -164,7 +164,7 @@ pub(super) fn check_written(
     findings: &mut Findings,
 ) {
     let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
-    let look = |at: usize| Look::at_doc(&doc.steps[at], &of[at]);
+    let look = |at: usize| StepView::at_doc(&doc.steps[at], &of[at]);
     let looks = || (0..doc.steps.len()).map(look);
     let outputs = || doc.outputs.iter().filter_map(|output| output.value.as_ref());
     let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
@@ -176,12 +176,12 @@ pub(super) fn check_written(
 }
 
 /// The programs of all steps. `looks`: all steps, each made when it is looked at.
-fn programs<'s, L: Iterator<Item = Look<'s>>>(looks: impl Fn() -> L) -> impl Iterator<Item = &'s Program> {
+fn programs<'s, L: Iterator<Item = StepView<'s>>>(looks: impl Fn() -> L) -> impl Iterator<Item = &'s Program> {
     looks().flat_map(|look| look.programs().collect::<Vec<_>>())
 }
 
 /// What is known of the steps that templates refer to.
-fn known_steps<'s, L: Iterator<Item = Look<'s>>>(
+fn known_steps<'s, L: Iterator<Item = StepView<'s>>>(
     looks: impl Fn() -> L,
     outputs: impl Iterator<Item = &'s Template>,
     catalog: &Catalog,
@@ -197,7 +197,7 @@ fn known_steps<'s, L: Iterator<Item = Look<'s>>>(
 }
 
 /// Marks the steps that certainly do not run. `looks`: all steps, each made when it is looked at.
-fn skip<'s, L: Iterator<Item = Look<'s>>>(looks: impl Fn() -> L, known: &mut Known<'_>) {
+fn skip<'s, L: Iterator<Item = StepView<'s>>>(looks: impl Fn() -> L, known: &mut Known<'_>) {
     /// Conditions may refer to steps that are skipped themselves.
     const ROUNDS: usize = 3;
     for _ in 0..ROUNDS {
@@ -218,7 +218,7 @@ fn skip<'s, L: Iterator<Item = Look<'s>>>(looks: impl Fn() -> L, known: &mut Kno
 /// share a number of elements, in the order of the file.
 fn check_all<'s>(
     number: usize,
-    look: impl Fn(usize) -> Look<'s> + Sync,
+    look: impl Fn(usize) -> StepView<'s> + Sync,
     known: &Known<'_>,
     (catalog, source): (&Catalog, &Source),
     findings: &mut Findings,
@@ -244,7 +244,7 @@ fn check_all<'s>(
 }
 
 /// Whether a step depends on the given values.
-fn depends_on_values(look: &Look<'_>, known: &Known<'_>) -> bool {
+fn depends_on_values(look: &StepView<'_>, known: &Known<'_>) -> bool {
     look.programs().any(|program| {
         let uses = program.uses();
         !uses.inputs.is_empty()
@@ -285,7 +285,7 @@ struct Checker<'c, 'd> {
 
 impl<'c> Checker<'c, '_> {
     /// Checks a step with what is known, and in each of these cases.
-    fn step(mut self, look: &Look<'_>, cases: &'c [Case], budget: &mut usize) {
+    fn step(mut self, look: &StepView<'_>, cases: &'c [Case], budget: &mut usize) {
         self.instances(look, budget);
         for case in cases {
             self.case = Some(case);
@@ -297,11 +297,11 @@ impl<'c> Checker<'c, '_> {
         At::case(self.case.map(|case| &case.inputs))
     }
 
-    fn instances(&mut self, look: &Look<'_>, budget: &mut usize) {
+    fn instances(&mut self, look: &StepView<'_>, budget: &mut usize) {
         let Some(for_each) = look.for_each else { return self.instance(look, None) };
         let mut errors = Vec::new();
         let value = self.known.partial(for_each, self.at(), &mut errors);
-        self.tell(errors.iter().map(failed), None);
+        self.report(errors.iter().map(failed), None);
         match self.known.elements(for_each, &value, *budget) {
             Ok(Some(elements)) => {
                 for element in elements.iter().take(*budget) {
@@ -318,7 +318,7 @@ impl<'c> Checker<'c, '_> {
                         true => format!("all of its instances are `steps.{step}.all`"),
                         false => format!("use a list in it, as in `steps.{step}.ids`"),
                     };
-                    self.tell([finding.help(help)], None);
+                    self.report([finding.help(help)], None);
                 }
                 self.at_instance(look, self.at().element_of(&value), None);
             }
@@ -329,23 +329,23 @@ impl<'c> Checker<'c, '_> {
             Err(what) => {
                 let message = format!("`for_each` needs a list or a mapping, and this is {what}");
                 let finding = Diagnostic::error("wrong-type", for_each.span, message);
-                self.tell([finding.help(Each::instead_of(what))], None);
+                self.report([finding.help(Each::instead_of(what))], None);
                 self.instance(look, None);
             }
         }
     }
 
-    fn instance(&mut self, look: &Look<'_>, element: Option<&Element>) {
+    fn instance(&mut self, look: &StepView<'_>, element: Option<&Element>) {
         self.at_instance(look, self.at().element(element), element);
     }
 
-    fn at_instance(&mut self, look: &Look<'_>, at: At<'_>, element: Option<&Element>) {
+    fn at_instance(&mut self, look: &StepView<'_>, at: At<'_>, element: Option<&Element>) {
         if let Some(when) = look.when {
             match self.known.truth(when, at) {
                 // A step that does not run may be invalid with these values.
                 Ok(Some(false)) => return,
                 Ok(_) => {}
-                Err(error) => self.tell([failed(&error)], element),
+                Err(error) => self.report([failed(&error)], element),
             }
         }
         let found = self.parts(look, at);
@@ -358,12 +358,12 @@ impl<'c> Checker<'c, '_> {
             let new = more.filter(|finding| finding.is_error() && !told.contains(&(finding.primary, finding.code)));
             with_secrets.extend(new.map(|finding| self.without_value(&finding, look)));
         }
-        self.tell(found, element);
-        self.tell(with_secrets, element);
+        self.report(found, element);
+        self.report(with_secrets, element);
     }
 
     /// The findings about the calls of a step, and what goes along with them.
-    fn parts(&self, look: &Look<'_>, at: At<'_>) -> Vec<Diagnostic> {
+    fn parts(&self, look: &StepView<'_>, at: At<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         look.calls.iter().flatten().for_each(|whole| self.call(whole, at, &mut found));
         let mut errors = Vec::new();
@@ -384,7 +384,7 @@ impl<'c> Checker<'c, '_> {
     }
 
     /// The secret inputs that a step uses; with `place`, only in the templates there.
-    fn secrets_in<'l>(&self, look: &'l Look<'l>, place: Option<Span>) -> impl Iterator<Item = &'l str> {
+    fn secrets_in<'l>(&self, look: &'l StepView<'l>, place: Option<Span>) -> impl Iterator<Item = &'l str> {
         let is_there = move |program: &&Program| {
             let span = program.span();
             place.is_none_or(|place| span.start() < place.end() && place.start() < span.end())
@@ -394,7 +394,7 @@ impl<'c> Checker<'c, '_> {
     }
 
     /// A finding about the value of a secret: names the input and what is wrong, and says nothing of the value.
-    fn without_value(&self, finding: &Diagnostic, look: &Look<'_>) -> Diagnostic {
+    fn without_value(&self, finding: &Diagnostic, look: &StepView<'_>) -> Diagnostic {
         let mut names: BTreeSet<&str> = self.secrets_in(look, Some(finding.primary)).collect();
         if names.is_empty() {
             names = self.secrets_in(look, None).collect();
@@ -414,7 +414,7 @@ impl<'c> Checker<'c, '_> {
             .help(format!("it is not shown; `plan explain {}` says what is asked for", finding.code))
     }
 
-    fn tell(&mut self, found: impl IntoIterator<Item = Diagnostic>, element: Option<&Element>) {
+    fn report(&mut self, found: impl IntoIterator<Item = Diagnostic>, element: Option<&Element>) {
         for mut finding in found {
             if !self.seen.insert((finding.primary, finding.code, finding.severity)) {
                 continue;
@@ -426,7 +426,7 @@ impl<'c> Checker<'c, '_> {
                 };
             }
             self.findings.push(match self.case {
-                Some(case) => finding.help(format!("with {}", case.told)),
+                Some(case) => finding.help(format!("with {}", case.described)),
                 None => finding,
             });
         }
@@ -466,8 +466,8 @@ impl<'c> Checker<'c, '_> {
             let before = found.len();
             check_request(whole, operation, values, (self.catalog, self.source), found);
             // What is no text at all has no other faults.
-            let is_told = |place: Span| no_segments.iter().any(|told| told.primary == place);
-            let new = found.split_off(before).into_iter().filter(|finding| !is_told(finding.primary));
+            let has_finding = |place: Span| no_segments.iter().any(|told| told.primary == place);
+            let new = found.split_off(before).into_iter().filter(|finding| !has_finding(finding.primary));
             found.extend(new);
         }
         found.extend(no_segments);

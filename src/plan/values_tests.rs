@@ -14,7 +14,7 @@ const VOLUME: &str = "call: POST /cloud/v1/volumes/{project_id}/{region_id}";
 const SUBNET: &str = "call: POST /cloud/v1/subnets/{project_id}/{region_id}";
 
 /// `line:column code`, of errors.
-fn told(source: &Source, findings: &[Diagnostic]) -> Vec<String> {
+fn codes_of(source: &Source, findings: &[Diagnostic]) -> Vec<String> {
     let errors = findings.iter().filter(|finding| finding.is_error());
     let tell = |finding: &Diagnostic| {
         let at = source.position(finding.primary.start());
@@ -40,7 +40,7 @@ pub(super) fn checked(text: &str, set: &[(&str, &str)]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("init.yaml"), "#cloud-config\n").unwrap();
     let checked = check_assuming(&source, Catalog::embedded(), folder.path(), &assumed);
-    told(&source, &checked.findings)
+    codes_of(&source, &checked.findings)
 }
 
 /// A plan with one volume of this size and these inputs.
@@ -111,7 +111,7 @@ fn an_evaluation_error_is_a_finding_with_a_place() {
         assert_eq!(found.len(), 1, "{written}: {found:?}");
         assert!(found[0].ends_with("template-error") && found[0].starts_with("12:"), "{written}: {found:?}");
     }
-    assert_eq!(size("", "\"{{ file('../x') }}\""), ["12:20 unreadable-file"], "told once");
+    assert_eq!(size("", "\"{{ file('../x') }}\""), ["12:20 unreadable-file"], "codes_of once");
 }
 
 #[test]
@@ -268,8 +268,8 @@ fn a_finding_of_values_that_are_not_given_names_them() {
         "big: { default: true }, kind: { enum: [5, 0], default: 5 }",
         "\"{{ inputs.kind if inputs.big else 1 }}\"",
     );
-    let told = message(&text, &[]);
-    assert!(told.ends_with(r#"["with `inputs.big: true` and `inputs.kind: 0`"]"#), "{told}");
+    let codes_of = message(&text, &[]);
+    assert!(codes_of.ends_with(r#"["with `inputs.big: true` and `inputs.kind: 0`"]"#), "{codes_of}");
     for (set, expected) in
         [(("big", "false"), ""), (("kind", "0"), "out-of-range `size` is at least 1, and this is 0 []")]
     {
@@ -284,8 +284,8 @@ fn with_all_values_of_a_run_an_input_without_one_is_undefined() {
     let plan = load(&source).unwrap();
     let (values, secrets) = (BTreeMap::new(), Secrets::default());
     let given = |complete| Given { inputs: Some(&values), complete, secrets: Some(&secrets), ..Given::default() };
-    assert_eq!(told(&source, &check_values(&plan, Catalog::embedded(), given(false))), [""; 0]);
-    assert_eq!(told(&source, &check_values(&plan, Catalog::embedded(), given(true))), ["12:15 template-error"]);
+    assert_eq!(codes_of(&source, &check_values(&plan, Catalog::embedded(), given(false))), [""; 0]);
+    assert_eq!(codes_of(&source, &check_values(&plan, Catalog::embedded(), given(true))), ["12:15 template-error"]);
 }
 
 #[test]

@@ -122,10 +122,10 @@ impl Board {
         rows
     }
 
-    /// Steps of which nothing has been heard because others are not done.
+    /// Steps without any event, because others are not done.
     fn waiting_for_others(&self, most: usize) -> Vec<Row> {
         let mut waiting: IndexMap<String, Vec<&str>> = IndexMap::new();
-        for (step, planned) in self.unheard() {
+        for (step, planned) in self.without_events() {
             let behind = planned.after.iter().filter(|step| !self.is_over(step)).map(|step| sanitize(step));
             let behind: Vec<_> = behind.collect();
             if !behind.is_empty() {
@@ -151,8 +151,8 @@ impl Board {
         rows
     }
 
-    /// Steps of which nothing happened yet.
-    fn unheard(&self) -> impl Iterator<Item = (&str, &Planned)> {
+    /// Steps without any event yet.
+    fn without_events(&self) -> impl Iterator<Item = (&str, &Planned)> {
         let steps = self.shape.steps.iter().map(|(step, planned)| (step.as_str(), planned));
         steps.filter(|(step, _)| !self.tallies.contains_key(*step))
     }
@@ -186,9 +186,9 @@ impl Board {
             _ => {
                 let to_come = match self.shape.steps.is_empty() {
                     true => self.steps.saturating_sub(self.tallies.len()),
-                    false => self.unheard().map(|(_, planned)| planned.instances.unwrap_or(1)).sum(),
+                    false => self.without_events().map(|(_, planned)| planned.instances.unwrap_or(1)).sum(),
                 };
-                (known.max(heard) + to_come, self.unheard().any(|(_, planned)| planned.instances.is_none()))
+                (known.max(heard) + to_come, self.without_events().any(|(_, planned)| planned.instances.is_none()))
             }
         };
         let word = if self.activity == Some(Activity::Destroy) { "removed" } else { "done" };
@@ -218,11 +218,11 @@ impl Board {
         }
     }
 
-    fn ended(&mut self, instance: &InstanceId, tell: impl FnOnce(&mut Tally)) {
+    fn ended(&mut self, instance: &InstanceId, count: impl FnOnce(&mut Tally)) {
         if let Some(place) = self.places.remove(instance) {
             self.pending.remove(&place);
         }
-        tell(self.tallies.entry(instance.step.clone()).or_default());
+        count(self.tallies.entry(instance.step.clone()).or_default());
     }
 
     /// What is at work before what waits in a queue.

@@ -42,7 +42,7 @@ pub struct Human {
     /// A table shows pending calls, so that heartbeats and lines about waiting are not needed.
     under_table: bool,
     board: Board,
-    /// Who failed, by what is told of it.
+    /// Failed instances, grouped by equal failures.
     failures: IndexMap<Alike, (Story, Vec<InstanceId>)>,
     /// What was not made, by the reason.
     not_made: IndexMap<String, Vec<InstanceId>>,
@@ -117,7 +117,7 @@ impl Human {
             | Event::StepSucceeded { .. }
             | Event::ReadinessReached { .. }
             | Event::ResourceRemoved { .. } => Verbosity::Normal,
-            // What ends because the run does is told at its end, with all names.
+            // Instances that are not started because the run ends are named together at its end.
             Event::StepSkipped { reason: SkipReason::NotStarted { .. }, .. } => Verbosity::Verbose,
             Event::StepSkipped { .. } => Verbosity::Normal,
             Event::TasksAccepted { .. } | Event::ReadinessAwaited { .. } => passing,

@@ -1,7 +1,7 @@
 //! Lines at the bottom of a terminal that are drawn over and over.
 //!
-//! The cursor stands below them. A terminal that became narrower has broken lines into several rows by the time they are
-//! drawn anew: all of these are taken away.
+//! The cursor stands below them. A terminal that became narrower has broken lines into several rows by the time they
+//! are drawn anew: all of these are erased.
 
 use super::Sink;
 use super::width::width;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_above_finds_the_lines_away_and_they_come_back() {
+    fn the_lines_are_erased_before_text_above_them_is_written_and_drawn_again_after_it() {
         let (out, mut live) = live(&Arc::new(AtomicUsize::new(80)));
         live.draw(lines(&["table"]));
         let mut log = out.clone();

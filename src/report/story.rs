@@ -15,7 +15,7 @@ const SHORTEST_ID: usize = 32;
 /// Of a call that was carried out.
 const MAY_EXIST: &str = "the call was carried out, what it created may exist";
 /// Shorter times in the queue are not reported.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
+const WORTH_REPORTING: Duration = Duration::from_secs(1);
 
 /// A failure: what happened, where, what exists now, what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -137,7 +137,7 @@ fn effect(error: &StepError) -> Option<&'static str> {
 /// separately.
 pub fn success(done: &StepDone, queued: Duration) -> String {
     let all = Duration::from_millis(done.duration_ms);
-    let took = match queued < WORTH_TELLING {
+    let took = match queued < WORTH_REPORTING {
         true => duration(all),
         false => format!("{}, after {} in the queue", duration(all.saturating_sub(queued)), duration(queued)),
     };

@@ -26,8 +26,8 @@ use finder::{Finder, Pattern};
 pub use redacted::{Redact, Redacted};
 pub use sensitive::is_sensitive_name;
 
-/// Whether a text holds one of the characters around a marker, around what stands for a result in an undo, or for one in
-/// a preview: plans, inputs, files and what is decoded may not, and in answers they are replaced.
+/// Whether a text contains a reserved character, of those around a marker, an open place of an undo, or a placeholder
+/// of a preview. Plans, inputs, files and decoded texts must not contain any; in answers they are replaced.
 pub fn is_reserved(text: &str) -> bool {
     !text.is_ascii() && text.contains(RESERVED)
 }
@@ -104,7 +104,7 @@ struct Inner {
     /// The patterns to search for.
     patterns: Vec<Pattern>,
     /// There may be secrets that are not known here.
-    blind: bool,
+    may_have_unknown: bool,
     /// Other spellings, for maskers that only compare.
     spellings: Vec<SecretString>,
     /// Built from the patterns when needed.
@@ -118,7 +118,7 @@ impl Default for Inner {
             values: Vec::new(),
             derived: HashMap::new(),
             patterns: Vec::new(),
-            blind: false,
+            may_have_unknown: false,
             spellings: Vec::new(),
             finder: OnceLock::new(),
         }
@@ -160,7 +160,7 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Adds a secret, and gives its marker.
+    /// Adds a secret, and returns its marker.
     pub fn conceal(&self, value: &Value) -> String {
         self.hide_value(value);
         self.mark(value)
@@ -173,7 +173,7 @@ impl Secrets {
         inner.marker(number)
     }
 
-    /// Adds a text computed from secrets, such as the base64 of one, and gives its marker; equal texts have the same
+    /// Adds a text computed from secrets, such as the base64 of one, and returns its marker; equal texts have the same
     /// marker. Only the text itself is searched for, since the secret in it is found in every encoding already.
     pub fn derive(&self, text: &str) -> String {
         let mut inner = self.write();
@@ -284,7 +284,7 @@ impl Secrets {
 
     /// Whether a text contains a marker, whole or broken.
     pub fn marks(text: &str) -> bool {
-        text.contains([OPEN, CLOSE])
+        !text.is_ascii() && text.contains([OPEN, CLOSE])
     }
 
     /// Whether a value contains a marker.
@@ -326,7 +326,7 @@ impl Secrets {
         }
         let is_long = |range: &std::ops::Range<usize>| range.len() >= SHORTEST_IN_NAME;
         let holds_one = |part: &str, found: &[std::ops::Range<usize>]| {
-            !is_made_of_chance(part) && found.iter().any(|range| is_long(range) || !is_like_an_id(part))
+            !is_random_id(part) && found.iter().any(|range| is_long(range) || !is_like_an_id(part))
         };
         let is_across = found.iter().any(|range| is_long(range) && name[range.clone()].contains('/'));
         let hide = |part: &str| {
@@ -346,12 +346,12 @@ impl Secrets {
     /// Marks that answers of the API may contain secrets which are not known here: those of a plan that a teardown
     /// does not read.
     pub fn expect_unknown(&self) {
-        self.write().blind = true;
+        self.write().may_have_unknown = true;
     }
 
     /// Whether answers may contain unknown secrets.
     pub fn may_be_unknown(&self) -> bool {
-        self.read().blind
+        self.read().may_have_unknown
     }
 
     /// Whether a text contains a secret.
@@ -394,14 +394,14 @@ impl Secrets {
     }
 
     /// Every text to mask, for `::add-mask::`.
-    pub fn for_each_pattern(&self, mut tell: impl FnMut(&str)) {
+    pub fn for_each_pattern(&self, mut take: impl FnMut(&str)) {
         let inner = self.read();
         inner
             .patterns
             .iter()
             .map(|pattern| &pattern.text)
             .chain(&inner.spellings)
-            .for_each(|text| tell(text.expose_secret()));
+            .for_each(|text| take(text.expose_secret()));
     }
 
     fn replace(&self, value: &Value, with: &dyn Fn(&str) -> Value) -> Result<Value, BrokenMarker> {
@@ -475,7 +475,7 @@ fn long_texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
 }
 
 /// Whether a name is a UUID or a number, which can contain any short secret by coincidence.
-fn is_made_of_chance(name: &str) -> bool {
+fn is_random_id(name: &str) -> bool {
     uuid::Uuid::try_parse(name).is_ok() || name.bytes().all(|digit| digit.is_ascii_digit())
 }
 

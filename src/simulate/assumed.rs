@@ -25,7 +25,7 @@ impl State {
         resource.fields.extend(settled);
         resource.seeded = true;
         resource.theirs = false;
-        resource.creator_task = kind.tells_task.then(|| Draw::fixed(("creator", key)).uuid());
+        resource.creator_task = kind.shows_task.then(|| Draw::fixed(("creator", key)).uuid());
         view::complete(&mut resource);
         let uid = self.store.insert(resource);
         add_known(self, uid);

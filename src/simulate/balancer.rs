@@ -77,7 +77,7 @@ pub(super) fn load_balancer(state: &mut State, call: &Call<'_>) -> Result<Made, 
     Ok(Made { all, touched, ..Made::default() })
 }
 
-/// Creates a listener with its pools; gives all that was created, the listener first.
+/// Creates a listener with its pools; returns all that was created, the listener first.
 fn insert_listener(state: &mut State, balancer: Uid, body: &Map<String, Value>) -> Vec<Uid> {
     let scope = state.store.get(balancer).map(|balancer| balancer.scope).unwrap_or_default();
     let used = secrets(state, scope, body).unwrap_or_default();

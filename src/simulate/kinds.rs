@@ -31,7 +31,7 @@ pub(super) struct Kind {
     /// Kinds that prevent the removal of a resource they use.
     pub(super) held_by: &'static [&'static str],
     /// Reads show `task_id` and `creator_task_id`.
-    pub(super) tells_task: bool,
+    pub(super) shows_task: bool,
     /// Reads and lists do not show the time of creation.
     pub(super) timeless: bool,
     /// Reads do not show project and region.
@@ -69,7 +69,7 @@ const fn kind(name: &'static str, label: &'static str, collections: &'static [&'
         partial_name_filter: false,
         page: 1000,
         held_by: &[],
-        tells_task: true,
+        shows_task: true,
         timeless: false,
         placeless: false,
         nameless: false,
@@ -87,7 +87,7 @@ impl Kind {
 
     const fn integer(mut self) -> Self {
         self.numbering = Numbering::Integer;
-        self.tells_task = false;
+        self.shows_task = false;
         self
     }
 
@@ -119,8 +119,8 @@ impl Kind {
         self
     }
 
-    const fn silent(mut self) -> Self {
-        self.tells_task = false;
+    const fn without_task(mut self) -> Self {
+        self.shows_task = false;
         self
     }
 
@@ -209,7 +209,7 @@ pub(super) static KINDS: &[Kind] = &[
     kind("security_groups", "Security group", &["securitygroups/{p}/{r}", "security_groups/{p}/{r}"])
         .tasks("create_security_group", "delete_security_group")
         .tags("tags_v2")
-        .silent()
+        .without_task()
         .page(10)
         .hides(&["rules", "security_group"])
         .held_by(&["ports"]),
@@ -225,7 +225,7 @@ pub(super) static KINDS: &[Kind] = &[
     .nameless()
     .placeless()
     .tasks("create_security_group_rule", "delete_security_group_rule")
-    .silent(),
+    .without_task(),
     kind("volumes", "Volume", &["volumes/{p}/{r}"])
         .tasks("create_volume", "delete_volume")
         .tags("tags")
@@ -257,7 +257,7 @@ pub(super) static KINDS: &[Kind] = &[
         .timeless()
         .tasks("", "delete_servergroup")
         .ids_in("servergroup_id", "name")
-        .silent(),
+        .without_task(),
     kind("loadbalancers", "Load balancer", &["loadbalancers/{p}/{r}"])
         .tasks("create_loadbalancer", "delete_loadbalancer")
         .tags("tags_v2")
@@ -283,14 +283,14 @@ pub(super) static KINDS: &[Kind] = &[
     .nameless()
     .timeless()
     .placeless()
-    .silent()
+    .without_task()
     .tasks("create_lbmember", "delete_lbmember")
     .status(BALANCER),
     kind("healthmonitors", "Health monitor", &["lbpools/{p}/{r}/{^pools}/healthmonitor"])
         .nameless()
         .timeless()
         .placeless()
-        .silent()
+        .without_task()
         .tasks("create_lbpool_health_monitor", "")
         .status(BALANCER),
     kind("l7polices", "L7 policy", &["l7policies/{p}/{r}"])
@@ -304,12 +304,15 @@ pub(super) static KINDS: &[Kind] = &[
         .status(BALANCER),
     kind("secrets", "Secret", &["secrets/{p}/{r}"])
         .tasks("create_secret", "delete_secret")
-        .silent()
+        .without_task()
         .hides(&["payload"])
         .held_by(&["listeners"])
         .status(ACTIVE),
-    kind("ssh_keys", "SSH key", &["ssh_keys/{p}"]).silent().unique().page(10).partial(),
-    kind("keypairs", "Key pair", &["keypairs", "keypairs/{p}/{r}"]).silent().placeless().ids_in("id", "sshkey_name"),
+    kind("ssh_keys", "SSH key", &["ssh_keys/{p}"]).without_task().unique().page(10).partial(),
+    kind("keypairs", "Key pair", &["keypairs", "keypairs/{p}/{r}"])
+        .without_task()
+        .placeless()
+        .ids_in("id", "sshkey_name"),
     kind("k8s_clusters", "Kubernetes cluster", &["k8s/clusters/{p}/{r}"])
         .tasks("create_k8s_cluster_v2", "delete_k8s_cluster_v2")
         .by_name()
@@ -318,13 +321,13 @@ pub(super) static KINDS: &[Kind] = &[
     kind("k8s_pools", "Kubernetes pool", &["k8s/clusters/{p}/{r}/{^k8s_clusters}/pools"])
         .tasks("create_k8s_cluster_pool_v2", "delete_k8s_cluster_pool_v2")
         .by_name()
-        .silent()
+        .without_task()
         .status(&[("status", "Creating", "Running")]),
     kind("postgresql_clusters", "Postgres cluster", &["dbaas/postgres/clusters/{p}/{r}"])
         .tasks("create_dbaas_postgres_cluster", "delete_dbaas_postgres_cluster")
         .named()
         .ids_in("cluster_name", "cluster_name")
-        .silent()
+        .without_task()
         .page(10)
         .status(&[("status", "PREPARING", "READY")]),
     kind("file_shares", "File share", &["file_shares/{p}/{r}"])
@@ -333,7 +336,7 @@ pub(super) static KINDS: &[Kind] = &[
         .partial()
         .hides(&["access", "network"])
         .status(VOLUME),
-    kind("access_rules", "Access rule", &["file_shares/{p}/{r}/{^file_shares}/access_rule"]).timeless().silent(),
+    kind("access_rules", "Access rule", &["file_shares/{p}/{r}/{^file_shares}/access_rule"]).timeless().without_task(),
     kind("ddos_profiles", "DDoS profile", &["ddos/profiles/{p}/{r}"])
         .timeless()
         .tasks("create_ddos_profile", "delete_ddos_profile")
@@ -342,13 +345,13 @@ pub(super) static KINDS: &[Kind] = &[
     kind("gpu_baremetal_clusters", "GPU cluster", &["gpu/baremetal/{p}/{r}/clusters"])
         .tasks("create_ai_cluster_gpu", "delete_ai_cluster_gpu")
         .tags("tags")
-        .silent()
+        .without_task()
         .page(10)
         .status(&[("status", "creating", "active")]),
     kind("gpu_virtual_clusters", "GPU cluster", &["gpu/virtual/{p}/{r}/clusters"])
         .tasks("create_gpu_virtual_cluster", "delete_gpu_virtual_cluster")
         .tags("tags")
-        .silent()
+        .without_task()
         .page(10)
         .status(&[("status", "creating", "active")]),
     kind("gpu_images", "GPU image", &["gpu/baremetal/{p}/{r}/images", "gpu/virtual/{p}/{r}/images"])
@@ -365,10 +368,10 @@ pub(super) static KINDS: &[Kind] = &[
         .tasks("create_caas_container", "delete_caas_container")
         .named()
         .status(&[("status", "Deploying", "Running")]),
-    kind("caas_keys", "Container API key", &["caas/keys/{p}/{r}"]).named().silent(),
+    kind("caas_keys", "Container API key", &["caas/keys/{p}/{r}"]).named().without_task(),
     kind("caas_secrets", "Pull secret", &["caas/secrets/{p}/{r}"])
         .named()
-        .silent()
+        .without_task()
         .hides(&["password"])
         .held_by(&["caas_containers"]),
     kind("faas_namespaces", "Namespace", &["faas/namespaces/{p}/{r}"])
@@ -379,27 +382,27 @@ pub(super) static KINDS: &[Kind] = &[
         .tasks("create_faas_function", "delete_faas_function")
         .named()
         .status(FUNCTION),
-    kind("faas_keys", "Function API key", &["faas/keys/{p}/{r}"]).named().silent(),
+    kind("faas_keys", "Function API key", &["faas/keys/{p}/{r}"]).named().without_task(),
     kind("inference_instances", "Inference deployment", &["inference/{p}/deployments"])
         .tasks("create_inference_instance", "delete_inference_instance")
         .named()
-        .silent()
+        .without_task()
         .status(&[("status", "DEPLOYING", "ACTIVE")]),
     kind("inference_applications", "Application deployment", &["inference/applications/{p}/deployments"])
         .timeless()
         .tasks("create_inference_application", "delete_inference_application")
         .named()
-        .silent()
+        .without_task()
         .status(&[("status", "DEPLOYING", "ACTIVE")]),
-    kind("inference_secrets", "Inference secret", &["inference/{p}/secrets"]).timeless().named().silent(),
+    kind("inference_secrets", "Inference secret", &["inference/{p}/secrets"]).timeless().named().without_task(),
     kind("registry_credentials", "Registry credential", &["inference/{p}/registry_credentials"])
         .timeless()
         .named()
-        .silent()
+        .without_task()
         .hides(&["password"]),
     kind("api_keys", "API key", &["inference/{p}/api_keys"])
         .named()
-        .silent()
+        .without_task()
         .page(100)
         .held_by(&["inference_instances"]),
     kind("registry_registries", "Registry", &["registries/{p}/{r}"]).integer().unique(),
@@ -407,7 +410,7 @@ pub(super) static KINDS: &[Kind] = &[
         .integer()
         .unique()
         .hides(&["secret"]),
-    kind("laas_topic", "Topic", &["laas/{p}/{r}/topics"]).named().silent(),
+    kind("laas_topic", "Topic", &["laas/{p}/{r}/topics"]).named().without_task(),
     kind("lifecycle_policies", "Lifecycle policy", &["lifecycle_policy/{p}/{r}"]).timeless().integer(),
     kind("limit_requests", "Limit request", &["limits_request"]).integer(),
     kind("assignments", "Role assignment", &["users/assignments"]).integer(),

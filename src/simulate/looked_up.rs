@@ -51,7 +51,7 @@ pub(super) fn with_expected(state: &State, call: &Call<'_>, mut items: Vec<Value
         let mut item = match items.first() {
             Some(Value::Object(first)) if first.contains_key("flavor_name") => seeds::flavor_of(name),
             Some(Value::Object(first)) if first.contains_key("display_name") => {
-                let mut region = seeds::region(UNHEARD_OF + nth as u64);
+                let mut region = seeds::region(FIRST_UNKNOWN_REGION + nth as u64);
                 region["display_name"] = name.into();
                 region
             }
@@ -70,7 +70,7 @@ pub(super) fn with_expected(state: &State, call: &Call<'_>, mut items: Vec<Value
 }
 
 /// The first number for regions that only a plan names.
-const UNHEARD_OF: u64 = 1001;
+const FIRST_UNKNOWN_REGION: u64 = 1001;
 
 fn of_list(state: &State, call: &Call<'_>) -> Vec<Expected> {
     let here = state.options.expected.iter().filter(|expected| expected.path == call.request.path);

@@ -90,7 +90,7 @@ pub(super) struct Task {
     pub(super) request_id: String,
     pub(super) created: Timestamp,
     /// From then on it shows the resources that it touches, although it still runs.
-    pub(super) tells: Timestamp,
+    pub(super) shown_from: Timestamp,
     /// Its `data` from then on, where that changes.
     pub(super) data_then: Option<Value>,
     pub(super) ends: Timestamp,
@@ -146,7 +146,7 @@ impl Task {
     }
 
     fn data(&self, now: Timestamp) -> &Value {
-        let is_known = now >= self.tells && self.ending == Ending::Finished;
+        let is_known = now >= self.shown_from && self.ending == Ending::Finished;
         self.data_then.as_ref().filter(|_| is_known).unwrap_or(&self.data)
     }
 
@@ -157,7 +157,7 @@ impl Task {
         if self.lists.is_empty() || failed {
             return Value::Null;
         }
-        if !self.done && now < self.tells {
+        if !self.done && now < self.shown_from {
             return if self.task_type == "create_lbpool" { json!({}) } else { Value::Null };
         }
         let ids = |key| self.lists.iter().filter(|(made, _)| *made == key).map(|(_, id)| id.clone()).collect();
@@ -168,7 +168,7 @@ impl Task {
 }
 
 /// The share of a task's duration after which it shows the resources it touches; for most types the whole.
-pub(super) fn telling_part(task_type: &str) -> f64 {
+pub(super) fn share_until_shown(task_type: &str) -> f64 {
     match task_type {
         "create_vm" => 0.75,
         "create_subnet" => 0.5,
@@ -388,7 +388,7 @@ mod tests {
             data: json!({}),
             request_id: "r".into(),
             created: at(created),
-            tells: at(ends),
+            shown_from: at(ends),
             data_then: None,
             ends: at(ends),
             ending: Ending::Finished,

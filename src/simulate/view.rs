@@ -39,7 +39,7 @@ pub(super) fn of(store: &Store, uid: Uid) -> Value {
             shown.insert("updated_at".into(), resource_time(resource.updated).into());
         }
     }
-    if kind.tells_task {
+    if kind.shows_task {
         shown.insert("creator_task_id".into(), resource.creator_task.as_deref().into());
         shown.insert("task_id".into(), resource.lock.as_deref().into());
     }

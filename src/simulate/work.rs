@@ -10,7 +10,7 @@ use super::call::Call;
 use super::options::Durations;
 use super::state::State;
 use super::store::Uid;
-use super::tasks::{Change, Ending, Task, telling_part};
+use super::tasks::{Change, Ending, Task, share_until_shown};
 use super::{data, view};
 use crate::api::Answer;
 use crate::catalog::pace_of;
@@ -63,7 +63,7 @@ impl State {
             data: Value::Object(work.data),
             request_id: call.request_id.clone(),
             created: self.now,
-            tells: self.now + length.mul_f64(telling_part(task_type)),
+            shown_from: self.now + length.mul_f64(share_until_shown(task_type)),
             data_then: data_then.map(Value::Object),
             ends: self.now + length,
             ending,

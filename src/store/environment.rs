@@ -65,7 +65,7 @@ impl EnvironmentRecord {
         self.store.raw(&self.name).await
     }
 
-    /// Replaces the record by a new one; gives the place where the old one is kept.
+    /// Replaces the record by a new one; returns the place where the old one is kept.
     ///
     /// # Errors
     ///

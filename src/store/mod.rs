@@ -117,7 +117,7 @@ pub trait Store: Debug + Send + Sync {
     /// All bytes of a record, even those that cannot be parsed: lines, with other text between them.
     fn raw<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<u8>>;
 
-    /// Locks a record, replaces it (even when it is damaged or absent), and unlocks it. Gives the place where the old
+    /// Locks a record, replaces it (even when it is damaged or absent), and unlocks it. Returns the place where the old
     /// one is kept, when that is a separate one.
     fn renew<'a>(
         &'a self,

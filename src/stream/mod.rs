@@ -11,6 +11,7 @@ pub mod runner;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 pub use command::Command;
 pub use queue::Queue;
@@ -34,7 +35,14 @@ struct Out {
     runner: bool,
     /// An incomplete line, which may still become a command.
     line: Vec<u8>,
+    /// Inside of [`Stream::together`]: its thread, and what is still to be written.
+    held: Option<(ThreadId, Vec<u8>)>,
+    /// The error of a write that nobody waited for.
+    error: Option<io::Error>,
 }
+
+/// What is written together is written in pieces of about so many bytes.
+const PIECE: usize = 4096;
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,7 +57,7 @@ impl std::fmt::Debug for Stream {
 impl Stream {
     /// A stream to `out`, which is not a terminal. `runner`: whether the runner of a job reads it.
     pub fn new(out: impl Write + Send + 'static, runner: bool) -> Self {
-        let out = Out { out: Box::new(out), runner, line: Vec::new() };
+        let out = Out { out: Box::new(out), runner, line: Vec::new(), held: None, error: None };
         Self { out: Arc::new(Mutex::new(out)), abandoned: Arc::default(), terminal: false, real: false, runner }
     }
 
@@ -81,8 +89,8 @@ impl Stream {
             out.line.push(b'\n');
             out.release()?;
         }
-        out.out.write_all(format!("{}\n", command.line()).as_bytes())?;
-        out.out.flush()
+        out.put(format!("{}\n", command.line()).as_bytes())?;
+        out.flush()
     }
 
     /// Writes an incomplete line.
@@ -96,7 +104,17 @@ impl Stream {
         }
         let mut out = self.lock();
         out.release()?;
-        out.out.flush()
+        out.flush()
+    }
+
+    /// Runs `work`, and writes its output in few pieces, the last one at the end. The error of that one is returned by
+    /// the next write. What other threads write is not held.
+    pub fn together(&self, work: impl FnOnce()) {
+        self.lock().held = Some((thread::current().id(), Vec::new()));
+        work();
+        if !self.is_abandoned() {
+            self.lock().write_held();
+        }
     }
 
     /// Discards all further output, when a blocked reader holds up the writer.
@@ -116,7 +134,7 @@ impl Stream {
 impl Out {
     fn text(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.runner {
-            return self.out.write_all(bytes);
+            return self.put(bytes);
         }
         self.line.extend_from_slice(bytes);
         let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') else { return Ok(()) };
@@ -131,14 +149,38 @@ impl Out {
         let held = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&held);
         let safe: String = text.split_inclusive(['\n', '\r']).map(runner::defuse).collect();
-        self.out.write_all(safe.as_bytes())
+        self.put(safe.as_bytes())
+    }
+
+    /// Writes, or holds for a while.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let Some((holder, held)) = &mut self.held else { return self.out.write_all(bytes) };
+        held.extend_from_slice(bytes);
+        if held.len() < PIECE && *holder == thread::current().id() {
+            return Ok(());
+        }
+        let piece = std::mem::take(held);
+        self.out.write_all(&piece)
+    }
+
+    fn write_held(&mut self) {
+        let Some((_, held)) = self.held.take() else { return };
+        self.error = self.error.take().or(self.out.write_all(&held).err());
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.error.take().map_or_else(|| self.out.flush(), Err)
     }
 }
 
 impl Drop for Out {
     fn drop(&mut self) {
         // An error cannot be reported while dropping.
-        let _ = self.release().and_then(|()| self.out.flush());
+        self.write_held();
+        let _ = self.release().and_then(|()| self.flush());
     }
 }
 
@@ -155,7 +197,7 @@ impl Write for Stream {
         if self.is_abandoned() {
             return Ok(());
         }
-        self.lock().out.flush()
+        self.lock().flush()
     }
 }
 
@@ -196,6 +238,56 @@ mod tests {
         let mut stream = Stream::new(out.clone(), false);
         write!(stream, "::error::x\r##[y]").unwrap();
         assert_eq!(out.text(), "::error::x\r##[y]");
+    }
+
+    /// A writer that counts its writes, and fails at some.
+    #[derive(Clone, Default)]
+    struct Pieces(Arc<Mutex<Vec<usize>>>, bool);
+
+    impl Write for Pieces {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.1 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.0.lock().unwrap().push(bytes.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_written_together_takes_few_writes_and_none_afterwards_is_held() {
+        let pieces = Pieces::default();
+        let stream = Stream::new(pieces.clone(), false);
+        let line = |stream: &Stream| stream.clone().write_all(&[b'x'; 100]).unwrap();
+        stream.together(|| (0..60).for_each(|_| line(&stream)));
+        line(&stream);
+        assert_eq!(*pieces.0.lock().unwrap(), [4100, 1900, 100]);
+    }
+
+    #[test]
+    fn what_another_thread_writes_is_not_held() {
+        let out = Shared::default();
+        let stream = Stream::new(out.clone(), false);
+        stream.together(|| {
+            stream.clone().write_all(b"a").unwrap();
+            thread::scope(|scope| scope.spawn(|| stream.clone().write_all(b"b").unwrap()).join().unwrap());
+            assert_eq!(out.text(), "ab");
+        });
+        assert_eq!(out.text(), "ab");
+    }
+
+    #[test]
+    fn an_error_of_what_was_held_is_that_of_the_next_write_or_flush() {
+        let mut stream = Stream::new(Pieces(Arc::default(), true), false);
+        for next in [|stream: &mut Stream| stream.write_all(b"y"), |stream: &mut Stream| stream.flush()] {
+            let mut held = stream.clone();
+            stream.together(|| held.write_all(b"x").unwrap());
+            assert_eq!(next(&mut stream).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        }
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! Evaluates templates: gives a value, or an error with its place that says what is missing.
+//! Evaluates templates; returns a value, or an error with its place that says what is missing.
 
 use minijinja::{Error, ErrorKind};
 use serde_json::Value;
@@ -156,7 +156,7 @@ pub(super) fn explain(
         _ => program.span(),
     };
     let is_undefined = error.kind() == ErrorKind::UndefinedError;
-    // What takes a value of one type takes nothing undefined.
+    // Operations on values of one type report an undefined value as one of a wrong type.
     let is_of_type = || {
         let detail = error.detail().unwrap_or_default();
         ["cannot ", "value is not a string", "unsupported types"].iter().any(|part| detail.contains(part))

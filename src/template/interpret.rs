@@ -1,4 +1,4 @@
-//! Evaluates templates as far as their references are known; gives [`Outline`]s.
+//! Evaluates templates as far as their references are known; returns [`Outline`]s.
 //!
 //! Completely known parts are evaluated by the engine, so that they have the same value as in a run. Other parts are
 //! interpreted by kind: a conditional is one of its branches, `~` gives text, a comparison gives true or false.
@@ -31,13 +31,13 @@ impl Template {
         match self.shape() {
             Shape::Constant(value) => Outline::Exactly(value.to_value()),
             Shape::Expression(program) | Shape::Text(Text::Program(program)) => {
-                program.outline(scope, knowledge).unwrap_or_else(|error| told(error, errors))
+                program.outline(scope, knowledge).unwrap_or_else(|error| reported(error, errors))
             }
             Shape::Text(Text::Parts(parts)) => Outline::joined(parts.iter().map(|part| match part {
                 Part::Literal(literal) => Outline::Exactly(Value::from(&**literal)),
                 Part::Expression(program) => {
                     let value = program.outline(scope, knowledge).and_then(|value| in_text(program, value, knowledge));
-                    value.unwrap_or_else(|error| told(error, errors))
+                    value.unwrap_or_else(|error| reported(error, errors))
                 }
             })),
             Shape::List(items) => {
@@ -54,7 +54,7 @@ impl Template {
     }
 }
 
-fn told(error: TemplateError, errors: &mut Vec<TemplateError>) -> Outline {
+fn reported(error: TemplateError, errors: &mut Vec<TemplateError>) -> Outline {
     errors.push(error);
     Outline::Open
 }

@@ -62,7 +62,7 @@ fn undefined_part(
     let base = engine::evaluate(base, &source, root.clone()).ok()?;
     let help = instead(&key, &base, scope, &[]).map(|instead| match instead {
         Instead::Near(near) => format!("did you mean `{near}`?"),
-        Instead::Told(words) => words,
+        Instead::Help(words) => words,
     });
     let key = if written.contains('[') { format!(": there is no `{key}`") } else { String::new() };
     let message = format!("`{}` is undefined{key}", written.trim());
@@ -104,14 +104,14 @@ fn undefined_in<'e, 'a>(
 enum Instead {
     /// A key like it.
     Near(String),
-    /// In words.
-    Told(String),
+    /// A sentence of help.
+    Help(String),
 }
 
 fn instead(key: &str, base: &minijinja::Value, scope: &Scope<'_>, path: &[&str]) -> Option<Instead> {
     if base.kind() == ValueKind::Seq {
         let many = base.len()?;
-        return Some(Instead::Told(match many {
+        return Some(Instead::Help(match many {
             0 => "the list is empty".to_owned(),
             1 => "the list has one element, number 0".to_owned(),
             many => format!("the list has {many} elements, numbered from 0"),
@@ -121,7 +121,7 @@ fn instead(key: &str, base: &minijinja::Value, scope: &Scope<'_>, path: &[&str])
     match nearest(key, candidates.iter().map(String::as_str)) {
         Some(near) => Some(Instead::Near(near.to_owned())),
         None if candidates.is_empty() => None,
-        None => Some(Instead::Told(format!("there is {}", listed(&candidates)))),
+        None => Some(Instead::Help(format!("there is {}", listed(&candidates)))),
     }
 }
 
@@ -178,7 +178,7 @@ fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> 
             Some(Instead::Near(near)) => {
                 Some(format!("did you mean `{}`?", dotted(&[path, &[near.as_str()]].concat())))
             }
-            Some(Instead::Told(words)) if depth > 0 => Some(words),
+            Some(Instead::Help(words)) if depth > 0 => Some(words),
             _ => None,
         };
         return error(format!("`{written}` is undefined"), help);

@@ -23,7 +23,7 @@ pub struct Uses {
     pub(super) others: Option<Box<Others>>,
 }
 
-/// What fewer programs refer to; it is read through [`Uses`].
+/// References that few programs have; read through `Deref` of [`Uses`].
 #[derive(Debug, Clone, Default)]
 pub struct Others {
     /// `each`, `self`, `resource`, `environment`, `project_id`, `region_id`.
@@ -46,8 +46,8 @@ impl Deref for Uses {
 }
 
 impl Others {
-    /// Itself, unless it holds nothing.
-    pub(super) fn held(self) -> Option<Box<Self>> {
+    /// `None` when there are none.
+    pub(super) fn unless_empty(self) -> Option<Box<Self>> {
         let Self { names, files, unknown, too_heavy } = &self;
         let nothing = names.is_empty() && files.is_empty() && unknown.is_empty() && too_heavy.is_none();
         (!nothing).then(|| Box::new(self))

@@ -85,7 +85,7 @@ impl<'l> Walk<'l> {
         let Found { steps, inputs, names, files, unknown, alone, reads_files, surroundings, too_heavy } = self.found;
         let (steps, inputs, names) = (steps.into(), inputs.into(), names.into());
         let (files, unknown, too_heavy) = (files.into(), unknown.into(), too_heavy.map(Box::new));
-        let others = Others { names, files, unknown, too_heavy }.held();
+        let others = Others { names, files, unknown, too_heavy }.unless_empty();
         let uses = Uses { steps, inputs, alone, reads_files, surroundings, others };
         self.joints.sort_unstable();
         (uses, self.joints.into())

@@ -9,7 +9,7 @@ use crate::source::Span;
 
 /// Up to this number keys are compared one by one, beyond it through a table.
 const FEW_KEYS: usize = 16;
-/// Of a mapping whose entries are given away, the places of so many keys are known.
+/// The most keys whose places are known, of a mapping whose entries are handed to the caller.
 const MOST_PLACES: usize = 1000;
 
 /// The keys of a mapping beyond the first few, by hashes of 64 bits.
@@ -17,7 +17,7 @@ const MOST_PLACES: usize = 1000;
 pub struct Seen {
     keys: HashSet<u64>,
     hashes: RandomState,
-    /// The first entries that were given away.
+    /// The keys of the first entries that were handed to the caller.
     given: Vec<Key>,
 }
 
@@ -37,12 +37,12 @@ impl Seen {
         }
     }
 
-    /// Whether one of these entries, or one that was given away, has a key.
+    /// Whether one of these entries, or one that was handed to the caller, has a key.
     pub fn has(&self, entries: &Growing<(Key, Node)>, text: &str) -> bool {
         entries.iter().take(FEW_KEYS).any(|(key, _)| key.text == text) || self.beyond_few(text)
     }
 
-    /// Whether one that was given away, or one beyond the first few, has a key.
+    /// Whether an entry that was handed to the caller, or one beyond the first few, has a key.
     pub fn beyond_few(&self, text: &str) -> bool {
         !self.keys.is_empty() && self.keys.contains(&self.hashes.hash_one(text))
     }

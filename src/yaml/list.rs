@@ -1,4 +1,4 @@
-//! Lists that are long in few files: held in pieces, so that none is copied while it grows, and each is given back once
+//! Lists that may be long: held in pieces, so that nothing is copied while a list grows, and each piece is freed once
 //! it was read.
 
 use std::ops::Index;
@@ -159,7 +159,7 @@ impl<T> IntoIterator for List<T> {
     }
 }
 
-/// Gives every piece back as soon as its items were taken.
+/// Frees every piece as soon as its items were taken.
 #[derive(Debug)]
 pub struct IntoIter<T> {
     piece: std::vec::IntoIter<T>,

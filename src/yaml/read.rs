@@ -42,7 +42,7 @@ pub struct Parsed {
     /// `None` when the text has a syntax error, or is empty.
     pub root: Option<Node>,
     pub findings: Vec<Diagnostic>,
-    /// Of each kind of finding, how many there were besides.
+    /// For each kind of finding, the number of those that were not kept.
     pub more: HashMap<&'static str, usize>,
 }
 
@@ -56,8 +56,8 @@ pub fn parse_whole(text: &str) -> Parsed {
     parsed(text, None, usize::MAX)
 }
 
-/// The same, but gives every item or entry of the lists and mappings below some keys of the root to `take` as soon as it is
-/// read: a long one is never held as nodes. They are empty in the tree.
+/// The same, but hands every item or entry of the lists and mappings below some keys of the root to `take` as soon as
+/// it is read: a long one is never held as nodes. They are empty in the tree.
 pub fn parse_taking<'t>(text: &'t str, parts: &'t [(&'t str, Parts)], take: &'t mut dyn FnMut(Taken<'_>)) -> Parsed {
     parsed(text, Some(Taking { parts, take }), most_held(text))
 }

@@ -318,7 +318,7 @@ fn a_key_that_is_set_again_is_found_among_many() {
 }
 
 #[test]
-fn the_parts_below_some_keys_are_given_away_one_by_one() {
+fn the_parts_below_some_keys_are_handed_out_one_by_one() {
     const PARTS: &[(&str, Parts)] = &[("steps", Parts::Items), ("inputs", Parts::Entries)];
     let read = |text: &str| {
         let mut taken = Vec::new();
@@ -374,7 +374,7 @@ fn anchors_have_a_limit_and_nested_ones_are_kept_a_few_times_only() {
 }
 
 #[test]
-fn a_key_that_is_too_long_for_one_is_told_as_what_it_is() {
+fn a_key_that_is_too_long_is_reported_as_such() {
     let long = "k".repeat(1100);
     for text in [
         format!("a:\n  {long}: 1\n"),

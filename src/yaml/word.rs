@@ -9,7 +9,7 @@ use crate::word::Word;
 pub(super) struct Words(HashSet<Word>);
 
 impl Words {
-    /// More are not remembered: they are names that a file gives once.
+    /// The most words that are remembered: in a file with more, most are names that occur once.
     const MOST: usize = 1024;
 
     pub(super) fn get(&mut self, text: &str) -> Word {

@@ -46,7 +46,7 @@ class Simulator:
         self.said = []
         self.url = None
         self.told = threading.Event()
-        # Reads on to the end, so that the simulator never waits for somebody to read what it says.
+        # Reads on to the end, so that a full pipe never blocks the simulator.
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
         if not self.told.wait(START_SECONDS) or self.url is None:
@@ -195,7 +195,7 @@ class Repository:
         }
         command = [ACT, event, "--platform", "ubuntu-latest=-self-hosted", "--json"]
         command += ["--action-offline-mode", "--no-cache-server", "--env", f"GCORE_BASE_URL={simulator.url}"]
-        # Simulators give out the same ids: records of one repository are no neighbours of another's.
+        # Simulators assign the same ids, so that every repository has a folder of records of its own.
         command += ["--env", f"XDG_STATE_HOME={self.folder / 'records'}"]
         for name, value in given.items():
             command += ["--var", f"{name}={value}"]

@@ -164,7 +164,7 @@ fn every_page_is_listed() {
     }
 }
 
-/// What a sample says, whatever took how long and ended first: its lines in order, spaces together.
+/// The lines of a sample, sorted and without durations and repeated spaces: which instance ends first may differ.
 fn said(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text.trim_end().lines().map(|line| without_times(&wording(line))).collect();
     lines.sort();

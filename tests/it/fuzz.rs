@@ -1,8 +1,8 @@
 //! What comes from outside, with bytes changed at random: plan files, records, answers of the API. Nothing may panic, hang,
 //! or take memory beyond measure.
 //!
-//! `tests/fuzz` holds what it begins with, and every input that was once a fault. A few thousand are tried in each test run;
-//! `FUZZ_SECONDS` tries on for that long, and `FUZZ_SEED` goes on from a seed that was told.
+//! `tests/fuzz` holds what it begins with, and every input that was once a fault. A few thousand are tried in each test
+//! run; `FUZZ_SECONDS` continues for that long, and `FUZZ_SEED` begins with a seed that an earlier test run printed.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -24,7 +24,7 @@ use gcore_plan::{journal, plan, yaml};
 const TRIES: usize = 400;
 /// The longest input.
 const LONGEST: usize = 64 * 1024;
-/// What parsers look out for.
+/// Words with a meaning to parsers.
 const WORDS: [&str; 40] = [
     "{{",
     "}}",

@@ -264,7 +264,7 @@ fn looked_up_items_exist_in_a_rehearsal_and_are_read_once_online() {
 }
 
 #[test]
-fn a_preview_tells_at_which_place_a_look_up_would_fail() {
+fn a_preview_shows_at_which_place_a_look_up_would_fail() {
     let trial = Trial::new(&[("plan.yaml", LOOKING)]);
     let ended = trial.plan(&["preview", "plan.yaml"]).with_code(3);
     ended.prints("!  region  the run would fail here: no item has `name` `Luxembourg-2` (plan.yaml:9:11)");
@@ -276,7 +276,7 @@ fn a_preview_tells_at_which_place_a_look_up_would_fail() {
 }
 
 #[test]
-fn an_environment_whose_name_is_like_that_of_a_file_is_told() {
+fn an_environment_whose_name_is_like_that_of_a_file_is_reported() {
     let plan = LOOKING.replace("name: looking\n", "name: looking\ninputs: { size: { default: 1 } }\n");
     let folder = Folder::new().with("plan.yaml", &plan).with("environments/prod.yaml", "inputs: { size: 2 }\n");
     let ended = folder.run(&["check", "plan.yaml", "--environment", "prd"]).with_code(0);

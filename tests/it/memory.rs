@@ -20,8 +20,8 @@ fn file(bytes: usize, head: &str, part: impl Fn(usize) -> String, tail: &str) ->
     text + tail
 }
 
-/// The most memory that `check` of this file held, in bytes. Started by a shell: what a process holds at its start counts, and
-/// that of the tests is large.
+/// The most memory that `check` of this file held, in bytes. Started by a shell: the memory of the process that starts
+/// a command counts for it, and that of the tests is large.
 fn peak(text: &str) -> usize {
     let folder = Folder::new().with("plan.yaml", text);
     let mut command = Command::new("sh");

@@ -1,6 +1,6 @@
 //! The dependencies between the modules inside a room: no module uses itself through others.
 //!
-//! A module and the files in its folder are one house: what a file takes from the module around it is no arrow.
+//! What a file uses of a module that contains it is not counted as a dependency.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -54,7 +54,7 @@ fn paths(text: &str) -> Vec<Vec<&str>> {
     found
 }
 
-/// Reads one path, or the group of them that it ends with; gives what follows it.
+/// Reads one path, or the group of them that it ends with; returns what follows it.
 fn path<'t>(text: &'t str, begun: &[&'t str], found: &mut Vec<Vec<&'t str>>) -> &'t str {
     let (mut segments, mut rest) = (begun.to_vec(), text.trim_start());
     loop {

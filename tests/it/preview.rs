@@ -156,7 +156,7 @@ fn with_a_key_a_preview_sends_the_reads_of_the_run() {
 }
 
 #[test]
-fn a_list_that_lost_its_middle_is_told_before_what_follows_from_it() {
+fn a_list_that_lost_its_middle_is_reported_before_what_follows_from_it() {
     let plan = "\
 name: lists
 inputs: { list: { type: list, default: [one, two, three] }, key: { secret: true } }

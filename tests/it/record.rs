@@ -243,7 +243,7 @@ fn a_sweep_lists_what_has_expired() {
 }
 
 #[test]
-fn looking_at_a_place_that_is_not_there_is_an_error() {
+fn reading_a_store_that_does_not_exist_is_an_error() {
     let folder = Folder::new();
     for command in [&["status", "--all"][..], &["sweep", "--dry-run"], &["destroy", "--yes"], &["state", "list"]] {
         let arguments = [command, &["--state", "nowhere"]].concat();

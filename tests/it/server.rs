@@ -33,7 +33,7 @@ impl Served {
         Self { child, address }
     }
 
-    /// Creates a network; gives the id of its task.
+    /// Creates a network; returns the id of its task.
     fn create_network(&self) -> String {
         let body = r#"{"name":"demo"}"#;
         let mut stream = TcpStream::connect(&self.address).unwrap();

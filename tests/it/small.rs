@@ -1,4 +1,4 @@
-//! Small things that once were in the way.
+//! Small faults of earlier versions.
 
 use crate::support::Folder;
 

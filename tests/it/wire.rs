@@ -59,7 +59,7 @@ fn answer(stream: &mut (impl Read + Write), head: &str, body: &[u8]) -> std::io:
     stream.flush()
 }
 
-/// Gives every connection to `serve`, until the process ends; gives the port, and how many there were.
+/// Gives every connection to `serve`, until the process ends; returns the port, and how many there were.
 fn listen(serve: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -6,7 +6,7 @@ use super::*;
 use crate::body_file::{BodyFiles, Form, FormFile};
 
 #[tokio::test]
-async fn a_server_without_tls_is_no_matter_of_trying_again() {
+async fn a_server_without_tls_is_not_tried_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -109,7 +109,7 @@ fn a_key_is_one_word() {
     assert_eq!(told("a\u{7f}").unwrap_err(), "the API key cannot be sent: it has control characters in it");
 }
 
-/// What one request writes, as far as a body of `length` bytes; it is answered with `answer`.
+/// The head and the first `length` bytes of the body that one request sends; the server answers with `answer`.
 async fn written(base: &str, request: Request, length: usize, answer: Vec<u8>) -> (String, Result<Answer, Lost>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

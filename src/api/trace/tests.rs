@@ -213,10 +213,10 @@ fn the_log_has_a_request_with_its_outcome_and_at_a_higher_level_its_bodies() {
     assert!(!without_curl.contains("sent-name") && !without_curl.contains("got-task"), "{told}");
     let all = log(Level::DEBUG, with_id(id), true);
     assert!(all.contains("sent-name") && all.contains("got-task"), "{all}");
-    // Where secrets are not known, only what has the form of an id is told.
-    for (shown, known, is_told) in [("words", true, true), ("words", false, false), (id, false, true)] {
+    // Where secrets are not known, only texts in the form of an id are shown.
+    for (shown, known, is_shown) in [("words", true, true), ("words", false, false), (id, false, true)] {
         let told = log(Level::INFO, with_id(shown), known);
-        assert_eq!(told.contains(&format!("request_id {shown}")), is_told, "{shown} {known}: {told}");
+        assert_eq!(told.contains(&format!("request_id {shown}")), is_shown, "{shown} {known}: {told}");
     }
     let lost = log(Level::INFO, Err(Lost::Unknown("reset".to_owned())), true);
     assert!(lost.contains("no answer after 12 ms") && lost.contains("reset"), "{lost}");
@@ -224,7 +224,7 @@ fn the_log_has_a_request_with_its_outcome_and_at_a_higher_level_its_bodies() {
 
 #[cfg(unix)]
 #[test]
-fn a_har_file_that_cannot_be_written_is_told_at_the_end() {
+fn a_har_file_that_cannot_be_written_is_reported_at_the_end() {
     let add = |trace: &Trace| {
         trace.ended(&Exchange {
             base_url: "",

@@ -149,7 +149,7 @@ fn text(shape: &Schema) -> String {
 }
 
 /// Every single mutation of a value.
-pub(crate) fn spoil(value: &Value, with: &mut dyn FnMut(Value)) {
+pub(crate) fn mutate(value: &Value, with: &mut dyn FnMut(Value)) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
@@ -159,7 +159,7 @@ pub(crate) fn spoil(value: &Value, with: &mut dyn FnMut(Value)) {
                 misspelt.insert(format!("{name}x"), field.clone());
                 with(Value::Object(without));
                 with(Value::Object(misspelt));
-                spoil(field, &mut |field| {
+                mutate(field, &mut |field| {
                     let mut changed = fields.clone();
                     changed.insert(name.clone(), field);
                     with(Value::Object(changed));
@@ -170,7 +170,7 @@ pub(crate) fn spoil(value: &Value, with: &mut dyn FnMut(Value)) {
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                spoil(item, &mut |item| {
+                mutate(item, &mut |item| {
                     let mut changed = items.clone();
                     changed[index] = item;
                     with(Value::Array(changed));
@@ -250,7 +250,7 @@ const BODIES: u64 = 2;
 const SPOILT: usize = 20;
 
 #[test]
-fn generated_bodies_are_right_and_spoilt_ones_are_found_out() {
+fn valid_generated_bodies_have_no_findings_and_invalid_mutated_ones_do() {
     let more: u64 = option_env!("PLAN_MUTATIONS").and_then(|more| more.parse().ok()).unwrap_or(1);
     let score = Score::default();
     for (nth, operation) in Catalog::embedded().operations().enumerate() {
@@ -264,7 +264,7 @@ fn generated_bodies_are_right_and_spoilt_ones_are_found_out() {
             assert_eq!(found, [], "{}: {body}", operation.route);
             add(&score.right, 1);
             let mut spoilt = Vec::new();
-            spoil(&body, &mut |body| spoilt.push(body));
+            mutate(&body, &mut |body| spoilt.push(body));
             generator.rng.shuffle(&mut spoilt);
             for body in spoilt.iter().take(SPOILT * more as usize) {
                 let found = errors(&schema, body);

@@ -112,7 +112,7 @@ pub(super) fn may_have_format(name: &str, pieces: &[Option<String>]) -> bool {
         format::problem(name, &text) != Some(Problem::Wrong)
     };
     let alike = FILLINGS.iter().any(|filling| fits(&[filling]));
-    // Of several unknown parts of a text nothing is said that two values could not tell.
+    // With more unknown parts than can be varied, the text counts as possible.
     alike || holes > MOST_VARIED || FILLINGS.iter().any(|one| FILLINGS.iter().any(|two| fits(&[one, two])))
 }
 
@@ -155,7 +155,7 @@ pub(super) fn may_be_number(pieces: &[Option<String>], integer: bool) -> bool {
 }
 
 /// The text for people: `…` in place of unknown parts.
-pub(super) fn told(pieces: &[Option<String>]) -> String {
+pub(super) fn with_ellipses(pieces: &[Option<String>]) -> String {
     pieces.iter().map(|piece| piece.as_deref().unwrap_or("…")).collect()
 }
 

@@ -35,13 +35,13 @@ pub(super) fn refusals(operation: &Operation, body: Option<&Partial>) -> Vec<Bod
         _ if path.contains("instances/") => &[&["port_id"], &["floating_ip", "existing_floating_id"]],
         _ => &[],
     };
-    once.iter().for_each(|field| found.extend(doubled(body, field)));
+    once.iter().for_each(|field| found.extend(repeated_interfaces(body, field)));
     found
 }
 
 /// Interfaces that name what an earlier one in the list names already: a router has one port in each subnet, and a port
 /// or a floating IP belongs to one interface.
-fn doubled(body: &Partial, field: &[&str]) -> Vec<BodyFinding> {
+fn repeated_interfaces(body: &Partial, field: &[&str]) -> Vec<BodyFinding> {
     let Some(Partial::List(interfaces)) = body.get("interfaces") else { return Vec::new() };
     let named = |interface: &Partial| {
         let value = field.iter().try_fold(interface, |at, name| at.get(name))?;
@@ -73,11 +73,11 @@ fn is_empty_change(operation: &Operation, body: Option<&Partial>) -> bool {
         Some(Partial::Map(fields)) => fields.is_empty(),
         Some(_) => false,
     };
-    empty && wants_a_change(operation)
+    empty && needs_a_field(operation)
 }
 
 /// Whether a call without any field is refused, though none of them is required.
-pub(in crate::catalog) fn wants_a_change(operation: &Operation) -> bool {
+pub(in crate::catalog) fn needs_a_field(operation: &Operation) -> bool {
     operation.route.method == Method::Patch
         && operation.route.path == "/cloud/v1/instances/{project_id}/{region_id}/{instance_id}"
 }

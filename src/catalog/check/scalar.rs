@@ -40,7 +40,7 @@ impl Checker<'_> {
             let message = format!(
                 "{} is not written as the API wants it: `{}`, whatever the template gives",
                 self.name(),
-                holes::told(pieces)
+                holes::with_ellipses(pieces)
             );
             self.report(Self::error("wrong-format", message).help(words::of_pattern(pattern)));
         }
@@ -49,7 +49,7 @@ impl Checker<'_> {
             let message = format!(
                 "{} wants {wanted}, and `{}` is none, whatever the template gives",
                 self.name(),
-                holes::told(pieces)
+                holes::with_ellipses(pieces)
             );
             self.report(Self::error("wrong-format", message));
         }

@@ -540,7 +540,7 @@ fn fields_that_another_part_describes_keep_their_types() {
 }
 
 #[test]
-fn data_of_the_owner_are_taken_and_strange_ones_are_told() {
+fn metadata_of_the_users_own_is_accepted_and_suspicious_metadata_is_reported() {
     let of = |call: &str, body: Value| {
         let found = findings(call, &Partial::from(&body));
         let told = told(found.clone());

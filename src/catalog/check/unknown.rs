@@ -26,7 +26,7 @@ impl Checker<'_> {
         self.possible_range(written, unknown);
     }
 
-    /// Reports a step result other than id and name, where one of these is needed. Gives whether it did.
+    /// Reports a step result other than id and name, where one of these is needed. Returns whether it did.
     fn other_result(&mut self, written: &Schema, result: &str) -> bool {
         let Some((kind, by_name)) = self.schema.kind(written) else { return false };
         let word = if by_name { "name" } else { "id" };
@@ -35,7 +35,7 @@ impl Checker<'_> {
         true
     }
 
-    /// Checks the kind of a reference. Gives whether there is a finding.
+    /// Checks the kind of a reference. Returns whether there is a finding.
     fn reference(&mut self, written: &Schema, reference: &Reference) -> bool {
         let Some((kind, by_name)) = self.schema.kind(written) else { return false };
         if reference.by == By::Other {
@@ -130,7 +130,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Checks one possible value and reports the first finding, if any. Gives whether there is one.
+    /// Checks one possible value and reports the first finding, if any. Returns whether there is one.
     fn possible_value(&mut self, written: &Schema, value: &Partial) -> bool {
         let findings = self.trial(written, value);
         let Some(mut found) = findings.into_iter().find(|found| found.severity == Severity::Error) else {

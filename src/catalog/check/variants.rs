@@ -20,7 +20,7 @@ impl Checker<'_> {
 
     fn discriminated(&mut self, shape: &Schema, property: &str, given: Option<&Partial>, value: &Partial) {
         let Some(given) = given else {
-            // Some variants are implied.
+            // Variants that do not require the field can be meant without it.
             let silent: Vec<&Variant> = shape
                 .variants
                 .iter()

@@ -81,7 +81,7 @@ impl<'d> Converter<'d> {
         self.define(name)?;
         let mut schema = Schema::reference(self.defined_as(name));
         annotate(&mut schema, raw);
-        self.say_kind(&mut schema, around);
+        self.set_kind(&mut schema, around);
         Ok(schema)
     }
 
@@ -124,7 +124,7 @@ impl<'d> Converter<'d> {
         for example in examples(target) {
             self.widen(&mut schema, example);
         }
-        self.say_kind(&mut schema, around);
+        self.set_kind(&mut schema, around);
         Ok(schema)
     }
 
@@ -378,7 +378,7 @@ impl<'d> Converter<'d> {
     }
 
     /// Sets the kind that a value refers to, when it follows from the field's name.
-    fn say_kind(&self, schema: &mut Schema, around: Around<'_>) {
+    fn set_kind(&self, schema: &mut Schema, around: Around<'_>) {
         let whole = if schema.reference.is_some() { self.written_out(schema.clone()) } else { schema.clone() };
         if !may_be_an_id(&whole) {
             return;

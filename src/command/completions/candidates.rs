@@ -50,7 +50,7 @@ enum Kind {
 }
 
 /// Adds the candidates to the definition of the command line.
-pub(super) fn teach(command: clap::Command, typed: &Arc<Typed>) -> clap::Command {
+pub(super) fn with_candidates(command: clap::Command, typed: &Arc<Typed>) -> clap::Command {
     let command = command.mut_args(|argument| match kind(&argument) {
         None => argument,
         Some(kind) => {
@@ -58,7 +58,7 @@ pub(super) fn teach(command: clap::Command, typed: &Arc<Typed>) -> clap::Command
             argument.add(ArgValueCompleter::new(move |current: &OsStr| typed.candidates(kind, current)))
         }
     });
-    command.mut_subcommands(|below| teach(below, typed))
+    command.mut_subcommands(|below| with_candidates(below, typed))
 }
 
 fn kind(argument: &clap::Arg) -> Option<Kind> {

@@ -50,7 +50,7 @@ fn print(shell: &str, context: Context) -> io::Result<()> {
         return Err(io::Error::other("there is no line to complete"));
     }
     let typed = Typed::new(context, &words);
-    let mut command = candidates::teach(Cli::command(), &typed);
+    let mut command = candidates::with_candidates(Cli::command(), &typed);
     let mut answer = Vec::new();
     shell.write_complete(&mut command, words, Some(&typed.context.folder), &mut answer)?;
     let answer = typed.context.secrets.redact(&String::from_utf8_lossy(&answer));

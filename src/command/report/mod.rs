@@ -35,7 +35,7 @@ pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Re
             let lines = record.store.lines(&record.name).await?;
             let events = last::last_run(&lines, &status, &record.place());
             let shape = match last::torn_down(&lines) {
-                Some(before) => shape_of_told(&events, &before),
+                Some(before) => shape_of_torn_down(&events, &before),
                 None => plan.as_ref().map_or_else(|| shape_of_record(&status), shape_of_plan),
             };
             (events, shape)
@@ -63,10 +63,12 @@ fn plan_of(context: &Context, file: &Path) -> Option<Plan> {
     read_and_check(context, file, Catalog::embedded()).ok()?.1.plan
 }
 
-/// A teardown of what its events tell of, as it was on record before.
-fn shape_of_told(events: &[Stamped], before: &Status) -> Shape {
-    let told: HashSet<&InstanceId> = events.iter().filter_map(|stamped| stamped.event.instance()).collect();
-    shape_of_teardown(before.instances.iter().filter(|(id, _)| told.contains(id)).map(|(id, known)| (id, &**known)))
+/// A teardown of the instances in its events, as they were on record before.
+fn shape_of_torn_down(events: &[Stamped], before: &Status) -> Shape {
+    let torn_down: HashSet<&InstanceId> = events.iter().filter_map(|stamped| stamped.event.instance()).collect();
+    shape_of_teardown(
+        before.instances.iter().filter(|(id, _)| torn_down.contains(id)).map(|(id, known)| (id, &**known)),
+    )
 }
 
 /// The events in a file of `--events`.

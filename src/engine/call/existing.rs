@@ -1,4 +1,4 @@
-//! What exists before a create is sent. Where neither our tags nor the id of a task tell resources apart, that alone
+//! What exists before a create is sent. For kinds that have neither our tags nor the id of the creating task, only this
 //! excludes a resource of another client after a lost answer.
 //!
 //! Creates of one run share the reading of a list ([`Listings`](crate::engine::Listings)). A list excludes by what it
@@ -21,8 +21,8 @@ use crate::engine::pages::{Pages, Paging, each_page, endless};
 use crate::engine::results::{id_text, named_in_path};
 use crate::journal::Mark;
 
-/// So many creates of a run find what has their name by a request each, where the API looks for names; more share a
-/// reading of the whole list.
+/// Up to this number of creates in a run, each sends a request filtered by its name, where the API has such a filter;
+/// more of them share one reading of the whole list.
 const FEW: usize = 3;
 
 /// What exists before the first attempt.
@@ -42,7 +42,10 @@ impl Existing {
 
 impl Write {
     pub(super) async fn existing(&self, context: &RunContext) -> Existing {
-        Existing { before: self.there_before(context).await, secondary_before: self.side_before(context).await }
+        Existing {
+            before: self.there_before(context).await,
+            secondary_before: self.secondary_there_before(context).await,
+        }
     }
 
     /// Ids of existing resources that could later be mistaken for what this call makes. They are listed only for
@@ -65,8 +68,8 @@ impl Write {
         Some(alike.filter_map(|item| item_id(operation, list, self.call(), item)).map(|id| id_text(&id)).collect())
     }
 
-    /// The whole list, as a reading showed it that other creates use as well. `None`: it cannot be read. `Some(None)`:
-    /// a request for the name alone is less.
+    /// The whole list, from a reading that creates share. `None`: it cannot be read. `Some(None)`: a request filtered
+    /// by the name is cheaper.
     async fn listed(&self, context: &RunContext, creates: &Creates, list: &ListCall) -> Option<Option<Arc<Listed>>> {
         let request = list_call(list, &self.parameters)?;
         let shared = context.listings.list(&request.path);
@@ -111,9 +114,9 @@ impl Write {
         }
     }
 
-    /// Ids of what exists already of the kinds that this call may make on the side; `None` when it makes none there, or
-    /// they cannot be listed.
-    async fn side_before(&self, context: &RunContext) -> Option<Vec<String>> {
+    /// Ids of what exists already of the kinds of secondary resources that this call may make; `None` when it makes
+    /// none there, or they cannot be listed.
+    async fn secondary_there_before(&self, context: &RunContext) -> Option<Vec<String>> {
         let creates = self.operation.as_deref()?.creates.as_ref()?;
         let body = self.call().body.as_ref();
         let mut lists = Vec::new();

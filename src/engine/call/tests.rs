@@ -1,4 +1,4 @@
-//! What is made of every answer to a write: sent again, resolved, or left.
+//! How every answer to a write is handled: the call is sent again, resolved, or given up.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::catalog::{Catalog, Method};
 use crate::engine::evidence::testing;
-use crate::engine::tests::apart::{LOST, NO_CONNECTION, Told, UNSENT, listed};
+use crate::engine::tests::apart::{Canned, LOST, NO_CONNECTION, UNSENT, listed};
 use crate::engine::tests::harness::{Trial, paused};
 use crate::journal::InstanceStatus;
 use crate::simulate::Options;
@@ -54,7 +54,7 @@ fn group() -> Write {
 }
 
 /// Makes a write to which these answers are given in turn. `earlier`: an attempt before it was given up.
-fn made_after(write: &Write, earlier: bool, answers: &[Told], reads: &[(&str, Told)]) -> End {
+fn made_after(write: &Write, earlier: bool, answers: &[Canned], reads: &[(&str, Canned)]) -> End {
     paused(async {
         let trial = Trial::new(Options::default());
         let key = format!("{} {}", write.call().method, write.call().path);
@@ -90,19 +90,19 @@ fn made_after(write: &Write, earlier: bool, answers: &[Told], reads: &[(&str, To
     })
 }
 
-fn made(write: &Write, answers: &[Told], reads: &[(&str, Told)]) -> End {
+fn made(write: &Write, answers: &[Canned], reads: &[(&str, Canned)]) -> End {
     made_after(write, false, answers, reads)
 }
 
-fn refused(status: u16, message: &str) -> Told {
+fn refused(status: u16, message: &str) -> Canned {
     (status, json!({ "message": message }))
 }
 
-fn accepted() -> Told {
+fn accepted() -> Canned {
     (200, json!({ "tasks": ["t1"] }))
 }
 
-fn lost() -> Told {
+fn lost() -> Canned {
     (LOST, Value::Null)
 }
 
@@ -182,7 +182,7 @@ fn other_refusals_end_the_step_unless_the_plan_repeats_them() {
 }
 
 #[test]
-fn what_did_not_leave_is_sent_again_and_what_never_can_is_not() {
+fn a_request_that_was_not_sent_is_sent_again_unless_it_never_can_be() {
     // The API has answered before: it is there.
     let end = made(&volume(), &[(429, json!({})), (UNSENT, Value::Null)], &[]);
     let (word, failed) = error(&end);
@@ -335,7 +335,7 @@ fn an_update_is_done_when_the_resource_shows_it() {
 }
 
 #[test]
-fn what_is_made_on_the_side_is_listed_before_unless_the_call_names_it() {
+fn secondary_resources_are_listed_before_unless_the_call_names_them() {
     let path = "/cdn/resources";
     let groups = "/cdn/origin_groups";
     for (body, expected) in [

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn instances_behind_one_that_stays_are_told_with_the_reason() {
+    fn instances_kept_because_of_another_are_reported_with_the_reason() {
         let all = ["net[0]", "net[1]", "sub[0]", "sub[1]", "vm"].map(id);
         let mut removal = removal(&chains(), &all);
         assert_eq!(removal.not_gone(), all);

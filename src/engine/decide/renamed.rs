@@ -1,5 +1,5 @@
-//! Steps that seem to have been renamed: an instance of a step that the plan does not have was made by the call of one that has
-//! nothing.
+//! Steps that seem to have been renamed: an instance of a step that the plan does not have was made by the same call as
+//! a planned instance without a record.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -187,7 +187,7 @@ mod tests {
             let intent = intent(body.clone());
             assert_eq!(confirms(&data, &intent.call, &parameters), confirmed, "{body} {data}");
         }
-        // Project and region tell nothing, wherever they are in the path.
+        // Project and region do not identify a task, wherever they are in the path.
         let place = [("region_id".to_owned(), "7".to_owned()), ("project_id".to_owned(), "1".to_owned())];
         assert!(!is_about(&json!({ "project_id": 1, "region_id": 7 }), &place));
         let last = [parameters.to_vec(), place.to_vec()].concat();

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::catalog::{Catalog, Method};
 use crate::engine::evidence::testing::intent;
-use crate::engine::tests::apart::{Told, listed};
+use crate::engine::tests::apart::{Canned, listed};
 use crate::engine::tests::harness::{Trial, paused};
 use crate::event::Event;
 use crate::journal::{InstanceStatus, Mark, Phase};
@@ -29,7 +29,7 @@ fn volume() -> Intent {
     write(Method::Post, "/cloud/v1/volumes/1/7", json!({ "name": "web", "size": 1 }))
 }
 
-fn finished(intent: &Intent, called: Called, wait: &Wait, table: &[(&str, Told)]) -> End {
+fn finished(intent: &Intent, called: Called, wait: &Wait, table: &[(&str, Canned)]) -> End {
     let (operation, parameters) = results::operation_of(Catalog::embedded(), &intent.call).unzip();
     let parameters = parameters.unwrap_or_default();
     paused(async {
@@ -81,7 +81,7 @@ fn tasks(evidence: Option<Evidence>) -> Called {
 }
 
 /// The task, and the list of tasks with it.
-fn ended(state: &str, created: Value) -> Vec<(&'static str, Told)> {
+fn ended(state: &str, created: Value) -> Vec<(&'static str, Canned)> {
     let task = json!({ "id": "t1", "state": state, "task_type": "create_volume", "error": "no room", "created_resources": created,
         "created_on": "2027-01-15T08:00:00", "finished_on": "2027-01-15T08:00:07" });
     vec![("/cloud/v1/tasks/t1", (200, task))]
@@ -130,7 +130,7 @@ fn without_waiting_a_create_stays_accepted_and_another_call_is_done() {
 }
 
 #[test]
-fn the_record_holds_the_answer_without_what_it_may_not_hold() {
+fn the_answer_is_recorded_without_its_secrets() {
     let key = write(Method::Post, "/cloud/v1/ssh_keys/1", json!({ "name": "key" }));
     let value = json!({ "id": "k1", "name": "key", "private_key": "key-text" });
     for (secret, expected) in [(false, Some(json!({ "id": "k1", "name": "key" }))), (true, None)] {
@@ -145,7 +145,7 @@ fn the_record_holds_the_answer_without_what_it_may_not_hold() {
 }
 
 #[test]
-fn what_a_call_only_changed_stays_and_that_is_told() {
+fn what_a_call_only_changed_is_kept_with_a_warning() {
     let path = "/dns/v2/zones/example.com/www.example.com/A";
     for (before, undo, stays) in [
         (Some(vec![]), IntendedUndo::Default, false),
@@ -167,7 +167,7 @@ fn what_a_call_only_changed_stays_and_that_is_told() {
 }
 
 #[test]
-fn a_failed_task_tells_what_it_left_or_that_nobody_can_tell() {
+fn what_a_failed_task_left_is_reported_or_that_it_is_not_known() {
     let item = |id: &str| json!({ "id": id, "creator_task_id": "t1" });
     let volumes = |ids: &[&str]| ("/cloud/v1/volumes/1/7", listed(&ids.iter().map(|id| item(id)).collect::<Vec<_>>()));
     let machines = ("/cloud/v1/instances/1/7", listed(&[]));
@@ -203,7 +203,7 @@ fn a_failed_task_tells_what_it_left_or_that_nobody_can_tell() {
             Some("whether the failed call left a resource behind is not known"),
         ),
     ] {
-        let table: Vec<(&str, Told)> = ended("ERROR", json!({})).into_iter().chain(lists).collect();
+        let table: Vec<(&str, Canned)> = ended("ERROR", json!({})).into_iter().chain(lists).collect();
         let end = finished(&intent, tasks(None), &Wait::default(), &table);
         let Err(Interruption::Failed(error)) = end.result else { panic!("{:?}", end.result) };
         assert_eq!((error.effect, error.task.as_deref()), (effect, Some("t1")), "{error:?}");

@@ -297,8 +297,8 @@ impl Preview<'_> {
         }
     }
 
-    /// A replacement takes along everything that was made from the resource, or stops the run where one of these may
-    /// not be replaced.
+    /// With a resource everything that was made from it is replaced as well; the run fails where one of these may not
+    /// be replaced.
     fn with_dependants(&self, id: &InstanceId, mut action: Action, known: &mut KnownValues) -> Action {
         let (Some(status), Action::Change { how: how @ ChangeKind::Replace, because_of: because_of @ None, .. }) =
             (self.status, &mut action)

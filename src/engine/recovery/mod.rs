@@ -79,8 +79,8 @@ pub struct Recovered {
     pub refused: Vec<(String, String)>,
     /// Instances without any resource that agrees with the plan.
     pub absent: Vec<InstanceId>,
-    /// Instances of steps that the plan does not have, and those that make the same call and have nothing: whether the step was
-    /// renamed nobody can tell.
+    /// Instances of steps that the plan does not have, each with an instance of the same call that has no resource: the
+    /// step may have been renamed.
     pub renamed: Vec<(InstanceId, InstanceId)>,
     /// Instances not searched for, because they depend on instances in doubt.
     pub not_looked_for: Vec<(InstanceId, Vec<StepId>)>,
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_recovery_left_in_doubt_is_undecided_until_it_is_told() {
+    fn what_an_earlier_recovery_left_in_doubt_is_undecided_until_the_user_decides() {
         let call = crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/routers/1/7");
         let intent = |agent: Option<&str>| {
             let mut intent = crate::engine::stamps::intent_of(&named("a"), call.clone(), String::new());

@@ -293,7 +293,7 @@ fn pair(item: usize, fits: &[Vec<usize>], taken: &mut [Option<usize>], tried: &m
     })
 }
 
-/// Whether every element that the plan names is shown. What it lists without a name cannot be told.
+/// Whether every element that the plan names is shown. Elements without a name cannot be compared.
 fn listed_elements(planned: Option<&Value>, seen: Option<&Value>, (key, by): (&str, &str)) -> Comparison {
     let (Some(Value::Array(planned)), Some(Value::Array(seen))) = (planned, seen) else {
         return Comparison::CannotTell;

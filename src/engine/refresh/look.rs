@@ -55,7 +55,7 @@ pub struct Refresh<'a> {
     pub catalog: &'a Catalog,
     pub status: &'a Status,
     pub digest_key: &'a [u8],
-    /// Tells that these instances were made a moment ago and are not shown, and for how long they are looked for.
+    /// Reports that these instances were made a moment ago and are not shown, and for how long they are looked for.
     pub notice: &'a (dyn Fn(&[&InstanceId], Duration) + Sync),
 }
 
@@ -102,7 +102,7 @@ struct Drift {
 }
 
 impl Drift {
-    /// Whether every field agrees, so that a read by itself would tell nothing more.
+    /// Whether every field agrees, so that a read of the resource alone would show nothing more.
     fn is_all_there(&self) -> bool {
         self.fields.is_empty() && !self.unsure
     }
@@ -257,9 +257,10 @@ impl Refresh<'_> {
         let shown =
             Shown { thing: route, object, digest_key: self.digest_key, is_owned_by_another: &is_owned_by_another };
         // Secret values must not be recorded; a boolean is no secret, whatever its name.
-        let may_be_told = |name: &String, value: &Value| !is_sensitive_name(name) || value.is_boolean();
-        let comparable =
-            body.iter().filter(|(name, value)| may_be_told(name, value) && ways.iter().any(|way| way.act.takes(name)));
+        let may_be_recorded = |name: &String, value: &Value| !is_sensitive_name(name) || value.is_boolean();
+        let comparable = body
+            .iter()
+            .filter(|(name, value)| may_be_recorded(name, value) && ways.iter().any(|way| way.act.takes(name)));
         let mut drift = Drift::default();
         for (name, value) in comparable {
             match field(name, Some(value), &shown) {

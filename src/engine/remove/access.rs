@@ -16,7 +16,7 @@ pub async fn check_access(context: &RunContext, call: &RecordedCall) -> Result<(
     for (what, path) in places(context, call) {
         let read = async {
             let answer = context.client.read(Request::get(path.clone())).await;
-            answer.map(|_| ()).map_err(|error| blind(context, call, &what, &error))
+            answer.map(|_| ()).map_err(|error| no_access(context, call, &what, &error))
         };
         context.access.known_or(path.clone(), read).await?;
     }
@@ -32,7 +32,7 @@ fn places(context: &RunContext, call: &RecordedCall) -> Vec<(String, String)> {
     project.into_iter().chain(region).collect()
 }
 
-fn blind(context: &RunContext, call: &RecordedCall, what: &str, error: &ReadError) -> StepError {
+fn no_access(context: &RunContext, call: &RecordedCall, what: &str, error: &ReadError) -> StepError {
     let about = About { call: Some(call.clone().into()), place: None };
     let words = format!("the API knows nothing of it, but {what} cannot be seen with this key either: {error}");
     let class = match error.meaning() {

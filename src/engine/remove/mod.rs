@@ -17,7 +17,7 @@ use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
 use super::prove::prove;
 use super::results;
-use super::secondary::untold;
+use super::secondary::unknown_kinds_of;
 use super::turn::parent_turn;
 use crate::api::Request;
 use crate::catalog::Method;
@@ -61,7 +61,7 @@ pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent)
     for (at, made) in status.made.iter().enumerate().skip(stays).rev() {
         removed = removed.max(remove_made(context, instance, &status, made, at > stays).await?);
     }
-    name_what_stays(context, instance, &status);
+    warn_about_kept(context, instance, &status);
     let instance = instance.clone();
     let gone = match stays {
         0 => Record::Removed { instance },
@@ -73,7 +73,7 @@ pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent)
 
 /// Warns about resources that are kept: those without an undo call, and existing ones that the call only used and no
 /// other step owns, for kinds that outlive the main resource.
-fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &InstanceStatus) {
+fn warn_about_kept(context: &RunContext, instance: &InstanceId, known: &InstanceStatus) {
     let Some(result) = &known.result else { return };
     let matched = known.agreed().and_then(|call| results::operation_of(context.catalog, call));
     if matched.as_ref().is_some_and(|(operation, _)| operation.creates.is_some()) {
@@ -82,9 +82,9 @@ fn name_what_stays(context: &RunContext, instance: &InstanceId, known: &Instance
             context.warn(format!("`{instance}`: {kind} {} stays: no `undo` takes it away", results::id_text(id)));
         }
     }
-    let untold = untold(context, known);
-    if !untold.is_empty() {
-        let kinds = untold.join(", ");
+    let unknown_kinds_of = unknown_kinds_of(context, known);
+    if !unknown_kinds_of.is_empty() {
+        let kinds = unknown_kinds_of.join(", ");
         context.warn(format!("`{instance}`: {kinds} that its create may have made stay: they are not on record"));
     }
     let stays =

@@ -88,7 +88,7 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
     }
 }
 
-/// Whether the call is idempotent and creates nothing by which its outcome could be told.
+/// Whether the call is idempotent and creates nothing by which its outcome could be determined.
 fn is_only_repeated(intent: &Intent, operation: Option<&Operation>) -> bool {
     results::is_repeatable(intent.call.method, operation) && !results::or_changes(operation)
 }

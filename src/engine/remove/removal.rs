@@ -24,7 +24,7 @@ use crate::journal::{Few, Head, InstanceStatus, Intent, JournalError, Phase, Rec
 /// How long "in use" and locks are retried: the user of a resource is usually being removed as well.
 const BUDGET: Duration = Duration::from_secs(5 * 60);
 /// How long "in use" is retried when the refusal names only resources that are not on record.
-const STRANGERS_BUDGET: Duration = Duration::from_secs(30);
+const UNRECORDED_BUDGET: Duration = Duration::from_secs(30);
 const IN_USE_PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// How often a removal is repeated whose task ended in ERROR: its cause may be temporary.
@@ -38,15 +38,15 @@ pub(super) enum Gone {
 }
 
 /// The ids in a refusal that are not on record.
-fn strangers(context: &RunContext, call: &RecordedCall, message: &str) -> Vec<String> {
+fn unrecorded_ids(context: &RunContext, call: &RecordedCall, message: &str) -> Vec<String> {
     let words = message.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
     let ids = words.filter(|word| uuid::Uuid::try_parse(word).is_ok() && !call.path.contains(word));
     let ids: std::collections::BTreeSet<&str> = ids.collect();
     context.journal.with_status(|status| {
-        let strangers = ids.iter().filter(|id| !status.knows(id)).map(|id| (*id).to_owned());
-        let strangers: Vec<String> = strangers.collect();
+        let unrecorded_ids = ids.iter().filter(|id| !status.knows(id)).map(|id| (*id).to_owned());
+        let unrecorded_ids: Vec<String> = unrecorded_ids.collect();
         // If one of them is on record it will be removed soon, and the others may depend on it.
-        if strangers.len() == ids.len() { strangers } else { Vec::new() }
+        if unrecorded_ids.len() == ids.len() { unrecorded_ids } else { Vec::new() }
     })
 }
 
@@ -238,13 +238,15 @@ impl<'a> Removal<'a> {
 
     /// Handles "in use": resources on record are usually being removed as well, others are not.
     async fn in_use(&mut self, error: &ApiError, after: Option<Duration>) -> Result<Step, Interruption> {
-        let strangers = strangers(self.context, self.call, &error.message);
-        let budget = if strangers.is_empty() { BUDGET } else { STRANGERS_BUDGET };
-        let help = match strangers.is_empty() {
+        let unrecorded_ids = unrecorded_ids(self.context, self.call, &error.message);
+        let budget = if unrecorded_ids.is_empty() { BUDGET } else { UNRECORDED_BUDGET };
+        let help = match unrecorded_ids.is_empty() {
             true => "run `plan destroy` again once nothing uses it any more".to_owned(),
-            false => format!("this record knows nothing of {}: once that is gone, try again", strangers.join(", ")),
+            false => {
+                format!("this record knows nothing of {}: once that is gone, try again", unrecorded_ids.join(", "))
+            }
         };
-        self.again_within(budget, Delay::InUse { by: strangers }, error, after, help).await
+        self.again_within(budget, Delay::InUse { by: unrecorded_ids }, error, after, help).await
     }
 
     async fn wait_for_lock(&mut self, error: &ApiError) -> Result<Step, Interruption> {

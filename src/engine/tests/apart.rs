@@ -12,22 +12,22 @@ use crate::engine::{RunContext, stopper};
 use crate::event::Event;
 use crate::simulate::Options;
 
-/// An answer of the table: a status, and a body.
-pub type Told = (u16, Value);
+/// A prepared answer: a status, and a body.
+pub type Canned = (u16, Value);
 
 /// A page with these items.
-pub fn listed(items: &[Value]) -> Told {
+pub fn listed(items: &[Value]) -> Canned {
     (200, json!({ "count": items.len(), "results": items }))
 }
 
 /// In place of a status: no answer, so that the call may have been carried out.
 pub const LOST: u16 = 0;
-/// In place of a status: the call did not leave.
+/// In place of a status: the call was not sent.
 pub const UNSENT: u16 = 1;
-/// In place of a status: nothing will ever leave.
+/// In place of a status: no call can ever be sent.
 pub const NO_CONNECTION: u16 = 2;
 
-fn answered((status, body): Told) -> Result<Answer, Lost> {
+fn answered((status, body): Canned) -> Result<Answer, Lost> {
     let retry_after = body.get("retry_after").map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())].into_iter().chain(retry_after);
     match status {
@@ -40,27 +40,27 @@ fn answered((status, body): Told) -> Result<Answer, Lost> {
 
 impl Trial {
     /// Answers every request from a table, by its path; other paths do not exist.
-    pub fn answer_with<'a>(&self, table: impl IntoIterator<Item = (&'a str, Told)>) {
+    pub fn answer_with<'a>(&self, table: impl IntoIterator<Item = (&'a str, Canned)>) {
         self.answer_in_turn(table.into_iter().map(|(path, told)| (path, vec![told])));
     }
 
     /// The same with answers in turn, of which the last is given again and again. A key is a path, or a method and a path.
-    pub fn answer_in_turn<'a>(&self, table: impl IntoIterator<Item = (&'a str, Vec<Told>)>) {
+    pub fn answer_in_turn<'a>(&self, table: impl IntoIterator<Item = (&'a str, Vec<Canned>)>) {
         self.answer(table, |_| answered((404, json!({ "message": "not found" }))));
     }
 
     /// The same; to all others the simulator answers.
-    pub fn answer_also<'a>(&self, table: impl IntoIterator<Item = (&'a str, Told)>) {
+    pub fn answer_also<'a>(&self, table: impl IntoIterator<Item = (&'a str, Canned)>) {
         self.answer(table.into_iter().map(|(path, told)| (path, vec![told])), Ok);
     }
 
     fn answer<'a>(
         &self,
-        table: impl IntoIterator<Item = (&'a str, Vec<Told>)>,
+        table: impl IntoIterator<Item = (&'a str, Vec<Canned>)>,
         others: impl Fn(Answer) -> Result<Answer, Lost> + Send + 'static,
     ) {
-        let turns = |(key, answers): (&str, Vec<Told>)| (key.to_owned(), VecDeque::from(answers));
-        let mut table: BTreeMap<String, VecDeque<Told>> = table.into_iter().map(turns).collect();
+        let turns = |(key, answers): (&str, Vec<Canned>)| (key.to_owned(), VecDeque::from(answers));
+        let mut table: BTreeMap<String, VecDeque<Canned>> = table.into_iter().map(turns).collect();
         *self.on_the_way.lock().unwrap() = Some(Box::new(move |request, simulated| {
             let keys = [format!("{} {}", request.method, request.path), request.path.clone()];
             let Some(key) = keys.into_iter().find(|key| table.contains_key(key)) else {
@@ -89,7 +89,7 @@ impl Trial {
 
 /// The result of some work with the context of a new record, and with answers from a table.
 pub fn with_answers<'a, T>(
-    table: impl IntoIterator<Item = (&'a str, Told)>,
+    table: impl IntoIterator<Item = (&'a str, Canned)>,
     work: impl AsyncFnOnce(&Arc<RunContext>) -> T,
 ) -> T {
     paused(async {

@@ -184,7 +184,7 @@ impl Conditions {
         if let Some(items) = body.get_mut("results").and_then(Value::as_array_mut) {
             if path == "/cloud/v1/tasks" {
                 items.retain(|task| !self.is_too_young(task, now));
-                items.iter_mut().for_each(|task| self.tell_request(task));
+                items.iter_mut().for_each(|task| self.set_request_id(task));
             } else if self.untimed {
                 items.iter_mut().filter_map(Value::as_object_mut).for_each(|item| {
                     item.retain(|field, _| !field.starts_with("created"));
@@ -200,7 +200,7 @@ impl Conditions {
         task["created_on"].as_str().and_then(timestamp).is_some_and(|created| now.duration_since(created) < late)
     }
 
-    fn tell_request(&self, task: &mut Value) {
+    fn set_request_id(&self, task: &mut Value) {
         let id = task["id"].as_str().unwrap_or_default().to_owned();
         let seen = self.seen.lock().unwrap();
         task["request_id"] = json!(seen.requests.get(&id).cloned().unwrap_or_else(|| format!("request of {id}")));

@@ -132,7 +132,7 @@ impl Trial {
         Self::new(Options { faults: Faults::parse(faults.iter().copied()).unwrap(), ..Options::default() })
     }
 
-    /// A record of another plan on the same cloud; gives the journal so far.
+    /// A record of another plan on the same cloud; returns the journal so far.
     pub fn another_record(&mut self) -> Vec<u8> {
         let first = self.journal.iter().position(|&byte| byte == b'\n').expect("a journal has a header") + 1;
         let header = self.journal[..first].to_vec();
@@ -187,7 +187,7 @@ impl Trial {
         *self.on_the_way.lock().unwrap() = Some(Box::new(move |request, answer| Ok(change(request, answer))));
     }
 
-    /// Another client starts a call; gives its task.
+    /// Another client starts a call; returns its task.
     pub async fn begun_by_hand(&self, call: &RecordedCall) -> String {
         let cloud = InMemory::new(self.simulator.clone(), self.sim_clock);
         let answer = cloud.send(RunContext::request(call)).await.unwrap();

@@ -95,7 +95,7 @@ steps:
 "#;
 
 #[test]
-fn what_only_has_to_be_read_is_told_apart_from_what_is_to_come() {
+fn values_to_be_read_are_shown_differently_from_values_of_later_steps() {
     paused(async {
         let trial = Trial::new(Options::default());
         assert_eq!(

@@ -16,34 +16,34 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The evidence by which a lost call is attributed.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Told {
+enum ProvenBy {
     ByTag,
     ByLog,
     ByTrace,
     Nowhere,
 }
 
-fn trial(fates: &[Fate], told: Told) -> Trial {
+fn trial(fates: &[Fate], told: ProvenBy) -> Trial {
     let mut trial = Trial::new(Options::default());
-    trial.stamp = told == Told::ByTag;
+    trial.stamp = told == ProvenBy::ByTag;
     trial.conditions = Conditions {
         fates: fates.to_vec(),
-        log: if told == Told::ByLog { Log::Open } else { Log::Closed },
-        takes_traces: told == Told::ByTrace,
+        log: if told == ProvenBy::ByLog { Log::Open } else { Log::Closed },
+        takes_traces: told == ProvenBy::ByTrace,
         ..Conditions::default()
     };
     trial
 }
 
 /// Whether calls of a kind can be attributed by this evidence.
-fn is_told(kind: &str, told: Told) -> bool {
+fn can_be_attributed(kind: &str, told: ProvenBy) -> bool {
     let by_tag = ["networks", "volumes", "floatingips"];
     let by_task = !["servergroups", "security_groups", "lifecycle_policies"].contains(&kind);
     match told {
-        Told::ByTag => by_tag.contains(&kind),
-        Told::ByLog => true,
-        Told::ByTrace => by_task,
-        Told::Nowhere => false,
+        ProvenBy::ByTag => by_tag.contains(&kind),
+        ProvenBy::ByLog => true,
+        ProvenBy::ByTrace => by_task,
+        ProvenBy::Nowhere => false,
     }
 }
 
@@ -56,7 +56,7 @@ async fn taken_down(trial: &mut Trial, label: &str) {
     assert!(left.is_empty() || (exit == Exit::TeardownIncomplete && named), "{label}: {exit:?}, left {left:?}");
 }
 
-const WAYS: [Told; 4] = [Told::ByTag, Told::ByLog, Told::ByTrace, Told::Nowhere];
+const WAYS: [ProvenBy; 4] = [ProvenBy::ByTag, ProvenBy::ByLog, ProvenBy::ByTrace, ProvenBy::Nowhere];
 
 #[test]
 fn a_call_carried_out_after_it_was_sent_again_is_recorded_too() {
@@ -77,7 +77,7 @@ fn a_call_carried_out_after_it_was_sent_again_is_recorded_too() {
                     let there = ours(&trial).len();
                     let second = trial.run(&text).await.finished.exit;
                     let on_record = trial.status().owned().count();
-                    match is_told(kind, told) {
+                    match can_be_attributed(kind, told) {
                         true => assert_eq!((second, on_record), (Exit::Done, there), "{label}: {:?}", trial.failures()),
                         false if there > 1 => {
                             assert!(second == Exit::Unknown || on_record == there, "{label}: {second:?} {on_record}");
@@ -85,7 +85,7 @@ fn a_call_carried_out_after_it_was_sent_again_is_recorded_too() {
                         false => {}
                     }
                     taken_down(&mut trial, &label).await;
-                    assert!(!is_told(kind, told) || ours(&trial).is_empty(), "{label}");
+                    assert!(!can_be_attributed(kind, told) || ours(&trial).is_empty(), "{label}");
                 }
             }
         }
@@ -114,7 +114,7 @@ fn a_teardown_searches_for_attempts_without_an_answer() {
                     // It is carried out when everything is removed already; its attempt is still on record.
                     tokio::time::sleep(SECOND * 90).await;
                     taken_down(&mut trial, &label).await;
-                    assert!(!is_told(kind, told) || ours(&trial).is_empty(), "{label}");
+                    assert!(!can_be_attributed(kind, told) || ours(&trial).is_empty(), "{label}");
                 }
             }
         }
@@ -153,11 +153,11 @@ fn a_killed_run_leaves_every_attempt_to_the_next() {
                             exit == Exit::Unknown || on_record == there,
                             "{label}: {exit:?}, {on_record} of {there}"
                         );
-                        if is_told(kind, told) {
+                        if can_be_attributed(kind, told) {
                             assert_eq!((exit, on_record), (Exit::Done, there), "{label}: {:?}", trial.failures());
                         }
                         taken_down(&mut trial, &label).await;
-                        assert!(!is_told(kind, told) || ours(&trial).is_empty(), "{label}");
+                        assert!(!can_be_attributed(kind, told) || ours(&trial).is_empty(), "{label}");
                     }
                 }
             }
@@ -169,7 +169,7 @@ fn a_killed_run_leaves_every_attempt_to_the_next() {
 fn the_search_for_an_attempt_ends() {
     paused(async {
         let (_, call) = KINDS[0];
-        let mut trial = trial(&[Fate::NeverArrives], Told::ByTag);
+        let mut trial = trial(&[Fate::NeverArrives], ProvenBy::ByTag);
         let text = plan(call, 1);
         let end = trial.run(&text).await;
         assert_done(&trial, &end);
@@ -188,8 +188,8 @@ fn an_earlier_attempt_is_asked_for_before_the_call_is_sent_once_more() {
     paused(async {
         for (kind, call) in KINDS {
             // A call without tasks has three times as long to resolve.
-            let late = if is_told(kind, Told::ByTrace) { 14 } else { 40 };
-            let mut trial = trial(&[Fate::Late(SECOND * late), Fate::NeverArrives], Told::ByLog);
+            let late = if can_be_attributed(kind, ProvenBy::ByTrace) { 14 } else { 40 };
+            let mut trial = trial(&[Fate::Late(SECOND * late), Fate::NeverArrives], ProvenBy::ByLog);
             let end = trial.run(&plan(call, 1)).await;
             assert_done(&trial, &end);
             assert_eq!((ours(&trial).len(), trial.writes()), (1, 2), "{kind}");
@@ -204,7 +204,7 @@ fn an_earlier_attempt_is_asked_for_before_the_call_is_sent_once_more() {
 fn the_youngest_of_several_goes_first() {
     paused(async {
         let (_, call) = KINDS[0];
-        let mut trial = trial(&[Fate::Late(SECOND * 14)], Told::ByTag);
+        let mut trial = trial(&[Fate::Late(SECOND * 14)], ProvenBy::ByTag);
         let end = trial.run(&plan(call, 1)).await;
         assert_done(&trial, &end);
         let made: Vec<_> = trial.status().instances.values().flat_map(|known| known.made.clone()).collect();
@@ -242,7 +242,7 @@ fn late_entries_of_the_audit_log_are_waited_for() {
 fn an_undo_that_acts_late_is_found_before_it_is_made_once_more() {
     paused(async {
         let fates = [Fate::Answered, Fate::Late(SECOND * 14), Fate::NeverArrives];
-        let mut trial = trial(&fates, Told::ByLog);
+        let mut trial = trial(&fates, ProvenBy::ByLog);
         let end = trial.run(SNAPSHOT).await;
         assert_done(&trial, &end);
         assert_eq!(trial.destroy().await.exit, Exit::Done);

@@ -1,5 +1,5 @@
-//! What a create leaves behind whose task ends in ERROR: found although lists are late, told from what others made, and
-//! named where nobody can tell.
+//! What a create leaves behind whose task ends in ERROR: found although lists are late, distinguished from what others
+//! made, and named where that is not certain.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn what_a_failed_create_left_is_found_when_lists_are_late() {
 }
 
 #[test]
-fn what_a_failed_create_left_is_told_by_the_log_where_the_list_names_no_makers() {
+fn what_a_failed_create_left_is_found_in_the_audit_log_where_the_list_names_no_makers() {
     paused(async {
         let mut trial = trial(0, Log::Open, &[Bystander::Before, Bystander::During, Bystander::After]);
         let end = rolled_back(&mut trial, "secrets").await;
@@ -60,7 +60,7 @@ fn what_a_failed_create_left_is_told_by_the_log_where_the_list_names_no_makers()
 }
 
 #[test]
-fn what_nobody_can_tell_from_anothers_is_named_until_somebody_decides() {
+fn what_may_be_another_clients_is_named_until_the_user_decides() {
     paused(async {
         let mut trial = trial(0, Log::Closed, &[Bystander::During]);
         let end = rolled_back(&mut trial, "secrets").await;

@@ -163,7 +163,7 @@ steps:
         }
         let made = trial.requests.lock().unwrap().iter().filter(|request| request.method == Method::Post).count();
         assert_eq!(made, 1);
-        // What exists all the same is told before the failure.
+        // The resource that exists nevertheless is reported before the failure.
         let told =
             |event: &Event| matches!(event, Event::ResourceExists { kind: Some(kind), .. } if kind == "networks");
         let at = trial.events.iter().position(|event| matches!(event, Event::StepFailed { .. })).unwrap();

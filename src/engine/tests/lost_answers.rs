@@ -1,5 +1,5 @@
 //! What becomes of a create of the products whose answer was lost, for every kind: what is ours is found by its key or
-//! its stamp, what is another client's is not touched, and where neither tells them apart the outcome is unknown.
+//! its stamp, what is another client's is not touched, and where neither distinguishes them the outcome is unknown.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ fn with_own_name(operation: &Operation, creates: &Creates, body: Value) -> Value
     }
 }
 
-/// The evidence that tells a resource of this kind from another client's.
+/// The evidence that distinguishes a resource of this kind from another client's.
 fn expected(creates: &Creates, plan: &str) -> Option<Evidence> {
     let has_own_text = creates.remark_at.as_deref().and_then(|at| at.rsplit('/').next());
     match (creates.unique, has_own_text) {
@@ -83,7 +83,7 @@ fn the_documentation_says_by_what_each_kind_is_found() {
             let exit = trial.run(&plan).await.finished.exit;
             let known = trial.status().instances.values().next().cloned().unwrap_or_default();
             let evidence = expected(creates, &plan);
-            // A secret that was told once is made again, and the second answer arrives.
+            // A resource whose secret is shown only once is made again, and the second answer arrives.
             let again = creates.told_once.is_some() && evidence.is_some();
             let seen = if again { known.evidence.is_none().then_some(Evidence::Stamp) } else { known.evidence };
             if (exit == Exit::Done) != evidence.is_some() || seen != evidence {
@@ -170,9 +170,9 @@ fn a_create_that_no_list_shows_is_sent_once() {
     }
 }
 
-/// A secret that only the lost answer had is of no use to anybody: what has it is removed, and another one made.
+/// The secret was only in the lost answer, so that the resource is of no use: it is removed, and another one made.
 #[test]
-fn what_tells_its_secret_once_is_made_again_when_the_answer_was_lost() {
+fn a_resource_that_shows_its_secret_once_is_made_again_when_the_answer_was_lost() {
     for (path, body, fate) in [
         ("/iam/v2/clients/7/tokens", json!({ "name": "ci", "exp_date": null, "client_user": {} }), Fate::AnswerLost),
         ("/storage/v4/object_storages/7/access_keys", Value::Null, Fate::HeadOnly),
@@ -190,7 +190,7 @@ fn what_tells_its_secret_once_is_made_again_when_the_answer_was_lost() {
             assert!(trial.warnings().contains("was in the answer that was lost"), "{}", trial.warnings());
             assert_eq!(trial.destroy().await.exit, Exit::Done);
             assert_eq!(trial.alive(), Vec::<String>::new(), "{path}");
-            // An answer that is never told ends.
+            // A run whose answers never arrive ends.
             let mut trial = super::lost_answers::trial(fate, &[]);
             trial.conditions.fates = vec![fate; 20];
             assert_eq!(trial.run(&plan).await.finished.exit, Exit::StepFailed, "{path}");

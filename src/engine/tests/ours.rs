@@ -155,7 +155,7 @@ fn a_machine_deleted_by_hand_does_not_leave_its_boot_volume() {
     });
 }
 
-/// As when somebody has said its id (`plan state resolve --id`): no task says what else the call made.
+/// As after `plan state resolve --id`: no task on record shows what else the call made.
 #[test]
 fn what_may_exist_besides_and_is_not_on_record_is_named() {
     paused(async {

@@ -226,14 +226,14 @@ pub fn to_vec(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn what_a_machine_has_is_given_and_taken_in_place() {
+fn parts_of_a_machine_are_attached_and_detached_in_place() {
     for case in cases() {
         paused(try_case(&case, None));
     }
 }
 
 #[test]
-fn a_part_whose_answer_is_lost_is_given_and_taken_once() {
+fn a_part_is_attached_or_detached_once_when_an_answer_is_lost() {
     for case in cases() {
         for call in case.calls {
             for fault in ["lost-answer", "reset"] {
@@ -257,7 +257,7 @@ fn a_part_whose_answer_is_lost_is_given_and_taken_once() {
 }
 
 #[test]
-fn what_a_machine_cannot_be_given_or_would_lose_stops_the_run() {
+fn a_part_that_cannot_be_attached_or_would_be_lost_stops_the_run() {
     let nic = || json!([{ "type": "external" }]);
     for (before, after, why) in [
         (
@@ -327,7 +327,7 @@ fn pools_of(trial: &Trial) -> Vec<String> {
 }
 
 #[test]
-fn pools_come_at_once_and_go_only_where_it_is_allowed() {
+fn pools_are_added_at_once_and_removed_only_where_that_is_allowed() {
     for fault in [
         None,
         Some("lost-answer:POST:pools:1"),
@@ -361,7 +361,7 @@ fn pools_come_at_once_and_go_only_where_it_is_allowed() {
 }
 
 #[test]
-fn what_somebody_takes_from_a_machine_or_cluster_is_found_and_given_back() {
+fn parts_that_another_client_removes_are_found_and_added_again() {
     let machine = json!({ "interfaces": [{ "type": "external" }], "volumes": [boot(), disk("one")] });
     let pools = cluster(&json!([pool("one", 2), pool("two", 2)]), None);
     for (plan, step, field) in [(plan(true, "", &machine), "web", "volumes"), (pools, "cluster", "pools")] {
@@ -394,7 +394,7 @@ fn what_somebody_takes_from_a_machine_or_cluster_is_found_and_given_back() {
 }
 
 #[test]
-fn a_volume_that_somebody_grew_is_told_as_that_with_the_ways_out() {
+fn a_volume_that_another_client_extended_is_reported_with_the_possible_remedies() {
     paused(async {
         let plan = json!({ "name": "demo", "steps": [{ "id": "disk",
             "call": "POST /cloud/v1/volumes/{project_id}/{region_id}",

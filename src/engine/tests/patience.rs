@@ -59,7 +59,7 @@ fn a_call_that_never_arrived_is_sent_again_after_its_time_to_resolve() {
 fn undecided_candidates_are_waited_for_only_while_something_can_decide() {
     paused(async {
         let with_theirs = |log| conditions(&[Fate::NeverArrives], &[Bystander::During], log);
-        // The audit log may be late: it can tell whose router it is.
+        // The audit log may be late: an entry can still show whose router it is.
         let late = Busy { audit: AuditLog::Late(Duration::from_secs(1000)), ..Busy::default() };
         let late = Options { busy: late, ..Options::default() };
         let (exit, searched) = delay("routers", with_theirs(Log::Open), late.clone(), false).await;

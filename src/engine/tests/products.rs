@@ -214,7 +214,7 @@ steps:
 
 /// The group that a resource brings along goes with it, but for one that was there before.
 #[test]
-fn what_was_made_on_the_side_goes_and_what_was_there_stays() {
+fn a_secondary_resource_goes_with_its_resource_unless_it_was_there_before() {
     const RESOURCE: &str = "name: demo\nsteps:\n  - id: cdn\n    call: POST /cdn/resources\n    body: { cname: a.example.com, origin: o.example.com }\n";
     for is_reused in [false, true] {
         paused(async {
@@ -236,7 +236,7 @@ fn what_was_made_on_the_side_goes_and_what_was_there_stays() {
             assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
             let left = trial.alive();
             assert!(left.contains(&before[0]), "{left:?}");
-            // Of which nobody told, nobody knows.
+            // The group of the create whose answer names another one is on no record.
             assert_eq!(left.len(), if is_reused { 2 } else { 1 }, "{left:?}");
         });
     }

@@ -211,7 +211,7 @@ fn is_said_to_be_fixed(operation: &Operation, name: &str) -> bool {
     operation.route.path == "/dns/v2/network-mappings" && ["name", "id"].contains(&name)
 }
 
-/// One change; gives what is wrong about it. `killed`: when a first run of it dies.
+/// One change; returns what is wrong about it. `killed`: when a first run of it dies.
 async fn changed(trial: &mut Trial, operation: &Operation, after: &Value, killed: Option<When>) -> Option<String> {
     let kind = operation.creates.as_ref().unwrap().kind.clone();
     let plan = plan_of(operation, after);

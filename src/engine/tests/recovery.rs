@@ -275,7 +275,7 @@ fn what_carries_the_stamp_of_a_former_name_is_recovered_or_named() {
         for (now, found, named, alive) in [
             // Renamed.
             (vec![step("network", "web")], vec!["network"], 0, 2),
-            // Renamed, and changed or another one: nobody can tell.
+            // Renamed and changed, or another one: not decidable.
             (vec![step("network", "other")], vec!["net"], 1, 4),
             // Either of two may be its new name.
             (vec![step("network", "web"), step("third", "web")], vec!["net"], 2, 6),
@@ -336,7 +336,7 @@ fn a_change_since_the_resource_was_made_is_found_after_a_recovery() {
 }
 
 #[test]
-fn a_machine_that_somebody_accepts_goes_with_its_boot_volume() {
+fn a_machine_that_the_user_accepts_goes_with_its_boot_volume() {
     paused(async {
         let plan = Trial::plan(
             "plan.yaml",

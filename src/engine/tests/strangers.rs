@@ -61,7 +61,7 @@ fn assert_theirs_untouched(trial: &Trial, label: &str) {
     assert!(seen.touched.is_disjoint(&seen.theirs), "{label}: a write was about something of theirs");
 }
 
-/// Runs until the plan is complete or the outcome unknown, then destroys. Gives whether it was complete.
+/// Runs until the plan is complete or the outcome unknown, then destroys. Returns whether it was complete.
 pub async fn live_through(label: &str, trial: &mut Trial, text: &str, copies: usize) -> bool {
     let mut exit = trial.run(text).await.finished.exit;
     for _ in 0..2 {

@@ -28,7 +28,7 @@ steps:
 "#;
 
 impl Trial {
-    /// Another client creates a volume; gives its id.
+    /// Another client creates a volume; returns its id.
     async fn volume(&self, name: &str, size: u64) -> String {
         let call = RecordedCall {
             body: Some(json!({ "name": name, "source": "new-volume", "size": size }).into()),

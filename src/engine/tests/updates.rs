@@ -9,7 +9,7 @@ use crate::simulate::tests::every_operation::STRANGER;
 use crate::simulate::{Options, Strangers};
 
 impl Trial {
-    fn told(&self, provenance: Provenance) -> Vec<String> {
+    fn steps_reported_as(&self, provenance: Provenance) -> Vec<String> {
         let done = self.events.iter().filter_map(|event| match event {
             Event::StepSucceeded { instance, result } if result.provenance == provenance => Some(instance.to_string()),
             _ => None,
@@ -56,7 +56,7 @@ fn a_change_in_place_is_reported_as_an_update_and_leaves_no_difference() {
         assert_done(&trial, &end);
         assert_eq!((trial.made()["volumes"], trial.made()["snapshots"]), (1, 1));
         assert_eq!(trial.alive(), ["snapshots snap-of-disk-2", "volumes disk-2"]);
-        assert_eq!(trial.told(Provenance::Updated), ["disk", "snap"]);
+        assert_eq!(trial.steps_reported_as(Provenance::Updated), ["disk", "snap"]);
         assert_eq!(trial.calls_since(writes).len(), 3, "{:?}", trial.calls_since(writes));
         let writes = trial.writes();
         let end = trial.run(VOLUME).await;
@@ -153,7 +153,10 @@ fn an_interrupted_update_goes_on_in_the_next_run() {
         assert_eq!(end.finished.exit, Exit::Interrupted);
         let end = trial.run(VOLUME).await;
         assert_done(&trial, &end);
-        assert_eq!((trial.made()["volumes"], trial.told(Provenance::Updated)), (1, vec!["disk".to_owned()]));
+        assert_eq!(
+            (trial.made()["volumes"], trial.steps_reported_as(Provenance::Updated)),
+            (1, vec!["disk".to_owned()])
+        );
     });
 }
 
@@ -173,7 +176,10 @@ fn a_resized_machine_counts_as_done_once_it_is_ready() {
         assert_done(&trial, &end);
         let waited = trial.events.iter().any(|event| matches!(event, Event::ReadinessReached { .. }));
         assert!(waited, "{:?}", trial.events);
-        assert_eq!((trial.made()["instances"], trial.told(Provenance::Updated)), (1, vec!["web".to_owned()]));
+        assert_eq!(
+            (trial.made()["instances"], trial.steps_reported_as(Provenance::Updated)),
+            (1, vec!["web".to_owned()])
+        );
         assert!(trial.looked().await.iter().all(|looked| looked.found == DriftState::Same));
     });
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::catalog::Method;
 use crate::engine::evidence::testing::intent;
-use crate::engine::tests::apart::{Told, listed};
+use crate::engine::tests::apart::{Canned, listed};
 use crate::engine::tests::harness::{Trial, paused};
 use crate::event::{Event, Provenance};
 use crate::journal::{Few, Intent, RecordedCall, Succeeded};
@@ -44,7 +44,7 @@ fn write(method: Method, path: &str) -> Intent {
 }
 
 /// Of a step whose first attempt was given up, and whose second succeeded, or is still in doubt.
-fn late(intent: &Intent, way: &Way, succeeded: bool, age: Duration, table: &[(&str, Told)]) -> End {
+fn late(intent: &Intent, way: &Way, succeeded: bool, age: Duration, table: &[(&str, Canned)]) -> End {
     paused(async {
         let trial = Trial::new(Options::default());
         trial.answer_with(table.to_vec());
@@ -142,7 +142,7 @@ fn what_a_failed_attempt_left_is_recorded_as_well() {
     assert!(end.warnings.contains("which ended in ERROR, left a resource behind: volumes vol-9"), "{}", end.warnings);
     let end = late(&write(Method::Post, VOLUMES), &failed, true, OLD, &[(VOLUMES, listed(&[]))]);
     assert!(end.is_settled && end.made.is_empty() && end.warnings.is_empty(), "{end:?}");
-    // Without tasks in a list nobody can tell whose a group is.
+    // The list does not name tasks, so that the owner of a group is not known.
     let alike = json!({ "servergroup_id": "g2", "name": "web", "policy": "affinity" });
     let end = late(&write(Method::Post, GROUPS), &failed, true, OLD, &[(GROUPS, listed(&[alike]))]);
     assert!(!end.is_settled && end.undecided.is_some_and(|error| error.message.contains("g2")));
@@ -195,7 +195,7 @@ fn what_a_task_in_error_left_is_recorded_or_left_to_a_person() {
 }
 
 #[test]
-fn what_may_still_be_carried_out_is_told_with_the_longest_time() {
+fn what_may_still_be_carried_out_is_reported_with_the_longest_time() {
     for (age, minutes) in [(1, Some(15)), (301, Some(10)), (3600, None)] {
         let warnings = paused(async {
             let trial = Trial::new(Options::default());

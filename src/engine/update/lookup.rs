@@ -116,7 +116,7 @@ fn fits(listed: &Value, shown: &Value) -> bool {
     at && named && asked("ip_address").is_none_or(|address| assigned("ip_address", address))
 }
 
-/// Matches the interfaces in the body with those that a read shows; gives the unmatched ones as well.
+/// Matches the interfaces in the body with those that a read shows; returns the unmatched ones as well.
 pub fn assigned(listed: &[Value], shown: &[Value]) -> (Vec<Option<usize>>, Vec<usize>) {
     let mut order: Vec<usize> = (0..listed.len()).collect();
     order.sort_by_key(|at| rank(&listed[*at]));
@@ -152,16 +152,16 @@ fn port_of(listed: &[Value], at: usize, shown: &[Value]) -> Result<(String, Stri
         .ok_or_else(|| format!("the API tells neither port nor address of `interfaces/{at}`"))
 }
 
-/// What the body says of a volume and a read shows: where, and the value.
-fn told(volume: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
+/// The fields of a volume in the body that a read shows as well: where, and the value.
+fn shown_fields(volume: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
     let shown = [
         ("name", "/name"),
         ("size", "/size"),
         ("type_name", "/volume_type"),
         ("image_id", "/volume_image_metadata/image_id"),
     ];
-    let told = shown.into_iter().map(|(name, at)| (at, volume.get(name)));
-    told.filter_map(|(at, value)| Some((at, value.filter(|value| !value.is_null())?)))
+    let shown_fields = shown.into_iter().map(|(name, at)| (at, volume.get(name)));
+    shown_fields.filter_map(|(at, value)| Some((at, value.filter(|value| !value.is_null())?)))
 }
 
 /// The place of a volume in its machine: `/dev/sdb`, in the order in which volumes are attached.
@@ -171,7 +171,7 @@ fn device(shown: &Value) -> Option<(usize, &str)> {
 }
 
 /// The id of a volume that a machine created with others, all of them in the order of its body. Those of which the body
-/// says the same are told apart by the order in which they are attached. `made`: the ids of all, where these are known.
+/// says the same are distinguished by the order in which they are attached. `made`: the ids of all, where these are known.
 fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> Result<String, String> {
     let existing: Vec<String> = listed.iter().filter_map(|volume| volume.get("volume_id")).map(id_text).collect();
     let id = |shown: &Value| shown.get("id").map(id_text).unwrap_or_default();
@@ -181,11 +181,12 @@ fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> R
     let fits = |at: usize, shown: &Value| {
         let root = shown.get("is_root_volume").and_then(Value::as_bool);
         root.is_none_or(|root| root == is_started_from(listed, at))
-            && told(&listed[at]).all(|(pointer, value)| shown.pointer(pointer).is_none_or(|shown| shown == value))
+            && shown_fields(&listed[at])
+                .all(|(pointer, value)| shown.pointer(pointer).is_none_or(|shown| shown == value))
     };
     // Those of which the body says most are matched first.
     let mut order: Vec<usize> = (0..listed.len()).filter(|at| !is_existing(&listed[*at])).collect();
-    order.sort_by_key(|other| std::cmp::Reverse(told(&listed[*other]).count()));
+    order.sort_by_key(|other| std::cmp::Reverse(shown_fields(&listed[*other]).count()));
     let mut found = None;
     let mut alike = Vec::new();
     for other in order {
@@ -193,7 +194,7 @@ fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> R
         let next = left.remove(next);
         if other == at {
             found = Some(next);
-        } else if fits(at, next) && told(&listed[other]).eq(told(&listed[at])) {
+        } else if fits(at, next) && shown_fields(&listed[other]).eq(shown_fields(&listed[at])) {
             alike.push(next);
         }
     }
@@ -333,10 +334,11 @@ mod tests {
         }
         let attached = [own(json!({})), json!({ "source": "existing-volume", "volume_id": "v2" }), own(json!({}))];
         assert_eq!(of(&attached, 2, &[], &volumes), Ok("v3".to_owned()));
-        // One more volume was attached by another client, and only the ids that the machine made tell which.
+        // One more volume was attached by another client, and only the ids of the volumes that the machine made
+        // distinguish them.
         assert!(of(&alike[..2], 1, &[], &volumes).is_err_and(|why| why.contains("several")));
         assert_eq!(of(&alike[..2], 1, &["v1", "v3"], &volumes), Ok("v3".to_owned()));
-        // Without places nothing tells them apart.
+        // Without device names nothing distinguishes them.
         let placeless = volumes.map(|mut volume| {
             volume.as_object_mut().unwrap().shift_remove("attachments");
             volume

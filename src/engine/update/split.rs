@@ -97,7 +97,7 @@ pub fn split<'a>(
 ) -> Split {
     let mut split = Split::default();
     if (before.method, &before.path) != (after.method, &after.path) {
-        // Nothing is changed in place of what the plan does not ask for any more.
+        // With another method or path it is another create: nothing of the old resource is changed in place.
         split.force("call", "it says what is made, and where");
         return split;
     }

@@ -75,7 +75,7 @@ async fn poll_one(client: &Client, task: &str) -> Polled {
     seen.map_or(Polled::Nothing, |task| Polled::Tasks(vec![task]))
 }
 
-/// Reads a list and gives the tasks in it that steps wait for, also those that were not asked for.
+/// Reads a list; returns the tasks in it that steps wait for, also those that were not asked for.
 async fn poll_many(client: &Client, listing: &Listing, waiting: &Waiting, lead: Lead) -> Polled {
     let asked = listing.tasks.len();
     let mut missing: HashSet<&str> = listing.tasks.iter().map(String::as_str).collect();

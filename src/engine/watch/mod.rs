@@ -92,8 +92,8 @@ impl Watcher {
         for (task_type, took) in durations {
             schedule.learn(&task_type, Duration::from_millis(took));
         }
-        let (waiting, lead, said) = (Waiting::default(), Lead::default(), Vec::new());
-        tokio::spawn(Watch { client, schedule, waiting, lead, warn, said }.run(told));
+        let (waiting, lead, reported) = (Waiting::default(), Lead::default(), Vec::new());
+        tokio::spawn(Watch { client, schedule, waiting, lead, warn, reported }.run(told));
         Self { messages, listeners: Arc::default() }
     }
 
@@ -152,7 +152,7 @@ struct Watch {
     lead: Lead,
     warn: Warn,
     /// Undocumented task states that were reported already.
-    said: Vec<String>,
+    reported: Vec<String>,
 }
 
 impl Watch {
@@ -233,7 +233,7 @@ impl Watch {
         }
     }
 
-    /// Notifies the waiting steps of a task's end; gives the task's id while it still runs.
+    /// Notifies the waiting steps of a task's end; returns the task's id while it still runs.
     fn task_seen(&mut self, task: Task, now: Duration) -> Option<String> {
         let entry = self.schedule.get(&task.id)?;
         let took = entry.elapsed(now);
@@ -244,8 +244,8 @@ impl Watch {
         match &task.state {
             TaskState::Pending(_) => return Some(task.id),
             TaskState::Other(state) => {
-                if !self.said.contains(state) {
-                    self.said.push(state.clone());
+                if !self.reported.contains(state) {
+                    self.reported.push(state.clone());
                     (self.warn)(format!("task {} is in the undocumented state `{state}`: waiting on", task.id));
                 }
                 return Some(task.id);

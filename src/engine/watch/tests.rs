@@ -1,4 +1,4 @@
-//! What the watcher asks for, and what it makes of every answer.
+//! What the watcher asks for, and how it handles every answer.
 
 use serde_json::{Value, json};
 
@@ -188,7 +188,7 @@ async fn a_task_is_refused_at_once_without_the_right_to_it_and_in_the_end_when_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_in_error_has_failed_and_an_undocumented_state_is_told_once_and_waited_on() {
+async fn a_task_in_error_has_failed_and_an_undocumented_state_is_reported_once_and_waited_on() {
     let watched = watched(|asked, before| match before {
         0 | 1 => (200, task(asked, "ODD")),
         _ => (200, task(asked, "ERROR")),

@@ -1,4 +1,4 @@
-//! The fold, record by record: what each leaves of an instance, and which instances the status names for what.
+//! The fold, record by record: the status of an instance after each, and what the status answers about instances.
 
 use serde_json::Value;
 
@@ -92,7 +92,7 @@ fn the_call_of_an_instance_is_the_one_that_it_stands_for() {
 }
 
 #[test]
-fn what_the_last_command_made_or_changed_is_told_by_its_attempts() {
+fn what_the_last_command_made_or_changed_follows_from_its_attempts() {
     let done = || [intent("a", 1), succeeded("a")];
     let another = made(|done| done.made = resource("networks", "second"));
     let nothing = made(|done| done.made = RecordedResource::default());
@@ -158,7 +158,7 @@ fn a_removed_part_leaves_the_others() {
     let machine = left(part_removed("instances", "vm"), &["t"]);
     assert_eq!(ids(&machine), ["-", "boot", "data", "boot"], "its disks are left");
     assert_eq!((&machine.made[0].tasks[..], machine.result, machine.agrees), (&["t".to_owned()][..], None, None));
-    // What says by which tasks the disks were made.
+    // The tasks that made the disks are known from the result.
     assert_eq!(left(part_removed("instances", "vm"), &[]).made[0].tasks[..], ["of-the-result"]);
     for other in [part_removed("instances", "boot"), part_removed("networks", "vm")] {
         assert_eq!(ids(&left(other.clone(), &["t"])), ["vm", "boot", "data", "boot"], "{other:?}");
@@ -276,7 +276,7 @@ fn what_a_removal_leaves_is_not_the_work_of_another_attempt() {
 }
 
 #[test]
-fn tasks_of_another_are_given_back() {
+fn tasks_of_another_attempt_are_disowned() {
     let found = Record::Accepted {
         instance: a(),
         tasks: vec!["theirs".to_owned()],
@@ -350,7 +350,7 @@ fn a_renamed_instance_keeps_its_place_and_what_was_before() {
 }
 
 #[test]
-fn a_record_tells_whether_its_calls_held_secrets() {
+fn a_record_shows_whether_its_calls_held_secrets() {
     let with = |change: &dyn Fn(&mut Intent)| {
         let Record::Intent(intent) = intent("a", 1) else { unreachable!("it is an intent") };
         let mut intent = intent.into_owned();
@@ -421,7 +421,7 @@ fn another_owner_has_the_same_kind_and_id() {
         alone.owned().map(|(instance, kind, id)| (instance.clone(), kind, id.clone())).collect::<Vec<_>>(),
         [(a(), "networks", id.clone())]
     );
-    // A resource without a kind is no resource of another's: a task may have told its id only.
+    // A resource without a kind is no resource of another's: a task may have listed its id only.
     let nameless = made(|done| done.made.kind = None);
     assert!(!fold(&[intent("a", 1), nameless, intent("c", 1)]).is_made_by_another(&instance("c"), &id));
 }
@@ -438,7 +438,7 @@ fn heartbeats_do_not_change_what_was_last_written() {
 }
 
 #[test]
-fn an_instance_that_nothing_was_written_about_gives_its_name_away() {
+fn a_move_may_take_the_name_of_an_instance_without_records_since_the_command_began() {
     let gone = [intent("a", 1), succeeded("a"), intent("z", 1), Record::Removed { instance: instance("z") }];
     let later = [started(false), intent("a", 2), not_applied("a")];
     let moved = Record::Moved { instance: a(), to: instance("z") };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::UseDoc;
-use super::rewrite::{Names, TOLD, expression_of, is_secret_alone, literal, rewritten};
+use super::rewrite::{ALREADY_REPORTED, Names, expression_of, is_secret_alone, literal, rewritten};
 use super::with_nearest;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::plan::fields::{Fields, Shape, list, mapping, text};
@@ -100,7 +100,7 @@ impl Module {
                         Ok(expression) => expression,
                         Err(finding) => {
                             findings.push(finding);
-                            TOLD.to_owned()
+                            ALREADY_REPORTED.to_owned()
                         }
                     }
                 }
@@ -111,7 +111,7 @@ impl Module {
                         let finding =
                             Diagnostic::error("input-value", used.place, message).related(*name_span, "declared here");
                         findings.push(finding.help(format!("write it below `with:`, as `{name}: …`")));
-                        TOLD.to_owned()
+                        ALREADY_REPORTED.to_owned()
                     }
                     // A field that does not exist, so that the input is undefined.
                     None => format!("({{}}.{name})"),
@@ -140,8 +140,8 @@ impl Module {
 
     /// Reports inputs that are never used.
     pub(super) fn report_unused(&self, names: &Names, findings: &mut Findings) {
-        let asked = names.asked.borrow();
-        for input in self.inputs.iter().filter(|input| !asked.contains(&input.name)) {
+        let used = names.used.borrow();
+        for input in self.inputs.iter().filter(|input| !used.contains(&input.name)) {
             let message = format!("no template of the module uses the input `{}`", input.name);
             findings.push(Diagnostic::warning("unused-input", input.name_span, message).help("remove it, or use it"));
         }

@@ -12,7 +12,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// `wanted`: for each, the modules that it is given something of.
+    /// `wanted`: for each, the modules whose outputs it is given.
     pub(super) fn new(wanted: impl Iterator<Item = BTreeSet<String>>) -> Self {
         let mut order = Self { ready: BTreeSet::new(), waits: Vec::new(), waiting: HashMap::new() };
         for (nth, modules) in wanted.enumerate() {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_module_comes_after_those_it_is_given_something_of_and_else_in_the_order_of_the_file() {
+    fn a_module_comes_after_those_whose_outputs_it_is_given_and_else_in_the_order_of_the_file() {
         let names = ["a", "b", "c", "d", "e"];
         let wanted = [&["c"][..], &[], &["d"], &[], &["e"]];
         let sets = wanted.map(|names| names.iter().map(|name| (*name).to_owned()).collect());

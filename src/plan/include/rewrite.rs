@@ -19,7 +19,7 @@ const CONDITIONS: [&str; 3] = ["when", "ready", "fail_when"];
 
 /// Replaces a reference that was reported as wrong: nothing is known of its value, so that no further finding
 /// follows.
-pub(super) const TOLD: &str = NEVER_KNOWN;
+pub(super) const ALREADY_REPORTED: &str = NEVER_KNOWN;
 
 /// The most bytes that all templates of a plan may grow by replacements: expressions that include each other twice
 /// double with every step.
@@ -34,7 +34,7 @@ pub(super) struct Names {
     /// In a module: an expression for each input.
     pub inputs: BTreeMap<String, String>,
     /// Inputs that were used.
-    pub asked: RefCell<BTreeSet<String>>,
+    pub used: RefCell<BTreeSet<String>>,
     /// Steps that use modules; their outputs, their steps, and those that could not be read.
     pub modules: BTreeSet<String>,
     pub given: BTreeMap<String, BTreeMap<String, String>>,
@@ -156,7 +156,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
     let mut edits = Vec::new();
     for uses in programs.iter().map(|program| program.located()) {
         for used in uses.inputs.iter().filter(|_| names.is_module) {
-            names.asked.borrow_mut().insert(used.name.to_string());
+            names.used.borrow_mut().insert(used.name.to_string());
             let range = used.span.start()..behind_bracket(text, used.name_span.end());
             match names.inputs.get(used.name.as_str()) {
                 Some(expression) => edits.push(Edit { range, by: expression.clone() }),
@@ -170,7 +170,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                         place,
                         known,
                     ));
-                    edits.push(Edit { range, by: TOLD.to_owned() });
+                    edits.push(Edit { range, by: ALREADY_REPORTED.to_owned() });
                 }
             }
         }
@@ -198,7 +198,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                         findings.push(with_nearest(finding, output, place, given.keys().map(String::as_str)));
                         edits.push(Edit {
                             range: used.span.start()..behind_bracket(text, used.span.end()),
-                            by: TOLD.to_owned(),
+                            by: ALREADY_REPORTED.to_owned(),
                         });
                     }
                 },
@@ -209,7 +209,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
                     findings.push(finding.help(format!("write `steps.{id}.outputs.<name>`")));
                     edits.push(Edit {
                         range: used.span.start()..behind_bracket(text, used.span.end()),
-                        by: TOLD.to_owned(),
+                        by: ALREADY_REPORTED.to_owned(),
                     });
                 }
             }

@@ -35,7 +35,7 @@ fn plan(files: &[(&str, &str)]) -> Plan {
 }
 
 /// `file:line:column code` of every error.
-fn told(files: &[(&str, &str)]) -> Vec<String> {
+fn errors_of(files: &[(&str, &str)]) -> Vec<String> {
     let checked = check(files);
     let source = checked.source;
     let errors = checked.findings.iter().filter(|finding| finding.severity > crate::diagnostic::Severity::Note);
@@ -109,7 +109,7 @@ fn findings_have_places_in_their_files() {
         ("use: m.yaml", "steps:\n- id: again\n  use: m.yaml\n", vec!["m.yaml:3:8 bad-module"]),
         ("use: m.yaml\n  when: true\n  with: { size: 3 }", &module, vec!["plan.yaml:5:3 unknown-key"]),
     ] {
-        let mut found = told(&[("plan.yaml", &root(used)), ("m.yaml", text)]);
+        let mut found = errors_of(&[("plan.yaml", &root(used)), ("m.yaml", text)]);
         found.sort();
         let mut expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
         expected.sort();
@@ -120,7 +120,7 @@ fn findings_have_places_in_their_files() {
 #[test]
 fn a_module_with_invalid_yaml_has_a_finding_in_its_file() {
     let root = "name: demo\nsteps:\n- id: web\n  use: m.yaml\n";
-    let found = told(&[("plan.yaml", root), ("m.yaml", "steps: [\n")]);
+    let found = errors_of(&[("plan.yaml", root), ("m.yaml", "steps: [\n")]);
     assert_eq!(found, ["plan.yaml:4:8 bad-module", "m.yaml:1:8 yaml-syntax"]);
 }
 
@@ -136,7 +136,7 @@ fn outside_a_module_there_are_its_outputs() {
         ("steps.web.net.id", vec!["plan.yaml:6:11 unknown-result"]),
     ] {
         let root = format!("name: demo\nsteps:\n- id: web\n  use: m.yaml\noutputs:\n  id: \"{{{{ {mention} }}}}\"\n");
-        let found = told(&[("plan.yaml", &root), ("m.yaml", &module)]);
+        let found = errors_of(&[("plan.yaml", &root), ("m.yaml", &module)]);
         let found: Vec<&str> =
             found.iter().map(String::as_str).filter(|line| !line.ends_with("unknown-step")).collect();
         assert_eq!(found, expected, "{mention}");
@@ -151,13 +151,13 @@ fn a_secret_of_a_module_is_a_secret_of_the_plan() {
             "name: demo\ninputs: {{ pw: {{ secret: true }}, open: {{ default: x }} }}\nsteps:\n- id: web\n  use: m.yaml\n  with: {{ word: {with} }}\noutputs: {{ o: \"{{{{ inputs.open }}}}\", p: {{ secret: true, value: \"{{{{ inputs.pw }}}}\" }} }}\n"
         )
     };
-    let told = |with: &str| told(&[("plan.yaml", &root(with)), ("m.yaml", module)]);
-    assert_eq!(told("\"{{ inputs.pw }}\""), Vec::<String>::new());
+    let errors_of = |with: &str| errors_of(&[("plan.yaml", &root(with)), ("m.yaml", module)]);
+    assert_eq!(errors_of("\"{{ inputs.pw }}\""), Vec::<String>::new());
     for with in ["hunter22", "\"{{ inputs.open }}\"", "\"x{{ inputs.pw }}\""] {
-        assert_eq!(told(with), ["plan.yaml:6:11 bad-module"], "{with}");
+        assert_eq!(errors_of(with), ["plan.yaml:6:11 bad-module"], "{with}");
     }
     let shown = root("\"{{ inputs.pw }}\"").replace("inputs.open }}\", p", "steps.web.outputs.word }}\", p");
-    let found = super::tests::told(&[("plan.yaml", &shown), ("m.yaml", module)]);
+    let found = super::tests::errors_of(&[("plan.yaml", &shown), ("m.yaml", module)]);
     assert!(found.iter().any(|line| line.contains("secret-output")), "{found:?}");
 }
 

@@ -34,7 +34,7 @@ pub fn findings_summary(files: &[Findings<'_>], secrets: &Secrets) -> Option<Red
 
 fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
     const LONGEST_LINE: usize = 200;
-    // What is looked through for secrets whole, before it is cut.
+    // The most bytes of a line that are searched for secrets before it is cut.
     const LONGEST_READ: usize = 16 * 1024;
     let place = file.source.position(found.primary.start());
     let level = match found.severity {

@@ -194,7 +194,7 @@ fn what_an_interrupted_run_waited_for_is_named_in_one_line() {
 }
 
 #[test]
-fn what_a_failed_step_made_is_told_to_exist() {
+fn the_resource_of_a_failed_step_is_reported_as_existing() {
     let (out, mut human) = human(Verbosity::Normal, Color::Off);
     handle(&mut human, 0, started());
     for (at, name) in ["a", "b"].into_iter().enumerate() {

@@ -254,7 +254,7 @@ fn not_made(instances: &[Instance]) -> Vec<SameReason<'_>> {
         same.entry(instance.reason.as_deref().unwrap_or_default()).or_default().push(&instance.name);
     }
     let reasons = same.into_iter().map(|(reason, mut names)| {
-        // What is interrupted stops in any order.
+        // Interrupted instances stop in any order.
         names.sort_by_key(|name| crate::report::natural(name));
         let more = names.split_off(names.len().min(NAMED));
         SameReason { reason, names, more }

@@ -135,7 +135,7 @@ fn equal_failures_are_shown_once_with_all_names() {
 }
 
 #[test]
-fn a_fact_of_one_instance_is_not_told_of_all() {
+fn a_fact_of_one_instance_is_not_shown_for_all() {
     let called =
         |name: &str| Event::CallStarted { instance: instance(name), call: format!("POST /{name}"), attempt: 1 };
     let waits = |name: &str| Event::StepStillWaiting {

@@ -61,7 +61,7 @@ fn certificate(products: &mut Products, call: &Call<'_>, options: &Options) -> R
     Ok(super::form::json_answer(201, &Value::Object(shown)))
 }
 
-/// Sets the fields that tell of resources which use this one.
+/// Sets the fields that show which resources use this one.
 pub(super) fn relate<'i>(kind: &str, shown: &mut Map<String, Value>, mut users: impl Iterator<Item = &'i Item>) {
     let (name, value): (_, Value) = match kind {
         "cdn_origin_groups" => ("has_related_resources", users.next().is_some().into()),

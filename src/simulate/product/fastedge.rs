@@ -56,7 +56,7 @@ pub(super) fn complete(
     }
 }
 
-/// Sets the fields that tell of applications which use this resource; `now`: the time since when nothing uses a binary.
+/// Sets the fields that show which applications use this resource; `now`: the time since when nothing uses a binary.
 pub(super) fn relate<'i>(
     kind: &str,
     shown: &mut Map<String, Value>,
@@ -83,11 +83,11 @@ pub(super) fn respond(products: &Products, call: &Call<'_>) -> Option<Result<Ans
 }
 
 /// The answer that creates a secret, which only names it (recorded).
-pub(super) fn named(told: &Map<String, Value>) -> Answer {
-    json_answer(200, &json!({ "name": told.get("name"), "id": told.get("id") }))
+pub(super) fn named(secret: &Map<String, Value>) -> Answer {
+    json_answer(200, &json!({ "name": secret.get("name"), "id": secret.get("id") }))
 }
 
-/// The values of a secret are never shown again, only what they can be told apart by.
+/// The values of a secret are never shown again, only checksums that distinguish them.
 pub(super) fn seal(fields: &mut Map<String, Value>) {
     let slots = fields.get_mut("secret_slots").and_then(Value::as_array_mut);
     slots.into_iter().flatten().for_each(sealed);

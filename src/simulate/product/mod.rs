@@ -40,7 +40,7 @@ const READYING: [(&str, [u64; 2]); 5] = [
     ("streaming_ai_tasks", [30, 90]),
 ];
 /// Fields that only the answer of the create shows.
-const TOLD_ONCE: [(&str, &str); 2] = [("storage_access_keys", "secret_key"), ("iam_tokens", "token")];
+const SHOWN_ONCE: [(&str, &str); 2] = [("storage_access_keys", "secret_key"), ("iam_tokens", "token")];
 /// The first number used as an id.
 const FIRST_NUMBER: u64 = 100_001;
 
@@ -250,7 +250,7 @@ impl Products {
         let item = self.made(call, creates, fields)?;
         let item = self.get_ready(item, call, options);
         let mut told = item.shown(self.now);
-        if let Some((_, field)) = TOLD_ONCE.iter().find(|(kind, _)| *kind == item.kind) {
+        if let Some((_, field)) = SHOWN_ONCE.iter().find(|(kind, _)| *kind == item.kind) {
             told.insert((*field).to_owned(), self.draw.secret().into());
         }
         self.add(item);

@@ -40,7 +40,7 @@ pub(super) fn complete(products: &mut Products, kind: &str, files: &[&BodyFile],
     protect(fields, None);
 }
 
-/// Sets the fields that tell whether a network is protected; `None`: it never was.
+/// Sets the fields that show whether a network is protected; `None`: it never was.
 fn protect(fields: &mut Map<String, Value>, active: Option<bool>) {
     let status = match active {
         None => "NONE",

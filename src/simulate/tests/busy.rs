@@ -67,7 +67,7 @@ fn bystanders_make_the_same_before_meanwhile_and_after() {
 }
 
 #[test]
-fn bystanders_do_not_care_whether_the_clients_request_arrives() {
+fn bystanders_act_whether_or_not_the_clients_request_arrives() {
     let mut world = busy("", &["reset:POST:servergroups"]);
     let path = "/cloud/v1/servergroups/1/7";
     assert_eq!(post(&mut world, path, json!({ "name": "web", "policy": "affinity" })), Reaction::Reset);

@@ -93,7 +93,7 @@ impl World {
         self.get(&format!("/cloud/v1/tasks/{task}"))
     }
 
-    /// Creates a resource; gives its id.
+    /// Creates a resource; returns its id.
     fn make(&mut self, path: &str, body: Value) -> String {
         let accepted = self.post(path, body);
         let task = self.ended(accepted);

@@ -100,7 +100,7 @@ fn deleting_a_machine_keeps_its_volumes_unless_asked_otherwise() {
 }
 
 #[test]
-fn a_load_balancer_takes_everything_below_it_along() {
+fn everything_below_a_load_balancer_is_deleted_with_it() {
     let mut world = world(instant());
     let balancer = world.make("/cloud/v1/loadbalancers/1/7", json!({ "name": "web" }));
     let listener = json!({ "name": "http", "load_balancer_id": balancer, "protocol": "HTTP", "protocol_port": 80 });
@@ -119,7 +119,7 @@ fn a_load_balancer_takes_everything_below_it_along() {
 }
 
 #[test]
-fn a_kubernetes_cluster_goes_by_its_name() {
+fn a_kubernetes_cluster_is_addressed_by_its_name() {
     let mut world = world(instant());
     let pool = json!({ "name": "workers", "flavor_id": "g2-standard-2-4", "min_node_count": 1 });
     let body = json!({ "name": "kube", "keypair": "mine", "version": "v1.33.3", "pools": [pool] });
@@ -190,7 +190,7 @@ fn thousands_of_resources_are_counted_and_paged() {
 }
 
 #[test]
-fn a_cluster_of_machines_lists_them_apart_and_takes_them_along() {
+fn machines_of_a_cluster_are_listed_with_it_and_deleted_with_it() {
     let mut world = world(instant());
     let settings = json!({ "interfaces": [{ "type": "external" }], "credentials": { "ssh_key_name": "mine" } });
     let body = json!({

@@ -101,7 +101,7 @@ fn the_audit_log_knows_the_user_agent_of_a_lost_answer() {
 }
 
 #[test]
-fn strangers_exist_only_where_they_are_assumed() {
+fn ids_of_other_clients_exist_only_where_they_are_assumed() {
     let stranger = json!({ "name": "sub", "network_id": IMAGE, "cidr": "10.0.0.0/24" });
     assert_eq!(world(instant()).post(SUBNETS, stranger.clone()).0, 404);
     let mut assuming = world(Options { strangers: Strangers::Assume, ..instant() });

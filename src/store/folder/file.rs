@@ -44,7 +44,7 @@ fn compacted(status: &Status) -> (String, u64) {
     (lines.collect(), count)
 }
 
-/// Replaces the journal by that of a renewal. The old one is kept beside it: gives its name. The caller holds the
+/// Replaces the journal by that of a renewal. The old one is kept beside it; returns its name. The caller holds the
 /// lock.
 ///
 /// # Errors
@@ -85,7 +85,7 @@ pub struct JournalFile {
 
 impl JournalFile {
     /// Opens the journal for appending: creates it with `header` when there is none, cuts off a torn last line, and
-    /// compacts it when it has grown long. Also gives the number of lines. The caller holds the lock.
+    /// compacts it when it has grown long. Also returns the number of lines. The caller holds the lock.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl JournalFile {
     }
 }
 
-/// Appends a text and waits until it is durable; gives how long that took.
+/// Appends a text and waits until it is durable; returns how long that took.
 fn append_all(mut file: &File, text: &str) -> std::io::Result<Duration> {
     let began = Instant::now();
     file.write_all(text.as_bytes())?;

@@ -78,7 +78,7 @@ impl Entry {
         serde_json::from_slice(bytes.split(|&byte| byte == b'\n').next()?).ok()
     }
 
-    /// Parses the first of several concatenated objects; gives the rest as well.
+    /// Parses the first of several concatenated objects; returns the rest as well.
     ///
     /// # Errors
     ///

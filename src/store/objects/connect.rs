@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_address_of_a_server_is_told_and_not_used() {
+    fn a_wrong_address_of_a_server_is_reported_and_not_used() {
         for (name, value, is_right) in [
             ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000", true),
             ("AWS_ENDPOINT_URL", "https://s3.example.com/base", true),

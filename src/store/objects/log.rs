@@ -126,7 +126,7 @@ impl Log {
         Ok(self.fold_of(&objects)?.map(|(_, fold)| fold))
     }
 
-    /// Folds a sequence of objects. Gives also the index at which reading began: the first object, or, when an object
+    /// Folds a sequence of objects. Also returns the index at which reading began: the first object, or, when an object
     /// does not fit, a later one that restates everything.
     fn fold_of(&self, objects: &[(u64, Vec<u8>)]) -> Result<Option<(usize, Fold)>, JournalError> {
         let mut folded: Option<(usize, Fold)> = None;

@@ -38,7 +38,7 @@ pub async fn open(
     let spool = Spool::new(spool);
     let mut fold = log.load().await?;
     let kept = spool.read()?;
-    let rest = hand_in(log, &mut fold, &kept).await?;
+    let rest = append_spooled(log, &mut fold, &kept).await?;
     let mut fold = take(log, environment, fold, &opening).await?;
     if !kept.is_empty() {
         settle_rest(log, &mut fold, &rest, &spool, &opening).await?;
@@ -168,9 +168,9 @@ pub(super) fn lines(
     (text, count)
 }
 
-/// Appends the objects that an earlier run spooled on this machine, as long as they are next in the log. Gives the
+/// Appends the objects that an earlier run spooled on this machine, as long as they are next in the log. Returns the
 /// others.
-async fn hand_in(log: &Log, fold: &mut Option<Fold>, kept: &[Entry]) -> Result<Vec<Entry>, JournalError> {
+async fn append_spooled(log: &Log, fold: &mut Option<Fold>, kept: &[Entry]) -> Result<Vec<Entry>, JournalError> {
     let Some(fold) = fold else { return Ok(kept.to_vec()) };
     let mut rest = kept.iter();
     for entry in rest.by_ref() {
@@ -215,7 +215,7 @@ async fn settle_rest(
     let before = log.load_until(first).await?.map(|fold| fold.status);
     let mut status = fold.status.clone();
     let (mut true_still, mut others) = (Vec::new(), 0);
-    for (at, record) in rest.iter().flat_map(records_of).filter(|(_, record)| tells_an_outcome(record)) {
+    for (at, record) in rest.iter().flat_map(records_of).filter(|(_, record)| is_outcome(record)) {
         let same = before.as_ref().is_some_and(|before| is_about_the_same_call(before, &status, &record));
         match same && status.apply(at, record.clone()).is_ok() {
             true => true_still.push((at, record)),
@@ -242,7 +242,7 @@ async fn settle_rest(
 }
 
 /// Whether the record is about what the API did; a spooled intent is obsolete.
-fn tells_an_outcome(record: &Record) -> bool {
+fn is_outcome(record: &Record) -> bool {
     matches!(
         record,
         Record::Accepted { .. }

@@ -93,8 +93,8 @@ fn unfit(code: &'static str, why: impl Into<String>) -> Result<(), Trouble> {
     Err(Trouble::Unfit(Unfit { code, why: why.into() }))
 }
 
-/// Creates an object if absent, and tells whether it is ours: the request may have been carried out before, with its answer
-/// lost, or twice. Refused although nothing is there, as in a race, it is repeated.
+/// Creates an object if absent, and returns whether it is ours: the request may have been carried out before, with its
+/// answer lost, or twice. Refused although nothing is there, as in a race, it is repeated.
 async fn create(bucket: &Bucket, name: &str, bytes: &[u8]) -> Result<bool, String> {
     for _ in 0..TRIES {
         if patiently(|| bucket.create(name, bytes.to_vec())).await? {

@@ -73,7 +73,7 @@ impl Spool {
         }
     }
 
-    /// Renames the spool, because some of its objects could not be appended. Gives the new path.
+    /// Renames the spool, because some of its objects could not be appended. Returns the new path.
     ///
     /// # Errors
     ///

@@ -31,8 +31,8 @@ impl<'i> Interpreter<'i> {
         })
     }
 
-    /// Tries an operation; fails when it fails with all values, or with all of one branch. Gives its result, if there is
-    /// one.
+    /// Tries an operation; fails when it fails with all values, or with all of one branch. Returns its result, if there
+    /// is one.
     pub(super) fn must_work(
         &self,
         operands: &[&ast::Expr<'i>],

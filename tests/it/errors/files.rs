@@ -2,12 +2,12 @@
 
 use snapbox::str;
 
-use super::{each_is_told, folder};
+use super::{assert_messages, folder};
 
 #[cfg(unix)]
 #[test]
 fn files_that_are_not_what_they_should_be() {
-    each_is_told(
+    assert_messages(
         &folder(),
         vec![
             (

@@ -28,7 +28,7 @@ outputs:
 type Case = (&'static [&'static str], &'static [(&'static str, &'static str)], i32, Inline);
 
 #[track_caller]
-fn each_is_told(folder: &Folder, cases: Vec<Case>) {
+fn assert_messages(folder: &Folder, cases: Vec<Case>) {
     for (arguments, variables, code, words) in cases {
         let ended = folder.run_in(arguments, variables).with_code(code);
         let told = ended.stderr.replace(folder.path().to_str().unwrap(), "FOLDER");

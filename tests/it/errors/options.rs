@@ -2,11 +2,11 @@
 
 use snapbox::str;
 
-use super::{each_is_told, folder};
+use super::{assert_messages, folder};
 
 #[test]
-fn wrong_words_on_the_command_line() {
-    each_is_told(
+fn wrong_arguments_on_the_command_line() {
+    assert_messages(
         &folder(),
         vec![
             (

@@ -2,11 +2,11 @@
 
 use snapbox::str;
 
-use super::{each_is_told, folder};
+use super::{assert_messages, folder};
 
 #[test]
 fn wrong_plans_and_inputs() {
-    each_is_told(
+    assert_messages(
         &folder(),
         vec![
             (

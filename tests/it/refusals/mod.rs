@@ -86,8 +86,9 @@ fn run(address: &str, arguments: &[&str]) -> Ended {
     folder.run_in(arguments, &environment)
 }
 
-/// Without the line that names the folder, without times, and without the number of requests, which depends on them.
-fn told(ended: &Ended) -> String {
+/// The message without the line that names the folder, without times, and without the number of requests, which depends
+/// on them.
+fn message_of(ended: &Ended) -> String {
     let lines = ended.stderr.lines().filter(|line| !line.starts_with("running "));
     lines.map(|line| without_times(line) + "\n").collect()
 }
@@ -104,17 +105,17 @@ fn without_times(line: &str) -> String {
 }
 
 #[track_caller]
-fn each_write_is_told(cases: Vec<(Answer, i32, Inline)>) {
+fn assert_write_messages(cases: Vec<(Answer, i32, Inline)>) {
     for (answer, code, words) in cases {
         let ended = run(&serve(EMPTY_LIST, answer), &["run", "plan.yaml", "--resolve-time", "0s"]).with_code(code);
-        assert_data_eq!(told(&ended), words);
+        assert_data_eq!(message_of(&ended), words);
     }
 }
 
 #[track_caller]
-fn each_read_is_told(arguments: &[&str], cases: Vec<(Answer, i32, Inline)>) {
+fn assert_read_messages(arguments: &[&str], cases: Vec<(Answer, i32, Inline)>) {
     for (answer, code, words) in cases {
         let ended = run(&serve(answer, answer), arguments).with_code(code);
-        assert_data_eq!(told(&ended), words);
+        assert_data_eq!(message_of(&ended), words);
     }
 }

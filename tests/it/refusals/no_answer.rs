@@ -1,12 +1,12 @@
-//! Answers to a write that say nothing of it: of another server, or empty.
+//! Answers to a write that do not show its outcome: of another server, or empty.
 
 use snapbox::str;
 
-use super::{HTML, JSON, each_write_is_told};
+use super::{HTML, JSON, assert_write_messages};
 
 #[test]
-fn an_answer_that_says_nothing_of_a_call_is_told_as_that() {
-    each_write_is_told(vec![
+fn an_answer_that_does_not_show_the_outcome_is_reported_as_such() {
+    assert_write_messages(vec![
         (
             (302, "location: http://example.com/\r\n", r#""#),
             1,

@@ -2,11 +2,11 @@
 
 use snapbox::str;
 
-use super::{EMPTY_LIST, HTML, JSON, each_read_is_told, run, serve, told};
+use super::{EMPTY_LIST, HTML, JSON, assert_read_messages, message_of, run, serve};
 
 #[test]
 fn a_refused_look_up_says_what_happened_and_what_helps() {
-    each_read_is_told(
+    assert_read_messages(
         &["run", "lookup.yaml"],
         vec![
             (
@@ -107,7 +107,7 @@ next: plan run lookup.yaml
 
 #[test]
 fn a_refused_list_says_what_happened_and_what_helps() {
-    each_read_is_told(
+    assert_read_messages(
         &["get", "images"],
         vec![
             (
@@ -187,7 +187,7 @@ help: check that the API can be reached from here: `GCORE_BASE_URL`, a proxy (`H
             ),
         ],
     );
-    each_read_is_told(
+    assert_read_messages(
         &["tasks"],
         vec![
             (
@@ -228,6 +228,10 @@ fn a_text_with_line_breaks_stays_on_its_line() {
     for (arguments, code) in [(&["state", "recover", "lookup.yaml"][..], 7), (&["get", "images"], 4)] {
         let ended = run(&serve((403, JSON, evil), EMPTY_LIST), arguments).with_code(code);
         let forged = |line: &str| line.starts_with("::") || line.starts_with("help: send");
-        assert!(told(&ended).contains("forged") && !told(&ended).lines().any(forged), "{}", told(&ended));
+        assert!(
+            message_of(&ended).contains("forged") && !message_of(&ended).lines().any(forged),
+            "{}",
+            message_of(&ended)
+        );
     }
 }

@@ -1,12 +1,12 @@
-//! Writes that the API, or what stands before it, refuses.
+//! Writes that the API, or a proxy in front of it, refuses.
 
 use snapbox::str;
 
-use super::{HTML, JSON, each_write_is_told};
+use super::{HTML, JSON, assert_write_messages};
 
 #[test]
 fn a_refused_call_says_what_happened_and_what_helps() {
-    each_write_is_told(vec![
+    assert_write_messages(vec![
         (
             (
                 401,

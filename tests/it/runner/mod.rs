@@ -89,7 +89,7 @@ fn missing(texts: &[String]) -> String {
     .to_string()
 }
 
-/// Looks for things by names that nothing has: what there is instead is told.
+/// A plan that looks up names which no resource has, so that messages list the existing ones.
 fn find(texts: &[String]) -> String {
     json!({
         "name": "find",

@@ -38,7 +38,7 @@ impl Answer {
     }
 }
 
-/// Serves until the process ends; gives the base URL.
+/// Serves until the process ends; returns the base URL.
 pub fn serve(form: Form, texts: &Arc<Vec<String>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());

@@ -77,7 +77,7 @@ fn plan(form: Form, number: usize) -> String {
     json!({ "name": "demo", "ttl": "1ms", "inputs": inputs, "steps": steps, "outputs": outputs }).to_string()
 }
 
-/// Where the secrets are known.
+/// Commands that know the secrets.
 const KNOWING: [&str; 5] = [
     "run plan.yaml -vv --curl --har run.har --log run.log --events events.ndjson --report report.html --resolve-time 0s",
     "run plan.yaml -vv --curl --report report.json --resolve-time 0s",
@@ -88,7 +88,7 @@ const KNOWING: [&str; 5] = [
 /// Commands that know the inputs, and no plan.
 const HALF_KNOWING: [&str; 4] =
     ["tasks --limit 1000 --errors", "tasks --limit 1000 --format json", "wait task-n2n", "wait task-n2n --format json"];
-/// Where they are not.
+/// Commands that do not know the secrets.
 const UNKNOWING: [&str; 23] = [
     "status plan.yaml",
     "status plan.yaml --format json",

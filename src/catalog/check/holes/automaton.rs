@@ -11,7 +11,7 @@ pub(super) struct Automaton {
 enum State {
     /// One of these characters.
     Character(Set),
-    /// Goes on here, or there.
+    /// Continues in either of these states, without a character.
     Either(usize, usize),
     /// The beginning of the text.
     Start,
@@ -130,7 +130,7 @@ impl Automaton {
         }
     }
 
-    /// Gives whether there is room.
+    /// Returns whether there is room.
     fn push(&mut self, state: State) -> bool {
         self.states.push(state);
         self.states.len() <= MOST_STATES

@@ -417,7 +417,7 @@ impl<'a> Work<'a> {
             let Some((call, result)) = known else { continue };
             let Some((operation, _)) = operation_of(self.search.catalog, &call) else { continue };
             let Some(task) = self.task_of(&result).await else { continue };
-            let told = self.told_by_task(&instance, &operation, &call, &task);
+            let told = self.result_of_recorded_task(&instance, &operation, &call, &task);
             if let Some(known) = self.status.instances.get_mut(&instance) {
                 known.result = Some(StepResult { created: told.created, touched: told.touched, ..result });
             }

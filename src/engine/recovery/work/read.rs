@@ -15,10 +15,10 @@ use crate::journal::{RecordedCall, StepResult};
 
 impl Work<'_> {
     pub(super) fn result_of_task(&self, asked: &PlannedCreate<'_>, task: &Task) -> StepResult {
-        self.told_by_task(asked.instance, asked.operation, &asked.call, task)
+        self.result_of_recorded_task(asked.instance, asked.operation, &asked.call, task)
     }
 
-    pub(super) fn told_by_task(
+    pub(super) fn result_of_recorded_task(
         &self,
         instance: &InstanceId,
         operation: &Operation,

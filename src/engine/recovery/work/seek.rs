@@ -168,7 +168,7 @@ impl Work<'_> {
         None
     }
 
-    /// The result for an item of a list: what was made besides it is told by its task.
+    /// The result for an item of a list, with the secondary resources of its task.
     async fn result_of_listed(&mut self, asked: &PlannedCreate<'_>, item: &Value) -> StepResult {
         let mut result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(item));
         let Some(task) = creator_task(item) else { return result };

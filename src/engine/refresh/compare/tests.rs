@@ -51,7 +51,7 @@ fn keys_of_the_plans_choice_are_all_compared_in_the_cloud_api() {
 }
 
 #[test]
-fn a_secret_inside_a_field_is_not_told() {
+fn a_secret_inside_a_field_is_not_compared() {
     let [planned, seen] = ["a", "b"].map(|text| json!([{ "name": "one", "password": text }]));
     assert_eq!(compare("/t", "sources", planned, seen), Comparison::Same);
 }

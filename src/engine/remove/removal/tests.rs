@@ -1,4 +1,4 @@
-//! What is made of every answer to a call that removes something.
+//! How every answer to a call that removes a resource is handled.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::engine::evidence::testing::intent;
-use crate::engine::tests::apart::{LOST, NO_CONNECTION, Told, UNSENT};
+use crate::engine::tests::apart::{Canned, LOST, NO_CONNECTION, UNSENT};
 use crate::engine::tests::harness::{Trial, paused};
 use crate::id::StepId;
 use crate::journal::{RecordedResource, StepResult, Succeeded};
@@ -27,7 +27,7 @@ struct End {
 }
 
 /// Removes a volume that was made this long ago.
-fn removed(age: Duration, answers: Vec<Told>, reads: Vec<(&str, Vec<Told>)>) -> End {
+fn removed(age: Duration, answers: Vec<Canned>, reads: Vec<(&str, Vec<Canned>)>) -> End {
     paused(async {
         let trial = Trial::new(Options::default());
         let delete = format!("DELETE {PATH}");
@@ -79,15 +79,15 @@ fn removed(age: Duration, answers: Vec<Told>, reads: Vec<(&str, Vec<Told>)>) -> 
 
 const OLD: Duration = Duration::from_secs(3600);
 
-fn refused(status: u16, message: &str) -> Told {
+fn refused(status: u16, message: &str) -> Canned {
     (status, json!({ "message": message }))
 }
 
-fn in_use(by: &str) -> Told {
+fn in_use(by: &str) -> Canned {
     refused(409, &format!("Volume is attached to {by}"))
 }
 
-fn done() -> Told {
+fn done() -> Canned {
     (204, Value::Null)
 }
 
@@ -124,7 +124,7 @@ fn a_refusal_that_does_not_pass_is_left_when_the_time_is_over() {
     let stranger = format!("server {STRANGER}");
     for (answer, budget, help) in [
         (in_use("a server"), BUDGET, "once nothing uses it any more"),
-        (in_use(&stranger), STRANGERS_BUDGET, STRANGER),
+        (in_use(&stranger), UNRECORDED_BUDGET, STRANGER),
         ((503, json!({ "retry_after": 9 })), BUDGET, "it continues where it stopped"),
         (
             refused(409, "Operation on resource currently locked by running task"),
@@ -157,7 +157,7 @@ fn not_found_means_gone_unless_it_was_made_a_moment_ago_or_the_project_is_hidden
     let young = removed(Duration::ZERO, vec![gone()], vec![]);
     assert!(matches!(young.result, Ok(Gone::Already)) && young.sent > 1, "{young:?}");
     assert!(young.delays.iter().all(|words| words == "failed 30"), "{young:?}");
-    // After a lost answer it is no wonder.
+    // After a lost answer a 404 is expected.
     let lost = removed(Duration::ZERO, vec![(LOST, Value::Null), gone()], vec![]);
     assert!(matches!(lost.result, Ok(Gone::Already)) && lost.sent == 2, "{lost:?}");
     let after_refusal = removed(Duration::ZERO, vec![(LOST, Value::Null), in_use("a server"), gone()], vec![]);
@@ -177,7 +177,7 @@ fn not_found_means_gone_unless_it_was_made_a_moment_ago_or_the_project_is_hidden
 }
 
 #[test]
-fn without_an_answer_it_is_sent_again_and_in_the_end_left_with_what_is_known() {
+fn a_removal_without_an_answer_is_sent_again_and_in_the_end_reported() {
     // The API has answered before: it is there.
     let waits = || (429, json!({}));
     for (answers, effect) in [
@@ -199,7 +199,7 @@ fn without_an_answer_it_is_sent_again_and_in_the_end_left_with_what_is_known() {
 }
 
 #[test]
-fn its_task_is_waited_for_and_repeated_when_it_fails() {
+fn the_task_of_a_removal_is_waited_for_and_repeated_when_it_fails() {
     let tasks = || (200, json!({ "tasks": ["t1"] }));
     let state = |state: &str| (200, json!({ "id": "t1", "state": state, "error": "no" }));
     let path = "/cloud/v1/tasks/t1";

@@ -17,7 +17,7 @@ pub struct Case {
 
 /// Examples with resources that have neither a unique name nor a place for the stamp (a binary, an access key): after a lost
 /// answer their outcome is unknown and the run stops; `engine::tests::lost_answers` tests each of these kinds.
-const UNTELLABLE: [&str; 2] = ["fastedge.yaml", "object-storage.yaml"];
+const UNRESOLVABLE: [&str; 2] = ["fastedge.yaml", "object-storage.yaml"];
 
 /// The plans in `examples/` that complete under any fault, sorted by name.
 pub fn examples() -> Vec<Case> {
@@ -25,7 +25,7 @@ pub fn examples() -> Vec<Case> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-        .filter(|path| !UNTELLABLE.iter().any(|name| path.ends_with(name)))
+        .filter(|path| !UNRESOLVABLE.iter().any(|name| path.ends_with(name)))
         .collect();
     paths.sort();
     let case = |path: std::path::PathBuf| Case {

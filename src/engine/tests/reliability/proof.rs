@@ -12,7 +12,7 @@ use crate::simulate::{Faults, Options, Strangers};
 /// The most runs in a row before a plan must be complete.
 pub const CONTINUED: usize = 6;
 /// How many problems a failed suite prints.
-const TOLD: usize = 8;
+const PRINTED: usize = 8;
 /// Multiplies the number of seeds; from 2 on every cut is taken.
 const SCALE: &str = "RELIABILITY_SCALE";
 /// Runs one seed only, to repeat a failure.
@@ -257,7 +257,7 @@ impl Figures {
              {} leftovers",
             self.plans, self.runs, self.cuts, self.kills, self.faults, self.duplicates, self.forgotten, self.leftovers
         );
-        let told: Vec<_> = self.problems.iter().take(TOLD).collect();
+        let told: Vec<_> = self.problems.iter().take(PRINTED).collect();
         assert!(self.problems.is_empty(), "{suite}: {} problems, the first:\n{told:#?}", self.problems.len());
         assert_eq!((self.duplicates, self.forgotten, self.leftovers), (0, 0, 0), "{suite}");
     }

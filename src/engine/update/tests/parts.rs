@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::engine::evidence::testing::intent;
-use crate::engine::tests::apart::{Told, listed, with_answers};
+use crate::engine::tests::apart::{Canned, listed, with_answers};
 use crate::engine::update::parts::of_part;
 use crate::journal::Intent;
 
 const MACHINE: &str = "/cloud/v1/instances/1/7/m1";
 
 /// What is known of a call of the machine or cluster whose create had `before`, and is to agree with `after`.
-fn state(call: RecordedCall, before: Value, after: Value, table: &[(&str, Told)]) -> Option<UpdateState> {
+fn state(call: RecordedCall, before: Value, after: Value, table: &[(&str, Canned)]) -> Option<UpdateState> {
     let create = |body: Value| post("v2/instances/1/7", body);
     let update = Some(create(after).into());
     let intent = Intent { call: call.into(), update, ..intent(json!({})) };
@@ -21,7 +21,7 @@ fn call(method: Method, path: &str, body: Value) -> RecordedCall {
     RecordedCall { body: Some(body.into()), ..RecordedCall::new(method, format!("/cloud/{path}")) }
 }
 
-const REFUSED: fn() -> Told = || (500, json!({ "message": "no" }));
+const REFUSED: fn() -> Canned = || (500, json!({ "message": "no" }));
 
 #[test]
 fn groups_are_as_every_port_shows_them() {

@@ -95,7 +95,7 @@ fn refusals_have_the_recorded_messages() {
 }
 
 #[test]
-fn a_router_is_particular_about_its_subnets_and_routes() {
+fn a_router_refuses_subnets_and_routes_that_do_not_fit() {
     let mut world = world(instant());
     let network = world.network();
     let subnet = world.subnet(&network);

@@ -37,7 +37,7 @@ impl Witness {
         }
     }
 
-    /// Checks the task of an accepted call at once, when it lists its resources, and at its end; gives it as it is
+    /// Checks the task of an accepted call at once, when it lists its resources, and at its end; returns it as it is
     /// then.
     fn follow(&mut self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (status, accepted) = self.world.send(method, path, body);

@@ -9,7 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::call::Write;
 use super::called::Called;
 use super::context::About;
-use super::finish::{Finishing, Left, PendingTasks, TaskEnds};
+use super::finish::{Finishing, PendingTasks, TaskEnds};
 use super::interruption::Interruption;
 use super::resolve::InDoubt;
 use super::results;
@@ -63,9 +63,12 @@ impl Instance {
         let same = recorded.call == write.intent.call;
         let call = if same { &write.intent.call } else { &recorded.call };
         let matched = if same { matched } else { self.operation_of(call) };
-        if matches!(called, Called::Tasks { .. }) && !self.step().wait.skip {
-            return Ok(Turned::Accepted(Accepted { matched, resumed: false, turn }));
-        }
+        let called = match called {
+            Called::Tasks { tasks, .. } if !self.step().wait.skip => {
+                return Ok(Turned::Accepted(Accepted { tasks, matched, resumed: false, turn }.into()));
+            }
+            called => called,
+        };
         let intended = Intended { intent: recorded, call, matched };
         Box::pin(self.finish(&known, intended, called, *provenance, started)).await.map(Turned::from)
     }
@@ -74,14 +77,15 @@ impl Instance {
     pub(super) async fn resume(
         &self,
         intent: &Intent,
+        tasks: &[String],
         provenance: Provenance,
         started: Duration,
     ) -> Result<Turned, Interruption> {
         let matched = self.operation_of(&intent.call);
         let turn = self.enter(&intent.instance, &intent.call, &matched).await?;
-        let accepted = Accepted { matched, resumed: true, turn };
+        let accepted = Accepted { tasks: tasks.to_vec(), matched, resumed: true, turn };
         if !self.step().wait.skip {
-            return Ok(Turned::Accepted(accepted));
+            return Ok(Turned::Accepted(accepted.into()));
         }
         self.completed(&intent.instance, accepted, None, provenance, started).await.map(Turned::from)
     }
@@ -92,7 +96,7 @@ impl Instance {
         let (operation, parameters) = &accepted.matched;
         let pending = PendingTasks {
             instance: id,
-            tasks: tasks_of(&known),
+            tasks: &accepted.tasks,
             task_type: operation.as_ref().and_then(|operation| operation.task_types.first()),
             place: Place::of(parameters),
             wait: &self.step().wait,
@@ -101,27 +105,22 @@ impl Instance {
         pending.begin(&self.run.context)
     }
 
-    /// Why an instance is left whose tasks run.
-    pub(super) fn left_waiting(&self, id: &InstanceId, left: Left) -> Interruption {
-        left.of_tasks(tasks_of(&self.known(id)))
-    }
-
     /// Records the result of an accepted write. `ends`: those of its tasks; `None` when the step does not wait for them.
     pub(super) async fn completed(
         &self,
         id: &InstanceId,
-        Accepted { matched, resumed, turn: _turn }: Accepted,
+        Accepted { tasks, matched, resumed, turn: _turn }: Accepted,
         ends: Option<Vec<TaskEnd>>,
         provenance: Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         let known = self.known(id);
-        let (Some(intent), Phase::Accepted { tasks, recovered, status }) = (known.intent.clone(), &known.phase) else {
+        let (Some(intent), Phase::Accepted { recovered, status, .. }) = (known.intent.clone(), &known.phase) else {
             return Ok(None);
         };
         // Earlier versions attributed results by likeness; without recorded evidence that is assumed.
         let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
-        let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
+        let called = Called::Tasks { tasks, status: *status, evidence };
         // What is read in it is not kept by the record.
         let call = Shared::from(RecordedCall::clone(&intent.call));
         let intended = Intended { intent: &intent, call: &call, matched };
@@ -184,13 +183,5 @@ impl Instance {
             Some((operation, parameters)) => (Some(operation), parameters),
             None => (None, Vec::new()),
         }
-    }
-}
-
-/// The tasks that an instance waits for.
-fn tasks_of(known: &InstanceStatus) -> &[String] {
-    match &known.phase {
-        Phase::Accepted { tasks, .. } => tasks,
-        _ => &[],
     }
 }

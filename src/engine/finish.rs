@@ -470,4 +470,4 @@ mod pending;
 #[cfg(test)]
 mod tests;
 
-pub use pending::{Left, PendingTasks, TaskEnds};
+pub use pending::{PendingTasks, TaskEnds};

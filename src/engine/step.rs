@@ -77,7 +77,7 @@ enum Stage {
     /// Its call and outcome; `None`: skipped by its `when`.
     Ended(Option<(Shared<RecordedCall>, Done)>),
     /// It waits for its tasks, and holds no more than it needs afterwards.
-    Waits(Accepted, Kept),
+    Waits(Box<Accepted>, Kept),
 }
 
 /// What stays of the rendered call while an instance waits for its tasks.
@@ -180,7 +180,7 @@ impl Instance {
         };
         loop {
             let ends = self.begin_to_wait(id, &accepted).wait().await;
-            let ends = ends.map_err(|left| self.left_waiting(id, left))?;
+            let ends = ends.map_err(|left| left.of_tasks(&accepted.tasks))?;
             match Box::pin(self.go_on(id, progress, (accepted, kept), ends)).await? {
                 Stage::Ended(end) => return Ok(end),
                 Stage::Waits(next, still) => (accepted, kept) = (next, still),
@@ -210,10 +210,10 @@ impl Instance {
         &self,
         id: &InstanceId,
         progress: &mut Progress,
-        (accepted, kept): (Accepted, Kept),
+        (accepted, kept): (Box<Accepted>, Kept),
         ends: Vec<TaskEnd>,
     ) -> Result<Stage, Interruption> {
-        let result = self.completed(id, accepted, Some(ends), progress.provenance, progress.started).await?;
+        let result = self.completed(id, *accepted, Some(ends), progress.provenance, progress.started).await?;
         let done = result.and_then(|result| self.done(id, kept.call(), result, progress));
         match (done, kept) {
             (Some(done), Kept::Call(call)) => Ok(Stage::Ended(Some((call, done)))),
@@ -406,13 +406,13 @@ impl Instance {
                 };
                 Box::pin(resolving).await
             }
-            (Decision::Wait, Phase::Accepted { recovered, .. }, Some(intent)) => {
+            (Decision::Wait, Phase::Accepted { tasks, recovered, .. }, Some(intent)) => {
                 *provenance = match (intent.update.is_some(), *recovered) {
                     (true, _) => Provenance::Updated,
                     (false, true) => Provenance::Recovered,
                     (false, false) => Provenance::Continued,
                 };
-                Box::pin(self.resume(intent, *provenance, started)).await
+                Box::pin(self.resume(intent, tasks, *provenance, started)).await
             }
             // A resource of an earlier attempt has to be removed first.
             _ => {

@@ -18,7 +18,7 @@ pub enum Turned {
     /// Another turn is needed.
     Again,
     /// Its tasks are on record, and have to be waited for.
-    Accepted(Accepted),
+    Accepted(Box<Accepted>),
 }
 
 impl From<Option<StepResult>> for Turned {
@@ -29,6 +29,8 @@ impl From<Option<StepResult>> for Turned {
 
 /// An accepted write, whose tasks are on record.
 pub struct Accepted {
+    /// As the API named them; the record is without secrets.
+    pub tasks: Vec<String>,
     pub matched: Matched,
     /// An earlier run made the call.
     pub resumed: bool,

@@ -138,7 +138,8 @@ impl<'a> Page<'a> {
     pub(super) fn tasks(&self, waiting: &Waiting) -> Vec<Task> {
         let waiting = lock(waiting);
         let read = self.results.iter().filter_map(|text| {
-            let id = serde_json::from_str::<Identified>(text.get()).ok()?.id;
+            let Identified { id } = serde_json::from_str(text.get()).ok()?;
+            let Value::String(id) = without_reserved(Value::String(id)) else { return None };
             waiting.contains_key(&id).then(|| serde_json::from_str(text.get()).ok())?
         });
         read.filter_map(|task| Task::read(&without_reserved(task))).collect()

@@ -320,6 +320,10 @@ fn nothing_is_kept_of_a_listed_task_that_no_step_waits_for() {
     };
     let listed = json!({ "count": 3, "results": [task("a", "RUNNING"), task("b", "RUNNING"), 1, {}] }).to_string();
     assert_eq!(of(&listed), Some((3, "a".to_owned())));
+    // As ids are read everywhere: without characters that are reserved.
+    lock(&waiting).insert("b\u{FFFD}".to_owned(), Vec::new());
+    let listed = json!({ "count": 1, "results": [task("b\u{E002}", "RUNNING")] }).to_string();
+    assert_eq!(of(&listed), Some((1, "b\u{FFFD}".to_owned())));
     assert_eq!(of(r#"{"count":"many","results":[]}"#), Some((0, String::new())));
     assert_eq!(of(r#"{"count":3}"#).or(of("[]")).or(of("")).or(of(r#"{"results":{}}"#)), None);
 }

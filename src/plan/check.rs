@@ -1,4 +1,5 @@
-//! Checks a plan as written and accepts it: every name refers to a step or input, there are no cycles, secrets stay secret.
+//! Checks a plan as written and accepts it: every name refers to a step or input, there are no cycles, secrets stay
+//! secret.
 //!
 //! All findings are reported at once, in file order. Single keys were checked by `doc`.
 
@@ -171,8 +172,8 @@ fn reported_where_given(given: &[Template], modules: usize, findings: &mut Findi
     });
 }
 
-/// Sorts findings by place, and removes those that only follow from another one at the same place. `more`: findings that
-/// were not kept, by code. `lacks_steps`: whether others may refer to steps that were left out.
+/// Sorts findings by place, and removes those that only follow from another one at the same place. `more`: findings
+/// that were not kept, by code. `lacks_steps`: whether others may refer to steps that were left out.
 fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>, lacks_steps: bool) {
     let unreadable: HashSet<Span> =
         findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
@@ -192,11 +193,11 @@ fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>, lac
     // Stable, so that findings at one place keep their order.
     findings.sort_by_key(|finding| finding.primary.start());
     findings.dedup();
-    few_alike(findings, more);
+    limit_alike(findings, more);
 }
 
 /// Keeps the first of many findings with one code, and adds the number of others. `more`: findings that were not kept.
-fn few_alike(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>) {
+fn limit_alike(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>) {
     const MOST: usize = 500;
     if findings.len() <= MOST && more.is_empty() {
         return;
@@ -387,7 +388,7 @@ impl<'d> Checker<'d> {
         let steps =
             self.doc.steps.iter().filter_map(|step| Some((StepId::new(step.id.as_ref()?.value.as_str()), step)));
         let steps: IndexMap<StepId, (&StepDoc, Box<[StepId]>)> =
-            steps.map(|(id, step)| (id, (step, after(step)))).collect();
+            steps.map(|(id, step)| (id, (step, dependencies_of(step)))).collect();
         let graph = Graph::new(steps.iter().map(|(id, (_, after))| (id.clone(), &**after)));
         for cycle in graph.cycles() {
             let edge = |at: usize| {
@@ -467,7 +468,7 @@ fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
 }
 
 /// The same without places: sorted, each once.
-fn after(step: &StepDoc) -> Box<[StepId]> {
+fn dependencies_of(step: &StepDoc) -> Box<[StepId]> {
     let mut after: Vec<StepId> = edges_of(step).into_iter().map(|(id, _)| id).collect();
     after.sort_unstable();
     after.dedup();
@@ -503,7 +504,7 @@ fn accept(mut doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>
     }
 }
 
-/// The accepted steps. What was read is given back piece by piece, so that a long plan is not held twice.
+/// The accepted steps. What was read is freed piece by piece, so that a long plan is not held twice.
 fn accept_steps(
     steps: List<StepDoc>,
     operations: Vec<OfStep>,
@@ -519,7 +520,7 @@ fn accept_steps(
 }
 
 fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> Option<Step> {
-    let after = after(&step);
+    let after = dependencies_of(&step);
     let StepDoc { id, call, always, mut written, .. } = step;
     let id = id?;
     let (undo, update) = written.calls_mut();

@@ -48,7 +48,7 @@ pub(super) struct At<'e> {
     /// What elements that are not known are read from: `steps.web.all`.
     each_of: Option<&'e str>,
     item_of: Option<&'e str>,
-    secrets: Seen,
+    secrets: SecretView,
 }
 
 /// Values of inputs, as templates see them.
@@ -56,7 +56,7 @@ pub(super) type Inputs = BTreeMap<String, minijinja::Value>;
 
 /// What is seen of the secrets in a value.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Seen {
+enum SecretView {
     /// Nothing: they are unknown.
     #[default]
     Nothing,
@@ -81,7 +81,7 @@ impl<'e> At<'e> {
     }
 
     pub(super) fn revealing(self) -> Self {
-        Self { secrets: Seen::Values, ..self }
+        Self { secrets: SecretView::Values, ..self }
     }
 }
 
@@ -139,13 +139,13 @@ impl<'d> Known<'d> {
     pub(super) fn open(&self, input: &str) -> Option<&'d Input> {
         let declared = *self.inputs.get(input)?;
         let has_few = declared.r#enum.is_some() || declared.r#type == InputType::Boolean;
-        let is_open = !self.given.complete && self.given.inputs.is_some() && self.held(input).is_none();
+        let is_open = !self.given.complete && self.given.inputs.is_some() && self.fixed_value(input).is_none();
         (has_few && is_open).then_some(declared)
     }
 
     /// The value of an input that holds whatever else is given: one that is not the default, or a list or mapping with
     /// something in it, as a table of values by name.
-    pub(super) fn held(&self, input: &str) -> Option<&'d minijinja::Value> {
+    pub(super) fn fixed_value(&self, input: &str) -> Option<&'d minijinja::Value> {
         let value = self.given.inputs?.get(input)?;
         let is_other = match self.inputs.get(input)?.default.as_deref() {
             Some(Value::Array(_) | Value::Object(_)) => value.len().is_some_and(|many| many > 0),
@@ -194,7 +194,7 @@ impl<'d> Known<'d> {
             Shape::Expression(_) | Shape::Text(_) => view.filled(template.outline(&self.scope(at), &view, errors)),
             Shape::For(list) => {
                 // Templates pass on markers.
-                let secrets = if at.secrets == Seen::Nothing { Seen::Nothing } else { Seen::Markers };
+                let secrets = if at.secrets == SecretView::Nothing { SecretView::Nothing } else { SecretView::Markers };
                 let value = self.partial(&list.list, At { secrets, ..at }, errors);
                 if let Some(secret) = self.secret_alone(&list.list) {
                     let message =
@@ -494,7 +494,7 @@ impl View<'_, '_> {
     /// Converts a template's outline to a partly known value.
     fn filled(&self, outline: Outline) -> Partial {
         match outline {
-            Outline::Exactly(value) if self.at.secrets == Seen::Markers => marked(&value),
+            Outline::Exactly(value) if self.at.secrets == SecretView::Markers => marked(&value),
             Outline::Exactly(value) => Partial::from(&self.revealed(value)),
             Outline::Text(pieces) => Partial::Text(pieces.into_iter().map(|piece| self.piece(piece?)).collect()),
             Outline::List(items) => Partial::List(items.into_iter().map(|item| self.filled(item)).collect()),
@@ -517,14 +517,14 @@ impl View<'_, '_> {
 
     /// The value with its secrets, when the place reveals them.
     fn revealed(&self, value: Value) -> Value {
-        let secrets = self.known.given.secrets.filter(|_| self.at.secrets == Seen::Values);
+        let secrets = self.known.given.secrets.filter(|_| self.at.secrets == SecretView::Values);
         secrets.and_then(|secrets| secrets.reveal(&value).ok()).unwrap_or(value)
     }
 
     /// A part of a text; a secret in it is known only where it is revealed.
     fn piece(&self, piece: String) -> Option<String> {
         match self.revealed(Value::String(piece)) {
-            Value::String(text) => (self.at.secrets == Seen::Markers || !Secrets::marks(&text)).then_some(text),
+            Value::String(text) => (self.at.secrets == SecretView::Markers || !Secrets::marks(&text)).then_some(text),
             other => Some(other.to_string()),
         }
     }

@@ -140,15 +140,15 @@ fn template_of<'s>(
 /// Only what depends on these values is checked; the rest was checked when the plan was accepted.
 pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
-    let look = |at: usize| StepView::at_step(&plan.steps[at]);
-    let looks = || (0..plan.steps.len()).map(look);
+    let view = |at: usize| StepView::at_step(&plan.steps[at]);
+    let views = || (0..plan.steps.len()).map(view);
     let outputs = || plan.outputs.values().map(|output| &output.value);
-    let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
-    known.weigh(programs(looks).chain(outputs().flat_map(Template::programs)));
+    let mut known = Known::new(given, inputs, known_steps(views, outputs(), catalog));
+    known.weigh(programs(views).chain(outputs().flat_map(Template::programs)));
     let mut findings = Findings::default();
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
-    skip(looks, &mut known);
-    check_all(plan.steps.len(), look, &known, (catalog, &plan.source), &mut findings);
+    skip(views, &mut known);
+    check_all(plan.steps.len(), view, &known, (catalog, &plan.source), &mut findings);
     check_texts(outputs().chain(places), &known, &mut findings);
     let (mut findings, _) = findings.finish();
     findings.sort_by_key(|finding| finding.primary.start());
@@ -164,45 +164,45 @@ pub(super) fn check_written(
     findings: &mut Findings,
 ) {
     let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
-    let look = |at: usize| StepView::at_doc(&doc.steps[at], &of[at]);
-    let looks = || (0..doc.steps.len()).map(look);
+    let view = |at: usize| StepView::at_doc(&doc.steps[at], &of[at]);
+    let views = || (0..doc.steps.len()).map(view);
     let outputs = || doc.outputs.iter().filter_map(|output| output.value.as_ref());
-    let mut known = Known::new(given, inputs, known_steps(looks, outputs(), catalog));
-    known.weigh(programs(looks).chain(outputs().flat_map(Template::programs)));
-    skip(looks, &mut known);
-    check_all(doc.steps.len(), look, &known, (catalog, source), findings);
+    let mut known = Known::new(given, inputs, known_steps(views, outputs(), catalog));
+    known.weigh(programs(views).chain(outputs().flat_map(Template::programs)));
+    skip(views, &mut known);
+    check_all(doc.steps.len(), view, &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
     check_texts(outputs().chain(places), &known, findings);
 }
 
-/// The programs of all steps. `looks`: all steps, each made when it is looked at.
-fn programs<'s, L: Iterator<Item = StepView<'s>>>(looks: impl Fn() -> L) -> impl Iterator<Item = &'s Program> {
-    looks().flat_map(|look| look.programs().collect::<Vec<_>>())
+/// The programs of all steps. `views`: all steps, each made when it is looked at.
+fn programs<'s, L: Iterator<Item = StepView<'s>>>(views: impl Fn() -> L) -> impl Iterator<Item = &'s Program> {
+    views().flat_map(|view| view.programs().collect::<Vec<_>>())
 }
 
 /// What is known of the steps that templates refer to.
 fn known_steps<'s, L: Iterator<Item = StepView<'s>>>(
-    looks: impl Fn() -> L,
+    views: impl Fn() -> L,
     outputs: impl Iterator<Item = &'s Template>,
     catalog: &Catalog,
 ) -> HashMap<&'s str, KnownStep<'s>> {
-    let programs = programs(&looks).chain(outputs.flat_map(Template::programs));
+    let programs = programs(&views).chain(outputs.flat_map(Template::programs));
     let referred: HashSet<&str> =
         programs.flat_map(|program| program.uses().steps.iter().map(|used| used.step.as_str())).collect();
     if referred.is_empty() {
         return HashMap::new();
     }
-    let known = looks().filter(|look| look.id.is_some_and(|id| referred.contains(id)));
-    known.filter_map(|look| look.known(catalog)).collect()
+    let known = views().filter(|view| view.id.is_some_and(|id| referred.contains(id)));
+    known.filter_map(|view| view.known(catalog)).collect()
 }
 
-/// Marks the steps that certainly do not run. `looks`: all steps, each made when it is looked at.
-fn skip<'s, L: Iterator<Item = StepView<'s>>>(looks: impl Fn() -> L, known: &mut Known<'_>) {
+/// Marks the steps that certainly do not run. `views`: all steps, each made when it is looked at.
+fn skip<'s, L: Iterator<Item = StepView<'s>>>(views: impl Fn() -> L, known: &mut Known<'_>) {
     /// Conditions may refer to steps that are skipped themselves.
     const ROUNDS: usize = 3;
     for _ in 0..ROUNDS {
-        let off = looks().filter_map(|look| {
-            let (id, when) = look.id.zip(look.when)?;
+        let off = views().filter_map(|view| {
+            let (id, when) = view.id.zip(view.when)?;
             let is_off = !known.is_skipped(id) && known.truth(when, At::default()) == Ok(Some(false));
             is_off.then_some(id)
         });
@@ -214,11 +214,11 @@ fn skip<'s, L: Iterator<Item = StepView<'s>>>(looks: impl Fn() -> L, known: &mut
     }
 }
 
-/// Checks the steps `look(0)` to `look(number - 1)`. Those without `for_each` are checked on several threads; the others
-/// share a number of elements, in the order of the file.
+/// Checks the steps `view(0)` to `view(number - 1)`. Those without `for_each` are checked on several threads; the
+/// others share a number of elements, in the order of the file.
 fn check_all<'s>(
     number: usize,
-    look: impl Fn(usize) -> StepView<'s> + Sync,
+    view: impl Fn(usize) -> StepView<'s> + Sync,
     known: &Known<'_>,
     (catalog, source): (&Catalog, &Source),
     findings: &mut Findings,
@@ -226,11 +226,11 @@ fn check_all<'s>(
     let (with_values, most) = (known.given.inputs.is_some(), most_for_each(number));
     let check = |steps: Range<usize>, of_each: bool, findings: &mut Findings| {
         let mut elements = MOST_ELEMENTS;
-        for look in steps.map(&look).filter(|look| look.for_each.is_some() == of_each) {
-            if !with_values || depends_on_values(&look, known) {
-                let (cases, seen, findings) = (cases(known, look.programs(), most), HashSet::new(), &mut *findings);
+        for view in steps.map(&view).filter(|view| view.for_each.is_some() == of_each) {
+            if !with_values || depends_on_values(&view, known) {
+                let (cases, seen, findings) = (cases(known, view.programs(), most), HashSet::new(), &mut *findings);
                 let checker = Checker { known, catalog, source, with_values, case: None, seen, findings };
-                checker.step(&look, &cases, &mut elements);
+                checker.step(&view, &cases, &mut elements);
             }
         }
     };
@@ -244,8 +244,8 @@ fn check_all<'s>(
 }
 
 /// Whether a step depends on the given values.
-fn depends_on_values(look: &StepView<'_>, known: &Known<'_>) -> bool {
-    look.programs().any(|program| {
+fn depends_on_values(view: &StepView<'_>, known: &Known<'_>) -> bool {
+    view.programs().any(|program| {
         let uses = program.uses();
         !uses.inputs.is_empty()
             || ["environment", "project_id", "region_id", "records"].into_iter().any(|name| uses.mentions(name))
@@ -285,11 +285,11 @@ struct Checker<'c, 'd> {
 
 impl<'c> Checker<'c, '_> {
     /// Checks a step with what is known, and in each of these cases.
-    fn step(mut self, look: &StepView<'_>, cases: &'c [Case], budget: &mut usize) {
-        self.instances(look, budget);
+    fn step(mut self, view: &StepView<'_>, cases: &'c [Case], budget: &mut usize) {
+        self.instances(view, budget);
         for case in cases {
             self.case = Some(case);
-            self.instances(look, budget);
+            self.instances(view, budget);
         }
     }
 
@@ -297,15 +297,15 @@ impl<'c> Checker<'c, '_> {
         At::case(self.case.map(|case| &case.inputs))
     }
 
-    fn instances(&mut self, look: &StepView<'_>, budget: &mut usize) {
-        let Some(for_each) = look.for_each else { return self.instance(look, None) };
+    fn instances(&mut self, view: &StepView<'_>, budget: &mut usize) {
+        let Some(for_each) = view.for_each else { return self.instance(view, None) };
         let mut errors = Vec::new();
         let value = self.known.partial(for_each, self.at(), &mut errors);
         self.report(errors.iter().map(failed), None);
         match self.known.elements(for_each, &value, *budget) {
             Ok(Some(elements)) => {
                 for element in elements.iter().take(*budget) {
-                    self.instance(look, Some(element));
+                    self.instance(view, Some(element));
                 }
                 *budget = budget.saturating_sub(elements.len());
             }
@@ -320,27 +320,27 @@ impl<'c> Checker<'c, '_> {
                     };
                     self.report([finding.help(help)], None);
                 }
-                self.at_instance(look, self.at().element_of(&value), None);
+                self.at_instance(view, self.at().element_of(&value), None);
             }
             // What cannot stand here at all was reported already.
             Err(_) if for_each.mentions("each") || for_each.inputs().any(|used| self.known.is_secret(&used.name)) => {
-                self.instance(look, None);
+                self.instance(view, None);
             }
             Err(what) => {
                 let message = format!("`for_each` needs a list or a mapping, and this is {what}");
                 let finding = Diagnostic::error("wrong-type", for_each.span, message);
                 self.report([finding.help(Each::instead_of(what))], None);
-                self.instance(look, None);
+                self.instance(view, None);
             }
         }
     }
 
-    fn instance(&mut self, look: &StepView<'_>, element: Option<&Element>) {
-        self.at_instance(look, self.at().element(element), element);
+    fn instance(&mut self, view: &StepView<'_>, element: Option<&Element>) {
+        self.at_instance(view, self.at().element(element), element);
     }
 
-    fn at_instance(&mut self, look: &StepView<'_>, at: At<'_>, element: Option<&Element>) {
-        if let Some(when) = look.when {
+    fn at_instance(&mut self, view: &StepView<'_>, at: At<'_>, element: Option<&Element>) {
+        if let Some(when) = view.when {
             match self.known.truth(when, at) {
                 // A step that does not run may be invalid with these values.
                 Ok(Some(false)) => return,
@@ -348,56 +348,56 @@ impl<'c> Checker<'c, '_> {
                 Err(error) => self.report([failed(&error)], element),
             }
         }
-        let found = self.parts(look, at);
+        let found = self.parts(view, at);
         // Once more with the values of secrets: what was not found without them is about these.
         let mut with_secrets = Vec::new();
-        if self.with_values && self.secrets_in(look, None).next().is_some() {
+        if self.with_values && self.secrets_in(view, None).next().is_some() {
             let errors = found.iter().filter(|finding| finding.is_error());
             let told: HashSet<(Span, &str)> = errors.map(|finding| (finding.primary, finding.code)).collect();
-            let more = self.parts(look, at.revealing()).into_iter();
+            let more = self.parts(view, at.revealing()).into_iter();
             let new = more.filter(|finding| finding.is_error() && !told.contains(&(finding.primary, finding.code)));
-            with_secrets.extend(new.map(|finding| self.without_value(&finding, look)));
+            with_secrets.extend(new.map(|finding| self.without_value(&finding, view)));
         }
         self.report(found, element);
         self.report(with_secrets, element);
     }
 
-    /// The findings about the calls of a step, and what goes along with them.
-    fn parts(&self, look: &StepView<'_>, at: At<'_>) -> Vec<Diagnostic> {
+    /// The findings about the calls of a step, and about its headers, places, `find` and conditions.
+    fn parts(&self, view: &StepView<'_>, at: At<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        look.calls.iter().flatten().for_each(|whole| self.call(whole, at, &mut found));
+        view.calls.iter().flatten().for_each(|whole| self.call(whole, at, &mut found));
         let mut errors = Vec::new();
         let mut value = |template: &Template| self.known.partial(template, at, &mut errors);
-        if let Some(headers) = look.headers {
+        if let Some(headers) = view.headers {
             found.extend(as_text::headers(headers, &value(headers)));
         }
-        for place in look.places.into_iter().flatten() {
+        for place in view.places.into_iter().flatten() {
             found.extend(as_text::place(place, &value(place)));
         }
-        if let Some(find) = look.find {
+        if let Some(find) = view.find {
             found.extend(as_text::find(find, &value(find)));
         }
         found.extend(errors.iter().map(failed));
-        let waits = look.waits.into_iter().flatten();
+        let waits = view.waits.into_iter().flatten();
         found.extend(waits.filter_map(|condition| self.known.truth(condition, at).err()).map(|error| failed(&error)));
         found
     }
 
     /// The secret inputs that a step uses; with `place`, only in the templates there.
-    fn secrets_in<'l>(&self, look: &'l StepView<'l>, place: Option<Span>) -> impl Iterator<Item = &'l str> {
+    fn secrets_in<'l>(&self, view: &'l StepView<'l>, place: Option<Span>) -> impl Iterator<Item = &'l str> {
         let is_there = move |program: &&Program| {
             let span = program.span();
             place.is_none_or(|place| span.start() < place.end() && place.start() < span.end())
         };
-        let used = look.programs().filter(is_there).flat_map(|program| program.uses().inputs.iter());
+        let used = view.programs().filter(is_there).flat_map(|program| program.uses().inputs.iter());
         used.map(|used| used.name.as_str()).filter(|name| self.known.is_secret(name))
     }
 
     /// A finding about the value of a secret: names the input and what is wrong, and says nothing of the value.
-    fn without_value(&self, finding: &Diagnostic, look: &StepView<'_>) -> Diagnostic {
-        let mut names: BTreeSet<&str> = self.secrets_in(look, Some(finding.primary)).collect();
+    fn without_value(&self, finding: &Diagnostic, view: &StepView<'_>) -> Diagnostic {
+        let mut names: BTreeSet<&str> = self.secrets_in(view, Some(finding.primary)).collect();
         if names.is_empty() {
-            names = self.secrets_in(look, None).collect();
+            names = self.secrets_in(view, None).collect();
         }
         let wrong = match finding.code {
             "wrong-type" => "is of another type than this takes",
@@ -465,7 +465,7 @@ impl<'c> Checker<'c, '_> {
             let values = Values { body, query, segments };
             let before = found.len();
             check_request(whole, operation, values, (self.catalog, self.source), found);
-            // What is no text at all has no other faults.
+            // A segment that has no text form is reported once.
             let has_finding = |place: Span| no_segments.iter().any(|told| told.primary == place);
             let new = found.split_off(before).into_iter().filter(|finding| !has_finding(finding.primary));
             found.extend(new);

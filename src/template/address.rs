@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_address_is_the_one_to_reach_it_by() {
+    fn the_first_address_is_a_reachable_one() {
         let addresses = json!({
             "inner": [{ "type": "fixed", "addr": "10.0.0.5" }],
             "outer": [{ "type": "fixed", "addr": "92.38.1.2" }, { "type": "floating", "addr": "92.38.1.3" }],

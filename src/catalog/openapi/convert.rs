@@ -33,7 +33,7 @@ pub(super) struct Converter<'d> {
 
 /// The context of a schema, from which the kind of a field is derived.
 #[derive(Clone, Copy, Default)]
-struct Around<'a> {
+struct Context<'a> {
     /// The field whose value, or element, it is.
     field: Option<&'a str>,
     /// The parent field.
@@ -49,18 +49,18 @@ impl<'d> Converter<'d> {
 
     /// Converts a body: references to the document's schemas remain references.
     pub fn body(&mut self, raw: &Value) -> Result<Schema, CatalogError> {
-        self.convert(raw, Around::default())
+        self.convert(raw, Context::default())
     }
 
     /// Converts a parameter: references are expanded.
     pub fn parameter(&mut self, name: &str, raw: &Value) -> Result<Schema, CatalogError> {
-        let around = Around { field: Some(name), ..Around::default() };
+        let context = Context { field: Some(name), ..Context::default() };
         self.in_parameter = true;
-        let converted = self.convert_written_out(raw, around);
+        let converted = self.convert_inline(raw, context);
         self.in_parameter = false;
-        let mut schema = self.written_out(converted?);
+        let mut schema = self.dereferenced(converted?);
         if let Some(items) = schema.items.take() {
-            let items = self.written_out(*items);
+            let items = self.dereferenced(*items);
             // In a query, a list of one is written like its item.
             if schema.types.contains(Type::Array) && schema.types.iter().all(|r#type| is_list_of(r#type, &items)) {
                 schema.types = Types::of(&[Type::Array]);
@@ -68,30 +68,30 @@ impl<'d> Converter<'d> {
             schema.items = Some(Box::new(items));
         }
         for variant in &mut schema.variants {
-            variant.schema = self.written_out(std::mem::take(&mut variant.schema));
+            variant.schema = self.dereferenced(std::mem::take(&mut variant.schema));
         }
         Ok(schema)
     }
 
-    fn convert(&mut self, raw: &Value, around: Around<'_>) -> Result<Schema, CatalogError> {
-        let Some(name) = schema_name(raw) else { return self.convert_written_out(raw, around) };
-        if around.field.is_some_and(|field| self.knowledge.narrows_below(field)) {
-            return self.convert_written_out(raw, around);
+    fn convert(&mut self, raw: &Value, context: Context<'_>) -> Result<Schema, CatalogError> {
+        let Some(name) = schema_name(raw) else { return self.convert_inline(raw, context) };
+        if context.field.is_some_and(|field| self.knowledge.narrows_below(field)) {
+            return self.convert_inline(raw, context);
         }
         self.define(name)?;
-        let mut schema = Schema::reference(self.defined_as(name));
+        let mut schema = Schema::reference(self.definition_name(name));
         annotate(&mut schema, raw);
-        self.set_kind(&mut schema, around);
+        self.set_kind(&mut schema, context);
         Ok(schema)
     }
 
     /// The name of a definition, with the product as a prefix.
-    fn defined_as(&self, name: &str) -> String {
+    fn definition_name(&self, name: &str) -> String {
         if self.knowledge.root == CLOUD { name.to_owned() } else { format!("{}.{name}", self.knowledge.root) }
     }
 
     fn define(&mut self, name: &str) -> Result<(), CatalogError> {
-        let defined = self.defined_as(name);
+        let defined = self.definition_name(name);
         if self.definitions.contains_key(&defined) {
             return Ok(());
         }
@@ -100,21 +100,21 @@ impl<'d> Converter<'d> {
         self.definitions.insert(defined.clone(), Schema::default());
         // Bodies use it as well.
         let in_parameter = std::mem::take(&mut self.in_parameter);
-        let schema = self.convert(raw, Around { schema: Some(name), ..Around::default() })?;
+        let schema = self.convert(raw, Context { schema: Some(name), ..Context::default() })?;
         self.in_parameter = in_parameter;
         self.definitions.insert(defined, schema);
         Ok(())
     }
 
-    fn convert_written_out(&mut self, raw: &Value, around: Around<'_>) -> Result<Schema, CatalogError> {
+    fn convert_inline(&mut self, raw: &Value, context: Context<'_>) -> Result<Schema, CatalogError> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(CatalogError::Reference("a shape is nested in itself".to_owned()));
         }
         let target = self.document.resolve(raw)?;
-        let around = Around { schema: schema_name(raw).or(around.schema), ..around };
+        let context = Context { schema: schema_name(raw).or(context.schema), ..context };
         let schema = match target {
-            Value::Object(fields) => self.convert_object(fields, around),
+            Value::Object(fields) => self.convert_object(fields, context),
             // `true` and `false` mean anything and nothing; the latter does not occur in bodies.
             _ => Ok(Schema::default()),
         };
@@ -124,7 +124,7 @@ impl<'d> Converter<'d> {
         for example in examples(target) {
             self.widen(&mut schema, example);
         }
-        self.set_kind(&mut schema, around);
+        self.set_kind(&mut schema, context);
         Ok(schema)
     }
 
@@ -180,10 +180,10 @@ impl<'d> Converter<'d> {
         }
     }
 
-    fn convert_object(&mut self, raw: &Map<String, Value>, around: Around<'_>) -> Result<Schema, CatalogError> {
-        let mut schema = self.convert_own(raw, around)?;
+    fn convert_object(&mut self, raw: &Map<String, Value>, context: Context<'_>) -> Result<Schema, CatalogError> {
+        let mut schema = self.convert_own(raw, context)?;
         for part in list(raw, "allOf") {
-            let converted = self.convert_written_out(part, around)?;
+            let converted = self.convert_inline(part, context)?;
             schema = merge(schema, converted);
         }
         // An example of one part is an example of the whole.
@@ -195,13 +195,13 @@ impl<'d> Converter<'d> {
         let alternatives = [list(raw, "anyOf"), list(raw, "oneOf")];
         if let Some(alternatives) = alternatives.into_iter().find(|list| !list.is_empty()) {
             let discriminator = raw.get("discriminator");
-            schema = self.convert_alternatives(schema, alternatives, discriminator, around)?;
+            schema = self.convert_alternatives(schema, alternatives, discriminator, context)?;
         }
         Ok(schema)
     }
 
     /// The keywords of a schema itself, without combinations.
-    fn convert_own(&mut self, raw: &Map<String, Value>, around: Around<'_>) -> Result<Schema, CatalogError> {
+    fn convert_own(&mut self, raw: &Map<String, Value>, context: Context<'_>) -> Result<Schema, CatalogError> {
         let (types, null) = types(raw);
         if self.knowledge.untyped_objects && is_bare_object(raw) {
             return Ok(Schema { nullable: null, ..Schema::default() });
@@ -231,8 +231,8 @@ impl<'d> Converter<'d> {
         schema.values.retain(|value| !value.is_null());
         self.replace_stand_ins(&mut schema);
         for (name, field) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let below = around.field.or(around.below);
-            let inside = Around { field: Some(name), below, ..around };
+            let below = context.field.or(context.below);
+            let inside = Context { field: Some(name), below, ..context };
             let target = self.document.resolve(field)?;
             let says = |word: &str| target.get(word).or(field.get(word)) == Some(&Value::Bool(true));
             if says("readOnly") {
@@ -246,10 +246,10 @@ impl<'d> Converter<'d> {
         }
         if let Some(items) = raw.get("items") {
             // Elements have the kind of the list's field, as in `volume_ids`.
-            schema.items = Some(Box::new(self.convert(items, around)?));
+            schema.items = Some(Box::new(self.convert(items, context)?));
         }
         if let Some(keys) = raw.get("propertyNames") {
-            schema.keys = Some(Box::new(self.convert(keys, Around::default())?));
+            schema.keys = Some(Box::new(self.convert(keys, Context::default())?));
         }
         schema.additional = self.additional(raw, &schema)?;
         Ok(schema)
@@ -265,9 +265,9 @@ impl<'d> Converter<'d> {
             Some(Value::String(word)) if word == MEANINGLESS => Additional::Meaningless,
             Some(shape) if shape.as_object().is_some_and(Map::is_empty) => Additional::Any,
             Some(Value::Object(usual)) if usual.contains_key(USUALLY) => {
-                Additional::Usually(Box::new(self.convert(&usual[USUALLY], Around::default())?))
+                Additional::Usually(Box::new(self.convert(&usual[USUALLY], Context::default())?))
             }
-            Some(shape) => Additional::Of(Box::new(self.convert(shape, Around::default())?)),
+            Some(shape) => Additional::Of(Box::new(self.convert(shape, Context::default())?)),
             None if schema.properties.is_empty() && schema.types.contains(Type::Object) => Additional::Any,
             None => Additional::None,
         })
@@ -278,19 +278,19 @@ impl<'d> Converter<'d> {
         own: Schema,
         alternatives: &[Value],
         discriminator: Option<&Value>,
-        around: Around<'_>,
+        context: Context<'_>,
     ) -> Result<Schema, CatalogError> {
         let (nulls, shapes): (Vec<&Value>, Vec<&Value>) = alternatives.iter().partition(|shape| is_null(shape));
         let mut converted = Vec::new();
         for shape in &shapes {
-            converted.push(self.convert(shape, around)?);
+            converted.push(self.convert(shape, context)?);
         }
         let nullable = !nulls.is_empty();
         let mut schema = match converted.len() {
             0 => own,
             1 => {
                 let only = converted.remove(0);
-                if own == Schema::default() { only } else { merge(own, self.written_out(only)) }
+                if own == Schema::default() { only } else { merge(own, self.dereferenced(only)) }
             }
             _ => match only_types(&converted) {
                 Some(types) => merge(own, Schema { types, ..Schema::default() }),
@@ -306,7 +306,7 @@ impl<'d> Converter<'d> {
         let property = discriminator.and_then(|it| it.get("propertyName")).and_then(Value::as_str);
         let mapping = discriminator.and_then(|it| it.get("mapping")).and_then(Value::as_object);
         let variants = shapes.into_iter().map(|shape| {
-            let whole = if own.properties.is_empty() { shape } else { merge(own.clone(), self.written_out(shape)) };
+            let whole = if own.properties.is_empty() { shape } else { merge(own.clone(), self.dereferenced(shape)) };
             let when = property.map(|property| self.values_of(&whole, property, mapping)).unwrap_or_default();
             Variant { when, schema: whole }
         });
@@ -323,9 +323,9 @@ impl<'d> Converter<'d> {
     /// Values of the discriminating field for a variant: from the variant itself, or else from the document's
     /// mapping.
     fn values_of(&self, variant: &Schema, property: &str, mapping: Option<&Map<String, Value>>) -> Vec<Value> {
-        let whole = self.written_out(variant.clone());
+        let whole = self.dereferenced(variant.clone());
         if let Some(field) = whole.properties.get(property) {
-            let values = self.written_out(field.clone()).values;
+            let values = self.dereferenced(field.clone()).values;
             if !values.is_empty() {
                 return values;
             }
@@ -338,13 +338,13 @@ impl<'d> Converter<'d> {
                 target
                     .as_str()
                     .and_then(|target| target.rsplit('/').next())
-                    .is_some_and(|last| self.defined_as(last) == name)
+                    .is_some_and(|last| self.definition_name(last) == name)
             })
             .map(|(value, _)| Value::String(value.clone()))
             .collect()
     }
 
-    fn written_out(&self, schema: Schema) -> Schema {
+    fn dereferenced(&self, schema: Schema) -> Schema {
         let mut schema = schema;
         for _ in 0..DEEPEST {
             let Some(name) = schema.reference.take() else { break };
@@ -378,12 +378,12 @@ impl<'d> Converter<'d> {
     }
 
     /// Sets the kind that a value refers to, when it follows from the field's name.
-    fn set_kind(&self, schema: &mut Schema, around: Around<'_>) {
-        let whole = if schema.reference.is_some() { self.written_out(schema.clone()) } else { schema.clone() };
+    fn set_kind(&self, schema: &mut Schema, context: Context<'_>) {
+        let whole = if schema.reference.is_some() { self.dereferenced(schema.clone()) } else { schema.clone() };
         if !may_be_an_id(&whole) {
             return;
         }
-        let known = around.field.and_then(|field| self.knowledge.field(field, around.below, around.schema));
+        let known = context.field.and_then(|field| self.knowledge.field(field, context.below, context.schema));
         if let Some(known) = known {
             schema.kind = Some(known.kind.clone());
             schema.by_name = known.by_name;

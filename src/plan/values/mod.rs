@@ -3,137 +3,33 @@
 //! This happens twice: for the plan as written, before values are given, and with the values of a run. For a
 //! `for_each` with known elements every element is checked.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+mod files;
+mod secrets;
+mod step_view;
 
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use self::files::FileAt;
+use self::step_view::StepView;
 use super::as_text;
 use super::cases::{Case, cases, most_for_each};
 use super::doc::PlanDoc;
-use super::fields::listed;
-use super::model::{CallTemplate, OnChange, Plan, Segment, Step, Undo};
+use super::model::{Plan, Segment};
 use super::of_step::OfStep;
 use super::partial::{At, Element, Given, Known, results_of};
 use super::request::{Values, Whole, check_request};
-use super::step_doc::{StepDoc, calls};
 use super::step_results::KnownStep;
-use crate::body_file::{begins_with, why_unusable};
-use crate::catalog::{AllowUnknown, Catalog, Operation, Partial, is_placeholder};
+use crate::catalog::{Catalog, Partial};
 use crate::diagnostic::{Diagnostic, Findings, Severity};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
-use crate::template::{Each, Expression, Program, Template, TemplateError};
+use crate::template::{Each, Program, Template, TemplateError};
 
 /// The most elements of all `for_each` together that are checked one by one.
 const MOST_ELEMENTS: usize = 10_000;
 /// Fewer steps than this are not worth a thread.
 const LEAST_PART: usize = 1_000;
-
-/// The parts of a step to check, as written or as accepted.
-pub(super) struct StepView<'s> {
-    id: Option<&'s str>,
-    /// Its own, and those of `undo` and `on_change: update`.
-    calls: [Option<Whole<'s>>; 3],
-    headers: Option<&'s Template>,
-    places: [Option<&'s Template>; 2],
-    when: Option<&'s Expression>,
-    /// `ready` and `fail_when`.
-    waits: [Option<&'s Expression>; 2],
-    for_each: Option<&'s Template>,
-    find: Option<&'s Template>,
-    is_for_each: bool,
-}
-
-impl<'s> StepView<'s> {
-    pub(super) fn at_doc(step: &'s StepDoc, of: &'s OfStep) -> Self {
-        let (undo, update) = calls(step);
-        let own = step.call.as_ref().map(|call| Whole {
-            call,
-            operation: of.own.as_ref(),
-            query: step.query.as_deref(),
-            body: step.body.as_ref(),
-            has_body: step.has_body,
-            file: step.body_file.as_deref(),
-            allowed: &step.allow_unknown,
-        });
-        let other = |template: Option<&'s CallTemplate>, operation: &'s Option<Arc<Operation>>| {
-            Some(template_of(template?, operation.as_ref(), &step.allow_unknown))
-        };
-        StepView {
-            id: step.id.as_ref().map(|id| id.value.as_str()),
-            calls: [own, other(undo, &of.undo), other(update, &of.update)],
-            headers: step.headers.as_deref(),
-            places: [step.project_id.as_deref(), step.region_id.as_deref()],
-            when: step.when.as_deref(),
-            waits: [step.ready.condition(), step.fail_when.as_deref()],
-            for_each: step.for_each.as_deref(),
-            find: step.find.as_deref(),
-            is_for_each: step.is_for_each,
-        }
-    }
-
-    fn at_step(step: &'s Step) -> Self {
-        let own = Whole {
-            call: &step.call,
-            operation: step.operation.as_ref(),
-            query: step.query.as_deref(),
-            body: step.body.as_ref(),
-            has_body: step.body.is_some(),
-            file: step.body_file.as_deref(),
-            allowed: &step.allow_unknown,
-        };
-        let undo = match &step.undo {
-            Undo::Call(call) => Some(&**call),
-            _ => None,
-        };
-        let update = match &step.on_change {
-            Some(OnChange::Update(call)) => Some(&**call),
-            _ => None,
-        };
-        let other = |template: Option<&'s CallTemplate>| {
-            template.map(|template| template_of(template, template.operation.as_ref(), &step.allow_unknown))
-        };
-        StepView {
-            id: Some(step.id.as_str()),
-            calls: [Some(own), other(undo), other(update)],
-            headers: step.headers.as_deref(),
-            places: [step.project_id.as_deref(), step.region_id.as_deref()],
-            when: step.when.as_deref(),
-            waits: [step.ready.condition(), step.fail_when.as_deref()],
-            for_each: step.for_each.as_deref(),
-            find: step.find.as_deref(),
-            is_for_each: step.for_each.is_some(),
-        }
-    }
-
-    fn known(&self, catalog: &Catalog) -> Option<(&'s str, KnownStep<'s>)> {
-        let operation = self.calls[0].as_ref().and_then(|own| own.operation).cloned();
-        let listed = operation.as_ref().filter(|_| self.find.is_some());
-        let found = listed.and_then(|operation| catalog.listed(operation)).cloned().map(Box::new);
-        let (is_for_each, for_each) = (self.is_for_each, self.for_each);
-        Some((self.id?, KnownStep { operation, is_for_each, for_each, found, keys: OnceLock::new() }))
-    }
-
-    fn programs(&self) -> impl Iterator<Item = &'s Program> {
-        let of_calls = self.calls.iter().flatten().flat_map(|whole| {
-            let segments = whole.call.segments.iter().filter_map(Segment::template);
-            segments.chain(whole.query).chain(whole.body).chain(whole.file.map(|file| &file.path))
-        });
-        let templates =
-            of_calls.chain(self.headers).chain(self.find).chain(self.places.into_iter().flatten()).chain(self.for_each);
-        let conditions = self.when.into_iter().chain(self.waits.into_iter().flatten());
-        templates.flat_map(Template::programs).chain(conditions.filter_map(Expression::program))
-    }
-}
-
-fn template_of<'s>(
-    template: &'s CallTemplate,
-    operation: Option<&'s Arc<Operation>>,
-    allowed: &'s AllowUnknown,
-) -> Whole<'s> {
-    let (query, body) = (template.query.as_ref(), template.body.as_ref());
-    Whole { call: &template.call, operation, query, body, has_body: body.is_some(), file: None, allowed }
-}
 
 /// Checks an accepted plan with its input values.
 ///
@@ -265,13 +161,6 @@ fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<
     }
 }
 
-/// A file that a call names.
-struct FileAt<'f> {
-    /// The key of the plan or the body that names it.
-    key: &'f str,
-    place: Span,
-}
-
 struct Checker<'c, 'd> {
     known: &'c Known<'d>,
     catalog: &'c Catalog,
@@ -383,37 +272,6 @@ impl<'c> Checker<'c, '_> {
         found
     }
 
-    /// The secret inputs that a step uses; with `place`, only in the templates there.
-    fn secrets_in<'l>(&self, view: &'l StepView<'l>, place: Option<Span>) -> impl Iterator<Item = &'l str> {
-        let is_there = move |program: &&Program| {
-            let span = program.span();
-            place.is_none_or(|place| span.start() < place.end() && place.start() < span.end())
-        };
-        let used = view.programs().filter(is_there).flat_map(|program| program.uses().inputs.iter());
-        used.map(|used| used.name.as_str()).filter(|name| self.known.is_secret(name))
-    }
-
-    /// A finding about the value of a secret: names the input and what is wrong, and says nothing of the value.
-    fn without_value(&self, finding: &Diagnostic, view: &StepView<'_>) -> Diagnostic {
-        let mut names: BTreeSet<&str> = self.secrets_in(view, Some(finding.primary)).collect();
-        if names.is_empty() {
-            names = self.secrets_in(view, None).collect();
-        }
-        let wrong = match finding.code {
-            "wrong-type" => "is of another type than this takes",
-            "value-not-allowed" => "is none of the values that this takes",
-            "out-of-range" => "is outside of the limits here",
-            "wrong-format" | "host-bits-set" | "name-for-id" | "id-for-name" => "is not written as this wants it",
-            "header-not-allowed" => "holds a line break, and a header is one line",
-            "bad-call" => "is no segment of a path",
-            _ => "does not fit here",
-        };
-        let (inputs, names) = (if names.len() == 1 { "input" } else { "inputs" }, listed(names));
-        let message = format!("the value of the secret {inputs} {names} {wrong}");
-        Diagnostic::error(finding.code, finding.primary, message)
-            .help(format!("it is not shown; `plan explain {}` says what is asked for", finding.code))
-    }
-
     fn report(&mut self, found: impl IntoIterator<Item = Diagnostic>, element: Option<&Element>) {
         for mut finding in found {
             if !self.seen.insert((finding.primary, finding.code, finding.severity)) {
@@ -471,78 +329,6 @@ impl<'c> Checker<'c, '_> {
             found.extend(new);
         }
         found.extend(no_segments);
-    }
-
-    /// Checks the files that a form names.
-    fn files_in_form(
-        &self,
-        operation: &Arc<Operation>,
-        template: &Template,
-        body: &Partial,
-        found: &mut Vec<Diagnostic>,
-    ) {
-        let Partial::Map(fields) = body else { return };
-        let is_file = |name: &String| operation.takes_form() && operation.files.contains(name);
-        for (name, value) in fields.iter().filter(|(name, _)| is_file(name)) {
-            let paths = match value {
-                Partial::List(items) => items.as_slice(),
-                one => std::slice::from_ref(one),
-            };
-            for (at, path) in paths.iter().enumerate() {
-                let written = template.at(&format!("/{name}/{at}"));
-                let named = FileAt { key: name, place: written.span };
-                let inputs = written.programs().into_iter().flat_map(|program| &program.uses().inputs);
-                let secret = inputs.map(|used| used.name.as_str()).find(|name| self.known.is_secret(name));
-                // What is known without the value of a secret does not depend on one.
-                if let Some(secret) = secret.filter(|_| !matches!(path, Partial::String(_))) {
-                    let message = format!("the secret input `{secret}` cannot decide in `{name}`");
-                    found.push(
-                        Diagnostic::error("secret-misused", named.place, message)
-                            .help("the path of a file is on record, and secrets never are"),
-                    );
-                    continue;
-                }
-                // Others than texts are of the wrong type, as everywhere in a body.
-                if matches!(path, Partial::String(_) | Partial::OneOf(_)) {
-                    let is_other = || self.of_another_kind(&named, path, Some(operation));
-                    found.extend(self.unusable(&named, path).or_else(is_other));
-                }
-            }
-        }
-    }
-
-    /// A file that cannot be sent, when its path is known.
-    fn unusable(&self, file: &FileAt<'_>, path: &Partial) -> Option<Diagnostic> {
-        let wrong = |message: String| Diagnostic::error("unreadable-file", file.place, message);
-        match path {
-            // Reported as such.
-            Partial::String(path) if is_placeholder(path) && file.key != "body_file" => None,
-            Partial::String(path) => {
-                let why = why_unusable(self.known.given.folder?, path)?;
-                Some(wrong(why).help(format!("`{}` names a file below the folder of the plan file", file.key)))
-            }
-            Partial::OneOf(options) => options.iter().find_map(|option| self.unusable(file, option)),
-            Partial::Null | Partial::Bool(_) | Partial::Number(_) | Partial::List(_) | Partial::Map(_) => {
-                let message = format!("`{}` must be the path of a file", file.key);
-                Some(Diagnostic::error("wrong-type", file.place, message))
-            }
-            _ => None,
-        }
-    }
-
-    /// A file that does not begin as the files that the operation takes.
-    fn of_another_kind(
-        &self,
-        file: &FileAt<'_>,
-        path: &Partial,
-        operation: Option<&Arc<Operation>>,
-    ) -> Option<Diagnostic> {
-        let kind = operation?.file_kind()?;
-        let Partial::String(path) = path else { return None };
-        let is_other = begins_with(self.known.given.folder?, path, kind.beginning) == Some(false);
-        let words =
-            format!("`{path}` is not {}: it does not begin with `{}`", kind.name, kind.beginning.escape_ascii());
-        is_other.then(|| Diagnostic::warning("wrong-format", file.place, words).help(kind.otherwise))
     }
 }
 

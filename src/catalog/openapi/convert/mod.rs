@@ -1,16 +1,22 @@
 //! Converts schemas of an OpenAPI document (3.0 or 3.1) to our own form.
 
+mod keywords;
+mod merge;
+
 use std::collections::BTreeMap;
 
 use regex_lite::Regex;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
+pub(super) use self::keywords::examples;
+use self::keywords::{bound, count, end_of_format, is_bare_object, is_null, list, strings, types};
+use self::merge::{annotate, merge, only_types};
 use super::document::{Document, schema_name};
 use crate::catalog::CatalogError;
 use crate::catalog::Partial;
 use crate::catalog::embedded::CLOUD;
 use crate::catalog::knowledge::Knowledge;
-use crate::catalog::schema::{Additional, Bound, Schema, Type, Types, Variant};
+use crate::catalog::schema::{Additional, Schema, Type, Types, Variant};
 
 /// The greatest depth of nesting before a document counts as circular.
 const DEEPEST: usize = 64;
@@ -407,157 +413,7 @@ fn is_text_of(example: &Value, types: Types) -> bool {
     bare.and_then(|bare: Value| Partial::from(&bare).r#type()).is_some_and(|shown| types.allow(shown))
 }
 
-/// The keywords allowed next to a reference.
-fn annotate(schema: &mut Schema, raw: &Value) {
-    if let Some(default) = raw.get("default").filter(|default| !default.is_null()) {
-        schema.default = Some(default.clone());
-    }
-    schema.deprecated |= raw.get("deprecated") == Some(&Value::Bool(true));
-    schema.nullable |= raw.get("nullable") == Some(&Value::Bool(true));
-}
-
 /// Whether a type is a list, or that of its items.
 fn is_list_of(r#type: Type, items: &Schema) -> bool {
     r#type == Type::Array || items.types.contains(r#type)
-}
-
-/// Combines two schemas that both apply; the second takes precedence.
-fn merge(one: Schema, two: Schema) -> Schema {
-    let mut merged = one;
-    merged.types = match (merged.types.is_empty(), two.types.is_empty()) {
-        (true, _) => two.types,
-        (_, true) => merged.types,
-        _ => merged.types.intersection(two.types),
-    };
-    for name in two.required {
-        if !merged.required.contains(&name) {
-            merged.required.push(name);
-        }
-    }
-    merged.read_only.extend(two.read_only);
-    merged.write_only.extend(two.write_only);
-    // A bare `type: object` allows any field, unless the other one names some.
-    let (bare, names) = (merged.properties.is_empty(), !two.properties.is_empty());
-    let opens = two.additional != Additional::None && (bare || names || two.additional != Additional::Any);
-    if bare && names || opens {
-        merged.additional = two.additional;
-    }
-    // A field that only an example of this part shows has its schema in the other part.
-    for (name, field) in two.properties {
-        if field != Schema::default() || !merged.properties.contains_key(&name) {
-            merged.properties.insert(name, field);
-        }
-    }
-    if !two.values.is_empty() {
-        merged.values = two.values;
-    }
-    if !two.variants.is_empty() {
-        merged.variants = two.variants;
-        merged.discriminator = two.discriminator;
-    }
-    merged.null_with = match (merged.nullable, two.nullable) {
-        (true, true) => two.null_with.into_iter().filter(|name| merged.null_with.contains(name)).collect(),
-        (false, true) => two.null_with,
-        (_, false) => merged.null_with,
-    };
-    merged.nullable |= two.nullable;
-    merged.deprecated |= two.deprecated;
-    merged.unique_items |= two.unique_items;
-    macro_rules! nearer {
-        ($($field:ident),*) => { $(merged.$field = two.$field.or(merged.$field);)* };
-    }
-    nearer!(
-        reference,
-        keys,
-        min_properties,
-        max_properties,
-        items,
-        min_items,
-        max_items,
-        minimum,
-        maximum,
-        min_length,
-        max_length,
-        pattern,
-        format,
-        default,
-        kind
-    );
-    merged.by_name |= two.by_name;
-    merged
-}
-
-/// `Some` when the alternatives differ only in their types.
-fn only_types(shapes: &[Schema]) -> Option<Types> {
-    let bare = |shape: &Schema| {
-        *shape == Schema { types: shape.types, additional: shape.additional.clone(), ..Schema::default() }
-    };
-    let scalar = |shape: &Schema| !shape.types.contains(Type::Object) && !shape.types.is_empty();
-    shapes
-        .iter()
-        .all(|shape| bare(shape) && scalar(shape))
-        .then(|| shapes.iter().fold(Types::default(), |types, shape| types.union(shape.types)))
-}
-
-/// The examples in a schema.
-fn examples(raw: &Value) -> impl Iterator<Item = &Value> {
-    raw.get("example").into_iter().chain(raw.get("examples").and_then(Value::as_array).into_iter().flatten())
-}
-
-/// Whether it is `type: object` without further keywords.
-fn is_bare_object(raw: &Map<String, Value>) -> bool {
-    let says = ["properties", "additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf"];
-    raw.get("type").and_then(Value::as_str) == Some("object") && !says.iter().any(|word| raw.contains_key(*word))
-}
-
-fn is_null(raw: &Value) -> bool {
-    raw.get("type").and_then(Value::as_str) == Some("null")
-}
-
-fn types(raw: &Map<String, Value>) -> (Types, bool) {
-    let words: Vec<&str> = match raw.get("type") {
-        Some(Value::String(word)) => vec![word],
-        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    let known = words.iter().filter_map(|word| Type::parse(word)).collect::<Vec<_>>();
-    let mut types = Types::of(&known);
-    if words.is_empty() && raw.contains_key("properties") {
-        types = Types::of(&[Type::Object]);
-    }
-    (types, words.contains(&"null"))
-}
-
-/// The first or the last number of an integer's format, when the document gives no closer bound.
-fn end_of_format(raw: &Map<String, Value>, end: usize) -> Option<Bound> {
-    let ends: [Option<i64>; 2] = match raw.get("format")?.as_str()? {
-        "uint8" => [Some(0), Some(u8::MAX.into())],
-        "uint32" => [Some(0), Some(u32::MAX.into())],
-        "uint64" => [Some(0), None],
-        "int32" => [Some(i32::MIN.into()), Some(i32::MAX.into())],
-        _ => return None,
-    };
-    ends[end].map(|number| Bound { value: number.into(), exclusive: false })
-}
-
-fn bound(raw: &Map<String, Value>, plain: &str, exclusive: &str) -> Option<Bound> {
-    let number = |value: Option<&Value>| -> Option<Number> { value.and_then(Value::as_number).cloned() };
-    match raw.get(exclusive) {
-        // OpenAPI 3.0 has a boolean here.
-        Some(Value::Bool(exclusive)) => number(raw.get(plain)).map(|value| Bound { value, exclusive: *exclusive }),
-        Some(value) => number(Some(value)).map(|value| Bound { value, exclusive: true }),
-        None => number(raw.get(plain)).map(|value| Bound { value, exclusive: false }),
-    }
-}
-
-fn count(raw: &Map<String, Value>, name: &str) -> Option<u64> {
-    raw.get(name).and_then(Value::as_u64)
-}
-
-fn strings(raw: &Map<String, Value>, name: &str) -> Vec<String> {
-    list(raw, name).iter().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn list<'r>(raw: &'r Map<String, Value>, name: &str) -> &'r [Value] {
-    raw.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

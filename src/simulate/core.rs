@@ -14,12 +14,12 @@ use super::busy::{AFTER, BEFORE, Bystanders, EARLY, LATE, SAME_MOMENT};
 use super::call::Call;
 use super::draw::Draw;
 use super::faults::{Meanwhile, What};
-use super::kinds::{self, Target};
 use super::later::{Later, Sender, Ticket};
 use super::options::Options;
 use super::product::Products;
 use super::state::{State, TaskFault};
 use super::store::Scope;
+use super::target::{Target, target};
 use super::{account, action, audit, body, delete, make, read, slow, update, view};
 use crate::api::{Answer, Request};
 use crate::catalog::{Catalog, Effect, Method, Operation, root_of};
@@ -242,7 +242,7 @@ impl Simulator {
         let operation = operation(request)?;
         let segments = segments(&request.path);
         let body = body::check(&operation, request)?;
-        let target = kinds::target(segments.get(2..).unwrap_or_default());
+        let target = target(segments.get(2..).unwrap_or_default());
         let call = Call {
             request,
             target: target.clone().unwrap_or(Target::NOWHERE),
@@ -424,7 +424,7 @@ fn route_of(request: &Request) -> String {
 }
 
 fn route_kind(request: &Request) -> Option<&'static str> {
-    kinds::target(segments(&request.path).get(2..)?).map(|target| target.kind)
+    target(segments(&request.path).get(2..)?).map(|target| target.kind)
 }
 
 /// An error status, in the API's form or as the page of a proxy.

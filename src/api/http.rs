@@ -82,8 +82,13 @@ impl Http {
         let builder = reqwest::Client::builder();
         // No proxy for addresses of this machine.
         let builder = if is_loopback(&base) { builder.no_proxy() } else { builder };
+        let authorities = certificates(authorities)?;
+        // The system's are read in some milliseconds, and only TLS needs them.
+        let builder = match base.scheme() {
+            "http" => builder.tls_certs_only(authorities),
+            _ => builder.tls_certs_merge(authorities),
+        };
         let client = builder
-            .tls_certs_merge(certificates(authorities)?)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .connect_timeout(CONNECT_TIMEOUT)

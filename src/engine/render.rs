@@ -217,8 +217,12 @@ impl<'a> Surroundings<'a> {
         let recorded = |template: Option<&Template>, text: &str| recording.text(template, text);
         let path = |secret: &dyn Fn(Option<&Template>, &str) -> Unmarked| {
             let pairs = parts.call.segments.iter().map(Segment::template).zip(segments);
-            let encoded = pairs.map(|(template, text)| Ok(format!("/{}", encode(&secret(template, text)?))));
-            encoded.collect::<Result<String, _>>().map_err(broken(parts.call.span))
+            let mut path = String::new();
+            for (template, text) in pairs {
+                path.push('/');
+                path.push_str(&encode(&secret(template, text).map_err(broken(parts.call.span))?));
+            }
+            Ok(path)
         };
         let wrong = broken(body_span);
         let sent_headers = texts(&headers, &reveal).map_err(&wrong)?;

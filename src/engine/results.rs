@@ -4,6 +4,8 @@
 //! Pure. Works on recorded calls, so that it serves a live run, a resumed one, and a teardown without a plan. It also
 //! says which fields of answers are secret, and which calls are idempotent.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::api::Task;
@@ -222,7 +224,7 @@ pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: 
 pub fn encode(segment: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    utf8_percent_encode(segment, RESERVED).to_string()
+    Cow::from(utf8_percent_encode(segment, RESERVED)).into_owned()
 }
 
 /// The id of the parent that the API locks while this call runs.

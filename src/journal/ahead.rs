@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::fold::Impossible;
@@ -15,14 +16,14 @@ use crate::id::InstanceId;
 pub struct Ahead {
     records: VecDeque<(Timestamp, Arc<Record>)>,
     /// How many of them are about each instance.
-    about: HashMap<InstanceId, usize>,
+    about: HashMap<InstanceId, usize, RandomState>,
     leased: bool,
 }
 
 impl Ahead {
     /// No record waits; `status`: of the durable ones.
     pub fn of(status: &Status) -> Self {
-        Self { records: VecDeque::new(), about: HashMap::new(), leased: status.lease.is_some() }
+        Self { records: VecDeque::new(), about: HashMap::default(), leased: status.lease.is_some() }
     }
 
     /// Whether the record has a lease, once all of these are written.

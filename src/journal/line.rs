@@ -104,9 +104,14 @@ impl Line {
 
 /// Writes the line of a record, whose JSON this is, with its line break.
 pub(super) fn write(text: &mut String, checksum: Checksum, n: u64, at: Timestamp, json: &str) {
-    let inside = json.strip_prefix('{').unwrap_or(json);
-    let rest = format!("\"n\":{n},\"at\":\"{at}\",{inside}");
-    let _ = writeln!(text, "{}{}\",{rest}", checksum.open(), checksum.sum(&rest));
+    text.push_str(checksum.open());
+    let sum = text.len()..text.len() + LENGTH;
+    let _ = write!(text, "{:0LENGTH$}\",\"n\":{n},\"at\":\"{at}\",", 0);
+    let rest = sum.end + "\",".len();
+    text.push_str(json.strip_prefix('{').unwrap_or(json));
+    let found = checksum.sum(&text[rest..]);
+    text.replace_range(sum, &found);
+    text.push('\n');
 }
 
 /// Reads one line, without its line break.
@@ -124,7 +129,7 @@ pub fn decode(text: &[u8]) -> Result<Line, String> {
 pub(super) const NEWER: &str = "it was written by a newer `plan`";
 
 /// Within so many bytes a line says what kind of record it is.
-const HEAD: usize = 128;
+pub(super) const HEAD: usize = 128;
 
 fn check_version(text: &str) -> Result<(), String> {
     // Before the record is read as ours: a later version may hold records this one does not know.

@@ -15,15 +15,20 @@ use serde_json::value::RawValue;
 
 use super::record::Record;
 
+/// Most records are shorter, in bytes.
+const USUAL: usize = 1024;
+
 /// The JSON object of a record.
 pub fn json(record: &Record) -> String {
     // `"beat"`, or `{"intent":{…}}`
-    let written = serde_json::to_string(&Around(record)).expect("records are made of types JSON can hold");
+    let mut written = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut written, &Around(record)).expect("records are made of types JSON can hold");
+    let written = String::from_utf8(written).expect("JSON is UTF-8");
     let inside = written.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     match inside.and_then(|inside| inside.split_once(":{")) {
         None => format!("{{\"record\":{written}}}"),
         Some((name, "}")) => format!("{{\"record\":{name}}}"),
-        Some((name, fields)) => format!("{{\"record\":{name},{fields}"),
+        Some((name, fields)) => ["{\"record\":", name, ",", fields].concat(),
     }
 }
 

@@ -139,6 +139,8 @@ struct Shared {
     ahead: Ahead,
     next: u64,
     checksum: Checksum,
+    /// The store can be away while the run goes on: intents are taken back then.
+    takes_back: bool,
     /// When the last append that is in the log began.
     confirmed: Instant,
 }
@@ -172,7 +174,8 @@ impl Journal {
     pub fn start_boxed(sink: Box<dyn Sink>, status: Status, next: u64, clock: Clock) -> Self {
         let (appends, queue) = mpsc::unbounded_channel();
         let (ahead, checksum) = (Ahead::of(&status), Checksum::of(&status.header));
-        let shared = Arc::new(Mutex::new(Shared { ahead, status, next, checksum, confirmed: Instant::now() }));
+        let (takes_back, confirmed) = (sink.terms().is_some(), Instant::now());
+        let shared = Arc::new(Mutex::new(Shared { ahead, status, next, checksum, takes_back, confirmed }));
         let (tell, trouble) = watch::channel(None);
         let terms = sink.terms();
         let hurry = Arc::new(watch::Sender::new(false));
@@ -293,7 +296,10 @@ impl Shared {
     ) -> Result<Append, JournalError> {
         let first = self.next;
         let mut numbered = Vec::with_capacity(records.len());
-        let undone = records.iter().filter_map(|encoded| taken_back(&encoded.record)).collect();
+        let undone = match self.takes_back {
+            true => records.iter().filter_map(|encoded| taken_back(&encoded.record)).collect(),
+            false => Vec::new(),
+        };
         for Encoded { record, json } in records {
             let (at, record) = (clock.now(), Arc::new(record));
             self.ahead.add(&self.status, at, &record).map_err(JournalError::Impossible)?;
@@ -306,9 +312,10 @@ impl Shared {
     /// The lines of appends that follow one another.
     fn batch(&self, appends: &[Append]) -> Batch {
         let first = appends.first().map_or(self.next, |append| append.first);
-        let mut text = String::new();
+        let records = || appends.iter().flat_map(|append| &append.records);
+        let mut text = String::with_capacity(records().map(|(_, _, json)| line::HEAD + json.len()).sum());
         let mut count = 0;
-        for (at, _, json) in appends.iter().flat_map(|append| &append.records) {
+        for (at, _, json) in records() {
             line::write(&mut text, self.checksum, first + count, *at, json);
             count += 1;
         }

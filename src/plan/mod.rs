@@ -62,7 +62,7 @@ pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};
 pub use model::{
     Adopt, AdoptBy, Call, CallTemplate, FileTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan,
-    Ready, RecordOf, RecordUse, Retry, Segment, Step, Undo, Wait,
+    Ready, RecordOf, RecordUse, Retry, Segment, Step, Steps, Undo, Wait,
 };
 pub use partial::Given;
 pub use selection::Selection;

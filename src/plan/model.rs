@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +16,9 @@ use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
 use crate::yaml::Word;
+
+/// The steps of a plan by their ids, in file order.
+pub type Steps = IndexMap<StepId, Step, RandomState>;
 
 /// A valid plan file.
 #[derive(Debug, Clone)]
@@ -33,8 +37,7 @@ pub struct Plan {
     pub region_id: Option<Template>,
     /// How long an environment of this plan lives before `plan sweep` may destroy it.
     pub ttl: Option<Duration>,
-    /// In file order.
-    pub steps: IndexMap<StepId, Step>,
+    pub steps: Steps,
     pub outputs: IndexMap<Word, Output>,
     /// Renamed steps and instances of earlier versions of the plan.
     pub moved: Vec<Moved>,

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::views::{View, is_encoded, join};
+use super::views::{View, code_parts, is_encoded, is_plain, join};
 use super::{SHORTEST, hex};
 
 /// Shorter parts of base64 and hexadecimal occur in ordinary words.
@@ -46,6 +46,8 @@ pub struct Finder {
     quick: Option<Searcher>,
     /// By pattern: whether it may be wrapped.
     wraps: Vec<bool>,
+    /// The length of the shortest pattern that may be wrapped.
+    shortest_code: usize,
 }
 
 impl Finder {
@@ -53,11 +55,13 @@ impl Finder {
         let words = patterns.iter().map(|pattern| pattern.text.expose_secret());
         // Building fails only for more patterns than memory can hold.
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words.clone()).ok();
+        let codes = patterns.iter().filter(|pattern| pattern.code);
         let quick = packed::Config::new().builder().extend(words).build();
         Self {
             automaton: automaton.filter(|_| !patterns.is_empty()),
             quick: quick.filter(|_| patterns.len() <= MOST_QUICK),
             wraps: patterns.iter().map(|pattern| pattern.code).collect(),
+            shortest_code: codes.map(|pattern| pattern.text.expose_secret().len()).min().unwrap_or(usize::MAX),
         }
     }
 
@@ -111,8 +115,12 @@ impl Finder {
 
     /// Whether the text may contain a wrapped encoding. `joined` is a buffer.
     fn is_wrapped(&self, automaton: &AhoCorasick, bytes: &[u8], joined: &mut Vec<u8>) -> bool {
+        // Most parts of JSON are too short, so that nothing is copied.
+        let mut parts = code_parts(bytes).filter(|part| part.len() > self.shortest_code);
         has_long_word(bytes)
-            && [false, true].into_iter().any(|signs| join(bytes, signs, joined) && self.is_match(automaton, joined))
+            && parts.any(|part| {
+                [false, true].into_iter().any(|signs| join(part, signs, joined) && self.is_match(automaton, joined))
+            })
     }
 
     /// Base64 and hexadecimal that was wrapped.
@@ -122,11 +130,6 @@ impl Finder {
             found.extend(words.map(|one| view.place(one.start()..one.end())));
         }
     }
-}
-
-/// Whether a text contains nothing that could be an escape or a line break.
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.,()[]{}<>!?*@#".contains(&byte))
 }
 
 /// Whether a text contains two parts of base64 or hexadecimal that may belong together.

@@ -239,7 +239,7 @@ impl Secrets {
 
     /// Whether a text contains a marker, whole or broken.
     pub fn marks(text: &str) -> bool {
-        text.contains([OPEN, CLOSE])
+        !text.is_ascii() && text.contains([OPEN, CLOSE])
     }
 
     /// Whether a value contains a marker.

@@ -107,26 +107,39 @@ impl View {
     }
 }
 
-/// Whether a text holds anything that can be decoded: most do not, and need no view.
+/// Whether a text contains nothing that could be an escape or a line break.
+pub fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| PLAIN[usize::from(byte)])
+}
+
+/// Whether a text contains anything that can be decoded: most do not, and need no view.
 pub fn is_encoded(text: &[u8]) -> bool {
     // One pass for all decoders, each by its sign.
-    text.iter().enumerate().any(|(at, byte)| {
-        let rest = &text[at..];
-        match byte {
-            b'"' | b'\'' => doubled(rest).is_some(),
-            b'%' => percent(rest).is_some() || units(rest).is_some(),
-            b'+' => true,
-            b'\\' => characters(rest).is_some() || bytes(rest).is_some(),
-            b'&' => entity(rest).is_some(),
-            b'=' => quoted_printable(rest).is_some(),
-            _ => false,
-        }
-    })
+    text.iter().enumerate().any(|(at, byte)| SIGNS[usize::from(*byte)] && is_escape(&text[at..]))
+}
+
+/// Whether a text begins with an escape of any decoder.
+fn is_escape(text: &[u8]) -> bool {
+    match text[0] {
+        b'"' | b'\'' => doubled(text).is_some(),
+        b'%' => percent(text).is_some() || units(text).is_some(),
+        b'+' => true,
+        b'\\' => characters(text).is_some() || bytes(text).is_some(),
+        b'&' => entity(text).is_some(),
+        b'=' => quoted_printable(text).is_some(),
+        _ => false,
+    }
 }
 
 fn holds(bytes: &[u8], sign: u8, decoder: Decoder) -> bool {
     let signs = bytes.iter().enumerate().filter(|(_, byte)| **byte == sign);
     signs.into_iter().any(|(at, _)| decoder(&bytes[at..]).is_some())
+}
+
+/// The longest parts of a text that consist only of base64, hexadecimal and what [`divider`] leaves out: a wrapped
+/// encoding is inside one of them.
+pub fn code_parts(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| !CODE_OR_DIVIDER[usize::from(*byte)])
 }
 
 /// The bytes of [`View::joined`] alone, put into `joined`. `false` when nothing divides the text.
@@ -137,14 +150,9 @@ pub fn join(text: &[u8], signs: bool, joined: &mut Vec<u8>) -> bool {
     if !has_long {
         // Most texts: what divides them is a byte each.
         let divides = if signs { &DIVIDES_BYTES } else { &DIVIDES_WORDS };
-        joined.resize(text.len(), 0);
-        let mut length = 0;
-        for byte in text {
-            joined[length] = *byte;
-            length += usize::from(!divides[usize::from(*byte)]);
-        }
-        joined.truncate(length);
-        return length != text.len();
+        joined.extend_from_slice(text);
+        joined.retain(|byte| !divides[usize::from(*byte)]);
+        return joined.len() != text.len();
     }
     let mut rest = text;
     while let [first, after @ ..] = rest {
@@ -165,12 +173,31 @@ const LINE_BREAK: u8 = "⏎".as_bytes()[0];
 const DIVIDES_WORDS: [bool; 256] = among(b" \t\n\r");
 const DIVIDES_BYTES: [bool; 256] = among(b" \t\n\r:-,_");
 
+/// The first bytes of all escapes.
+const SIGNS: [bool; 256] = among(b"\"'%+\\&=");
+/// What begins no escape and divides no words.
+const PLAIN: [bool; 256] = alphanumeric_or(b"/.,()[]{}<>!?*@#");
+/// Base64 of both alphabets, hexadecimal, and all bytes of dividers.
+const CODE_OR_DIVIDER: [bool; 256] = alphanumeric_or(b"+/-_ \t\n\r:,\\\xe2\x8f\x8e");
+
+/// A table of bytes: whether each is one of these.
 const fn among(bytes: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut at = 0;
     while at < bytes.len() {
         table[bytes[at] as usize] = true;
         at += 1;
+    }
+    table
+}
+
+/// The same, for these and all letters and digits of ASCII.
+const fn alphanumeric_or(bytes: &[u8]) -> [bool; 256] {
+    let mut table = among(bytes);
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] |= (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
     }
     table
 }
@@ -375,6 +402,22 @@ mod tests {
             let divided = join(text.as_bytes(), signs, &mut joined);
             prop_assert_eq!(&joined, &View::plain(&text).joined(signs).bytes);
             prop_assert_eq!(divided, joined.len() != text.len());
+        }
+
+        #[test]
+        fn what_is_joined_is_inside_a_part(text in "[ab0x:_,+/\"{=\\-\\\\n \t\r⏎é]{0,40}", signs: bool) {
+            let join = |text: &[u8]| {
+                let mut joined = Vec::new();
+                join(text, signs, &mut joined);
+                joined
+            };
+            let is_code = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+            let codes = |joined: &[u8]| {
+                let codes = joined.split(|byte| !is_code(byte)).filter(|code| !code.is_empty());
+                codes.map(<[u8]>::to_vec).collect::<Vec<_>>()
+            };
+            let parts = code_parts(text.as_bytes()).flat_map(|part| codes(&join(part)));
+            prop_assert_eq!(codes(&join(text.as_bytes())), parts.collect::<Vec<_>>());
         }
 
         #[test]

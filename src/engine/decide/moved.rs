@@ -1,10 +1,10 @@
 //! Renamed steps and instances (`moved`).
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 
-use crate::id::{InstanceId, StepId};
+use crate::id::InstanceId;
 use crate::journal::{Record, Status};
-use crate::plan::{Moved, Step};
+use crate::plan::{Moved, Steps};
 
 /// The records for those moves of a plan that are still to be made: the old name is recorded and the new one is not.
 pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
@@ -12,7 +12,7 @@ pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
 }
 
 /// Messages about recorded names that left the plan and cannot be moved, because the new name is recorded as well.
-pub fn stuck(status: &Status, moved: &[Moved], steps: &IndexMap<StepId, Step>) -> Vec<String> {
+pub fn stuck(status: &Status, moved: &[Moved], steps: &Steps) -> Vec<String> {
     let (_, names) = renamed(status, moved);
     let is_planned =
         |name: &InstanceId| steps.get(&name.step).is_some_and(|step| step.for_each.is_some() == name.key.is_some());
@@ -106,7 +106,7 @@ mod tests {
         let names: Vec<String> = status.instances.keys().map(ToString::to_string).collect();
         assert_eq!(names, ["network", "vm[a]", "vm[1]", "both", "taken", "disk[a]", "port", "port[1]"]);
         assert!(moves(&status, &plan).is_empty());
-        let stuck = stuck(&status, &plan, &IndexMap::new());
+        let stuck = stuck(&status, &plan, &Steps::default());
         assert_eq!(stuck.len(), 1, "{stuck:?}");
         assert!(stuck[0].starts_with("`both` cannot become `taken`, which is on record as well"), "{stuck:?}");
     }

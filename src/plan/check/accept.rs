@@ -5,6 +5,7 @@ use std::iter;
 use std::path::Path;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
 use super::edges::dependencies_of;
@@ -12,7 +13,7 @@ use crate::body_file::BodyFiles;
 use crate::id::StepId;
 use crate::plan::doc::{OutputDoc, PlanDoc};
 use crate::plan::mentions::resources_used;
-use crate::plan::model::{Output, Plan, Step};
+use crate::plan::model::{Output, Plan, Step, Steps};
 use crate::plan::of_step::OfStep;
 use crate::plan::operations::Operations;
 use crate::plan::record_doc;
@@ -50,12 +51,8 @@ pub(super) fn accept(mut doc: PlanDoc, operations: Option<Operations>, source: &
 }
 
 /// The accepted steps. What was read is freed piece by piece, so that a long plan is not held twice.
-fn accept_steps(
-    steps: List<StepDoc>,
-    operations: Vec<OfStep>,
-    resource_used: &BTreeSet<StepId>,
-) -> IndexMap<StepId, Step> {
-    let mut accepted = IndexMap::with_capacity(steps.len());
+fn accept_steps(steps: List<StepDoc>, operations: Vec<OfStep>, resource_used: &BTreeSet<StepId>) -> Steps {
+    let mut accepted = Steps::with_capacity_and_hasher(steps.len(), RandomState::default());
     let operations = operations.into_iter().chain(iter::repeat_with(OfStep::default));
     for (step, of) in steps.into_iter().zip(operations) {
         let step = accept_step(step, of, resource_used);

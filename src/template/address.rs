@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_terraforms() {
+    fn cidr_hosts_agree_with_terraform() {
         assert_eq!(cidr_host("10.12.112.0/20", 16).unwrap(), "10.12.112.16");
         assert_eq!(cidr_host("10.12.112.0/20", 268).unwrap(), "10.12.113.12");
         assert_eq!(cidr_host("10.12.127.0/20", -1).unwrap(), "10.12.127.255");

@@ -61,11 +61,11 @@ fn reported(error: TemplateError, errors: &mut Vec<TemplateError>) -> Outline {
 fn in_text(program: &Program, value: Outline, knowledge: &dyn Knowledge) -> Result<Outline, TemplateError> {
     match never_text(&value, knowledge) {
         None => Ok(value),
-        Some((what, help)) => Err(no_text(program, what, help)),
+        Some((what, help)) => Err(without_text_form(program, what, help)),
     }
 }
 
-fn no_text(program: &Program, what: &str, help: &str) -> TemplateError {
+fn without_text_form(program: &Program, what: &str, help: &str) -> TemplateError {
     let message = format!("{what} cannot stand in text");
     TemplateError { span: program.span(), message, help: Some(help.to_owned()) }
 }
@@ -119,7 +119,7 @@ impl Program {
         match failed.take() {
             // Unknown names were reported already.
             _ if !uses.unknown.is_empty() => Ok(outline),
-            Some(Failure::NoText(what, help)) => Err(no_text(self, what, help)),
+            Some(Failure::NoText(what, help)) => Err(without_text_form(self, what, help)),
             Some(Failure::NoPart { range, message, help }) => {
                 Err(TemplateError { span: self.locate_run(range), message, help })
             }

@@ -239,7 +239,7 @@ async fn an_address_that_refuses_is_named_with_its_cause() {
 }
 
 #[test]
-fn every_reason_of_distrust_has_its_words() {
+fn every_reason_of_distrust_has_a_message() {
     use rustls::CertificateError as Why;
     for (why, words) in [
         (Why::Expired, "it has expired"),

@@ -5,7 +5,7 @@
 //! A module may use those to its right:
 //!
 //! ```text
-//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, packed, parts, random, id
+//! command → context → engine, store, error → journal → plan, simulate → api, template, report, examples, schema → catalog, yaml, event → diagnostic, id, body_file, explain → source, stream, secret, files, packed, parts, random, word, clock, exit, shared, cli
 //! ```
 
 pub mod api;

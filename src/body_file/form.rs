@@ -123,7 +123,8 @@ pub enum Content<'f> {
     File(&'f Upload),
 }
 
-/// The parts of a form: a field whose files are given is sent as these, a list once for each element, `null` not at all.
+/// The parts of a form: a field whose files are given is sent as these, a list once for each element, `null` not at
+/// all.
 pub fn parts<'f>(fields: &'f Value, files: &'f [FormFile]) -> Vec<Part<'f>> {
     let mut parts = Vec::new();
     for (name, value) in fields.as_object().into_iter().flatten() {

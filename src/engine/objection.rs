@@ -5,9 +5,9 @@ use serde_json::Value;
 /// The most segments of an objection that are one name with dots in it, as a host has.
 const DOTS: usize = 8;
 
-/// The JSON pointer into a body for a place that an answer names, as far as it exists; the place itself when nothing of it
-/// does. An element of a list may be named by one of its values (the CDN names origins by their hosts), and a place may
-/// be below the one field that holds all others (`video`).
+/// The JSON pointer into a body for a place that an answer names, as far as it exists; the place itself when nothing of
+/// it does. An element of a list may be named by one of its values (the CDN names origins by their hosts), and a place
+/// may be below the one field that holds all others (`video`).
 pub fn place_of(named: &str, body: &Value) -> String {
     let segments: Vec<&str> = named.split('/').filter(|segment| !segment.is_empty()).collect();
     let direct = follow(body, &segments);

@@ -108,8 +108,8 @@ impl Instance {
 
     /// Runs the instance to its end and emits what happened.
     ///
-    /// Thousands wait for their tasks at once. What few need, and what is over by then, is a future of its own, so that a
-    /// waiting instance holds no room for it.
+    /// Thousands wait for their tasks at once. What few need, and what is over by then, is a future of its own, so that
+    /// a waiting instance holds no room for it.
     pub async fn run(self) -> (InstanceId, InstanceEnd) {
         let id = self.id();
         let started = self.run.context.clock().elapsed();

@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::template::{Shape, Template};
 
 /// What a value is that certainly has no text form.
-fn no_text(value: &Partial) -> Option<&'static str> {
+fn type_without_text(value: &Partial) -> Option<&'static str> {
     match value {
         Partial::Null => Some("null"),
         Partial::Map(_) => Some("a mapping"),
@@ -37,7 +37,7 @@ pub(super) fn segment(template: &Template, value: &Partial) -> Option<Diagnostic
                 (format!("this segment of the path becomes `{text}`"), "every segment of a path needs a value")
             }
             other => {
-                let what = no_text(other)?;
+                let what = type_without_text(other)?;
                 let help =
                     if is_result(other) { "use `.id` of the step" } else { "every segment of a path needs a value" };
                 (format!("a segment of a path is text, and this is {what}"), help)
@@ -68,7 +68,7 @@ pub(super) fn headers(template: &Template, value: &Partial) -> Vec<Diagnostic> {
                 let message = format!("the header `{name}` holds a line break");
                 return Some(Diagnostic::error("header-not-allowed", span, message));
             }
-            let message = format!("the header `{name}` is text, and this is {}", no_text(value)?);
+            let message = format!("the header `{name}` is text, and this is {}", type_without_text(value)?);
             Some(
                 Diagnostic::error("wrong-type", span, message)
                     .help("use `| join(',')` or `| tojson`, or one of its parts"),
@@ -115,7 +115,7 @@ pub(super) fn find(template: &Template, value: &Partial) -> Vec<Diagnostic> {
             continue;
         }
         found.extend(first_of(value, &|value| {
-            let what = no_text(value).filter(|_| !matches!(value, Partial::Null | Partial::Map(_)))?;
+            let what = type_without_text(value).filter(|_| !matches!(value, Partial::Null | Partial::Map(_)))?;
             let message = format!("`{name}` of an item is compared with a single value, and this is {what}");
             let help = if is_result(value) { "use `.id` or `.name` of the step" } else { "take one of its elements" };
             Some(Diagnostic::error("wrong-type", here.span, message).help(help))

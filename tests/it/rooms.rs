@@ -117,3 +117,26 @@ fn no_room_uses_itself_through_others() {
     }
     assert!(left.is_empty(), "{left:#?}");
 }
+
+/// The line of rooms in the documentation of the crate, and in CONTRIBUTING.
+#[test]
+fn the_documented_line_of_rooms_has_every_room_left_of_those_it_uses() {
+    let line = |file: &str| {
+        let text = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let lines = text.lines().map(|line| line.trim_start_matches("//! "));
+        lines.filter(|line| line.starts_with("command → ")).map(str::to_owned).next().unwrap()
+    };
+    let documented = line("CONTRIBUTING.md");
+    assert_eq!(line("src/lib.rs"), documented);
+    let levels: BTreeMap<&str, usize> = documented
+        .split(" → ")
+        .enumerate()
+        .flat_map(|(at, rooms)| rooms.split(", ").map(move |room| (room, at)))
+        .collect();
+    assert_eq!(levels.len(), MAY_USE.len());
+    for (room, others) in MAY_USE {
+        for other in others.split_whitespace() {
+            assert!(levels[room] < levels[other], "`{room}` uses `{other}`");
+        }
+    }
+}

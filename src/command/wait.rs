@@ -110,7 +110,7 @@ async fn end(
             note(context, &format!("{} {} {}", sanitize(&task.id), state(task), sanitize(&words)))
         }
         TaskEnd::Refused(error) => {
-            Err(Error::Api { what: format!("task `{}` cannot be read", task.id), error: ReadError::Refused(error) })
+            Err(Error::Api { what: format!("task `{}` cannot be read", task.id), error: ReadError::Refused(*error) })
         }
     }
 }

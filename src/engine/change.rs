@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::accepted::Turned;
 use super::call::Write;
 use super::called::Called;
 use super::collection::adoptable;
@@ -101,11 +102,11 @@ impl Instance {
         Difference::of(self.run.context.catalog, step, known, &rendered.recorded, rendered.request.body.as_deref())
     }
 
-    pub(super) fn agrees(&self, known: &InstanceStatus, rendered: &Rendered) -> bool {
+    pub(super) fn agrees(&self, known: &InstanceStatus, call: &Shared<RecordedCall>) -> bool {
         let ignored = &self.step().ignored_changes;
         known.agrees.as_ref().is_some_and(|before| {
             // Equal as they are, for the most part: nothing is copied to compare them.
-            *before == rendered.recorded || wanted_call(before, &rendered.recorded, ignored) == **before
+            before == call || wanted_call(before, call, ignored) == **before
         })
     }
 
@@ -152,7 +153,7 @@ impl Instance {
         let write = Write { intent: Intent::clone(&in_doubt.attempt.intent), ..self.write_of(id, rendered, None) };
         if let Some(called) = write.find(&self.run.context, in_doubt).await? {
             let intended = self.intended(&in_doubt.attempt.intent);
-            return self.finish(known, intended, called, Provenance::Recovered, started, false).await;
+            return self.finish(known, intended, called, Provenance::Recovered, started).await;
         }
         let words = "an update was never answered, and nothing was found of it";
         let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
@@ -176,7 +177,6 @@ impl Instance {
     }
 
     /// Carries out what was decided where the recorded call differs from the plan's or `--replace` was given.
-    /// `Some` when the step is done with that, `None` when another turn is needed.
     pub(super) async fn changed(
         &self,
         id: &InstanceId,
@@ -185,10 +185,10 @@ impl Instance {
         change: &Changing<'_>,
         provenance: &mut Provenance,
         started: Duration,
-    ) -> Result<Option<StepResult>, Interruption> {
+    ) -> Result<Turned, Interruption> {
         match (change.kind, &self.step().on_change) {
-            (ChangeKind::Replace, _) => self.replace(id, provenance).await,
-            (ChangeKind::Ignore, _) => Ok(known.result.clone()),
+            (ChangeKind::Replace, _) => self.replace(id, provenance).await.map(|()| Turned::Again),
+            (ChangeKind::Ignore, _) => Ok(known.result.clone().into()),
             (ChangeKind::Update, Some(OnChange::Update(template))) => {
                 *provenance = Provenance::Updated;
                 let write = self.update_of(id, rendered, known, template)?;
@@ -240,13 +240,13 @@ impl Instance {
         known: &InstanceStatus,
         provenance: &mut Provenance,
         started: Duration,
-    ) -> Result<Option<StepResult>, Interruption> {
+    ) -> Result<Turned, Interruption> {
         *provenance = Provenance::Called;
         self.make(&self.write_of(id, rendered, None), known, None, provenance, started).await
     }
 
     /// Removes the resource of this step, and before it the recorded dependants that may be replaced as well.
-    async fn replace(&self, id: &InstanceId, provenance: &mut Provenance) -> Result<Option<StepResult>, Interruption> {
+    async fn replace(&self, id: &InstanceId, provenance: &mut Provenance) -> Result<(), Interruption> {
         let dependants = self.run.recorded_dependants(id);
         let orphans = self.run.context.journal.with_status(decide::orphans);
         let may = |other: &InstanceId| decide::may_replace(&self.run.plan, &self.run.options.replace, &orphans, other);
@@ -264,8 +264,7 @@ impl Instance {
         *provenance = Provenance::Called;
         let mut all = dependants;
         all.push(id.clone());
-        self.run.remove_all(&all).await?;
-        Ok(None)
+        self.run.remove_all(&all).await
     }
 
     fn step_call(&self, id: &InstanceId) -> Shared<RecordedCall> {
@@ -364,7 +363,6 @@ impl Instance {
                     Called::Found { item, evidence: None },
                     Provenance::Adopted,
                     started,
-                    false,
                 )
                 .await
             }

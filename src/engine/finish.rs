@@ -15,11 +15,11 @@ use super::leftover::leftover;
 use super::made::{Before, made_by, of_tasks};
 use super::ownership::Claimable;
 use super::results::{self, Parameters};
-use super::watch::{Awaited, Place, TaskEnd, task_duration};
+use super::watch::{Place, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
-use crate::catalog::{Operation, pace_of};
+use crate::catalog::Operation;
 use crate::clock::millis;
-use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
+use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::journal::{
     Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
     Unanswered,
@@ -68,7 +68,7 @@ pub enum Ended {
 }
 
 /// What exists although a task failed, whether the search is certain to have found all of it, and what may be its work.
-pub struct Left {
+pub struct Leftover {
     pub made: Option<RecordedResource>,
     pub certain: bool,
     pub candidates: Vec<String>,
@@ -100,6 +100,28 @@ impl Finishing<'_> {
                 Box::pin(self.ended(context, ended, provenance, evidence)).await
             }
         }
+    }
+
+    /// Completes a write whose tasks have ended, and records its result, as [`Self::finish`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Interruption`].
+    pub async fn finish_ended(
+        &self,
+        context: &RunContext,
+        called: Called,
+        ends: Vec<TaskEnd>,
+        provenance: Provenance,
+    ) -> Result<Option<StepResult>, Interruption> {
+        let evidence = called.evidence();
+        let ended = match called {
+            Called::Tasks { tasks, status, .. } => {
+                self.end_of(context, (tasks, status, evidence.is_some()), ends).await?
+            }
+            called => self.await_end(context, called).await?,
+        };
+        self.ended(context, ended, provenance, evidence).await
     }
 
     /// Records how the write ended.
@@ -158,17 +180,28 @@ impl Finishing<'_> {
                 Ok(Ended::Well(result, Vec::new()))
             }
             Called::Tasks { tasks, status, .. } => {
-                let (finished, failed) = self.wait(context, &tasks).await?;
-                if let Some(at) = failed {
-                    return Ok(Ended::InError { at, tasks: finished });
-                }
-                let durations = finished.iter().filter_map(duration_of).collect();
-                let result = self.result_of(context, &finished, status);
-                match found && Box::pin(self.is_owned_by_another(context, &tasks, &result)).await {
-                    true => Ok(Ended::NotOurs(tasks)),
-                    false => Ok(Ended::Well(result, durations)),
-                }
+                let ends = self.wait(context, &tasks).await?;
+                self.end_of(context, (tasks, status, found), ends).await
             }
+        }
+    }
+
+    /// What the ends of its tasks make of a write. `found`: they were attributed to it.
+    async fn end_of(
+        &self,
+        context: &RunContext,
+        (tasks, status, found): (Vec<String>, Option<u16>, bool),
+        ends: Vec<TaskEnd>,
+    ) -> Result<Ended, Interruption> {
+        let (finished, failed) = self.ended_tasks(context, &tasks, ends)?;
+        if let Some(at) = failed {
+            return Ok(Ended::InError { at, tasks: finished });
+        }
+        let durations = finished.iter().filter_map(duration_of).collect();
+        let result = self.result_of(context, &finished, status);
+        match found && Box::pin(self.is_owned_by_another(context, &tasks, &result)).await {
+            true => Ok(Ended::NotOurs(tasks)),
+            false => Ok(Ended::Well(result, durations)),
         }
     }
 
@@ -288,41 +321,29 @@ impl Finishing<'_> {
         Ok(result)
     }
 
-    /// Waits for all tasks; returns them and the index of the first that ended in ERROR.
-    async fn wait(&self, context: &RunContext, tasks: &[String]) -> Result<(Vec<Task>, Option<usize>), Interruption> {
+    /// Waits for all tasks.
+    async fn wait(&self, context: &RunContext, tasks: &[String]) -> Result<Vec<TaskEnd>, Interruption> {
         if self.wait.skip {
-            return Ok((tasks.iter().map(|task| accepted_only(task)).collect(), None));
+            return Ok(tasks.iter().map(|task| TaskEnd::Finished(Box::new(accepted_only(task)))).collect());
         }
-        let since = self.resumed.unwrap_or_else(|| context.now());
-        let task_type = self.operation.and_then(|operation| operation.task_types.first());
-        let pace = pace_of(task_type.map_or("", String::as_str));
-        context.events.emit(Event::TasksAccepted {
-            instance: self.intent.instance.clone(),
-            tasks: tasks.to_vec(),
-            earliest_ms: millis(pace.earliest),
-            latest_ms: millis(pace.latest),
-        });
-        let place = Place::of(self.parameters);
-        let ends = futures_util::future::join_all(tasks.iter().map(|task| {
-            context.watcher.wait(Awaited {
-                task: task.clone(),
-                place: place.clone(),
-                task_type: task_type.cloned(),
-                since,
-                first: if self.resumed.is_some() { Some(Duration::ZERO) } else { self.wait.first },
-                every: self.wait.every,
-            })
-        }));
-        let timeout = self.wait.timeout.unwrap_or(pace.timeout);
-        let _waits = context.gates.waits();
-        let limited = tokio::time::timeout(context.clock().real(timeout), ends);
-        let ends = match context.stopped.or_leave(limited).await {
-            Ok(Ok(ends)) => ends,
-            Ok(Err(_)) => {
-                return Err(Interruption::StillWaiting { tasks: tasks.to_vec(), waited: timeout, until: None });
-            }
-            Err(stop) => return Err(Interruption::Stopped(stop)),
+        let pending = PendingTasks {
+            instance: &self.intent.instance,
+            tasks,
+            task_type: self.operation.and_then(|operation| operation.task_types.first()),
+            place: Place::of(self.parameters),
+            wait: self.wait,
+            resumed: self.resumed,
         };
+        pending.begin(context).wait().await.map_err(|left| left.of_tasks(tasks))
+    }
+
+    /// The tasks of a write that have all ended, and the index of the first that ended in ERROR.
+    fn ended_tasks(
+        &self,
+        context: &RunContext,
+        tasks: &[String],
+        ends: Vec<TaskEnd>,
+    ) -> Result<(Vec<Task>, Option<usize>), Interruption> {
         let (mut ended, mut failed) = (Vec::new(), None);
         for end in ends {
             match end {
@@ -347,7 +368,7 @@ impl Finishing<'_> {
         let mut error =
             context.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
         error.task = Some(task.id.clone());
-        let Left { made: leftover, certain, candidates } = self.leftover(context, ended).await;
+        let Leftover { made: leftover, certain, candidates } = self.leftover(context, ended).await;
         let left = leftover
             .iter()
             .flat_map(|made| made.id.iter().chain(made.secondary.iter().flat_map(|secondary| &secondary.id)));
@@ -381,8 +402,8 @@ impl Finishing<'_> {
     }
 
     /// The resources that exist although a task failed, and whether the search is certain to have found all of them.
-    pub async fn leftover(&self, context: &RunContext, ended: &[Task]) -> Left {
-        let none = Left { made: None, certain: true, candidates: Vec::new() };
+    pub async fn leftover(&self, context: &RunContext, ended: &[Task]) -> Leftover {
+        let none = Leftover { made: None, certain: true, candidates: Vec::new() };
         let Some(operation) = self.operation.filter(|_| self.updates.is_none()) else { return none };
         let result = self.result_of(context, ended, None);
         let at = self.resumed.unwrap_or_else(|| context.now());
@@ -394,7 +415,7 @@ impl Finishing<'_> {
         };
         let left = self.made(context, &found.result);
         let made = Some(left).filter(|made| made.id.is_some() || !made.secondary.is_empty());
-        Left { made, certain: found.certain, candidates: found.candidates }
+        Leftover { made, certain: found.certain, candidates: found.candidates }
     }
 
     /// The resources that exist because of a result.
@@ -445,5 +466,8 @@ fn duration_of(task: &Task) -> Option<(String, u64)> {
     Some((task.task_type.clone()?, millis(task_duration(task)?)))
 }
 
+mod pending;
 #[cfg(test)]
 mod tests;
+
+pub use pending::{Left, PendingTasks, TaskEnds};

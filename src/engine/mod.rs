@@ -8,6 +8,7 @@
 //!
 //! Order is always: journal, then state, then event. An event is emitted only once its record is on disk.
 
+mod accepted;
 mod access;
 mod adopt;
 mod before;

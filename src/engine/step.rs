@@ -7,15 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-use tokio::sync::OwnedMutexGuard;
-
-use super::call::Write;
-use super::called::Called;
+use super::accepted::{Accepted, Turned};
 use super::conceal::{conceal, conceal_names};
 use super::context::About;
 use super::decide::{self, ChangeKind, Decision, Differs, FormerSteps, Wanted};
-use super::finish::Finishing;
 use super::interruption::Interruption;
 use super::objection;
 use super::refresh::blame;
@@ -23,16 +18,17 @@ use super::render::{CallParts, Rendered, Surroundings, step_value};
 use super::resolve::InDoubt;
 use super::results::{self, Parameters};
 use super::run::Run;
-use super::turn::parent_turn;
-use super::update::{Changing, update_of_result};
+use super::update::Changing;
+use super::watch::TaskEnd;
 use crate::catalog::Operation;
 use crate::clock::millis;
 use crate::event::{Event, Provenance, SkipReason, StepDone, StepError};
 use crate::id::{InstanceId, StepId};
-use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
+use crate::journal::{InstanceStatus, Intent, Phase, RecordedCall, StepResult};
 use crate::plan::Step;
 use crate::shared::Shared;
 use crate::template::Each;
+use serde_json::Value;
 
 /// How often a run removes what a create left behind, and sends the create again.
 const CLEARED: u32 = 5;
@@ -80,6 +76,48 @@ pub(super) struct Done {
     pub resource: Option<Value>,
 }
 
+/// How far an instance has come.
+enum Stage {
+    /// Its call and outcome; `None`: skipped by its `when`.
+    Ended(Option<(Shared<RecordedCall>, Done)>),
+    /// It waits for its tasks, and holds no more than it needs afterwards.
+    Waits(Accepted, Kept),
+}
+
+/// What stays of the rendered call while an instance waits for its tasks.
+enum Kept {
+    /// The call alone: the rest is rendered again when another turn is needed.
+    Call(Shared<RecordedCall>),
+    /// All of it, since the resource is read once the tasks have ended.
+    Whole(Box<Rendered>),
+}
+
+impl Kept {
+    fn call(&self) -> &Shared<RecordedCall> {
+        match self {
+            Kept::Call(call) => call,
+            Kept::Whole(rendered) => &rendered.recorded,
+        }
+    }
+}
+
+/// What the turns of an instance have in common.
+struct Progress {
+    /// When it started, on the run's clock.
+    started: Duration,
+    provenance: Provenance,
+    /// How often what a create left behind was removed.
+    cleared: u32,
+    /// The last turn left a difference as it is (`on_change: ignore`).
+    ignores: bool,
+}
+
+impl Progress {
+    fn new(started: Duration) -> Self {
+        Self { started, provenance: Provenance::Reused, cleared: 0, ignores: false }
+    }
+}
+
 impl Instance {
     pub(super) fn step(&self) -> &Step {
         &self.run.plan.steps[self.step]
@@ -108,84 +146,148 @@ impl Instance {
 
     /// Runs the instance to its end and emits what happened.
     ///
-    /// Thousands wait for their tasks at once. What few need, and what is over by then, is a future of its own, so that
-    /// a waiting instance holds no room for it.
-    pub async fn run(self) -> (InstanceId, InstanceEnd) {
-        let id = self.id();
-        let started = self.run.context.clock().elapsed();
-        let end = match self.work(&id, started).await {
-            Ok(Some((call, done))) => self.succeeded(&id, call, done, started),
-            Ok(None) => self.skipped(&id),
-            Err(mut why) => {
-                if let Interruption::Failed(error) = &mut why {
-                    let known = self.known(&id);
-                    let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &*intent.call).collect();
-                    Box::pin(blame(&self.run.context, &id, &calls, error)).await;
-                }
-                let waited = self.run.context.clock().elapsed().saturating_sub(started);
-                InstanceEnd::Interrupted(self.interrupted(&id, why, waited))
-            }
-        };
-        (id, end)
+    /// Thousands wait for their tasks at once. What an instance does before its tasks are accepted and after they have
+    /// ended are futures of their own, so that a waiting instance holds no room for them.
+    #[expect(clippy::manual_async_fn, reason = "the future of an `async fn` holds `self` twice")]
+    pub fn run(self) -> impl Future<Output = (InstanceId, InstanceEnd)> + Send {
+        async move {
+            let id = self.id();
+            let mut progress = Progress::new(self.run.context.clock().elapsed());
+            let end = match self.work(&id, &mut progress).await {
+                Ok(Some((call, done))) => self.succeeded(&id, call, done, progress.started),
+                Ok(None) => self.skipped(&id),
+                Err(why) => InstanceEnd::Interrupted(Box::pin(self.blamed(&id, why, progress.started)).await),
+            };
+            (id, end)
+        }
+    }
+
+    /// Emits why there is no result, and what the record says of the cause.
+    async fn blamed(&self, id: &InstanceId, mut why: Interruption, started: Duration) -> Interruption {
+        if let Interruption::Failed(error) = &mut why {
+            let known = self.known(id);
+            let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &*intent.call).collect();
+            blame(&self.run.context, id, &calls, error).await;
+        }
+        let waited = self.run.context.clock().elapsed().saturating_sub(started);
+        self.interrupted(id, why, waited)
     }
 
     async fn work(
         &self,
         id: &InstanceId,
-        started: Duration,
+        progress: &mut Progress,
     ) -> Result<Option<(Shared<RecordedCall>, Done)>, Interruption> {
-        let surroundings = self.surroundings();
-        if let Some(when) = &self.step().when
-            && !when.is_true(&surroundings.scope()).map_err(|error| self.run.template_failed(&error))?
-        {
-            return Ok(None);
-        }
-        let parts = CallParts::of_step(self.step());
-        let rendered = surroundings.render(&parts, None).map_err(|error| self.run.template_failed(&error))?;
-        self.run.check_rendered(self.step(), &rendered).map_err(Interruption::Failed)?;
-        let mut done = if decide::reads(self.step()) {
-            Box::pin(self.read(&rendered)).await?
-        } else {
-            self.write(id, &rendered, started).await?
+        let (mut accepted, mut kept) = match Box::pin(self.begin(id, progress)).await? {
+            Stage::Ended(end) => return Ok(end),
+            Stage::Waits(accepted, kept) => (accepted, kept),
         };
+        loop {
+            let ends = self.begin_to_wait(id, &accepted).wait().await;
+            let ends = ends.map_err(|left| self.left_waiting(id, left))?;
+            match Box::pin(self.go_on(id, progress, (accepted, kept), ends)).await? {
+                Stage::Ended(end) => return Ok(end),
+                Stage::Waits(next, still) => (accepted, kept) = (next, still),
+            }
+        }
+    }
+
+    /// From the templates to the first tasks, or to the end.
+    async fn begin(&self, id: &InstanceId, progress: &mut Progress) -> Result<Stage, Interruption> {
+        let template_failed = |error| self.run.template_failed(&error);
+        if let Some(when) = &self.step().when
+            && !when.is_true(&self.surroundings().scope()).map_err(template_failed)?
+        {
+            return Ok(Stage::Ended(None));
+        }
+        let rendered = self.rendered()?;
+        self.run.check_rendered(self.step(), &rendered).map_err(Interruption::Failed)?;
+        if decide::reads(self.step()) {
+            let done = Box::pin(self.read(&rendered)).await?;
+            return self.usable(id, rendered, done).await;
+        }
+        self.turns(id, rendered, progress).await
+    }
+
+    /// From the end of the tasks to the next, or to the end.
+    async fn go_on(
+        &self,
+        id: &InstanceId,
+        progress: &mut Progress,
+        (accepted, kept): (Accepted, Kept),
+        ends: Vec<TaskEnd>,
+    ) -> Result<Stage, Interruption> {
+        let result = self.completed(id, accepted, Some(ends), progress.provenance, progress.started).await?;
+        let done = result.and_then(|result| self.done(id, kept.call(), result, progress));
+        match (done, kept) {
+            (Some(done), Kept::Call(call)) => Ok(Stage::Ended(Some((call, done)))),
+            (Some(done), Kept::Whole(rendered)) => self.usable(id, *rendered, done).await,
+            (None, Kept::Call(_)) => self.turns(id, self.rendered()?, progress).await,
+            (None, Kept::Whole(rendered)) => self.turns(id, *rendered, progress).await,
+        }
+    }
+
+    fn rendered(&self) -> Result<Rendered, Interruption> {
+        let rendered = self.surroundings().render(&CallParts::of_step(self.step()), None);
+        rendered.map_err(|error| self.run.template_failed(&error))
+    }
+
+    /// Waits until what was made is ready, and reads it where that is asked for.
+    async fn usable(&self, id: &InstanceId, rendered: Rendered, mut done: Done) -> Result<Stage, Interruption> {
         if !self.step().wait.skip && !self.step().ready.is_off() {
             Box::pin(self.await_own_readiness(id, &rendered, &done.result, done.provenance)).await?;
         }
-        let judged = self.step().ready.condition().is_some() || self.step().fail_when.is_some();
-        if done.resource.is_none() && (judged || self.step().resource_used) {
+        if done.resource.is_none() && self.reads_resource() {
             done.resource = Some(Box::pin(self.resource(id, &rendered, &done.result, done.provenance)).await?);
         }
-        Ok(Some((rendered.recorded, done)))
+        Ok(Stage::Ended(Some((rendered.recorded, done))))
     }
 
-    /// Takes turns until the record says that the step is done and agrees with the plan.
-    async fn write(&self, id: &InstanceId, rendered: &Rendered, started: Duration) -> Result<Done, Interruption> {
-        let mut provenance = Provenance::Reused;
-        let mut cleared = 0;
-        loop {
-            let recovered = self.recovered(id, rendered);
+    /// Whether its resource is read once the call has succeeded.
+    fn reads_resource(&self) -> bool {
+        let step = self.step();
+        step.ready.condition().is_some() || step.fail_when.is_some() || step.resource_used
+    }
+
+    /// What has to be held of the rendered call while its tasks run. A call that the record has is that one.
+    fn what_stays(&self, id: &InstanceId, rendered: Rendered) -> Kept {
+        let awaits_more = rendered.operation.as_ref().is_some_and(|operation| operation.ready.is_some());
+        if awaits_more || self.reads_resource() {
+            return Kept::Whole(rendered.into());
+        }
+        let known = self.known(id);
+        let recorded = known.intent.iter().flat_map(|intent| std::iter::once(&intent.call).chain(&intent.update));
+        let same = recorded.into_iter().find(|call| **call == rendered.recorded).cloned();
+        Kept::Call(same.unwrap_or(rendered.recorded))
+    }
+
+    /// Takes turns until its tasks are accepted, or the record says that the step is done and agrees with the plan.
+    async fn turns(&self, id: &InstanceId, rendered: Rendered, progress: &mut Progress) -> Result<Stage, Interruption> {
+        let done = loop {
+            let recovered = self.recovered(id, &rendered);
             let is_recovered = recovered.is_some();
             let known = recovered.unwrap_or_else(|| self.known(id));
-            let difference = self.difference(&known, rendered);
-            let replace = provenance == Provenance::Reused && self.run.options.replace.covers(id);
+            let difference = self.difference(&known, &rendered);
+            let (provenance, started) = (&mut progress.provenance, progress.started);
+            let replace = *provenance == Provenance::Reused && self.run.options.replace.covers(id);
             let made = known.phase != Phase::Absent;
             let orphan = made && difference.kind == Differs::Forces && self.run.is_orphan(id);
             let mut wanted = Wanted::of(self.step(), replace, orphan, is_recovered);
             // `always` applies once per run.
-            wanted.always &= provenance == Provenance::Reused;
+            wanted.always &= *provenance == Provenance::Reused;
             let decision = decide::instance(&wanted, Some(&known), difference.kind);
             if self.run.options.import.is_some() {
-                return Box::pin(self.import(id, rendered, &known, decision, &mut provenance)).await;
+                break Box::pin(self.import(id, &rendered, &known, decision, provenance)).await?;
             }
-            cleared += u32::from(decision == Decision::Clear);
-            if cleared > CLEARED {
+            progress.cleared += u32::from(decision == Decision::Clear);
+            if progress.cleared > CLEARED {
                 let words = format!("it was made {CLEARED} times in this run, and none of the answers arrived");
-                return Err(self.refused(rendered, words));
+                return Err(self.refused(&rendered, words));
             }
-            let result = match decision {
+            let turned = match decision {
                 Decision::Change(kind @ ChangeKind::Error) if is_recovered && difference.kind == Differs::Forces => {
                     let change = Changing { kind, split: &difference.split };
-                    return Err(Interruption::Failed(self.change_refused(rendered, &known, &change)));
+                    return Err(Interruption::Failed(self.change_refused(&rendered, &known, &change)));
                 }
                 Decision::Keep | Decision::Change(ChangeKind::Update | ChangeKind::Rerun | ChangeKind::Error)
                     if is_recovered =>
@@ -194,23 +296,42 @@ impl Instance {
                     continue;
                 }
                 Decision::Keep => {
-                    return Ok(Done { result: known.result.clone().unwrap_or_default(), provenance, resource: None });
+                    let result = known.result.clone().unwrap_or_default();
+                    break Done { result, provenance: *provenance, resource: None };
                 }
                 Decision::Change(kind) => {
                     let change = Changing { kind, split: &difference.split };
-                    Box::pin(self.changed(id, rendered, &known, &change, &mut provenance, started)).await?
+                    Box::pin(self.changed(id, &rendered, &known, &change, provenance, started)).await?
                 }
-                decision => self.turn(id, rendered, &known, decision, &mut provenance, started).await?,
+                decision => self.turn(id, &rendered, &known, decision, provenance, started).await?,
             };
-            // What is ignored stays different, also after a broken-off update that was looked for.
-            let ignores = decision == Decision::Change(ChangeKind::Ignore);
-            // The fresh answer may have fields that are not recorded: dependants get it from here.
-            if let Some(result) = result
-                && (ignores || provenance == Provenance::Reused || self.is_up_to_date(id, rendered))
-            {
-                return Ok(Done { result, provenance, resource: None });
+            progress.ignores = decision == Decision::Change(ChangeKind::Ignore);
+            match turned {
+                Turned::Accepted(accepted) => return Ok(Stage::Waits(accepted, self.what_stays(id, rendered))),
+                Turned::Again => {}
+                Turned::Result(result) => {
+                    if let Some(done) = self.done(id, &rendered.recorded, result, progress) {
+                        break done;
+                    }
+                }
             }
-        }
+        };
+        self.usable(id, rendered, done).await
+    }
+
+    /// The outcome, when with this result the step is done.
+    fn done(
+        &self,
+        id: &InstanceId,
+        call: &Shared<RecordedCall>,
+        result: StepResult,
+        progress: &Progress,
+    ) -> Option<Done> {
+        let Progress { provenance, ignores, .. } = *progress;
+        // What is ignored stays different, also after a broken-off update that was looked for.
+        // The fresh answer may have fields that are not recorded: dependants get it from here.
+        let is_done = ignores || provenance == Provenance::Reused || self.is_up_to_date(id, call);
+        is_done.then_some(Done { result, provenance, resource: None })
     }
 
     /// Warns, before the call, when it seems to have been made under a former name of the step.
@@ -249,23 +370,12 @@ impl Instance {
     }
 
     /// The recorded call agrees with the plan; or the step does not wait, and its tasks are running.
-    fn is_up_to_date(&self, id: &InstanceId, rendered: &Rendered) -> bool {
+    fn is_up_to_date(&self, id: &InstanceId, call: &Shared<RecordedCall>) -> bool {
         let known = self.known(id);
-        self.agrees(&known, rendered) || (self.step().wait.skip && matches!(known.phase, Phase::Accepted { .. }))
+        self.agrees(&known, call) || (self.step().wait.skip && matches!(known.phase, Phase::Accepted { .. }))
     }
 
-    /// Waits for the lock of the parent that the API locks; held until the tasks of the write are done.
-    async fn enter(
-        &self,
-        id: &InstanceId,
-        call: &RecordedCall,
-        (operation, parameters): &Matched,
-    ) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
-        let lock = operation.as_ref().and_then(|operation| results::lock_value(operation, call, parameters));
-        parent_turn(&self.run.context, id, lock.as_deref()).await.map_err(Interruption::Stopped)
-    }
-
-    /// One turn of an instance that is not done. `None`: another turn is needed.
+    /// One turn of an instance that is not done.
     async fn turn(
         &self,
         id: &InstanceId,
@@ -274,9 +384,11 @@ impl Instance {
         decision: Decision,
         provenance: &mut Provenance,
         started: Duration,
-    ) -> Result<Option<StepResult>, Interruption> {
+    ) -> Result<Turned, Interruption> {
         match (decision, &known.phase, known.intent.as_deref()) {
-            (Decision::Call, ..) if self.adopts(id) => Box::pin(self.adopt(id, rendered, provenance)).await.map(Some),
+            (Decision::Call, ..) if self.adopts(id) => {
+                Box::pin(self.adopt(id, rendered, provenance)).await.map(Turned::Result)
+            }
             (Decision::Call, ..) => {
                 if known.phase == Phase::Absent {
                     self.report_renamed(id, &rendered.recorded);
@@ -293,104 +405,24 @@ impl Instance {
                 let resolving = async move {
                     match write {
                         Some(write) => self.make(&write, known, Some(in_doubt), provenance, started).await,
-                        None => self.give_up_update(id, rendered, known, &in_doubt, started).await,
+                        None => self.give_up_update(id, rendered, known, &in_doubt, started).await.map(Turned::from),
                     }
                 };
                 Box::pin(resolving).await
             }
-            (Decision::Wait, Phase::Accepted { tasks, recovered, status }, Some(intent)) => {
+            (Decision::Wait, Phase::Accepted { recovered, .. }, Some(intent)) => {
                 *provenance = match (intent.update.is_some(), *recovered) {
                     (true, _) => Provenance::Updated,
                     (false, true) => Provenance::Recovered,
                     (false, false) => Provenance::Continued,
                 };
-                // Earlier versions attributed results by likeness; without recorded evidence that is assumed.
-                let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
-                let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
-                let waiting = async move {
-                    let intended = self.intended(intent);
-                    let _turn = self.enter(&intent.instance, &intent.call, &intended.matched).await?;
-                    self.finish(known, intended, called, *provenance, started, true).await
-                };
-                Box::pin(waiting).await
+                Box::pin(self.resume(intent, *provenance, started)).await
             }
             // A resource of an earlier attempt has to be removed first.
             _ => {
                 Box::pin(self.run.remove(id)).await?;
-                Ok(None)
+                Ok(Turned::Again)
             }
-        }
-    }
-
-    /// Sends a write and completes it.
-    pub(super) async fn make(
-        &self,
-        write: &Write,
-        known: &InstanceStatus,
-        in_doubt: Option<InDoubt>,
-        provenance: &mut Provenance,
-        started: Duration,
-    ) -> Result<Option<StepResult>, Interruption> {
-        let matched = self.operation_of(&write.intent.call);
-        let _turn = Box::pin(self.enter(&write.intent.instance, &write.intent.call, &matched)).await?;
-        let called = match Box::pin(write.make(&self.run.context, known.attempts, in_doubt)).await {
-            Ok(called) => called,
-            Err(Interruption::Conflict(refusal)) => {
-                return Box::pin(self.conflict(write, refusal, provenance, started)).await;
-            }
-            Err(why) => return Err(why),
-        };
-        // However the outcome was found, a change in place is reported as an update.
-        if called.is_recovered() && write.intent.update.is_none() {
-            *provenance = Provenance::Recovered;
-        }
-        // The recovered outcome may be that of an earlier attempt: its recorded intent is used.
-        let known = self.known(&write.intent.instance);
-        let recorded = known.intent.as_deref().unwrap_or(&write.intent);
-        let same = recorded.call == write.intent.call;
-        let call = if same { &write.intent.call } else { &recorded.call };
-        let matched = if same { matched } else { self.operation_of(call) };
-        self.finish(&known, Intended { intent: recorded, call, matched }, called, *provenance, started, false).await
-    }
-
-    /// Waits for the tasks of an accepted write and records the result.
-    pub(super) async fn finish(
-        &self,
-        known: &InstanceStatus,
-        Intended { intent, call, matched: (operation, parameters) }: Intended<'_>,
-        called: Called,
-        provenance: Provenance,
-        started: Duration,
-        resumed: bool,
-    ) -> Result<Option<StepResult>, Interruption> {
-        let about = self.about(call);
-        let finishing = Finishing {
-            intent,
-            call,
-            operation: operation.as_deref(),
-            parameters: &parameters,
-            about: &about,
-            undo: Box::new(|result| self.undo_of(result, intent)),
-            wait: &self.step().wait,
-            updates: update_of_result(intent, known),
-            since: started,
-            usable: !self.step().ready.is_off(),
-            hopeless: Box::new(|result, object| self.hopeless(result, object)),
-            resumed: known.intended_at.filter(|_| resumed),
-        };
-        finishing.finish(&self.run.context, called, provenance).await
-    }
-
-    pub(super) fn intended<'a>(&self, intent: &'a Intent) -> Intended<'a> {
-        Intended { intent, call: &intent.call, matched: self.operation_of(&intent.call) }
-    }
-
-    /// The operation of a recorded call: from the catalogue, or the step's own when the plan was checked against
-    /// another document (`--spec`).
-    fn operation_of(&self, call: &RecordedCall) -> Matched {
-        match results::operation_of(self.run.context.catalog, call) {
-            Some((operation, parameters)) => (Some(operation), parameters),
-            None => (None, Vec::new()),
         }
     }
 
@@ -499,5 +531,19 @@ impl Instance {
             error.place = Some(self.run.plan_span(template.at(&field).span).place());
         }
         error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_instance_holds_little() {
+        fn size_of_future<F: Future>(_: impl Fn(Instance) -> F) -> usize {
+            size_of::<F>()
+        }
+        let size = size_of_future(Instance::run);
+        assert!(size <= 1064, "{size} bytes, of which very many are held at once");
     }
 }

@@ -9,6 +9,7 @@ use crate::catalog::{Catalog, Method};
 use crate::engine::evidence::testing::intent;
 use crate::engine::tests::apart::{Canned, listed};
 use crate::engine::tests::harness::{Trial, paused};
+use crate::event::Event;
 use crate::journal::{InstanceStatus, Mark, Phase};
 use crate::simulate::Options;
 

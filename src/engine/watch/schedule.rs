@@ -81,6 +81,8 @@ pub struct Schedule {
     learnt: Learnt,
     /// Places whose list could not be read: their tasks are polled one by one.
     unlisted: Vec<Place>,
+    /// Places whose tasks are not polled before a time.
+    held: BTreeMap<Place, Duration>,
 }
 
 impl Schedule {
@@ -136,17 +138,32 @@ impl Schedule {
         }
     }
 
+    /// No poll of the tasks of a place is due before this time, or before it is released.
+    pub fn hold(&mut self, place: &Place, until: Duration) {
+        self.held.insert(place.clone(), until);
+    }
+
+    /// The tasks of a place are due again.
+    pub fn release(&mut self, place: &Place) {
+        self.held.remove(place);
+    }
+
     /// When the next poll is due.
     pub fn next(&self) -> Option<Duration> {
-        self.due.values().filter_map(|all| all.first()).map(|(due, _)| *due).min()
+        self.due.iter().filter_map(|(place, all)| self.first_of(place, all)).min()
+    }
+
+    /// When the first of these tasks, which are those of a place, is due.
+    fn first_of(&self, place: &Place, all: &BTreeSet<(Duration, String)>) -> Option<Duration> {
+        let (due, _) = all.first()?;
+        Some(self.held.get(place).map_or(*due, |until| *until.max(due)))
     }
 
     /// The polls to make at `now`. Their tasks are not due again until [`Schedule::polled`] or [`Schedule::failed`]
     /// is called for them.
     pub fn take_due(&mut self, now: Duration) -> Vec<Poll> {
-        let is_due = |all: &BTreeSet<(Duration, String)>| all.first().is_some_and(|(due, _)| *due <= now);
-        let places: Vec<Place> =
-            self.due.iter().filter(|(_, all)| is_due(all)).map(|(place, _)| place.clone()).collect();
+        let due = self.due.iter().filter(|(place, all)| self.first_of(place, all).is_some_and(|due| due <= now));
+        let places: Vec<Place> = due.map(|(place, _)| place.clone()).collect();
         let mut polls = Vec::new();
         for place in places {
             let listed = place.project_id.is_some() && !self.unlisted.contains(&place);

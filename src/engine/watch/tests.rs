@@ -1,11 +1,9 @@
 //! What the watcher asks for, and how it handles every answer.
 
-use std::sync::Mutex;
-
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{Answer, Lost, Sending, Transport};
+use crate::api::{Answer, Lost, Request, Sending, Transport};
 use crate::clock::Clock;
 
 const START: i64 = 1_800_000_000;
@@ -16,6 +14,8 @@ type Answers = Box<dyn Fn(&str, usize) -> (u16, Value) + Send + Sync>;
 struct Cloud {
     asked: Mutex<Vec<Request>>,
     answers: Answers,
+    /// How long each answer takes.
+    takes: Mutex<Duration>,
 }
 
 fn words(request: &Request) -> String {
@@ -33,7 +33,11 @@ impl Transport for Cloud {
         let before = all.iter().filter(|other| words(other) == asked).count();
         all.push(request);
         let (status, body) = (self.answers)(&asked, before);
+        let takes = *self.takes.lock().unwrap();
         Box::pin(async move {
+            if !takes.is_zero() {
+                tokio::time::sleep(takes).await;
+            }
             match status {
                 0 => Err(Lost::Unknown("reset".to_owned())),
                 _ => Ok(Answer { status, headers: Vec::new(), body: body.to_string().into_bytes() }),
@@ -55,7 +59,7 @@ struct Watched {
 }
 
 fn watched(answers: impl Fn(&str, usize) -> (u16, Value) + Send + Sync + 'static) -> Watched {
-    let cloud = Arc::new(Cloud { asked: Mutex::default(), answers: Box::new(answers) });
+    let cloud = Arc::new(Cloud { asked: Mutex::default(), answers: Box::new(answers), takes: Mutex::default() });
     let clock = Clock::starting_at(Timestamp::from_second(START).unwrap(), 1.0);
     let warnings = Arc::new(Mutex::new(Vec::new()));
     let heard = warnings.clone();
@@ -246,4 +250,76 @@ fn the_duration_of_a_task_is_that_of_the_server() {
     assert_eq!(of(begins.clone(), ends.clone()), Some(Duration::from_secs(7)));
     assert_eq!(of(ends.clone(), begins), None, "not before it began");
     assert_eq!(of(json!(null), ends), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_begins_closer_to_the_acceptance_once_a_task_has_shown_when_it_was_made() {
+    for (made_before, expected) in [(0, "07:59:58"), (5, "07:59:53"), (60, "07:59:50")] {
+        let watched = watched(move |asked, _| {
+            let told = |id: &str| {
+                let mut task = task(id, "FINISHED");
+                let made = Timestamp::from_second(START - made_before).unwrap();
+                task["created_on"] = json!(made.to_string());
+                task
+            };
+            match asked {
+                "list 0" => (200, json!({ "count": 2, "results": [told("b"), told("c")] })),
+                one => (200, told(one)),
+            }
+        });
+        let since = watched.clock.now();
+        assert_eq!(watched.ends(&["a"]).await, ["a finished"]);
+        let both = ["b", "c"].map(|task| watched.watcher.wait(Awaited { since, ..watched.awaited(task) }));
+        futures_util::future::join_all(both).await;
+        let asked = watched.cloud.asked.lock().unwrap();
+        let from = asked[1].query.iter().find(|(name, _)| name == "from_timestamp").unwrap();
+        assert_eq!(from.1, format!("2027-01-15T{expected}Z"), "made {made_before} s before it was accepted");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_more_tasks_are_waited_for_the_longer_a_list_is_read_before_they_are_read_one_by_one() {
+    let watched = watched(|asked, before| match asked.strip_prefix("list ") {
+        Some(_) if before == 0 => page(100_000, &[], 1000),
+        Some(_) => (500, json!({})),
+        None => finished(asked),
+    });
+    let tasks: Vec<String> = (0..200).map(|task| format!("t{task}")).collect();
+    watched.ends(&tasks.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let lists = watched.asked().into_iter().filter(|asked| asked.starts_with("list")).count();
+    assert_eq!(lists, 5 + 1 + 200 / 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_while_a_list_is_read_shares_the_next_unless_it_takes_long() {
+    let all = ["a", "b", "c", "d", "e", "f"];
+    for (takes, ends) in [(1.0, 2.2), (60.0, 62.2)] {
+        let watched = watched(move |_, before| page(6, if before == 0 { &all[..2] } else { &all }, 0));
+        *watched.cloud.takes.lock().unwrap() = Duration::from_secs_f64(takes);
+        let waits = all.into_iter().enumerate().map(|(number, task)| {
+            // Two each: at once, and while the list for those before is read.
+            let first = Duration::from_millis(300 * (number as u64 / 2) + 200);
+            watched.watcher.wait(Awaited { first: Some(first), ..watched.awaited(task) })
+        });
+        futures_util::future::join_all(waits).await;
+        let elapsed = watched.clock.elapsed().as_secs_f64();
+        assert_eq!((watched.asked().len(), (elapsed * 10.0).round() / 10.0), (2, ends), "{:?}", watched.asked());
+    }
+}
+
+#[test]
+fn nothing_is_kept_of_a_listed_task_that_no_step_waits_for() {
+    let waiting = Waiting::default();
+    lock(&waiting).insert("a".to_owned(), Vec::new());
+    let of = |body: &str| {
+        let answer = Answer { status: 200, headers: Vec::new(), body: body.as_bytes().to_vec() };
+        lists::Page::read(&answer).map(|page| {
+            let tasks: Vec<String> = page.tasks(&waiting).into_iter().map(|task| task.id).collect();
+            (page.count(), tasks.join(" "))
+        })
+    };
+    let listed = json!({ "count": 3, "results": [task("a", "RUNNING"), task("b", "RUNNING"), 1, {}] }).to_string();
+    assert_eq!(of(&listed), Some((3, "a".to_owned())));
+    assert_eq!(of(r#"{"count":"many","results":[]}"#), Some((0, String::new())));
+    assert_eq!(of(r#"{"count":3}"#).or(of("[]")).or(of("")).or(of(r#"{"results":{}}"#)), None);
 }

@@ -366,3 +366,20 @@ fn failed_polls_in_a_row_are_counted() {
     schedule.polled(&task, Duration::ZERO);
     assert_eq!((schedule.failures("t"), schedule.failures("gone")), (0, 0));
 }
+
+#[test]
+fn what_is_held_is_due_later_or_once_it_is_released() {
+    let mut schedule = Schedule::default();
+    schedule.add("a", first(1.0), Duration::ZERO);
+    schedule.hold(&place(), seconds(3.0));
+    assert_eq!((schedule.next(), schedule.take_due(seconds(2.0))), (Some(seconds(3.0)), vec![]));
+    let elsewhere = Place { project_id: Some(2), region_id: Some(7) };
+    schedule.release(&elsewhere);
+    assert_eq!(schedule.next(), Some(seconds(3.0)));
+    schedule.release(&place());
+    assert_eq!(schedule.next(), Some(seconds(1.0)));
+    schedule.hold(&place(), seconds(0.5));
+    assert_eq!(schedule.next(), Some(seconds(1.0)));
+    schedule.hold(&place(), seconds(3.0));
+    assert_eq!(schedule.take_due(seconds(3.0)), [Poll::One("a".to_owned())]);
+}

@@ -1,0 +1,220 @@
+//! The write of one instance: up to the tasks that it started, and from their end to the result.
+//!
+//! What lies between is on record: an instance that waits holds nothing of the call that it made.
+
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::call::Write;
+use super::called::Called;
+use super::context::About;
+use super::finish::{Finishing, Left, PendingTasks, TaskEnds};
+use super::interruption::Interruption;
+use super::resolve::InDoubt;
+use super::results;
+use super::step::{Instance, Intended, Matched};
+use super::turn::parent_turn;
+use super::update::update_of_result;
+use super::watch::{Place, TaskEnd};
+use crate::event::Provenance;
+use crate::id::InstanceId;
+use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
+use crate::shared::Shared;
+
+/// What came of a turn of an instance that is not done.
+pub(super) enum Turned {
+    /// The result of its call.
+    Result(StepResult),
+    /// Another turn is needed.
+    Again,
+    /// Its tasks are on record, and have to be waited for.
+    Accepted(Accepted),
+}
+
+impl From<Option<StepResult>> for Turned {
+    fn from(result: Option<StepResult>) -> Self {
+        result.map_or(Turned::Again, Turned::Result)
+    }
+}
+
+/// An accepted write, whose tasks are on record.
+pub(super) struct Accepted {
+    matched: Matched,
+    /// An earlier run made the call.
+    resumed: bool,
+    /// The lock of the parent that the API locks, until the tasks are done.
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Instance {
+    /// Waits for the lock of the parent that the API locks; held until the tasks of the write are done.
+    async fn enter(
+        &self,
+        id: &InstanceId,
+        call: &RecordedCall,
+        (operation, parameters): &Matched,
+    ) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
+        let lock = operation.as_ref().and_then(|operation| results::lock_value(operation, call, parameters));
+        parent_turn(&self.run.context, id, lock.as_deref()).await.map_err(Interruption::Stopped)
+    }
+
+    /// Sends a write, and completes it unless it started tasks.
+    pub(super) async fn make(
+        &self,
+        write: &Write,
+        known: &InstanceStatus,
+        in_doubt: Option<InDoubt>,
+        provenance: &mut Provenance,
+        started: Duration,
+    ) -> Result<Turned, Interruption> {
+        let matched = self.operation_of(&write.intent.call);
+        let turn = Box::pin(self.enter(&write.intent.instance, &write.intent.call, &matched)).await?;
+        let called = match Box::pin(write.make(&self.run.context, known.attempts, in_doubt)).await {
+            Ok(called) => called,
+            Err(Interruption::Conflict(refusal)) => {
+                return Box::pin(self.conflict(write, refusal, provenance, started)).await.map(Turned::from);
+            }
+            Err(why) => return Err(why),
+        };
+        // However the outcome was found, a change in place is reported as an update.
+        if called.is_recovered() && write.intent.update.is_none() {
+            *provenance = Provenance::Recovered;
+        }
+        // The recovered outcome may be that of an earlier attempt: its recorded intent is used.
+        let known = self.known(&write.intent.instance);
+        let recorded = known.intent.as_deref().unwrap_or(&write.intent);
+        let same = recorded.call == write.intent.call;
+        let call = if same { &write.intent.call } else { &recorded.call };
+        let matched = if same { matched } else { self.operation_of(call) };
+        if matches!(called, Called::Tasks { .. }) && !self.step().wait.skip {
+            return Ok(Turned::Accepted(Accepted { matched, resumed: false, _turn: turn }));
+        }
+        let intended = Intended { intent: recorded, call, matched };
+        Box::pin(self.finish(&known, intended, called, *provenance, started)).await.map(Turned::from)
+    }
+
+    /// Continues with a write that the record has as accepted.
+    pub(super) async fn resume(
+        &self,
+        intent: &Intent,
+        provenance: Provenance,
+        started: Duration,
+    ) -> Result<Turned, Interruption> {
+        let matched = self.operation_of(&intent.call);
+        let turn = self.enter(&intent.instance, &intent.call, &matched).await?;
+        let accepted = Accepted { matched, resumed: true, _turn: turn };
+        if !self.step().wait.skip {
+            return Ok(Turned::Accepted(accepted));
+        }
+        self.completed(&intent.instance, accepted, None, provenance, started).await.map(Turned::from)
+    }
+
+    /// Begins to wait for the tasks of an accepted write.
+    pub(super) fn begin_to_wait<'s>(&'s self, id: &InstanceId, accepted: &Accepted) -> TaskEnds<'s> {
+        let known = self.known(id);
+        let (operation, parameters) = &accepted.matched;
+        let pending = PendingTasks {
+            instance: id,
+            tasks: tasks_of(&known),
+            task_type: operation.as_ref().and_then(|operation| operation.task_types.first()),
+            place: Place::of(parameters),
+            wait: &self.step().wait,
+            resumed: known.intended_at.filter(|_| accepted.resumed),
+        };
+        pending.begin(&self.run.context)
+    }
+
+    /// Why an instance is left whose tasks run.
+    pub(super) fn left_waiting(&self, id: &InstanceId, left: Left) -> Interruption {
+        left.of_tasks(tasks_of(&self.known(id)))
+    }
+
+    /// Records the result of an accepted write. `ends`: those of its tasks; `None` when the step does not wait for them.
+    pub(super) async fn completed(
+        &self,
+        id: &InstanceId,
+        accepted: Accepted,
+        ends: Option<Vec<TaskEnd>>,
+        provenance: Provenance,
+        started: Duration,
+    ) -> Result<Option<StepResult>, Interruption> {
+        let known = self.known(id);
+        let (Some(intent), Phase::Accepted { tasks, recovered, status }) = (known.intent.clone(), &known.phase) else {
+            return Ok(None);
+        };
+        // Earlier versions attributed results by likeness; without recorded evidence that is assumed.
+        let evidence = recovered.then(|| known.evidence.unwrap_or(Evidence::Likeness));
+        let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
+        // What is read in it is not kept by the record.
+        let call = Shared::from(RecordedCall::clone(&intent.call));
+        let intended = Intended { intent: &intent, call: &call, matched: accepted.matched };
+        let about = self.about(&call);
+        let finishing = self.finishing(&known, &intended, &about, started);
+        let finishing = Finishing { resumed: known.intended_at.filter(|_| accepted.resumed), ..finishing };
+        // The record changes its own copy: another would be made while this one is held.
+        drop(known);
+        match ends {
+            Some(ends) => finishing.finish_ended(&self.run.context, called, ends, provenance).await,
+            None => finishing.finish(&self.run.context, called, provenance).await,
+        }
+    }
+
+    /// Completes an answered or found write and records the result; waits for its tasks.
+    pub(super) async fn finish(
+        &self,
+        known: &InstanceStatus,
+        intended: Intended<'_>,
+        called: Called,
+        provenance: Provenance,
+        started: Duration,
+    ) -> Result<Option<StepResult>, Interruption> {
+        let about = self.about(intended.call);
+        self.finishing(known, &intended, &about, started).finish(&self.run.context, called, provenance).await
+    }
+
+    fn finishing<'a>(
+        &'a self,
+        known: &InstanceStatus,
+        intended: &'a Intended<'a>,
+        about: &'a About,
+        started: Duration,
+    ) -> Finishing<'a> {
+        let Intended { intent, call, matched: (operation, parameters) } = intended;
+        Finishing {
+            intent,
+            call,
+            operation: operation.as_deref(),
+            parameters,
+            about,
+            undo: Box::new(|result| self.undo_of(result, intent)),
+            wait: &self.step().wait,
+            updates: update_of_result(intent, known),
+            since: started,
+            usable: !self.step().ready.is_off(),
+            hopeless: Box::new(|result, object| self.hopeless(result, object)),
+            resumed: None,
+        }
+    }
+
+    pub(super) fn intended<'a>(&self, intent: &'a Intent) -> Intended<'a> {
+        Intended { intent, call: &intent.call, matched: self.operation_of(&intent.call) }
+    }
+
+    /// The operation of a recorded call: from the catalogue, or the step's own when the plan was checked against
+    /// another document (`--spec`).
+    fn operation_of(&self, call: &RecordedCall) -> Matched {
+        match results::operation_of(self.run.context.catalog, call) {
+            Some((operation, parameters)) => (Some(operation), parameters),
+            None => (None, Vec::new()),
+        }
+    }
+}
+
+/// The tasks that an instance waits for.
+fn tasks_of(known: &InstanceStatus) -> &[String] {
+    match &known.phase {
+        Phase::Accepted { tasks, .. } => tasks,
+        _ => &[],
+    }
+}

@@ -1,0 +1,187 @@
+//! Polls of tasks: one by its id, or several of one place with a list.
+//!
+//! A list is read page by page, and nothing is kept of tasks that no step waits for.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::schedule::{Listing, Place, Poll};
+use super::{Waiting, lock};
+use crate::api::{Answer, ApiError, Client, Request, Task, json_of};
+use crate::secret::without_reserved;
+
+/// The longest page of `GET /cloud/v1/tasks`.
+const PAGE: usize = 1000;
+/// How many pages of a list are read beyond those that the awaited tasks would fill; tasks not found by then are
+/// polled one by one.
+const PAGES: usize = 5;
+/// One more is read for so many awaited tasks, each of which would take a request.
+const WORTH: usize = 50;
+/// How many tasks missing from a list are polled concurrently.
+const AT_A_TIME: usize = 8;
+/// A list starts this much before the oldest acceptance, because clocks differ and times are rounded.
+const SLACK: SignedDuration = SignedDuration::from_secs(10);
+/// So much of it is for what is rounded, to whole seconds: the server's time, and the time of a task.
+const ROUNDED: SignedDuration = SignedDuration::from_secs(2);
+
+/// How much earlier than its acceptance, by the server's clock as far as it is known, a task was made: the most that was
+/// seen. Nothing was seen at first.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lead(Option<SignedDuration>);
+
+impl Lead {
+    /// A task that was accepted at `since`, on the run's clock, was made at `created`, on the server's.
+    pub fn learn(&mut self, client: &Client, since: SignedDuration, created: Timestamp) {
+        let accepted = server_time_at(client, since);
+        let lead = accepted.map(|accepted| accepted.duration_since(created));
+        self.0 = self.0.max(lead);
+    }
+
+    /// How much before the oldest acceptance a list has to start.
+    fn slack(self) -> SignedDuration {
+        self.0.map_or(SLACK, |lead| (lead.max(SignedDuration::ZERO).saturating_add(ROUNDED)).min(SLACK))
+    }
+}
+
+/// The result of a poll.
+pub enum Polled {
+    /// The tasks that were found.
+    Tasks(Vec<Task>),
+    Refused(ApiError),
+    Nothing,
+}
+
+/// Makes a poll. `waiting`: the tasks that steps wait for.
+pub async fn perform(client: Arc<Client>, poll: Poll, waiting: Waiting, lead: Lead) -> (Poll, Polled) {
+    let seen = match &poll {
+        Poll::One(task) => poll_one(&client, task).await,
+        Poll::Many(listing) => poll_many(&client, listing, &waiting, lead).await,
+    };
+    (poll, seen)
+}
+
+async fn poll_one(client: &Client, task: &str) -> Polled {
+    let request = Request::get(format!("/cloud/v1/tasks/{}", crate::engine::results::encode(task)));
+    let seen = match ask(client, request).await {
+        Ok(answer) => json_of(&answer).as_ref().and_then(Task::read),
+        Err(seen) => return seen,
+    };
+    seen.map_or(Polled::Nothing, |task| Polled::Tasks(vec![task]))
+}
+
+/// Reads a list; returns the tasks in it that steps wait for, also those that were not asked for.
+async fn poll_many(client: &Client, listing: &Listing, waiting: &Waiting, lead: Lead) -> Polled {
+    let asked = listing.tasks.len();
+    let mut missing: HashSet<&str> = listing.tasks.iter().map(String::as_str).collect();
+    let request = list_request(&listing.place, listed_from(client, listing, lead.slack())).query("limit", PAGE);
+    let mut found: Vec<Task> = Vec::new();
+    for page in 0..PAGES + asked.div_ceil(PAGE) + asked / WORTH {
+        let answer = match ask(client, request.clone().query("offset", page * PAGE)).await {
+            Ok(answer) => answer,
+            Err(seen) if page == 0 => return seen,
+            Err(_) => break,
+        };
+        let read = match Page::read(&answer) {
+            Some(read) => read,
+            None if page == 0 => return Polled::Nothing,
+            None => break,
+        };
+        let before = found.len();
+        found.extend(read.tasks(waiting));
+        for task in &found[before..] {
+            missing.remove(task.id.as_str());
+        }
+        if missing.is_empty() || read.results.is_empty() || ((page + 1) * PAGE) as u64 >= read.count() {
+            break;
+        }
+    }
+    // A task missing from the list is polled by its id; its answer has the time from which the next list must start.
+    let mut missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
+    missing.sort_unstable();
+    let polls = missing.into_iter().map(|task| async move { poll_one(client, &task).await });
+    let mut polls = futures_util::stream::iter(polls).buffer_unordered(AT_A_TIME);
+    while let Some(seen) = polls.next().await {
+        if let Polled::Tasks(tasks) = seen {
+            found.extend(tasks);
+        }
+    }
+    Polled::Tasks(found)
+}
+
+/// A page of a list, as text as far as nothing is known of it.
+#[derive(Deserialize)]
+pub(super) struct Page<'a> {
+    #[serde(default)]
+    count: Value,
+    #[serde(borrow)]
+    results: Vec<&'a RawValue>,
+}
+
+impl<'a> Page<'a> {
+    /// `None` when the answer has none.
+    pub(super) fn read(answer: &'a Answer) -> Option<Self> {
+        serde_json::from_slice(&answer.body).ok()
+    }
+
+    /// How long the whole list is.
+    pub(super) fn count(&self) -> u64 {
+        self.count.as_u64().unwrap_or(0)
+    }
+
+    /// The tasks that steps wait for.
+    pub(super) fn tasks(&self, waiting: &Waiting) -> Vec<Task> {
+        let waiting = lock(waiting);
+        let read = self.results.iter().filter_map(|text| {
+            let id = serde_json::from_str::<Identified>(text.get()).ok()?.id;
+            waiting.contains_key(&id).then(|| serde_json::from_str(text.get()).ok())?
+        });
+        read.filter_map(|task| Task::read(&without_reserved(task))).collect()
+    }
+}
+
+/// Any item with an id.
+#[derive(Deserialize)]
+struct Identified {
+    id: String,
+}
+
+/// The time from which a list must start to include all awaited tasks, by the server's clock.
+fn listed_from(client: &Client, listing: &Listing, slack: SignedDuration) -> Timestamp {
+    let accepted = listing.since.and_then(|since| server_time_at(client, since));
+    let begins = accepted.into_iter().chain(listing.created).filter_map(|time| time.checked_sub(slack).ok());
+    begins.min().unwrap_or_else(|| client.server_time(client.clock().now()))
+}
+
+/// The server's time when the run's clock showed `since`.
+fn server_time_at(client: &Client, since: SignedDuration) -> Option<Timestamp> {
+    let clock = client.clock();
+    let elapsed = SignedDuration::try_from(clock.elapsed()).unwrap_or(SignedDuration::MAX);
+    client.server_time(clock.now()).checked_sub(elapsed - since).ok()
+}
+
+/// `GET /cloud/v1/tasks` of one project and region since `from`, oldest first. The caller adds the page.
+pub fn list_request(place: &Place, from: Timestamp) -> Request {
+    let mut request = Request::get("/cloud/v1/tasks");
+    if let Some(project) = place.project_id {
+        request = request.query("project_id", project);
+    }
+    if let Some(region) = place.region_id {
+        request = request.query("region_id", region);
+    }
+    request.query("from_timestamp", from.strftime("%Y-%m-%dT%H:%M:%SZ")).query("order_by", "asc")
+}
+
+async fn ask(client: &Client, request: Request) -> Result<Answer, Polled> {
+    client.count_poll();
+    match client.send(request).await {
+        Ok(answer) if answer.is_success() => Ok(answer),
+        Ok(answer) => Err(Polled::Refused(client.error(&answer))),
+        Err(_) => Err(Polled::Nothing),
+    }
+}

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{BodyFile, Upload};
+use crate::pointer;
 use crate::secret::hex;
 
 const MULTIPART: &str = "multipart/form-data";
@@ -89,7 +90,7 @@ pub fn each_path<E>(
     mut measure: impl FnMut(&str, &str, &str) -> Result<Option<Value>, E>,
 ) -> Result<(), E> {
     for name in files {
-        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        let pointer = pointer::to_field(name);
         let mut each = |pointer: &str, value: &mut Value| {
             if let Some(path) = value.as_str()
                 && let Some(measured) = measure(name, pointer, path)?

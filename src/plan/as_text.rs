@@ -4,6 +4,7 @@
 use crate::catalog::schema::Type;
 use crate::catalog::{Partial, may_be_integer};
 use crate::diagnostic::Diagnostic;
+use crate::pointer;
 use crate::template::{Shape, Template};
 
 /// What a value is that certainly has no text form.
@@ -125,5 +126,5 @@ pub(super) fn find(template: &Template, value: &Partial) -> Vec<Diagnostic> {
 }
 
 fn field<'t>(template: &'t Template, name: &str) -> &'t Template {
-    template.at(&format!("/{}", name.replace('~', "~0").replace('/', "~1")))
+    template.at(&pointer::to_field(name))
 }

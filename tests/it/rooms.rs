@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A room, and the rooms it may use. Others must not be used, and every entry must be needed.
 const MAY_USE: &[(&str, &str)] = &[
     ("api", "body_file catalog clock random secret shared"),
-    ("body_file", "files secret"),
+    ("body_file", "files pointer secret"),
     ("catalog", "diagnostic packed secret"),
     ("cli", ""),
     ("clock", ""),
@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("diagnostic", "source"),
     (
         "engine",
-        "api body_file catalog clock diagnostic event exit id journal plan random secret shared source template",
+        "api body_file catalog clock diagnostic event exit id journal plan pointer random secret shared source template",
     ),
     ("error", "api catalog exit journal report"),
     ("event", "exit id"),
@@ -32,8 +32,9 @@ const MAY_USE: &[(&str, &str)] = &[
     ("journal", "body_file catalog clock event id parts plan secret shared"),
     ("packed", ""),
     ("parts", ""),
+    ("pointer", ""),
     ("random", ""),
-    ("plan", "body_file catalog diagnostic id parts secret source template yaml"),
+    ("plan", "body_file catalog diagnostic id parts pointer secret source template yaml"),
     ("report", "clock diagnostic event exit files id packed secret source stream"),
     ("schema", "catalog packed"),
     ("secret", ""),
@@ -42,7 +43,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("source", ""),
     ("store", "clock files journal secret"),
     ("stream", ""),
-    ("template", "diagnostic id secret source yaml"),
+    ("template", "diagnostic id pointer secret source yaml"),
     ("word", ""),
     ("yaml", "diagnostic secret source word"),
 ];

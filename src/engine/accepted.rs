@@ -13,39 +13,15 @@ use super::finish::{Finishing, Left, PendingTasks, TaskEnds};
 use super::interruption::Interruption;
 use super::resolve::InDoubt;
 use super::results;
-use super::step::{Instance, Intended, Matched};
+use super::step::{Instance, Intended};
 use super::turn::parent_turn;
+use super::turned::{Accepted, Matched, Turned};
 use super::update::update_of_result;
 use super::watch::{Place, TaskEnd};
 use crate::event::Provenance;
 use crate::id::InstanceId;
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
 use crate::shared::Shared;
-
-/// What came of a turn of an instance that is not done.
-pub(super) enum Turned {
-    /// The result of its call.
-    Result(StepResult),
-    /// Another turn is needed.
-    Again,
-    /// Its tasks are on record, and have to be waited for.
-    Accepted(Accepted),
-}
-
-impl From<Option<StepResult>> for Turned {
-    fn from(result: Option<StepResult>) -> Self {
-        result.map_or(Turned::Again, Turned::Result)
-    }
-}
-
-/// An accepted write, whose tasks are on record.
-pub(super) struct Accepted {
-    matched: Matched,
-    /// An earlier run made the call.
-    resumed: bool,
-    /// The lock of the parent that the API locks, until the tasks are done.
-    _turn: Option<OwnedMutexGuard<()>>,
-}
 
 impl Instance {
     /// Waits for the lock of the parent that the API locks; held until the tasks of the write are done.
@@ -88,7 +64,7 @@ impl Instance {
         let call = if same { &write.intent.call } else { &recorded.call };
         let matched = if same { matched } else { self.operation_of(call) };
         if matches!(called, Called::Tasks { .. }) && !self.step().wait.skip {
-            return Ok(Turned::Accepted(Accepted { matched, resumed: false, _turn: turn }));
+            return Ok(Turned::Accepted(Accepted { matched, resumed: false, turn }));
         }
         let intended = Intended { intent: recorded, call, matched };
         Box::pin(self.finish(&known, intended, called, *provenance, started)).await.map(Turned::from)
@@ -103,7 +79,7 @@ impl Instance {
     ) -> Result<Turned, Interruption> {
         let matched = self.operation_of(&intent.call);
         let turn = self.enter(&intent.instance, &intent.call, &matched).await?;
-        let accepted = Accepted { matched, resumed: true, _turn: turn };
+        let accepted = Accepted { matched, resumed: true, turn };
         if !self.step().wait.skip {
             return Ok(Turned::Accepted(accepted));
         }
@@ -134,7 +110,7 @@ impl Instance {
     pub(super) async fn completed(
         &self,
         id: &InstanceId,
-        accepted: Accepted,
+        Accepted { matched, resumed, turn: _turn }: Accepted,
         ends: Option<Vec<TaskEnd>>,
         provenance: Provenance,
         started: Duration,
@@ -148,10 +124,10 @@ impl Instance {
         let called = Called::Tasks { tasks: tasks.clone(), status: *status, evidence };
         // What is read in it is not kept by the record.
         let call = Shared::from(RecordedCall::clone(&intent.call));
-        let intended = Intended { intent: &intent, call: &call, matched: accepted.matched };
+        let intended = Intended { intent: &intent, call: &call, matched };
         let about = self.about(&call);
         let finishing = self.finishing(&known, &intended, &about, started);
-        let finishing = Finishing { resumed: known.intended_at.filter(|_| accepted.resumed), ..finishing };
+        let finishing = Finishing { resumed: known.intended_at.filter(|_| resumed), ..finishing };
         // The record changes its own copy: another would be made while this one is held.
         drop(known);
         match ends {

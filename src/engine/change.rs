@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::accepted::Turned;
 use super::call::Write;
 use super::called::Called;
 use super::collection::adoptable;
@@ -21,6 +20,7 @@ use super::render::{CallParts, Rendered, step_value};
 use super::resolve::InDoubt;
 use super::results;
 use super::step::Instance;
+use super::turned::Turned;
 use super::undo::new_nonce;
 use super::update::{Changing, Difference, InPlace, NotFound, looked_up, wanted_call};
 use crate::api::{ReadError, Request};

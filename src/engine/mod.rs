@@ -64,6 +64,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod turned;
 mod unanswered;
 mod undo;
 mod unrecorded;

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::accepted::{Accepted, Turned};
 use super::conceal::{conceal, conceal_names};
 use super::context::About;
 use super::decide::{self, ChangeKind, Decision, Differs, FormerSteps, Wanted};
@@ -16,11 +15,11 @@ use super::objection;
 use super::refresh::blame;
 use super::render::{CallParts, Rendered, Surroundings, step_value};
 use super::resolve::InDoubt;
-use super::results::{self, Parameters};
+use super::results;
 use super::run::Run;
+use super::turned::{Accepted, Matched, Turned};
 use super::update::Changing;
 use super::watch::TaskEnd;
-use crate::catalog::Operation;
 use crate::clock::millis;
 use crate::event::{Event, Provenance, SkipReason, StepDone, StepError};
 use crate::id::{InstanceId, StepId};
@@ -32,9 +31,6 @@ use serde_json::Value;
 
 /// How often a run removes what a create left behind, and sends the create again.
 const CLEARED: u32 = 5;
-
-/// The operation of a call, and its path parameters.
-pub(super) type Matched = (Option<Arc<Operation>>, Parameters);
 
 /// An intent on record with its operation.
 pub(super) struct Intended<'a> {

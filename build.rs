@@ -39,7 +39,8 @@ fn main() {
     }
 }
 
-/// Whether the binary runs where a loader knows packed relocations: glibc since 2.36, which is asked only of this machine.
+/// Whether the binary runs where a loader knows packed relocations: glibc since 2.36, which is asked only of this
+/// machine.
 fn has_packed_relocations(variable: impl Fn(&str) -> String) -> bool {
     let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok();
     let version = output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Files that are sent as bodies, or in forms: found in the plan's folder, measured before the first call, and read again in
-//! chunks when they are sent. Their contents are never kept, recorded or shown.
+//! Files that are sent as bodies, or in forms: found in the plan's folder, measured before the first call, and read
+//! again in chunks when they are sent. Their contents are never kept, recorded or shown.
 
 mod form;
 

@@ -24,7 +24,7 @@ const INPUT_PREFIX: &str = "PLAN_INPUT_";
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// The variable that the runner of a GitHub Actions job sets for every step.
 const RUNNER: &str = "GITHUB_ACTIONS";
-const RUNNER_IS_THERE: &str = "true";
+const RUNNER_VALUE: &str = "true";
 
 /// The context of one command.
 #[derive(Debug)]
@@ -187,7 +187,7 @@ impl Environment {
                 .into_iter()
                 .filter_map(|name| text(name).map(|value| (name, PathBuf::from(value))))
                 .collect(),
-            github: (text(RUNNER).as_deref() == Some(RUNNER_IS_THERE)).then(|| GitHub::new(&mut text)),
+            github: (text(RUNNER).as_deref() == Some(RUNNER_VALUE)).then(|| GitHub::new(&mut text)),
             ci: text("CI").is_some_and(|value| value != "false" && value != "0"),
             store: StoreVariables(store),
             state_home: text("XDG_STATE_HOME").map(PathBuf::from).or_else(|| home(&mut text)),
@@ -228,7 +228,7 @@ pub struct Streams {
 impl Streams {
     /// The streams of this process; in a GitHub Actions job the runner reads both.
     pub fn of_process() -> Self {
-        let runner = std::env::var_os(RUNNER).is_some_and(|value| value == RUNNER_IS_THERE);
+        let runner = std::env::var_os(RUNNER).is_some_and(|value| value == RUNNER_VALUE);
         // Where it cannot be done (another system than Windows, no console) nothing has to be.
         let _ = anstyle_query::windows::enable_ansi_colors();
         Self { stdout: Stream::stdout(runner), stderr: Stream::stderr(runner) }

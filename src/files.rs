@@ -39,10 +39,10 @@ pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> 
         std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.cast_signed());
     }
     let is_link = || fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
-    let file = options.open(path).map_err(|error| if is_link() { no_file("it is a link") } else { error })?;
+    let file = options.open(path).map_err(|error| if is_link() { not_a_file("it is a link") } else { error })?;
     match file.metadata()?.is_file() && !is_link() {
         true => Ok(file),
-        false => Err(no_file("it is no regular file")),
+        false => Err(not_a_file("it is no regular file")),
     }
 }
 
@@ -57,7 +57,7 @@ pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn no_file(why: &'static str) -> io::Error {
+fn not_a_file(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 

@@ -5,7 +5,7 @@
 //! A module may use those to its right:
 //!
 //! ```text
-//! command → engine, report → store → plan, api, journal, catalog, simulate → event, diagnostic, template → source, stream, secret, files, packed, parts, random, id
+//! command → context → engine, store, error → journal → plan, simulate → api, template, report, examples, schema → catalog, yaml, event → diagnostic, id, body_file, explain → source, stream, secret, files, packed, parts, pointer, random, word, clock, exit, shared, cli
 //! ```
 
 pub mod api;
@@ -28,6 +28,7 @@ pub mod journal;
 pub mod packed;
 pub mod parts;
 pub mod plan;
+pub mod pointer;
 pub mod random;
 pub mod report;
 pub mod schema;

@@ -6,7 +6,7 @@ use uuid::{Builder, Uuid};
 
 /// How many ids are made from the random bytes of one call to the operating system, which takes as long as making
 /// hundreds of them.
-const TOGETHER: usize = 64;
+const BATCH: usize = 64;
 
 type Pool = Vec<[u8; 16]>;
 
@@ -27,7 +27,7 @@ fn random_uuid() -> Uuid {
 
 /// Leaves the pool empty when the operating system provides no random bytes.
 fn fill(pool: &mut Pool) {
-    let mut bytes = [0; 16 * TOGETHER];
+    let mut bytes = [0; 16 * BATCH];
     if getrandom::fill(&mut bytes).is_ok() {
         pool.extend(bytes.as_chunks::<16>().0);
     }
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn ids_are_random_uuids_and_never_the_same() {
-        let ids: Vec<Uuid> = (0..TOGETHER * 3 + 1).map(|_| random_uuid()).collect();
+        let ids: Vec<Uuid> = (0..BATCH * 3 + 1).map(|_| random_uuid()).collect();
         assert!(ids.iter().all(|id| id.get_version_num() == 4 && id.get_variant() == uuid::Variant::RFC4122));
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
         // 122 bits are random: each of them is set in some and not in others.

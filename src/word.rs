@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A text of up to `N` bytes that takes no room of its own.
+/// A text of up to `N` bytes, stored inline, without an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Short<const N: usize> {
     length: u8,
@@ -30,7 +30,7 @@ impl<const N: usize> Short<N> {
     }
 }
 
-/// The most bytes of a word that takes no room of its own.
+/// The most bytes of a word that is stored inline.
 const LONGEST_SHORT: usize = 14;
 
 /// A short text with many holders, such as the key of a mapping.
@@ -40,7 +40,7 @@ pub struct Word(Kept);
 #[derive(Clone)]
 enum Kept {
     Short(Short<LONGEST_SHORT>),
-    /// In two steps, so that a word is no larger than two pointers.
+    /// Behind two pointers, since an `Arc<str>` would make a word larger than two pointers.
     Long(Arc<Box<str>>),
 }
 
@@ -59,7 +59,7 @@ impl Word {
         }
     }
 
-    /// Whether it takes room of its own.
+    /// Whether it has an allocation of its own.
     pub(crate) fn is_long(&self) -> bool {
         matches!(self.0, Kept::Long(_))
     }

@@ -23,9 +23,9 @@ const OFFSET_UNKNOWN: i64 = i64::MIN;
 const UNAUTHORIZED: u16 = 401;
 /// How long an address that has never answered is retried: enough for a network that is just coming up; a wrong address
 /// never answers.
-const UNREACHED: Duration = Duration::from_secs(3);
+const UNREACHED_TIME: Duration = Duration::from_secs(3);
 /// How many 429 answers one read accepts; each asks for a pause.
-const PATIENCE: u32 = 30;
+const MOST_429: u32 = 30;
 
 /// The client of one run. Cheap to share.
 pub struct Client {
@@ -152,9 +152,9 @@ impl Client {
         })
     }
 
-    /// Remembers that no call can succeed: the first one found the key refused, or no server. After the key was accepted, a
-    /// refusal is about one call, because a key may lack access to parts of an account; after any answer, a failure to
-    /// connect is temporary.
+    /// Remembers that no call can succeed: the first one found the key refused, or no server. After the key was
+    /// accepted, a refusal is about one call, because a key may lack access to parts of an account; after any answer, a
+    /// failure to connect is temporary.
     fn note_shut(&self, sent: &Result<Answer, Lost>) {
         let met = match sent {
             Ok(answer) if answer.status == UNAUTHORIZED => (Shut::Key, sent.clone()),
@@ -178,7 +178,7 @@ impl Client {
     fn is_unreached(&self) -> bool {
         let now = self.clock.elapsed();
         let since = *self.refused_at.get_or_init(|| now);
-        !self.reached.load(Ordering::Relaxed) && now.saturating_sub(since) >= UNREACHED
+        !self.reached.load(Ordering::Relaxed) && now.saturating_sub(since) >= UNREACHED_TIME
     }
 
     async fn send_open(&self, mut request: Request) -> Result<Answer, Lost> {
@@ -251,7 +251,7 @@ impl Client {
                     let error = self.error(&answer);
                     let after = error.retry_after.map(Duration::from_secs);
                     match error.meaning() {
-                        Meaning::RateLimited if patience < PATIENCE => {
+                        Meaning::RateLimited if patience < MOST_429 => {
                             patience += 1;
                             attempt -= 1;
                             continue;
@@ -366,7 +366,7 @@ mod tests {
         let began = client.clock.elapsed();
         let error = client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
         assert!(error.to_string().starts_with("connection refused (tried "), "{error}");
-        assert!(client.clock.elapsed() - began < 3 * UNREACHED);
+        assert!(client.clock.elapsed() - began < 3 * UNREACHED_TIME);
         let (asked, _) = client.counts();
         client.read(Request::get("/cloud/v1/regions")).await.unwrap_err();
         assert_eq!((client.counts().0, client.shut()), (asked, Some(Shut::Connection)), "nothing more is sent");
@@ -419,7 +419,7 @@ mod tests {
         assert!(took >= Duration::from_secs(40), "{took:?}");
         let (endless, sent, _) = read(&vec![limited; 100], &[]).await;
         assert!(matches!(endless, Err(ReadError::Failed { .. })), "{endless:?}");
-        assert_eq!(sent, u64::from(PATIENCE + Policy::REQUEST.attempts));
+        assert_eq!(sent, u64::from(MOST_429 + Policy::REQUEST.attempts));
     }
 
     #[tokio::test(start_paused = true)]

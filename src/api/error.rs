@@ -59,7 +59,7 @@ pub enum Meaning {
 /// documented.
 const EXISTS: [&str; 5] = ["should be unique", "must be unique", "already exist", "already taken", "already used"];
 /// The most bytes parsed of a body that is not JSON.
-const READ_OF_NO_JSON: usize = 64 * 1024;
+const MOST_NON_JSON: usize = 64 * 1024;
 /// Instead of words that may repeat a secret of a plan that was not read.
 pub const WITHHELD: &str = "the API's message is not shown, since it may repeat a secret that is not known here";
 const KEY_REFUSED: &str = "the API does not accept this key";
@@ -82,7 +82,7 @@ impl ApiError {
         let message = ["message", "detail", "error", "title"]
             .into_iter()
             .find_map(|name| text(name).filter(|text| !text.starts_with(['[', '{'])))
-            .or_else(|| body.as_ref().and_then(|body| fields::words(body, &fields)));
+            .or_else(|| body.as_ref().and_then(|body| fields::combined_message(body, &fields)));
         let foreign = message.is_none() && !is_blank(answer);
         let message = message.unwrap_or_else(|| unreadable(answer, secrets));
         let limits = body.as_ref().and_then(|body| body.get("info")).map(quota::limits).unwrap_or_default();
@@ -194,7 +194,7 @@ fn is_class(class: &str) -> bool {
 /// The message for an answer that is not in the API's error form.
 fn unreadable(answer: &Answer, secrets: &Secrets) -> String {
     let kind = answer.header("content-type").unwrap_or("no content type");
-    let text = secrets.redact(&String::from_utf8_lossy(&answer.body[..answer.body.len().min(READ_OF_NO_JSON)]));
+    let text = secrets.redact(&String::from_utf8_lossy(&answer.body[..answer.body.len().min(MOST_NON_JSON)]));
     let words: String = strip_tags(&text).split_whitespace().collect::<Vec<_>>().join(" ");
     if words.is_empty() {
         "the answer gives no reason".to_owned()

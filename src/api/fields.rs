@@ -31,7 +31,7 @@ pub(super) fn of(body: &Value) -> Vec<(String, String)> {
         }
         return without_general(found);
     }
-    let alone = |fields: &serde_json::Map<String, Value>| !fields.is_empty() && fields.values().all(is_complaint);
+    let alone = |fields: &serde_json::Map<String, Value>| !fields.is_empty() && fields.values().all(is_list_of_texts);
     if body.as_object().is_some_and(alone) {
         walk("", body, &mut found);
     }
@@ -44,7 +44,7 @@ fn without_general(mut found: Vec<(String, String)>) -> Vec<(String, String)> {
 }
 
 /// A message for an answer without one: its reasons combined.
-pub(super) fn words(body: &Value, fields: &[(String, String)]) -> Option<String> {
+pub(super) fn combined_message(body: &Value, fields: &[(String, String)]) -> Option<String> {
     let alone = body.as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut complaints: Vec<String> = alone.map(str::to_owned).collect();
     for name in ["errors", "detail"] {
@@ -76,7 +76,7 @@ fn placed(complaint: &Value) -> Option<(String, String)> {
 }
 
 /// A list of sentences.
-fn is_complaint(value: &Value) -> bool {
+fn is_list_of_texts(value: &Value) -> bool {
     value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_string))
 }
 
@@ -176,7 +176,7 @@ mod tests {
         ] {
             let found = of(&body);
             assert_eq!(found, fields, "{body}");
-            assert_eq!(words(&body, &found).as_deref(), Some(message), "{body}");
+            assert_eq!(combined_message(&body, &found).as_deref(), Some(message), "{body}");
         }
         assert_eq!(of(&json!({ "error": "zone is not found" })), []);
         assert_eq!(of(&json!({ "detail": "Not found." })), []);
@@ -185,6 +185,6 @@ mod tests {
     #[test]
     fn a_long_row_of_complaints_is_cut() {
         let body = json!({ "errors": { "a": ["1"], "b": ["2"], "c": ["3"], "d": ["4"], "e": ["5"] } });
-        assert_eq!(words(&body, &of(&body)).as_deref(), Some("`a`: 1; `b`: 2; `c`: 3; and 2 more"));
+        assert_eq!(combined_message(&body, &of(&body)).as_deref(), Some("`a`: 1; `b`: 2; `c`: 3; and 2 more"));
     }
 }

@@ -126,7 +126,7 @@ impl Requests {
                 .map_err(|_| Lost::NotSent(format!("`{content_type}` is no media type")))?;
             builder = builder
                 .header(CONTENT_TYPE, content)
-                .timeout(self.real_timeout + sending_takes(size))
+                .timeout(self.real_timeout + longest_sending_time(size))
                 .body(reqwest::Body::wrap(stream));
         } else if let Some(body) = &request.body {
             builder = builder.json(body);
@@ -157,7 +157,7 @@ fn streamed(request: &Request) -> Option<(String, u64, Vec<Chunk>)> {
 }
 
 /// The longest expected time for so many bytes of a file.
-fn sending_takes(size: u64) -> Duration {
+fn longest_sending_time(size: u64) -> Duration {
     Duration::from_millis(size / SLOWEST)
 }
 
@@ -259,7 +259,7 @@ fn lost(error: &reqwest::Error) -> Lost {
     let words = cause(error);
     if error.is_connect() {
         let host = error.url().and_then(Url::host_str).unwrap_or("the API");
-        match causes(error).find_map(|cause| lasting(cause, host)) {
+        match causes(error).find_map(|cause| permanent_cause(cause, host)) {
             Some(why) => Lost::NoConnection(why),
             None => Lost::NotSent(format!("no connection to `{}`: {words}", host_of(error))),
         }
@@ -283,7 +283,7 @@ fn inner<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'stati
 }
 
 /// The reason when a connection to this host can never succeed, so that retrying does not help.
-fn lasting(cause: &(dyn Error + 'static), host: &str) -> Option<String> {
+fn permanent_cause(cause: &(dyn Error + 'static), host: &str) -> Option<String> {
     /// Resolver messages for a host that does not exist, on Linux, macOS and Windows; temporary failures have others.
     const UNKNOWN: [&str; 3] = ["Name or service not known", "nodename nor servname", "No such host is known"];
     match cause.downcast_ref::<rustls::Error>() {
@@ -314,8 +314,8 @@ fn distrust(why: &rustls::CertificateError) -> &'static str {
     }
 }
 
-/// The innermost cause, which is what happened; those around it only name the layers that it passed. None holds the URL,
-/// which may be private.
+/// The innermost cause, which is what happened; those around it only name the layers that it passed. None holds the
+/// URL, which may be private.
 fn cause(error: &reqwest::Error) -> String {
     let words = causes(error).last().map_or_else(|| "the request failed".to_owned(), ToString::to_string);
     // `Connection refused (os error 111)`

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{BodyFile, Upload};
+use crate::pointer;
 use crate::secret::hex;
 
 const MULTIPART: &str = "multipart/form-data";
@@ -89,7 +90,7 @@ pub fn each_path<E>(
     mut measure: impl FnMut(&str, &str, &str) -> Result<Option<Value>, E>,
 ) -> Result<(), E> {
     for name in files {
-        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        let pointer = pointer::to_field(name);
         let mut each = |pointer: &str, value: &mut Value| {
             if let Some(path) = value.as_str()
                 && let Some(measured) = measure(name, pointer, path)?
@@ -123,7 +124,8 @@ pub enum Content<'f> {
     File(&'f Upload),
 }
 
-/// The parts of a form: a field whose files are given is sent as these, a list once for each element, `null` not at all.
+/// The parts of a form: a field whose files are given is sent as these, a list once for each element, `null` not at
+/// all.
 pub fn parts<'f>(fields: &'f Value, files: &'f [FormFile]) -> Vec<Part<'f>> {
     let mut parts = Vec::new();
     for (name, value) in fields.as_object().into_iter().flatten() {

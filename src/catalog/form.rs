@@ -8,8 +8,8 @@ use super::schema::{BodySchema, Schema, Type};
 use super::value::Partial;
 
 impl Catalog {
-    /// The body of a form with these parts, each a name and a text. A field that is a list gets an element for each part of
-    /// its name; a text that is none of the field's type stays one.
+    /// The body of a form with these parts, each a name and a text. A field that is a list gets an element for each
+    /// part of its name; a text that is none of the field's type stays one.
     pub fn form_body(&self, operation: &Operation, parts: Vec<(String, String)>) -> Value {
         let schema = self.body_schema(operation);
         let mut fields = Map::new();

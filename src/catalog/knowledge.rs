@@ -70,7 +70,8 @@ pub(super) struct KnownResource {
     pub items_at: String,
     pub id: Option<String>,
     pub name: Option<String>,
-    /// A text of the client's own, beside the name, that reads show as it was sent: with the path to it in what they show.
+    /// A text of the client's own, beside the name, that reads show as it was sent: with the path to it in what they
+    /// show.
     pub remark: Option<String>,
     #[serde(default)]
     pub by_name: bool,

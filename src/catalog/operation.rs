@@ -228,7 +228,8 @@ pub struct Creates {
     pub stays: Vec<String>,
     /// JSON pointer into the body to the resource's name, if it has one: `/name`.
     pub name_at: Option<String>,
-    /// JSON pointer into the body to a text of the client's own, where the stamp is left when the plan has no such text.
+    /// JSON pointer into the body to a text of the client's own, where the stamp is left when the plan has no such
+    /// text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark_at: Option<String>,
     /// JSON pointer into the answer to the secret that only this answer shows, and without which the resource is of no
@@ -313,8 +314,8 @@ impl ListCall {
         self.tags || self.by_tag || self.remark_field.is_some()
     }
 
-    /// The elements as resources: one that is only an id (of `object_ids`) gets the field of the id; those below another
-    /// (`descendants` of a directory) follow it.
+    /// The elements as resources: one that is only an id (of `object_ids`) gets the field of the id; those below
+    /// another (`descendants` of a directory) follow it.
     pub fn resources(&self, elements: Vec<Value>) -> Vec<Value> {
         let mut found = Vec::with_capacity(elements.len());
         for mut element in elements {

@@ -18,8 +18,8 @@ pub struct Regenerated {
     pub skipped_patterns: usize,
 }
 
-/// Writes the data of every product in an OpenAPI document, from the document, our knowledge file, and older operations that still answer. The data of the Cloud API goes to `folder`, that of other
-/// products to a folder in it for each.
+/// Writes the data of every product in an OpenAPI document, from the document, our knowledge file, and older operations
+/// that still answer. The data of the Cloud API goes to `folder`, that of other products to a folder in it for each.
 ///
 /// # Errors
 ///

@@ -233,8 +233,8 @@ fn placeholder(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// How well a path fits, of whose segments each has its weight: two bits, and the first counts most. `None` when one does
-/// not fit. There are no routes of more than 64 segments.
+/// How well a path fits, of whose segments each has its weight: two bits, and the first counts most. `None` when one
+/// does not fit. There are no routes of more than 64 segments.
 fn fit(mut weights: impl Iterator<Item = Option<u8>>) -> Option<u128> {
     weights.try_fold(0, |fit, weight| Some(fit << 2 | u128::from(weight?)))
 }

@@ -140,7 +140,7 @@ impl Writer<'_> {
         let mut shape = self.schema.resolve(written);
         let mut naming = None;
         for _ in 0..DEEPEST {
-            let Some(variant) = sensible(&shape.variants, in_list) else { break };
+            let Some(variant) = usual_variant(&shape.variants, in_list) else { break };
             naming = shape.discriminator.as_deref().or(naming);
             shape = self.schema.resolve(&variant.schema);
         }
@@ -234,7 +234,7 @@ impl Writer<'_> {
 
     /// The type to show, when there are several.
     fn main_type(&self, shape: &Schema, in_list: bool) -> Option<Type> {
-        let shape = match sensible(&shape.variants, in_list) {
+        let shape = match usual_variant(&shape.variants, in_list) {
             Some(variant) => self.schema.resolve(&variant.schema),
             None => shape,
         };
@@ -244,7 +244,7 @@ impl Writer<'_> {
 }
 
 /// The most common variant: list elements boot from an image, or have a public address.
-fn sensible(variants: &[Variant], in_list: bool) -> Option<&Variant> {
+fn usual_variant(variants: &[Variant], in_list: bool) -> Option<&Variant> {
     let liked: &[&str] =
         if in_list { &["image", "external"] } else { &["new-volume", "new", "external", "interval", "create"] };
     let means = |variant: &&Variant, word: &str| variant.when.iter().any(|value| value.as_str() == Some(word));

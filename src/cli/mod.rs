@@ -84,13 +84,13 @@ pub struct Cli {
 pub enum Command {
     /// Write a plan to start from, and the schema that editors read
     ///
-    /// One of the examples, as a file of its own, which can be checked and rehearsed unchanged. An existing file is never
-    /// overwritten.
+    /// One of the examples, as a file of its own, which can be checked and rehearsed unchanged. An existing file is
+    /// never overwritten.
     Init(InitArguments),
     /// Run a plan, or continue it
     ///
-    /// Checks the plan, sends the calls that are not on record yet, waits for their tasks, and prints the outputs. A run
-    /// that was interrupted or had to stop continues when it is started again.
+    /// Checks the plan, sends the calls that are not on record yet, waits for their tasks, and prints the outputs. A
+    /// run that was interrupted or had to stop continues when it is started again.
     #[command(visible_aliases = ["apply", "up"])]
     Run(Box<RunArguments>),
     /// Check plans for errors, without a call

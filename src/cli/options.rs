@@ -99,8 +99,8 @@ pub struct PlanOptions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Record")]
 pub struct StateOptions {
-    /// Where records are kept: a folder, or an object store as `s3://BUCKET/PREFIX`, `gs://…`, `az://…` [default: .plan beside
-    /// the plan; `ephemeral`: gone when the job is]
+    /// Where records are kept: a folder, or an object store as `s3://BUCKET/PREFIX`, `gs://…`, `az://…` [default: .plan
+    /// beside the plan; `ephemeral`: gone when the job is]
     #[arg(long, value_name = "PLACE")]
     pub state: Option<PathBuf>,
 }

@@ -22,7 +22,7 @@ use crate::secret::{hide_digests, stands_for_secret};
 /// # Errors
 ///
 /// When a missing resource may exist all the same.
-pub(super) async fn look(context: &Context, client: &Client, status: &Status) -> Result<Vec<DriftCheck>, Error> {
+pub(super) async fn compare(context: &Context, client: &Client, status: &Status) -> Result<Vec<DriftCheck>, Error> {
     let notice = |unseen: &[&InstanceId], longest: Duration| {
         let names = unseen.iter().map(|instance| format!("`{instance}`")).collect::<Vec<_>>().join(", ");
         let words = format!("made a moment ago, and not shown: {names}; looking again for {} s", longest.as_secs());
@@ -70,7 +70,7 @@ pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
         let _ = writeln!(text, "{}", sanitize(&line));
         if let DriftState::Changed { fields } = &one.found {
             for field in fields {
-                let _ = writeln!(text, "      {}", sanitize(&words(field, known)));
+                let _ = writeln!(text, "      {}", sanitize(&difference_text(field, known)));
             }
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
 }
 
 /// ``body/size: `9` → `20` ``
-fn words(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
+fn difference_text(drifted: &Drifted, known: Option<&InstanceStatus>) -> String {
     let body = known.and_then(|known| known.agreed()?.body.as_deref());
     let was = body.and_then(fields_of).and_then(|fields| fields.get(&drifted.field));
     let element = if body.is_some_and(Value::is_array) { "0/" } else { "" };

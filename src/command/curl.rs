@@ -74,7 +74,7 @@ const OWN_HEADERS: [&str; 9] = [
 ///
 /// A message about what cannot be parsed.
 pub(super) fn parse(command: &str) -> Result<Call, String> {
-    let words = words(command)?;
+    let words = split_words(command)?;
     let start = words.iter().position(|word| word == "curl").ok_or("it does not start with `curl`")?;
     let mut method: Option<String> = None;
     let mut url: Option<String> = None;
@@ -178,7 +178,7 @@ fn pairs_of(query: &str) -> Vec<(String, String)> {
 }
 
 /// Splits a shell command line into words: quotes, backslashes, `$'…'`, continued lines.
-fn words(command: &str) -> Result<Vec<String>, String> {
+fn split_words(command: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut rest = command.chars().peekable();

@@ -135,7 +135,7 @@ fn print_job(context: &Context, record: &EnvironmentRecord, exit: Exit) -> Resul
         exit,
         failure_reason: unless_done(exit.meaning().to_owned()),
         state_path: Some(record.place()),
-        resume_command: unless_done(again(record)),
+        resume_command: unless_done(retry_command(record)),
     };
     export_ending(context, &ending)?;
     Ok(exit)
@@ -202,7 +202,7 @@ pub async fn destroy_environment(
     let mut finished = engine::destroy(&session.run_context)
         .instrument(trace::run("destroy", record.plan(), record.environment()))
         .await?;
-    finished.next = (finished.exit != Exit::Done).then(|| again(record));
+    finished.next = (finished.exit != Exit::Done).then(|| retry_command(record));
     let exit = finished.exit;
     session.finish(context, finished).await?;
     Ok(exit)
@@ -222,7 +222,7 @@ fn started(context: &Context, status: &Status) -> Started {
     }
 }
 
-fn again(record: &EnvironmentRecord) -> String {
+fn retry_command(record: &EnvironmentRecord) -> String {
     let (plan, environment) = (quoted(record.plan()), quoted(record.environment()));
     format!("plan destroy --plan {plan} --environment {environment} --state {}", quoted(&record.store.name()))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::compared::{drifted, lines, look, summary};
+use super::compared::{compare, drifted, lines, summary};
 use super::connect::client_of;
 use super::records::{find_record, open, read};
 use super::{Account, note, print_json, print_text};
@@ -24,7 +24,7 @@ pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Resu
     let client = client_of(context, &Account::of(context, &arguments.api)?)?;
     let journal = open(context, &environment, "drift", arguments.lock.lock_timeout).await?;
     let status = journal.with_status(Status::clone);
-    let found = look(context, &client, &status).await;
+    let found = compare(context, &client, &status).await;
     let written = match &found {
         Ok(checks) => match drift_records(checks) {
             records if records.is_empty() => Ok(()),

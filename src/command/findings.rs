@@ -69,7 +69,7 @@ impl Found {
 }
 
 /// Whether a finding is shown before a run: notes are only for `plan check`.
-pub(super) fn is_worth_saying(finding: &Diagnostic) -> bool {
+pub(super) fn is_shown_before_run(finding: &Diagnostic) -> bool {
     finding.severity > Severity::Note
 }
 

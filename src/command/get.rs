@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::patience::in_patience;
+use super::patience::with_wait_note;
 use super::table::table;
 use super::{Account, note, print_json, print_text};
 use crate::api::{ReadError, Request};
@@ -100,14 +100,14 @@ const ALIASES: [(&str, &str); 16] = [
 ///
 /// When there is no list with that name, project or region are missing, or the list cannot be read.
 pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<Exit, Error> {
-    let Some(word) = &arguments.what else { return words(context) };
+    let Some(word) = &arguments.what else { return list_known(context) };
     let (what, operation, columns) = find(Catalog::embedded(), word)?;
     let account = Account::of(context, &arguments.api)?;
     let request = request(&operation, &account)?;
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let reader = ListReader { client: &client, repeat: &[], places: None, most: arguments.max_items };
     let reads = reader.read_all(&request, Some(&*operation));
-    let complete = in_patience(context, &client, &format!("listing the {what}"), reads).await?;
+    let complete = with_wait_note(context, &client, &format!("listing the {what}"), reads).await?;
     let complete = complete.map_err(|unread| match unread {
         ReadFailure::Read(error) => Error::Api { what: format!("the {what} cannot be listed"), error },
         ReadFailure::TooMany { most, count } => {
@@ -132,9 +132,9 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
     let found: Vec<&Value> = all.iter().filter(fits).collect();
     match arguments.format {
         ResultFormat::Json => {
-            print_json(context, &found.iter().map(|item| for_programs(&search, item)).collect::<Value>())?;
+            print_json(context, &found.iter().map(|item| item_json(&search, item)).collect::<Value>())?;
         }
-        ResultFormat::Human if found.is_empty() => print_nothing(context, &search, &what, arguments.name.as_deref())?,
+        ResultFormat::Human if found.is_empty() => print_empty(context, &search, &what, arguments.name.as_deref())?,
         ResultFormat::Human => {
             let mut rows: Vec<Vec<String>> = found.iter().map(|item| row(&search, item, columns)).collect();
             let mut titles: Vec<&str> =
@@ -151,7 +151,7 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
     Ok(Exit::Done)
 }
 
-fn words(context: &Context) -> Result<Exit, Error> {
+fn list_known(context: &Context) -> Result<Exit, Error> {
     let rows: Vec<Vec<String>> =
         KNOWN.iter().map(|(word, path, _)| vec![(*word).to_owned(), format!("GET {path}")]).collect();
     let palette = Palette::new(context.color(&context.stdout));
@@ -170,7 +170,7 @@ fn find(catalog: &Catalog, word: &str) -> Result<(String, Arc<Operation>, Column
         return Ok(found);
     }
     let all: Vec<String> =
-        catalog.operations().filter(|operation| is_list(operation)).map(|op| own_word(&op)).collect();
+        catalog.operations().filter(|operation| is_list(operation)).map(|op| last_segment(&op)).collect();
     let candidates = KNOWN.iter().map(|(known, ..)| *known).chain(all.iter().map(String::as_str));
     let near = nearest(&plain, candidates).map(str::to_owned);
     let error = Error::usage(format!("there is no list of `{}`", sanitize(word)));
@@ -191,7 +191,7 @@ fn named(catalog: &Catalog, word: &str) -> Option<(String, Arc<Operation>, Colum
     }
     // Of several versions the newest that is not deprecated.
     let mut others: Vec<Arc<Operation>> =
-        catalog.operations().filter(|operation| is_list(operation) && own_word(operation) == meant).collect();
+        catalog.operations().filter(|operation| is_list(operation) && last_segment(operation) == meant).collect();
     others.sort_by_key(|operation| (operation.deprecated, std::cmp::Reverse(operation.route.path.clone())));
     others.into_iter().next().map(|operation| (meant.to_owned(), operation, &[] as Columns))
 }
@@ -207,7 +207,7 @@ fn is_list(operation: &Operation) -> bool {
 }
 
 /// The last segment of a path.
-fn own_word(operation: &Operation) -> String {
+fn last_segment(operation: &Operation) -> String {
     let last = operation.route.path.rsplit('/').find(|segment| !segment.starts_with('{')).unwrap_or_default();
     last.replace('_', "-")
 }
@@ -239,7 +239,7 @@ fn row(search: &ListSearch<'_>, item: &Value, columns: Columns) -> Vec<String> {
 }
 
 /// An item as the API shows it, with `id` and `name` added from the fields of its list.
-fn for_programs(search: &ListSearch<'_>, item: &Value) -> Value {
+fn item_json(search: &ListSearch<'_>, item: &Value) -> Value {
     let mut shown = Map::new();
     shown.insert("id".to_owned(), search.id_of(item).unwrap_or_default());
     shown.insert("name".to_owned(), search.name_of(item).map(Value::from).unwrap_or_default());
@@ -248,7 +248,7 @@ fn for_programs(search: &ListSearch<'_>, item: &Value) -> Value {
     Value::Object(shown)
 }
 
-fn print_nothing(context: &Context, search: &ListSearch<'_>, what: &str, name: Option<&str>) -> Result<(), Error> {
+fn print_empty(context: &Context, search: &ListSearch<'_>, what: &str, name: Option<&str>) -> Result<(), Error> {
     let Some(name) = name.filter(|_| !search.items.is_empty()) else {
         return note(context, &format!("there are no {what}"));
     };
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_means_a_list_that_there_is() {
+    fn every_word_and_alias_is_a_list_of_the_catalog() {
         for (word, expected, _) in KNOWN {
             assert_eq!(path(word).as_deref(), Ok(expected), "{word}");
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::patience::in_patience;
+use super::patience::with_wait_note;
 use super::warn;
 use crate::api::Client;
 use crate::catalog::Catalog;
@@ -31,7 +31,8 @@ pub async fn guard(
     }
     let spots = spots_of(plan, settings, &context.secrets, inputs);
     let looking = stamped(client, catalog, operations, &spots, &plan.name, &settings.environment);
-    let looked = in_patience(context, client, "searching the account for resources of an earlier run", looking).await?;
+    let looked =
+        with_wait_note(context, client, "searching the account for resources of an earlier run", looking).await?;
     if let Some(error) = client.shut_out() {
         return Err(Error::Api { what: "nothing was begun".to_owned(), error });
     }

@@ -124,7 +124,7 @@ pub fn load_plan(context: &Context, file: &Path, spec: Option<&Path>) -> Result<
         findings::print(context, &[Found { source, findings }])?;
         return Err(Error::PlanWrong);
     };
-    let warnings: Vec<Diagnostic> = findings.into_iter().filter(findings::is_worth_saying).collect();
+    let warnings: Vec<Diagnostic> = findings.into_iter().filter(findings::is_shown_before_run).collect();
     if !warnings.is_empty() {
         findings::warn(context, &[Found { source, findings: warnings }])?;
     }

@@ -36,7 +36,7 @@ use crate::stream::Queue;
 /// As wide as the names of steps in the other output.
 const NARROWEST: usize = 10;
 /// The target of all log events of this program.
-const OURS: &str = "plan";
+const OWN_TARGET: &str = "plan";
 /// The syntax of the variable, for a message.
 const FILTERS: &str = "write it as `info`, `debug`, or `plan::request=info,plan::body=debug`";
 
@@ -87,7 +87,7 @@ fn filter(context: &Context, curl: bool) -> Result<Option<Targets>, Error> {
         (Some(text), 0) => {
             let wrong = || Error::usage(format!("`PLAN_LOG` is `{text}`, which is no filter")).help(FILTERS);
             match LevelFilter::from_str(text) {
-                Ok(level) => Some(Targets::new().with_target(OURS, level)),
+                Ok(level) => Some(Targets::new().with_target(OWN_TARGET, level)),
                 Err(_) => Some(text.parse().map_err(|_| wrong())?),
             }
         }
@@ -104,7 +104,7 @@ fn filter(context: &Context, curl: bool) -> Result<Option<Targets>, Error> {
 }
 
 fn level(level: LevelFilter) -> Targets {
-    Targets::new().with_target(OURS, level)
+    Targets::new().with_target(OWN_TARGET, level)
 }
 
 fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> {

@@ -224,7 +224,7 @@ pub fn print_no_thread(streams: &Streams, error: &io::Error) -> Exit {
 pub fn print_panics(streams: Streams) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
-        let words = panic_words(panic.payload());
+        let words = panic_message(panic.payload());
         let _ = writeln!(
             streams.stderr.clone(),
             "error: a bug in plan {} at {place}{words}\nhelp: what is on record is safe, run again to continue; please \
@@ -236,17 +236,17 @@ pub fn print_panics(streams: Streams) {
 }
 
 /// The panic message, when it is a constant; a formatted one may contain data and is not shown.
-fn panic_words(payload: &(dyn Any + Send)) -> String {
+fn panic_message(payload: &(dyn Any + Send)) -> String {
     payload.downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::panic_words;
+    use super::panic_message;
 
     #[test]
     fn a_panic_shows_no_data() {
-        assert_eq!(panic_words(&"an invariant of ours"), ": an invariant of ours");
-        assert_eq!(panic_words(&format!("`{}` is no number", "hunter22")), "");
+        assert_eq!(panic_message(&"an invariant of ours"), ": an invariant of ours");
+        assert_eq!(panic_message(&format!("`{}` is no number", "hunter22")), "");
     }
 }

@@ -10,21 +10,21 @@ use crate::error::Error;
 use crate::report::duration;
 
 /// Silence longer than this makes people wonder.
-const PATIENCE: Duration = Duration::from_secs(3);
+const NOTE_AFTER: Duration = Duration::from_secs(3);
 
 /// Waits for reads of the API; after three seconds reports what is waited for, and the pause that the API asked for.
 ///
 /// # Errors
 ///
 /// When stderr cannot be written.
-pub(super) async fn in_patience<T>(
+pub(super) async fn with_wait_note<T>(
     context: &Context,
     client: &Client,
     what: &str,
     reads: impl Future<Output = T>,
 ) -> Result<T, Error> {
     let mut reads = std::pin::pin!(reads);
-    if let Ok(read) = tokio::time::timeout(PATIENCE, &mut reads).await {
+    if let Ok(read) = tokio::time::timeout(NOTE_AFTER, &mut reads).await {
         return Ok(read);
     }
     let why = match client.held_for() {
@@ -40,7 +40,7 @@ pub(super) async fn in_patience<T>(
 /// # Errors
 ///
 /// [`Error::NotInTime`]; otherwise those of the reads.
-pub(super) async fn in_time<T>(
+pub(super) async fn within_timeout<T>(
     clock: Clock,
     timeout: Option<Duration>,
     reads: impl Future<Output = Result<T, Error>>,
@@ -82,7 +82,8 @@ mod tests {
         let client = Client::new(Arc::new(Slow), clock);
         client.send(Request::get("/cloud/v1/regions")).await.unwrap();
         let (context, told) = context();
-        let waited = in_patience(&context, &client, "listing the regions", clock.sleep(Duration::from_secs(5))).await;
+        let waited =
+            with_wait_note(&context, &client, "listing the regions", clock.sleep(Duration::from_secs(5))).await;
         waited.unwrap();
         assert!(
             told.stderr().contains("listing the regions: the API asks to slow down (429): again in 5"),
@@ -102,7 +103,7 @@ mod tests {
                 clock.sleep(Duration::from_secs(reads)).await;
                 if reads == 0 { std::future::pending().await } else { Ok(()) }
             };
-            let read = in_time(clock, timeout.map(Duration::from_secs), reading).await;
+            let read = within_timeout(clock, timeout.map(Duration::from_secs), reading).await;
             let at = clock.elapsed().as_secs();
             assert_eq!(read.map(|()| at).map_err(|_| at), ends, "{timeout:?}, {reads}");
         }

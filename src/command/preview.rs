@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::preview_file::{Asked, PreviewFile, recorded};
+use super::preview_file::{PreviewFile, RunFlags, recorded};
 use super::run_options::{need_places, replaced, selection};
 use super::shared_records::{self, Reading};
 use super::shown::Shown;
@@ -67,7 +67,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let client = reader(context, arguments)?;
     let fresh = match (status, &client) {
         (Some(status), Some(client)) if arguments.refresh => {
-            let looked = compared::look(context, client, status).await?;
+            let looked = compared::compare(context, client, status).await?;
             let lines = compared::lines(&looked, status);
             if !lines.is_empty() {
                 note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;
@@ -98,7 +98,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     }
     pull_request::print(context, plan, &environment, &changes, arguments.comment).await?;
     if let Some(out) = &arguments.out {
-        let asked = Asked {
+        let asked = RunFlags {
             plan: arguments.file.clone(),
             environment: environment.clone(),
             state: arguments.state.state.clone().or_else(|| context.environment.state.clone()),

@@ -26,7 +26,7 @@ pub struct PreviewFile {
     pub kind: String,
     pub version: u32,
     #[serde(flatten)]
-    pub asked: Asked,
+    pub asked: RunFlags,
     pub plan_digest: String,
     /// Project and region of calls without their own.
     pub project_id: Option<i64>,
@@ -43,7 +43,7 @@ pub struct PreviewFile {
 
 /// The options on the command line, which also apply to the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct RunFlags {
     /// The plan file, as given on the command line.
     pub plan: PathBuf,
     pub environment: String,
@@ -92,7 +92,7 @@ fn parse(text: &str) -> Option<Value> {
 
 impl PreviewFile {
     /// `status`: the record. `key`: the key of the digests in the preview.
-    pub fn new(context: &Context, asked: Asked, shown: &Shown<'_>, key: &str, changes: &Value) -> Self {
+    pub fn new(context: &Context, asked: RunFlags, shown: &Shown<'_>, key: &str, changes: &Value) -> Self {
         let record = recorded(shown.status);
         Self {
             kind: KIND.to_owned(),

@@ -27,13 +27,13 @@ const NAMED: usize = 10;
 ///
 /// When the plan is invalid, the record is damaged or in use, or the account is not given.
 pub(super) async fn recover(context: &Context, arguments: &RecoverArguments) -> Result<Exit, Error> {
-    let asked = Asked::of(context, arguments)?;
+    let asked = Recovery::of(context, arguments)?;
     if arguments.dry_run {
         let known = asked.record.read().await?;
         let known = known.unwrap_or_else(|| Status::new(asked.header(), context.now));
         let recovered = asked.look(context, &known).await?;
         print(context, &recovered)?;
-        return Ok(ended(&recovered));
+        return Ok(exit_of(&recovered));
     }
     let journal = open(context, &asked.record, "state recover", arguments.lock.lock_timeout).await?;
     let looked = asked.look(context, &journal.with_status(Status::clone)).await;
@@ -47,11 +47,11 @@ pub(super) async fn recover(context: &Context, arguments: &RecoverArguments) -> 
     print(context, &recovered)?;
     let found = count(recovered.found.len(), "instance");
     note(context, &format!("{found} on record again: look with `plan preview` before the next run"))?;
-    Ok(ended(&recovered))
+    Ok(exit_of(&recovered))
 }
 
 /// The plan whose record is recovered, with its options.
-pub(super) struct Asked {
+pub(super) struct Recovery {
     pub record: EnvironmentRecord,
     loaded: LoadedPlan,
     account: Account,
@@ -61,7 +61,7 @@ pub(super) struct Asked {
     accepted: Vec<(String, String)>,
 }
 
-impl Asked {
+impl Recovery {
     pub fn of(context: &Context, arguments: &RecoverArguments) -> Result<Self, Error> {
         let loaded = load::load_plan(context, &arguments.file, None)?;
         let plan = &loaded.plan;
@@ -110,7 +110,7 @@ impl Asked {
 /// Prints what was recovered, with its certainty, and what was not.
 pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Error> {
     let found = recovered.found.iter().map(|(instance, trace)| {
-        vec![instance.to_string(), what(&recovered.status.instances[instance]), trace.words()]
+        vec![instance.to_string(), resource_text(&recovered.status.instances[instance]), trace.words()]
     });
     let in_doubt = recovered.in_doubt.iter().map(|(instance, ids)| {
         vec![instance.to_string(), list(ids.iter().cloned(), NAMED), "in doubt: only the name speaks for it".to_owned()]
@@ -156,7 +156,7 @@ pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Erro
 }
 
 /// The recorded resource of an instance, as text.
-fn what(known: &InstanceStatus) -> String {
+fn resource_text(known: &InstanceStatus) -> String {
     match &known.phase {
         Phase::Accepted { tasks, .. } => format!("task {}, not at its end", list(tasks.iter().cloned(), NAMED)),
         _ => known.made.last().map(words).unwrap_or_default(),
@@ -164,6 +164,6 @@ fn what(known: &InstanceStatus) -> String {
 }
 
 /// The exit code: whether the recovery is complete.
-pub(super) fn ended(recovered: &Recovered) -> Exit {
+pub(super) fn exit_of(recovered: &Recovered) -> Exit {
     if recovered.is_complete() { Exit::Done } else { Exit::Unknown }
 }

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use super::compared;
 use super::connect::client_of;
 use super::environment_name;
-use super::patience::in_time;
+use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
 use super::run_options::{need_places, replaced, selection, settings, view_options};
 use super::session::{Parts, Session, export, quoted};
@@ -133,7 +133,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         let of_environment = load::environment_file(context, plan, &environment)?;
         Ok(of_environment.and_then(|read| read.file.ttl))
     };
-    let of_environment = match in_time(clock, arguments.run.timeout, read).await {
+    let of_environment = match within_timeout(clock, arguments.run.timeout, read).await {
         Ok(ttl) => ttl,
         Err(error) => {
             journal.close().await?;
@@ -205,7 +205,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
 /// Compares recorded resources with the API, and records what is gone or changed.
 async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Result<Status, Error> {
     let status = journal.with_status(Status::clone);
-    let looked = compared::look(context, &client_of(context, account)?, &status).await?;
+    let looked = compared::compare(context, &client_of(context, account)?, &status).await?;
     let records = drift_records(&looked);
     if records.is_empty() {
         return Ok(status);

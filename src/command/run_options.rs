@@ -73,7 +73,8 @@ pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Erro
 ///
 /// # Errors
 ///
-/// As for [`selection`]; and when nothing can be replaced, because the call of a step only reads, or `--target` leaves it out.
+/// As for [`selection`]; and when nothing can be replaced, because the call of a step only reads, or `--target` leaves
+/// it out.
 pub(super) fn replaced(plan: &Plan, names: &[String], target: &Selection) -> Result<Selection, Error> {
     let graph = Graph::of(plan);
     let earlier: HashSet<&StepId> = target.steps().flat_map(|step| graph.all_dependencies(step)).collect();

@@ -3,7 +3,7 @@
 
 use super::note;
 use super::records;
-use super::recover::{self, Asked};
+use super::recover::{self, Recovery};
 use crate::cli::RecoverArguments;
 use crate::clock::Clock;
 use crate::context::Context;
@@ -19,7 +19,7 @@ use crate::store::{Opening, Renewal};
 ///
 /// When it is not damaged, another process writes to it, or the account cannot be read.
 pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> Result<Exit, Error> {
-    let asked = Asked::of(context, arguments)?;
+    let asked = Recovery::of(context, arguments)?;
     let record = &asked.record;
     let damage = match record.read().await {
         Err(damage @ JournalError::Damaged { .. }) => damage,
@@ -36,7 +36,7 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     let recovered = asked.look(context, &status).await?;
     recover::print(context, &recovered)?;
     if arguments.dry_run {
-        return Ok(recover::ended(&recovered));
+        return Ok(recover::exit_of(&recovered));
     }
     for kept in recovered.records() {
         status.apply(context.now, kept).map_err(JournalError::Impossible)?;
@@ -49,10 +49,11 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     let kept = kept.map(|kept| format!("; the damaged one is `{kept}`")).unwrap_or_default();
     let added = count(recovered.records().len(), "instance");
     note(context, &format!("the record is repaired, with {added} from the account{kept}"))?;
-    Ok(recover::ended(&recovered))
+    Ok(recover::exit_of(&recovered))
 }
 
-/// The instances up to the damaged line, and later ones whose records do not depend on lost lines. `None` without a header.
+/// The instances up to the damaged line, and later ones whose records do not depend on lost lines. `None` without a
+/// header.
 fn readable(bytes: &[u8]) -> Option<Status> {
     let lines = bytes.split(|&byte| byte == b'\n').filter_map(|text| decode(text).ok());
     let mut status: Option<Status> = None;

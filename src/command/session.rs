@@ -83,7 +83,7 @@ impl Session {
             access: Access::default(),
         });
         listen(Signals::listen()?, stopper.clone(), &run_context);
-        stop_on_trouble(stopper.clone(), &run_context);
+        stop_on_record_error(stopper.clone(), &run_context);
         if let Some(timeout) = parts.timeout {
             let (stopper, clock) = (stopper.clone(), parts.clock);
             tokio::spawn(async move {
@@ -127,7 +127,7 @@ fn listen(mut signals: Signals, stopper: Stopper, run_context: &Arc<RunContext>)
 }
 
 /// Ends the run before its next call when the record cannot be written any more.
-fn stop_on_trouble(stopper: Stopper, run_context: &Arc<RunContext>) {
+fn stop_on_record_error(stopper: Stopper, run_context: &Arc<RunContext>) {
     let (journal, events) = (run_context.journal.clone(), run_context.events.clone());
     tokio::spawn(async move {
         let trouble = journal.trouble().await;

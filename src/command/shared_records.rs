@@ -120,8 +120,8 @@ pub(super) async fn read(
             false => record.read().await?,
         };
         let read = match &status {
-            Some(status) => held(status, of, &record),
-            None if reading.rehearses => Ok(made_up(of, &named)),
+            Some(status) => recorded_outputs(status, of, &record),
+            None if reading.rehearses => Ok(invented(of, &named)),
             None => Err(vec![no_such(&store, of, &named).await?]),
         };
         match read {
@@ -179,7 +179,11 @@ impl Reading<'_> {
 }
 
 /// The recorded outputs; each requested one that is missing is a finding.
-fn held(status: &Status, of: &RecordOf, record: &EnvironmentRecord) -> Result<Map<String, Value>, Vec<Diagnostic>> {
+fn recorded_outputs(
+    status: &Status,
+    of: &RecordOf,
+    record: &EnvironmentRecord,
+) -> Result<Map<String, Value>, Vec<Diagnostic>> {
     let is_secret = |name: &str| status.outputs.iter().any(|output| output.name == name && output.secret == Some(true));
     let outputs: Map<String, Value> = status
         .outputs
@@ -234,7 +238,7 @@ async fn no_such(store: &AnyStore, of: &RecordOf, named: &EnvironmentName) -> Re
 }
 
 /// Invented values for a rehearsal, always the same: typical ones for known names, and ids for others.
-fn made_up(of: &RecordOf, named: &EnvironmentName) -> Map<String, Value> {
+fn invented(of: &RecordOf, named: &EnvironmentName) -> Map<String, Value> {
     use sha2::{Digest, Sha256};
     let id = |output: &str| {
         let digest = hex(&Sha256::digest(format!("{}/{}/{output}", named.plan, named.environment)));

@@ -17,8 +17,8 @@ pub struct Signals {
     close: tokio::signal::windows::CtrlClose,
 }
 
-/// SIGXFSZ: a file has grown to the limit of the shell (`ulimit -f`). By default it ends the process without a word, in the
-/// middle of a record.
+/// SIGXFSZ: a file has grown to the limit of the shell (`ulimit -f`). By default it ends the process without a word, in
+/// the middle of a record.
 #[cfg(unix)]
 const FILE_TOO_LARGE: i32 = 25;
 

@@ -113,14 +113,14 @@ fn show(context: &Context, status: &Status, step: &str, format: ResultFormat) ->
         }
         ResultFormat::Human => {
             let palette = Palette::new(context.color(&context.stdout));
-            let text: Vec<String> = found.iter().map(|(id, instance)| story(id, instance, palette)).collect();
+            let text: Vec<String> = found.iter().map(|(id, instance)| history_text(id, instance, palette)).collect();
             print_text(context, &context.secrets.redact(&text.join("\n")))
         }
     }
 }
 
 /// Everything recorded about an instance, one line each.
-fn story(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String {
+fn history_text(id: &InstanceId, instance: &InstanceStatus, palette: Palette) -> String {
     let mut lines: Vec<(&str, String)> = Vec::new();
     if let Some(call) = instance.call() {
         lines.push(("call", call.to_string()));

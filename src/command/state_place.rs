@@ -9,20 +9,20 @@ use crate::context::Environment;
 /// The value by which the user accepts that a record does not outlive the job.
 pub const EPHEMERAL: &str = "ephemeral";
 /// Next to the plan, or in the current folder.
-const BESIDE: &str = ".plan";
+const BESIDE_PLAN: &str = ".plan";
 /// In a folder that lasts as long as the job.
 const FOR_THE_JOB: &str = "plan-records";
 
 /// The default folder of records: next to the plan. In a job not in the workspace, which the next checkout deletes.
 pub fn default_folder(environment: &Environment, beside: &Path) -> PathBuf {
-    let Some(job) = &environment.github else { return beside.join(BESIDE) };
+    let Some(job) = &environment.github else { return beside.join(BESIDE_PLAN) };
     if job.hosted {
         return for_the_job(environment);
     }
     // A folder shared by several repositories would mix their records.
     match (&environment.state_home, &job.repository) {
         (Some(home), Some(repository)) => home.join("plan").join(repository.replace('/', "-")),
-        _ => beside.join(BESIDE),
+        _ => beside.join(BESIDE_PLAN),
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
     }
     if arguments.live {
         let client = client_of(context, &Account::of(context, &arguments.api)?)?;
-        let looked = compared::look(context, &client, &status).await?;
+        let looked = compared::compare(context, &client, &status).await?;
         note(context, &context.secrets.redact(&compared::lines(&looked, &status)))?;
         note(context, &compared::summary(&looked))?;
     }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::patience::in_patience;
+use super::patience::with_wait_note;
 use super::print::age;
 use super::table::table;
 use super::{Account, note, print_json, print_text};
@@ -26,15 +26,15 @@ const NOT_ASKED_FOR: &str = "why is not shown, it may repeat a secret that the c
 
 pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Result<Exit, Error> {
     let account = Account::of(context, &arguments.api)?;
-    read_no_plan(context, arguments.errors);
+    expect_unknown_secrets(context, arguments.errors);
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let from = arguments.since.map(|since| context.now - since);
     let reads = read(&client, &account, arguments, from);
-    let mut found = in_patience(context, &client, "listing the tasks", reads).await??;
+    let mut found = with_wait_note(context, &client, "listing the tasks", reads).await??;
     for task in &mut found {
         without_data(task, &context.secrets);
         if !arguments.errors {
-            without_words(task);
+            without_message(task);
         }
     }
     match arguments.format {
@@ -52,7 +52,7 @@ pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Resu
 }
 
 /// Marks that secrets may be unknown, since this command reads no plan.
-pub(super) fn read_no_plan(context: &Context, errors: bool) {
+pub(super) fn expect_unknown_secrets(context: &Context, errors: bool) {
     context.hide_inputs();
     if !errors {
         context.secrets.expect_unknown();
@@ -70,14 +70,14 @@ fn without_data(task: &mut Value, secrets: &Secrets) {
 }
 
 /// Removes the API's message of a failed task, since the secrets of its plan are not known here.
-fn without_words(task: &mut Value) {
+fn without_message(task: &mut Value) {
     if let Some(error) = task.get_mut("error").filter(|error| !error.is_null()) {
         *error = NOT_ASKED_FOR.into();
     }
 }
 
 /// The same for a parsed task.
-pub(super) fn hide_words(task: &mut Task) {
+pub(super) fn hide_message(task: &mut Task) {
     task.error = task.error.take().map(|_| NOT_ASKED_FOR.to_owned());
 }
 
@@ -206,11 +206,11 @@ mod tests {
     fn why_a_task_failed_is_shown_only_when_asked_for() {
         let mut task = json!({ "id": "t", "state": "ERROR", "error": "hunter2-pass is too short" });
         let mut read = Task::read(&task).unwrap();
-        without_words(&mut task);
-        hide_words(&mut read);
+        without_message(&mut task);
+        hide_message(&mut read);
         assert_eq!((task["error"].as_str(), read.error.as_deref()), (Some(NOT_ASKED_FOR), Some(NOT_ASKED_FOR)));
         let mut fine = json!({ "id": "t", "state": "FINISHED", "error": null });
-        without_words(&mut fine);
+        without_message(&mut fine);
         assert_eq!(fine["error"], Value::Null);
     }
 

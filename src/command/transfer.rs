@@ -54,7 +54,7 @@ pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result
     let there = match history(&record).await {
         // A damaged record is replaced only with `--force`.
         Err(Error::Journal(JournalError::Damaged { .. })) if arguments.force => None,
-        read => Some(read?.unwrap_or_else(|| nothing(plan, environment))),
+        read => Some(read?.unwrap_or_else(|| empty_history(plan, environment))),
     };
     match there.as_ref().map(|there| (relation(&brought, there), there)) {
         Some((Relation::Same, _)) => {
@@ -96,7 +96,7 @@ async fn history(record: &EnvironmentRecord) -> Result<Option<History>, Error> {
     Ok(History::of(lines))
 }
 
-fn nothing(plan: &str, environment: &str) -> History {
+fn empty_history(plan: &str, environment: &str) -> History {
     let header = journal::Record::Header(Header::new(plan, environment));
     History::of(vec![Line { n: 0, at: jiff::Timestamp::UNIX_EPOCH, record: header }])
         .expect("a header alone is a record")

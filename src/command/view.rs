@@ -30,9 +30,9 @@ use crate::stream::Stream;
 const TICK: Duration = Duration::from_millis(100);
 /// The pause after events were shown. Events during it are shown together: waking the thread costs as much as a line,
 /// and people do not read faster.
-const REST: Duration = Duration::from_millis(20);
+const BATCH_PAUSE: Duration = Duration::from_millis(20);
 /// Events that are taken at once.
-const TOGETHER: usize = 1024;
+const MOST_AT_ONCE: usize = 1024;
 
 /// How long reporters are waited for at the end of a run without any progress.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -213,14 +213,14 @@ async fn feed(
         shown.fetch_add(1, Ordering::Relaxed);
     };
     let (mut told, mut rests) = (Vec::new(), false);
-    let mut rest = std::pin::pin!(sleep(REST));
+    let mut rest = std::pin::pin!(sleep(BATCH_PAUSE));
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // A command that failed before its run has no final events.
     let has_final_events = loop {
         tokio::select! {
             biased;
-            count = events.recv_many(&mut told, TOGETHER), if !rests => match count {
+            count = events.recv_many(&mut told, MOST_AT_ONCE), if !rests => match count {
                 0 => break false,
                 _ => {
                     let mut show = || told.drain(..).for_each(|event| handle(&mut fanout, &event));
@@ -229,7 +229,7 @@ async fn feed(
                         None => show(),
                     }
                     rests = true;
-                    rest.as_mut().reset(Instant::now() + REST);
+                    rest.as_mut().reset(Instant::now() + BATCH_PAUSE);
                 }
             },
             finished = &mut finished => break finished.is_ok(),

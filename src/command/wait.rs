@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::table::table;
-use super::tasks::{created, hide_words, read_no_plan, state, to_json};
+use super::tasks::{created, expect_unknown_secrets, hide_message, state, to_json};
 use super::{Account, Signals, note, print_json, print_text};
 use crate::api::{Client, ReadError, Request, Task, TaskState};
 use crate::cli::{ResultFormat, WaitArguments};
@@ -22,10 +22,10 @@ use crate::report::{Palette, count, sanitize};
 pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result<Exit, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
     let client = Account::of(context, &arguments.api)?.client(context, clock)?;
-    read_no_plan(context, arguments.errors);
+    expect_unknown_secrets(context, arguments.errors);
     let mut signals = Signals::listen()?;
     let looked = tokio::select! {
-        looked = join_all(arguments.tasks.iter().map(|id| look(&client, id))) => looked,
+        looked = join_all(arguments.tasks.iter().map(|id| read_task(&client, id))) => looked,
         exit = interrupted(&mut signals) => {
             note(context, "the API has not answered yet: run the same command to continue waiting")?;
             return Ok(exit);
@@ -63,7 +63,7 @@ async fn interrupted(signals: &mut Signals) -> Exit {
     signals.next().await.exit()
 }
 
-async fn look(client: &Client, id: &str) -> Result<Task, Error> {
+async fn read_task(client: &Client, id: &str) -> Result<Task, Error> {
     let failed = |error: ReadError| match error.is_not_found() {
         true => Error::usage(format!("there is no task `{}`", sanitize(id))).help("`plan tasks` lists the latest"),
         false => Error::Api { what: format!("task `{id}` cannot be read"), error },
@@ -119,7 +119,7 @@ async fn end(
 fn readable(context: &Context, arguments: &WaitArguments, task: &mut Task) {
     hide_data(&context.secrets, task);
     if !arguments.errors {
-        hide_words(task);
+        hide_message(task);
     }
 }
 

@@ -177,7 +177,7 @@ impl Instance {
         match (fitting.pop(), fitting.len()) {
             (Some(item), 0) => Ok(item),
             (None, _) => {
-                // Under a name the list may have been asked for alone.
+                // The list was filtered by name: the help names what an unfiltered one has.
                 let others = match &list.name_parameter {
                     Some(_) => {
                         let all = list_call(list, &rendered.parameters);

@@ -373,8 +373,8 @@ impl Instance {
         }
     }
 
-    /// Another instance of this record that has what the call asks for: of one kind and name, in one collection. Both would
-    /// take it for theirs, and what the one lets go would be gone for the other.
+    /// Another instance of this record that has what the call asks for: of one kind and name, in one collection. Both
+    /// would take it for theirs, and what the one lets go would be gone for the other.
     fn holder(&self, write: &Write) -> Option<InstanceId> {
         let call = &write.intent.call;
         let asked = results::of_answer(write.operation.as_deref(), call, 0, Value::Null);

@@ -25,7 +25,7 @@ use crate::plan::Turns;
 use crate::template::{Each, skipped_step, value_of};
 
 /// Instances that stay as they are and are taken one after another, before tasks and signals get a turn.
-const TOGETHER: usize = 256;
+const BATCH: usize = 256;
 
 /// How an instance ended, as far as the totals care.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
             if let Some(end) = end {
                 dispatcher.ended(id, end)?;
                 kept += 1;
-                if kept.is_multiple_of(TOGETHER) {
+                if kept.is_multiple_of(BATCH) {
                     tokio::task::yield_now().await;
                 }
                 continue;

@@ -73,12 +73,12 @@ impl Gates {
         self.intents.permit().await
     }
 
-    /// An intent was appended in this time: the slower the record, the more intents are on their way to it at once.
+    /// Notes how long the append of an intent took: the slower the record, the more intents may be in flight at once.
     pub fn appended(&self, took: Duration) {
         self.intents.appended(took);
     }
 
-    /// A request was answered in this time.
+    /// Notes how long the answer to a request took.
     pub fn answered(&self, took: Duration) {
         self.intents.answered(took);
     }

@@ -1,5 +1,5 @@
-//! Instances that are done and agree with the plan, as most are when a plan is run again. Nothing of them has to be waited
-//! for, so that the dispatcher takes them as they are, and starts no task for each.
+//! Instances that are done and agree with the plan, as most are when a plan is run again. Nothing of them has to be
+//! waited for, so that the dispatcher takes them as they are, and starts no task for each.
 
 use super::decide::{self, Decision, Differs, Wanted};
 use super::render::CallParts;

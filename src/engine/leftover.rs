@@ -22,7 +22,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// What exists after a failed create, and whether the search can have missed anything.
 pub struct Leftover {
     pub result: StepResult,
-    /// The lists name the maker of each item, or nothing in them can be its work, so that what was not found does not exist.
+    /// The lists name the maker of each item, or nothing in them can be its work, so that what was not found does not
+    /// exist.
     pub certain: bool,
     /// What may be its work, or another's.
     pub candidates: Vec<String>,

@@ -23,9 +23,9 @@ use crate::catalog::ListCall;
 use crate::clock::Clock;
 
 /// A recent reading serves for so many times as long as it took.
-const SERVES: u32 = 20;
+const VALIDITY_FACTOR: u32 = 20;
 /// The most lists that are kept; a plan may create a resource below each of a thousand parents.
-const KEPT: usize = 64;
+const MOST_LISTS: usize = 64;
 
 /// How old a reading may be that a create uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Listings {
         if let Some(list) = kept.lists.get(path) {
             return list.clone();
         }
-        if kept.paths.len() == KEPT
+        if kept.paths.len() == MOST_LISTS
             && let Some(oldest) = kept.paths.pop_front()
         {
             kept.lists.remove(&oldest);
@@ -135,7 +135,7 @@ impl List {
         });
         let ended = clock.elapsed();
         // A reading that failed serves only those who waited for it.
-        last.serves_until = ended + if found.is_ok() { (ended - began) * SERVES } else { Duration::ZERO };
+        last.serves_until = ended + if found.is_ok() { (ended - began) * VALIDITY_FACTOR } else { Duration::ZERO };
         last.found = Some(found.clone());
         found
     }
@@ -256,10 +256,10 @@ mod tests {
             list.items(list.ask(), freshness, clock, read)
         };
         assert_eq!(id(ask(Freshness::Recent, 1).await), "1");
-        clock.sleep(took * (SERVES - 1)).await;
+        clock.sleep(took * (VALIDITY_FACTOR - 1)).await;
         assert_eq!(id(ask(Freshness::Recent, 2).await), "1");
         assert_eq!(id(ask(Freshness::Own, 3).await), "3");
-        clock.sleep(took * SERVES).await;
+        clock.sleep(took * VALIDITY_FACTOR).await;
         assert_eq!(id(ask(Freshness::Recent, 4).await), "4");
     }
 
@@ -282,9 +282,9 @@ mod tests {
         let first = listings.list("/0");
         first.ask();
         assert_eq!(listings.list("/0").ask(), 2);
-        (1..=KEPT).for_each(|number| drop(listings.list(&format!("/{number}"))));
+        (1..=MOST_LISTS).for_each(|number| drop(listings.list(&format!("/{number}"))));
         assert_eq!(listings.list("/0").ask(), 1);
-        assert_eq!(listings.kept.lock().unwrap().lists.len(), KEPT);
+        assert_eq!(listings.kept.lock().unwrap().lists.len(), MOST_LISTS);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
+use crate::pointer;
+
 /// The most segments of an objection that are one name with dots in it, as a host has.
 const DOTS: usize = 8;
 
-/// The JSON pointer into a body for a place that an answer names, as far as it exists; the place itself when nothing of it
-/// does. An element of a list may be named by one of its values (the CDN names origins by their hosts), and a place may
-/// be below the one field that holds all others (`video`).
+/// The JSON pointer into a body for a place that an answer names, as far as it exists; the place itself when nothing of
+/// it does. An element of a list may be named by one of its values (the CDN names origins by their hosts), and a place
+/// may be below the one field that holds all others (`video`).
 pub fn place_of(named: &str, body: &Value) -> String {
     let segments: Vec<&str> = named.split('/').filter(|segment| !segment.is_empty()).collect();
     let direct = follow(body, &segments);
@@ -16,7 +18,7 @@ pub fn place_of(named: &str, body: &Value) -> String {
     }
     let inside = |(name, inner): (&String, &Value)| {
         let rest = follow(inner, &segments);
-        (inner.is_object() && !rest.is_empty()).then(|| format!("{}{rest}", segment(name)))
+        (inner.is_object() && !rest.is_empty()).then(|| format!("{}{rest}", pointer::to_field(name)))
     };
     match &body.as_object().into_iter().flatten().filter_map(inside).collect::<Vec<_>>()[..] {
         [only] => only.clone(),
@@ -39,7 +41,7 @@ fn follow(value: &Value, segments: &[&str]) -> String {
     for length in 1..=segments.len().min(DOTS) {
         let (name, rest) = (segments[..length].join("."), &segments[length..]);
         let found = match value {
-            Value::Object(fields) => fields.get(&name).map(|inner| (segment(&name), inner)),
+            Value::Object(fields) => fields.get(&name).map(|inner| (pointer::to_field(&name), inner)),
             Value::Array(items) => {
                 let index = name.parse().ok().filter(|index| *index < items.len());
                 let index = index.or_else(|| items.iter().position(|item| has(item, &name)));
@@ -60,10 +62,6 @@ fn has(value: &Value, text: &str) -> bool {
         Value::Object(fields) => fields.values().any(|field| field.as_str() == Some(text)),
         value => value.as_str() == Some(text),
     }
-}
-
-fn segment(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::results::{encode, id_text};
 use crate::journal::{OpenCall, OpenValue, Part, RecordedCall, StepResult};
 
-/// The call, with values of the result in its open places. `None` when the result has no value for a segment of the path:
-/// the call would address another resource.
+/// The call, with values of the result in its open places. `None` when the result has no value for a segment of the
+/// path: the call would address another resource.
 pub fn fill(call: &OpenCall, result: &StepResult) -> Option<RecordedCall> {
     let own = Own(serde_json::to_value(result).expect("a result can be written as JSON"));
     let path: Option<String> = call.path.iter().map(|parts| own.segment(parts)).collect();

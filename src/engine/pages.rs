@@ -248,7 +248,7 @@ pub fn items(answer: &Value) -> Option<&Vec<Value>> {
     lists.next().filter(|_| lists.next().is_none())
 }
 
-/// The same to be added to.
+/// The same, to append items to.
 fn items_mut(answer: &mut Value) -> Option<&mut Vec<Value>> {
     if answer.is_array() {
         return answer.as_array_mut();

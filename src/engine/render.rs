@@ -405,7 +405,8 @@ mod tests {
 
     type RenderedTexts = (String, Vec<(String, String)>, Parameters);
 
-    /// The call of a plan's only step with this value of `inputs.x`: method and path, headers; or what is wrong with it.
+    /// The call of a plan's only step with this value of `inputs.x`: method and path, headers; or what is wrong with
+    /// it.
     fn rendered(step: &str, value: &str) -> Result<RenderedTexts, String> {
         let text = format!("name: demo\ninputs: {{ x: {{}} }}\nsteps:\n  - id: it\n    {step}\n");
         let plan = Trial::plan("plan.yaml", &text);

@@ -138,7 +138,7 @@ impl<'a> Search<'a> {
             intent,
             parameters: &self.parameters,
             task_types: self.operation.as_ref().map(|operation| operation.task_types.as_slice()).unwrap_or_default(),
-            told: self
+            answered_id: self
                 .attempt
                 .head
                 .as_ref()

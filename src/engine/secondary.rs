@@ -83,8 +83,8 @@ fn mentions(item: &Value, id: &Value) -> bool {
     }
 }
 
-/// The kinds of resources that may outlive the ones of an instance and are not on record, because nothing says which task
-/// made them.
+/// The kinds of resources that may outlive the ones of an instance and are not on record, because nothing says which
+/// task made them.
 pub fn unknown_kinds_of(context: &RunContext, known: &InstanceStatus) -> Vec<String> {
     let matched = known.agreed().and_then(|call| results::operation_of(context.catalog, call));
     let creates = matched.as_ref().and_then(|(operation, _)| operation.creates.as_ref());

@@ -1,5 +1,5 @@
-//! At the end of the first run of a record that does not outlive its job: what carries the stamp of the environment, and is on no
-//! record. When the command searched for that before its first call, lists may have been late.
+//! At the end of the first run of a record that does not outlive its job: what carries the stamp of the environment,
+//! and is on no record. When the command searched for that before its first call, lists may have been late.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::journal::{InstanceStatus, Phase, Status};
 /// The pause between two searches.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// What another run of this environment made, without this record. The measure is what this run made: a list that shows it shows
-/// what is older as well.
+/// What another run of this environment made, without this record. The measure is what this run made: a list that shows
+/// it shows what is older as well.
 pub async fn unrecorded(run: &Run) -> Vec<(InstanceId, StepError)> {
     let (context, settings) = (&run.context, &run.context.settings);
     let operations = stampable(&run.plan);

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Reads and lists may not show a resource for this long after it was made: until then its absence does not mean that it is
-/// gone.
+/// Reads and lists may not show a resource for this long after it was made: until then its absence does not mean that
+/// it is gone.
 pub const UNSEEN: Duration = Duration::from_secs(60);
 
-/// For how long a resource that was made at `made_at` may still not be shown; zero when it would be shown by now. A time in
-/// the future was recorded by another clock.
+/// For how long a resource that was made at `made_at` may still not be shown; zero when it would be shown by now. A
+/// time in the future was recorded by another clock.
 pub fn unseen_for(made_at: Option<Timestamp>, now: Timestamp) -> Duration {
     let age = made_at.map_or(SignedDuration::MAX, |made| now.duration_since(made));
     UNSEEN.saturating_sub(Duration::try_from(age).unwrap_or_default())

@@ -46,8 +46,8 @@ impl std::fmt::Display for RecordedCall {
     }
 }
 
-/// The fields of a create's body; of its only element, when it is a list. The elements of a longer list make one resource
-/// each.
+/// The fields of a create's body; of its only element, when it is a list. The elements of a longer list make one
+/// resource each.
 pub fn fields_of(body: &Value) -> Option<&Map<String, Value>> {
     match body {
         Value::Array(items) if items.len() == 1 => items[0].as_object(),

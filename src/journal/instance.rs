@@ -43,7 +43,8 @@ pub struct InstanceStatus {
     /// How the tasks that it waits for were found, when no answer named them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// Ids of its resources that were found missing; calls that name them were made from resources that do not exist any more.
+    /// Ids of its resources that were found missing; calls that name them were made from resources that do not exist
+    /// any more.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub lost: Few<Value>,
     /// Drift: fields that another client changed, with the values found since the last call.
@@ -98,8 +99,8 @@ impl InstanceStatus {
         if stands { self.agrees.as_deref().or(intended) } else { intended }
     }
 
-    /// The call that its resource agrees with; of a recovered one, until it is compared with the plan, the call that it was
-    /// found for.
+    /// The call that its resource agrees with; of a recovered one, until it is compared with the plan, the call that it
+    /// was found for.
     pub fn agreed(&self) -> Option<&RecordedCall> {
         let found_for = self.intent.as_ref().filter(|_| self.phase == Phase::Succeeded);
         self.agrees.as_deref().or_else(|| found_for.map(|intent| &*intent.call))

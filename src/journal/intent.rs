@@ -102,8 +102,8 @@ pub struct Head {
     pub request_id: Option<String>,
 }
 
-/// An attempt whose effect is not known: it has no answer, so that it may have been carried out, or may still be; or its
-/// task ended in ERROR, and may have left a resource.
+/// An attempt whose effect is not known: it has no answer, so that it may have been carried out, or may still be; or
+/// its task ended in ERROR, and may have left a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unanswered {
     pub intent: Shared<Intent>,

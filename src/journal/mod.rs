@@ -1,10 +1,10 @@
 //! The record of an environment: intended calls, answers of the API, existing resources.
 //!
 //! `record` defines the records, one per line, with `intent`, `call` and `result` in them; `line` encodes and decodes
-//! one, `text` a whole journal, and `blocks` a long one on several threads. `status` is the pure fold over records, `fold`
-//! its part for one `instance`; `validate` checks the calls in a record, `redact` hides secrets in it. A [`Journal`]
-//! takes records from many steps at once and answers each when its records are durable: records that arrive during one
-//! sync share the next. Where lines are stored is defined in [`crate::store`].
+//! one, `text` a whole journal, and `blocks` a long one on several threads. `status` is the pure fold over records,
+//! `fold` its part for one `instance`; `validate` checks the calls in a record, `redact` hides secrets in it. A
+//! [`Journal`] takes records from many steps at once and answers each when its records are durable: records that arrive
+//! during one sync share the next. Where lines are stored is defined in [`crate::store`].
 
 mod ahead;
 mod blocks;

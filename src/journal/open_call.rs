@@ -1,7 +1,8 @@
 //! The plan's own undo before the result of its step is known: a call with places that are open.
 //!
-//! Its texts are parts, literal ones and ones to fill in, so that no text of others can pass for a place to fill in. Only
-//! while the templates are evaluated do marks stand for the places, with a random word of their own in each ([`Marks`]).
+//! Its texts are parts, literal ones and ones to fill in, so that no text of others can pass for a place to fill in.
+//! Only while the templates are evaluated do marks stand for the places, with a random word of their own in each
+//! ([`Marks`]).
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};

@@ -21,7 +21,8 @@ impl Owners {
         }
     }
 
-    /// The positions of the instances that may own a resource with this id, in order. `all`: the instances, by position.
+    /// The positions of the instances that may own a resource with this id, in order. `all`: the instances, by
+    /// position.
     pub fn of<'i>(&self, id: &Value, all: impl Iterator<Item = &'i InstanceStatus>) -> impl Iterator<Item = usize> {
         let hash = hash(id);
         let read = || all.enumerate().flat_map(|(place, known)| entries(place, known)).collect();

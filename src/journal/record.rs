@@ -2,7 +2,8 @@
 //!
 //! Secrets never get here: rendered calls carry keyed digests in their place.
 //!
-//! Version 1: the first. Version 2: lines are checked by a CRC-32C instead of a part of a SHA-256; records are the same.
+//! Version 1: the first. Version 2: lines are checked by a CRC-32C instead of a part of a SHA-256; records are the
+//! same.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,8 @@ pub enum Record {
     Started(Started),
     /// A request is about to be sent.
     Intent(Shared<Intent>),
-    /// The request surely never reached the API, or the API refused it: nothing was done. `unanswered`: that is believed
-    /// because it was looked for and nothing was found.
+    /// The request surely never reached the API, or the API refused it: nothing was done. `unanswered`: that is
+    /// believed because it was looked for and nothing was found.
     NotApplied {
         instance: InstanceId,
         error: StepError,
@@ -71,8 +72,8 @@ pub enum Record {
     /// The call is complete, and this is its result.
     Succeeded(Box<Succeeded>),
     /// A task ended in ERROR, or what was found after a lost answer is of no use without that answer. `leftover`: what
-    /// is left behind, and how to delete that.
-    /// `unclear`: it is not known whether the failed call left a resource, which is searched for as after a lost answer.
+    /// is left behind, and how to delete that. `unclear`: it is not known whether the failed call left a resource,
+    /// which is searched for as after a lost answer.
     Failed {
         instance: InstanceId,
         error: StepError,

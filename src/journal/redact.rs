@@ -1,8 +1,8 @@
 //! A record on its way to the disk: whatever others wrote into it is searched for secrets.
 //!
-//! What is ours (names of steps, phases, numbers) stays, whatever it looks like: a password `done` hides no phase. Ids are
-//! hidden only as a whole or where a long secret stands in them: of an id that happens to hold four digits of one, the
-//! resource could not be taken down any more. Calls of the plan hold digests already, and must stay comparable.
+//! What is ours (names of steps, phases, numbers) stays, whatever it looks like: a password `done` hides no phase. Ids
+//! are hidden only as a whole or where a long secret stands in them: of an id that happens to hold four digits of one,
+//! the resource could not be taken down any more. Calls of the plan hold digests already, and must stay comparable.
 
 use serde_json::{Map, Value};
 

@@ -1,7 +1,7 @@
 //! The status of an environment: a fold over the records of its journal.
 //!
-//! Pure. Impossible sequences are errors, in a live run and on resume alike: a journal that says a task was accepted for a
-//! call that was never intended is not one to act on.
+//! Pure. Impossible sequences are errors, in a live run and on resume alike: a journal that says a task was accepted
+//! for a call that was never intended is not one to act on.
 
 use std::collections::HashSet;
 
@@ -279,8 +279,8 @@ impl Status {
         }
     }
 
-    /// Whether the plans of this record had secrets. Earlier versions did not write that down: there, whether calls were
-    /// made with secrets, or answered with some.
+    /// Whether the plans of this record had secrets. Earlier versions did not write that down: there, whether calls
+    /// were made with secrets, or answered with some.
     pub fn held_secrets(&self) -> bool {
         let intents = self.instances.values().filter_map(|instance| instance.intent.as_ref());
         self.started.as_ref().is_some_and(|(_, started)| started.secrets)

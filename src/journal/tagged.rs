@@ -1,7 +1,7 @@
 //! A record as it stands in a line: an object with its name under `record`, followed by its fields.
 //!
-//! The name comes first, so that the fields are read into the record as they come. (A derived `tag` keeps them all until
-//! it knows what they belong to.)
+//! The name comes first, so that the fields are read into the record as they come. (A derived `tag` keeps them all
+//! until it knows what they belong to.)
 
 use std::borrow::Cow;
 use std::fmt;

@@ -164,7 +164,8 @@ fn a_missing_line_is_damage() {
     assert!(message.contains("record number 3 where 2 was due"), "{message}");
 }
 
-/// A killed process leaves a part of a line. Zeros are left by disks and file systems, in the place of any number of lines.
+/// A killed process leaves a part of a line. Zeros are left by disks and file systems, in the place of any number of
+/// lines.
 #[test]
 fn zeros_at_the_end_are_damage() {
     let whole = text(&[intent("a", 1), accepted("a")]).into_bytes();

@@ -25,13 +25,13 @@ pub struct Contents {
 /// # Errors
 ///
 /// [`JournalError::Newer`] when a newer `plan` wrote it; [`JournalError::Damaged`] with file and line when there is not
-/// even a header, when anything but the last line cannot be read, when records are missing or cannot follow one another;
-/// [`JournalError::Io`].
+/// even a header, when anything but the last line cannot be read, when records are missing or cannot follow one
+/// another; [`JournalError::Io`].
 pub fn read(path: &Path, from: impl Read + Send) -> Result<Contents, JournalError> {
     let mut status = None;
     let (lines, whole) = each_line(path, from, |n, line| Status::follow(&mut status, n, line))?;
     // The header, which is the first line, creates it.
-    let status = status.ok_or_else(|| damaged(path, 0, headless(&[])))?;
+    let status = status.ok_or_else(|| damaged(path, 0, missing_header(&[])))?;
     validate(&status).map_err(|(instance, why)| JournalError::Foreign { path: path.to_owned(), instance, why })?;
     Ok(Contents { status, lines, whole })
 }
@@ -70,7 +70,9 @@ fn each_line(
     })?;
     match end.wrong {
         // A journal comes into being with its header, at once: one without was whole before.
-        _ if lines == 0 && (end.wrong.is_none() || end.rest.contains(&0)) => Err(damaged(path, 0, headless(&end.rest))),
+        _ if lines == 0 && (end.wrong.is_none() || end.rest.contains(&0)) => {
+            Err(damaged(path, 0, missing_header(&end.rest)))
+        }
         // No write leaves zeros: lines that were acknowledged may have been in their place.
         _ if end.rest.contains(&0) => Err(damaged(path, lines, "zeros are in the place of what was written")),
         Some(why) => Err(damaged(path, lines, why)),
@@ -95,7 +97,7 @@ fn damaged(path: &Path, line: u64, why: impl ToString) -> JournalError {
     JournalError::unreadable(path.to_owned(), line, why.to_string())
 }
 
-fn headless(bytes: &[u8]) -> &'static str {
+fn missing_header(bytes: &[u8]) -> &'static str {
     if bytes.is_empty() {
         "it is empty"
     } else if bytes.iter().all(|&byte| byte == 0) {

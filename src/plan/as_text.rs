@@ -4,10 +4,11 @@
 use crate::catalog::schema::Type;
 use crate::catalog::{Partial, may_be_integer};
 use crate::diagnostic::Diagnostic;
+use crate::pointer;
 use crate::template::{Shape, Template};
 
 /// What a value is that certainly has no text form.
-fn no_text(value: &Partial) -> Option<&'static str> {
+fn type_without_text(value: &Partial) -> Option<&'static str> {
     match value {
         Partial::Null => Some("null"),
         Partial::Map(_) => Some("a mapping"),
@@ -37,7 +38,7 @@ pub(super) fn segment(template: &Template, value: &Partial) -> Option<Diagnostic
                 (format!("this segment of the path becomes `{text}`"), "every segment of a path needs a value")
             }
             other => {
-                let what = no_text(other)?;
+                let what = type_without_text(other)?;
                 let help =
                     if is_result(other) { "use `.id` of the step" } else { "every segment of a path needs a value" };
                 (format!("a segment of a path is text, and this is {what}"), help)
@@ -68,7 +69,7 @@ pub(super) fn headers(template: &Template, value: &Partial) -> Vec<Diagnostic> {
                 let message = format!("the header `{name}` holds a line break");
                 return Some(Diagnostic::error("header-not-allowed", span, message));
             }
-            let message = format!("the header `{name}` is text, and this is {}", no_text(value)?);
+            let message = format!("the header `{name}` is text, and this is {}", type_without_text(value)?);
             Some(
                 Diagnostic::error("wrong-type", span, message)
                     .help("use `| join(',')` or `| tojson`, or one of its parts"),
@@ -115,7 +116,7 @@ pub(super) fn find(template: &Template, value: &Partial) -> Vec<Diagnostic> {
             continue;
         }
         found.extend(first_of(value, &|value| {
-            let what = no_text(value).filter(|_| !matches!(value, Partial::Null | Partial::Map(_)))?;
+            let what = type_without_text(value).filter(|_| !matches!(value, Partial::Null | Partial::Map(_)))?;
             let message = format!("`{name}` of an item is compared with a single value, and this is {what}");
             let help = if is_result(value) { "use `.id` or `.name` of the step" } else { "take one of its elements" };
             Some(Diagnostic::error("wrong-type", here.span, message).help(help))
@@ -125,5 +126,5 @@ pub(super) fn find(template: &Template, value: &Partial) -> Vec<Diagnostic> {
 }
 
 fn field<'t>(template: &'t Template, name: &str) -> &'t Template {
-    template.at(&format!("/{}", name.replace('~', "~0").replace('/', "~1")))
+    template.at(&pointer::to_field(name))
 }

@@ -17,7 +17,7 @@ pub(super) struct Parts {
     pub(super) body: Option<Template>,
 }
 
-/// Reads them. `taken`: the body, where it was taken out of the tree.
+/// Reads the parts of a call. `taken`: the body, where it was taken out of the tree.
 pub(super) fn parts(fields: &Fields<'_>, taken: Option<Node>, call: Option<&Call>, findings: &mut Findings) -> Parts {
     let query = fields.get("query").and_then(|node| query(node, findings));
     if let (Some(place), Some(Method::Get)) = (fields.key_span("body"), call.map(|call| call.method)) {

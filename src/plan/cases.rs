@@ -1,7 +1,7 @@
 //! The values of inputs that decide conditions, where a few are possible: a step is checked with each of them.
 //!
-//! Without it, a value behind a condition would be checked where it is never used: `type: "{{ inputs.type }}"` of a step
-//! with `when: inputs.type != 'none'`.
+//! Without it, a value behind a condition would be checked where it is never used: `type: "{{ inputs.type }}"` of a
+//! step with `when: inputs.type != 'none'`.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,8 @@ pub(super) fn most_for_each(steps: usize) -> usize {
     (MOST_TOGETHER / steps.max(1)).clamp(2, MOST)
 }
 
-/// The combinations for a step with these programs, at most `most`; when there are more, each value of each input alone.
+/// The combinations for a step with these programs, at most `most`; when there are more, each value of each input
+/// alone.
 pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Program>, most: usize) -> Vec<Case> {
     let names: BTreeSet<&str> = programs.flat_map(inputs).collect();
     let open = names.iter().filter_map(|name| Some((*name, known.open(name).and_then(values)?)));
@@ -42,8 +43,8 @@ pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Pr
     // is varied: what a switch turns on is often given only together with it.
     let has_switch = open.iter().any(|(_, values)| values.iter().any(Value::is_boolean));
     let is_table = |value: &minijinja::Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Map);
-    let held = |name: &str| known.held(name).filter(|value| !has_switch || !is_table(value));
-    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), held(name)?.clone())));
+    let fixed = |name: &str| known.fixed_value(name).filter(|value| !has_switch || !is_table(value));
+    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), fixed(name)?.clone())));
     let none = Case { inputs: given.collect(), described: String::new() };
     let varied = |cases: &[Case], (name, values): &(&str, Vec<Value>)| -> Vec<Case> {
         cases.iter().flat_map(|case| values.iter().map(move |value| case.with(name, value))).collect()

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_the_file_is_kept_where_it_is_free() {
+    fn independent_steps_keep_the_order_of_the_file() {
         let graph = graph(&[("vm", &["net", "key"]), ("b", &[]), ("net", &[]), ("key", &["net"]), ("a", &[])]);
         assert_eq!(names(graph.order()), "b net key vm a");
         assert_eq!(names(graph.dependants(&StepId::new("net")).collect()), "vm key");

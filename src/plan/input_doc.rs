@@ -68,8 +68,9 @@ pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut F
     let Some(fields) = Fields::open(node, &INPUT, findings) else { return doc(bare(key.span)) };
     let mut input = bare(key.span.to(node.span));
     // Without a type it follows from the values.
-    let guessed =
-        || fields.get("enum").and_then(|values| values.items()?.first()).or(fields.get("default")).and_then(guess);
+    let guessed = || {
+        fields.get("enum").and_then(|values| values.items()?.first()).or(fields.get("default")).and_then(guessed_type)
+    };
     let declared = fields.get("type").and_then(|node| word(node, "`type`", TYPES, findings));
     input.r#type = declared.or_else(guessed).unwrap_or_default();
     input.description =
@@ -84,9 +85,9 @@ pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut F
         let place = fields.key_span("maximum").unwrap_or(fields.span);
         findings.push(Diagnostic::error("input-limits", place, "`maximum` is below `minimum`: no value fits"));
     }
-    let enumerated = fields.get("enum").filter(|node| values.fit(node, findings));
+    let enumerated = fields.get("enum").filter(|node| values.has_room(node, findings));
     input.r#enum = enumerated.and_then(|node| allowed(node, &input, findings));
-    let default_at = fields.get("default").filter(|node| values.fit(node, findings));
+    let default_at = fields.get("default").filter(|node| values.has_room(node, findings));
     input.default = default_at.and_then(|node| default(node, &input, findings));
     let required = fields.get("required").and_then(|node| boolean(node, "`required`", findings));
     // Without a default an input is required, unless declared otherwise.
@@ -102,8 +103,8 @@ pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut F
     doc(input)
 }
 
-/// How many values the defaults and enumerations of a plan's inputs have. Each takes some ten times the room of its text,
-/// once for the plan and once for templates.
+/// How many values the defaults and enumerations of a plan's inputs have. Each takes some ten times the room of its
+/// text, once for the plan and once for templates.
 #[derive(Debug, Default)]
 pub(super) struct Values(usize);
 
@@ -111,7 +112,7 @@ impl Values {
     const MOST: usize = 200_000;
 
     /// Whether there is room for those of a node.
-    fn fit(&mut self, node: &Node, findings: &mut Findings) -> bool {
+    fn has_room(&mut self, node: &Node, findings: &mut Findings) -> bool {
         self.0 = self.0.saturating_add(node.size());
         let fits = self.0 <= Self::MOST;
         if !fits {
@@ -138,7 +139,7 @@ fn bare(span: Span) -> Input {
     }
 }
 
-fn guess(node: &Node) -> Option<InputType> {
+fn guessed_type(node: &Node) -> Option<InputType> {
     match &node.kind {
         NodeKind::Scalar(Scalar::Bool(_)) => Some(InputType::Boolean),
         NodeKind::Scalar(Scalar::Number(number)) if number.is_f64() => Some(InputType::Number),
@@ -189,7 +190,7 @@ fn allowed(node: &Node, input: &Input, findings: &mut Findings) -> Option<Vec<Va
     for item in items {
         match fits(input, item.to_value()) {
             Ok(value) => values.push(value),
-            Err(why) => findings.push(misfit("a value of `enum`", &why, item)),
+            Err(why) => findings.push(wrong_value("a value of `enum`", &why, item)),
         }
     }
     (values.len() == items.len()).then_some(values)
@@ -210,13 +211,13 @@ fn default(node: &Node, input: &Input, findings: &mut Findings) -> Option<Arc<Va
     match fits(input, value) {
         Ok(value) => Some(Arc::new(value)),
         Err(why) => {
-            findings.push(misfit("`default`", &why, node));
+            findings.push(wrong_value("`default`", &why, node));
             None
         }
     }
 }
 
-fn misfit(what: &str, why: &str, node: &Node) -> Diagnostic {
+fn wrong_value(what: &str, why: &str, node: &Node) -> Diagnostic {
     let finding = Diagnostic::error("input-value", node.span, format!("{what} does not fit its input: {why}"));
     match node.scalar() {
         Some(Value::Number(number)) if why.contains("text") => {

@@ -2,9 +2,9 @@
 //!
 //! `doc` (with `step_doc`, `input_doc`, `call`) parses the file; `check` (with `mentions`) compares its parts and
 //! accepts it; `operations` checks calls against the catalogue, and `values` with what is known of their templates
-//! (`partial`; `weight` leaves out what would take too long); `model` is the accepted plan that other modules use; `graph`
-//! is the order, `inputs` resolves the values of inputs, `draw` makes diagrams. Nothing here waits, sends requests or
-//! writes.
+//! (`partial`; `weight` leaves out what would take too long); `model` is the accepted plan that other modules use;
+//! `graph` is the order, `inputs` resolves the values of inputs, `draw` makes diagrams. Nothing here waits, sends
+//! requests or writes.
 
 mod always;
 mod as_text;

@@ -219,7 +219,7 @@ impl Rare {
         let Self { on_change, ignored_changes, on_conflict, adopt, secret, unstamped, allow_unknown, .. } = &self;
         let nothing = [headers, project_id, region_id].into_iter().all(Option::is_none)
             && body_file.is_none()
-            && wait.is_usual()
+            && wait.is_default()
             && matches!(ready, Ready::Usual)
             && fail_when.is_none()
             && retry.is_none()
@@ -335,7 +335,7 @@ impl Wait {
 pub struct StepWait(Option<Box<Wait>>);
 
 impl StepWait {
-    fn is_usual(&self) -> bool {
+    fn is_default(&self) -> bool {
         self.0.is_none()
     }
 }

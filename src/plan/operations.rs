@@ -76,7 +76,7 @@ impl Operations {
         let refers = doc.programs().any(|program| !program.uses().steps.is_empty());
         if refers || doc.steps.iter().any(|step| condition(step).is_some()) {
             let by_step = by_step(doc, &self.steps);
-            never_made(doc, &by_step, findings);
+            check_never_made(doc, &by_step, findings);
             not_waited_for(doc, &by_step, findings);
             unreadable(doc, &by_step, findings);
             secret_names(doc, &by_step, findings);
@@ -147,8 +147,8 @@ fn operation(
     Some(operation)
 }
 
-/// What is probably meant by calls without an operation, each compared with all paths once. Plans are untrusted: one of a
-/// hundred thousand wrong paths is not compared a hundred thousand times.
+/// What is probably meant by calls without an operation, each compared with all paths once. Plans are untrusted: one of
+/// a hundred thousand wrong paths is not compared a hundred thousand times.
 #[derive(Default)]
 struct UnknownRoutes(HashMap<(Method, Vec<Option<String>>), NearestRoute>);
 
@@ -336,7 +336,7 @@ fn secret_names(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>, findings
 }
 
 /// Reports `created.<kind>` of calls that never create that kind.
-fn never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>, findings: &mut Findings) {
+fn check_never_made(doc: &PlanDoc, by_step: &HashMap<&str, Arc<Operation>>, findings: &mut Findings) {
     for program in doc.programs() {
         for used in &program.uses().steps {
             let Some(operation) = by_step.get(used.step.as_str()) else { continue };

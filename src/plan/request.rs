@@ -128,7 +128,7 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &
     // The value of a template cannot be fixed by replacing it.
     let mendable = on_key || matches!(here.shape(), Shape::Constant(_));
     if !mendable {
-        return diagnostic(found.unwritten(), place, None);
+        return diagnostic(found.without_replacement(), place, None);
     }
     let written = source.slice(place);
     let is_number = matches!(crate::yaml::resolve(written), Ok(serde_json::Value::Number(_)));

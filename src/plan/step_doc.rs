@@ -151,7 +151,7 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
         None => {
             if fields.lacks("id") {
                 let finding = missing_key("a step", "id", fields.head());
-                findings.push(finding.help("results and records go by it: `id: network`"));
+                findings.push(finding.help("results and records are stored under it: `id: network`"));
             }
             None
         }

@@ -102,9 +102,9 @@ impl Board {
         self.pending.is_empty()
     }
 
-    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many. What
-    /// waits in a queue follows, and where there is room, what waits for other steps; those that wait for the same share a
-    /// row when they are too many.
+    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many.
+    /// What waits in a queue follows, and where there is room, what waits for other steps; those that wait for the same
+    /// share a row when they are too many.
     pub fn rows(&self, now: Duration, most: usize) -> Vec<Row> {
         let mut rows = match self.pending.len() <= most {
             true => self.alone(now),

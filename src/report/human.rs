@@ -26,7 +26,7 @@ const NAMED_PENDING: usize = 6;
 /// The most resources named at the end of a run that did not succeed.
 const NAMED_EXISTING: usize = 8;
 /// The most failures repeated at the end, so that the last line stays visible.
-const RECALLED: usize = 20;
+const MOST_REPEATED: usize = 20;
 /// The most instances named together for one reason at the end.
 const NAMED_TOGETHER: usize = 8;
 /// The most instances with a line of their own when the run stops waiting for them.
@@ -130,7 +130,7 @@ impl Human {
         }
     }
 
-    fn say(&mut self, event: &Stamped) {
+    fn write_line(&mut self, event: &Stamped) {
         let now = Duration::from_millis(event.elapsed_ms);
         let palette = self.palette;
         match &event.event {
@@ -240,14 +240,14 @@ impl Human {
         }
         let meaning = self.palette.bad(run.exit.meaning());
         self.sink.line(&format!("{meaning}, after {took}: {totals}; {requests}"));
-        for (story, who) in self.failures.values().take(RECALLED) {
+        for (story, who) in self.failures.values().take(MOST_REPEATED) {
             let place = story.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
             let who =
                 list(who.iter().map(|instance| self.palette.name(sanitize(&instance.to_string()))), NAMED_TOGETHER);
             self.sink.line(&format!("  {who}: {}{place}", story.what));
         }
-        if self.failures.len() > RECALLED {
-            self.sink.line(&format!("  and {} more, told above", self.failures.len() - RECALLED));
+        if self.failures.len() > MOST_REPEATED {
+            self.sink.line(&format!("  and {} more, reported above", self.failures.len() - MOST_REPEATED));
         }
         if self.waiting.len() > WAITING_SHOWN {
             let mut who = std::mem::take(&mut self.waiting);
@@ -294,7 +294,7 @@ impl Human {
 impl Reporter for Human {
     fn handle(&mut self, event: &Stamped) {
         if self.is_shown(event) {
-            self.say(event);
+            self.write_line(event);
         }
         self.board.handle(event);
         match &event.event {

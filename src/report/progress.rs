@@ -1,7 +1,8 @@
 //! The view on a terminal: the lines of [`Human`], and below them a live table with every active call, what it waits
 //! for, for how long, and how long that usually takes.
 //!
-//! The words come from the same board as the heartbeat; the lines go through [`Human`] while the table is out of the way.
+//! The words come from the same board as the heartbeat; the lines go through [`Human`] while the table is out of the
+//! way.
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@
 mod digest;
 mod finder;
 mod redacted;
+mod reserved;
 mod sensitive;
 mod views;
 
@@ -24,46 +25,10 @@ use digest::digest;
 pub use digest::{digest_of, hex, hide_digests, stands_for_secret};
 use finder::{Finder, Pattern};
 pub use redacted::{Redact, Redacted};
+use reserved::{CLOSE, OPEN, random_word, redact_markers};
+pub use reserved::{invisible_mark, is_reserved, is_reserved_value, without_reserved};
 pub use sensitive::is_sensitive_name;
 
-/// Whether a text contains a reserved character, of those around a marker, an open place of an undo, or a placeholder
-/// of a preview. Plans, inputs, files and decoded texts must not contain any; in answers they are replaced.
-pub fn is_reserved(text: &str) -> bool {
-    !text.is_ascii() && text.contains(RESERVED)
-}
-
-/// The same for every text in a value, including keys.
-pub fn is_reserved_value(value: &Value) -> bool {
-    match value {
-        Value::String(text) => is_reserved(text),
-        Value::Array(items) => items.iter().any(is_reserved_value),
-        Value::Object(fields) => fields.iter().any(|(name, field)| is_reserved(name) || is_reserved_value(field)),
-        _ => false,
-    }
-}
-
-/// An answer with its reserved characters replaced by U+FFFD.
-pub fn without_reserved(value: Value) -> Value {
-    if !is_reserved_value(&value) {
-        return value;
-    }
-    let clean = |text: String| text.replace(RESERVED, "\u{FFFD}");
-    match value {
-        Value::String(text) => Value::String(clean(text)),
-        Value::Array(items) => items.into_iter().map(without_reserved).collect(),
-        Value::Object(fields) => {
-            fields.into_iter().map(|(name, field)| (clean(name), without_reserved(field))).collect::<Map<_, _>>().into()
-        }
-        other => other,
-    }
-}
-
-const RESERVED: [char; 6] = [OPEN, CLOSE, '\u{E002}', '\u{E003}', INVISIBLE_OPEN, INVISIBLE_CLOSE];
-const OPEN: char = '\u{E000}';
-const CLOSE: char = '\u{E001}';
-/// Characters around a mark that is left out of what is shown.
-const INVISIBLE_OPEN: char = '\u{E004}';
-const INVISIBLE_CLOSE: char = '\u{E005}';
 /// The text in place of a secret.
 pub const REDACTED: &str = "[secret]";
 /// Shorter secrets inside a name count as coincidence.
@@ -78,16 +43,6 @@ pub const SHORTEST: usize = 4;
      only whole secrets can be put into a request"
 )]
 pub struct BrokenMarker;
-
-/// A mark with a random word, which no text of others can hold, and which is left out of what is shown.
-pub fn invisible_mark() -> String {
-    format!("{INVISIBLE_OPEN}{}{INVISIBLE_CLOSE}", random_word())
-}
-
-/// Digits, because templates may change the case of letters.
-fn random_word() -> String {
-    format!("{:039}", uuid::Uuid::new_v4().as_u128())
-}
 
 /// The secrets of a run. Clones share them.
 #[derive(Clone, Default)]
@@ -482,28 +437,6 @@ fn is_random_id(name: &str) -> bool {
 /// Whether a name has only the characters of ids and names.
 fn is_like_an_id(name: &str) -> bool {
     name.chars().all(|character| character.is_alphanumeric() || " -_.:~".contains(character))
-}
-
-/// Replaces the markers of secrets, and leaves out invisible marks.
-fn redact_markers(text: &str) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    for character in text.chars() {
-        match character {
-            OPEN => {
-                out.push_str(REDACTED);
-                inside = true;
-            }
-            INVISIBLE_OPEN => inside = true,
-            CLOSE | INVISIBLE_CLOSE => inside = false,
-            digit if inside && digit.is_ascii_digit() => {}
-            other => {
-                inside = false;
-                out.push(other);
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]

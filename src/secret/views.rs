@@ -71,8 +71,8 @@ impl View {
         all
     }
 
-    /// The same without line breaks and what else divides long words: for base64 and hexadecimal that were wrapped. With
-    /// `signs` also without what stands between bytes in hexadecimal.
+    /// The same without line breaks and what else divides long words: for base64 and hexadecimal that were wrapped.
+    /// With `signs` also without what stands between bytes in hexadecimal.
     pub fn joined(&self, signs: bool) -> View {
         self.read(|rest| divider(rest, signs))
     }

@@ -19,7 +19,7 @@ const RESIZING: Duration = Duration::from_secs(10);
 
 /// Actions below the path of a resource: `POST …/action`, `PUT …/members`, `DELETE …/metadata_item`.
 pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
-    let uid = state.addressed(&super::kinds::Target { rest: Vec::new(), ..call.target.clone() })?;
+    let uid = state.addressed(&super::target::Target { rest: Vec::new(), ..call.target.clone() })?;
     let root = state.store.root(uid);
     let action = call.target.rest.first().map(String::as_str).unwrap_or_default();
     state.free(&[uid, root])?;

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::draw::is_uuid;
 use super::kinds;
+use super::target::target;
 use crate::api::Request;
 use crate::catalog::{Catalog, Method, root_of};
 
@@ -127,7 +128,7 @@ impl Bystanders {
         }
         let (operation, _) = Catalog::embedded().matching(request.method, &request.path)?;
         let segments: Vec<_> = request.path.trim_matches('/').split('/').skip(2).map(str::to_owned).collect();
-        let target = kinds::target(&segments)?;
+        let target = target(&segments)?;
         let kind = kinds::named(target.kind);
         let create = request.method == Method::Post && target.key.is_none() && operation.creates.is_some();
         if !create || kind.unique_name || kind.by_name || kind.name == "projects" {
@@ -149,7 +150,7 @@ impl Bystanders {
     pub(super) fn translated(&self, copy: &Request, bystander: usize) -> Option<Request> {
         let mut request = copy.clone();
         let segments: Vec<_> = copy.path.trim_matches('/').split('/').skip(2).map(str::to_owned).collect();
-        let inside = kinds::target(&segments).is_some_and(|target| INSIDE.contains(&target.kind));
+        let inside = target(&segments).is_some_and(|target| INSIDE.contains(&target.kind));
         let mut path = Vec::new();
         for segment in copy.path.split('/') {
             path.push(if is_uuid(segment) { self.twin(segment, bystander)? } else { segment });

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::kinds::Target;
 use super::store::Scope;
+use super::target::Target;
 use crate::api::Request;
 use crate::catalog::{Method, Operation};
 

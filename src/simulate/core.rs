@@ -14,12 +14,12 @@ use super::busy::{AFTER, BEFORE, Bystanders, EARLY, LATE, SAME_MOMENT};
 use super::call::Call;
 use super::draw::Draw;
 use super::faults::{Meanwhile, What};
-use super::kinds::{self, Target};
 use super::later::{Later, Sender, Ticket};
 use super::options::Options;
 use super::product::Products;
 use super::state::{State, TaskFault};
 use super::store::Scope;
+use super::target::{Target, target};
 use super::{account, action, audit, body, delete, make, read, slow, update, view};
 use crate::api::{Answer, Request};
 use crate::catalog::{Catalog, Effect, Method, Operation, root_of};
@@ -79,9 +79,9 @@ impl Simulator {
         let reaction = match self.state.options.faults.decide(request) {
             None => {
                 let answer = self.carry_out(request, &request_id);
-                self.in_time(request, Reaction::Answer(answer))
+                self.delayed(request, Reaction::Answer(answer))
             }
-            Some(what) => self.go_wrong(what, request, &request_id),
+            Some(what) => self.fail(what, request, &request_id),
         };
         if let Some((create, copy)) = copied {
             self.bystander(SAME_MOMENT, &create, &copy, self.state.now);
@@ -100,7 +100,7 @@ impl Simulator {
     }
 
     /// Delays an answer by the time that the call takes.
-    fn in_time(&mut self, request: &Request, reaction: Reaction) -> Reaction {
+    fn delayed(&mut self, request: &Request, reaction: Reaction) -> Reaction {
         let takes =
             if self.state.options.slow_calls { slow::answering_time(request, &mut self.request_ids) } else { None };
         match takes {
@@ -125,7 +125,7 @@ impl Simulator {
         }
     }
 
-    fn go_wrong(&mut self, what: What, request: &Request, request_id: &str) -> Reaction {
+    fn fail(&mut self, what: What, request: &Request, request_id: &str) -> Reaction {
         match what {
             What::Reset => Reaction::Reset,
             What::LoseAnswer => {
@@ -136,8 +136,12 @@ impl Simulator {
                 if acted {
                     self.carry_out(request, request_id);
                 }
-                let answer = trouble(status, retry_after, html, request_id);
-                Reaction::Answer(if html { self.dated(answer) } else { self.headed(answer, request, request_id) })
+                let answer = error_answer(status, retry_after, html, request_id);
+                Reaction::Answer(if html {
+                    self.with_date(answer)
+                } else {
+                    self.with_headers(answer, request, request_id)
+                })
             }
             What::Cut => {
                 let answer = self.carry_out(request, request_id);
@@ -146,7 +150,7 @@ impl Simulator {
             }
             What::Html => {
                 self.carry_out(request, request_id);
-                Reaction::Answer(self.dated(page(200)))
+                Reaction::Answer(self.with_date(page(200)))
             }
             What::BadJson => {
                 let mut answer = self.carry_out(request, request_id);
@@ -170,7 +174,7 @@ impl Simulator {
                 let ticket = self.later.add(self.state.now + after, request.clone(), sender);
                 match meanwhile {
                     Meanwhile::Reset => Reaction::Reset,
-                    Meanwhile::Page => Reaction::Answer(self.dated(page(504))),
+                    Meanwhile::Page => Reaction::Answer(self.with_date(page(504))),
                     Meanwhile::Silence => Reaction::Later { after, ticket },
                 }
             }
@@ -178,7 +182,7 @@ impl Simulator {
                 let kind = route_kind(request).unwrap_or("resources");
                 let refusal = Refusal::quota(kind, 10, 1, 10);
                 let refusal = if account::counts_many(request) { refusal.of_several() } else { refusal };
-                Reaction::Answer(self.headed(refusal.answer(request_id), request, request_id))
+                Reaction::Answer(self.with_headers(refusal.answer(request_id), request, request_id))
             }
         }
     }
@@ -192,7 +196,7 @@ impl Simulator {
             }
             Err(refusal) => refusal.answer(request_id),
         };
-        self.headed(answer, request, request_id)
+        self.with_headers(answer, request, request_id)
     }
 
     /// Stores what a client's request created, for the bystanders.
@@ -205,21 +209,21 @@ impl Simulator {
         }
     }
 
-    fn dated(&self, mut answer: Answer) -> Answer {
+    fn with_date(&self, mut answer: Answer) -> Answer {
         answer.headers.push(("date".into(), http_date(self.state.now)));
         answer
     }
 
     /// Adds the headers of the API's own answers (`observed.md` §7, §8); those of a proxy in front of it have no
     /// request id.
-    fn headed(&self, mut answer: Answer, request: &Request, request_id: &str) -> Answer {
+    fn with_headers(&self, mut answer: Answer, request: &Request, request_id: &str) -> Answer {
         let (method, path) = (request.method, request.path.as_str());
         if answer.status == 401 {
             answer.headers.push(("www-authenticate".into(), "Bearer error=\"invalid_request\"".into()));
-            return self.dated(answer);
+            return self.with_date(answer);
         }
         if root_of(path) != CLOUD {
-            return self.dated(answer);
+            return self.with_date(answer);
         }
         answer.headers.push(("request_id".into(), request_id.to_owned()));
         let span = &view::opaque(request_id)[..16];
@@ -227,7 +231,7 @@ impl Simulator {
         if method == Method::Get && answer.status == 200 {
             answer.headers.push(("etag".into(), format!("\"{}\"", etag(&answer.body))));
         }
-        self.dated(answer)
+        self.with_date(answer)
     }
 
     fn respond(&mut self, request: &Request, request_id: &str) -> Result<Answer, Refusal> {
@@ -238,7 +242,7 @@ impl Simulator {
         let operation = operation(request)?;
         let segments = segments(&request.path);
         let body = body::check(&operation, request)?;
-        let target = kinds::target(segments.get(2..).unwrap_or_default());
+        let target = target(segments.get(2..).unwrap_or_default());
         let call = Call {
             request,
             target: target.clone().unwrap_or(Target::NOWHERE),
@@ -246,7 +250,7 @@ impl Simulator {
             operation,
             request_id: request_id.to_owned(),
         };
-        self.exist(&call)?;
+        self.check_place(&call)?;
         self.state.open(call.scope());
         if call.target.kind == "projects" {
             let named = call.target.key.iter().filter_map(|key| key.parse().ok());
@@ -280,7 +284,7 @@ impl Simulator {
     }
 
     /// Checks that project and region of a path exist.
-    fn exist(&self, call: &Call<'_>) -> Result<(), Refusal> {
+    fn check_place(&self, call: &Call<'_>) -> Result<(), Refusal> {
         let Options { projects, regions, .. } = &self.state.options;
         let Scope { project, region } = call.scope();
         let given = &call.operation.route.path;
@@ -420,11 +424,11 @@ fn route_of(request: &Request) -> String {
 }
 
 fn route_kind(request: &Request) -> Option<&'static str> {
-    kinds::target(segments(&request.path).get(2..)?).map(|target| target.kind)
+    target(segments(&request.path).get(2..)?).map(|target| target.kind)
 }
 
 /// An error status, in the API's form or as the page of a proxy.
-fn trouble(status: u16, retry_after: Option<u64>, html: bool, request_id: &str) -> Answer {
+fn error_answer(status: u16, retry_after: Option<u64>, html: bool, request_id: &str) -> Answer {
     let mut answer = if html {
         page(status)
     } else {

@@ -66,7 +66,7 @@ pub(super) fn of_create(state: &mut State, call: &Call<'_>, kind: &Kind, main: U
             data.insert("tags".into(), tag_words(body));
             data
         }
-        _ => words(call, kind, &name),
+        _ => request_fields(call, kind, &name),
     }
 }
 
@@ -206,7 +206,7 @@ fn gateway(state: &State, router: Uid, body: &Map<String, Value>) -> Value {
 }
 
 /// The fields of the request, without its secrets.
-fn words(call: &Call<'_>, kind: &Kind, name: &str) -> Map<String, Value> {
+fn request_fields(call: &Call<'_>, kind: &Kind, name: &str) -> Map<String, Value> {
     const SECRET: [&str; 8] =
         ["password", "username", "user_data", "payload", "tags", "public_key", "pg_conf", "secret"];
     let mut data: Map<_, _> = call

@@ -23,7 +23,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     let mut locks = held(uid, root);
     locks.extend(network);
     state.free(&locks)?;
-    may_go(state, uid)?;
+    check_deletable(state, uid)?;
     let mut going = secondary(state, call, uid)?;
     state.free(&going)?;
     going.push(uid);
@@ -77,7 +77,7 @@ fn set_deleting(fields: &mut Map<String, Value>, kind: &str) {
 }
 
 /// Nothing that stays needs it.
-fn may_go(state: &State, uid: Uid) -> Result<(), Refusal> {
+fn check_deletable(state: &State, uid: Uid) -> Result<(), Refusal> {
     let Some(resource) = state.store.get(uid) else { return Ok(()) };
     let kind = resource.kind;
     let by_default = matches!(kind.name, "security_groups" | "projects") && resource.name == "default";

@@ -4,8 +4,6 @@
 //! prevent its removal. Further behaviour of a kind is in the module of its part of the cloud. Which operations
 //! exist, in which version and with which body, is known to the catalogue, not to this table.
 
-use std::sync::LazyLock;
-
 /// What the simulator knows about a kind of resource.
 #[derive(Debug)]
 pub(super) struct Kind {
@@ -14,7 +12,7 @@ pub(super) struct Kind {
     /// The name of one resource in messages.
     pub(super) label: &'static str,
     /// The paths of its collections after the version. `{p}` is a project, `{r}` a region, `{^kind}` the parent.
-    collections: &'static [&'static str],
+    pub(super) collections: &'static [&'static str],
     pub(super) id_field: &'static str,
     pub(super) name_field: &'static str,
     pub(super) numbering: Numbering,
@@ -421,103 +419,10 @@ pub(super) fn named(name: &str) -> &'static Kind {
     KINDS.iter().find(|kind| kind.name == name).expect("the simulator's own code names only kinds of its table")
 }
 
-/// What a path addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    /// The row in [`KINDS`].
-    pub(super) kind: &'static str,
-    pub(super) project: u64,
-    pub(super) region: u64,
-    /// Kind and key of the parent in the path.
-    pub(super) parent: Option<(&'static str, String)>,
-    /// The resource; `None` for the collection.
-    pub(super) key: Option<String>,
-    /// The segments after the resource: `action`, `metadata`.
-    pub(super) rest: Vec<String>,
-}
-
-impl Target {
-    /// The target of a path that belongs to no kind.
-    pub(super) const NOWHERE: Target =
-        Target { kind: "", project: 0, region: 0, parent: None, key: None, rest: Vec::new() };
-}
-
-struct Place {
-    kind: &'static Kind,
-    segments: Vec<&'static str>,
-}
-
-/// The most specific path first: `lbpools/…/{pool}/member` before `lbpools/…`.
-static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
-    let mut places: Vec<_> = KINDS
-        .iter()
-        .flat_map(|kind| kind.collections.iter().map(move |path| Place { kind, segments: path.split('/').collect() }))
-        .collect();
-    places.sort_by_key(|place| std::cmp::Reverse(place.segments.len()));
-    places
-});
-
-/// The target of the segments after the version, if they belong to a kind.
-pub(super) fn target(segments: &[String]) -> Option<Target> {
-    PLACES.iter().find_map(|place| place.target(segments))
-}
-
-impl Place {
-    fn target(&self, segments: &[String]) -> Option<Target> {
-        let (head, tail) = segments.split_at_checked(self.segments.len())?;
-        let mut target = Target {
-            kind: self.kind.name,
-            project: 0,
-            region: 0,
-            parent: None,
-            key: tail.first().cloned(),
-            rest: tail.get(1..).unwrap_or_default().to_vec(),
-        };
-        for (pattern, segment) in self.segments.iter().zip(head) {
-            match *pattern {
-                "{p}" => target.project = segment.parse().ok()?,
-                "{r}" => target.region = segment.parse().ok()?,
-                literal => match parent_kind(literal) {
-                    Some(kind) => target.parent = Some((kind, segment.clone())),
-                    None if literal == segment => {}
-                    None => return None,
-                },
-            }
-        }
-        Some(target)
-    }
-}
-
-fn parent_kind(pattern: &'static str) -> Option<&'static str> {
-    pattern.strip_prefix("{^")?.strip_suffix('}')
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::target::parent_kind;
     use super::*;
-
-    fn find(path: &str) -> Option<Target> {
-        let segments: Vec<_> = path.split('/').map(str::to_owned).collect();
-        target(&segments)
-    }
-
-    #[test]
-    fn the_most_specific_place_wins() {
-        let member = find("lbpools/1/7/p/member/m").unwrap();
-        assert_eq!(member.kind, "members");
-        assert_eq!(member.parent, Some(("pools", "p".to_owned())));
-        assert_eq!(member.key.as_deref(), Some("m"));
-        let action = find("instances/1/7/i/action").unwrap();
-        assert_eq!((action.kind, action.key.as_deref()), ("instances", Some("i")));
-        assert_eq!(action.rest, ["action"]);
-        assert_eq!(find("loadbalancers/1/7/pools/p/members").unwrap().kind, "members");
-    }
-
-    #[test]
-    fn projects_and_regions_are_numbers() {
-        assert_eq!(find("networks/1/seven"), None);
-        assert_eq!(find("nowhere/1/7"), None);
-    }
 
     #[test]
     fn every_kind_a_row_mentions_has_a_row() {

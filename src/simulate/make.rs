@@ -17,9 +17,9 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     let kind = kinds::named(call.target.kind);
     let parent = state.parent(&call.target)?;
     if kind.name == "networks" && call.flag("create_router") != Some(false) {
-        state.room(kinds::named("routers"), call.scope(), None, "")?;
+        state.check_room(kinds::named("routers"), call.scope(), None, "")?;
     }
-    let room = state.room(kind, call.scope(), parent, name_of(kind, &call.body));
+    let room = state.check_room(kind, call.scope(), parent, name_of(kind, &call.body));
     room.map_err(|refusal| if account::counts_many(call.request) { refusal.of_several() } else { refusal })?;
     let made = make(state, call, kind, parent)?;
     let Some(main) = made.all.first().copied() else {

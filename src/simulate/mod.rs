@@ -48,6 +48,7 @@ mod server;
 mod slow;
 mod state;
 mod store;
+mod target;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, listing, ok};
 use super::call::Call;
-use super::kinds::{self, Kind, Target};
+use super::kinds::{self, Kind};
 use super::state::State;
 use super::store::{Resource, Uid};
+use super::target::Target;
 use super::tasks::{limit, number};
 use super::view::ports_of;
 use super::{looked_up, network, platform, seeds};

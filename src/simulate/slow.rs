@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::draw::Draw;
-use super::kinds;
+use super::target::target;
 use crate::api::Request;
 use crate::catalog::Method;
 
 /// The shortest and longest time of a call, in milliseconds; `None` when it is answered at once.
 fn window(request: &Request) -> Option<(u64, u64)> {
     let segments: Vec<_> = request.path.trim_matches('/').split('/').skip(2).map(str::to_owned).collect();
-    let target = kinds::target(&segments)?;
+    let target = target(&segments)?;
     let below = target.rest.first().map(String::as_str);
     match (request.method, target.kind, target.key.is_some(), below) {
         (Method::Post, "servergroups", false, _) | (Method::Delete, "servergroups", true, None) => {

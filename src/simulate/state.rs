@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use super::answer::{Refusal, ok, resource_time};
 use super::audit::Audit;
 use super::draw::{Draw, is_uuid};
-use super::kinds::{self, Kind, Numbering, Target};
+use super::kinds::{self, Kind, Numbering};
 use super::options::{Options, Strangers};
 use super::store::{Resource, Scope, Store, Uid};
+use super::target::Target;
 use super::tasks::{Change, Tasks};
 use super::view;
 use crate::api::Answer;
@@ -161,7 +162,7 @@ impl State {
     pub(super) fn need(&mut self, kind: &'static str, scope: Scope, id: &str) -> Result<Uid, Refusal> {
         let uid = self.find(kinds::named(kind), scope, None, id)?;
         match self.store.get(uid) {
-            Some(resource) if resource.leaving => Err(self.lock_on(resource)),
+            Some(resource) if resource.leaving => Err(self.locked_refusal(resource)),
             _ => Ok(uid),
         }
     }
@@ -181,12 +182,12 @@ impl State {
     /// Checks that no task holds any of these resources.
     pub(super) fn free(&self, resources: &[Uid]) -> Result<(), Refusal> {
         let mut locked = resources.iter().filter_map(|uid| self.store.get(*uid)).filter(|held| held.lock.is_some());
-        locked.next().map_or(Ok(()), |held| Err(self.lock_on(held)))
+        locked.next().map_or(Ok(()), |held| Err(self.locked_refusal(held)))
     }
 
     /// The refusal for a resource that a task holds: every other one names the task, so that clients are tested with
     /// both texts.
-    fn lock_on(&self, resource: &Resource) -> Refusal {
+    fn locked_refusal(&self, resource: &Resource) -> Refusal {
         let task = resource.lock.as_deref().and_then(|id| self.tasks.get(id));
         let named = task.filter(|task| task.id.as_bytes().first().is_some_and(|digit| digit % 2 == 0));
         Refusal::locked(&resource.id, named.map(|task| (task.task_type.as_str(), task.id.as_str(), task.created)))
@@ -247,7 +248,7 @@ impl State {
     }
 
     /// Checks that the quota allows one more, and that the name is free where it must be unique.
-    pub(super) fn room(
+    pub(super) fn check_room(
         &self,
         kind: &'static Kind,
         scope: Scope,

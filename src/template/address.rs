@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_terraforms() {
+    fn cidr_hosts_agree_with_terraform() {
         assert_eq!(cidr_host("10.12.112.0/20", 16).unwrap(), "10.12.112.16");
         assert_eq!(cidr_host("10.12.112.0/20", 268).unwrap(), "10.12.113.12");
         assert_eq!(cidr_host("10.12.127.0/20", -1).unwrap(), "10.12.127.255");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_address_is_the_one_to_reach_it_by() {
+    fn the_first_address_is_a_reachable_one() {
         let addresses = json!({
             "inner": [{ "type": "fixed", "addr": "10.0.0.5" }],
             "outer": [{ "type": "fixed", "addr": "92.38.1.2" }, { "type": "floating", "addr": "92.38.1.3" }],

@@ -173,7 +173,7 @@ pub(super) fn explain(
     let message = match error.kind() {
         ErrorKind::OutOfFuel => "this template does too much work".to_owned(),
         ErrorKind::UndefinedError => "a name here is undefined".to_owned(),
-        kind => words_for(detail.map_or_else(|| kind.to_string(), str::to_owned)),
+        kind => message_for(detail.map_or_else(|| kind.to_string(), str::to_owned)),
     };
     let (message, help) = match message.split_once("; ") {
         Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
@@ -183,7 +183,7 @@ pub(super) fn explain(
 }
 
 /// The engine's message in our words.
-fn words_for(message: String) -> String {
+fn message_for(message: String) -> String {
     let sort = |name: &str| match name {
         "string" => "a text",
         "number" => "a number",

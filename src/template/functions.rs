@@ -80,12 +80,12 @@ fn format(state: &mut State<'_, '_>, pattern: &Value, args: Rest<Value>) -> Resu
 fn b64encode(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
     match value.as_bytes() {
         Some(bytes) if value.kind() == ValueKind::Bytes => Ok(Value::from(STANDARD.encode(bytes))),
-        _ => behind_markers(state, &text_of(value)?, |text| Ok(STANDARD.encode(text))),
+        _ => on_secrets(state, &text_of(value)?, |text| Ok(STANDARD.encode(text))),
     }
 }
 
 fn b64decode(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
-    behind_markers(state, &text_of(value)?, |text| {
+    on_secrets(state, &text_of(value)?, |text| {
         let packed: String = text.chars().filter(|character| !character.is_ascii_whitespace()).collect();
         let bytes = STANDARD.decode(packed).map_err(|_| refuse("this is no base64 text"))?;
         let text = String::from_utf8(bytes).map_err(|_| refuse("what the base64 text holds is not UTF-8"))?;
@@ -99,7 +99,7 @@ fn b64decode(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
 }
 
 fn sha256(state: &State<'_, '_>, value: &Value) -> Result<Value, Error> {
-    behind_markers(state, &text_of(value)?, |text| Ok(hex(&Sha256::digest(text))))
+    on_secrets(state, &text_of(value)?, |text| Ok(hex(&Sha256::digest(text))))
 }
 
 fn tojson(state: &State<'_, '_>, value: &Value, indent: Option<Value>, kwargs: Kwargs) -> Result<Value, Error> {
@@ -138,7 +138,7 @@ fn fromjson(value: &Value) -> Result<Value, Error> {
 }
 
 /// Computes on the secrets behind markers, and conceals the result.
-fn behind_markers(
+fn on_secrets(
     state: &State<'_, '_>,
     text: &str,
     compute: impl Fn(&str) -> Result<String, Error>,

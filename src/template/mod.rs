@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::id::StepId;
+use crate::pointer;
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::yaml::{Key, List};
@@ -180,9 +181,9 @@ impl Template {
     pub fn at(&self, pointer: &str) -> &Template {
         let mut here = self;
         for token in pointer.split('/').skip(1) {
-            let name = token.replace("~1", "/").replace("~0", "~");
+            let name = pointer::name_of(token);
             let next = match &here.shape {
-                Shape::Mapping(entries) => entries.iter().find(|(key, _)| key.text == name).map(|(_, value)| value),
+                Shape::Mapping(entries) => entries.iter().find(|(key, _)| key.text == *name).map(|(_, value)| value),
                 Shape::List(items) => name.parse().ok().and_then(|index: usize| items.get(index)),
                 Shape::For(list) => name.parse::<usize>().ok().map(|_| &list.each),
                 _ => None,

@@ -31,7 +31,8 @@ struct Inner {
     place: Place,
 }
 
-/// What is the same wherever a program stands. A large plan says the same thing in many places.
+/// The parts of a program that do not depend on its place in the file. A large plan has the same template in many
+/// places.
 struct Parsed {
     /// As written, without delimiters.
     source: Box<str>,

@@ -293,7 +293,7 @@ impl<'l> Walk<'l> {
     fn chain(&mut self, expr: &ast::Expr<'_>, flow: &Flow) {
         let Some(chain) = unchain(expr) else {
             // A computed value with attributes: `(a or b).c`, `x[0].y` of a call, ...
-            return self.loose_chain(expr);
+            return self.unrooted_chain(expr);
         };
         let mut named = Vec::new();
         let mut computed = false;
@@ -315,7 +315,7 @@ impl<'l> Walk<'l> {
         self.root(chain.root, chain.root_range, named, flow);
     }
 
-    fn loose_chain(&mut self, expr: &ast::Expr<'_>) {
+    fn unrooted_chain(&mut self, expr: &ast::Expr<'_>) {
         let spoiled = self.spoil("a part of it", expr.span());
         match expr {
             ast::Expr::GetAttr(attribute) => self.expr(&attribute.expr, &spoiled),

@@ -19,8 +19,8 @@ pub struct Places {
 enum Runs {
     /// The text is in the file unchanged, from this offset: true of nearly every scalar.
     Straight(u32),
-    /// Pairs of offsets in the text and in the file; between two pairs both advance alike. Sorted. Behind the last one of
-    /// a full table no places are known.
+    /// Pairs of offsets in the text and in the file; between two pairs both advance alike. Sorted. Behind the last one
+    /// of a full table no places are known.
     Table(Arc<Vec<(u32, u32)>>),
 }
 

@@ -21,17 +21,17 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::secret::is_reserved;
 use crate::source::Span;
 
-/// The most values of a file, counting keys; a large one may have one to so many bytes. What people and programs write has fewer, and
-/// a value takes more memory than its text.
+/// The most values of a file, counting keys; a large file may have one for each [`BYTES_OF_A_VALUE`] bytes. What people
+/// and programs write has fewer, and a value takes more memory than its text.
 const MOST_VALUES: usize = 100_000;
 const BYTES_OF_A_VALUE: usize = 5;
-/// The same for the values that are in the tree at one time: those of one step, for a plan that is taken apart. A text with
-/// templates counts as several, because its program takes more room than a value; and so does one with escapes, because of
-/// its places.
+/// The same for the values that are in the tree at one time: those of one step, for a plan whose steps are taken out of
+/// the tree. A text with templates counts as several, because its program takes more room than a value; and so does one
+/// with escapes, because of its places.
 const MOST_HELD: usize = 750_000;
 const BYTES_OF_A_HELD_VALUE: usize = 12;
 const VALUES_OF_A_TEMPLATE: usize = 4;
-/// How a large table is given to a plan.
+/// The help for a file with too many values.
 const INTO_A_FILE: &str = "a large table goes into a file of its own: `\"{{ file('table.json') | fromjson }}\"`";
 /// The largest accepted file; offsets are stored in 32 bits.
 pub const LARGEST_FILE: usize = 64 << 20;

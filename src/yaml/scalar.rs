@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn null_and_booleans_are_the_core_schemas() {
+    fn null_and_booleans_are_those_of_the_core_schema() {
         assert_eq!(resolve("~"), Ok(Value::Null));
         assert_eq!(resolve("True"), Ok(json!(true)));
         assert_eq!(resolve("nULL"), Ok(json!("nULL")));

@@ -10,7 +10,7 @@ pub struct Text(Kept);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kept {
-    /// As `Straight`, without room of its own.
+    /// As `Straight`, stored inline.
     Short {
         text: Short<LONGEST_SHORT>,
         style: ScalarStyle,
@@ -30,7 +30,7 @@ struct Shifted {
     places: Places,
 }
 
-/// The most bytes of a text that takes no room of its own.
+/// The most bytes of a text that is stored inline.
 const LONGEST_SHORT: usize = 21;
 
 impl Text {

@@ -45,11 +45,11 @@ class Simulator:
         )
         self.said = []
         self.url = None
-        self.told = threading.Event()
+        self.announced = threading.Event()
         # Reads on to the end, so that a full pipe never blocks the simulator.
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
-        if not self.told.wait(START_SECONDS) or self.url is None:
+        if not self.announced.wait(START_SECONDS) or self.url is None:
             self.stop()
             raise RuntimeError("the simulator did not say where it listens:\n" + "".join(self.said))
 
@@ -59,8 +59,8 @@ class Simulator:
             found = re.search(r"http://127\.0\.0\.1:\d+", line)
             if found and self.url is None:
                 self.url = found.group()
-                self.told.set()
-        self.told.set()
+                self.announced.set()
+        self.announced.set()
 
     def get(self, path):
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"APIKey {KEY}"})

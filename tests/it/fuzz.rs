@@ -1,5 +1,5 @@
-//! What comes from outside, with bytes changed at random: plan files, records, answers of the API. Nothing may panic, hang,
-//! or take memory beyond measure.
+//! What comes from outside, with bytes changed at random: plan files, records, answers of the API. Nothing may panic,
+//! hang, or take memory beyond measure.
 //!
 //! `tests/fuzz` holds what it begins with, and every input that was once a fault. A few thousand are tried in each test
 //! run; `FUZZ_SECONDS` continues for that long, and `FUZZ_SEED` begins with a seed that an earlier test run printed.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A room, and the rooms it may use. Others must not be used, and every entry must be needed.
 const MAY_USE: &[(&str, &str)] = &[
     ("api", "body_file catalog clock random secret shared"),
-    ("body_file", "files secret"),
+    ("body_file", "files pointer secret"),
     ("catalog", "diagnostic packed secret"),
     ("cli", ""),
     ("clock", ""),
@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("diagnostic", "source"),
     (
         "engine",
-        "api body_file catalog clock diagnostic event exit id journal plan random secret shared source template",
+        "api body_file catalog clock diagnostic event exit id journal plan pointer random secret shared source template",
     ),
     ("error", "api catalog exit journal report"),
     ("event", "exit id"),
@@ -32,8 +32,9 @@ const MAY_USE: &[(&str, &str)] = &[
     ("journal", "body_file catalog clock event id parts plan secret shared"),
     ("packed", ""),
     ("parts", ""),
+    ("pointer", ""),
     ("random", ""),
-    ("plan", "body_file catalog diagnostic id parts secret source template yaml"),
+    ("plan", "body_file catalog diagnostic id parts pointer secret source template yaml"),
     ("report", "clock diagnostic event exit files id packed secret source stream"),
     ("schema", "catalog packed"),
     ("secret", ""),
@@ -42,7 +43,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("source", ""),
     ("store", "clock files journal secret"),
     ("stream", ""),
-    ("template", "diagnostic id secret source yaml"),
+    ("template", "diagnostic id pointer secret source yaml"),
     ("word", ""),
     ("yaml", "diagnostic secret source word"),
 ];
@@ -116,4 +117,27 @@ fn no_room_uses_itself_through_others() {
         }
     }
     assert!(left.is_empty(), "{left:#?}");
+}
+
+/// The line of rooms in the documentation of the crate, and in CONTRIBUTING.
+#[test]
+fn the_documented_line_of_rooms_has_every_room_left_of_those_it_uses() {
+    let line = |file: &str| {
+        let text = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let lines = text.lines().map(|line| line.trim_start_matches("//! "));
+        lines.filter(|line| line.starts_with("command → ")).map(str::to_owned).next().unwrap()
+    };
+    let documented = line("CONTRIBUTING.md");
+    assert_eq!(line("src/lib.rs"), documented);
+    let levels: BTreeMap<&str, usize> = documented
+        .split(" → ")
+        .enumerate()
+        .flat_map(|(at, rooms)| rooms.split(", ").map(move |room| (room, at)))
+        .collect();
+    assert_eq!(levels.len(), MAY_USE.len());
+    for (room, others) in MAY_USE {
+        for other in others.split_whitespace() {
+            assert!(levels[room] < levels[other], "`{room}` uses `{other}`");
+        }
+    }
 }

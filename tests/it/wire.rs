@@ -11,8 +11,8 @@ use rustls::{ServerConfig, ServerConnection};
 
 use crate::support::{Ended, Folder};
 
-/// A certificate authority, and a server certificate signed by it, valid until 2120. The server's private key is public: 32
-/// bytes of 7; that of the authority was deleted.
+/// A certificate authority, and a server certificate signed by it, valid until 2120. The server's private key is
+/// public: 32 bytes of 7; that of the authority was deleted.
 const AUTHORITY: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBNDCB56ADAgECAgEBMAUGAytlcDAhMR8wHQYDVQQDDBZhbiBhdXRob3JpdHkg

@@ -179,7 +179,7 @@ async fn a_file_is_sent_whole_with_its_length_and_type() {
     assert!(text.contains("\r\ncontent-type: application/octet-stream\r\n"), "{text}");
     assert!(answered.is_ok(), "{answered:?}");
     for (size, takes) in [(0, 0), (128, 1), (128_000_000, 1_000_000)] {
-        assert_eq!(sending_takes(size), Duration::from_millis(takes));
+        assert_eq!(longest_sending_time(size), Duration::from_millis(takes));
     }
 }
 
@@ -239,7 +239,7 @@ async fn an_address_that_refuses_is_named_with_its_cause() {
 }
 
 #[test]
-fn every_reason_of_distrust_has_its_words() {
+fn every_reason_of_distrust_has_a_message() {
     use rustls::CertificateError as Why;
     for (why, words) in [
         (Why::Expired, "it has expired"),

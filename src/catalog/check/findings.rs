@@ -115,7 +115,7 @@ impl BodyFinding {
     }
 
     /// Removes the replacement.
-    pub(crate) fn unwritten(mut self) -> Self {
+    pub(crate) fn without_replacement(mut self) -> Self {
         if let Some(text) = self.replacement.take() {
             self.help.retain(|help| *help != write(&text));
         }
@@ -135,6 +135,6 @@ fn write(text: &str) -> String {
 }
 
 /// The help that suggests another word.
-pub(super) fn meant(word: &str) -> String {
+pub(super) fn did_you_mean(word: &str) -> String {
     format!("did you mean `{word}`?")
 }

@@ -3,10 +3,10 @@
 //!
 //! `Checker` walks a value and its schema in parallel. `scalar` checks single values; `variants` determines which of
 //! several schemas is meant and reports findings for that one only; `unknown` checks what is known of a template's
-//! value, and `holes` what is known of a text with unknown parts; `refusals` knows what the API refuses although its document allows it; `records` knows the contents of DNS
-//! records; `parameters` checks path and query;
-//! `allow` accepts unknown names that the plan allows; `findings` is what all of them report. This module does not know
-//! YAML: a finding has a path, and the caller determines the line.
+//! value, and `holes` what is known of a text with unknown parts; `refusals` knows what the API refuses although its
+//! document allows it; `records` knows the contents of DNS records; `parameters` checks path and query; `allow` accepts
+//! unknown names that the plan allows; `findings` is what all of them report. This module does not know YAML: a finding
+//! has a path, and the caller determines the line.
 
 mod allow;
 mod content;
@@ -31,7 +31,7 @@ use self::allow::{UnknownPlace, newer};
 pub(in crate::catalog) use self::content::is_form;
 pub use self::content::{BYTES, MULTIPART};
 pub use self::findings::{BodyFinding, CODES, PathSegment};
-use self::findings::{finding, meant};
+use self::findings::{did_you_mean, finding};
 pub use self::holes::may_be_integer;
 pub use self::parameters::{ParameterFinding, ParameterPlace};
 use self::words::{a_type, field_list, wanted};
@@ -110,7 +110,7 @@ impl BodyFinding {
     /// replacement that would be wrong as well is removed.
     pub(crate) fn written(self, number: &str) -> Self {
         let Some(shape) = self.quoted.clone() else { return self };
-        let found = self.unwritten();
+        let found = self.without_replacement();
         let fits = check_body(&BodySchema::alone(*shape), &Partial::String(number.to_owned())).is_empty();
         found.write(fits.then(|| format!("\"{number}\"")))
     }
@@ -130,13 +130,13 @@ impl<'s> Checker<'s> {
     }
 
     /// A checker at the same place without findings.
-    fn again(&self) -> Checker<'s> {
+    fn fresh(&self) -> Checker<'s> {
         Checker { schema: self.schema, allowed: self.allowed, at: self.at.clone(), findings: Vec::new() }
     }
 
     /// The findings for a value at the same place.
     fn trial(&self, schema: &Schema, value: &Partial) -> Vec<BodyFinding> {
-        let mut checker = self.again();
+        let mut checker = self.fresh();
         checker.value(schema, value);
         checker.findings
     }
@@ -205,7 +205,7 @@ impl<'s> Checker<'s> {
         }
         if !shape.types.allow(found) {
             let before = self.findings.len();
-            self.wrong_type(shape, a_type(found), scalar::as_wanted(shape, value));
+            self.wrong_type(shape, a_type(found), scalar::requoted(shape, value));
             let meant = self.meant_by(shape, value);
             self.findings[before..].iter_mut().for_each(|found| found.help.extend(meant.clone()));
             if shape.types.allow(Type::Array) && (value.get("for").is_some() || value.get("each").is_some()) {
@@ -355,7 +355,7 @@ impl<'s> Checker<'s> {
             found.code == "unknown-field"
                 && found.severity == Severity::Error
                 && found.at.len() == self.at.len() + 1
-                && found.help.first().is_some_and(|help| *help == meant(name))
+                && found.help.first().is_some_and(|help| *help == did_you_mean(name))
         })
     }
 
@@ -392,7 +392,7 @@ impl<'s> Checker<'s> {
         let found = Self::error("unknown-field", message).on_key();
         let found = if is_open { found.warning() } else { found };
         let found = match near {
-            Some(near) => found.help(meant(near)),
+            Some(near) => found.help(did_you_mean(near)),
             None if shape.properties.is_empty() => found.help("nothing may stand here"),
             None => found.help(format!("fields here: {}", field_list(shape.properties.keys()))),
         };

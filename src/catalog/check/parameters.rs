@@ -104,7 +104,7 @@ fn check(parameter: &Parameter, name: &str, value: &Partial) -> Vec<BodyFinding>
     let mut checker = Checker::new(&schema);
     checker.inside(PathSegment::Key(name.to_owned()), |checker| {
         checker.deprecated(shape);
-        checker.value(shape, &on_the_wire(shape, &listed(shape, value)));
+        checker.value(shape, &parsed_as_needed(shape, &listed(shape, value)));
     });
     checker.findings
 }
@@ -140,7 +140,7 @@ fn is_text(types: Types) -> bool {
 }
 
 /// The value as the needed type parses its text.
-fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
+fn parsed_as_needed(shape: &Schema, value: &Partial) -> Partial {
     match value {
         Partial::String(text) if !shape.types.contains(Type::String) => {
             let bare = serde_json::from_str(text).map(|value| Partial::from(&value));
@@ -154,14 +154,16 @@ fn on_the_wire(shape: &Schema, value: &Partial) -> Partial {
         Partial::List(items) => {
             let open = Schema::default();
             let shape = shape.items.as_deref().unwrap_or(&open);
-            Partial::List(items.iter().map(|item| on_the_wire(shape, item)).collect())
+            Partial::List(items.iter().map(|item| parsed_as_needed(shape, item)).collect())
         }
         // A partly known text may become a value of another type.
         Partial::Text(pieces) if !shape.types.contains(Type::String) => match may_become_one(shape, pieces) {
             true => Partial::unknown(),
             false => value.clone(),
         },
-        Partial::OneOf(options) => Partial::OneOf(options.iter().map(|option| on_the_wire(shape, option)).collect()),
+        Partial::OneOf(options) => {
+            Partial::OneOf(options.iter().map(|option| parsed_as_needed(shape, option)).collect())
+        }
         Partial::Unknown(unknown) if is_text(shape.types) || unknown.types == Types::of(&[Type::String]) => {
             // Any scalar is sent as text, and a mapping as JSON; a list is sent as several values.
             let list = Types::of(&[Type::Array]);

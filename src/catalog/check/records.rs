@@ -4,7 +4,7 @@
 //! ("preference on position 0 should be integer"). Types that are not listed here may have any contents.
 
 use super::words::{a_type, count};
-use super::{BodyFinding, PathSegment, field_list, finding, format, meant};
+use super::{BodyFinding, PathSegment, did_you_mean, field_list, finding, format};
 use crate::catalog::operation::Operation;
 use crate::catalog::value::Partial;
 use crate::diagnostic::{Severity, nearest};
@@ -115,7 +115,7 @@ pub(super) fn unknown_type(name: &str, value: &Partial) -> Option<BodyFinding> {
     }
     let found = finding(Severity::Warning, "value-not-allowed", format!("`{text}` is no known type of DNS records"));
     let found = match nearest(&text.to_ascii_uppercase(), TYPES) {
-        Some(near) => found.help(meant(near)),
+        Some(near) => found.help(did_you_mean(near)),
         None => found,
     };
     let found = found.help(format!("known: {}", field_list(TYPES)));

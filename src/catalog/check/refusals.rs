@@ -28,7 +28,7 @@ pub(super) fn refusals(operation: &Operation, body: Option<&Partial>) -> Vec<Bod
         rules(body, &mut Vec::new(), &mut found);
     }
     if operation.route.method == Method::Post && path == "/cloud/v1/loadbalancers/{project_id}/{region_id}" {
-        found.extend(subnet_alone(body));
+        found.extend(subnet_without_network(body));
     }
     let once: &[&[&str]] = match path {
         _ if path.contains("/routers/") => &[&["subnet_id"]],
@@ -82,7 +82,7 @@ pub(in crate::catalog) fn needs_a_field(operation: &Operation) -> bool {
         && operation.route.path == "/cloud/v1/instances/{project_id}/{region_id}/{instance_id}"
 }
 
-fn subnet_alone(body: &Partial) -> Option<BodyFinding> {
+fn subnet_without_network(body: &Partial) -> Option<BodyFinding> {
     body.get("vip_subnet_id").filter(|subnet| !matches!(subnet, Partial::Null))?;
     if body.get("vip_network_id").is_some_and(|network| !matches!(network, Partial::Null)) {
         return None;
@@ -111,7 +111,7 @@ fn rules(value: &Partial, at: &mut Vec<PathSegment>, found: &mut Vec<BodyFinding
             }
             let rule = Rule(value);
             let place = |field: &str| [at.as_slice(), &[PathSegment::Key(field.to_owned())]].concat();
-            if rule.opens_mail() {
+            if rule.opens_mail_port() {
                 let message = "the API lets no rule open egress to port 25, and this one does";
                 found.push(
                     BodyFinding { at: place("direction"), ..finding(Severity::Error, "egress-to-any", message) }
@@ -144,7 +144,7 @@ impl Rule<'_> {
     }
 
     /// Whether the rule allows egress for all protocols, or for tcp or udp including the mail port.
-    fn opens_mail(&self) -> bool {
+    fn opens_mail_port(&self) -> bool {
         let every_protocol = || self.lacks("protocol") || self.is("protocol", "any");
         let with_ports = || self.is("protocol", "tcp") || self.is("protocol", "udp");
         self.is("direction", "egress") && (every_protocol() || (with_ports() && self.covers(SMTP)))

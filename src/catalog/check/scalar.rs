@@ -148,7 +148,7 @@ pub(super) fn is_text_of(shape: &Schema, text: &str) -> bool {
 }
 
 /// The value with the needed type, when it only has quotes missing or too many.
-pub(super) fn as_wanted(shape: &Schema, value: &Partial) -> Option<Value> {
+pub(super) fn requoted(shape: &Schema, value: &Partial) -> Option<Value> {
     match value {
         Partial::String(text) => {
             let bare: Value = serde_json::from_str(text).ok()?;

@@ -14,11 +14,11 @@ fn findings(call: &str, body: &Partial) -> Vec<BodyFinding> {
 }
 
 fn check(call: &str, body: Value) -> Vec<String> {
-    told(findings(call, &Partial::from(&body)))
+    shown(findings(call, &Partial::from(&body)))
 }
 
 /// `at: code: message`
-fn told(findings: Vec<BodyFinding>) -> Vec<String> {
+fn shown(findings: Vec<BodyFinding>) -> Vec<String> {
     let tell = |found: &BodyFinding| {
         let at: Vec<String> = found.at.iter().map(PathSegment::to_string).collect();
         format!("{}: {}: {}", at.join("."), found.code, found.message)
@@ -62,7 +62,7 @@ fn a_right_body_has_no_findings() {
 fn a_misspelt_field_suggests_the_right_one() {
     let found = findings(NETWORKS, &Partial::from(&json!({ "nmae": "demo" })));
     // A misspelt field is not reported as missing as well.
-    assert_eq!(told(found.clone()), ["nmae: unknown-field: there is no field `nmae` here"]);
+    assert_eq!(shown(found.clone()), ["nmae: unknown-field: there is no field `nmae` here"]);
     assert!(found[0].on_key);
     assert_eq!(found[0].replacement.as_deref(), Some("name"));
     assert_eq!(found[0].help[0], "did you mean `name`?");
@@ -97,7 +97,7 @@ fn many_unknown_fields_give_a_few_findings() {
 #[test]
 fn a_wrong_type_names_the_right_one_and_fixes_quotes() {
     let found = findings(VOLUMES, &Partial::from(&json!({ "name": "data", "source": "new-volume", "size": "10" })));
-    assert_eq!(told(found.clone()), ["size: wrong-type: `size` wants an integer, and this is a string"]);
+    assert_eq!(shown(found.clone()), ["size: wrong-type: `size` wants an integer, and this is a string"]);
     assert_eq!(found[0].replacement.as_deref(), Some("10"));
     let found = findings(NETWORKS, &Partial::from(&json!({ "name": 123 })));
     assert_eq!(found[0].replacement.as_deref(), Some("\"123\""));
@@ -139,13 +139,13 @@ fn findings_are_those_of_the_named_variant() {
     body["volumes"][0] = json!({ "source": "new-volume", "size": 20, "snapshot_id": ID });
     let found = findings(MACHINES, &Partial::from(&body));
     assert_eq!(
-        told(found.clone()),
+        shown(found.clone()),
         ["volumes.0.snapshot_id: unknown-field: there is no field `snapshot_id` with `source: new-volume`"]
     );
     assert_eq!(found[0].help[0], "it belongs to `source`: `snapshot`");
     body["volumes"][0] = json!({ "source": "imgae", "image_id": ID });
     let found = findings(MACHINES, &Partial::from(&body));
-    assert_eq!(told(found.clone()), ["volumes.0.source: value-not-allowed: `imgae` is no value of `source`"]);
+    assert_eq!(shown(found.clone()), ["volumes.0.source: value-not-allowed: `imgae` is no value of `source`"]);
     assert_eq!(found[0].replacement.as_deref(), Some("image"));
 }
 
@@ -175,7 +175,7 @@ fn without_a_naming_field_the_nearest_variant_explains() {
 fn an_id_of_the_wrong_kind_is_found() {
     let body = json!({ "name": "demo", "cidr": "10.0.0.0/24" });
     let check =
-        |kind: &str, by| told(findings(SUBNETS, &with(body.clone(), "network_id", Partial::reference(kind, by))));
+        |kind: &str, by| shown(findings(SUBNETS, &with(body.clone(), "network_id", Partial::reference(kind, by))));
     assert_eq!(check("networks", By::Id), [""; 0]);
     assert_eq!(
         check("subnets", By::Id),
@@ -190,7 +190,7 @@ fn an_id_of_the_wrong_kind_is_found() {
 
 #[test]
 fn an_id_where_a_name_is_wanted_is_found() {
-    let key = |by| told(findings(MACHINES, &with(machine(), "ssh_key_name", Partial::reference("ssh_keys", by))));
+    let key = |by| shown(findings(MACHINES, &with(machine(), "ssh_key_name", Partial::reference("ssh_keys", by))));
     assert_eq!(key(By::Name), [""; 0]);
     assert_eq!(
         key(By::Id),
@@ -206,7 +206,7 @@ fn an_id_where_a_name_is_wanted_is_found() {
 fn known_parts_of_a_template_are_checked() {
     let size = |unknown: Unknown| {
         let body = json!({ "name": "data", "source": "new-volume" });
-        told(findings(VOLUMES, &with(body, "size", Partial::Unknown(Box::new(unknown)))))
+        shown(findings(VOLUMES, &with(body, "size", Partial::Unknown(Box::new(unknown)))))
     };
     let integer = Types::of(&[Type::Integer]);
     assert_eq!(size(Unknown::default()), [""; 0]);
@@ -217,7 +217,7 @@ fn known_parts_of_a_template_are_checked() {
     );
     let options = Partial::OneOf(vec![Partial::from(&json!(5)), Partial::from(&json!(-5))]);
     assert_eq!(
-        told(findings(VOLUMES, &with(json!({ "name": "data", "source": "new-volume" }), "size", options))),
+        shown(findings(VOLUMES, &with(json!({ "name": "data", "source": "new-volume" }), "size", options))),
         ["size: out-of-range: `size` is at least 1, and this is -5"]
     );
     assert_eq!(
@@ -229,22 +229,25 @@ fn known_parts_of_a_template_are_checked() {
 #[test]
 fn a_text_with_holes_is_a_string_that_may_become_right() {
     let text = |known: &str| Partial::Text(vec![None, Some(known.to_owned())]);
-    assert_eq!(told(findings(NETWORKS, &Partial::Map(vec![("name".into(), text("-net"))]))), [""; 0]);
+    assert_eq!(shown(findings(NETWORKS, &Partial::Map(vec![("name".into(), text("-net"))]))), [""; 0]);
     let volume = json!({ "name": "data", "source": "new-volume" });
     assert_eq!(
-        told(findings(VOLUMES, &with(volume.clone(), "size", text("0")))),
+        shown(findings(VOLUMES, &with(volume.clone(), "size", text("0")))),
         ["size: wrong-type: `size` wants an integer, and this is a string"]
     );
     let typed = with(json!({ "name": "data", "source": "new-volume", "size": 5 }), "type_name", text("-nothing"));
-    assert_eq!(told(findings(VOLUMES, &typed)), ["type_name: value-not-allowed: this text is no value of `type_name`"]);
+    assert_eq!(
+        shown(findings(VOLUMES, &typed)),
+        ["type_name: value-not-allowed: this text is no value of `type_name`"]
+    );
 }
 
 #[test]
 fn a_whole_variant_may_come_from_a_template() {
     let body = with(json!({ "name": "data" }), "source", Partial::unknown());
-    assert_eq!(told(findings(VOLUMES, &body)).len(), 1, "a size, an image or a snapshot is missing");
+    assert_eq!(shown(findings(VOLUMES, &body)).len(), 1, "a size, an image or a snapshot is missing");
     let body = with(json!({ "name": "data", "size": 5 }), "source", Partial::unknown());
-    assert_eq!(told(findings(VOLUMES, &body)), [""; 0]);
+    assert_eq!(shown(findings(VOLUMES, &body)), [""; 0]);
 }
 
 #[test]
@@ -263,7 +266,7 @@ fn parameters_are_text_on_the_wire() {
     let list = operation("GET /cloud/v1/images/PR");
     let query = |name: &str, value: Value| {
         let found = list.check_parameters(&[], &[(name.to_owned(), Partial::from(&value))], ALLOW_NOTHING);
-        told(found.into_iter().map(|found| found.finding).collect())
+        shown(found.into_iter().map(|found| found.finding).collect())
     };
     assert_eq!(query("limit", json!("10")), [""; 0]);
     assert_eq!(query("limit", json!(10)), [""; 0]);
@@ -347,7 +350,7 @@ fn no_rule_opens_egress_to_port_25() {
     }
     let unknown = with(json!({ "direction": "egress" }), "protocol", Partial::unknown());
     let group = with(json!({ "name": "web" }), "rules", Partial::List(vec![unknown]));
-    assert_eq!(told(findings(GROUPS, &group)), [""; 0], "what a template gives may be anything");
+    assert_eq!(shown(findings(GROUPS, &group)), [""; 0], "what a template gives may be anything");
 }
 
 #[test]
@@ -424,7 +427,7 @@ fn a_part_of_a_health_monitor_is_not_enough_for_a_change() {
 #[test]
 fn deprecated_fields_are_warned_about() {
     let found = findings("PATCH /cloud/v2/lbpools/PR/{pool_id}", &Partial::from(&json!({ "members": [] })));
-    assert_eq!(told(found.clone()), ["members: deprecated-field: `members` is deprecated"]);
+    assert_eq!(shown(found.clone()), ["members: deprecated-field: `members` is deprecated"]);
     assert!(found[0].severity == Severity::Warning && found[0].on_key);
 }
 
@@ -432,10 +435,10 @@ fn deprecated_fields_are_warned_about() {
 fn all_that_any_variant_takes_of_a_field_is_named() {
     let shares = "POST /cloud/v1/file_shares/PR";
     let found = findings(shares, &Partial::from(&json!({ "name": "files", "size": 5 })));
-    assert_eq!(told(found.clone()), [": missing-field: `protocol` is missing"]);
+    assert_eq!(shown(found.clone()), [": missing-field: `protocol` is missing"]);
     assert!(found[0].help[0].contains("`NFS`") && found[0].help[0].contains("`LUSTRE`"), "{:?}", found[0].help);
     let found = findings(shares, &Partial::from(&json!({ "name": "files", "size": 5, "protocol": "LUSTR" })));
-    assert_eq!(told(found.clone()), ["protocol: value-not-allowed: `LUSTR` is no value of `protocol`"]);
+    assert_eq!(shown(found.clone()), ["protocol: value-not-allowed: `LUSTR` is no value of `protocol`"]);
     assert_eq!(found[0].help[0], "did you mean `LUSTRE`?");
 }
 
@@ -518,13 +521,13 @@ fn a_null_that_only_an_example_shows_stands_with_those_beside_it() {
     let alone = "x: wrong-type: `x` is `null` only where `width`, `height`, `y` are";
     assert_eq!(check(ONE, json!({ "url": url, "x": null })), [alone]);
     let either = || Partial::OneOf(vec![Partial::Null, Partial::from(&json!(5))]);
-    assert_eq!(told(findings(ONE, &with(json!({ "url": url }), "x", either()))), [alone]);
+    assert_eq!(shown(findings(ONE, &with(json!({ "url": url }), "x", either()))), [alone]);
     let body = with(json!({ "width": null, "y": null, "height": null }), "x", either());
-    assert_eq!(told(findings(ONE, &body)), [""; 0]);
+    assert_eq!(shown(findings(ONE, &body)), [""; 0]);
     assert_eq!(check(ONE, json!({ "url": url, "width": null, "height": 5, "x": null, "y": null })).len(), 3);
     // What the others are is known later.
     let body = json!({ "width": null, "x": null, "y": null });
-    assert_eq!(told(findings(ONE, &with(body, "height", Partial::unknown()))), [""; 0]);
+    assert_eq!(shown(findings(ONE, &with(body, "height", Partial::unknown()))), [""; 0]);
 }
 
 #[test]
@@ -543,12 +546,12 @@ fn fields_that_another_part_describes_keep_their_types() {
 fn metadata_of_the_users_own_is_accepted_and_suspicious_metadata_is_reported() {
     let of = |call: &str, body: Value| {
         let found = findings(call, &Partial::from(&body));
-        let told = told(found.clone());
+        let shown = shown(found.clone());
         assert!(
             found.iter().all(|found| found.severity == Severity::Warning) || body.get("wrong").is_some(),
-            "{told:?}"
+            "{shown:?}"
         );
-        told
+        shown
     };
     const ZONES: &str = "POST /dns/v2/zones";
     let zone = |meta: Value| json!({ "name": "example.com", "meta": meta });

@@ -54,7 +54,7 @@ impl Checker<'_> {
                 format!("{} wants the name of one of `{kind}`, and this is its id", self.name()),
             )
             .help("use the name that the step sends: the same template as in its body"),
-            (false, By::Name) if self.is_no_name(written) => Self::error(
+            (false, By::Name) if self.has_opaque_ids(written) => Self::error(
                 "name-for-id",
                 format!("{} wants the id of one of `{kind}`, and this is its name", self.name()),
             )
@@ -66,7 +66,7 @@ impl Checker<'_> {
     }
 
     /// Whether the ids of this schema are not names, as some are.
-    fn is_no_name(&self, written: &Schema) -> bool {
+    fn has_opaque_ids(&self, written: &Schema) -> bool {
         let shape = self.schema.resolve(written);
         shape.format.as_deref() == Some("uuid4") || shape.types == Types::of(&[Type::Integer])
     }

@@ -29,7 +29,7 @@ impl Checker<'_> {
             return match silent.as_slice() {
                 [] => self.undecided(shape, property, value),
                 _ => {
-                    self.left_out(shape, property);
+                    self.without_discriminator(shape, property);
                     self.nearest_of(&silent, value);
                 }
             };
@@ -89,11 +89,11 @@ impl Checker<'_> {
                 .iter()
                 .map(|(name, field)| (name.clone(), if name == property { option.clone() } else { field.clone() }));
             let findings = {
-                let mut trial = self.again();
+                let mut trial = self.fresh();
                 trial.discriminated(shape, property, Some(option), &Partial::Map(with.collect()));
                 trial.findings
             };
-            match findings.iter().any(speaks_against) {
+            match findings.iter().any(indicates_another_variant) {
                 true => first_wrong = first_wrong.or(Some(findings)),
                 false => any_fits = true,
             }
@@ -104,7 +104,7 @@ impl Checker<'_> {
     }
 
     /// The discriminating field is absent, which the document allows, although one of several variants is meant.
-    fn left_out(&mut self, shape: &Schema, property: &str) {
+    fn without_discriminator(&mut self, shape: &Schema, property: &str) {
         let all = words::field_list(shape.variants.iter().flat_map(|variant| &variant.when).map(words::value));
         let message = format!("`{property}` is left out, and says what the rest means");
         self.report(Self::error("missing-field", message).warning().help(format!("one of {all}")));
@@ -124,7 +124,7 @@ impl Checker<'_> {
             let fits = renamed.is_some_and(|renamed| self.fits(shape, &renamed));
             self.inside(PathSegment::Key(key.clone()), |checker| {
                 let message = format!("there is no field `{key}` here");
-                let found = Self::error("unknown-field", message).on_key().help(super::meant(property));
+                let found = Self::error("unknown-field", message).on_key().help(super::did_you_mean(property));
                 checker.report(found.replace(fits.then_some(property)));
             });
             self.findings.remove(last);
@@ -158,20 +158,20 @@ impl Checker<'_> {
             && let Some(combinations) = value.combinations()
         {
             let wrong = combinations.iter().find_map(|combination| {
-                let mut trial = self.again();
+                let mut trial = self.fresh();
                 trial.nearest_of(variants, combination);
-                trial.findings.iter().any(speaks_against).then_some(trial.findings)
+                trial.findings.iter().any(indicates_another_variant).then_some(trial.findings)
             });
             return self.findings.extend(wrong.into_iter().flatten());
         }
         let mut nearest: Option<((usize, i64, usize), Vec<BodyFinding>)> = None;
         for variant in variants {
             let findings = self.trial(&variant.schema, value);
-            let errors = findings.iter().filter(|found| speaks_against(found)).count();
+            let errors = findings.iter().filter(|found| indicates_another_variant(found)).count();
             if errors == 0 {
                 return self.findings.extend(findings);
             }
-            let likeness = self.likeness(variants, &variant.schema, value);
+            let likeness = self.similarity(variants, &variant.schema, value);
             let score = (usize::from(!self.type_fits(&variant.schema, value)), -likeness, errors);
             if nearest.as_ref().is_none_or(|(best, _)| score < *best) {
                 nearest = Some((score, findings));
@@ -209,7 +209,7 @@ impl Checker<'_> {
                 let given = value.get(name).and_then(Partial::known);
                 let texts = all.iter().filter_map(Value::as_str);
                 let near = given.as_ref().and_then(Value::as_str).and_then(|given| nearest(given, texts));
-                found.help = near.map(super::meant).into_iter().collect();
+                found.help = near.map(super::did_you_mean).into_iter().collect();
                 found.help.push(format!("allowed: {}", words::field_list(all.iter().map(words::value))));
                 let fits = |near: &&str| {
                     let right = with_field(value, name, (name, Partial::String((*near).to_owned())));
@@ -247,7 +247,7 @@ impl Checker<'_> {
 
     /// How well a mapping matches one of several schemas: values that distinguish them count most, then fields that
     /// the schema has.
-    fn likeness(&self, variants: &[&Variant], schema: &Schema, value: &Partial) -> i64 {
+    fn similarity(&self, variants: &[&Variant], schema: &Schema, value: &Partial) -> i64 {
         let shape = self.schema.resolve(schema);
         let Partial::Map(fields) = value else { return 0 };
         if !shape.types.allow(Type::Object) {
@@ -284,6 +284,6 @@ fn with_field(value: &Partial, name: &str, (new, field): (&str, Partial)) -> Opt
 }
 
 /// Whether a finding shows that another variant is meant.
-fn speaks_against(found: &BodyFinding) -> bool {
+fn indicates_another_variant(found: &BodyFinding) -> bool {
     found.severity == Severity::Error
 }

@@ -138,7 +138,7 @@ pub(super) const FACTS: &[(&str, &str, Act)] = &[
 ];
 
 /// Resources whose update call has another path.
-pub(super) const ELSEWHERE: &[(&str, &str)] = &[
+pub(super) const OTHER_PATHS: &[(&str, &str)] = &[
     ("v1/securitygroups/PR/{group_id}", "PATCH v2/security_groups/PR/{group_id}"),
     ("v1/lbpools/PR/{pool_id}/member/{member_id}", "PATCH v1/loadbalancers/PR/pools/{pool_id}/members/{member_id}"),
 ];
@@ -163,7 +163,7 @@ const SHOWN_EARLY: &[&str] =
     &["POST v1/instances/PR/{instance_id}/attach_interface", "POST v2/k8s/clusters/PR/{cluster_name}/pools"];
 
 /// Fields whose absence means something other than `null` or an empty value: they cannot be reset.
-const NO_WAY_BACK: &[(&str, &str)] =
+const NOT_RESETTABLE: &[(&str, &str)] =
     &[("PATCH v1/subnets/PR/{subnet_id}", "gateway_ip"), ("PATCH v2/security_groups/PR/{group_id}", "rules")];
 
 /// Fields that an update can only increase: the call, and the place in its body.
@@ -176,7 +176,8 @@ pub enum Form {
     Same,
     /// At this JSON pointer.
     At(&'static str),
-    /// The list at this JSON pointer holds every element of the body; an element is identified by `key` in the body and by `shown` there.
+    /// The list at this JSON pointer holds every element of the body; an element is identified by `key` in the body and
+    /// by `shown` there.
     Listed { pointer: &'static str, key: &'static str, shown: &'static str },
     /// The ids in the body occur somewhere below this JSON pointer.
     Below(&'static str),
@@ -229,7 +230,7 @@ pub(super) fn is(operation: &Operation, short: &str) -> bool {
 }
 
 /// Whether a field must be sent in a call of its own.
-pub fn goes_alone(operation: &Operation, field: &str) -> bool {
+pub fn must_be_sent_alone(operation: &Operation, field: &str) -> bool {
     ALONE.iter().any(|(call, alone)| *alone == field && is(operation, call))
 }
 
@@ -244,8 +245,8 @@ pub fn shows_early(operation: &Operation) -> bool {
 }
 
 /// Whether a field can be reset to its value without the plan's.
-pub fn has_way_back(operation: &Operation, field: &str) -> bool {
-    !NO_WAY_BACK.iter().any(|(call, name)| *name == field && is(operation, call))
+pub fn can_be_reset(operation: &Operation, field: &str) -> bool {
+    !NOT_RESETTABLE.iter().any(|(call, name)| *name == field && is(operation, call))
 }
 
 /// The places in a field's value, beginning with its name, that can only be increased.
@@ -297,10 +298,10 @@ mod tests {
         for (thing, ..) in FORMS {
             assert!(things.contains(&full(thing)), "{thing}");
         }
-        let elsewhere = ELSEWHERE.iter().map(|(_, call)| *call).chain([MONITOR.0, MONITOR.1]);
+        let elsewhere = OTHER_PATHS.iter().map(|(_, call)| *call).chain([MONITOR.0, MONITOR.1]);
         let fields = ALONE
             .iter()
-            .chain(NO_WAY_BACK)
+            .chain(NOT_RESETTABLE)
             .chain(ONLY_GROWS)
             .chain(FIXED)
             .map(|(call, _)| *call)

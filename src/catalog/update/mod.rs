@@ -11,9 +11,9 @@ use std::sync::Arc;
 use super::operation::{Method, Operation, Route};
 use super::schema::Schema;
 use super::{BodySchema, Catalog, root_of};
-use facts::{ELSEWHERE, FACTS, MONITOR, WRAPPED, full, is, is_fixed};
+use facts::{FACTS, MONITOR, OTHER_PATHS, WRAPPED, full, is, is_fixed};
 
-pub use facts::{Form, form_of, goes_alone, has_way_back, only_grows, shown_at, shows_early};
+pub use facts::{Form, can_be_reset, form_of, must_be_sent_alone, only_grows, shown_at, shows_early};
 
 /// A call that changes a created resource.
 #[derive(Debug, Clone)]
@@ -194,7 +194,7 @@ impl Catalog {
 
     /// The update calls for a path: in any version, unless deprecated.
     fn update_routes(&self, thing: &str) -> Vec<Arc<Operation>> {
-        if let Some((_, call)) = ELSEWHERE.iter().find(|(of, _)| full(of) == thing) {
+        if let Some((_, call)) = OTHER_PATHS.iter().find(|(of, _)| full(of) == thing) {
             return self.find_call(call).into_iter().collect();
         }
         let wanted = shape(thing);

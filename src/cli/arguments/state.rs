@@ -90,7 +90,7 @@ The plan can do the same in every environment: `moved: [{ from: network, to: net
 Examples:
   plan state import deploy.yaml network 7b5c0f2e-…
   plan state import deploy.yaml 'disk[1]' 96a0a3df-… --own",
-        mut_args(without_a_run)
+        mut_args(hidden_for_import)
     )]
     Import(Box<ImportArguments>),
     /// Test whether an object store can hold records, and prepare it
@@ -159,7 +159,7 @@ A damaged file is kept next to the new one; objects of a store are not changed."
 
 /// An import sends no call that changes a resource: options about such calls are accepted, as by every run, and not
 /// shown.
-fn without_a_run(argument: Arg) -> Arg {
+fn hidden_for_import(argument: Arg) -> Arg {
     const OF_RUNS: [&str; 16] = [
         "replace",
         "prune",

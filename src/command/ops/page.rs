@@ -71,7 +71,7 @@ impl Node<'_> {
     fn is_like(&self, other: &Node<'_>) -> bool {
         self.field.name == other.field.name
             && self.field.required == other.field.required
-            && words(self.field) == words(other.field)
+            && field_text(self.field) == field_text(other.field)
             && self.below.len() == other.below.len()
             && self.below.iter().zip(&other.below).all(|(own, other)| own.is_like(other))
     }
@@ -140,11 +140,11 @@ fn shared<'n, 'f>(branches: &Branches<'n, 'f>) -> (Vec<&'n Node<'f>>, Branches<'
 fn write_node(text: &mut String, node: &Node<'_>, indent: usize, palette: Palette) {
     let mark = if node.field.required { "*" } else { " " };
     let name = palette.busy(&node.field.name);
-    text.push_str(&format!("  {}{mark} {name}  {}\n", "  ".repeat(indent), palette.faint(words(node.field))));
+    text.push_str(&format!("  {}{mark} {name}  {}\n", "  ".repeat(indent), palette.faint(field_text(node.field))));
     write(text, &node.below, indent + 1, palette);
 }
 
-fn words(field: &Field) -> String {
+fn field_text(field: &Field) -> String {
     let mut words = vec![field.wanted.clone()];
     if !field.limits.is_empty() {
         words.push(field.limits.clone());

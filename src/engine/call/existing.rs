@@ -2,11 +2,11 @@
 //! excludes a resource of another client after a lost answer.
 //!
 //! Creates of one run share the reading of a list ([`Listings`](crate::engine::Listings)). A list excludes by what it
-//! shows and never by what it lacks, so that an older reading excludes less: a resource that another client makes between
-//! the reading and our call stays a candidate, and a candidate without other evidence is not claimed. In two cases the
-//! lack of a resource counts as well, and the reading is one that begins after the create asked: a kind with unique names
-//! (`Evidence::OwnKey`), and products without an audit log (`Evidence::OnlyNew`). Where one request reads the very
-//! resource, or a call may change what is there (`Creates::or_changes`), nothing is shared.
+//! shows and never by what it lacks, so that an older reading excludes less: a resource that another client makes
+//! between the reading and our call stays a candidate, and a candidate without other evidence is not claimed. In two
+//! cases the lack of a resource counts as well, and the reading is one that begins after the create asked: a kind with
+//! unique names (`Evidence::OwnKey`), and products without an audit log (`Evidence::OnlyNew`). Where one request reads
+//! the very resource, or a call may change what is there (`Creates::or_changes`), nothing is shared.
 
 use std::sync::Arc;
 
@@ -43,15 +43,15 @@ impl Existing {
 impl Write {
     pub(super) async fn existing(&self, context: &RunContext) -> Existing {
         Existing {
-            before: self.there_before(context).await,
-            secondary_before: self.secondary_there_before(context).await,
+            before: self.existing_before(context).await,
+            secondary_before: self.secondary_existing_before(context).await,
         }
     }
 
     /// Ids of existing resources that could later be mistaken for what this call makes. They are listed only for
     /// kinds without our tag and without the id of the creating task. `None` when they are not listed or cannot be:
     /// then a lost answer cannot be resolved, and the step ends as unknown.
-    async fn there_before(&self, context: &RunContext) -> Option<Vec<String>> {
+    async fn existing_before(&self, context: &RunContext) -> Option<Vec<String>> {
         let operation = self.operation.as_deref()?;
         let creates = operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
@@ -116,7 +116,7 @@ impl Write {
 
     /// Ids of what exists already of the kinds of secondary resources that this call may make; `None` when it makes
     /// none there, or they cannot be listed.
-    async fn secondary_there_before(&self, context: &RunContext) -> Option<Vec<String>> {
+    async fn secondary_existing_before(&self, context: &RunContext) -> Option<Vec<String>> {
         let creates = self.operation.as_deref()?.creates.as_ref()?;
         let body = self.call().body.as_ref();
         let mut lists = Vec::new();

@@ -32,7 +32,7 @@ use crate::shared::Shared;
 use existing::Existing;
 
 /// How many refusals with a request to come back later are accepted before the step fails.
-const PATIENCE: u32 = 40;
+const MOST_POSTPONED: u32 = 40;
 /// How often a write is sent again after a search has shown that it was not carried out.
 const RESENDS: u32 = 6;
 /// The pause when the answer does not give one.
@@ -270,7 +270,7 @@ impl Write {
         self.not_applied(context, &refusal).await?;
         let after = error.retry_after.map(Duration::from_secs);
         match meaning {
-            Meaning::RateLimited | Meaning::Unavailable if state.patience < PATIENCE => {
+            Meaning::RateLimited | Meaning::Unavailable if state.patience < MOST_POSTPONED => {
                 state.patience += 1;
                 state.tries = 0;
                 let reason = match meaning {

@@ -143,7 +143,7 @@ fn a_refusal_that_passes_is_waited_for_to_a_limit() {
         let end = made(&volume(), &[answer.clone(), answer.clone(), accepted()], &[]);
         assert!(end.result.is_ok() && end.delays == [word, word], "{end:?}");
         let end = made(&volume(), &[answer], &[]);
-        assert_eq!((error(&end).0, end.sent.len()), ("failed", PATIENCE as usize + 1));
+        assert_eq!((error(&end).0, end.sent.len()), ("failed", MOST_POSTPONED as usize + 1));
     }
     let locked = || refused(409, "Operation on resource currently locked by running task");
     let end = made(&volume(), &[locked(), locked(), accepted()], &[]);

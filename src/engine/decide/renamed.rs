@@ -20,8 +20,8 @@ impl FormerSteps {
         lost
     }
 
-    /// The former name that an instance seems to have had: that of the only one with its key and its call. Of a recovered
-    /// instance only the path of its call is known.
+    /// The former name that an instance seems to have had: that of the only one with its key and its call. Of a
+    /// recovered instance only the path of its call is known.
     pub fn name_of(&self, status: &Status, instance: &InstanceId, call: &RecordedCall) -> Option<InstanceId> {
         let known = |former: &InstanceId| status.instances.get(former).is_some_and(|known| is_made_by(known, call));
         let mut found = self.0.get(&instance.key)?.iter().filter(|former| known(former));

@@ -43,7 +43,8 @@ pub fn resource(entries: &[Value], agent: &str) -> Option<Value> {
         .cloned()
 }
 
-/// Plan, environment, step and attempt in a `User-Agent` of ours: `plan/1.0 (plan P; environment E; step S; attempt N)`.
+/// Plan, environment, step and attempt in a `User-Agent` of ours: `plan/1.0 (plan P; environment E; step S; attempt
+/// N)`.
 pub fn sender(agent: &str) -> Option<[&str; 4]> {
     let comment = agent.strip_prefix("plan/")?.split_once(" (")?.1.strip_suffix(')')?;
     let mut parts = comment.split("; ");
@@ -51,8 +52,8 @@ pub fn sender(agent: &str) -> Option<[&str; 4]> {
     Some([word("plan")?, word("environment")?, word("step")?, word("attempt")?])
 }
 
-/// Whether a task or resource was made by our attempt or by another client or call, according to the log. `may_be_ours`:
-/// whether another `User-Agent` may be the attempt's, because the record does not have its own.
+/// Whether a task or resource was made by our attempt or by another client or call, according to the log.
+/// `may_be_ours`: whether another `User-Agent` may be the attempt's, because the record does not have its own.
 pub fn of_thing(entries: &[Value], thing: &Claimable, agent: &str, may_be_ours: impl Fn(&str) -> bool) -> Verdict {
     let about = |entry: &&Value| match thing {
         Claimable::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),

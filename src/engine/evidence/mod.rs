@@ -65,7 +65,7 @@ pub struct Attempt<'a> {
     /// The task types that its operation can start; empty when not known.
     pub task_types: &'a [String],
     /// The request id in the head of its answer, and whether that head had a success status.
-    pub told: Option<(&'a str, bool)>,
+    pub answered_id: Option<(&'a str, bool)>,
     /// Whether the API uses our trace ids as its request ids.
     pub traces_taken: bool,
     /// By the server's clock: no task or resource older than this can be the attempt's.
@@ -106,7 +106,7 @@ pub(in crate::engine) mod testing {
             intent,
             parameters: &[],
             task_types: &[],
-            told: None,
+            answered_id: None,
             traces_taken: false,
             since: SINCE.parse().unwrap(),
         }

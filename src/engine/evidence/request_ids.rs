@@ -11,10 +11,12 @@ use crate::journal::Evidence;
 pub fn of_task(task: &Task, attempt: &Attempt<'_>) -> Verdict {
     let Some(id) = &task.request_id else { return Verdict::CannotTell };
     let sent = attempt.intent.mark.trace.as_deref();
-    if attempt.told.is_some_and(|(told, _)| same_id(told, id)) || sent.is_some_and(|sent| same_id(sent, id)) {
+    if attempt.answered_id.is_some_and(|(request_id, _)| same_id(request_id, id))
+        || sent.is_some_and(|sent| same_id(sent, id))
+    {
         return Verdict::Ours(Evidence::RequestId);
     }
-    Verdict::not_if(match attempt.told {
+    Verdict::not_if(match attempt.answered_id {
         Some((_, carried_out)) => carried_out,
         None => attempt.traces_taken && sent.is_some(),
     })
@@ -34,7 +36,7 @@ mod tests {
         let mut intent = intent(json!({}));
         intent.mark.trace = Some(SENT.to_owned());
         let ours = Verdict::Ours(Evidence::RequestId);
-        for (id, told, traces_taken, expected) in [
+        for (id, answered_id, traces_taken, expected) in [
             (json!(null), None, true, Verdict::CannotTell),
             (json!("other"), None, false, Verdict::CannotTell),
             (json!("other"), None, true, Verdict::NotOurs),
@@ -45,8 +47,12 @@ mod tests {
             (json!("other"), Some(("told", true)), false, Verdict::NotOurs),
             (json!("other"), Some(("told", false)), false, Verdict::CannotTell),
         ] {
-            let attempt = Attempt { told, traces_taken, ..attempt(&intent) };
-            assert_eq!(of_task(&task(json!({ "request_id": id })), &attempt), expected, "{id} {told:?} {traces_taken}");
+            let attempt = Attempt { answered_id, traces_taken, ..attempt(&intent) };
+            assert_eq!(
+                of_task(&task(json!({ "request_id": id })), &attempt),
+                expected,
+                "{id} {answered_id:?} {traces_taken}"
+            );
         }
     }
 

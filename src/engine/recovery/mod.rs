@@ -40,8 +40,8 @@ pub struct Search<'a> {
 pub enum Trace {
     /// It has the tag of its step.
     Stamp,
-    /// It has the tag of this instance, whose step the plan does not have, and agrees with the call of the one that it was
-    /// recovered for: that step was renamed.
+    /// It has the tag of this instance, whose step the plan does not have, and agrees with the call of the one that it
+    /// was recovered for: that step was renamed.
     FormerStamp(InstanceId),
     /// The task that made it has that tag.
     Task,

@@ -41,7 +41,7 @@ impl Shown<'_> {
 }
 
 /// Fields compared as exact texts; in other fields the API may normalise what was sent.
-const TO_THE_LETTER: [&str; 4] = ["name", "description", "tags", "envs"];
+const EXACT_TEXTS: [&str; 4] = ["name", "description", "tags", "envs"];
 /// Lists of mappings whose elements a read shows with the same fields, and to which the API adds none.
 const COMPARABLE_LISTS: [&str; 15] = [
     "allowed_address_pairs",
@@ -160,7 +160,7 @@ fn word(value: &Value) -> String {
 }
 
 fn texts(name: &str, planned: &str, seen: &str) -> Is {
-    let to_the_letter = TO_THE_LETTER.contains(&name);
+    let to_the_letter = EXACT_TEXTS.contains(&name);
     let same = planned.trim_end() == seen.trim_end()
         || (!to_the_letter
             && (planned.eq_ignore_ascii_case(seen) || address(planned).is_some_and(|one| address(seen) == Some(one))));

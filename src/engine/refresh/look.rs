@@ -2,7 +2,8 @@
 //! Changes nothing.
 //!
 //! A resource that a list does not show, shows as different, or shows incompletely, is read by itself before it is
-//! reported. One that was made a moment ago and is not shown is looked for again, unless the audit log has its deletion.
+//! reported. One that was made a moment ago and is not shown is looked for again, unless the audit log has its
+//! deletion.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -126,7 +127,7 @@ impl Refresh<'_> {
         let pairs = things.iter().zip(found);
         let checks = pairs.map(|(thing, found)| DriftCheck { instance: thing.instance.clone(), found });
         let checks: Vec<DriftCheck> = checks.collect();
-        self.see_projects(&things, &checks).await?;
+        self.check_projects(&things, &checks).await?;
         Ok(checks)
     }
 
@@ -274,7 +275,7 @@ impl Refresh<'_> {
 
     /// Checks that the projects of resources that seem gone can be read: without access, every resource answers 404
     /// (`observed.md` §8).
-    async fn see_projects(&self, things: &[RecordedItem<'_>], checks: &[DriftCheck]) -> Result<(), NoAnswer> {
+    async fn check_projects(&self, things: &[RecordedItem<'_>], checks: &[DriftCheck]) -> Result<(), NoAnswer> {
         let gone = things.iter().zip(checks).filter(|(_, check)| check.found == DriftState::Gone);
         let project = |thing: &RecordedItem<'_>| {
             let named = thing.parameters.iter().find(|(name, _)| name == "project_id");

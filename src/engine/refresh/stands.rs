@@ -9,8 +9,8 @@ use crate::engine::results::operation_of;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedCall, Status, fields_of_mut};
 
-/// The plan's call, with the values of `item`, a read resource, in the fields that differ. What cannot be compared is taken
-/// from the plan.
+/// The plan's call, with the values of `item`, a read resource, in the fields that differ. What cannot be compared is
+/// taken from the plan.
 pub fn as_it_stands(
     status: &Status,
     instance: &InstanceId,
@@ -40,8 +40,8 @@ pub fn as_it_stands(
     stands
 }
 
-/// The status of a recovered instance with the call that its resource agrees with, by what was read on recovery: the call
-/// that made it is on no record. `None` for every other instance.
+/// The status of a recovered instance with the call that its resource agrees with, by what was read on recovery: the
+/// call that made it is on no record. `None` for every other instance.
 pub fn recovered(
     catalog: &Catalog,
     status: &Status,

@@ -44,7 +44,8 @@ impl Trial {
         self.answer_in_turn(table.into_iter().map(|(path, told)| (path, vec![told])));
     }
 
-    /// The same with answers in turn, of which the last is given again and again. A key is a path, or a method and a path.
+    /// The same with answers in turn, of which the last is given again and again. A key is a path, or a method and a
+    /// path.
     pub fn answer_in_turn<'a>(&self, table: impl IntoIterator<Item = (&'a str, Vec<Canned>)>) {
         self.answer(table, |_| answered((404, json!({ "message": "not found" }))));
     }

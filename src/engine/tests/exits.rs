@@ -1,4 +1,5 @@
-//! How runs and teardowns end: what is still begun after a failure, the exit code, the totals, and the outputs on record.
+//! How runs and teardowns end: what is still begun after a failure, the exit code, the totals, and the outputs on
+//! record.
 
 use std::time::Duration;
 

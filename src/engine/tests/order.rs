@@ -68,7 +68,7 @@ fn a_hundred_machines_are_built_at_the_clouds_pace() {
 }
 
 #[test]
-fn independent_branches_go_on_and_dependants_say_why_not() {
+fn independent_branches_continue_and_dependants_are_skipped_with_a_reason() {
     paused(async {
         let mut trial = Trial::with_faults(&["task-error:networks"]);
         let end = trial.run(CHAIN).await;

@@ -1,7 +1,8 @@
 //! Random changes of every kind: made in place where the API can, by a new resource only when that is allowed; the
 //! resource then agrees with the plan, and the next run is silent.
 //!
-//! Seeds are fixed. `PLAN_CHANGES=20` makes so many changes of each kind instead of a few, `PLAN_CHANGES_SEED=1` others.
+//! Seeds are fixed. `PLAN_CHANGES=20` makes so many changes of each kind instead of a few, `PLAN_CHANGES_SEED=1`
+//! others.
 
 use serde_json::{Map, Value, json};
 

@@ -22,7 +22,7 @@ fn post(path: &str, body: serde_json::Value) -> RecordedCall {
 }
 
 /// The number of requests that only polled tasks.
-fn looks(trial: &Trial) -> usize {
+fn polls(trial: &Trial) -> usize {
     let requests = trial.requests.lock().unwrap();
     requests.iter().filter(|request| request.path.starts_with("/cloud/v1/tasks")).count()
 }
@@ -68,10 +68,10 @@ fn a_run_that_goes_on_asks_for_all_tasks_with_one_list() {
         };
         let end = trial.run_with(plan, RunOptions::default(), signal).await;
         assert_eq!(end.finished.waiting, 60);
-        let before = looks(&trial);
+        let before = polls(&trial);
         let end = trial.run(plan).await;
         assert_done(&trial, &end);
-        assert!(looks(&trial) - before <= 40, "{} looks", looks(&trial) - before);
+        assert!(polls(&trial) - before <= 40, "{} polls", polls(&trial) - before);
     });
 }
 

@@ -43,7 +43,7 @@ fn write(method: Method, path: &str) -> Intent {
     Intent { call: call.into(), ..intent(json!({})) }
 }
 
-/// Of a step whose first attempt was given up, and whose second succeeded, or is still in doubt.
+/// The end for a step whose first attempt was given up, and whose second succeeded, or is still in doubt.
 fn late(intent: &Intent, way: &Way, succeeded: bool, age: Duration, table: &[(&str, Canned)]) -> End {
     paused(async {
         let trial = Trial::new(Options::default());

@@ -40,17 +40,17 @@ pub enum Lookup {
 }
 
 /// The placeholder for the name of a security group.
-pub fn group_later(id: &str) -> String {
+pub fn group_placeholder(id: &str) -> String {
     known_after_reading(&format!("security group `{id}`"))
 }
 
 /// The placeholder for the id of a port.
-pub fn port_later() -> String {
+pub fn port_placeholder() -> String {
     known_after_reading("the port")
 }
 
 /// The placeholder for the address of a port.
-pub fn address_later() -> String {
+pub fn address_placeholder() -> String {
     known_after_reading("the address")
 }
 
@@ -58,8 +58,8 @@ impl Lookup {
     /// The placeholder in a path.
     pub fn token(&self) -> String {
         match self {
-            Lookup::Group { id } => group_later(id),
-            Lookup::Port { .. } => port_later(),
+            Lookup::Group { id } => group_placeholder(id),
+            Lookup::Port { .. } => port_placeholder(),
             Lookup::Volume { .. } => "known-after-reading".to_owned(),
         }
     }

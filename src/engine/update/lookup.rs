@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::in_place::{InPlace, Lookup, address_later, port_later};
+use super::in_place::{InPlace, Lookup, address_placeholder, port_placeholder};
 use super::machine::{is_existing, is_started_from};
 use crate::api::{ReadError, Request};
 use crate::engine::context::RunContext;
@@ -35,7 +35,7 @@ pub async fn looked_up(context: &RunContext, mut call: InPlace) -> Result<InPlac
             Lookup::Port { interfaces, at } => {
                 let shown = interfaces_of(context, &call.parameters).await.map_err(NotFound::Read)?;
                 let port = port_of(interfaces, *at, &shown).map_err(NotFound::Which)?;
-                vec![(port_later(), port.0), (address_later(), port.1)]
+                vec![(port_placeholder(), port.0), (address_placeholder(), port.1)]
             }
             Lookup::Volume { machine, volumes, at, made } => {
                 let path = placed("/cloud/v1/volumes/{project_id}/{region_id}", &call.parameters);
@@ -171,7 +171,8 @@ fn device(shown: &Value) -> Option<(usize, &str)> {
 }
 
 /// The id of a volume that a machine created with others, all of them in the order of its body. Those of which the body
-/// says the same are distinguished by the order in which they are attached. `made`: the ids of all, where these are known.
+/// says the same are distinguished by the order in which they are attached. `made`: the ids of all, where these are
+/// known.
 fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> Result<String, String> {
     let existing: Vec<String> = listed.iter().filter_map(|volume| volume.get("volume_id")).map(id_text).collect();
     let id = |shown: &Value| shown.get("id").map(id_text).unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::in_place::{Lookup, address_later, group_later, port_later};
+use super::in_place::{Lookup, address_placeholder, group_placeholder, port_placeholder};
 use super::split::{NO_CALL, Splitting, UpdatedResource, elements, split};
 use crate::catalog::update::{Act, Part, Way};
 use crate::catalog::{Method, Route};
@@ -31,7 +31,8 @@ fn without<'l>(list: &'l [String], other: &'l [String]) -> impl Iterator<Item = 
 
 /// A call that adds or removes groups, without the ports that it is about.
 fn group_names(ids: &[&String]) -> (Vec<Value>, Vec<Lookup>) {
-    let name = |id: &&String| if *id == DEFAULT_GROUP { DEFAULT_GROUP.into() } else { Value::from(group_later(id)) };
+    let name =
+        |id: &&String| if *id == DEFAULT_GROUP { DEFAULT_GROUP.into() } else { Value::from(group_placeholder(id)) };
     let looked_up = ids.iter().filter(|id| **id != DEFAULT_GROUP).map(|id| Lookup::Group { id: (*id).clone() });
     (ids.iter().map(name).collect(), looked_up.collect())
 }
@@ -166,7 +167,7 @@ impl Splitting<'_> {
             let mut after = self.now_list(field);
             let (names, mut lookups) = group_names(&ids);
             lookups.push(Lookup::Port { interfaces: after.clone(), at });
-            let port = json!({ "port_id": port_later(), "security_group_names": names });
+            let port = json!({ "port_id": port_placeholder(), "security_group_names": names });
             if !joins || without(old, new).next().is_none() {
                 after[at].clone_from(item);
             } else if let Some(interface) = after[at].as_object_mut() {
@@ -205,7 +206,7 @@ impl Splitting<'_> {
             let mut after = self.now_list(field);
             let lookup = Lookup::Port { interfaces: after.clone(), at };
             after.remove(at);
-            let body = json!({ "port_id": port_later(), "ip_address": address_later() });
+            let body = json!({ "port_id": port_placeholder(), "ip_address": address_placeholder() });
             self.one((field, after), (Part::Interface, false), body, &[], vec![lookup]);
         }
         if !self.is_forced(field) {
@@ -248,17 +249,17 @@ impl Splitting<'_> {
             }
         }
         for at in (0..new.len()).filter(|at| pairs[*at].is_none()) {
-            self.join_volume(field, at, &new[at]);
+            self.attach_volume(field, at, &new[at]);
         }
         for at in left.into_iter().rev() {
-            self.leave_volume(field, &old, at);
+            self.detach_volume(field, &old, at);
         }
         if !self.is_forced(field) {
             self.end_list(field);
         }
     }
 
-    fn join_volume(&mut self, field: &str, at: usize, item: &Value) {
+    fn attach_volume(&mut self, field: &str, at: usize, item: &Value) {
         let id = item.get("volume_id").map(id_text).filter(|_| is_existing(item));
         let (Some(id), Some(machine)) = (id, self.thing.own()) else {
             let reason = "the API gives a machine only volumes that exist: make it in a step of its own, with \
@@ -279,7 +280,7 @@ impl Splitting<'_> {
         self.one((field, after), (Part::Volume, true), body, &[("volume_id".to_owned(), id)], Vec::new());
     }
 
-    fn leave_volume(&mut self, field: &str, old: &[Value], at: usize) {
+    fn detach_volume(&mut self, field: &str, old: &[Value], at: usize) {
         let id = old[at].get("volume_id").map(id_text).filter(|_| is_existing(&old[at]));
         let (Some(id), Some(machine)) = (id, self.thing.own()) else {
             let reason = "it was made with the machine, and the data on it would go";

@@ -2,9 +2,9 @@
 //! resource.
 //!
 //! `wanted` leaves out ignored differences, `split` divides the rest into calls (`lists` and `machine` element by
-//! element), `patch` computes what one field sends, `difference` bundles the result for decisions: all pure. `in_place` is such
-//! a call, and `lookup` reads the values that it needs; `state`, `parts` and `fields` resolve a lost answer by reading the resource; `change` sends
-//! the calls.
+//! element), `patch` computes what one field sends, `difference` bundles the result for decisions: all pure. `in_place`
+//! is such a call, and `lookup` reads the values that it needs; `state`, `parts` and `fields` resolve a lost answer by
+//! reading the resource; `change` sends the calls.
 
 mod difference;
 mod fields;

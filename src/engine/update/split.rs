@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::in_place::InPlace;
 use super::patch::{FieldChange, RecordedAndSent};
-use crate::catalog::update::{Act, Rule, Way, goes_alone, has_way_back, only_grows};
+use crate::catalog::update::{Act, Rule, Way, can_be_reset, must_be_sent_alone, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::later::has_placeholder;
@@ -164,7 +164,7 @@ impl<'a> Splitting<'a> {
         match &way.act {
             Act::Fields { fields, whole, inside } => {
                 let (alone, together): (Vec<_>, Vec<_>) =
-                    mine.into_iter().partition(|name| goes_alone(&way.operation, name));
+                    mine.into_iter().partition(|name| must_be_sent_alone(&way.operation, name));
                 if !together.is_empty() {
                     self.patch(way, &together, fields, *whole, *inside);
                 }
@@ -226,7 +226,7 @@ impl<'a> Splitting<'a> {
             let value = match shrinks(&way.operation, &change) {
                 Some(place) => Err((place, "the API only makes it larger".to_owned())),
                 None if whole && change.after.is_none() => Ok(None),
-                None => change.value(&create, shape, has_way_back(&way.operation, name)).map(Some),
+                None => change.value(&create, shape, can_be_reset(&way.operation, name)).map(Some),
             };
             match value {
                 Ok(Some(RecordedAndSent { recorded: one, sent: real })) => {
@@ -257,7 +257,7 @@ impl<'a> Splitting<'a> {
             }
         }
         for name in root.required.iter().filter(|name| !self.new.contains_key(*name)) {
-            if let Some(id) = self.made_beside(name) {
+            if let Some(id) = self.created_implicitly(name) {
                 recorded.insert(name.clone(), id.clone());
                 sent.insert(name.clone(), id);
             }
@@ -281,7 +281,7 @@ impl<'a> Splitting<'a> {
     }
 
     /// The resource that the create made because the plan does not name one in this field.
-    fn made_beside(&self, name: &str) -> Option<Value> {
+    fn created_implicitly(&self, name: &str) -> Option<Value> {
         let mut secondary = self.thing.create.creates.iter().flat_map(|creates| &creates.secondary);
         let kind = &secondary.find(|side| side.unless == name)?.kind;
         Some(Value::clone(self.thing.made.get(kind)?.first()?))

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn early_polls_end_well_before_the_task_may() {
+    fn early_polls_end_well_before_the_task_may_end() {
         assert_eq!(next(&pace(15, 20, 40, 60), Duration::ZERO, 0.0), EARLY);
         assert!(next(&pace(14, 20, 40, 60), Duration::ZERO, 0.0) > seconds(14.0));
         let along = EARLY.mul_f64(ALONG);

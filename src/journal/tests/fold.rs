@@ -469,7 +469,7 @@ fn a_compacted_journal_is_of_the_current_version() {
 }
 
 #[test]
-fn the_parts_of_a_record_come_from_one_that_can_be_sent() {
+fn a_record_is_valid_only_when_each_of_its_calls_may_be_sent() {
     let with = |change: &dyn Fn(&mut InstanceStatus)| {
         let mut known = of_a(&[intent("a", 1), intent("a", 2), succeeded("a")]);
         change(&mut known);

@@ -190,7 +190,8 @@ impl Including<'_> {
         let id = match fields.get("id") {
             Some(node) => text(node, "`id`", self.findings)?,
             None => {
-                self.findings.push(missing_key("a step", "id", fields.head()).help("its steps and outputs go by it"));
+                self.findings
+                    .push(missing_key("a step", "id", fields.head()).help("its steps and outputs are named after it"));
                 return None;
             }
         };

@@ -1,7 +1,7 @@
 //! Findings about plan files, shown to people and to programs.
 //!
-//! One set of findings, four formats: excerpts with carets for people, JSON for scripts, annotations for a GitHub job, SARIF
-//! for code scanning. All are deterministic: files in the order given, findings in the order of the file.
+//! One set of findings, four formats: excerpts with carets for people, JSON for scripts, annotations for a GitHub job,
+//! SARIF for code scanning. All are deterministic: files in the order given, findings in the order of the file.
 
 mod human;
 mod json;

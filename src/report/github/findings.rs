@@ -26,7 +26,7 @@ pub fn findings_summary(files: &[Findings<'_>], secrets: &Secrets) -> Option<Red
         }
     }
     if cut > 0 {
-        out.push_str(&format!("\n{}, told in the log.\n", count(cut, "more finding")));
+        out.push_str(&format!("\n{}, see the log.\n", count(cut, "more finding")));
     }
     out.push('\n');
     Some(secrets.redact(&out))
@@ -99,6 +99,6 @@ mod tests {
         let found: Vec<_> =
             (0..5000).map(|line| Diagnostic::error("code", Span::at(2 * line), "no".repeat(50))).collect();
         let text = findings_summary(&[Findings { source: &source, diagnostics: &found }], &Secrets::default()).unwrap();
-        assert!(text.len() < SPACE + 200 && text.contains("more findings, told in the log"));
+        assert!(text.len() < SPACE + 200 && text.contains("more findings, see the log"));
     }
 }

@@ -56,11 +56,13 @@ pub fn render(
     let mut file = Writer::new(delimiter);
     let mut warnings = Vec::new();
     file.put_ending(ending, secrets)?;
-    let shown: Vec<(&OutputValue, Seen)> =
-        outputs.iter().filter_map(|output| Some((output, see(output, asked_for, secrets, &mut warnings)?))).collect();
+    let shown: Vec<(&OutputValue, Destination)> = outputs
+        .iter()
+        .filter_map(|output| Some((output, destination_of(output, asked_for, secrets, &mut warnings)?)))
+        .collect();
     let all: Map<String, Value> = shown
         .iter()
-        .filter(|(_, seen)| *seen == Seen::Public)
+        .filter(|(_, seen)| *seen == Destination::Public)
         .map(|(output, _)| (output.name.clone(), output.value.clone()))
         .collect();
     file.put("json", &secrets.seal(Value::Object(all)).map(|all| all.to_string()))?;
@@ -92,23 +94,28 @@ fn result(exit: Exit) -> String {
 
 /// Where an output is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
+enum Destination {
     Public,
     /// Only under its own name: GitHub withholds outputs that contain a secret from other jobs, which must not happen
     /// to `json`.
     AskedFor,
 }
 
-fn see(output: &OutputValue, asked_for: &[String], secrets: &Secrets, warnings: &mut Vec<String>) -> Option<Seen> {
+fn destination_of(
+    output: &OutputValue,
+    asked_for: &[String],
+    secrets: &Secrets,
+    warnings: &mut Vec<String>,
+) -> Option<Destination> {
     let name = sanitize(&output.name);
     let masked = secrets.redact_value(&output.value) != output.value;
     match (output.secret, masked, asked_for.contains(&output.name)) {
-        (false, false, _) => return Some(Seen::Public),
+        (false, false, _) => return Some(Destination::Public),
         (_, _, true) => {
             warnings.push(format!(
                 "output `{name}` holds a masked value: later steps of this job can read it, GitHub hands it to no other job"
             ));
-            return Some(Seen::AskedFor);
+            return Some(Destination::AskedFor);
         }
         (true, _, false) => warnings.push(format!("output `{name}` is secret and was not exported")),
         (false, true, false) => warnings.push(format!(
@@ -154,12 +161,12 @@ impl<'a> Writer<'a> {
     fn put_output(
         &mut self,
         output: &OutputValue,
-        seen: Seen,
+        seen: Destination,
         secrets: &Secrets,
         warnings: &mut Vec<String>,
     ) -> Result<(), OutputFileError> {
         let name = sanitize(&output.name);
-        let instead = if seen == Seen::Public { "is only in `json`" } else { "was not exported" };
+        let instead = if seen == Destination::Public { "is only in `json`" } else { "was not exported" };
         if !is_name(&output.name) {
             warnings.push(format!(
                 "output `{name}` {instead}: the name of a step's output has letters, digits, `_` and `-`"
@@ -175,8 +182,8 @@ impl<'a> Writer<'a> {
             warnings.push(format!("output `{name}` is larger than GitHub hands to other jobs (1 MiB)"));
         }
         let value = match seen {
-            Seen::Public => secrets.seal(output.value.clone()).map(|value| plain(&value).into_owned()),
-            Seen::AskedFor => Redacted::asked_for(value.into_owned()),
+            Destination::Public => secrets.seal(output.value.clone()).map(|value| plain(&value).into_owned()),
+            Destination::AskedFor => Redacted::asked_for(value.into_owned()),
         };
         self.put(&output.name, &value)
     }

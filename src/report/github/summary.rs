@@ -273,7 +273,7 @@ impl Phase {
                         kind: result.kind.clone(),
                         id: result.id.clone(),
                         name: result.name.clone(),
-                        what: how(result),
+                        what: provenance_text(result),
                         // A kept instance took no time.
                         took: (result.provenance != Provenance::Reused)
                             .then(|| Duration::from_millis(result.duration_ms)),
@@ -352,7 +352,7 @@ impl Phase {
     }
 }
 
-fn how(done: &StepDone) -> String {
+fn provenance_text(done: &StepDone) -> String {
     match done.provenance {
         Provenance::Called => story::verb(done).to_owned(),
         Provenance::Updated => "updated".to_owned(),

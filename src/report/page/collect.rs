@@ -219,7 +219,7 @@ impl Collector {
             }
         }
         instances.iter_mut().for_each(|instance| self.resolve(instance));
-        picture::follow(&mut instances, &self.shape);
+        picture::mark_critical_path(&mut instances, &self.shape);
         let finished = self.finished.as_ref();
         Report {
             version: VERSION,

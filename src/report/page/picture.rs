@@ -14,12 +14,12 @@ const BETWEEN_COLUMNS: usize = 56;
 const BETWEEN_ROWS: usize = 14;
 const MARGIN: usize = 8;
 /// The most characters of a name in a step.
-const FITTING: usize = 21;
+const LONGEST_NAME: usize = 21;
 /// The most steps of a graph.
 const MOST_STEPS: usize = 200;
 
 /// Sets when each instance became ready, and marks the critical path.
-pub(super) fn follow(instances: &mut [Instance], shape: &Shape) {
+pub(super) fn mark_critical_path(instances: &mut [Instance], shape: &Shape) {
     // The last instance to end of each step: dependants waited for it.
     let mut last: HashMap<String, usize> = HashMap::new();
     for (at, instance) in instances.iter().enumerate() {
@@ -102,8 +102,8 @@ pub(super) fn graph(report: &Report) -> Option<Graph> {
     };
     let nodes = steps.iter().filter_map(|step| {
         let (x, y) = place(&step.id)?;
-        let label: String = match step.id.chars().count() > FITTING {
-            true => step.id.chars().take(FITTING - 1).chain(['…']).collect(),
+        let label: String = match step.id.chars().count() > LONGEST_NAME {
+            true => step.id.chars().take(LONGEST_NAME - 1).chain(['…']).collect(),
             false => step.id.clone(),
         };
         let many = (step.instances > 1).then_some(step.instances);

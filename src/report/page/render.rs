@@ -193,7 +193,7 @@ impl<'r> View<'r> {
                 .iter()
                 .all(|instance| !matches!(instance.state, State::Failed | State::Left | State::Unknown)),
             began: report.started.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
-            took: words(report.elapsed_ms),
+            took: duration_text(report.elapsed_ms),
             totals: totals(&report.instances),
             failures: failures(&report.instances),
             not_made: not_made(&report.instances),
@@ -206,7 +206,7 @@ impl<'r> View<'r> {
     }
 }
 
-fn words(milliseconds: u64) -> String {
+fn duration_text(milliseconds: u64) -> String {
     duration(Duration::from_millis(milliseconds))
 }
 
@@ -306,7 +306,8 @@ fn bar(instance: &Instance, whole: u64) -> Bar {
         ("task", "waiting for its task", ended - answered),
     ];
     let parts = parts.into_iter().filter(|(.., span)| *span > 0);
-    let mut said: Vec<String> = parts.clone().map(|(_, what, span)| format!("{} {what}", words(span))).collect();
+    let mut said: Vec<String> =
+        parts.clone().map(|(_, what, span)| format!("{} {what}", duration_text(span))).collect();
     said.extend(instance.delays.iter().cloned());
     if instance.attempts > 1 {
         said.push(count(instance.attempts as usize, "attempt"));
@@ -320,7 +321,7 @@ fn bar(instance: &Instance, whole: u64) -> Bar {
         end: end(instance.state),
         critical: instance.critical,
         words: said.join(", "),
-        took: words(ended - called),
+        took: duration_text(ended - called),
     }
 }
 
@@ -338,8 +339,8 @@ fn together(step: &str, instances: &[&Instance], whole: u64) -> Bar {
         parts: vec![Part { class: "task", share: 1.0 }],
         end: end(state),
         critical: instances.iter().any(|instance| instance.critical),
-        words: format!("{number} in {}", words(ended - start)),
-        took: words(ended - start),
+        words: format!("{number} in {}", duration_text(ended - start)),
+        took: duration_text(ended - start),
     }
 }
 

@@ -59,7 +59,7 @@ impl Call<'_> {
 }
 
 /// The request matched with its operation, with a validated body.
-pub(super) fn understood(request: &Request) -> Result<Call<'_>, Refused> {
+pub(super) fn parsed(request: &Request) -> Result<Call<'_>, Refused> {
     let catalog = Catalog::embedded();
     let Some((operation, parameters)) = catalog.matching(request.method, &request.path) else {
         let other = Method::ALL.into_iter().any(|method| catalog.matching(method, &request.path).is_some());

@@ -102,7 +102,7 @@ fn switched(products: &mut Products, call: &Call<'_>, options: &Options) -> Resu
 fn still_active(products: &Products, call: &Call<'_>) -> Option<Refused> {
     let item = products.at(&call.own_address())?;
     let is_active = item.get("active") != Some(&Value::Bool(false)) && !item.seeded;
-    is_active.then(|| Refused::words(400, STILL_ACTIVE))
+    is_active.then(|| Refused::of_message(400, STILL_ACTIVE))
 }
 
 /// The fields that the CDN adds to those of the request.

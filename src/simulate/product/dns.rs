@@ -41,7 +41,7 @@ pub(super) fn with_charset(answer: Answer) -> Answer {
     Answer { headers: vec![kind], ..answer }
 }
 
-fn said(body: &Value) -> Answer {
+fn json_answer(body: &Value) -> Answer {
     super::form::json_answer(200, body)
 }
 
@@ -56,10 +56,10 @@ fn serial(now: Timestamp) -> Value {
 fn make_zone(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused> {
     let name = call.field("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     if name.is_empty() {
-        return Err(Refused::words(400, "name: is empty".to_owned()));
+        return Err(Refused::of_message(400, "name: is empty".to_owned()));
     }
     if products.at(&address_of(&name)).is_some() {
-        return Err(Refused::words(400, format!("zone {name} already exists")));
+        return Err(Refused::of_message(400, format!("zone {name} already exists")));
     }
     let now = products.now;
     let mut shown = json!({
@@ -69,7 +69,7 @@ fn make_zone(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused
     });
     let fields = call.fields();
     if let Value::Object(shown) = &mut shown {
-        take_over(shown, &fields);
+        copy_fields(shown, &fields);
     }
     let number = products.number();
     let shown = shown.as_object().cloned().unwrap_or_default();
@@ -80,14 +80,14 @@ fn make_zone(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused
     let set = Item::new("dns_rrsets", address, format!("{name}/NS").into(), &name, servers);
     products.items.push(set.seeded());
     let warnings: Vec<&str> = (!fields.contains_key("contact")).then_some(NO_CONTACT).into_iter().collect();
-    Ok(said(&match warnings.is_empty() {
+    Ok(json_answer(&match warnings.is_empty() {
         true => json!({ "id": number }),
         false => json!({ "id": number, "warnings": warnings }),
     }))
 }
 
 /// Copies the fields of a body that a zone shows. A webhook comes with further fields.
-fn take_over(shown: &mut Map<String, Value>, fields: &Map<String, Value>) {
+fn copy_fields(shown: &mut Map<String, Value>, fields: &Map<String, Value>) {
     for (name, value) in fields.iter().filter(|(name, _)| name.as_str() != "dnssec_enabled") {
         let value = match (name.as_str(), value) {
             ("meta", Value::Object(meta)) if !meta.is_empty() => {
@@ -124,7 +124,7 @@ fn read_zone(products: &Products, call: &Call<'_>) -> Result<Answer, Refused> {
         "dynamic": { "total": dynamic, "healthcheck": watched },
     });
     shown.insert("rrsets_amount".to_owned(), amount);
-    Ok(said(&Value::Object(shown)))
+    Ok(json_answer(&Value::Object(shown)))
 }
 
 /// A record set in the list of its zone: with only the last word of each record's content.
@@ -144,18 +144,18 @@ fn change_zone(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refus
     // A change replaces `meta`, of which the state of DNSSEC stays as long as it is on.
     let signed = shown.get("dnssec_enabled") == Some(&Value::Bool(true));
     shown.insert("meta".to_owned(), if signed { json!({ "dnssec_status": "ACTIVE" }) } else { Value::Null });
-    take_over(&mut shown, &fields);
+    copy_fields(&mut shown, &fields);
     shown.insert("serial".to_owned(), serial(now));
     for (name, value) in shown {
         zone.set(&format!("/{name}"), value);
     }
-    Ok(said(&json!({})))
+    Ok(json_answer(&json!({})))
 }
 
 fn switch(products: &mut Products, call: &Call<'_>, enabled: bool) -> Result<Answer, Refused> {
     let zone = products.at_mut(&address_of(call.parameter("name"))).ok_or_else(|| Refused::not_found("dns_zones"))?;
     zone.set("/enabled", enabled.into());
-    Ok(said(&json!({})))
+    Ok(json_answer(&json!({})))
 }
 
 fn dnssec(products: &mut Products, call: &Call<'_>) -> Answer {
@@ -170,11 +170,11 @@ fn dnssec(products: &mut Products, call: &Call<'_>) -> Answer {
         zone.set("/meta", Value::Object(meta));
     }
     if !enabled {
-        return said(&json!({ "message": "Successfully disable DNSSEC" }));
+        return json_answer(&json!({ "message": "Successfully disable DNSSEC" }));
     }
     let mut told = signature(&name);
     told.insert("message".to_owned(), "Successfully enable DNSSEC".into());
-    said(&Value::Object(told))
+    json_answer(&Value::Object(told))
 }
 
 /// The keys of a signed zone, which are always the same.
@@ -194,7 +194,7 @@ fn signature(zone: &str) -> Map<String, Value> {
 fn read_dnssec(products: &Products, call: &Call<'_>) -> Option<Result<Answer, Refused>> {
     let zone = products.at(&address_of(call.parameter("name")))?;
     let signed = zone.get("dnssec_enabled") == Some(&Value::Bool(true));
-    signed.then(|| Ok(said(&Value::Object(signature(&zone.name)))))
+    signed.then(|| Ok(json_answer(&Value::Object(signature(&zone.name)))))
 }
 
 /// A record set as a read shows it. Records with the same content keep their number.
@@ -245,10 +245,10 @@ fn make_rrset(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refuse
     let (zone, name, kind) = (call.parameter("zoneName"), call.parameter("rrsetName"), call.parameter("rrsetType"));
     let address = call.own_address();
     if products.at(&address).is_some() {
-        return Err(Refused::words(400, format!("rrset {name} {kind} already exists")));
+        return Err(Refused::of_message(400, format!("rrset {name} {kind} already exists")));
     }
     let shown = rrset(products, name, kind, &call.body, None);
-    let answer = said(&Value::Object(shown.clone()));
+    let answer = json_answer(&Value::Object(shown.clone()));
     let id = format!("{name}/{kind}");
     products.add(Item::new("dns_rrsets", address, id.clone().into(), &id, shown));
     touch_zone(products, zone);
@@ -257,7 +257,7 @@ fn make_rrset(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refuse
 
 fn read_rrset(products: &Products, call: &Call<'_>) -> Result<Answer, Refused> {
     let set = products.at(&call.own_address()).ok_or_else(|| Refused::not_found("dns_rrsets"))?;
-    Ok(said(&Value::Object(set.shown(products.now))))
+    Ok(json_answer(&Value::Object(set.shown(products.now))))
 }
 
 /// The answer still has the previous time of change.
@@ -274,7 +274,7 @@ fn put_rrset(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused
     if let Some(time) = before.get("updated_at") {
         answer.insert("updated_at".to_owned(), time.clone());
     }
-    Ok(said(&Value::Object(answer)))
+    Ok(json_answer(&Value::Object(answer)))
 }
 
 fn delete(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused> {
@@ -286,5 +286,5 @@ fn delete(products: &mut Products, call: &Call<'_>) -> Result<Answer, Refused> {
     }
     products.items.retain(|item| item.address != address && !item.is_below(&address));
     touch_zone(products, call.parameter("zoneName"));
-    Ok(said(&json!({})))
+    Ok(json_answer(&json!({})))
 }

@@ -226,7 +226,8 @@ impl Form<'_> {
         }
     }
 
-    /// Adds the fields that an element of a list always has; FastEdge shows no others than the documented ones in a list.
+    /// Adds the fields that an element of a list always has; FastEdge shows no others than the documented ones in a
+    /// list.
     fn completed(&self, of: &Schema, mut item: Value) -> Value {
         if let Value::Object(fields) = &mut item {
             if self.short && !of.properties.is_empty() {

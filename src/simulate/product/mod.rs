@@ -21,7 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use self::call::{Call, inner, innermost, several, understood};
+use self::call::{Call, inner, innermost, parsed, several};
 use self::item::{Item, Readying};
 pub(super) use self::refusal::Refused;
 use super::draw::Draw;
@@ -64,7 +64,7 @@ impl Products {
     pub(super) fn respond(&mut self, request: &Request, options: &Options, now: Timestamp) -> Answer {
         self.now = now;
         let root = root_of(&request.path).to_owned();
-        let answer = match understood(request) {
+        let answer = match parsed(request) {
             Ok(call) => self.carry_out(&call, options),
             Err(refused) => Err(refused),
         };
@@ -77,7 +77,7 @@ impl Products {
         if options.strangers == Strangers::Assume {
             self.assume_itself(call);
         }
-        if let Some(answer) = self.particular(call, options) {
+        if let Some(answer) = self.special_answer(call, options) {
             return answer;
         }
         let operation = &call.operation;
@@ -95,7 +95,7 @@ impl Products {
     }
 
     /// The particular behaviour of a product, if it has one for this call.
-    fn particular(&mut self, call: &Call<'_>, options: &Options) -> Option<Result<Answer, Refused>> {
+    fn special_answer(&mut self, call: &Call<'_>, options: &Options) -> Option<Result<Answer, Refused>> {
         match call.root() {
             "dns" => dns::respond(self, call),
             "cdn" => cdn::respond(self, call, options),
@@ -246,7 +246,7 @@ impl Products {
         fields: Map<String, Value>,
         options: &Options,
     ) -> Result<Map<String, Value>, Refused> {
-        self.refers_rightly(call, options)?;
+        self.check_references(call, options)?;
         let item = self.made(call, creates, fields)?;
         let item = self.get_ready(item, call, options);
         let mut told = item.shown(self.now);
@@ -407,7 +407,7 @@ impl Products {
     }
 
     fn change(&mut self, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
-        self.refers_rightly(call, options)?;
+        self.check_references(call, options)?;
         let (address, now) = (call.own_address(), self.now);
         let mut fields = inner(call);
         match call.root() {
@@ -450,7 +450,7 @@ impl Products {
     }
 
     /// Checks that everything a body refers to exists, and stores the references.
-    fn refers_rightly(&mut self, call: &Call<'_>, options: &Options) -> Result<(), Refused> {
+    fn check_references(&mut self, call: &Call<'_>, options: &Options) -> Result<(), Refused> {
         for (field, kind, id) in form::references(&call.operation, &call.body) {
             let text = item::text(&id);
             if self.of_kind(&kind).any(|item| item.id_text() == text) {

@@ -92,7 +92,7 @@ impl Refused {
     }
 
     /// A refusal with a message about the whole request.
-    pub(super) fn words(status: u16, words: impl Into<String>) -> Self {
+    pub(super) fn of_message(status: u16, words: impl Into<String>) -> Self {
         Self::of(Reason::Words { status, words: words.into() })
     }
 
@@ -115,7 +115,7 @@ impl Refused {
         answer
     }
 
-    fn said(&self) -> (u16, String) {
+    fn message_body(&self) -> (u16, String) {
         match &*self.reason {
             Reason::NotFound { kind } => (404, format!("{} is not found", word(kind))),
             Reason::NoPath => (404, "page not found".to_owned()),
@@ -134,7 +134,7 @@ impl Refused {
 
     /// `{"error": "…"}`
     fn as_error(&self) -> (u16, Value) {
-        let (status, words) = self.said();
+        let (status, words) = self.message_body();
         let conflicting = match &*self.reason {
             Reason::InUse { ids, kind, .. } if kind.starts_with("fastedge") => Some(ids),
             _ => None,
@@ -166,12 +166,12 @@ impl Refused {
                 let by = if by == "cdn_rules" { "rules" } else { "resources" };
                 (400, json!({ "name": [format!("There are {by} using this group")] }))
             }
-            Reason::InUse { .. } => (400, json!({ "errors": [self.said().1] })),
+            Reason::InUse { .. } => (400, json!({ "errors": [self.message_body().1] })),
             Reason::Words { status: 400, words } => (400, json!({ "errors": [words] })),
-            Reason::NoMethod(_) => (405, json!({ "message": self.said().1, "code": "method_not_allowed" })),
+            Reason::NoMethod(_) => (405, json!({ "message": self.message_body().1, "code": "method_not_allowed" })),
             Reason::NotFound { .. } | Reason::NoPath => (404, json!({ "message": "Not found.", "code": "not_found" })),
             Reason::Words { .. } => {
-                let (status, words) = self.said();
+                let (status, words) = self.message_body();
                 (status, json!({ "message": words }))
             }
         }
@@ -198,7 +198,7 @@ impl Refused {
                 }),
             );
         }
-        let (status, words) = self.said();
+        let (status, words) = self.message_body();
         let (kind, title) = if status == 404 { ("http-not-found", "Not Found") } else { ("http-error", "Refused") };
         (status, json!({ "type": kind, "title": title, "status": status, "detail": words }))
     }
@@ -212,7 +212,7 @@ impl Refused {
                 .collect();
             return (422, json!({ "detail": detail }));
         }
-        let (status, words) = self.said();
+        let (status, words) = self.message_body();
         (status, json!({ "detail": words }))
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn respond(products: &mut Products, call: &Call<'_>, options: &Option
     let route = &call.operation.route;
     let is_other = |kind: &BodyFile| kind.content_type != call.operation.part_type();
     if call.operation.takes_form() && call.request.uploads().any(|upload| is_other(&upload.file)) {
-        return Some(Err(Refused::words(415, "Unsupported media type - only PDF allowed")));
+        return Some(Err(Refused::of_message(415, "Unsupported media type - only PDF allowed")));
     }
     if route.path == DOCUMENT {
         return Some(document(products, call, options));

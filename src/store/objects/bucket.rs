@@ -8,7 +8,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
 /// The most characters of an error that a store's answer contributes.
-const LONGEST_WORDS: usize = 300;
+const LONGEST_ERROR: usize = 300;
 
 /// The objects below one prefix.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ impl Bucket {
         match self.store.put_opts(&self.path(name), bytes.into(), options).await {
             Ok(_) => Ok(true),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotModified { .. }) => Ok(false),
-            Err(error) => Err(words(&error)),
+            Err(error) => Err(error_text(&error)),
         }
     }
 
@@ -52,7 +52,7 @@ impl Bucket {
     ///
     /// A message.
     pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), String> {
-        self.store.put(&self.path(name), bytes.into()).await.map(|_| ()).map_err(|error| words(&error))
+        self.store.put(&self.path(name), bytes.into()).await.map(|_| ()).map_err(|error| error_text(&error))
     }
 
     /// Reads an object. `None` when there is none.
@@ -65,7 +65,7 @@ impl Bucket {
         match read.await {
             Ok(bytes) => Ok(Some(bytes.to_vec())),
             Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(words(&error)),
+            Err(error) => Err(error_text(&error)),
         }
     }
 
@@ -81,7 +81,7 @@ impl Bucket {
             Some(after) => self.store.list_with_offset(Some(&path), &self.path(&format!("{folder}/{after}"))),
             None => self.store.list(Some(&path)),
         };
-        let found: Vec<_> = listed.try_collect().await.map_err(|error| words(&error))?;
+        let found: Vec<_> = listed.try_collect().await.map_err(|error| error_text(&error))?;
         let mut names: Vec<String> =
             found.iter().filter_map(|object| object.location.filename().map(str::to_owned)).collect();
         names.sort();
@@ -95,7 +95,7 @@ impl Bucket {
     /// A message.
     pub async fn folders(&self, folder: &str) -> Result<Vec<String>, String> {
         let path = self.path(folder);
-        let listed = self.store.list_with_delimiter(Some(&path)).await.map_err(|error| words(&error))?;
+        let listed = self.store.list_with_delimiter(Some(&path)).await.map_err(|error| error_text(&error))?;
         let mut names: Vec<String> =
             listed.common_prefixes.iter().filter_map(|prefix| prefix.filename().map(str::to_owned)).collect();
         names.sort();
@@ -108,12 +108,12 @@ impl Bucket {
     ///
     /// A message.
     pub async fn delete(&self, name: &str) -> Result<(), String> {
-        self.store.delete(&self.path(name)).await.map_err(|error| words(&error))
+        self.store.delete(&self.path(name)).await.map_err(|error| error_text(&error))
     }
 }
 
 /// The error in one line, with its innermost cause.
-fn words(error: &Error) -> String {
+fn error_text(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -124,5 +124,5 @@ fn words(error: &Error) -> String {
         source = cause.source();
     }
     let line: Vec<&str> = text.split_whitespace().collect();
-    line.join(" ").chars().take(LONGEST_WORDS).collect()
+    line.join(" ").chars().take(LONGEST_ERROR).collect()
 }

@@ -15,7 +15,7 @@ use crate::store::log::{Entry, Fold, STILL, Verdict, verdict};
 use crate::store::{EnvironmentName, Opened, Opening};
 
 /// The pause between two reads of a log whose holder may be alive.
-pub(super) const LOOK: Duration = Duration::from_secs(5);
+pub(super) const READ_PAUSE: Duration = Duration::from_secs(5);
 /// How long a request to the store is repeated without an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// A log with more objects than this is restated by the next takeover, so that reading it stays fast.
@@ -98,7 +98,7 @@ pub(super) async fn take(
             (opening.notice)(format!("in use by {}: taken over when it stays silent for {wait} s", lease.owner));
             told = true;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(READ_PAUSE).await;
         if let Some(fold) = &mut fold
             && log.advance(fold).await?
         {

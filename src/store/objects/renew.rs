@@ -5,7 +5,7 @@
 use tokio::time::Instant;
 
 use super::log::{Appended, Log};
-use super::open::{LOOK, PATIENCE, lines, take};
+use super::open::{PATIENCE, READ_PAUSE, lines, take};
 use crate::journal::{Checksum, JournalError, Lease, Record};
 use crate::store::log::{Entry, Fold, STILL, hash};
 use crate::store::{EnvironmentName, Opening, Renewal};
@@ -65,7 +65,7 @@ async fn end_of_damaged(log: &Log, opening: &Opening<'_>) -> Result<End, Journal
     let (mut end, began) = (end(log, opening).await?, Instant::now());
     (opening.notice)(format!("waiting {} s to see whether another process still writes there", STILL.as_secs()));
     while began.elapsed() < STILL {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(READ_PAUSE).await;
         let now = self::end(log, opening).await?;
         if now.next != end.next {
             return Err(JournalError::Locked { path: log.place().into(), owner: None });

@@ -1,5 +1,5 @@
-//! What a run says when the API refuses a call, for each form of an error answer: what happened, where, what exists, and
-//! what to type. `SNAPSHOTS=overwrite` rewrites these; read the difference.
+//! What a run says when the API refuses a call, for each form of an error answer: what happened, where, what exists,
+//! and what to type. `SNAPSHOTS=overwrite` rewrites these; read the difference.
 
 mod no_answer;
 mod reads;

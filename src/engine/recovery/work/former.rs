@@ -11,7 +11,8 @@ use crate::id::InstanceId;
 use crate::journal::{Record, RecordedCall};
 
 impl Work<'_> {
-    /// The plan's calls that nothing is recovered for yet, when something was found of steps that the plan does not have.
+    /// The plan's calls that nothing is recovered for yet, when something was found of steps that the plan does not
+    /// have.
     pub(super) fn open_calls(&self, changes: &[Change]) -> Vec<(InstanceId, RecordedCall)> {
         if self.lost().next().is_none() {
             return Vec::new();
@@ -26,8 +27,8 @@ impl Work<'_> {
         stamped.filter(|instance| !self.search.plan.steps.contains_key(&instance.step))
     }
 
-    /// The instance of a former name that the planned one is: the only one with its key whose resource agrees with the whole
-    /// call, when no other open call agrees with that resource.
+    /// The instance of a former name that the planned one is: the only one with its key whose resource agrees with the
+    /// whole call, when no other open call agrees with that resource.
     pub(super) fn former(&self, asked: &PlannedCreate<'_>, open: &[(InstanceId, RecordedCall)]) -> Option<InstanceId> {
         let list = asked.operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()?;
         if !asked.whole || !is_whole(&asked.call) {

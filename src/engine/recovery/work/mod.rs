@@ -408,10 +408,10 @@ impl<'a> Work<'a> {
         Recovered { status, found, in_doubt, refused, absent, renamed, not_looked_for, lists, unread }
     }
 
-    /// Reads what the creates of recovered instances made besides their resources, of steps that the plan does not have any
-    /// more.
+    /// Reads what the creates of recovered instances made besides their resources, of steps that the plan does not have
+    /// any more.
     pub async fn complete_what_the_plan_lost(&mut self) {
-        for instance in self.loose() {
+        for instance in self.unmatched() {
             let known = self.status.instances.get(&instance);
             let known = known.and_then(|known| Some((known.intent.as_ref()?.call.clone(), known.result.clone()?)));
             let Some((call, result)) = known else { continue };
@@ -425,14 +425,14 @@ impl<'a> Work<'a> {
     }
 
     /// Recovered instances that were not matched with a call of the plan.
-    fn loose(&self) -> Vec<InstanceId> {
+    fn unmatched(&self) -> Vec<InstanceId> {
         let found = self.found.iter().map(|(instance, _)| instance);
         found.filter(|instance| !self.bound.contains(*instance)).cloned().collect()
     }
 
     /// Orders recovered instances that the plan does not have any more after older ones that they belong to.
     fn order_what_the_plan_lost(&mut self) {
-        for instance in self.loose() {
+        for instance in self.unmatched() {
             let planned = self.search.plan.steps.get(&instance.step).map(|step| step.after.to_vec());
             let after = planned.unwrap_or_else(|| self.older_relatives(&instance));
             let undo = self.search.plan.steps.get(&instance.step).map(|step| {

@@ -193,8 +193,8 @@ impl Work<'_> {
         is_named && !is_owned && !contradicts(item, &asked.call, &[])
     }
 
-    /// Whether the audit log has the create of an item by this environment, for a step that the plan does not have any more,
-    /// and an instance with the same key.
+    /// Whether the audit log has the create of an item by this environment, for a step that the plan does not have any
+    /// more, and an instance with the same key.
     fn has_a_former_name(&self, asked: &PlannedCreate<'_>, list: &ListCall, item: &Value) -> bool {
         let id = item.get(&list.id_field).map(id_text);
         let task = creator_task(item);

@@ -15,8 +15,8 @@ pub struct Case {
     pub plan: Arc<Plan>,
 }
 
-/// Examples with resources that have neither a unique name nor a place for the stamp (a binary, an access key): after a lost
-/// answer their outcome is unknown and the run stops; `engine::tests::lost_answers` tests each of these kinds.
+/// Examples with resources that have neither a unique name nor a place for the stamp (a binary, an access key): after a
+/// lost answer their outcome is unknown and the run stops; `engine::tests::lost_answers` tests each of these kinds.
 const UNRESOLVABLE: [&str; 2] = ["fastedge.yaml", "object-storage.yaml"];
 
 /// The plans in `examples/` that complete under any fault, sorted by name.

@@ -1,22 +1,27 @@
 //! What is known of a template's value before a run: constants, inputs, elements of `for_each`, and the kinds of
 //! resources that steps create.
 
+mod paths;
+mod view;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use serde_json::Value;
 
+pub(super) use self::paths::results_of;
+use self::paths::{source_of, with_nulls};
+use self::view::View;
 use super::model::{Input, InputType};
 use super::step_results::{KnownStep, typed};
 use super::weight::too_heavy;
-use crate::catalog::schema::{Type, Types};
+use crate::catalog::schema::Type;
 use crate::catalog::{Partial, Unknown};
 use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{
-    Each, Expression, Knowledge, ListFrom, Mention, Outline, Program, Scope, Shape, Sort, Template, TemplateError,
-    skipped_step, value_of,
+    Each, Expression, ListFrom, Outline, Program, Scope, Shape, Sort, Template, TemplateError, skipped_step, value_of,
 };
 
 /// The values that a plan is checked with.
@@ -48,7 +53,7 @@ pub(super) struct At<'e> {
     /// What elements that are not known are read from: `steps.web.all`.
     each_of: Option<&'e str>,
     item_of: Option<&'e str>,
-    secrets: Seen,
+    secrets: SecretView,
 }
 
 /// Values of inputs, as templates see them.
@@ -56,7 +61,7 @@ pub(super) type Inputs = BTreeMap<String, minijinja::Value>;
 
 /// What is seen of the secrets in a value.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Seen {
+enum SecretView {
     /// Nothing: they are unknown.
     #[default]
     Nothing,
@@ -81,7 +86,7 @@ impl<'e> At<'e> {
     }
 
     pub(super) fn revealing(self) -> Self {
-        Self { secrets: Seen::Values, ..self }
+        Self { secrets: SecretView::Values, ..self }
     }
 }
 
@@ -139,13 +144,13 @@ impl<'d> Known<'d> {
     pub(super) fn open(&self, input: &str) -> Option<&'d Input> {
         let declared = *self.inputs.get(input)?;
         let has_few = declared.r#enum.is_some() || declared.r#type == InputType::Boolean;
-        let is_open = !self.given.complete && self.given.inputs.is_some() && self.held(input).is_none();
+        let is_open = !self.given.complete && self.given.inputs.is_some() && self.fixed_value(input).is_none();
         (has_few && is_open).then_some(declared)
     }
 
     /// The value of an input that holds whatever else is given: one that is not the default, or a list or mapping with
     /// something in it, as a table of values by name.
-    pub(super) fn held(&self, input: &str) -> Option<&'d minijinja::Value> {
+    pub(super) fn fixed_value(&self, input: &str) -> Option<&'d minijinja::Value> {
         let value = self.given.inputs?.get(input)?;
         let is_other = match self.inputs.get(input)?.default.as_deref() {
             Some(Value::Array(_) | Value::Object(_)) => value.len().is_some_and(|many| many > 0),
@@ -194,7 +199,7 @@ impl<'d> Known<'d> {
             Shape::Expression(_) | Shape::Text(_) => view.filled(template.outline(&self.scope(at), &view, errors)),
             Shape::For(list) => {
                 // Templates pass on markers.
-                let secrets = if at.secrets == Seen::Nothing { Seen::Nothing } else { Seen::Markers };
+                let secrets = if at.secrets == SecretView::Nothing { SecretView::Nothing } else { SecretView::Markers };
                 let value = self.partial(&list.list, At { secrets, ..at }, errors);
                 if let Some(secret) = self.secret_alone(&list.list) {
                     let message =
@@ -353,241 +358,3 @@ fn never_elements(unknown: &Unknown) -> Option<&'static str> {
 
 /// Of more instances the keys are not looked through.
 const MOST_KEYS: usize = 10_000;
-
-/// What an unknown value is read from.
-fn source_of(value: &Partial) -> Option<&str> {
-    match value {
-        Partial::Unknown(unknown) => unknown.source.as_deref(),
-        _ => None,
-    }
-}
-
-/// The step whose results, all of them, a value is.
-pub(super) fn results_of(value: &Partial) -> Option<&str> {
-    let step = source_of(value)?.strip_prefix("steps.")?;
-    (!step.contains('.')).then_some(step)
-}
-
-/// The value with `null` for unknown parts.
-fn with_nulls(value: &Partial) -> Value {
-    match value {
-        Partial::List(items) => items.iter().map(with_nulls).collect(),
-        Partial::Map(fields) => {
-            Value::Object(fields.iter().map(|(name, field)| (name.clone(), with_nulls(field))).collect())
-        }
-        other => other.known().unwrap_or_default(),
-    }
-}
-
-/// A value whose secrets are markers.
-fn marked(value: &Value) -> Partial {
-    match value {
-        Value::String(text) => Partial::String(text.clone()),
-        Value::Array(items) => Partial::List(items.iter().map(marked).collect()),
-        Value::Object(fields) => {
-            Partial::Map(fields.iter().map(|(name, field)| (name.clone(), marked(field))).collect())
-        }
-        other => Partial::from(other),
-    }
-}
-
-fn is_known(value: &Partial) -> bool {
-    match value {
-        Partial::List(items) => items.iter().all(is_known),
-        Partial::Map(fields) => fields.iter().all(|(_, field)| is_known(field)),
-        Partial::Text(_) | Partial::OneOf(_) | Partial::Unknown(_) => false,
-        _ => true,
-    }
-}
-
-/// Whether everything below a path is known, including that there is nothing.
-fn knows_below(value: &Partial, path: &[String]) -> bool {
-    let Some((first, rest)) = path.split_first() else { return is_known(value) };
-    match value {
-        Partial::Map(_) => value.get(first).is_none_or(|field| knows_below(field, rest)),
-        Partial::List(items) => {
-            let item = first.parse().ok().and_then(|index: usize| items.get(index));
-            item.is_none_or(|item| knows_below(item, rest))
-        }
-        other => is_known(other),
-    }
-}
-
-/// The value at a path.
-fn below(value: &Partial, path: &[String]) -> Partial {
-    let Some((first, rest)) = path.split_first() else { return value.clone() };
-    let next = match value {
-        Partial::Map(_) => value.get(first),
-        Partial::List(items) => first.parse().ok().and_then(|index: usize| items.get(index)),
-        Partial::OneOf(options) => {
-            return Partial::OneOf(options.iter().map(|option| below(option, path)).collect());
-        }
-        _ => None,
-    };
-    next.map_or_else(Partial::unknown, |next| below(next, rest))
-}
-
-/// What is known at one place: with an element, or without.
-struct View<'v, 'd> {
-    known: &'v Known<'d>,
-    at: At<'v>,
-}
-
-impl Knowledge for View<'_, '_> {
-    fn knows(&self, root: &str, path: &[String]) -> bool {
-        let given = &self.known.given;
-        match (root, path) {
-            ("inputs", [name, ..]) => {
-                let declared = self.known.inputs.contains_key(name.as_str());
-                let inputs = self.at.case.or(given.inputs);
-                let is_given = given.complete || inputs.is_some_and(|inputs| inputs.contains_key(name));
-                declared && is_given && !self.known.heavy.contains(name)
-            }
-            // With other values it may run.
-            ("steps", [step, ..]) => self.at.case.is_none() && self.known.is_skipped(step),
-            ("item", path) => self.at.item.is_some_and(|item| knows_below(&item.value, path)),
-            ("key" | "index", _) => self.at.item.is_some(),
-            // Other names were reported already.
-            ("each", [name, ..]) if !["key", "value", "index"].contains(&name.as_str()) => false,
-            ("each", path) => self.at.each.is_some_and(|element| match path {
-                [first, rest @ ..] if first == "value" => knows_below(&element.value, rest),
-                [] => is_known(&element.value),
-                _ => true,
-            }),
-            ("environment", _) => given.environment.is_some(),
-            ("records", _) => given.records.is_some(),
-            ("project_id", _) => given.project_id.is_some(),
-            ("region_id", _) => given.region_id.is_some(),
-            _ => false,
-        }
-    }
-
-    fn sort(&self, mention: &Mention) -> Option<Sort> {
-        let value = self.mention(mention);
-        let found = match &value {
-            Partial::Unknown(unknown) => unknown.types.only()?,
-            other => other.r#type()?,
-        };
-        Some(match found {
-            Type::Boolean => Sort::Boolean,
-            Type::Integer => Sort::Integer,
-            Type::Number => Sort::Number,
-            Type::String => Sort::Text,
-            Type::Array => Sort::List,
-            Type::Object => Sort::Map,
-        })
-    }
-
-    fn reads_files(&self) -> bool {
-        self.known.given.folder.is_some()
-    }
-
-    fn instances(&self, step: &str, is_computed: bool) -> Option<&[String]> {
-        // Constant keys were compared with those of a mapping as it is written.
-        let is_written = matches!(self.known.steps.get(step)?.for_each?.shape(), Shape::Mapping(_) | Shape::List(_));
-        // With other values there may be others.
-        self.known.keys(step).filter(|_| self.at.case.is_none() && (is_computed || !is_written))
-    }
-}
-
-impl View<'_, '_> {
-    /// Converts a template's outline to a partly known value.
-    fn filled(&self, outline: Outline) -> Partial {
-        match outline {
-            Outline::Exactly(value) if self.at.secrets == Seen::Markers => marked(&value),
-            Outline::Exactly(value) => Partial::from(&self.revealed(value)),
-            Outline::Text(pieces) => Partial::Text(pieces.into_iter().map(|piece| self.piece(piece?)).collect()),
-            Outline::List(items) => Partial::List(items.into_iter().map(|item| self.filled(item)).collect()),
-            Outline::Map(fields) => {
-                Partial::Map(fields.into_iter().map(|(name, field)| (name, self.filled(field))).collect())
-            }
-            Outline::OneOf(options) => Partial::OneOf(options.into_iter().map(|option| self.filled(option)).collect()),
-            Outline::Of(sort) => typed(&[match sort {
-                Sort::Boolean => Type::Boolean,
-                Sort::Integer => Type::Integer,
-                Sort::Number => Type::Number,
-                Sort::Text => Type::String,
-                Sort::List => Type::Array,
-                Sort::Map => Type::Object,
-            }]),
-            Outline::Mention(mention) => self.mention(&mention),
-            Outline::Open => Partial::unknown(),
-        }
-    }
-
-    /// The value with its secrets, when the place reveals them.
-    fn revealed(&self, value: Value) -> Value {
-        let secrets = self.known.given.secrets.filter(|_| self.at.secrets == Seen::Values);
-        secrets.and_then(|secrets| secrets.reveal(&value).ok()).unwrap_or(value)
-    }
-
-    /// A part of a text; a secret in it is known only where it is revealed.
-    fn piece(&self, piece: String) -> Option<String> {
-        match self.revealed(Value::String(piece)) {
-            Value::String(text) => (self.at.secrets == Seen::Markers || !Secrets::marks(&text)).then_some(text),
-            other => Some(other.to_string()),
-        }
-    }
-
-    /// What is known of a reference; equal references are known to be equal.
-    fn mention(&self, mention: &Mention) -> Partial {
-        let mut value = self.referred(mention);
-        let keys = mention.path.iter().map(Some).chain(mention.rest.iter().map(Option::as_ref));
-        let keys: Option<Vec<&str>> = keys.map(|key| key.map(String::as_str)).collect();
-        if let (Partial::Unknown(unknown), Some(keys)) = (&mut value, keys)
-            && ["inputs", "steps"].contains(&mention.root.as_str())
-        {
-            unknown.source = Some(format!("{}.{}", mention.root, keys.join(".")));
-        }
-        value
-    }
-
-    fn referred(&self, mention: &Mention) -> Partial {
-        let goes_on = !mention.rest.is_empty();
-        match (mention.root.as_str(), mention.path.as_slice()) {
-            ("inputs", [name]) if !goes_on => self.known.inputs.get(name.as_str()).map_or_else(Partial::unknown, input),
-            ("steps", [step, path @ ..]) => {
-                let Some(step) = self.known.steps.get(step.as_str()) else { return Partial::unknown() };
-                let path = path.iter().map(String::as_str);
-                let path: Vec<&str> =
-                    path.chain(mention.rest.iter().map(|key| key.as_deref().unwrap_or("*"))).collect();
-                step.result(&path)
-            }
-            ("environment", []) => typed(&[Type::String]),
-            ("each", [key]) if key == "key" => typed(&[Type::String]),
-            ("each", [index]) if index == "index" => typed(&[Type::Integer]),
-            ("each", [value, path @ ..]) if value == "value" && !goes_on => match (self.at.each, self.at.each_of) {
-                (Some(element), _) => below(&element.value, path),
-                (None, Some(list)) => self.known.of_results(list, path),
-                (None, None) => Partial::unknown(),
-            },
-            ("item", path) if !goes_on => match (self.at.item, self.at.item_of) {
-                (Some(item), _) => below(&item.value, path),
-                (None, Some(list)) => self.known.of_results(list, path),
-                (None, None) => Partial::unknown(),
-            },
-            ("key", []) => typed(&[Type::String]),
-            ("index", []) => typed(&[Type::Integer]),
-            ("project_id" | "region_id", []) => typed(&[Type::Integer]),
-            _ => Partial::unknown(),
-        }
-    }
-}
-
-fn input(input: &&Input) -> Partial {
-    Partial::Unknown(Box::new(Unknown {
-        types: match input.r#type {
-            InputType::String => Types::of(&[Type::String]),
-            InputType::Integer => Types::of(&[Type::Integer]),
-            InputType::Number => Types::of(&[Type::Number]),
-            InputType::Boolean => Types::of(&[Type::Boolean]),
-            InputType::List => Types::of(&[Type::Array]),
-            InputType::Map => Types::of(&[Type::Object]),
-        },
-        nullable: input.default.as_deref().is_some_and(Value::is_null),
-        minimum: input.minimum,
-        maximum: input.maximum,
-        pattern: input.pattern.clone(),
-        ..Unknown::default()
-    }))
-}

@@ -1,16 +1,22 @@
 //! Converts schemas of an OpenAPI document (3.0 or 3.1) to our own form.
 
+mod keywords;
+mod merge;
+
 use std::collections::BTreeMap;
 
 use regex_lite::Regex;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
+pub(super) use self::keywords::examples;
+use self::keywords::{bound, count, end_of_format, is_bare_object, is_null, list, strings, types};
+use self::merge::{annotate, merge, only_types};
 use super::document::{Document, schema_name};
 use crate::catalog::CatalogError;
 use crate::catalog::Partial;
 use crate::catalog::embedded::CLOUD;
 use crate::catalog::knowledge::Knowledge;
-use crate::catalog::schema::{Additional, Bound, Schema, Type, Types, Variant};
+use crate::catalog::schema::{Additional, Schema, Type, Types, Variant};
 
 /// The greatest depth of nesting before a document counts as circular.
 const DEEPEST: usize = 64;
@@ -33,7 +39,7 @@ pub(super) struct Converter<'d> {
 
 /// The context of a schema, from which the kind of a field is derived.
 #[derive(Clone, Copy, Default)]
-struct Around<'a> {
+struct Context<'a> {
     /// The field whose value, or element, it is.
     field: Option<&'a str>,
     /// The parent field.
@@ -49,18 +55,18 @@ impl<'d> Converter<'d> {
 
     /// Converts a body: references to the document's schemas remain references.
     pub fn body(&mut self, raw: &Value) -> Result<Schema, CatalogError> {
-        self.convert(raw, Around::default())
+        self.convert(raw, Context::default())
     }
 
     /// Converts a parameter: references are expanded.
     pub fn parameter(&mut self, name: &str, raw: &Value) -> Result<Schema, CatalogError> {
-        let around = Around { field: Some(name), ..Around::default() };
+        let context = Context { field: Some(name), ..Context::default() };
         self.in_parameter = true;
-        let converted = self.convert_written_out(raw, around);
+        let converted = self.convert_inline(raw, context);
         self.in_parameter = false;
-        let mut schema = self.written_out(converted?);
+        let mut schema = self.dereferenced(converted?);
         if let Some(items) = schema.items.take() {
-            let items = self.written_out(*items);
+            let items = self.dereferenced(*items);
             // In a query, a list of one is written like its item.
             if schema.types.contains(Type::Array) && schema.types.iter().all(|r#type| is_list_of(r#type, &items)) {
                 schema.types = Types::of(&[Type::Array]);
@@ -68,30 +74,30 @@ impl<'d> Converter<'d> {
             schema.items = Some(Box::new(items));
         }
         for variant in &mut schema.variants {
-            variant.schema = self.written_out(std::mem::take(&mut variant.schema));
+            variant.schema = self.dereferenced(std::mem::take(&mut variant.schema));
         }
         Ok(schema)
     }
 
-    fn convert(&mut self, raw: &Value, around: Around<'_>) -> Result<Schema, CatalogError> {
-        let Some(name) = schema_name(raw) else { return self.convert_written_out(raw, around) };
-        if around.field.is_some_and(|field| self.knowledge.narrows_below(field)) {
-            return self.convert_written_out(raw, around);
+    fn convert(&mut self, raw: &Value, context: Context<'_>) -> Result<Schema, CatalogError> {
+        let Some(name) = schema_name(raw) else { return self.convert_inline(raw, context) };
+        if context.field.is_some_and(|field| self.knowledge.narrows_below(field)) {
+            return self.convert_inline(raw, context);
         }
         self.define(name)?;
-        let mut schema = Schema::reference(self.defined_as(name));
+        let mut schema = Schema::reference(self.definition_name(name));
         annotate(&mut schema, raw);
-        self.set_kind(&mut schema, around);
+        self.set_kind(&mut schema, context);
         Ok(schema)
     }
 
     /// The name of a definition, with the product as a prefix.
-    fn defined_as(&self, name: &str) -> String {
+    fn definition_name(&self, name: &str) -> String {
         if self.knowledge.root == CLOUD { name.to_owned() } else { format!("{}.{name}", self.knowledge.root) }
     }
 
     fn define(&mut self, name: &str) -> Result<(), CatalogError> {
-        let defined = self.defined_as(name);
+        let defined = self.definition_name(name);
         if self.definitions.contains_key(&defined) {
             return Ok(());
         }
@@ -100,21 +106,21 @@ impl<'d> Converter<'d> {
         self.definitions.insert(defined.clone(), Schema::default());
         // Bodies use it as well.
         let in_parameter = std::mem::take(&mut self.in_parameter);
-        let schema = self.convert(raw, Around { schema: Some(name), ..Around::default() })?;
+        let schema = self.convert(raw, Context { schema: Some(name), ..Context::default() })?;
         self.in_parameter = in_parameter;
         self.definitions.insert(defined, schema);
         Ok(())
     }
 
-    fn convert_written_out(&mut self, raw: &Value, around: Around<'_>) -> Result<Schema, CatalogError> {
+    fn convert_inline(&mut self, raw: &Value, context: Context<'_>) -> Result<Schema, CatalogError> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(CatalogError::Reference("a shape is nested in itself".to_owned()));
         }
         let target = self.document.resolve(raw)?;
-        let around = Around { schema: schema_name(raw).or(around.schema), ..around };
+        let context = Context { schema: schema_name(raw).or(context.schema), ..context };
         let schema = match target {
-            Value::Object(fields) => self.convert_object(fields, around),
+            Value::Object(fields) => self.convert_object(fields, context),
             // `true` and `false` mean anything and nothing; the latter does not occur in bodies.
             _ => Ok(Schema::default()),
         };
@@ -124,7 +130,7 @@ impl<'d> Converter<'d> {
         for example in examples(target) {
             self.widen(&mut schema, example);
         }
-        self.set_kind(&mut schema, around);
+        self.set_kind(&mut schema, context);
         Ok(schema)
     }
 
@@ -180,10 +186,10 @@ impl<'d> Converter<'d> {
         }
     }
 
-    fn convert_object(&mut self, raw: &Map<String, Value>, around: Around<'_>) -> Result<Schema, CatalogError> {
-        let mut schema = self.convert_own(raw, around)?;
+    fn convert_object(&mut self, raw: &Map<String, Value>, context: Context<'_>) -> Result<Schema, CatalogError> {
+        let mut schema = self.convert_own(raw, context)?;
         for part in list(raw, "allOf") {
-            let converted = self.convert_written_out(part, around)?;
+            let converted = self.convert_inline(part, context)?;
             schema = merge(schema, converted);
         }
         // An example of one part is an example of the whole.
@@ -195,13 +201,13 @@ impl<'d> Converter<'d> {
         let alternatives = [list(raw, "anyOf"), list(raw, "oneOf")];
         if let Some(alternatives) = alternatives.into_iter().find(|list| !list.is_empty()) {
             let discriminator = raw.get("discriminator");
-            schema = self.convert_alternatives(schema, alternatives, discriminator, around)?;
+            schema = self.convert_alternatives(schema, alternatives, discriminator, context)?;
         }
         Ok(schema)
     }
 
     /// The keywords of a schema itself, without combinations.
-    fn convert_own(&mut self, raw: &Map<String, Value>, around: Around<'_>) -> Result<Schema, CatalogError> {
+    fn convert_own(&mut self, raw: &Map<String, Value>, context: Context<'_>) -> Result<Schema, CatalogError> {
         let (types, null) = types(raw);
         if self.knowledge.untyped_objects && is_bare_object(raw) {
             return Ok(Schema { nullable: null, ..Schema::default() });
@@ -231,8 +237,8 @@ impl<'d> Converter<'d> {
         schema.values.retain(|value| !value.is_null());
         self.replace_stand_ins(&mut schema);
         for (name, field) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let below = around.field.or(around.below);
-            let inside = Around { field: Some(name), below, ..around };
+            let below = context.field.or(context.below);
+            let inside = Context { field: Some(name), below, ..context };
             let target = self.document.resolve(field)?;
             let says = |word: &str| target.get(word).or(field.get(word)) == Some(&Value::Bool(true));
             if says("readOnly") {
@@ -246,10 +252,10 @@ impl<'d> Converter<'d> {
         }
         if let Some(items) = raw.get("items") {
             // Elements have the kind of the list's field, as in `volume_ids`.
-            schema.items = Some(Box::new(self.convert(items, around)?));
+            schema.items = Some(Box::new(self.convert(items, context)?));
         }
         if let Some(keys) = raw.get("propertyNames") {
-            schema.keys = Some(Box::new(self.convert(keys, Around::default())?));
+            schema.keys = Some(Box::new(self.convert(keys, Context::default())?));
         }
         schema.additional = self.additional(raw, &schema)?;
         Ok(schema)
@@ -265,9 +271,9 @@ impl<'d> Converter<'d> {
             Some(Value::String(word)) if word == MEANINGLESS => Additional::Meaningless,
             Some(shape) if shape.as_object().is_some_and(Map::is_empty) => Additional::Any,
             Some(Value::Object(usual)) if usual.contains_key(USUALLY) => {
-                Additional::Usually(Box::new(self.convert(&usual[USUALLY], Around::default())?))
+                Additional::Usually(Box::new(self.convert(&usual[USUALLY], Context::default())?))
             }
-            Some(shape) => Additional::Of(Box::new(self.convert(shape, Around::default())?)),
+            Some(shape) => Additional::Of(Box::new(self.convert(shape, Context::default())?)),
             None if schema.properties.is_empty() && schema.types.contains(Type::Object) => Additional::Any,
             None => Additional::None,
         })
@@ -278,19 +284,19 @@ impl<'d> Converter<'d> {
         own: Schema,
         alternatives: &[Value],
         discriminator: Option<&Value>,
-        around: Around<'_>,
+        context: Context<'_>,
     ) -> Result<Schema, CatalogError> {
         let (nulls, shapes): (Vec<&Value>, Vec<&Value>) = alternatives.iter().partition(|shape| is_null(shape));
         let mut converted = Vec::new();
         for shape in &shapes {
-            converted.push(self.convert(shape, around)?);
+            converted.push(self.convert(shape, context)?);
         }
         let nullable = !nulls.is_empty();
         let mut schema = match converted.len() {
             0 => own,
             1 => {
                 let only = converted.remove(0);
-                if own == Schema::default() { only } else { merge(own, self.written_out(only)) }
+                if own == Schema::default() { only } else { merge(own, self.dereferenced(only)) }
             }
             _ => match only_types(&converted) {
                 Some(types) => merge(own, Schema { types, ..Schema::default() }),
@@ -306,7 +312,7 @@ impl<'d> Converter<'d> {
         let property = discriminator.and_then(|it| it.get("propertyName")).and_then(Value::as_str);
         let mapping = discriminator.and_then(|it| it.get("mapping")).and_then(Value::as_object);
         let variants = shapes.into_iter().map(|shape| {
-            let whole = if own.properties.is_empty() { shape } else { merge(own.clone(), self.written_out(shape)) };
+            let whole = if own.properties.is_empty() { shape } else { merge(own.clone(), self.dereferenced(shape)) };
             let when = property.map(|property| self.values_of(&whole, property, mapping)).unwrap_or_default();
             Variant { when, schema: whole }
         });
@@ -323,9 +329,9 @@ impl<'d> Converter<'d> {
     /// Values of the discriminating field for a variant: from the variant itself, or else from the document's
     /// mapping.
     fn values_of(&self, variant: &Schema, property: &str, mapping: Option<&Map<String, Value>>) -> Vec<Value> {
-        let whole = self.written_out(variant.clone());
+        let whole = self.dereferenced(variant.clone());
         if let Some(field) = whole.properties.get(property) {
-            let values = self.written_out(field.clone()).values;
+            let values = self.dereferenced(field.clone()).values;
             if !values.is_empty() {
                 return values;
             }
@@ -338,13 +344,13 @@ impl<'d> Converter<'d> {
                 target
                     .as_str()
                     .and_then(|target| target.rsplit('/').next())
-                    .is_some_and(|last| self.defined_as(last) == name)
+                    .is_some_and(|last| self.definition_name(last) == name)
             })
             .map(|(value, _)| Value::String(value.clone()))
             .collect()
     }
 
-    fn written_out(&self, schema: Schema) -> Schema {
+    fn dereferenced(&self, schema: Schema) -> Schema {
         let mut schema = schema;
         for _ in 0..DEEPEST {
             let Some(name) = schema.reference.take() else { break };
@@ -378,12 +384,12 @@ impl<'d> Converter<'d> {
     }
 
     /// Sets the kind that a value refers to, when it follows from the field's name.
-    fn set_kind(&self, schema: &mut Schema, around: Around<'_>) {
-        let whole = if schema.reference.is_some() { self.written_out(schema.clone()) } else { schema.clone() };
+    fn set_kind(&self, schema: &mut Schema, context: Context<'_>) {
+        let whole = if schema.reference.is_some() { self.dereferenced(schema.clone()) } else { schema.clone() };
         if !may_be_an_id(&whole) {
             return;
         }
-        let known = around.field.and_then(|field| self.knowledge.field(field, around.below, around.schema));
+        let known = context.field.and_then(|field| self.knowledge.field(field, context.below, context.schema));
         if let Some(known) = known {
             schema.kind = Some(known.kind.clone());
             schema.by_name = known.by_name;
@@ -407,157 +413,7 @@ fn is_text_of(example: &Value, types: Types) -> bool {
     bare.and_then(|bare: Value| Partial::from(&bare).r#type()).is_some_and(|shown| types.allow(shown))
 }
 
-/// The keywords allowed next to a reference.
-fn annotate(schema: &mut Schema, raw: &Value) {
-    if let Some(default) = raw.get("default").filter(|default| !default.is_null()) {
-        schema.default = Some(default.clone());
-    }
-    schema.deprecated |= raw.get("deprecated") == Some(&Value::Bool(true));
-    schema.nullable |= raw.get("nullable") == Some(&Value::Bool(true));
-}
-
 /// Whether a type is a list, or that of its items.
 fn is_list_of(r#type: Type, items: &Schema) -> bool {
     r#type == Type::Array || items.types.contains(r#type)
-}
-
-/// Combines two schemas that both apply; the second takes precedence.
-fn merge(one: Schema, two: Schema) -> Schema {
-    let mut merged = one;
-    merged.types = match (merged.types.is_empty(), two.types.is_empty()) {
-        (true, _) => two.types,
-        (_, true) => merged.types,
-        _ => merged.types.intersection(two.types),
-    };
-    for name in two.required {
-        if !merged.required.contains(&name) {
-            merged.required.push(name);
-        }
-    }
-    merged.read_only.extend(two.read_only);
-    merged.write_only.extend(two.write_only);
-    // A bare `type: object` allows any field, unless the other one names some.
-    let (bare, names) = (merged.properties.is_empty(), !two.properties.is_empty());
-    let opens = two.additional != Additional::None && (bare || names || two.additional != Additional::Any);
-    if bare && names || opens {
-        merged.additional = two.additional;
-    }
-    // A field that only an example of this part shows has its schema in the other part.
-    for (name, field) in two.properties {
-        if field != Schema::default() || !merged.properties.contains_key(&name) {
-            merged.properties.insert(name, field);
-        }
-    }
-    if !two.values.is_empty() {
-        merged.values = two.values;
-    }
-    if !two.variants.is_empty() {
-        merged.variants = two.variants;
-        merged.discriminator = two.discriminator;
-    }
-    merged.null_with = match (merged.nullable, two.nullable) {
-        (true, true) => two.null_with.into_iter().filter(|name| merged.null_with.contains(name)).collect(),
-        (false, true) => two.null_with,
-        (_, false) => merged.null_with,
-    };
-    merged.nullable |= two.nullable;
-    merged.deprecated |= two.deprecated;
-    merged.unique_items |= two.unique_items;
-    macro_rules! nearer {
-        ($($field:ident),*) => { $(merged.$field = two.$field.or(merged.$field);)* };
-    }
-    nearer!(
-        reference,
-        keys,
-        min_properties,
-        max_properties,
-        items,
-        min_items,
-        max_items,
-        minimum,
-        maximum,
-        min_length,
-        max_length,
-        pattern,
-        format,
-        default,
-        kind
-    );
-    merged.by_name |= two.by_name;
-    merged
-}
-
-/// `Some` when the alternatives differ only in their types.
-fn only_types(shapes: &[Schema]) -> Option<Types> {
-    let bare = |shape: &Schema| {
-        *shape == Schema { types: shape.types, additional: shape.additional.clone(), ..Schema::default() }
-    };
-    let scalar = |shape: &Schema| !shape.types.contains(Type::Object) && !shape.types.is_empty();
-    shapes
-        .iter()
-        .all(|shape| bare(shape) && scalar(shape))
-        .then(|| shapes.iter().fold(Types::default(), |types, shape| types.union(shape.types)))
-}
-
-/// The examples in a schema.
-fn examples(raw: &Value) -> impl Iterator<Item = &Value> {
-    raw.get("example").into_iter().chain(raw.get("examples").and_then(Value::as_array).into_iter().flatten())
-}
-
-/// Whether it is `type: object` without further keywords.
-fn is_bare_object(raw: &Map<String, Value>) -> bool {
-    let says = ["properties", "additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf"];
-    raw.get("type").and_then(Value::as_str) == Some("object") && !says.iter().any(|word| raw.contains_key(*word))
-}
-
-fn is_null(raw: &Value) -> bool {
-    raw.get("type").and_then(Value::as_str) == Some("null")
-}
-
-fn types(raw: &Map<String, Value>) -> (Types, bool) {
-    let words: Vec<&str> = match raw.get("type") {
-        Some(Value::String(word)) => vec![word],
-        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    let known = words.iter().filter_map(|word| Type::parse(word)).collect::<Vec<_>>();
-    let mut types = Types::of(&known);
-    if words.is_empty() && raw.contains_key("properties") {
-        types = Types::of(&[Type::Object]);
-    }
-    (types, words.contains(&"null"))
-}
-
-/// The first or the last number of an integer's format, when the document gives no closer bound.
-fn end_of_format(raw: &Map<String, Value>, end: usize) -> Option<Bound> {
-    let ends: [Option<i64>; 2] = match raw.get("format")?.as_str()? {
-        "uint8" => [Some(0), Some(u8::MAX.into())],
-        "uint32" => [Some(0), Some(u32::MAX.into())],
-        "uint64" => [Some(0), None],
-        "int32" => [Some(i32::MIN.into()), Some(i32::MAX.into())],
-        _ => return None,
-    };
-    ends[end].map(|number| Bound { value: number.into(), exclusive: false })
-}
-
-fn bound(raw: &Map<String, Value>, plain: &str, exclusive: &str) -> Option<Bound> {
-    let number = |value: Option<&Value>| -> Option<Number> { value.and_then(Value::as_number).cloned() };
-    match raw.get(exclusive) {
-        // OpenAPI 3.0 has a boolean here.
-        Some(Value::Bool(exclusive)) => number(raw.get(plain)).map(|value| Bound { value, exclusive: *exclusive }),
-        Some(value) => number(Some(value)).map(|value| Bound { value, exclusive: true }),
-        None => number(raw.get(plain)).map(|value| Bound { value, exclusive: false }),
-    }
-}
-
-fn count(raw: &Map<String, Value>, name: &str) -> Option<u64> {
-    raw.get(name).and_then(Value::as_u64)
-}
-
-fn strings(raw: &Map<String, Value>, name: &str) -> Vec<String> {
-    list(raw, name).iter().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn list<'r>(raw: &'r Map<String, Value>, name: &str) -> &'r [Value] {
-    raw.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

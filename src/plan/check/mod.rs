@@ -1,0 +1,165 @@
+//! Checks a plan as written and accepts it: every name refers to a step or input, there are no cycles, secrets stay
+//! secret.
+//!
+//! All findings are reported at once, in file order. Single keys were checked by `doc`.
+
+mod accept;
+mod edges;
+mod relations;
+mod tidy;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use self::accept::accept;
+use self::relations::Checker;
+use self::tidy::{reported_where_given, tidy};
+use super::assumed::Assumed;
+use super::doc::{self, PlanDoc, ReadParts};
+use super::include::{Whole, include};
+use super::model::Plan;
+use super::operations::Operations;
+use super::scalars::compiled;
+use crate::catalog::Catalog;
+use crate::diagnostic::{Diagnostic, Findings};
+use crate::source::Source;
+use crate::template::{self, Template};
+use crate::yaml::{self, Node};
+
+/// The outcome of checking a plan file.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// `None` when there are errors.
+    pub plan: Option<Plan>,
+    /// Errors, warnings and notes, in the order of the file.
+    pub findings: Vec<Diagnostic>,
+    /// The text of the findings' places: that of the plan file, followed by those of its modules.
+    pub source: Arc<Source>,
+    /// Defaults of secret inputs: findings are shown with the lines that they are in.
+    pub secret_defaults: Vec<Arc<Value>>,
+}
+
+/// Reads and checks a plan file against the embedded catalogue.
+pub fn check(source: &Arc<Source>) -> Checked {
+    check_with(source, Some(Catalog::embedded()))
+}
+
+/// Reads and checks a plan file against a catalogue, or without one. Reads no other file.
+pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
+    check_all(source, catalog, None, None)
+}
+
+/// The same; also checks that files named by templates can be read in `folder`.
+pub fn check_in(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
+    check_all(source, Some(catalog), Some(folder), None)
+}
+
+/// The same; also checks the plan with the input values of a run, as far as they are known.
+pub fn check_assuming(source: &Arc<Source>, catalog: &Catalog, folder: &Path, assumed: &Assumed<'_>) -> Checked {
+    check_all(source, Some(catalog), Some(folder), Some(assumed))
+}
+
+fn check_all(
+    source: &Arc<Source>,
+    catalog: Option<&Catalog>,
+    folder: Option<&Path>,
+    assumed: Option<&Assumed<'_>>,
+) -> Checked {
+    let Written { root, parts, mut findings } = Written::read(source);
+    let Whole { root, source, given } = include(root, source, folder, &mut findings);
+    let source = &source;
+    let mut secret_defaults = Vec::new();
+    let mut lacks_steps = false;
+    let plan = match root {
+        None if findings.iter().any(Diagnostic::is_error) => None,
+        root => {
+            let doc = doc::read(root, parts, &mut findings);
+            lacks_steps = doc.lacks_steps;
+            let secret = doc.inputs.iter().filter(|input| input.input.secret);
+            secret_defaults.extend(secret.filter_map(|input| input.input.default.clone()));
+            let unread = findings.iter().any(Diagnostic::is_error);
+            let given: Vec<Template> = given.iter().filter_map(|node| compiled(node, &mut findings)).collect();
+            Checker::new(&doc, &mut findings).run(unread, &given);
+            reported_where_given(&given, source.files()[0].range.end, &mut findings);
+            if let Some(folder) = folder {
+                unreadable_files(&doc, folder, &mut findings);
+            }
+            let operations = catalog.map(|catalog| {
+                let operations = Operations::find(&doc, catalog, &mut findings);
+                operations.check(&doc, catalog, source, folder, &mut findings);
+                if let Some(assumed) = assumed {
+                    operations.check_assumed(&doc, catalog, source, folder, assumed, &mut findings);
+                }
+                operations
+            });
+            match findings.iter().any(Diagnostic::is_error) {
+                true => None,
+                false => Some(accept(doc, operations, source)),
+            }
+        }
+    };
+    let (mut findings, more) = findings.finish();
+    tidy(&mut findings, &more, lacks_steps);
+    Checked { plan, findings, source: Arc::clone(source), secret_defaults }
+}
+
+/// A file as it was read: its parts one by one, as long as no module is used. Modules change the steps around them,
+/// which are then left in the tree.
+struct Written {
+    root: Option<Node>,
+    parts: ReadParts,
+    findings: Findings,
+}
+
+impl Written {
+    fn read(source: &Source) -> Self {
+        let (mut parts, mut in_parts, mut modules) = (ReadParts::default(), Findings::default(), false);
+        let parsed = yaml::parse_taking(source.text(), doc::PARTS, &mut |part| {
+            if part.below == "steps" && part.node.get("use").is_some() {
+                (modules, parts) = (true, ReadParts::default());
+            }
+            if !modules {
+                parts.read(part, &mut in_parts);
+            }
+        });
+        let mut findings = Findings::default();
+        if modules {
+            let parsed = yaml::parse_whole(source.text());
+            findings.add(parsed.findings, parsed.more);
+            return Self { root: parsed.root, parts, findings };
+        }
+        findings.add(parsed.findings, parsed.more);
+        // In a file that cannot be parsed to its end, findings about its parts may only follow from that.
+        if parsed.root.is_some() {
+            let (found, more) = in_parts.finish();
+            findings.add(found, more);
+        }
+        Self { root: parsed.root, parts, findings }
+    }
+}
+
+/// Reads a plan file that must be valid.
+///
+/// # Errors
+///
+/// All findings, when one of them is an error.
+pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
+    let checked = check(source);
+    checked.plan.ok_or(checked.findings)
+}
+
+/// Reports files named by templates that cannot be read, each once.
+fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Findings) {
+    let mut looked_at: HashMap<&str, Option<String>> = HashMap::new();
+    let used = doc.programs().flat_map(|program| program.uses().files.iter().map(move |used| (program, used)));
+    for (program, used) in used {
+        let why = looked_at.entry(&used.name).or_insert_with(|| template::why_unreadable(folder, &used.name));
+        if let Some(why) = why {
+            let finding = Diagnostic::error("unreadable-file", program.place(used.span), why.clone());
+            findings.push(finding.help("`file(...)` reads below the folder of the plan file"));
+        }
+    }
+}

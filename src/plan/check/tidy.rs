@@ -1,0 +1,74 @@
+//! Findings as they are shown: sorted, without those that only follow from others, and not too many of one kind.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::diagnostic::{Diagnostic, Findings};
+use crate::source::Span;
+use crate::template::Template;
+
+/// Reports findings about values given to a module where these are written, and not at each use in the module.
+/// `modules`: where the texts of modules begin.
+pub(super) fn reported_where_given(given: &[Template], modules: usize, findings: &mut Findings) {
+    let is_given = |finding: &Diagnostic| {
+        given.iter().any(|template| {
+            template.span.start() <= finding.primary.start() && finding.primary.start() < template.span.end()
+        })
+    };
+    let told: HashSet<(&'static str, String)> = findings
+        .iter()
+        .filter(|finding| is_given(finding))
+        .map(|finding| (finding.code, finding.message.clone()))
+        .collect();
+    findings.retain(|finding| {
+        let again = finding.primary.start() > modules && told.contains(&(finding.code, finding.message.clone()));
+        is_given(finding) || !again
+    });
+}
+
+/// Sorts findings by place, and removes those that only follow from another one at the same place. `more`: findings
+/// that were not kept, by code. `lacks_steps`: whether others may refer to steps that were left out.
+pub(super) fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>, lacks_steps: bool) {
+    let unreadable: HashSet<Span> =
+        findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
+    let files = findings.iter().filter(|finding| finding.code == "unreadable-file");
+    let files: BTreeSet<usize> = files.map(|finding| finding.primary.start()).collect();
+    let unusable = findings.iter().any(|finding| finding.code == "bad-module");
+    let mut types = HashSet::new();
+    findings.retain(|finding| match finding.code {
+        "template-error" => files.range(finding.primary.range()).next().is_none(),
+        code if code.starts_with("yaml-") => true,
+        // Steps of an unusable module would be reported as missing.
+        "no-steps" | "unknown-step" if unusable => false,
+        "unknown-step" if lacks_steps => false,
+        "wrong-type" => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
+        _ => !unreadable.contains(&finding.primary),
+    });
+    // Stable, so that findings at one place keep their order.
+    findings.sort_by_key(|finding| finding.primary.start());
+    findings.dedup();
+    limit_alike(findings, more);
+}
+
+/// Keeps the first of many findings with one code, and adds the number of others. `more`: findings that were not kept.
+fn limit_alike(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>) {
+    const MOST: usize = 500;
+    if findings.len() <= MOST && more.is_empty() {
+        return;
+    }
+    let mut seen: HashMap<&'static str, usize> = HashMap::new();
+    for finding in &*findings {
+        *seen.entry(finding.code).or_default() += 1;
+    }
+    let mut totals = seen.clone();
+    more.iter().for_each(|(code, more)| *totals.entry(*code).or_default() += more);
+    seen.clear();
+    findings.retain_mut(|finding| {
+        let nth = seen.entry(finding.code).or_default();
+        *nth += 1;
+        if *nth == MOST && totals[finding.code] > MOST {
+            let more = totals[finding.code] - MOST;
+            finding.help.push(format!("{more} more findings of this kind are not shown"));
+        }
+        *nth <= MOST
+    });
+}

@@ -1,0 +1,161 @@
+//! Checks references in templates: steps, results, inputs, and the names that each place allows.
+
+mod resources;
+mod results;
+mod secrets;
+mod unknown;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+pub(super) use self::resources::resources_used;
+use self::results::result;
+use self::secrets::{ANSWERS, mentions_answer, secret_use};
+use self::unknown::{name_use, not_here, some};
+use super::doc::PlanDoc;
+use super::place::Place;
+use super::step_doc::StepDoc;
+use crate::diagnostic::{Diagnostic, Findings, nearest};
+use crate::id::StepId;
+use crate::template::{NameUse, Program, Reference, Spoiled};
+use crate::yaml::Word;
+
+/// The names of a plan.
+pub(super) struct Names<'d> {
+    pub steps: HashMap<&'d str, &'d StepDoc>,
+    inputs: HashMap<&'d str, bool>,
+    records: HashSet<&'d str>,
+    /// In the order of the file, for messages.
+    record_names: Vec<&'d str>,
+    /// Sorted, for messages.
+    step_names: Vec<&'d str>,
+    input_names: Vec<&'d str>,
+    used_inputs: BTreeSet<String>,
+    suggestions: usize,
+}
+
+impl<'d> Names<'d> {
+    pub(super) fn new(doc: &'d PlanDoc) -> Self {
+        let mut steps = HashMap::new();
+        for step in &doc.steps {
+            if let Some(id) = &step.id {
+                steps.entry(id.value.as_str()).or_insert(step);
+            }
+        }
+        let inputs: HashMap<&str, bool> =
+            doc.inputs.iter().map(|input| (input.name.as_str(), input.input.secret)).collect();
+        let sorted = |mut names: Vec<&'d str>| {
+            names.sort_unstable();
+            names
+        };
+        let (step_names, input_names) =
+            (sorted(steps.keys().copied().collect()), sorted(inputs.keys().copied().collect()));
+        let record_names: Vec<&str> = doc.records.iter().map(|record| record.name.as_str()).collect();
+        let records = record_names.iter().copied().collect();
+        Self {
+            steps,
+            inputs,
+            records,
+            record_names,
+            step_names,
+            input_names,
+            used_inputs: BTreeSet::new(),
+            suggestions: 0,
+        }
+    }
+
+    pub(super) fn used_inputs(&self) -> BTreeSet<&str> {
+        self.used_inputs.iter().map(String::as_str).collect()
+    }
+
+    pub(super) fn check(&mut self, program: &Program, place: &Place, findings: &mut Findings) {
+        let uses = program.located();
+        for unknown in &uses.unknown {
+            findings.push(self.unknown(unknown, place));
+        }
+        for used in &uses.names {
+            findings.extend(name_use(used, place));
+            if used.name == "records" && place.steps {
+                findings.extend(self.record_use(used));
+            }
+            let answers = used.path.first().is_some_and(|field| ANSWERS.contains(&field.as_str()));
+            if used.name == "self" && answers && place.secret_answer {
+                findings.extend(secret_use("the answer of a secret step", used.span, None, place, used.guarded));
+            }
+            if used.name == "item" && self.is_of_secrets(place) {
+                let what = "an element of a list that holds a secret";
+                findings.extend(secret_use(what, used.span, used.spoiled.as_deref(), place, used.guarded));
+            }
+        }
+        for used in &uses.inputs {
+            self.used_inputs.insert(used.name.to_string());
+            let Some(&secret) = self.inputs.get(used.name.as_str()) else {
+                findings.push(self.unknown_input(&used.name, used.name_span));
+                continue;
+            };
+            if secret {
+                let part = (!used.path.is_empty()).then(|| Spoiled { by: "a part of it".to_owned(), span: used.span });
+                let spoiled = used.spoiled.as_deref().or(part.as_ref());
+                let what = format!("the secret input `{}`", used.name);
+                findings.extend(secret_use(&what, used.span, spoiled, place, used.guarded));
+            }
+        }
+        for reference in &uses.steps {
+            self.reference(reference, place, findings);
+        }
+    }
+
+    /// The finding about a reference to a record, which has only outputs, by their names.
+    fn record_use(&self, used: &NameUse) -> Option<Diagnostic> {
+        let (Some(name), Some(&span)) = (used.path.first(), used.path_spans.first()) else {
+            let finding = Diagnostic::error("not-by-name", used.span, "a record is asked for by its name");
+            return Some(
+                finding.help("write `records.<name>.outputs.<output>`: what a plan reads is known before it runs"),
+            );
+        };
+        if !self.records.contains(name.as_str()) {
+            let finding = Diagnostic::error("unknown-record", span, format!("there is no record `{name}`"));
+            return Some(match nearest(name, self.record_names.iter().copied()) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
+                None if self.records.is_empty() => finding.help("declare it below `records:`"),
+                None => finding.help(format!("the plan's records are {}", some(&self.record_names))),
+            });
+        }
+        match (used.path.get(1).map(Word::as_str), used.path_spans.get(1)) {
+            (Some("outputs"), _) if used.path.len() > 2 => None,
+            (Some("outputs") | None, _) => {
+                let finding = Diagnostic::error("not-by-name", used.span, "an output is asked for by its name");
+                Some(finding.help(format!("write `records.{name}.outputs.<output>`")))
+            }
+            (Some(word), place) => {
+                let span = place.copied().unwrap_or(span);
+                let finding = Diagnostic::error("unknown-result", span, format!("`records.{name}` has no `{word}`"));
+                Some(finding.help(format!("it has `outputs`: write `records.{name}.outputs.{word}`")))
+            }
+        }
+    }
+
+    /// Whether the elements at a place may contain a secret.
+    fn is_of_secrets(&self, place: &Place) -> bool {
+        place.elements_of.as_ref().is_some_and(|sources| {
+            let secret_step = |id: &StepId| self.steps.get(id.as_str()).is_some_and(|step| step.secret);
+            sources.inputs.iter().any(|name| self.inputs.get(name.as_str()) == Some(&true))
+                || sources.steps.iter().any(secret_step)
+        })
+    }
+
+    fn reference(&mut self, used: &Reference, place: &Place, findings: &mut Findings) {
+        if !place.steps {
+            findings.push(not_here("steps", used.span, place));
+            return;
+        }
+        let Some(&step) = self.steps.get(used.step.as_str()) else {
+            findings.push(self.unknown_step(used.step.as_str(), used.step_span));
+            return;
+        };
+        findings.extend(result(used, step));
+        if step.secret && mentions_answer(used, step) {
+            let what = format!("the answer of the secret step `{}`", used.step);
+            findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What is known at one place of the names that a template refers to.
+
+use serde_json::Value;
+
+use super::paths::{below, is_known, knows_below, marked};
+use super::{At, Known, SecretView};
+use crate::catalog::schema::{Type, Types};
+use crate::catalog::{Partial, Unknown};
+use crate::plan::model::{Input, InputType};
+use crate::plan::step_results::typed;
+use crate::secret::Secrets;
+use crate::template::{Knowledge, Mention, Outline, Shape, Sort};
+
+/// What is known at one place: with an element, or without.
+pub(super) struct View<'v, 'd> {
+    pub(super) known: &'v Known<'d>,
+    pub(super) at: At<'v>,
+}
+
+impl Knowledge for View<'_, '_> {
+    fn knows(&self, root: &str, path: &[String]) -> bool {
+        let given = &self.known.given;
+        match (root, path) {
+            ("inputs", [name, ..]) => {
+                let declared = self.known.inputs.contains_key(name.as_str());
+                let inputs = self.at.case.or(given.inputs);
+                let is_given = given.complete || inputs.is_some_and(|inputs| inputs.contains_key(name));
+                declared && is_given && !self.known.heavy.contains(name)
+            }
+            // With other values it may run.
+            ("steps", [step, ..]) => self.at.case.is_none() && self.known.is_skipped(step),
+            ("item", path) => self.at.item.is_some_and(|item| knows_below(&item.value, path)),
+            ("key" | "index", _) => self.at.item.is_some(),
+            // Other names were reported already.
+            ("each", [name, ..]) if !["key", "value", "index"].contains(&name.as_str()) => false,
+            ("each", path) => self.at.each.is_some_and(|element| match path {
+                [first, rest @ ..] if first == "value" => knows_below(&element.value, rest),
+                [] => is_known(&element.value),
+                _ => true,
+            }),
+            ("environment", _) => given.environment.is_some(),
+            ("records", _) => given.records.is_some(),
+            ("project_id", _) => given.project_id.is_some(),
+            ("region_id", _) => given.region_id.is_some(),
+            _ => false,
+        }
+    }
+
+    fn sort(&self, mention: &Mention) -> Option<Sort> {
+        let value = self.mention(mention);
+        let found = match &value {
+            Partial::Unknown(unknown) => unknown.types.only()?,
+            other => other.r#type()?,
+        };
+        Some(match found {
+            Type::Boolean => Sort::Boolean,
+            Type::Integer => Sort::Integer,
+            Type::Number => Sort::Number,
+            Type::String => Sort::Text,
+            Type::Array => Sort::List,
+            Type::Object => Sort::Map,
+        })
+    }
+
+    fn reads_files(&self) -> bool {
+        self.known.given.folder.is_some()
+    }
+
+    fn instances(&self, step: &str, is_computed: bool) -> Option<&[String]> {
+        // Constant keys were compared with those of a mapping as it is written.
+        let is_written = matches!(self.known.steps.get(step)?.for_each?.shape(), Shape::Mapping(_) | Shape::List(_));
+        // With other values there may be others.
+        self.known.keys(step).filter(|_| self.at.case.is_none() && (is_computed || !is_written))
+    }
+}
+
+impl View<'_, '_> {
+    /// Converts a template's outline to a partly known value.
+    pub(super) fn filled(&self, outline: Outline) -> Partial {
+        match outline {
+            Outline::Exactly(value) if self.at.secrets == SecretView::Markers => marked(&value),
+            Outline::Exactly(value) => Partial::from(&self.revealed(value)),
+            Outline::Text(pieces) => Partial::Text(pieces.into_iter().map(|piece| self.piece(piece?)).collect()),
+            Outline::List(items) => Partial::List(items.into_iter().map(|item| self.filled(item)).collect()),
+            Outline::Map(fields) => {
+                Partial::Map(fields.into_iter().map(|(name, field)| (name, self.filled(field))).collect())
+            }
+            Outline::OneOf(options) => Partial::OneOf(options.into_iter().map(|option| self.filled(option)).collect()),
+            Outline::Of(sort) => typed(&[match sort {
+                Sort::Boolean => Type::Boolean,
+                Sort::Integer => Type::Integer,
+                Sort::Number => Type::Number,
+                Sort::Text => Type::String,
+                Sort::List => Type::Array,
+                Sort::Map => Type::Object,
+            }]),
+            Outline::Mention(mention) => self.mention(&mention),
+            Outline::Open => Partial::unknown(),
+        }
+    }
+
+    /// The value with its secrets, when the place reveals them.
+    fn revealed(&self, value: Value) -> Value {
+        let secrets = self.known.given.secrets.filter(|_| self.at.secrets == SecretView::Values);
+        secrets.and_then(|secrets| secrets.reveal(&value).ok()).unwrap_or(value)
+    }
+
+    /// A part of a text; a secret in it is known only where it is revealed.
+    fn piece(&self, piece: String) -> Option<String> {
+        match self.revealed(Value::String(piece)) {
+            Value::String(text) => (self.at.secrets == SecretView::Markers || !Secrets::marks(&text)).then_some(text),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// What is known of a reference; equal references are known to be equal.
+    fn mention(&self, mention: &Mention) -> Partial {
+        let mut value = self.referred(mention);
+        let keys = mention.path.iter().map(Some).chain(mention.rest.iter().map(Option::as_ref));
+        let keys: Option<Vec<&str>> = keys.map(|key| key.map(String::as_str)).collect();
+        if let (Partial::Unknown(unknown), Some(keys)) = (&mut value, keys)
+            && ["inputs", "steps"].contains(&mention.root.as_str())
+        {
+            unknown.source = Some(format!("{}.{}", mention.root, keys.join(".")));
+        }
+        value
+    }
+
+    fn referred(&self, mention: &Mention) -> Partial {
+        let goes_on = !mention.rest.is_empty();
+        match (mention.root.as_str(), mention.path.as_slice()) {
+            ("inputs", [name]) if !goes_on => self.known.inputs.get(name.as_str()).map_or_else(Partial::unknown, input),
+            ("steps", [step, path @ ..]) => {
+                let Some(step) = self.known.steps.get(step.as_str()) else { return Partial::unknown() };
+                let path = path.iter().map(String::as_str);
+                let path: Vec<&str> =
+                    path.chain(mention.rest.iter().map(|key| key.as_deref().unwrap_or("*"))).collect();
+                step.result(&path)
+            }
+            ("environment", []) => typed(&[Type::String]),
+            ("each", [key]) if key == "key" => typed(&[Type::String]),
+            ("each", [index]) if index == "index" => typed(&[Type::Integer]),
+            ("each", [value, path @ ..]) if value == "value" && !goes_on => match (self.at.each, self.at.each_of) {
+                (Some(element), _) => below(&element.value, path),
+                (None, Some(list)) => self.known.of_results(list, path),
+                (None, None) => Partial::unknown(),
+            },
+            ("item", path) if !goes_on => match (self.at.item, self.at.item_of) {
+                (Some(item), _) => below(&item.value, path),
+                (None, Some(list)) => self.known.of_results(list, path),
+                (None, None) => Partial::unknown(),
+            },
+            ("key", []) => typed(&[Type::String]),
+            ("index", []) => typed(&[Type::Integer]),
+            ("project_id" | "region_id", []) => typed(&[Type::Integer]),
+            _ => Partial::unknown(),
+        }
+    }
+}
+
+fn input(input: &&Input) -> Partial {
+    Partial::Unknown(Box::new(Unknown {
+        types: match input.r#type {
+            InputType::String => Types::of(&[Type::String]),
+            InputType::Integer => Types::of(&[Type::Integer]),
+            InputType::Number => Types::of(&[Type::Number]),
+            InputType::Boolean => Types::of(&[Type::Boolean]),
+            InputType::List => Types::of(&[Type::Array]),
+            InputType::Map => Types::of(&[Type::Object]),
+        },
+        nullable: input.default.as_deref().is_some_and(Value::is_null),
+        minimum: input.minimum,
+        maximum: input.maximum,
+        pattern: input.pattern.clone(),
+        ..Unknown::default()
+    }))
+}

@@ -1,0 +1,339 @@
+//! Evaluates the calls of a plan as far as their values are known, and checks them against the catalogue.
+//!
+//! This happens twice: for the plan as written, before values are given, and with the values of a run. For a
+//! `for_each` with known elements every element is checked.
+
+mod files;
+mod secrets;
+mod step_view;
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use self::files::FileAt;
+use self::step_view::StepView;
+use super::as_text;
+use super::cases::{Case, cases, most_for_each};
+use super::doc::PlanDoc;
+use super::model::{Plan, Segment};
+use super::of_step::OfStep;
+use super::partial::{At, Element, Given, Known, results_of};
+use super::request::{Values, Whole, check_request};
+use super::step_results::KnownStep;
+use crate::catalog::{Catalog, Partial};
+use crate::diagnostic::{Diagnostic, Findings, Severity};
+use crate::parts::in_parts;
+use crate::source::{Source, Span};
+use crate::template::{Each, Program, Template, TemplateError};
+
+/// The most elements of all `for_each` together that are checked one by one.
+const MOST_ELEMENTS: usize = 10_000;
+/// Fewer steps than this are not worth a thread.
+const LEAST_PART: usize = 1_000;
+
+/// Checks an accepted plan with its input values.
+///
+/// Only what depends on these values is checked; the rest was checked when the plan was accepted.
+pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
+    let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
+    let view = |at: usize| StepView::at_step(&plan.steps[at]);
+    let views = || (0..plan.steps.len()).map(view);
+    let outputs = || plan.outputs.values().map(|output| &output.value);
+    let mut known = Known::new(given, inputs, known_steps(views, outputs(), catalog));
+    known.weigh(programs(views).chain(outputs().flat_map(Template::programs)));
+    let mut findings = Findings::default();
+    let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
+    skip(views, &mut known);
+    check_all(plan.steps.len(), view, &known, (catalog, &plan.source), &mut findings);
+    check_texts(outputs().chain(places), &known, &mut findings);
+    let (mut findings, _) = findings.finish();
+    findings.sort_by_key(|finding| finding.primary.start());
+    findings
+}
+
+/// Checks a plan as written; with values, only what depends on them.
+pub(super) fn check_written(
+    doc: &PlanDoc,
+    of: &[OfStep],
+    (catalog, source): (&Catalog, &Source),
+    given: Given<'_>,
+    findings: &mut Findings,
+) {
+    let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
+    let view = |at: usize| StepView::at_doc(&doc.steps[at], &of[at]);
+    let views = || (0..doc.steps.len()).map(view);
+    let outputs = || doc.outputs.iter().filter_map(|output| output.value.as_ref());
+    let mut known = Known::new(given, inputs, known_steps(views, outputs(), catalog));
+    known.weigh(programs(views).chain(outputs().flat_map(Template::programs)));
+    skip(views, &mut known);
+    check_all(doc.steps.len(), view, &known, (catalog, source), findings);
+    let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
+    check_texts(outputs().chain(places), &known, findings);
+}
+
+/// The programs of all steps. `views`: all steps, each made when it is looked at.
+fn programs<'s, L: Iterator<Item = StepView<'s>>>(views: impl Fn() -> L) -> impl Iterator<Item = &'s Program> {
+    views().flat_map(|view| view.programs().collect::<Vec<_>>())
+}
+
+/// What is known of the steps that templates refer to.
+fn known_steps<'s, L: Iterator<Item = StepView<'s>>>(
+    views: impl Fn() -> L,
+    outputs: impl Iterator<Item = &'s Template>,
+    catalog: &Catalog,
+) -> HashMap<&'s str, KnownStep<'s>> {
+    let programs = programs(&views).chain(outputs.flat_map(Template::programs));
+    let referred: HashSet<&str> =
+        programs.flat_map(|program| program.uses().steps.iter().map(|used| used.step.as_str())).collect();
+    if referred.is_empty() {
+        return HashMap::new();
+    }
+    let known = views().filter(|view| view.id.is_some_and(|id| referred.contains(id)));
+    known.filter_map(|view| view.known(catalog)).collect()
+}
+
+/// Marks the steps that certainly do not run. `views`: all steps, each made when it is looked at.
+fn skip<'s, L: Iterator<Item = StepView<'s>>>(views: impl Fn() -> L, known: &mut Known<'_>) {
+    /// Conditions may refer to steps that are skipped themselves.
+    const ROUNDS: usize = 3;
+    for _ in 0..ROUNDS {
+        let off = views().filter_map(|view| {
+            let (id, when) = view.id.zip(view.when)?;
+            let is_off = !known.is_skipped(id) && known.truth(when, At::default()) == Ok(Some(false));
+            is_off.then_some(id)
+        });
+        let off: Vec<&str> = off.collect();
+        if off.is_empty() {
+            return;
+        }
+        off.into_iter().for_each(|id| known.skip(id));
+    }
+}
+
+/// Checks the steps `view(0)` to `view(number - 1)`. Those without `for_each` are checked on several threads; the
+/// others share a number of elements, in the order of the file.
+fn check_all<'s>(
+    number: usize,
+    view: impl Fn(usize) -> StepView<'s> + Sync,
+    known: &Known<'_>,
+    (catalog, source): (&Catalog, &Source),
+    findings: &mut Findings,
+) {
+    let (with_values, most) = (known.given.inputs.is_some(), most_for_each(number));
+    let check = |steps: Range<usize>, of_each: bool, findings: &mut Findings| {
+        let mut elements = MOST_ELEMENTS;
+        for view in steps.map(&view).filter(|view| view.for_each.is_some() == of_each) {
+            if !with_values || depends_on_values(&view, known) {
+                let (cases, seen, findings) = (cases(known, view.programs(), most), HashSet::new(), &mut *findings);
+                let checker = Checker { known, catalog, source, with_values, case: None, seen, findings };
+                checker.step(&view, &cases, &mut elements);
+            }
+        }
+    };
+    let parts = in_parts(number, LEAST_PART, |steps| {
+        let mut found = Findings::default();
+        check(steps, false, &mut found);
+        found.finish()
+    });
+    parts.into_iter().for_each(|(found, more)| findings.add(found, more));
+    check(0..number, true, findings);
+}
+
+/// Whether a step depends on the given values.
+fn depends_on_values(view: &StepView<'_>, known: &Known<'_>) -> bool {
+    view.programs().any(|program| {
+        let uses = program.uses();
+        !uses.inputs.is_empty()
+            || ["environment", "project_id", "region_id", "records"].into_iter().any(|name| uses.mentions(name))
+            || uses.steps.iter().any(|used| {
+                let is_instance = used.path.first().is_some_and(|first| ["all", "each"].contains(&first.as_str()));
+                known.is_skipped(used.step.as_str()) || (is_instance && known.has_given_instances(used.step.as_str()))
+            })
+    })
+}
+
+/// Checks templates that have no schema: they must evaluate.
+fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Findings) {
+    for template in templates {
+        let mut errors = Vec::new();
+        known.partial(template, At::default(), &mut errors);
+        findings.extend(errors.iter().map(failed));
+    }
+}
+
+struct Checker<'c, 'd> {
+    known: &'c Known<'d>,
+    catalog: &'c Catalog,
+    source: &'c Source,
+    with_values: bool,
+    case: Option<&'c Case>,
+    /// One finding per place, code and severity: an error in every element is reported once.
+    seen: HashSet<(Span, &'static str, Severity)>,
+    findings: &'c mut Findings,
+}
+
+impl<'c> Checker<'c, '_> {
+    /// Checks a step with what is known, and in each of these cases.
+    fn step(mut self, view: &StepView<'_>, cases: &'c [Case], budget: &mut usize) {
+        self.instances(view, budget);
+        for case in cases {
+            self.case = Some(case);
+            self.instances(view, budget);
+        }
+    }
+
+    fn at(&self) -> At<'c> {
+        At::case(self.case.map(|case| &case.inputs))
+    }
+
+    fn instances(&mut self, view: &StepView<'_>, budget: &mut usize) {
+        let Some(for_each) = view.for_each else { return self.instance(view, None) };
+        let mut errors = Vec::new();
+        let value = self.known.partial(for_each, self.at(), &mut errors);
+        self.report(errors.iter().map(failed), None);
+        match self.known.elements(for_each, &value, *budget) {
+            Ok(Some(elements)) => {
+                for element in elements.iter().take(*budget) {
+                    self.instance(view, Some(element));
+                }
+                *budget = budget.saturating_sub(elements.len());
+            }
+            Ok(None) => {
+                if let Some(step) = results_of(&value) {
+                    let message =
+                        format!("`for_each` needs a list or a mapping, and this is the result of step `{step}`");
+                    let finding = Diagnostic::error("wrong-type", for_each.span, message);
+                    let help = match self.known.is_for_each(step) {
+                        true => format!("all of its instances are `steps.{step}.all`"),
+                        false => format!("use a list in it, as in `steps.{step}.ids`"),
+                    };
+                    self.report([finding.help(help)], None);
+                }
+                self.at_instance(view, self.at().element_of(&value), None);
+            }
+            // What cannot stand here at all was reported already.
+            Err(_) if for_each.mentions("each") || for_each.inputs().any(|used| self.known.is_secret(&used.name)) => {
+                self.instance(view, None);
+            }
+            Err(what) => {
+                let message = format!("`for_each` needs a list or a mapping, and this is {what}");
+                let finding = Diagnostic::error("wrong-type", for_each.span, message);
+                self.report([finding.help(Each::instead_of(what))], None);
+                self.instance(view, None);
+            }
+        }
+    }
+
+    fn instance(&mut self, view: &StepView<'_>, element: Option<&Element>) {
+        self.at_instance(view, self.at().element(element), element);
+    }
+
+    fn at_instance(&mut self, view: &StepView<'_>, at: At<'_>, element: Option<&Element>) {
+        if let Some(when) = view.when {
+            match self.known.truth(when, at) {
+                // A step that does not run may be invalid with these values.
+                Ok(Some(false)) => return,
+                Ok(_) => {}
+                Err(error) => self.report([failed(&error)], element),
+            }
+        }
+        let found = self.parts(view, at);
+        // Once more with the values of secrets: what was not found without them is about these.
+        let mut with_secrets = Vec::new();
+        if self.with_values && self.secrets_in(view, None).next().is_some() {
+            let errors = found.iter().filter(|finding| finding.is_error());
+            let told: HashSet<(Span, &str)> = errors.map(|finding| (finding.primary, finding.code)).collect();
+            let more = self.parts(view, at.revealing()).into_iter();
+            let new = more.filter(|finding| finding.is_error() && !told.contains(&(finding.primary, finding.code)));
+            with_secrets.extend(new.map(|finding| self.without_value(&finding, view)));
+        }
+        self.report(found, element);
+        self.report(with_secrets, element);
+    }
+
+    /// The findings about the calls of a step, and about its headers, places, `find` and conditions.
+    fn parts(&self, view: &StepView<'_>, at: At<'_>) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        view.calls.iter().flatten().for_each(|whole| self.call(whole, at, &mut found));
+        let mut errors = Vec::new();
+        let mut value = |template: &Template| self.known.partial(template, at, &mut errors);
+        if let Some(headers) = view.headers {
+            found.extend(as_text::headers(headers, &value(headers)));
+        }
+        for place in view.places.into_iter().flatten() {
+            found.extend(as_text::place(place, &value(place)));
+        }
+        if let Some(find) = view.find {
+            found.extend(as_text::find(find, &value(find)));
+        }
+        found.extend(errors.iter().map(failed));
+        let waits = view.waits.into_iter().flatten();
+        found.extend(waits.filter_map(|condition| self.known.truth(condition, at).err()).map(|error| failed(&error)));
+        found
+    }
+
+    fn report(&mut self, found: impl IntoIterator<Item = Diagnostic>, element: Option<&Element>) {
+        for mut finding in found {
+            if !self.seen.insert((finding.primary, finding.code, finding.severity)) {
+                continue;
+            }
+            if let Some(element) = element {
+                finding = match element.span {
+                    Some(span) => finding.related(span, "with this element"),
+                    None => finding.help(format!("with the element `{}`", element.key())),
+                };
+            }
+            self.findings.push(match self.case {
+                Some(case) => finding.help(format!("with {}", case.described)),
+                None => finding,
+            });
+        }
+    }
+
+    fn call(&self, whole: &Whole<'_>, at: At<'_>, found: &mut Vec<Diagnostic>) {
+        let mut errors = Vec::new();
+        let mut partial = |template: &Template| self.known.partial(template, at, &mut errors);
+        let body = whole.body.map(&mut partial);
+        let query = whole.query.map(&mut partial);
+        let file = whole.file.map(|file| (file, partial(&file.path)));
+        let segments: Vec<Option<Partial>> = whole
+            .call
+            .segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Template(template) => Some(partial(template)),
+                _ => None,
+            })
+            .collect();
+        found.extend(errors.iter().map(failed));
+        let of_segment = |(segment, value): (&Segment, &Option<Partial>)| match (segment, value) {
+            (Segment::Template(template), Some(value)) => as_text::segment(template, value),
+            _ => None,
+        };
+        let no_segments: Vec<Diagnostic> = whole.call.segments.iter().zip(&segments).filter_map(of_segment).collect();
+        if let Some((file, path)) = file {
+            let named = FileAt { key: "body_file", place: file.path.span };
+            let is_other = || self.of_another_kind(&named, &path, whole.operation);
+            found.extend(self.unusable(&named, &path).or_else(is_other));
+        }
+        if let Some(operation) = whole.operation {
+            if let (Some(template), Some(body)) = (whole.body, &body) {
+                self.files_in_form(operation, template, body, found);
+            }
+            let values = Values { body, query, segments };
+            let before = found.len();
+            check_request(whole, operation, values, (self.catalog, self.source), found);
+            // A segment that has no text form is reported once.
+            let has_finding = |place: Span| no_segments.iter().any(|told| told.primary == place);
+            let new = found.split_off(before).into_iter().filter(|finding| !has_finding(finding.primary));
+            found.extend(new);
+        }
+        found.extend(no_segments);
+    }
+}
+
+/// The finding about a template that cannot be evaluated.
+fn failed(error: &TemplateError) -> Diagnostic {
+    let finding = Diagnostic::error("template-error", error.span, error.message.clone());
+    error.help.clone().into_iter().fold(finding, Diagnostic::help)
+}

@@ -1,6 +1,7 @@
 //! The write of one instance: up to the tasks that it started, and from their end to the result.
 //!
-//! What lies between is on record: an instance that waits holds nothing of the call that it made.
+//! While it waits, an instance holds the ids of its tasks, the operation and the lock of the parent; what else is needed
+//! afterwards is on record.
 
 use std::time::Duration;
 

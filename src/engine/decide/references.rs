@@ -4,7 +4,7 @@
 //! an instance mentions no instance of a step it comes after, it depends on that step as a whole. A name refers to an
 //! instance only where no id of that step does: instances of one step often have one name.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -16,91 +16,154 @@ use crate::secret::digest_of;
 /// Separates the words of a text.
 const BETWEEN: fn(char) -> bool = |character| !character.is_ascii_alphanumeric() && !['-', '_'].contains(&character);
 
-/// The dependencies between the instances of one record.
-pub struct References {
-    /// By an instance: those whose ids occur in its call.
-    uses: HashMap<InstanceId, BTreeSet<InstanceId>>,
-    /// By an instance: the steps it comes after without mentioning any of their instances.
-    steps: HashMap<InstanceId, BTreeSet<StepId>>,
-    /// By an instance: those whose calls mention it.
-    users: HashMap<InstanceId, Vec<InstanceId>>,
+/// The dependencies between the instances of one record. Instances are given by their places in it.
+///
+/// Thousands of instances may have one name, and thousands of calls mention it: neither are compared one by one.
+pub struct References<'s> {
+    status: &'s Status,
+    mentions: Vec<Mention>,
+    /// By instance: what its call mentions.
+    uses: Vec<Vec<usize>>,
+    /// By instance: the mentions that mean it.
+    meant_by: Vec<Vec<usize>>,
+    /// By instance: the steps it comes after without mentioning any of their instances.
+    steps: Vec<Vec<&'s StepId>>,
+    /// By step: the instances that come after it as a whole.
+    after: HashMap<&'s StepId, Vec<usize>>,
 }
 
-impl References {
+/// An id or a name in calls, and the instances of one step that have it: a call that mentions it mentions all of them.
+#[derive(Default)]
+pub struct Mention {
+    pub instances: Vec<usize>,
+    /// Those whose calls mention it.
+    pub users: Vec<usize>,
+}
+
+impl<'s> References<'s> {
     /// Reads the dependencies from a record.
-    pub fn of(status: &Status) -> Self {
-        let owners = owners(status);
-        let mut references = Self { uses: HashMap::new(), steps: HashMap::new(), users: HashMap::new() };
-        for (instance, known) in &status.instances {
-            let mut uses = used(known, &owners);
-            uses.remove(instance);
-            let named = |step: &StepId| *step == instance.step || uses.iter().any(|other| other.step == *step);
-            let steps = known.after.iter().filter(|step| !named(step)).cloned().collect();
-            for used in &uses {
-                references.users.entry(used.clone()).or_default().push(instance.clone());
-            }
-            references.uses.insert(instance.clone(), uses);
-            references.steps.insert(instance.clone(), steps);
+    pub fn of(status: &'s Status) -> Self {
+        let number = status.instances.len();
+        let Words { by_id, by_name, mut mentions } = words(status);
+        let mut uses = Vec::with_capacity(number);
+        let mut steps = Vec::with_capacity(number);
+        let mut after: HashMap<&StepId, Vec<usize>> = HashMap::new();
+        for (at, (instance, known)) in status.instances.iter().enumerate() {
+            let earlier: HashSet<&StepId> = known.after.iter().filter(|step| **step != instance.step).collect();
+            let said = words_in_calls(known);
+            // A name or a number may coincide: only instances of steps that it comes after count.
+            let mut used = by_id.used(&said, &earlier);
+            let mut named: HashSet<&StepId> = used.iter().map(|(step, _)| *step).collect();
+            let by_name = by_name.used(&said, &earlier).into_iter().filter(|(step, _)| !named.contains(step));
+            used.extend(by_name.collect::<Vec<_>>());
+            named.extend(used.iter().map(|(step, _)| *step));
+            let mut used: Vec<usize> = used.into_iter().map(|(_, mention)| mention).collect();
+            used.sort_unstable();
+            used.iter().for_each(|mention| mentions[*mention].users.push(at));
+            uses.push(used);
+            let whole: Vec<&StepId> =
+                known.after.iter().filter(|step| earlier.contains(step) && !named.contains(step)).collect();
+            whole.iter().for_each(|step| after.entry(step).or_default().push(at));
+            steps.push(whole);
         }
-        references
+        let mut meant_by = vec![Vec::new(); number];
+        for (at, mention) in mentions.iter().enumerate().filter(|(_, mention)| !mention.users.is_empty()) {
+            mention.instances.iter().for_each(|instance| meant_by[*instance].push(at));
+        }
+        Self { status, mentions, uses, meant_by, steps, after }
     }
 
-    /// The instances that this one's call mentions.
-    pub fn uses(&self, instance: &InstanceId) -> impl Iterator<Item = &InstanceId> {
-        self.uses.get(instance).into_iter().flatten()
+    pub fn mention(&self, mention: usize) -> &Mention {
+        &self.mentions[mention]
     }
 
-    /// The steps that this one depends on as a whole.
-    pub fn steps(&self, instance: &InstanceId) -> impl Iterator<Item = &StepId> {
-        self.steps.get(instance).into_iter().flatten()
+    /// What the call of an instance mentions.
+    pub fn uses(&self, instance: usize) -> &[usize] {
+        &self.uses[instance]
     }
 
-    /// The instances whose calls mention this one.
-    pub fn users(&self, instance: &InstanceId) -> impl Iterator<Item = &InstanceId> {
-        self.users.get(instance).into_iter().flatten()
+    /// The mentions in other calls that mean an instance.
+    pub fn meant_by(&self, instance: usize) -> &[usize] {
+        &self.meant_by[instance]
+    }
+
+    /// The steps that an instance depends on as a whole.
+    pub fn steps(&self, instance: usize) -> &[&'s StepId] {
+        &self.steps[instance]
     }
 
     /// All dependants of an instance, direct and indirect, without the instance itself.
     pub fn dependants(&self, instance: &InstanceId) -> HashSet<InstanceId> {
-        let mut found = HashSet::new();
-        let mut open = vec![instance.clone()];
-        while let Some(earlier) = open.pop() {
-            let whole = self.steps.iter().filter(|(_, steps)| steps.contains(&earlier.step)).map(|(later, _)| later);
-            for later in self.users(&earlier).chain(whole) {
-                if later != instance && found.insert(later.clone()) {
-                    open.push(later.clone());
-                }
-            }
+        let (mut found, mut mentions, mut steps) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let start = self.status.instances.get_index_of(instance);
+        let mut open: Vec<usize> = start.into_iter().collect();
+        while let Some((at, (earlier, _))) = open.pop().and_then(|at| Some((at, self.status.instances.get_index(at)?)))
+        {
+            let mentioned = self.meant_by[at].iter().filter(|mention| mentions.insert(**mention));
+            let users = mentioned.flat_map(|mention| &self.mentions[*mention].users);
+            let whole = self.after.get(&earlier.step).filter(|_| steps.insert(&earlier.step));
+            let later = users.chain(whole.into_iter().flatten()).copied();
+            open.extend(later.filter(|later| Some(*later) != start && found.insert(*later)));
         }
-        found
+        found.into_iter().filter_map(|at| self.status.instances.get_index(at)).map(|(id, _)| id.clone()).collect()
     }
 }
 
-/// The instances that own a resource, by its id and by its name.
+/// The ids and names of a record.
 #[derive(Default)]
-struct Owners<'s> {
-    by_id: HashMap<String, Vec<&'s InstanceId>>,
-    by_name: HashMap<String, Vec<&'s InstanceId>>,
+struct Words<'s> {
+    by_id: Index<'s>,
+    by_name: Index<'s>,
+    mentions: Vec<Mention>,
 }
 
-fn owners(status: &Status) -> Owners<'_> {
-    let mut owners = Owners::default();
+/// What a word in a call means, by the step of the instances that have it.
+#[derive(Default)]
+struct Index<'s>(HashMap<String, HashMap<&'s StepId, usize>>);
+
+impl<'s> Index<'s> {
+    fn add(&mut self, word: String, step: &'s StepId, instance: usize, mentions: &mut Vec<Mention>) {
+        let mention = *self.0.entry(word).or_default().entry(step).or_insert_with(|| {
+            mentions.push(Mention::default());
+            mentions.len() - 1
+        });
+        mentions[mention].instances.push(instance);
+    }
+
+    /// What these words mean among the instances of some steps.
+    fn used(&self, said: &HashSet<String>, steps: &HashSet<&'s StepId>) -> HashSet<(&'s StepId, usize)> {
+        let mut used = HashSet::new();
+        for by_step in said.iter().filter_map(|word| self.0.get(word)) {
+            // Whichever are fewer.
+            if by_step.len() <= steps.len() {
+                let among = by_step.iter().filter(|(step, _)| steps.contains(*step));
+                used.extend(among.map(|(step, mention)| (*step, *mention)));
+            } else {
+                used.extend(steps.iter().filter_map(|step| Some((*step, *by_step.get(step)?))));
+            }
+        }
+        used
+    }
+}
+
+fn words(status: &Status) -> Words<'_> {
+    let mut found = Words::default();
     let key = status.header.key.as_bytes();
     let words = |id: String| {
         let secret = digest_of(&Value::String(id.clone()), key);
         let word = secret.rsplit(':').next().unwrap_or_default().to_owned();
         [id, word]
     };
-    for (instance, known) in &status.instances {
+    for (at, (instance, known)) in status.instances.iter().enumerate() {
         for word in ids(known).into_iter().flat_map(words) {
-            owners.by_id.entry(word).or_default().push(instance);
+            found.by_id.add(word, &instance.step, at, &mut found.mentions);
         }
         let name = known.result.as_ref().and_then(|result| result.name.clone()).filter(|name| !name.is_empty());
         for word in name.into_iter().flat_map(words) {
-            owners.by_name.entry(word).or_default().push(instance);
+            found.by_name.add(word, &instance.step, at, &mut found.mentions);
         }
     }
-    owners
+    found
 }
 
 fn ids(known: &InstanceStatus) -> HashSet<String> {
@@ -112,22 +175,14 @@ fn ids(known: &InstanceStatus) -> HashSet<String> {
     all.map(id_text).filter(|id| !id.is_empty()).collect()
 }
 
-/// The instances whose ids, or else names, occur in the calls of this one.
-fn used(known: &InstanceStatus, owners: &Owners<'_>) -> BTreeSet<InstanceId> {
+/// The words in the calls of an instance.
+fn words_in_calls(known: &InstanceStatus) -> HashSet<String> {
     let mut words = HashSet::new();
     let intended = known.intent.as_ref().map(|intent| &intent.call);
     for call in known.agrees.iter().chain(intended) {
         words_of(call, &mut words);
     }
-    // A name or a number may coincide: only instances of steps that it comes after count.
-    let found = |owners: &HashMap<String, Vec<&InstanceId>>| -> BTreeSet<InstanceId> {
-        let owners = words.iter().filter_map(|word| owners.get(word)).flatten();
-        owners.filter(|owner| known.after.contains(&owner.step)).map(|owner| (*owner).clone()).collect()
-    };
-    let mut used = found(&owners.by_id);
-    let by_id: BTreeSet<StepId> = used.iter().map(|owner| owner.step.clone()).collect();
-    used.extend(found(&owners.by_name).into_iter().filter(|owner| !by_id.contains(&owner.step)));
-    used
+    words
 }
 
 fn words_of(call: &RecordedCall, words: &mut HashSet<String>) {

@@ -12,7 +12,8 @@ pub struct Removal {
     instances: Vec<InstanceId>,
     places: HashMap<InstanceId, usize>,
     /// By index: the entries that must be gone first. After the instances come entries for whole steps that others
-    /// depend on; such an entry is gone once all instances of its step are.
+    /// depend on; such an entry is gone once all instances of its step are. Then those for ids and names that several
+    /// instances have, which wait for all whose calls mention them.
     waits_for: Vec<Vec<usize>>,
     turns: Turns,
     gone: HashSet<usize>,
@@ -31,22 +32,9 @@ pub struct Kept {
 /// Orders a removal: dependants before what they depend on. Whatever a kept instance depends on is kept as well.
 pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
     let references = References::of(status);
-    let mut going: HashSet<&InstanceId> = wanted.iter().collect();
-    let mut kept = Vec::new();
-    // When an instance turns out to be kept, everything it depends on has to be examined again.
-    let mut open: Vec<&InstanceId> = wanted.iter().rev().collect();
-    while let Some(instance) = open.pop() {
-        let is_kept = |user: &&InstanceId| {
-            !going.contains(user) && status.instances.get(*user).is_some_and(|known| known.may_exist())
-        };
-        let Some(because_of) = references.users(instance).find(is_kept).cloned() else { continue };
-        if going.remove(instance) {
-            kept.push(Kept { instance: instance.clone(), because_of });
-            open.extend(references.uses(instance));
-        }
-    }
-
-    let instances: Vec<InstanceId> = wanted.iter().filter(|instance| going.contains(instance)).cloned().collect();
+    let kept = kept(status, wanted, &references);
+    let is_kept: HashSet<&InstanceId> = kept.iter().map(|kept| &kept.instance).collect();
+    let instances: Vec<InstanceId> = wanted.iter().filter(|instance| !is_kept.contains(instance)).cloned().collect();
     let places: HashMap<InstanceId, usize> = instances.iter().cloned().enumerate().map(|(at, id)| (id, at)).collect();
     let mut steps: HashMap<&StepId, usize> = HashMap::new();
     for instance in &instances {
@@ -54,13 +42,67 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
         steps.entry(&instance.step).or_insert(next);
     }
     let mut waits_for = vec![Vec::new(); instances.len() + steps.len()];
+    let mut groups: HashMap<usize, usize> = HashMap::new();
     for (at, instance) in instances.iter().enumerate() {
-        references.uses(instance).filter_map(|used| places.get(used)).for_each(|&used| waits_for[used].push(at));
-        references.steps(instance).filter_map(|step| steps.get(step)).for_each(|&step| waits_for[step].push(at));
         waits_for[at].push(steps[&instance.step]);
+        let Some(place) = status.instances.get_index_of(instance) else { continue };
+        for mention in references.uses(place) {
+            let entry = match references.mention(*mention).instances[..] {
+                [used] => status.instances.get_index(used).and_then(|(used, _)| places.get(used)).copied(),
+                _ => Some(*groups.entry(*mention).or_insert_with(|| {
+                    waits_for.push(Vec::new());
+                    waits_for.len() - 1
+                })),
+            };
+            entry.into_iter().for_each(|entry| waits_for[entry].push(at));
+        }
+        let whole = references.steps(place).iter().filter_map(|step| steps.get(step));
+        whole.for_each(|&step| waits_for[step].push(at));
     }
+    for (mention, entry) in groups {
+        let meant = references.mention(mention).instances.iter().filter_map(|at| status.instances.get_index(*at));
+        meant.filter_map(|(instance, _)| places.get(instance)).for_each(|&at| waits_for[at].push(entry));
+    }
+    waits_for.iter_mut().for_each(|entries| {
+        entries.sort_unstable();
+        entries.dedup();
+    });
     let turns = Turns::new(&waits_for);
     Removal { instances, places, waits_for, turns, gone: HashSet::new(), kept }
+}
+
+/// Of the instances to remove, those that are kept because a dependant is.
+fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> Vec<Kept> {
+    let place = |id: &InstanceId| status.instances.get_index_of(id);
+    let mut going: HashSet<usize> = wanted.iter().filter_map(place).collect();
+    let may_exist = |at: &usize| status.instances.get_index(*at).is_some_and(|(_, known)| known.may_exist());
+    // By mention: one that stays and mentions it.
+    let mut staying: HashMap<usize, usize> = HashMap::new();
+    for at in (0..status.instances.len()).filter(|at| !going.contains(at)).filter(may_exist) {
+        for mention in references.uses(at) {
+            staying.entry(*mention).or_insert(at);
+        }
+    }
+    let mut kept = Vec::new();
+    // When an instance turns out to be kept, everything it depends on has to be examined again.
+    let mut open: Vec<usize> = wanted.iter().rev().filter_map(place).collect();
+    while let Some(at) = open.pop() {
+        let Some(user) = references.meant_by(at).iter().find_map(|mention| staying.get(mention)).copied() else {
+            continue;
+        };
+        if !going.remove(&at) {
+            continue;
+        }
+        let id = |at: usize| status.instances.get_index(at).map(|(id, _)| id.clone());
+        kept.extend(id(at).zip(id(user)).map(|(instance, because_of)| Kept { instance, because_of }));
+        for mention in references.uses(at).iter().filter(|_| may_exist(&at)) {
+            if !staying.contains_key(mention) {
+                staying.insert(*mention, at);
+                open.extend(&references.mention(*mention).instances);
+            }
+        }
+    }
+    kept
 }
 
 /// All existing instances, in an order in which they can be removed.
@@ -205,6 +247,32 @@ mod tests {
     fn one_of_two_goes_while_the_other_stays() {
         let (waves, kept) = waves(&chains(), &["net[1]", "sub[1]"]);
         assert_eq!((waves, kept), (vec!["sub[1]".to_owned(), "net[1]".into()], vec![]));
+    }
+
+    /// Each call mentions all of them by their name: there are no more entries than instances and mentions of a name.
+    #[test]
+    fn instances_of_one_name_are_not_compared_one_by_one() {
+        let (disks, machines): (Vec<String>, Vec<String>) =
+            (0..300).map(|n| (format!("disk[{n}]"), format!("vm[{n}]"))).unzip();
+        let disks = disks.iter().map(|name| (name.as_str(), json!({}), &[][..]));
+        let all = disks.chain(machines.iter().map(|name| (name.as_str(), json!({ "disk": "data" }), &["disk"][..])));
+        let mut status = status(&all.collect::<Vec<_>>());
+        for (instance, known) in &mut status.instances {
+            let named = (instance.step.as_str() == "disk").then(|| "data".to_owned());
+            known.result.as_mut().unwrap().name = named;
+        }
+        let wanted: Vec<InstanceId> = status.instances.keys().cloned().collect();
+        let removal = removal(&status, &wanted);
+        let entries: usize = removal.waits_for.iter().map(Vec::len).sum();
+        assert!(entries <= 4 * wanted.len(), "{entries}");
+        let order = removal_order(&status);
+        assert!(order.iter().take(300).all(|instance| instance.step.as_str() == "vm") && order.len() == 600);
+        // One that stays keeps all of them, and all depend on one that is replaced.
+        let all_but_one: Vec<InstanceId> =
+            wanted.iter().filter(|instance| **instance != id("vm[7]")).cloned().collect();
+        let kept = super::removal(&status, &all_but_one).kept;
+        assert!(kept.len() == 300 && kept.iter().all(|kept| kept.because_of == id("vm[7]")), "{kept:?}");
+        assert_eq!(References::of(&status).dependants(&id("disk[0]")).len(), 300);
     }
 
     /// Everything has one name, which says nothing where an id says more.

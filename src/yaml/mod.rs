@@ -1,12 +1,13 @@
 //! YAML as a tree of values with places.
 //!
 //! Built from the parser's events, with the YAML 1.2 core schema; constructs that are not allowed are findings. It does
-//! not depend on plans. `encoding` decodes bytes, `read` builds nodes from events with `anchors` and `keys`, `scalar`
-//! resolves plain words, `places` maps characters of a scalar to the file, `text`, `word` and `list` hold what there is
+//! not depend on plans. `encoding` decodes bytes, `events` parses them, `read` builds nodes from events with `anchors` and
+//! `keys`, `scalar` resolves plain words, `places` maps characters of a scalar to the file, `text`, `word` and `list` hold what there is
 //! much of in little room, `explain` and `unquoted` say what is wrong.
 
 mod anchors;
 mod encoding;
+mod events;
 mod explain;
 mod keys;
 mod list;

@@ -6,10 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use granit_parser::{Event, Parser, StructureStyle, options};
+use granit_parser::{Event, StructureStyle};
 use serde_json::Value;
 
 use super::anchors::{Anchors, MOST_ANCHORS};
+use super::events;
 use super::explain::DEEPEST;
 use super::keys::Seen;
 use super::list::Growing;
@@ -88,7 +89,7 @@ fn parsed<'t>(text: &'t str, taking: Option<Taking<'t>>, most_held: usize) -> Pa
         return Parsed { root: None, findings: vec![finding], more: HashMap::new() };
     }
     let mut reader = Reader::new(text, taking, most_held);
-    let complete = reader.read();
+    let complete = events::of(text, |events| reader.read(events));
     let (mut findings, more) = reader.findings.finish();
     // A problem that made reading stop is the last one found, but the first in the file may be another.
     findings.sort_by_key(|finding| finding.primary.start());
@@ -175,16 +176,9 @@ impl<'t> Reader<'t> {
     }
 
     /// Whether the document was read to its end.
-    fn read(&mut self) -> bool {
-        let options = options! {
-            emit_anchor_events: true,
-            emit_unresolved_aliases: true,
-            block_scalar_eof_without_line_feed: true,
-            flow_nesting_limit: DEEPEST,
-            block_nesting_limit: DEEPEST,
-        };
+    fn read<'e>(&mut self, events: &mut dyn Iterator<Item = events::Next<'e>>) -> bool {
         let mut documents = 0;
-        for next in Parser::new_from_str_with_options(self.text, options) {
+        for next in events {
             let (event, span) = match next {
                 Ok(next) => next,
                 Err(error) => {

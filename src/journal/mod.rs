@@ -3,8 +3,8 @@
 //! `record` defines the records, one per line, with `intent`, `call` and `result` in them; `line` encodes and decodes
 //! one, `text` a whole journal, and `blocks` a long one on several threads. `status` is the pure fold over records,
 //! `fold` its part for one `instance`; `validate` checks the calls in a record, `redact` hides secrets in it. A
-//! [`Journal`] takes records from many steps at once and answers each when its records are durable: records that arrive
-//! during one sync share the next. Where lines are stored is defined in [`crate::store`].
+//! [`Journal`] (`handle`) takes records from many steps at once, and the `writer` answers each when its records are durable:
+//! records that arrive during one sync share the next. Where lines are stored is defined in [`crate::store`].
 
 mod ahead;
 mod blocks;
@@ -12,6 +12,7 @@ mod call;
 mod durations;
 mod few;
 mod fold;
+mod handle;
 mod instance;
 mod intent;
 mod json_text;
@@ -23,6 +24,7 @@ mod owners;
 mod record;
 mod redact;
 mod result;
+mod sink;
 mod status;
 mod tagged;
 #[cfg(test)]
@@ -40,6 +42,7 @@ pub use call::{RecordedCall, fields_of, fields_of_mut};
 pub use durations::Durations;
 pub use few::Few;
 pub use fold::Impossible;
+pub use handle::{Journal, Trouble};
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, Unanswered};
 pub use json_text::JsonText;
@@ -49,10 +52,10 @@ pub use open_call::{Marks, OpenCall, OpenValue, Part};
 pub use owner::{Lease, Owner};
 pub use record::{Adopted, Header, Record, RecordedOutput, Started, Succeeded, VERSION};
 pub use result::{Drifted, RecordedResource, StepResult};
+pub use sink::{Appending, Batch, Kept, MemorySink, Sink, Terms};
 pub use status::Status;
 pub use text::{Contents, lines, read};
 pub use validate::{is_id, is_identifier, may_undo, validate};
-pub use writer::{Appending, Batch, Journal, Kept, MemorySink, Sink, Terms, Trouble};
 
 /// Why the record cannot be read or written.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -4,6 +4,8 @@
 //! are hidden only as a whole or where a long secret stands in them: of an id that happens to hold four digits of one,
 //! the resource could not be taken down any more. Calls of the plan hold digests already, and must stay comparable.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::record::Record;
@@ -46,12 +48,12 @@ const NAMING: [&str; 10] = ["id", "ids", "task", "tasks", "name", "lock", "undo"
 /// A record, and its fields as they stand in a line.
 #[derive(Debug)]
 pub struct Encoded {
-    pub record: Record,
+    pub record: Arc<Record>,
     pub json: String,
 }
 
 impl Encoded {
-    pub fn of(record: Record) -> Self {
+    pub fn of(record: Arc<Record>) -> Self {
         Self { json: tagged::json(&record), record }
     }
 }
@@ -63,8 +65,9 @@ impl Redact for Encoded {
         }
         let value = serde_json::from_str(&self.json).expect("JSON that was just written can be read");
         // Texts become texts, and only where the record holds texts.
-        let hidden = serde_json::from_value::<Tagged>(hidden(value, Words::Free, secrets));
-        Self::of(hidden.map_or_else(|_| self.record.without_words(), |hidden| hidden.record))
+        let hidden = serde_json::from_str::<Tagged>(&hidden(value, Words::Free, secrets).to_string());
+        let without_words = || Arc::unwrap_or_clone(self.record).without_words();
+        Self::of(Arc::new(hidden.map_or_else(|_| without_words(), |hidden| hidden.record)))
     }
 }
 
@@ -166,7 +169,7 @@ mod tests {
         secrets.hide(SECRET);
         secrets.hide("done");
         let record: Tagged = serde_json::from_value(record).unwrap();
-        serde_json::from_str(&Encoded::of(record.record).redacted(&secrets).json).unwrap()
+        serde_json::from_str(&Encoded::of(Arc::new(record.record)).redacted(&secrets).json).unwrap()
     }
 
     fn succeeded(result: Value) -> Value {

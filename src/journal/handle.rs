@@ -1,0 +1,290 @@
+//! An open journal: decides which records may follow, numbers them and passes them to the [writer](super::writer).
+//!
+//! A step waits for its own append only. The status changes once its records are durable, and not before. A call may
+//! be sent only while the lease of a record in an object store is certain to be held.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::JournalError;
+use super::ahead::Ahead;
+use super::line::Checksum;
+use super::record::Record;
+use super::sink::{Sink, Terms};
+use super::status::Status;
+use super::writer::Writer;
+use crate::clock::Clock;
+use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::secret::Secrets;
+
+/// Why no further call may be sent.
+#[derive(Debug, Clone)]
+pub enum Trouble {
+    /// Another process has taken over the lease.
+    LeaseLost(JournalError),
+    /// The store cannot be reached; outcomes are spooled.
+    Away(JournalError),
+}
+
+impl Trouble {
+    pub fn error(&self) -> &JournalError {
+        match self {
+            Trouble::LeaseLost(error) | Trouble::Away(error) => error,
+        }
+    }
+}
+
+/// An open journal. Clones share it; the writer ends when the last one is dropped.
+#[derive(Clone)]
+pub struct Journal {
+    appends: mpsc::UnboundedSender<Append>,
+    shared: Arc<Mutex<Shared>>,
+    trouble: watch::Receiver<Option<Trouble>>,
+    hurry: Arc<watch::Sender<bool>>,
+    terms: Option<Terms>,
+    clock: Clock,
+}
+
+/// What the handles and the writer share.
+pub(super) struct Shared {
+    /// The status of all durable records.
+    pub status: Status,
+    /// What waits to be written: what may follow is decided here.
+    pub ahead: Ahead,
+    /// When the last append that is in the log began.
+    pub confirmed: Instant,
+    /// What the writer redacts.
+    pub secrets: Secrets,
+    next: u64,
+    /// The store can be away while the run goes on: intents are taken back then.
+    takes_back: bool,
+}
+
+/// Records that are appended together.
+pub(super) struct Append {
+    pub first: u64,
+    pub records: Vec<(Timestamp, Arc<Record>)>,
+    /// What may not be done when the store is away, and the record that takes it back.
+    pub undone: Vec<Record>,
+    /// It contains an intent, whose call is sent afterwards.
+    pub opens: bool,
+    pub waiting: Vec<Waiting>,
+}
+
+/// A caller that waits until its append is durable.
+pub(super) struct Waiting {
+    pub done: oneshot::Sender<Result<(), JournalError>>,
+    /// The error for the caller, even when the append succeeds.
+    pub error: Option<JournalError>,
+}
+
+impl Waiting {
+    /// Answers the caller: its append is durable, or the error.
+    pub fn answer(self, failed: Option<&JournalError>) {
+        // The receiver is gone when its step was dropped.
+        let _ = self.done.send(failed.cloned().or(self.error).map_or(Ok(()), Err));
+    }
+}
+
+impl Journal {
+    /// Starts the writer as a task of the current tokio runtime. `status`: of the existing records; `next`: the number
+    /// of the next line.
+    pub fn start(sink: impl Sink, status: Status, next: u64, clock: Clock) -> Self {
+        Self::start_boxed(Box::new(sink), status, next, clock)
+    }
+
+    /// The same for a sink whose type is known only at run time.
+    pub fn start_boxed(sink: Box<dyn Sink>, status: Status, next: u64, clock: Clock) -> Self {
+        let (appends, queue) = mpsc::unbounded_channel();
+        let (tell, trouble) = watch::channel(None);
+        let hurry = Arc::new(watch::Sender::new(false));
+        let (terms, checksum) = (sink.terms(), Checksum::of(&status.header));
+        let shared = Arc::new(Mutex::new(Shared {
+            ahead: Ahead::of(&status),
+            status,
+            confirmed: Instant::now(),
+            secrets: Secrets::default(),
+            next,
+            takes_back: terms.is_some(),
+        }));
+        let (written, own, hurried) = (shared.clone(), appends.downgrade(), hurry.subscribe());
+        let writer = Writer { sink, queue, shared: written, checksum, own, tell, hurried, clock };
+        tokio::spawn(writer.run());
+        Self { appends, shared, trouble, hurry, terms, clock }
+    }
+
+    /// The same journal, redacting these secrets in every record.
+    #[must_use]
+    pub fn hiding(self, secrets: Secrets) -> Self {
+        self.lock().secrets = secrets;
+        self
+    }
+
+    /// Appends records together; returns when they are durable.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] when they could not be written, or cannot follow the existing ones. The step must stop.
+    pub async fn append(&self, records: Vec<Record>) -> Result<(), JournalError> {
+        let (done, answer) = oneshot::channel();
+        {
+            // Numbering and queueing under one lock, so that lines are queued in the order of their numbers.
+            let mut shared = self.lock();
+            let opens = records.iter().any(opens_call);
+            match &*self.trouble.borrow() {
+                Some(Trouble::LeaseLost(error)) => return Err(error.clone()),
+                Some(Trouble::Away(error)) if opens => return Err(error.clone()),
+                _ => {}
+            }
+            let waiting = vec![Waiting { done, error: None }];
+            let append = shared.number(records, self.clock, opens, waiting)?;
+            self.appends.send(append).map_err(|_| closed())?;
+        }
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Checks, before a call is sent, that no other process can have taken over the lease.
+    ///
+    /// # Errors
+    ///
+    /// When one has, or the store cannot be reached: the call must not be sent.
+    pub async fn confirm(&self) -> Result<(), JournalError> {
+        let Some(terms) = self.terms else { return Ok(()) };
+        loop {
+            if let Some(trouble) = &*self.trouble.borrow() {
+                return Err(trouble.error().clone());
+            }
+            if self.lock().confirmed.elapsed() < terms.valid {
+                return Ok(());
+            }
+            self.append(vec![Record::Beat]).await?;
+        }
+    }
+
+    /// Resolves when no further call may be sent; otherwise never.
+    pub async fn trouble(&self) -> Trouble {
+        let mut trouble = self.trouble.clone();
+        loop {
+            if let Some(trouble) = &*trouble.borrow_and_update() {
+                return trouble.clone();
+            }
+            if trouble.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Marks that the process must end soon: a store without an answer is waited for no longer than `LAST_WAIT`.
+    pub fn hurry(&self) {
+        self.hurry.send_replace(true);
+    }
+
+    /// Releases a lease.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written: other processes then wait until the lease expires.
+    pub async fn close(&self) -> Result<(), JournalError> {
+        if self.terms.is_some() && self.trouble.borrow().is_none() && self.with_status(|status| status.lease.is_some())
+        {
+            self.append(vec![Record::Released]).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the status in memory until the process ends: freeing a long one takes as long as many steps.
+    pub fn leave(&self) {
+        std::mem::forget(Arc::clone(&self.shared));
+    }
+
+    /// Reads the status of all durable records.
+    pub fn with_status<T>(&self, look: impl FnOnce(&Status) -> T) -> T {
+        look(&self.lock().status)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a call is sent after this record.
+fn opens_call(record: &Record) -> bool {
+    matches!(record, Record::Intent(_) | Record::Removing { .. } | Record::Beat)
+}
+
+/// The error of an append that the writer did not answer.
+fn closed() -> JournalError {
+    JournalError::Closed("an earlier write failed".to_owned())
+}
+
+impl Shared {
+    /// Numbers records that follow what is written and what waits; they must be queued before the lock is released.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Impossible`] when one cannot follow.
+    pub fn number(
+        &mut self,
+        records: Vec<Record>,
+        clock: Clock,
+        opens: bool,
+        waiting: Vec<Waiting>,
+    ) -> Result<Append, JournalError> {
+        let first = self.next;
+        let mut numbered = Vec::with_capacity(records.len());
+        let undone = match self.takes_back {
+            true => records.iter().filter_map(taken_back).collect(),
+            false => Vec::new(),
+        };
+        for record in records {
+            let (at, record) = (clock.now(), Arc::new(record));
+            self.ahead.add(&self.status, at, &record).map_err(JournalError::Impossible)?;
+            numbered.push((at, record));
+            self.next += 1;
+        }
+        Ok(Append { first, records: numbered, undone, opens, waiting })
+    }
+
+    /// Applies records that are durable now to the status, as they stand in their lines.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Impossible`] when one cannot follow.
+    pub fn written(&mut self, records: Vec<(Timestamp, Arc<Record>)>) -> Result<(), JournalError> {
+        for (at, record) in records {
+            self.ahead.written();
+            self.status.apply(at, Arc::unwrap_or_clone(record)).map_err(JournalError::Impossible)?;
+        }
+        Ok(())
+    }
+}
+
+/// The record that revokes an intent whose call was not sent.
+fn taken_back(record: &Record) -> Option<Record> {
+    let error = |call: String| StepError {
+        effect: EffectKnown::NotApplied,
+        class: ErrorClass::Unreachable,
+        message: "the store of the record was away: nothing was sent".to_owned(),
+        call: Some(call),
+        status: None,
+        request_id: None,
+        task: None,
+        invalid_fields: Vec::new(),
+        place: None,
+        help: Vec::new(),
+    };
+    match record {
+        Record::Intent(intent) => Some(Record::NotApplied {
+            instance: intent.instance.clone(),
+            error: error(intent.call.to_string()),
+            unanswered: false,
+        }),
+        Record::Removing { instance, call, .. } => {
+            Some(Record::RemovalFailed { instance: instance.clone(), error: error(call.to_string()) })
+        }
+        _ => None,
+    }
+}

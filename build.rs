@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
 /// Files and folders.
-const PACKED: [&str; 7] = [
+const PACKED: [&str; 8] = [
     "examples",
     "src/catalog/data",
     "src/explain/codes.md",
@@ -19,6 +19,7 @@ const PACKED: [&str; 7] = [
     "src/report/page/report.md",
     "src/report/page/report.xml",
     "src/schema/plan.json",
+    "src/simulate/defaults.json",
 ];
 
 fn main() {

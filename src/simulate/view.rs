@@ -1,6 +1,7 @@
 //! How a read shows a resource: what was stored, and what is worked out at the moment of reading.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
@@ -8,6 +9,7 @@ use super::answer::{resource_time, zulu_time};
 use super::draw::Draw;
 use super::kinds::Numbering;
 use super::store::{Resource, Store, Uid};
+use crate::packed;
 
 /// The id as the API shows it: a number for kinds with numeric ids.
 pub(super) fn id_value(resource: &Resource) -> Value {
@@ -270,139 +272,44 @@ fn device(store: &Store, machine: Uid, volume: &Resource) -> String {
 
 /// Adds the fields that every read of a kind shows.
 pub(super) fn complete(resource: &mut Resource) {
-    let defaults = defaults(resource);
-    if let Value::Object(defaults) = defaults {
-        for (field, value) in defaults {
-            resource.fields.entry(field).or_insert(value);
-        }
+    let kind = match resource.kind.name {
+        // A client's own image has fewer fields than public ones.
+        "images" if !resource.seeded => "own_images",
+        kind => kind,
+    };
+    let constant = DEFAULTS.get(kind).and_then(Value::as_object).cloned().unwrap_or_default();
+    for (field, value) in constant.into_iter().chain(own_defaults(resource)) {
+        resource.fields.entry(field).or_insert(value);
     }
 }
 
-fn defaults(resource: &Resource) -> Value {
-    match resource.kind.name {
-        "networks" => json!({
-            "type": "vxlan", "mtu": 1500, "external": false, "shared": false, "default": null,
-            "port_security_enabled": true, "segmentation_id": 806,
-        }),
-        "subnets" => json!({
-            "enable_dhcp": true, "gateway_ip": null, "ip_version": 4, "dns_nameservers": ["8.8.8.8", "8.8.4.4"],
-            "host_routes": [], "has_router": false, "network_id": null, "cidr": null,
-        }),
-        "routers" => json!({
-            "distributed": false, "external_gateway_info": null, "interfaces": [], "routes": [],
-        }),
-        "floatingips" => json!({
-            "fixed_ip_address": null, "floating_ip_address": null, "port_id": null, "router_id": null, "status": "DOWN",
-        }),
-        "reserved_fixed_ips" => json!({
-            "is_vip": false, "is_external": false, "status": "DOWN", "fixed_ip_address": null, "fixed_ipv6_address": null,
-            "allowed_address_pairs": [], "attachments": [], "subnet_id": null, "subnet_v6_id": null,
-            "reservation": { "status": "available", "resource_type": null, "resource_id": null },
-        }),
-        "security_groups" => json!({ "description": "", "revision_number": 2 }),
-        "security_group_rules" => json!({
-            "description": null, "direction": "ingress", "ethertype": "IPv4", "protocol": null, "port_range_min": null,
-            "port_range_max": null, "remote_group_id": null, "remote_ip_prefix": null, "revision_number": 1,
-        }),
-        "volumes" => json!({
-            "volume_type": "standard", "bootable": false, "is_root_volume": false, "size": 1, "snapshot_ids": [],
-            "volume_image_metadata": null,
-            "limiter_stats": {
-                "iops_base_limit": 30, "iops_burst_limit": 300, "MBps_base_limit": 10, "MBps_burst_limit": 100,
-            },
-        }),
-        "snapshots" => json!({ "description": null, "size": 1 }),
-        // The fields of a client's own image; public ones have more.
-        "images" if !resource.seeded => json!({
-            "architecture": "x86_64", "disk_format": "qcow2", "internally_shared": false, "min_disk": 1, "min_ram": 0,
-            "os_distro": "", "os_type": "linux", "os_version": "", "ssh_key": "allow", "visibility": "shared",
-        }),
-        "images" | "gpu_images" => json!({
-            "architecture": "x86_64", "description": null, "disk_format": "raw", "display_order": null,
-            "hw_firmware_type": "bios", "hw_machine_type": "q35", "is_baremetal": false, "min_disk": 0, "min_ram": 0,
-            "os_distro": "", "os_type": "linux", "os_version": "", "size": 1_073_741_824, "ssh_key": "allow",
-            "visibility": "private", "gpu_driver": null, "gpu_driver_type": null, "gpu_driver_version": null,
-            "currency_code": null, "price_per_hour": null, "price_per_month": null, "price_status": null,
-        }),
-        "instances" | "bminstances" => json!({
-            "ssh_key_name": null, "instance_description": null, "instance_isolation": null, "blackhole_ports": [],
-            "ddos_profile": null, "fixed_ip_assignments": null, "task_state": null, "security_groups": [], "volumes": [],
-        }),
-        "loadbalancers" => json!({
-            "preferred_connectivity": "L2", "vip_ip_family": "ipv4",
-            "additional_vips": [], "vrrp_ips": [], "ddos_profile": null, "stats": null,
-            "logging": { "enabled": false, "topic_name": null, "destination_region_id": null, "retention_policy": null },
-        }),
-        "listeners" => json!({
-            "allowed_cidrs": null, "connection_limit": 100_000, "insert_headers": {},
-            "secret_id": null, "sni_secret_id": [], "stats": null, "timeout_client_data": 50_000, "user_list": [],
-            "timeout_member_connect": 5_000, "timeout_member_data": 50_000,
-        }),
-        "pools" => json!({
-            "ca_secret_id": null, "crl_secret_id": null, "secret_id": null, "session_persistence": null,
-            "timeout_client_data": null, "timeout_member_connect": null, "timeout_member_data": null,
-        }),
-        "members" => json!({
-            "admin_state_up": true, "backup": false, "weight": 1, "subnet_id": null,
-            "monitor_address": null, "monitor_port": null,
-        }),
-        "healthmonitors" => json!({
-            "admin_state_up": true, "max_retries_down": 3, "domain_name": null, "http_version": null,
-            "http_method": null, "expected_codes": null, "url_path": null,
-        }),
-        "l7polices" => json!({
-            "position": 1, "redirect_http_code": null, "redirect_pool_id": null, "redirect_prefix": null,
-            "redirect_url": null, "tags": [],
-        }),
-        "l7rules" => json!({ "invert": false, "key": null, "tags": [] }),
-        "secrets" => json!({
-            "secret_type": "certificate", "algorithm": null, "bit_length": null, "mode": null, "expiration": null,
-            "content_types": null,
-        }),
-        "k8s_clusters" => json!({
-            "is_public": true, "is_ipv6": false, "fixed_network": null, "fixed_subnet": null, "keypair": "",
-            "add_ons": { "slurm": { "enabled": false, "file_share_id": null, "ssh_key_ids": null, "worker_count": null } },
-            "csi": { "nfs": { "vast_enabled": false } }, "cni": { "provider": "calico" }, "authentication": null,
-            "autoscaler_config": null, "ddos_profile": null,
-            "logging": { "enabled": false, "topic_name": null, "destination_region_id": null, "retention_policy": null },
-        }),
+/// By kind: the fields whose values are the same for all.
+static DEFAULTS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(&packed!("src/simulate/defaults.json").text()).expect("the file is JSON"));
+
+/// The fields that follow from the resource itself.
+fn own_defaults(resource: &Resource) -> Map<String, Value> {
+    let fields = match resource.kind.name {
         "k8s_pools" => json!({
-            "auto_healing_enabled": true, "boot_volume_size": 50, "boot_volume_type": "standard", "crio_config": {},
-            "kubelet_config": {}, "labels": {}, "taints": {}, "is_public_ipv4": false, "security_group_ids": [],
-            "servergroup_id": "", "servergroup_name": "", "servergroup_policy": "soft-anti-affinity",
             "max_node_count": resource.field("min_node_count"), "node_count": resource.field("min_node_count"),
         }),
-        "registry_registries" => json!({
-            "storage_limit": 5, "storage_used": 0, "repo_count": 0,
-            "url": format!("registry.simulated.invalid/{}", resource.name),
-        }),
-        "registry_users" => {
-            json!({ "read_only": false, "duration": -1, "expires_at": resource_time(resource.created) })
+        "registry_registries" => json!({ "url": format!("registry.simulated.invalid/{}", resource.name) }),
+        "registry_users" => json!({ "expires_at": resource_time(resource.created) }),
+        "postgresql_clusters" => {
+            let configuration = resource.field("pg_server_configuration");
+            json!({ "version": configuration.and_then(|configuration| configuration.get("version")) })
         }
-        "postgresql_clusters" => json!({
-            "version": resource.field("pg_server_configuration").and_then(|configuration| configuration.get("version")), "databases": [], "users": [], "high_availability": null }),
-        "file_shares" => json!({
-            "type_name": "standard", "volume_type": "default_share_type", "share_settings": { "type_name": "standard" }, "share_network_name": null,
-            "connection_point": null, "network_id": null, "network_name": null, "subnet_id": null, "subnet_name": null,
-        }),
         "access_rules" => json!({
-            "state": "active", "access_level": resource.field("access_mode"), "access_to": resource.field("ip_address"),
+            "access_level": resource.field("access_mode"), "access_to": resource.field("ip_address"),
         }),
-        "ports" => json!({
-            "tags": {}, "system_tags": {}, "managed_by": "user", "capabilities": null, "attached_to": null,
-        }),
-        "servergroups" => json!({ "policy": "anti-affinity" }),
-        "projects" => json!({
-            "client_id": super::tasks::CLIENT, "description": null, "is_default": false, "deleted_at": null,
-            "state": "ACTIVE", "task_id": null,
-        }),
-        "keypairs" => json!({
-            "sshkey_id": resource.id, "fingerprint": fingerprint(&resource.id), "public_key": "", "shared_in_project": true, "state": "ACTIVE",
-        }),
-        "ssh_keys" => json!({
-            "shared_in_project": true, "state": "ACTIVE", "public_key": "", "fingerprint": fingerprint(&resource.id),
-        }),
-        _ => json!({}),
+        "projects" => json!({ "client_id": super::tasks::CLIENT }),
+        "keypairs" => json!({ "sshkey_id": resource.id, "fingerprint": fingerprint(&resource.id) }),
+        "ssh_keys" => json!({ "fingerprint": fingerprint(&resource.id) }),
+        _ => Value::Null,
+    };
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
     }
 }
 

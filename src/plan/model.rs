@@ -126,6 +126,19 @@ impl Written {
     }
 
     /// The call of `undo`, and that of `on_change: update`.
+    pub(super) fn calls(&self) -> (Option<&CallTemplate>, Option<&CallTemplate>) {
+        let undo = match &self.undo {
+            Undo::Call(call) => Some(&**call),
+            _ => None,
+        };
+        let update = match &self.on_change {
+            Some(OnChange::Update(call)) => Some(&**call),
+            _ => None,
+        };
+        (undo, update)
+    }
+
+    /// The same, to be changed.
     pub(super) fn calls_mut(&mut self) -> (Option<&mut CallTemplate>, Option<&mut CallTemplate>) {
         let Some(rare) = self.more.as_mut().and_then(|more| more.rare.as_mut()) else { return (None, None) };
         let undo = match &mut rare.undo {

@@ -13,7 +13,7 @@ use super::doc::PlanDoc;
 use super::model::{Call, Segment};
 use super::of_step::{OfStep, by_step};
 use super::partial::Given;
-use super::step_doc::{StepDoc, calls};
+use super::step_doc::StepDoc;
 use super::values::check_written;
 use crate::catalog::{AllowedPath, Catalog, Difference, Effect, Method, NearestRoute, Operation};
 use crate::diagnostic::{Diagnostic, Findings};
@@ -43,7 +43,7 @@ impl Operations {
             Some(operation)
         };
         let steps = doc.steps.iter().map(|step| {
-            let (undo, update) = calls(step);
+            let (undo, update) = step.calls();
             OfStep {
                 own: find(step.call.as_ref()),
                 undo: find(undo.map(|undo| &undo.call)),

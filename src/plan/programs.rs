@@ -2,7 +2,7 @@
 
 use super::model::{CallTemplate, Segment};
 use super::place::Place;
-use super::step_doc::{StepDoc, calls};
+use super::step_doc::StepDoc;
 use crate::template::{Expression, Program, Template};
 
 /// Every template and condition of a step, with its place, which determines what it can refer to.
@@ -28,7 +28,7 @@ pub(super) fn programs<'s>(step: &'s StepDoc) -> Vec<(Place, &'s Program)> {
     }
     step.adopt.iter().for_each(|adopt| add(adopt.by.template(), &own));
     step.for_each.iter().for_each(|for_each| add(for_each, &Place::for_each));
-    let (undo, update) = calls(step);
+    let (undo, update) = step.calls();
     let in_undo = || Place::undo(step.is_for_each, step.secret);
     undo.into_iter().flat_map(call_templates).for_each(|template| add(template, &in_undo));
     let in_update = || Place::own_results(step.is_for_each);

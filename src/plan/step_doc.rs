@@ -9,7 +9,7 @@ use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
 use super::file_doc;
 use super::find;
-use super::model::{Call, CallTemplate, More, OnChange, OnConflict, Rare, Ready, Retry, Undo, Wait, Written};
+use super::model::{Call, More, OnConflict, Rare, Ready, Retry, Undo, Wait, Written};
 use super::on_change;
 use super::scalars::{as_identifier, compiled, is_identifier, missing_key, number};
 use crate::catalog::{AllowUnknown, AllowedPath};
@@ -216,19 +216,6 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
         }),
         written: Box::new(Written::new(node.span, parts.body, needs, more)),
     })
-}
-
-/// The calls of `undo` and of `on_change: update`.
-pub(super) fn calls(step: &StepDoc) -> (Option<&CallTemplate>, Option<&CallTemplate>) {
-    let undo = match &step.undo {
-        Undo::Call(call) => Some(&**call),
-        _ => None,
-    };
-    let update = match &step.on_change {
-        Some(OnChange::Update(call)) => Some(&**call),
-        _ => None,
-    };
-    (undo, update)
 }
 
 fn id(node: &Node, findings: &mut Findings) -> Option<Placed<Word>> {

@@ -3,10 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::catalog::{AllowUnknown, Catalog, Operation};
-use crate::plan::model::{CallTemplate, OnChange, Segment, Step, Undo};
+use crate::plan::model::{CallTemplate, Segment, Step, Written};
 use crate::plan::of_step::OfStep;
 use crate::plan::request::Whole;
-use crate::plan::step_doc::{StepDoc, calls};
+use crate::plan::step_doc::StepDoc;
 use crate::plan::step_results::KnownStep;
 use crate::template::{Expression, Program, Template};
 
@@ -27,7 +27,7 @@ pub(super) struct StepView<'s> {
 
 impl<'s> StepView<'s> {
     pub(super) fn at_doc(step: &'s StepDoc, of: &'s OfStep) -> Self {
-        let (undo, update) = calls(step);
+        let (undo, update) = step.calls();
         let own = step.call.as_ref().map(|call| Whole {
             call,
             operation: of.own.as_ref(),
@@ -40,20 +40,12 @@ impl<'s> StepView<'s> {
         let other = |template: Option<&'s CallTemplate>, operation: &'s Option<Arc<Operation>>| {
             Some(template_of(template?, operation.as_ref(), &step.allow_unknown))
         };
-        StepView {
-            id: step.id.as_ref().map(|id| id.value.as_str()),
-            calls: [own, other(undo, &of.undo), other(update, &of.update)],
-            headers: step.headers.as_deref(),
-            places: [step.project_id.as_deref(), step.region_id.as_deref()],
-            when: step.when.as_deref(),
-            waits: [step.ready.condition(), step.fail_when.as_deref()],
-            for_each: step.for_each.as_deref(),
-            find: step.find.as_deref(),
-            is_for_each: step.is_for_each,
-        }
+        let calls = [own, other(undo, &of.undo), other(update, &of.update)];
+        Self::of(step, step.id.as_ref().map(|id| id.value.as_str()), calls, step.is_for_each)
     }
 
     pub(super) fn at_step(step: &'s Step) -> Self {
+        let (undo, update) = step.calls();
         let own = Whole {
             call: &step.call,
             operation: step.operation.as_ref(),
@@ -63,27 +55,24 @@ impl<'s> StepView<'s> {
             file: step.body_file.as_deref(),
             allowed: &step.allow_unknown,
         };
-        let undo = match &step.undo {
-            Undo::Call(call) => Some(&**call),
-            _ => None,
-        };
-        let update = match &step.on_change {
-            Some(OnChange::Update(call)) => Some(&**call),
-            _ => None,
-        };
         let other = |template: Option<&'s CallTemplate>| {
             template.map(|template| template_of(template, template.operation.as_ref(), &step.allow_unknown))
         };
+        let calls = [Some(own), other(undo), other(update)];
+        Self::of(step, Some(step.id.as_str()), calls, step.for_each.is_some())
+    }
+
+    fn of(step: &'s Written, id: Option<&'s str>, calls: [Option<Whole<'s>>; 3], is_for_each: bool) -> Self {
         StepView {
-            id: Some(step.id.as_str()),
-            calls: [Some(own), other(undo), other(update)],
+            id,
+            calls,
             headers: step.headers.as_deref(),
             places: [step.project_id.as_deref(), step.region_id.as_deref()],
             when: step.when.as_deref(),
             waits: [step.ready.condition(), step.fail_when.as_deref()],
             for_each: step.for_each.as_deref(),
             find: step.find.as_deref(),
-            is_for_each: step.for_each.is_some(),
+            is_for_each,
         }
     }
 

@@ -5,37 +5,17 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
 
 use super::JournalError;
-use super::ahead::Ahead;
 use super::line::Checksum;
+use super::queue::{Append, Shared, Trouble, Waiting};
 use super::record::Record;
 use super::sink::{Sink, Terms};
 use super::status::Status;
 use super::writer::Writer;
 use crate::clock::Clock;
-use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::secret::Secrets;
-
-/// Why no further call may be sent.
-#[derive(Debug, Clone)]
-pub enum Trouble {
-    /// Another process has taken over the lease.
-    LeaseLost(JournalError),
-    /// The store cannot be reached; outcomes are spooled.
-    Away(JournalError),
-}
-
-impl Trouble {
-    pub fn error(&self) -> &JournalError {
-        match self {
-            Trouble::LeaseLost(error) | Trouble::Away(error) => error,
-        }
-    }
-}
 
 /// An open journal. Clones share it; the writer ends when the last one is dropped.
 #[derive(Clone)]
@@ -46,47 +26,6 @@ pub struct Journal {
     hurry: Arc<watch::Sender<bool>>,
     terms: Option<Terms>,
     clock: Clock,
-}
-
-/// What the handles and the writer share.
-pub(super) struct Shared {
-    /// The status of all durable records.
-    pub status: Status,
-    /// What waits to be written: what may follow is decided here.
-    pub ahead: Ahead,
-    /// When the last append that is in the log began.
-    pub confirmed: Instant,
-    /// What the writer redacts.
-    pub secrets: Secrets,
-    next: u64,
-    /// The store can be away while the run goes on: intents are taken back then.
-    takes_back: bool,
-}
-
-/// Records that are appended together.
-pub(super) struct Append {
-    pub first: u64,
-    pub records: Vec<(Timestamp, Arc<Record>)>,
-    /// What may not be done when the store is away, and the record that takes it back.
-    pub undone: Vec<Record>,
-    /// It contains an intent, whose call is sent afterwards.
-    pub opens: bool,
-    pub waiting: Vec<Waiting>,
-}
-
-/// A caller that waits until its append is durable.
-pub(super) struct Waiting {
-    pub done: oneshot::Sender<Result<(), JournalError>>,
-    /// The error for the caller, even when the append succeeds.
-    pub error: Option<JournalError>,
-}
-
-impl Waiting {
-    /// Answers the caller: its append is durable, or the error.
-    pub fn answer(self, failed: Option<&JournalError>) {
-        // The receiver is gone when its step was dropped.
-        let _ = self.done.send(failed.cloned().or(self.error).map_or(Ok(()), Err));
-    }
 }
 
 impl Journal {
@@ -102,14 +41,7 @@ impl Journal {
         let (tell, trouble) = watch::channel(None);
         let hurry = Arc::new(watch::Sender::new(false));
         let (terms, checksum) = (sink.terms(), Checksum::of(&status.header));
-        let shared = Arc::new(Mutex::new(Shared {
-            ahead: Ahead::of(&status),
-            status,
-            confirmed: Instant::now(),
-            secrets: Secrets::default(),
-            next,
-            takes_back: terms.is_some(),
-        }));
+        let shared = Arc::new(Mutex::new(Shared::new(status, next, terms.is_some())));
         let (written, own, hurried) = (shared.clone(), appends.downgrade(), hurry.subscribe());
         let writer = Writer { sink, queue, shared: written, checksum, own, tell, hurried, clock };
         tokio::spawn(writer.run());
@@ -218,73 +150,4 @@ fn opens_call(record: &Record) -> bool {
 /// The error of an append that the writer did not answer.
 fn closed() -> JournalError {
     JournalError::Closed("an earlier write failed".to_owned())
-}
-
-impl Shared {
-    /// Numbers records that follow what is written and what waits; they must be queued before the lock is released.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Impossible`] when one cannot follow.
-    pub fn number(
-        &mut self,
-        records: Vec<Record>,
-        clock: Clock,
-        opens: bool,
-        waiting: Vec<Waiting>,
-    ) -> Result<Append, JournalError> {
-        let first = self.next;
-        let mut numbered = Vec::with_capacity(records.len());
-        let undone = match self.takes_back {
-            true => records.iter().filter_map(taken_back).collect(),
-            false => Vec::new(),
-        };
-        for record in records {
-            let (at, record) = (clock.now(), Arc::new(record));
-            self.ahead.add(&self.status, at, &record).map_err(JournalError::Impossible)?;
-            numbered.push((at, record));
-            self.next += 1;
-        }
-        Ok(Append { first, records: numbered, undone, opens, waiting })
-    }
-
-    /// Applies records that are durable now to the status, as they stand in their lines.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Impossible`] when one cannot follow.
-    pub fn written(&mut self, records: Vec<(Timestamp, Arc<Record>)>) -> Result<(), JournalError> {
-        for (at, record) in records {
-            self.ahead.written();
-            self.status.apply(at, Arc::unwrap_or_clone(record)).map_err(JournalError::Impossible)?;
-        }
-        Ok(())
-    }
-}
-
-/// The record that revokes an intent whose call was not sent.
-fn taken_back(record: &Record) -> Option<Record> {
-    let error = |call: String| StepError {
-        effect: EffectKnown::NotApplied,
-        class: ErrorClass::Unreachable,
-        message: "the store of the record was away: nothing was sent".to_owned(),
-        call: Some(call),
-        status: None,
-        request_id: None,
-        task: None,
-        invalid_fields: Vec::new(),
-        place: None,
-        help: Vec::new(),
-    };
-    match record {
-        Record::Intent(intent) => Some(Record::NotApplied {
-            instance: intent.instance.clone(),
-            error: error(intent.call.to_string()),
-            unanswered: false,
-        }),
-        Record::Removing { instance, call, .. } => {
-            Some(Record::RemovalFailed { instance: instance.clone(), error: error(call.to_string()) })
-        }
-        _ => None,
-    }
 }

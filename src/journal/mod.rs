@@ -3,7 +3,7 @@
 //! `record` defines the records, one per line, with `intent`, `call` and `result` in them; `line` encodes and decodes
 //! one, `text` a whole journal, and `blocks` a long one on several threads. `status` is the pure fold over records,
 //! `fold` its part for one `instance`; `validate` checks the calls in a record, `redact` hides secrets in it. A
-//! [`Journal`] (`handle`) takes records from many steps at once, and the `writer` answers each when its records are durable:
+//! [`Journal`] (`handle`) puts records of many steps into a `queue`, and the `writer` answers each when its records are durable:
 //! records that arrive during one sync share the next. Where lines are stored is defined in [`crate::store`].
 
 mod ahead;
@@ -21,6 +21,7 @@ mod line;
 mod open_call;
 mod owner;
 mod owners;
+mod queue;
 mod record;
 mod redact;
 mod result;
@@ -42,7 +43,7 @@ pub use call::{RecordedCall, fields_of, fields_of_mut};
 pub use durations::Durations;
 pub use few::Few;
 pub use fold::Impossible;
-pub use handle::{Journal, Trouble};
+pub use handle::Journal;
 pub use instance::{InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, Unanswered};
 pub use json_text::JsonText;
@@ -50,6 +51,7 @@ pub use kinds::Kinds;
 pub use line::{Checksum, Line, decode};
 pub use open_call::{Marks, OpenCall, OpenValue, Part};
 pub use owner::{Lease, Owner};
+pub use queue::Trouble;
 pub use record::{Adopted, Header, Record, RecordedOutput, Started, Succeeded, VERSION};
 pub use result::{Drifted, RecordedResource, StepResult};
 pub use sink::{Appending, Batch, Kept, MemorySink, Sink, Terms};

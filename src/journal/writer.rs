@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::JournalError;
-use super::handle::{Append, Shared, Trouble, Waiting};
 use super::line::{self, Checksum};
+use super::queue::{Append, Shared, Trouble, Waiting};
 use super::record::Record;
 use super::redact::Encoded;
 use super::sink::{Batch, Kept, Sink};

@@ -39,13 +39,13 @@ const MAY_USE: &[(&str, &str)] = &[
     ("schema", "catalog packed"),
     ("secret", ""),
     ("shared", ""),
-    ("simulate", "api body_file catalog clock diagnostic secret"),
+    ("simulate", "api body_file catalog clock diagnostic packed secret"),
     ("source", ""),
     ("store", "clock files journal secret"),
     ("stream", ""),
     ("template", "diagnostic id pointer secret source yaml"),
     ("word", ""),
-    ("yaml", "diagnostic secret source word"),
+    ("yaml", "diagnostic parts secret source word"),
 ];
 
 fn source() -> PathBuf {

@@ -1,0 +1,149 @@
+//! What waits to be written: the handles of a journal number and queue it, the writer takes it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::JournalError;
+use super::ahead::Ahead;
+use super::record::Record;
+use super::status::Status;
+use crate::clock::Clock;
+use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::secret::Secrets;
+
+/// Why no further call may be sent.
+#[derive(Debug, Clone)]
+pub enum Trouble {
+    /// Another process has taken over the lease.
+    LeaseLost(JournalError),
+    /// The store cannot be reached; outcomes are spooled.
+    Away(JournalError),
+}
+
+impl Trouble {
+    pub fn error(&self) -> &JournalError {
+        match self {
+            Trouble::LeaseLost(error) | Trouble::Away(error) => error,
+        }
+    }
+}
+
+/// What the handles and the writer share.
+pub(super) struct Shared {
+    /// The status of all durable records.
+    pub status: Status,
+    /// What waits to be written: what may follow is decided here.
+    pub ahead: Ahead,
+    /// When the last append that is in the log began.
+    pub confirmed: Instant,
+    /// What the writer redacts.
+    pub secrets: Secrets,
+    next: u64,
+    /// The store can be away while the run goes on: intents are taken back then.
+    takes_back: bool,
+}
+
+/// Records that are appended together.
+pub(super) struct Append {
+    pub first: u64,
+    pub records: Vec<(Timestamp, Arc<Record>)>,
+    /// What may not be done when the store is away, and the record that takes it back.
+    pub undone: Vec<Record>,
+    /// It contains an intent, whose call is sent afterwards.
+    pub opens: bool,
+    pub waiting: Vec<Waiting>,
+}
+
+/// A caller that waits until its append is durable.
+pub(super) struct Waiting {
+    pub done: oneshot::Sender<Result<(), JournalError>>,
+    /// The error for the caller, even when the append succeeds.
+    pub error: Option<JournalError>,
+}
+
+impl Waiting {
+    /// Answers the caller: its append is durable, or the error.
+    pub fn answer(self, failed: Option<&JournalError>) {
+        // The receiver is gone when its step was dropped.
+        let _ = self.done.send(failed.cloned().or(self.error).map_or(Ok(()), Err));
+    }
+}
+
+impl Shared {
+    /// Nothing waits. `status`: of the existing records; `next`: the number of the next line; `takes_back`: the store can
+    /// be away.
+    pub fn new(status: Status, next: u64, takes_back: bool) -> Self {
+        let (ahead, confirmed) = (Ahead::of(&status), Instant::now());
+        Self { status, ahead, confirmed, secrets: Secrets::default(), next, takes_back }
+    }
+
+    /// Numbers records that follow what is written and what waits; they must be queued before the lock is released.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Impossible`] when one cannot follow.
+    pub fn number(
+        &mut self,
+        records: Vec<Record>,
+        clock: Clock,
+        opens: bool,
+        waiting: Vec<Waiting>,
+    ) -> Result<Append, JournalError> {
+        let first = self.next;
+        let mut numbered = Vec::with_capacity(records.len());
+        let undone = match self.takes_back {
+            true => records.iter().filter_map(taken_back).collect(),
+            false => Vec::new(),
+        };
+        for record in records {
+            let (at, record) = (clock.now(), Arc::new(record));
+            self.ahead.add(&self.status, at, &record).map_err(JournalError::Impossible)?;
+            numbered.push((at, record));
+            self.next += 1;
+        }
+        Ok(Append { first, records: numbered, undone, opens, waiting })
+    }
+
+    /// Applies records that are durable now to the status, as they stand in their lines.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Impossible`] when one cannot follow.
+    pub fn written(&mut self, records: Vec<(Timestamp, Arc<Record>)>) -> Result<(), JournalError> {
+        for (at, record) in records {
+            self.ahead.written();
+            self.status.apply(at, Arc::unwrap_or_clone(record)).map_err(JournalError::Impossible)?;
+        }
+        Ok(())
+    }
+}
+
+/// The record that revokes an intent whose call was not sent.
+fn taken_back(record: &Record) -> Option<Record> {
+    let error = |call: String| StepError {
+        effect: EffectKnown::NotApplied,
+        class: ErrorClass::Unreachable,
+        message: "the store of the record was away: nothing was sent".to_owned(),
+        call: Some(call),
+        status: None,
+        request_id: None,
+        task: None,
+        invalid_fields: Vec::new(),
+        place: None,
+        help: Vec::new(),
+    };
+    match record {
+        Record::Intent(intent) => Some(Record::NotApplied {
+            instance: intent.instance.clone(),
+            error: error(intent.call.to_string()),
+            unanswered: false,
+        }),
+        Record::Removing { instance, call, .. } => {
+            Some(Record::RemovalFailed { instance: instance.clone(), error: error(call.to_string()) })
+        }
+        _ => None,
+    }
+}

@@ -18,7 +18,7 @@ const BETWEEN: fn(char) -> bool = |character| !character.is_ascii_alphanumeric()
 
 /// The dependencies between the instances of one record. Instances are given by their places in it.
 ///
-/// Thousands of instances may have one name, and thousands of calls mention it: neither are compared one by one.
+/// Thousands of instances may have one name that thousands of calls mention: they are not compared one by one.
 pub struct References<'s> {
     status: &'s Status,
     mentions: Vec<Mention>,

@@ -52,8 +52,22 @@ impl Ahead {
 
     /// Removes the oldest record, which is durable now.
     pub fn written(&mut self) {
-        let Some((_, record)) = self.records.pop_front() else { return };
-        for id in instances(&record) {
+        if let Some((_, record)) = self.records.pop_front() {
+            self.forget(&record);
+        }
+    }
+
+    /// Removes the newest records, which will not be written. `leased`: whether the record had a lease before them.
+    pub fn take_back(&mut self, number: usize, leased: bool) {
+        let kept = self.records.len().saturating_sub(number);
+        for (_, record) in self.records.split_off(kept) {
+            self.forget(&record);
+        }
+        self.leased = leased;
+    }
+
+    fn forget(&mut self, record: &Record) {
+        for id in instances(record) {
             if let Some(number) = self.about.get_mut(id) {
                 *number -= 1;
                 if *number == 0 {

@@ -92,7 +92,7 @@ impl Shared {
         opens: bool,
         waiting: Vec<Waiting>,
     ) -> Result<Append, JournalError> {
-        let first = self.next;
+        let (first, leased) = (self.next, self.ahead.is_leased());
         let mut numbered = Vec::with_capacity(records.len());
         let undone = match self.takes_back {
             true => records.iter().filter_map(taken_back).collect(),
@@ -100,7 +100,12 @@ impl Shared {
         };
         for record in records {
             let (at, record) = (clock.now(), Arc::new(record));
-            self.ahead.add(&self.status, at, &record).map_err(JournalError::Impossible)?;
+            if let Err(impossible) = self.ahead.add(&self.status, at, &record) {
+                // None of them is written: a gap in the numbers would make the whole journal unreadable.
+                self.ahead.take_back(numbered.len(), leased);
+                self.next = first;
+                return Err(JournalError::Impossible(impossible));
+            }
             numbered.push((at, record));
             self.next += 1;
         }

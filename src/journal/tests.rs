@@ -269,6 +269,21 @@ async fn records_written_together_share_a_sync() {
     assert_eq!(read(Path::new("j"), bytes.as_slice()).unwrap().lines, 201);
 }
 
+/// A record that cannot follow takes those of its own append with it, and no number.
+#[tokio::test]
+async fn an_impossible_record_leaves_no_gap_behind() {
+    let Record::Header(first) = header() else { unreachable!("it is a header") };
+    let (sink, clock) = (MemorySink::default(), Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0));
+    let journal = Journal::start(sink.clone(), Status::new(first, Timestamp::UNIX_EPOCH), 1, clock);
+    let refused = journal.append(vec![intent("a", 1), accepted("never-intended")]).await;
+    assert!(matches!(refused, Err(JournalError::Impossible(_))), "{refused:?}");
+    journal.append(vec![intent("a", 1)]).await.unwrap();
+    journal.append(vec![accepted("a")]).await.unwrap();
+    let bytes = [text(&[]).into_bytes(), sink.bytes()].concat();
+    let read = read(Path::new("j"), bytes.as_slice()).unwrap();
+    assert_eq!((read.lines, read.status.instances.len()), (3, 1));
+}
+
 #[tokio::test]
 async fn after_a_failed_write_nothing_more_is_written() {
     struct Full;

@@ -35,7 +35,8 @@ pub struct End {
 }
 
 fn parse(text: Vec<u8>) -> Parsed {
-    let (mut lines, mut wrong, mut end) = (Vec::new(), None, 0);
+    let mut lines = Vec::with_capacity(memchr::memchr_iter(b'\n', &text).count());
+    let (mut wrong, mut end) = (None, 0);
     for line_break in memchr::memchr_iter(b'\n', &text) {
         match decode(&text[end..line_break]) {
             Ok(mut parsed) => {

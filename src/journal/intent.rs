@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::call::RecordedCall;
 use super::few::Few;
 use super::open_call::{self, OpenCall};
+use super::time;
 use crate::id::{InstanceId, StepId};
 use crate::shared::Shared;
 
@@ -61,7 +62,7 @@ impl Shared<Intent> {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Mark {
     /// The server's time before sending, at most one second early; `None` before any answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "time::optional", skip_serializing_if = "Option::is_none")]
     pub server_time: Option<Timestamp>,
     /// The trace id that is sent: the API's request id, where the API uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

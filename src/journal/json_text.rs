@@ -5,11 +5,13 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
+
+use super::reader::AS_TEXT;
 
 /// A JSON value as text, which is parsed when it is first looked into.
 pub struct JsonText {
@@ -96,61 +98,27 @@ impl Serialize for JsonText {
 
 impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = Box::<RawValue>::deserialize(from)?;
-        serde_json::from_str::<Readable>(text.get()).map_err(Error::custom)?;
-        Ok(Self { text, value: OnceLock::new() })
+        from.deserialize_newtype_struct(AS_TEXT, TextVisitor)
     }
 }
 
-/// Checks that a text can be parsed as a value, and keeps nothing of it: JSON with valid syntax may have a number that
-/// is too large.
-struct Readable;
+/// Takes text from the reader of lines, and values from other formats.
+struct TextVisitor;
 
-impl<'de> Deserialize<'de> for Readable {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(Readable)
-    }
-}
-
-impl<'de> Visitor<'de> for Readable {
-    type Value = Self;
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = JsonText;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<JsonText, E> {
+        let text = serde_json::from_str(text).map_err(E::custom)?;
+        Ok(JsonText { text, value: OnceLock::new() })
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<Self>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
-        while fields.next_entry::<Self, Self>()?.is_some() {}
-        Ok(self)
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, from: D) -> Result<JsonText, D::Error> {
+        Value::deserialize(from).map(JsonText::from)
     }
 }
 
@@ -159,11 +127,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::journal::reader;
 
     #[test]
     fn what_is_written_is_what_was_read() {
         let written = r#"{"name":"a","list":[1,2.5,null],"text":"\u00e4\n"}"#;
-        let body: JsonText = serde_json::from_str(written).unwrap();
+        let body: JsonText = reader::from_str(written).unwrap();
         assert_eq!(serde_json::to_string(&body).unwrap(), written);
         assert_eq!(body["list"][1], json!(2.5));
         assert_eq!(serde_json::from_value::<JsonText>(json!(body)).unwrap(), body);
@@ -171,7 +140,7 @@ mod tests {
 
     #[test]
     fn values_are_compared_however_they_are_written() {
-        let read = |text: &str| serde_json::from_str::<JsonText>(text).unwrap();
+        let read = |text: &str| reader::from_str::<JsonText>(text).unwrap();
         assert_eq!(read(r#"{ "b": 1, "a": "\u0061" }"#), JsonText::from(json!({ "a": "a", "b": 1 })));
         assert_ne!(read("[1, 2]"), read("[2, 1]"));
     }
@@ -189,7 +158,7 @@ mod tests {
     fn what_cannot_be_parsed_is_refused_at_once() {
         let deep = "[".repeat(200) + &"]".repeat(200);
         for text in ["1e999", r#""\ud800""#, r#"{"a":[1e999]}"#, deep.as_str()] {
-            assert!(serde_json::from_str::<JsonText>(text).is_err(), "{text}");
+            assert!(reader::from_str::<JsonText>(text).is_err(), "{text}");
         }
     }
 }

@@ -15,9 +15,9 @@ use jiff::Timestamp;
 use serde::de::Error;
 use sha2::{Digest, Sha256};
 
+use super::reader;
 use super::record::{Header, Record, VERSION};
 use super::tagged::{self, Tagged};
-use crate::secret::hex;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,10 +55,13 @@ impl Checksum {
         }
     }
 
-    fn sum(self, rest: &str) -> String {
+    fn sum(self, rest: &str) -> u32 {
         match self {
-            Checksum::Sha256 => hex(&Sha256::digest(rest.as_bytes())[..LENGTH / 2]),
-            Checksum::Crc32c => format!("{:08x}", crc32c::crc32c(rest.as_bytes())),
+            Checksum::Sha256 => {
+                let [a, b, c, d, ..] = Sha256::digest(rest.as_bytes()).0;
+                u32::from_be_bytes([a, b, c, d])
+            }
+            Checksum::Crc32c => crc32c::crc32c(rest.as_bytes()),
         }
     }
 }
@@ -88,18 +91,24 @@ impl Line {
             .split_at_checked(LENGTH)
             .and_then(|(found, rest)| Some((found, rest.strip_prefix("\",")?)))
             .ok_or("its checksum is cut off")?;
-        if checksum.sum(rest) != found {
+        if Some(checksum.sum(rest)) != written_sum(found) {
             return Err("its checksum does not match".to_owned());
         }
         Self::read(text).map_err(|error| format!("it is not a known record: {error}"))
     }
 
     fn read(text: &str) -> serde_json::Result<Self> {
-        let Tagged { n, at, record } = serde_json::from_str(text)?;
+        let Tagged { n, at, record } = reader::from_str(text)?;
         let n = n.ok_or_else(|| serde_json::Error::missing_field("n"))?;
         let at = at.ok_or_else(|| serde_json::Error::missing_field("at"))?;
         Ok(Self { n, at, record })
     }
+}
+
+/// A checksum as it is written: in lower-case digits.
+fn written_sum(digits: &str) -> Option<u32> {
+    let is_written = digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    u32::from_str_radix(digits, 16).ok().filter(|_| is_written)
 }
 
 /// Writes the line of a record, whose JSON this is, with its line break.
@@ -109,7 +118,7 @@ pub(super) fn write(text: &mut String, checksum: Checksum, n: u64, at: Timestamp
     let _ = write!(text, "{:0LENGTH$}\",\"n\":{n},\"at\":\"{at}\",", 0);
     let rest = sum.end + "\",".len();
     text.push_str(json.strip_prefix('{').unwrap_or(json));
-    let found = checksum.sum(&text[rest..]);
+    let found = format!("{:0LENGTH$x}", checksum.sum(&text[rest..]));
     text.replace_range(sum, &found);
     text.push('\n');
 }

@@ -22,6 +22,7 @@ mod open_call;
 mod owner;
 mod owners;
 mod queue;
+mod reader;
 mod record;
 mod redact;
 mod result;
@@ -31,6 +32,7 @@ mod tagged;
 #[cfg(test)]
 mod tests;
 mod text;
+mod time;
 mod validate;
 mod writer;
 

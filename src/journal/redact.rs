@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::reader;
 use super::record::Record;
 use super::tagged::{self, Tagged};
 use crate::catalog::Catalog;
@@ -65,7 +66,7 @@ impl Redact for Encoded {
         }
         let value = serde_json::from_str(&self.json).expect("JSON that was just written can be read");
         // Texts become texts, and only where the record holds texts.
-        let hidden = serde_json::from_str::<Tagged>(&hidden(value, Words::Free, secrets).to_string());
+        let hidden = reader::from_str::<Tagged>(&hidden(value, Words::Free, secrets).to_string());
         let without_words = || Arc::unwrap_or_clone(self.record).without_words();
         Self::of(Arc::new(hidden.map_or_else(|_| without_words(), |hidden| hidden.record)))
     }

@@ -106,11 +106,21 @@ impl Status {
     ///
     /// [`Impossible`] when it cannot.
     pub fn check(&self, record: &Record) -> Result<(), Impossible> {
+        self.check_at(self.place_of(record), record)
+    }
+
+    /// The place of the instance that a record is about; `None` when it is about none, or about one not on record yet.
+    fn place_of(&self, record: &Record) -> Option<usize> {
+        record.instance().and_then(|id| self.instances.get_index_of(id))
+    }
+
+    /// The same as [`Self::check`]; `place`: that of the record's instance.
+    fn check_at(&self, place: Option<usize>, record: &Record) -> Result<(), Impossible> {
         match record {
             Record::Header(_) => Err(Impossible::SecondHeader),
             Record::Moved { instance, to } => {
                 let taken = self.instances.get(to).is_some_and(|known| known.may_exist());
-                match self.instances.contains_key(instance) && !taken {
+                match place.is_some() && !taken {
                     true => Ok(()),
                     false => Err(sequence(record, instance, &Phase::Absent)),
                 }
@@ -118,7 +128,7 @@ impl Status {
             Record::Kept { .. } => Ok(()),
             record => match record.instance() {
                 None => Ok(()),
-                Some(id) => self.standing(record, id)?.check(record, id),
+                Some(id) => self.standing(place, record, id)?.check(record, id),
             },
         }
     }
@@ -137,9 +147,14 @@ impl Status {
     }
 
     /// The status of the instance that a record is about.
-    fn standing(&self, record: &Record, id: &InstanceId) -> Result<&Shared<InstanceStatus>, Impossible> {
-        match (self.instances.get(id), record) {
-            (Some(known), _) => Ok(known),
+    fn standing(
+        &self,
+        place: Option<usize>,
+        record: &Record,
+        id: &InstanceId,
+    ) -> Result<&Shared<InstanceStatus>, Impossible> {
+        match (place, record) {
+            (Some(place), _) => Ok(&self.instances[place]),
             (None, Record::Intent(_) | Record::Adopted(_)) => Ok(&self.absent),
             (None, _) => Err(sequence(record, id, &Phase::Absent)),
         }
@@ -151,7 +166,8 @@ impl Status {
     ///
     /// [`Impossible`] when the record cannot follow; nothing is changed then.
     pub fn apply(&mut self, at: Timestamp, record: Record) -> Result<(), Impossible> {
-        self.check(&record)?;
+        let place = self.place_of(&record);
+        self.check_at(place, &record)?;
         self.note(&record);
         self.lines += 1;
         if !matches!(record, Record::Leased(_) | Record::Beat | Record::Released) {
@@ -181,7 +197,7 @@ impl Status {
                 self.put(instance, *status);
             }
             Record::Moved { instance, to } => self.rename(&instance, &to),
-            record => self.apply_to_instance(at, record),
+            record => self.apply_to_instance(at, place, record),
         }
         Ok(())
     }
@@ -205,12 +221,9 @@ impl Status {
         self.before[place].get_or_insert(known);
     }
 
-    fn apply_to_instance(&mut self, at: Timestamp, mut record: Record) {
+    fn apply_to_instance(&mut self, at: Timestamp, place: Option<usize>, mut record: Record) {
         let Some(id) = record.instance() else { return };
-        let place = match self.instances.get_index_of(id) {
-            Some(place) => place,
-            None => self.instances.insert_full(self.sharing(id), self.absent.clone()).0,
-        };
+        let place = place.unwrap_or_else(|| self.instances.insert_full(self.sharing(id), self.absent.clone()).0);
         if let (Record::Intent(intent), Some((id, _))) = (&mut record, self.instances.get_index(place))
             && !intent.is_shared()
         {

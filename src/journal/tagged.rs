@@ -14,6 +14,7 @@ use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use super::record::Record;
+use super::time::Time;
 
 /// Most records are shorter, in bytes.
 const USUAL: usize = 1024;
@@ -91,7 +92,7 @@ impl<'de> Visitor<'de> for LineVisitor {
         while let Some(key) = fields.next_key()? {
             match key {
                 Head::N => n = Some(fields.next_value()?),
-                Head::At => at = Some(fields.next_value()?),
+                Head::At => at = Some(fields.next_value::<Time>()?.0),
                 Head::Checksum => drop(fields.next_value::<IgnoredAny>()?),
                 Head::Record => {
                     let Word(name) = fields.next_value()?;

@@ -1,0 +1,622 @@
+//! Reads the JSON of a line into its record.
+//!
+//! A long record is hundreds of megabytes of short fields, and takes its reader most of the time. This one knows less
+//! than a general one: all text is at hand, and names of fields, ids and times have no escapes. What has them, and
+//! numbers that are not plain integers, are left to `serde_json`, whose errors these are.
+
+use std::borrow::Cow;
+
+use serde::de::{
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, MapAccess,
+    SeqAccess, Unexpected, VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+use serde_json::{Error, Number};
+
+/// Asks for a value as its JSON text, as the name of a newtype: the visitor is given a borrowed string.
+pub const AS_TEXT: &str = "gcore_plan::journal::reader::AS_TEXT";
+
+/// How deep values may be nested, as in `serde_json`: a deeper one could exhaust the stack.
+const MOST_NESTED: u8 = 127;
+
+/// Reads one value, and nothing after it.
+///
+/// # Errors
+///
+/// When the text is not JSON, or not that of a `T`.
+pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    let mut reader = Reader::new(text);
+    let value = T::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// Reads the text of JSON values from its beginning on.
+#[derive(Debug)]
+pub struct Reader<'de> {
+    text: &'de str,
+    /// Where what has not been read begins, in bytes: always between two tokens.
+    at: usize,
+    nested: u8,
+}
+
+impl<'de> Reader<'de> {
+    pub fn new(text: &'de str) -> Self {
+        Self { text, at: 0, nested: 0 }
+    }
+
+    /// Ensures that only white space follows.
+    ///
+    /// # Errors
+    ///
+    /// When something else does.
+    pub fn end(&mut self) -> Result<(), Error> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.wrong("the end")),
+        }
+    }
+
+    /// The next byte that is not white space.
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.text.as_bytes().get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                next => return next.copied(),
+            }
+        }
+    }
+
+    /// Goes past a byte, which must be next.
+    fn expect(&mut self, byte: u8) -> Result<(), Error> {
+        if self.peek() != Some(byte) {
+            return Err(self.wrong_byte(byte));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Goes past a word such as `null`, whose first letter is next.
+    fn word(&mut self, word: &str) -> Result<(), Error> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(self.wrong(word));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    #[cold]
+    fn wrong(&self, expected: &str) -> Error {
+        Error::custom(format_args!("expected {expected} at byte {} of its text", self.at))
+    }
+
+    #[cold]
+    fn wrong_byte(&self, expected: u8) -> Error {
+        self.wrong(&format!("`{}`", char::from(expected)))
+    }
+
+    /// The next value is of another type than the expected one.
+    #[cold]
+    fn unexpected(&mut self, expected: &dyn Expected) -> Error {
+        let found = match self.peek() {
+            None => return self.wrong("a value"),
+            Some(b'{') => Unexpected::Map,
+            Some(b'[') => Unexpected::Seq,
+            Some(b'"') => Unexpected::Other("string"),
+            Some(b'n') => Unexpected::Unit,
+            Some(_) => Unexpected::Other("value"),
+        };
+        Error::invalid_type(found, expected)
+    }
+
+    /// A string, whose quotation mark is next.
+    fn string(&mut self) -> Result<Cow<'de, str>, Error> {
+        let rest = &self.text[self.at + 1..];
+        match memchr::memchr2(b'"', b'\\', rest.as_bytes()) {
+            Some(end) if rest.as_bytes()[end] == b'"' => {
+                self.at += end + 2;
+                Ok(Cow::Borrowed(&rest[..end]))
+            }
+            _ => self.escaped_string().map(Cow::Owned),
+        }
+    }
+
+    /// The same when it has escapes, or does not end.
+    #[cold]
+    fn escaped_string(&mut self) -> Result<String, Error> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let mut escaped = false;
+        let length = rest.iter().skip(1).position(|&byte| {
+            let ends = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            ends
+        });
+        let Some(length) = length.map(|length| length + 2) else { return Err(self.wrong("a string that ends")) };
+        let string = serde_json::from_str(&self.text[self.at..self.at + length])?;
+        self.at += length;
+        Ok(string)
+    }
+
+    /// A number, whose first byte is next.
+    fn number(&mut self) -> Result<Number, Error> {
+        let rest = &self.text[self.at..];
+        let of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let length = rest.bytes().position(|byte| !of_number(&byte)).unwrap_or(rest.len());
+        let digits = &rest[..length];
+        let begins_well = length == 1 || !digits.starts_with(['0', '+']);
+        let plain = digits.parse::<u64>().ok().filter(|_| begins_well);
+        let number = plain.map_or_else(|| serde_json::from_str(digits), |number| Ok(number.into()))?;
+        self.at += length;
+        Ok(number)
+    }
+
+    /// Goes into a list or a map, whose first byte is next.
+    fn enter(&mut self) -> Result<(), Error> {
+        if self.nested == MOST_NESTED {
+            return Err(self.wrong("fewer levels of lists and maps"));
+        }
+        self.nested += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Goes to the next element of a list or a map, if it has one.
+    fn element(&mut self, is_first: &mut bool, close: u8) -> Result<bool, Error> {
+        if self.peek() == Some(close) {
+            return Ok(false);
+        }
+        if !std::mem::take(is_first) {
+            self.expect(b',')?;
+        }
+        Ok(true)
+    }
+
+    /// The same of a map: to the name of a field.
+    fn field(&mut self, is_first: &mut bool) -> Result<bool, Error> {
+        let is_there = self.element(is_first, b'}')?;
+        if is_there && self.peek() != Some(b'"') {
+            return Err(self.wrong("the name of a field"));
+        }
+        Ok(is_there)
+    }
+
+    /// Goes out of a list or a map.
+    fn leave(&mut self, close: u8) -> Result<(), Error> {
+        self.nested -= 1;
+        self.expect(close)
+    }
+
+    /// Goes past a value that `serde_json` could read as one, and returns its text.
+    ///
+    /// # Errors
+    ///
+    /// When it could not.
+    pub fn skip(&mut self) -> Result<&'de str, Error> {
+        let first = self.peek();
+        let from = self.at;
+        match first {
+            Some(b'"') => drop(self.string()?),
+            Some(b'{') => {
+                self.enter()?;
+                let mut is_first = true;
+                while self.field(&mut is_first)? {
+                    self.skip()?;
+                    self.expect(b':')?;
+                    self.skip()?;
+                }
+                self.leave(b'}')?;
+            }
+            Some(b'[') => {
+                self.enter()?;
+                let mut is_first = true;
+                while self.element(&mut is_first, b']')? {
+                    self.skip()?;
+                }
+                self.leave(b']')?;
+            }
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            Some(b'-' | b'0'..=b'9') => drop(self.number()?),
+            _ => return Err(self.wrong("a value")),
+        }
+        Ok(&self.text[from..self.at])
+    }
+}
+
+impl<'de> Deserializer<'de> for &mut Reader<'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.peek() {
+            Some(b'"') => self.deserialize_str(visitor),
+            Some(b'{') => self.deserialize_map(visitor),
+            Some(b'[') => self.deserialize_seq(visitor),
+            Some(b'n') => self.deserialize_unit(visitor),
+            Some(b't' | b'f') => self.deserialize_bool(visitor),
+            _ => self.deserialize_u64(visitor),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let value = match self.peek() {
+            Some(b't') => self.word("true").map(|()| true)?,
+            Some(b'f') => self.word("false").map(|()| false)?,
+            _ => return Err(self.unexpected(&visitor)),
+        };
+        visitor.visit_bool(value)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Some(b'-' | b'0'..=b'9') = self.peek() else { return Err(self.unexpected(&visitor)) };
+        let number = self.number()?;
+        match (number.as_u64(), number.as_i64(), number.as_f64()) {
+            (Some(number), ..) => visitor.visit_u64(number),
+            (_, Some(number), _) => visitor.visit_i64(number),
+            (.., number) => visitor.visit_f64(number.unwrap_or(f64::NAN)),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Some(b'"') = self.peek() else { return Err(self.unexpected(&visitor)) };
+        match self.string()? {
+            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Cow::Owned(text) => visitor.visit_string(text),
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Some(b'n') = self.peek() else { return Err(self.unexpected(&visitor)) };
+        self.word("null")?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.peek() != Some(b'n') {
+            return visitor.visit_some(self);
+        }
+        self.word("null")?;
+        visitor.visit_none()
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Some(b'[') = self.peek() else { return Err(self.unexpected(&visitor)) };
+        self.enter()?;
+        let value = visitor.visit_seq(Elements { reader: self, is_first: true })?;
+        self.leave(b']').map(|()| value)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Some(b'{') = self.peek() else { return Err(self.unexpected(&visitor)) };
+        self.enter()?;
+        let value = visitor.visit_map(Elements { reader: self, is_first: true })?;
+        self.leave(b'}').map(|()| value)
+    }
+
+    /// A name alone, or a map of one field: the name and what belongs to it.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.peek() {
+            Some(b'"') => visitor.visit_enum(Variant { reader: self, has_value: false }),
+            Some(b'{') => {
+                self.enter()?;
+                if !self.field(&mut true)? {
+                    return Err(self.wrong("the name of a variant"));
+                }
+                let value = visitor.visit_enum(Variant { reader: self, has_value: true })?;
+                self.leave(b'}').map(|()| value)
+            }
+            _ => Err(self.unexpected(&visitor)),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        if name == AS_TEXT { visitor.visit_borrowed_str(self.skip()?) } else { visitor.visit_newtype_struct(self) }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.skip()?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_u64(visitor)
+    }
+
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_u64(visitor)
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_u64(visitor)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_map(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i128 u8 u128 f32 f64 char bytes byte_buf unit_struct tuple_struct
+    }
+}
+
+/// The elements of a list or a map.
+struct Elements<'r, 'de> {
+    reader: &'r mut Reader<'de>,
+    is_first: bool,
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+    type Error = Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        if !self.reader.element(&mut self.is_first, b']')? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.reader).map(Some)
+    }
+}
+
+impl<'de> MapAccess<'de> for Elements<'_, 'de> {
+    type Error = Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        if !self.reader.field(&mut self.is_first)? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.reader).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        self.reader.expect(b':')?;
+        seed.deserialize(&mut *self.reader)
+    }
+}
+
+/// The name of a variant, and its value.
+struct Variant<'r, 'de> {
+    reader: &'r mut Reader<'de>,
+    has_value: bool,
+}
+
+impl<'r, 'de> Variant<'r, 'de> {
+    fn value(self) -> Result<&'r mut Reader<'de>, Error> {
+        if self.has_value { Ok(self.reader) } else { Err(self.reader.wrong("a variant with a value")) }
+    }
+}
+
+impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
+        let name = seed.deserialize(&mut *self.reader)?;
+        if self.has_value {
+            self.reader.expect(b':')?;
+        }
+        Ok((name, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        if self.has_value { <()>::deserialize(self.reader) } else { Ok(()) }
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
+        seed.deserialize(self.value()?)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.value()?.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        self.value()?.deserialize_map(visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, serde::Deserialize, serde::Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Shape {
+        Empty,
+        Named(String),
+        Pair(u16, bool),
+        Fields { of: Option<Box<Shape>>, numbers: Vec<i64> },
+    }
+
+    /// What both readers make of a text.
+    fn both<T: DeserializeOwned>(text: &str) -> (Option<T>, Option<T>) {
+        (from_str(text).ok(), serde_json::from_str(text).ok())
+    }
+
+    #[test]
+    fn texts_are_read_as_the_library_reads_them() {
+        for text in [
+            r#"{"a":[1,-2,3.5,1e3,0,18446744073709551615,-9223372036854775808,123456789012345678901234567890]}"#,
+            r#"["plain","","\"","\\","a\\","\\\"b","\u00e4\n\ud83d\ude00","ünï"]"#,
+            " { \"a\" :\t[ true , false , null ] ,\r\n\"b\" : { } , \"c\":[] } ",
+            r#"{"a":1,"a":2}"#,
+            r#"["\ud800"]"#,
+            r#"["\x"]"#,
+            r#"["a"#,
+            r#"["a\"#,
+            r#"["\é"]"#,
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            r#"{"a":1,}"#,
+            r#"{"a" 1}"#,
+            "{1:2}",
+            r#"{"a"}"#,
+            "[1}",
+            "[1]]",
+            "nul",
+            "nullx",
+            "tru",
+            "01",
+            "-",
+            "+1",
+            "1.",
+            ".5",
+            "1e999",
+            "--1",
+            "1-2",
+            "",
+            "\u{e4}",
+            "\u{feff}1",
+        ] {
+            let (ours, theirs) = both::<Value>(text);
+            assert_eq!(ours, theirs, "{text}");
+            let skipped = Reader::new(text).skip_all();
+            assert_eq!(skipped.is_some(), theirs.is_some(), "{text}");
+        }
+    }
+
+    impl Reader<'_> {
+        fn skip_all(&mut self) -> Option<()> {
+            self.skip().and_then(|_| self.end()).ok()
+        }
+    }
+
+    #[test]
+    fn values_of_other_types_are_refused() {
+        for text in
+            ["1", "\"a\"", "true", "null", "[]", "{}", "[1,2]", "[[1,true]]", "{\"a\":{}}", "-1", "70000", "1.5"]
+        {
+            let agree = |(ours, theirs): (bool, bool)| assert_eq!(ours, theirs, "{text}");
+            fn read<T: DeserializeOwned>(text: &str) -> (bool, bool) {
+                let (ours, theirs) = both::<T>(text);
+                (ours.is_some(), theirs.is_some())
+            }
+            agree(read::<String>(text));
+            agree(read::<bool>(text));
+            agree(read::<u16>(text));
+            agree(read::<i64>(text));
+            agree(read::<Option<u32>>(text));
+            agree(read::<Vec<u64>>(text));
+            agree(read::<(u64, u64)>(text));
+            agree(read::<BTreeMap<String, Value>>(text));
+            agree(read::<()>(text));
+        }
+    }
+
+    #[test]
+    fn variants_are_read_with_and_without_values() {
+        for text in [
+            r#""empty""#,
+            r#"{"empty":null}"#,
+            r#"{"empty":1}"#,
+            r#""named""#,
+            r#"{"named":"a\"b"}"#,
+            r#"{"pair":[1,true]}"#,
+            r#"{"pair":[1]}"#,
+            r#"{"pair":[1,true,2]}"#,
+            r#"{"fields":{"of":{"named":"x"},"numbers":[-1,2],"more":{"unknown":["a\\"]}}}"#,
+            r#"{"fields":{"of":null,"numbers":[]}}"#,
+            r#"{"fields":{"of":null}}"#,
+            r#"{"named":"a","pair":[1,true]}"#,
+            r#"{"other":1}"#,
+            "{}",
+            "1",
+        ] {
+            let (ours, theirs) = both::<Shape>(text);
+            assert_eq!(ours, theirs, "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_has_a_limit_that_the_library_has_too() {
+        for depth in [1, 126, 127, 128, 129, 100_000] {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            let text = open + &close;
+            let (ours, theirs) = both::<Value>(&text);
+            assert_eq!(ours.is_some(), theirs.is_some(), "{depth}");
+            assert_eq!(Reader::new(&text).skip_all().is_some(), theirs.is_some(), "{depth}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_place() {
+        let error = from_str::<Value>(r#"{"a":[1;2]}"#).unwrap_err();
+        assert_eq!(error.to_string(), "expected `,` at byte 7 of its text");
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::vec((".{0,8}", inner), 0..6).prop_map(|fields| fields.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_read_as_it_was_written(value in any_json(), pretty in any::<bool>()) {
+            let text = if pretty { format!("{value:#}") } else { value.to_string() };
+            prop_assert_eq!(from_str::<Value>(&text).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
+            prop_assert_eq!(Reader::new(&text).skip().unwrap(), text.as_str());
+        }
+
+        /// Characters below U+0020 are told apart by the checksum of a line alone.
+        #[test]
+        fn what_is_not_json_is_refused(value in any_json(), at in any::<prop::sample::Index>(), other in "[ -~]{0,2}") {
+            let mut text: Vec<char> = value.to_string().chars().collect();
+            let at = at.index(text.len());
+            text.splice(at..=at, other.chars());
+            let text: String = text.into_iter().collect();
+            let (ours, theirs) = both::<Value>(&text);
+            prop_assert_eq!(&ours, &theirs, "{}", text);
+            prop_assert_eq!(Reader::new(&text).skip_all().is_some(), theirs.is_some(), "{}", text);
+        }
+    }
+
+    #[test]
+    fn text_is_given_as_it_stands() {
+        let text = r#" [ {"a" : 1} , "b" ] "#;
+        let read: Vec<super::super::JsonText> = from_str(text).unwrap();
+        assert_eq!((read[0].text(), read[1].text()), (r#"{"a" : 1}"#, r#""b""#));
+        assert_eq!(*read[0], json!({ "a": 1 }));
+    }
+}

@@ -50,6 +50,18 @@ fn each_shell_has_a_script_that_asks_the_binary() {
 }
 
 #[test]
+fn commands_are_offered_by_their_names_and_completed_by_their_aliases_too() {
+    let folder = Folder::new().with("deploy.yaml", PLAN);
+    let all = offered(&folder, &[""]);
+    for (name, alias) in [("run", "apply"), ("preview", "diff"), ("check", "validate"), ("destroy", "down")] {
+        let has = |word: &str| all.iter().any(|offered| offered == word);
+        assert!(has(name) && !has(alias), "{name}: {all:?}");
+    }
+    assert_eq!(offered(&folder, &["app"]), ["apply"]);
+    assert_eq!(offered(&folder, &["apply", "dep"]), ["deploy.yaml"]);
+}
+
+#[test]
 fn names_in_the_plan_on_the_command_line_are_offered() {
     let folder = Folder::new().with("deploy.yaml", PLAN).with("notes.txt", "");
     assert_eq!(offered(&folder, &["run", "deploy.yaml", "--target", ""]), ["disk", "network"]);

@@ -97,7 +97,7 @@ impl Trace {
         let (method, ms, elapsed_ms) = (request.method, milliseconds(*took), milliseconds(exchange.elapsed));
         match answer {
             Ok(answer) => {
-                let id = answer.header("x-request-id");
+                let id = answer.request_id();
                 let id = id.filter(|id| !self.secrets.may_be_unknown() || is_request_id(id));
                 let status = answer.status;
                 let words = id.map(|id| format!(", request_id {id}")).unwrap_or_default();

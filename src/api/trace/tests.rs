@@ -182,11 +182,12 @@ fn logged(filter: tracing::Level, work: impl FnOnce()) -> String {
 fn the_log_has_a_request_with_its_outcome_and_at_a_higher_level_its_bodies() {
     let id = "7d1c3c0e-54f0-4a3c-9d59-0f9f3a8a0b11";
     let asked = request(Method::Post, "/cloud/v1/networks/1/7", Some(json!({ "name": "sent-name" })));
-    let with_id = |id: &str| {
+    let in_header = |header: &str, id: &str| {
         let mut answer = answer(&json!({ "tasks": ["got-task"] }));
-        answer.headers.push(("x-request-id".to_owned(), id.to_owned()));
+        answer.headers.push((header.to_owned(), id.to_owned()));
         Ok(answer)
     };
+    let with_id = |id: &str| in_header("x-request-id", id);
     let log = |filter, answer: Result<Answer, Lost>, known: bool| {
         let trace = Trace::default();
         if !known {
@@ -218,6 +219,9 @@ fn the_log_has_a_request_with_its_outcome_and_at_a_higher_level_its_bodies() {
         let told = log(Level::INFO, with_id(shown), known);
         assert_eq!(told.contains(&format!("request_id {shown}")), is_shown, "{shown} {known}: {told}");
     }
+    // The header of the Cloud API.
+    let told = log(Level::INFO, in_header("request_id", "r-1"), true);
+    assert!(told.contains("request_id r-1"), "{told}");
     let lost = log(Level::INFO, Err(Lost::Unknown("reset".to_owned())), true);
     assert!(lost.contains("no answer after 12 ms") && lost.contains("reset"), "{lost}");
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::sync::Arc;
 
-use clap::builder::ValueHint;
+use clap::builder::{Resettable, ValueHint};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 
 use crate::cli::StateOptions;
@@ -58,7 +58,14 @@ pub(super) fn with_candidates(command: clap::Command, typed: &Arc<Typed>) -> cla
             argument.add(ArgValueCompleter::new(move |current: &OsStr| typed.candidates(kind, current)))
         }
     });
-    command.mut_subcommands(|below| with_candidates(below, typed))
+    command.mut_subcommands(|below| with_candidates(under_one_name(below), typed))
+}
+
+/// Hides the aliases of a command: of all its names clap would offer the first in the alphabet, `apply` for `run`.
+fn under_one_name(command: clap::Command) -> clap::Command {
+    // Names live as long as the process, which ends with its answer.
+    let aliases: Vec<&'static str> = command.get_all_aliases().map(|alias| &*alias.to_owned().leak()).collect();
+    command.alias(Resettable::Reset).aliases(aliases)
 }
 
 fn kind(argument: &clap::Arg) -> Option<Kind> {

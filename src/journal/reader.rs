@@ -217,7 +217,9 @@ impl<'de> Reader<'de> {
             Some(b't') => self.word("true")?,
             Some(b'f') => self.word("false")?,
             Some(b'n') => self.word("null")?,
-            Some(b'-' | b'0'..=b'9') => drop(self.number()?),
+            Some(b'-' | b'0'..=b'9') => {
+                self.number()?;
+            }
             _ => return Err(self.wrong("a value")),
         }
         Ok(&self.text[from..self.at])

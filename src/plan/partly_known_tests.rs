@@ -332,3 +332,20 @@ fn many_filters_on_an_unknown_value_are_as_much_work_as_their_number() {
     let sums = " + 1".repeat(60);
     assert_eq!(message(&volume(&format!("name: demo, size: \"{{{{ inputs.number{sums} }}}}\"")), &[]), "");
 }
+
+#[test]
+fn lists_of_lists_may_be_a_chain_longer_than_the_stack() {
+    const STEPS: usize = 20_000;
+    let list = |number: usize| match number {
+        0 => "[a, b]".to_owned(),
+        _ => format!("\"{{{{ steps.s{}.all }}}}\"", number - 1),
+    };
+    // The last of the chain is the first of the file.
+    let steps = (0..STEPS).rev().map(|number| {
+        let call = "call: GET /cloud/v1/projects, body: { x: \"{{ each.key }}\" }";
+        format!("- {{ id: s{number}, for_each: {}, {call} }}\n", list(number))
+    });
+    let text = format!("name: demo\nsteps:\n{}", steps.collect::<String>());
+    let found = super::check(&std::sync::Arc::new(crate::source::Source::new("plan.yaml", text)));
+    assert!(found.findings.iter().all(|finding| finding.code == "body-on-get"), "{:?}", found.findings.first());
+}

@@ -263,16 +263,41 @@ impl<'d> Known<'d> {
     }
 
     /// The keys of a step's instances, where they are known.
+    ///
+    /// Lists that are made of the instances of other steps are evaluated after these, one by one: a chain of them may
+    /// be longer than the stack, and a circle, which is a finding of its own, has no end.
     fn keys(&self, step: &str) -> Option<&[String]> {
-        let step = self.steps.get(step)?;
-        let keys = || {
-            let for_each = step.for_each?;
-            let value = self.partial(for_each, At::default(), &mut Vec::new());
-            let elements = self.elements(for_each, &value, MOST_KEYS + 1).ok()??;
-            let is_one = !matches!(value, Partial::OneOf(_)) && elements.len() <= MOST_KEYS;
-            is_one.then(|| elements.into_iter().map(|element| element.each.key).collect())
-        };
-        step.keys.get_or_init(keys).as_deref()
+        let (name, step) = self.steps.get_key_value(step)?;
+        let is_open = step.keys.get().is_none();
+        let mut open: Vec<_> = is_open.then_some((*name, step)).into_iter().collect();
+        let mut waiting = HashSet::from([*name]);
+        while let Some(&(name, next)) = open.last() {
+            match self.lists_of(next).find(|(_, earlier)| earlier.keys.get().is_none()) {
+                Some((name, earlier)) if waiting.insert(name) => open.push((name, earlier)),
+                Some((_, on_circle)) => drop(on_circle.keys.set(None)),
+                None => {
+                    next.keys.get_or_init(|| self.evaluated_keys(next));
+                    waiting.remove(name);
+                    open.pop();
+                }
+            }
+        }
+        step.keys.get()?.as_deref()
+    }
+
+    /// The steps with `for_each` that the list of one refers to.
+    fn lists_of(&self, step: &KnownStep<'d>) -> impl Iterator<Item = (&'d str, &KnownStep<'d>)> {
+        let used = step.for_each.into_iter().flat_map(Template::programs).flat_map(|program| &program.uses().steps);
+        let steps = used.filter_map(|used| self.steps.get_key_value(used.step.as_str()));
+        steps.filter(|(_, step)| step.for_each.is_some()).map(|(name, step)| (*name, step))
+    }
+
+    fn evaluated_keys(&self, step: &KnownStep<'d>) -> Option<Vec<String>> {
+        let for_each = step.for_each?;
+        let value = self.partial(for_each, At::default(), &mut Vec::new());
+        let elements = self.elements(for_each, &value, MOST_KEYS + 1).ok()??;
+        let is_one = !matches!(value, Partial::OneOf(_)) && elements.len() <= MOST_KEYS;
+        is_one.then(|| elements.into_iter().map(|element| element.each.key).collect())
     }
 
     /// Whether a condition holds; `None` when that is not known.

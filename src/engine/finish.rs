@@ -198,7 +198,10 @@ impl Finishing<'_> {
             return Ok(Ended::InError { at, tasks: finished });
         }
         let durations = finished.iter().filter_map(duration_of).collect();
-        let result = self.result_of(context, &finished, status);
+        let mut result = self.result_of(context, &finished, status);
+        if self.is_unnamed(&result) {
+            result = Box::pin(self.named_later(context, finished, status)).await?;
+        }
         match found && Box::pin(self.is_owned_by_another(context, &tasks, &result)).await {
             true => Ok(Ended::NotOurs(tasks)),
             false => Ok(Ended::Well(result, durations)),
@@ -469,5 +472,6 @@ fn duration_of(task: &Task) -> Option<(String, u64)> {
 mod pending;
 #[cfg(test)]
 mod tests;
+mod unnamed;
 
 pub use pending::{PendingTasks, TaskEnds};

@@ -30,11 +30,16 @@ fn volume() -> Intent {
 }
 
 fn finished(intent: &Intent, called: Called, wait: &Wait, table: &[(&str, Canned)]) -> End {
+    let table = table.iter().map(|(path, answer)| (*path, vec![answer.clone()])).collect();
+    finished_in_turn(intent, called, wait, table)
+}
+
+fn finished_in_turn(intent: &Intent, called: Called, wait: &Wait, table: Vec<(&str, Vec<Canned>)>) -> End {
     let (operation, parameters) = results::operation_of(Catalog::embedded(), &intent.call).unzip();
     let parameters = parameters.unwrap_or_default();
     paused(async {
         let trial = Trial::new(Options::default());
-        trial.answer_with(table.to_vec());
+        trial.answer_in_turn(table);
         let work = async |context: &Arc<RunContext>| {
             context.journal.append(vec![Record::Intent(intent.clone().into())]).await.unwrap();
             if let Called::Tasks { tasks, evidence, status } = &called {
@@ -213,6 +218,35 @@ fn what_a_failed_task_left_is_reported_or_that_it_is_not_known() {
         let made = end.known.made.first().map(|made| made.id.as_deref().and_then(Value::as_str));
         assert_eq!(made, left, "{error:?}");
         assert_eq!(end.known.earlier.iter().any(|attempt| !attempt.failed.is_empty()), unclear, "{error:?}");
+    }
+}
+
+#[test]
+fn a_create_whose_tasks_name_nothing_is_looked_for_and_never_counts_as_nothing() {
+    let named = || ended("FINISHED", json!({ "volumes": ["vol-1"] })).remove(0);
+    let silent = || ended("FINISHED", Value::Null).remove(0);
+    let volumes = |items: &[Value]| ("/cloud/v1/volumes/1/7", vec![listed(items)]);
+    let other = json!({ "id": "vol-9", "creator_task_id": "t9" });
+    let by_task = json!({ "id": "vol-1", "creator_task_id": "t1" });
+    let by_tag = json!({ "id": "vol-1", "tags": [{ "key": "plan-attempt", "value": "0ddba11" }] });
+    let late = (silent().0, vec![silent().1, silent().1, named().1]);
+    let never = || (silent().0, vec![silent().1]);
+    for (task, list, found) in [
+        (late, volumes(&[]), true),
+        (never(), volumes(&[other.clone(), by_task]), true),
+        (never(), volumes(&[by_tag, other.clone()]), true),
+        (never(), volumes(&[other]), false),
+        (never(), ("/cloud/v1/volumes/1/7", vec![(500, json!({}))]), false),
+    ] {
+        let end = finished_in_turn(&volume(), tasks(None), &Wait::default(), vec![task, list.clone()]);
+        match (end.result, found) {
+            (Ok(Some(result)), true) => assert_eq!(result.id, Some(json!("vol-1").into()), "{list:?}"),
+            (Err(Interruption::Failed(error)), false) => {
+                assert_eq!((error.effect, error.task.as_deref()), (EffectKnown::Unknown, Some("t1")), "{error:?}");
+                assert!(matches!(end.known.phase, Phase::Accepted { .. }), "{:?}", end.known.phase);
+            }
+            (result, _) => panic!("{list:?}: {result:?}"),
+        }
     }
 }
 

@@ -66,9 +66,13 @@ pub async fn perform(client: Arc<Client>, poll: Poll, waiting: Waiting, lead: Le
     (poll, seen)
 }
 
+/// The request that reads one task.
+pub fn task_request(task: &str) -> Request {
+    Request::get(format!("/cloud/v1/tasks/{}", crate::engine::results::encode(task)))
+}
+
 async fn poll_one(client: &Client, task: &str) -> Polled {
-    let request = Request::get(format!("/cloud/v1/tasks/{}", crate::engine::results::encode(task)));
-    let seen = match ask(client, request).await {
+    let seen = match ask(client, task_request(task)).await {
         Ok(answer) => json_of(&answer).as_ref().and_then(Task::read),
         Err(seen) => return seen,
     };

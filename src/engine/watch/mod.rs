@@ -27,7 +27,7 @@ use crate::api::{ApiError, Client, Meaning, Task, TaskState};
 use lists::{Lead, Polled, perform};
 use schedule::{Entry, Poll, Schedule};
 
-pub use lists::list_request;
+pub use lists::{list_request, task_request};
 pub use schedule::Place;
 
 /// While a list of a place is read, another one of it begins no earlier than this: what is due meanwhile shares the next.

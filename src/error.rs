@@ -250,7 +250,7 @@ fn read_hint(error: &ReadError) -> &'static str {
                 FILE` trusts a further authority";
     };
     match refusal.meaning() {
-        _ if refusal.foreign || (300..400).contains(&refusal.status) => {
+        _ if refusal.is_foreign() || (300..400).contains(&refusal.status) => {
             "a proxy or another server seems to have answered: check `GCORE_BASE_URL` and `HTTPS_PROXY`"
         }
         Meaning::NotAllowed => "check `GCORE_API_KEY` and its role in the project",

@@ -22,14 +22,26 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// JSON pointers into the request body, and what is wrong there.
     pub invalid_fields: Vec<(String, String)>,
-    /// The body is not in a form of the API: a proxy or another program may have answered.
-    pub foreign: bool,
+    pub form: Form,
     /// The message may repeat secrets that are not known here: it is used for decisions, and not shown.
     pub withheld: bool,
     /// Seconds from `Retry-After`, given as a number or a date; at most an hour.
     pub retry_after: Option<u64>,
     /// The task that holds the lock, when the API names it.
     pub lock_holder: Option<LockHolder>,
+}
+
+/// The form of an error answer's body, which tells who answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// An error of the API, in one of its forms.
+    Api,
+    /// No body: the API or a proxy.
+    Empty,
+    /// JSON without a message.
+    OtherJson,
+    /// Not JSON: the page of a proxy or of another server.
+    Page,
 }
 
 /// The meaning of an error answer to a write.
@@ -47,9 +59,10 @@ pub enum Meaning {
     Locked,
     /// 429: send more slowly.
     RateLimited,
-    /// 503 with `Retry-After`: not carried out, retry later.
+    /// 503 of the API with `Retry-After`: not carried out, retry later. (A proxy says so, too, of a request that the API
+    /// may have received.)
     Unavailable,
-    /// 404.
+    /// 404 of the API. The page of a proxy that has no way to the API says nothing of a resource.
     NotFound,
     /// The call may have been carried out.
     Unknown,
@@ -83,7 +96,12 @@ impl ApiError {
             .into_iter()
             .find_map(|name| text(name).filter(|text| !text.starts_with(['[', '{'])))
             .or_else(|| body.as_ref().and_then(|body| fields::combined_message(body, &fields)));
-        let foreign = message.is_none() && !is_blank(answer);
+        let form = match (&message, &body) {
+            (Some(_), _) => Form::Api,
+            (None, Some(_)) => Form::OtherJson,
+            (None, None) if is_blank(answer) => Form::Empty,
+            (None, None) => Form::Page,
+        };
         let message = message.unwrap_or_else(|| unreadable(answer, secrets));
         let limits = body.as_ref().and_then(|body| body.get("info")).map(quota::limits).unwrap_or_default();
         let message = match answer.status {
@@ -108,7 +126,7 @@ impl ApiError {
                 .or_else(|| answer.request_id().map(hidden))
                 .filter(|id| !secrets.may_be_unknown() || is_request_id(id)),
             invalid_fields: if answer.status == 401 || secrets.may_be_unknown() { Vec::new() } else { fields },
-            foreign,
+            form,
             // The message for an invalid key is not the API's.
             withheld: secrets.may_be_unknown() && answer.status != 401,
             retry_after: answer.header("retry-after").and_then(|value| retry_after(value, now)),
@@ -131,7 +149,7 @@ impl ApiError {
             401 => Meaning::NotAllowed,
             403 if capacity => Meaning::Quota,
             403 => Meaning::NotAllowed,
-            404 => Meaning::NotFound,
+            404 if self.form != Form::Page => Meaning::NotFound,
             408 => Meaning::Unknown,
             409 if lock::is_lock(&message) => Meaning::Locked,
             409 if capacity => Meaning::Quota,
@@ -139,7 +157,7 @@ impl ApiError {
             // The form of the CDN and DNS.
             400 | 422 if EXISTS.iter().any(|words| message.contains(words)) => Meaning::Conflict,
             425 | 429 => Meaning::RateLimited,
-            503 if self.retry_after.is_some() => Meaning::Unavailable,
+            503 if self.retry_after.is_some() && self.form == Form::Api => Meaning::Unavailable,
             status if status >= 500 => Meaning::Unknown,
             _ => Meaning::Rejected,
         }
@@ -169,6 +187,11 @@ impl ApiError {
             ]
             .iter()
             .any(|words| message.contains(words))
+    }
+
+    /// Whether a proxy or another program may have answered: the body is in no form of the API.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.form, Form::OtherJson | Form::Page)
     }
 
     /// `QuotaLimitExceed: … (status 400, request_id …)`
@@ -319,7 +342,25 @@ mod tests {
             (" \n", false, "the answer gives no reason"),
         ] {
             let error = read(body);
-            assert_eq!((error.foreign, error.message.as_str()), (foreign, message), "{body}");
+            assert_eq!((error.is_foreign(), error.message.as_str()), (foreign, message), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_a_proxy_says_nothing_of_a_resource_or_a_call() {
+        let after = |body: &str| {
+            let mut answer = answer(503, body);
+            answer.headers.push(("retry-after".into(), "5".into()));
+            ApiError::read(&answer, 0, &Secrets::default()).meaning()
+        };
+        for (body, missing, unavailable) in [
+            (r#"{"message":"no"}"#, Meaning::NotFound, Meaning::Unavailable),
+            (r#"{"reason":"no"}"#, Meaning::NotFound, Meaning::Unknown),
+            ("", Meaning::NotFound, Meaning::Unknown),
+            ("<h1>404 Not Found</h1>", Meaning::Rejected, Meaning::Unknown),
+            ("default backend - 404", Meaning::Rejected, Meaning::Unknown),
+        ] {
+            assert_eq!((meaning(404, body), after(body)), (missing, unavailable), "{body}");
         }
     }
 
@@ -354,7 +395,7 @@ mod tests {
     #[test]
     fn only_a_server_error_that_says_when_to_return_was_surely_not_carried_out() {
         assert_eq!(meaning(503, ""), Meaning::Unknown);
-        let mut later = answer(503, "");
+        let mut later = answer(503, r#"{"message":"later"}"#);
         later.headers.push(("retry-after".into(), "3".into()));
         let error = ApiError::read(&later, 0, &Secrets::default());
         assert_eq!((error.meaning(), error.retry_after), (Meaning::Unavailable, Some(3)));

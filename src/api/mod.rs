@@ -19,7 +19,7 @@ mod transport;
 mod upload;
 
 pub use client::{Client, ReadError, Shut, json_of, tried};
-pub use error::{ApiError, Meaning, WITHHELD};
+pub use error::{ApiError, Form, Meaning, WITHHELD};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use lock::LockHolder;

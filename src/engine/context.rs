@@ -249,7 +249,7 @@ fn refusal_help(error: &ApiError, call: Option<&RecordedCall>) -> String {
             "the base URL is not that of the API: set `GCORE_BASE_URL`; a redirect is not followed, because the key would \
              be sent along"
         }
-        _ if error.foreign && error.status < 500 => {
+        _ if error.is_foreign() && error.status < 500 => {
             "a proxy or another server seems to have answered: check `GCORE_BASE_URL` and `HTTPS_PROXY`"
         }
         Meaning::NotAllowed if error.status == 401 => {

@@ -96,16 +96,10 @@ pub async fn each_page(
 ) -> Result<Pages, ReadError> {
     let (mut found, mut first) = (0, Vec::new());
     for number in 1..=most.min(MAX_PAGES) {
-        let mut answer = client.read(paging.page(request, number, found)).await?;
-        // An empty answer is not an empty list: it would say of every resource that it does not exist.
-        if !answer.is_object() && !answer.is_array() {
-            let cause = "the answer is not a list".to_owned();
-            return Err(ReadError::Failed { cause, attempts: 1 });
-        }
+        let answer = client.read(paging.page(request, number, found)).await?;
         let told = count(&answer);
-        let items = match answer.pointer_mut(items_at).map(Value::take).unwrap_or(answer) {
-            Value::Array(items) => items,
-            _ => Vec::new(),
+        let Some(items) = listed(answer, items_at) else {
+            return Err(ReadError::Failed { cause: "the answer is not a list".to_owned(), attempts: 1 });
         };
         let length = items.len();
         match (paging, number) {
@@ -131,6 +125,22 @@ pub async fn each_page(
         }
     }
     Ok(Pages::More { pages: most + 1 })
+}
+
+/// The items in an answer; `None` when it is no list. An answer without items is not an empty list, unless it says so:
+/// it would say of every resource that it does not exist.
+fn listed(mut answer: Value, items_at: &str) -> Option<Vec<Value>> {
+    let is_empty = count(&answer) == Some(0);
+    match answer.pointer_mut(items_at).map(Value::take) {
+        Some(Value::Array(items)) => Some(items),
+        Some(Value::Null) => Some(Vec::new()),
+        None if is_empty => Some(Vec::new()),
+        None => match answer {
+            Value::Array(items) => Some(items),
+            _ => None,
+        },
+        Some(_) => None,
+    }
 }
 
 /// The complete answer to a GET step.

@@ -138,7 +138,7 @@ fn a_refusal_that_passes_is_waited_for_to_a_limit() {
     for (answer, word) in [
         ((429, json!({})), "rate"),
         ((425, json!({})), "rate"),
-        ((503, json!({ "retry_after": 1 })), "unavailable 503"),
+        ((503, json!({ "message": "later", "retry_after": 1 })), "unavailable 503"),
     ] {
         let end = made(&volume(), &[answer.clone(), answer.clone(), accepted()], &[]);
         assert!(end.result.is_ok() && end.delays == [word, word], "{end:?}");

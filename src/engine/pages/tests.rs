@@ -83,6 +83,24 @@ async fn a_list_is_read_to_its_end_whatever_pages_the_server_has() {
     }
 }
 
+#[test]
+fn an_answer_without_items_is_no_empty_list() {
+    for (answer, items) in [
+        (json!({ "results": [1] }), Some(1)),
+        (json!({ "results": [] }), Some(0)),
+        (json!({ "count": 0, "results": null }), Some(0)),
+        (json!({ "count": 0 }), Some(0)),
+        (json!([1, 2]), Some(2)),
+        (json!({ "count": 3 }), None),
+        (json!({ "message": "service unavailable" }), None),
+        (json!({ "results": "none" }), None),
+        (json!({}), None),
+        (Value::Null, None),
+    ] {
+        assert_eq!(listed(answer.clone(), "/results").map(|items| items.len()), items, "{answer}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_too_many_pages_only_the_first_is_read() {
     let read = async |items: usize, states_total: bool, most: usize| {

@@ -274,14 +274,20 @@ impl Refresh<'_> {
     }
 
     /// Checks that the projects of resources that seem gone can be read: without access, every resource answers 404
-    /// (`observed.md` §8).
+    /// (`observed.md` §8). For what is in no project, such as a DNS zone, those of all others on record are checked: the
+    /// key may be of another account.
     async fn check_projects(&self, things: &[RecordedItem<'_>], checks: &[DriftCheck]) -> Result<(), NoAnswer> {
-        let gone = things.iter().zip(checks).filter(|(_, check)| check.found == DriftState::Gone);
+        let gone =
+            things.iter().zip(checks).filter(|(_, check)| check.found == DriftState::Gone).map(|(thing, _)| thing);
+        let gone: Vec<&RecordedItem<'_>> = gone.collect();
         let project = |thing: &RecordedItem<'_>| {
             let named = thing.parameters.iter().find(|(name, _)| name == "project_id");
             named.map(|(_, id)| id.clone())
         };
-        let projects: BTreeSet<String> = gone.filter_map(|(thing, _)| project(thing)).collect();
+        let projects: BTreeSet<String> = match gone.iter().any(|thing| project(thing).is_none()) {
+            true => things.iter().filter_map(project).collect(),
+            false => gone.into_iter().filter_map(project).collect(),
+        };
         for id in projects {
             let path = format!("/cloud/v1/projects/{}", results::encode(&id));
             if let Err(error) = self.client.read(Request::get(path)).await {

@@ -23,8 +23,21 @@ pub async fn check_access(context: &RunContext, call: &RecordedCall) -> Result<(
     Ok(())
 }
 
-/// Project and region of a call: a name for messages, and the path that reads it.
+/// Project and region of a call, or of another recorded call when it is in none, as a DNS zone is: the key may be of
+/// another account.
 fn places(context: &RunContext, call: &RecordedCall) -> Vec<(String, String)> {
+    let own = places_of(context, call);
+    if !own.is_empty() {
+        return own;
+    }
+    context.journal.with_status(|status| {
+        let calls = status.instances.values().filter_map(|known| known.agreed());
+        calls.map(|call| places_of(context, call)).find(|places| !places.is_empty()).unwrap_or_default()
+    })
+}
+
+/// Project and region of a call: a name for messages, and the path that reads it.
+fn places_of(context: &RunContext, call: &RecordedCall) -> Vec<(String, String)> {
     let parameters = operation_of(context.catalog, call).map(|(_, parameters)| parameters).unwrap_or_default();
     let of = |name: &str| parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value);
     let project = of("project_id").map(|id| (format!("project {id}"), format!("/cloud/v1/projects/{id}")));

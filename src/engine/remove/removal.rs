@@ -173,8 +173,15 @@ impl<'a> Removal<'a> {
 
     async fn answered(&mut self, sent: Sent, intent: Option<&Intent>) -> Result<Step, Interruption> {
         match sent {
-            Sent::Answer { value, .. } => match tasks_of(&value) {
+            Sent::Answer { value, head } => match tasks_of(&value) {
                 Some(tasks) if !tasks.is_empty() => self.accepted(tasks).await,
+                // 204 has no body that could have been lost.
+                None if head.status != 204 && self.starts_tasks() => {
+                    // It may have been carried out: then the next answer says that there is nothing any more.
+                    self.tried_before = true;
+                    let cause = "the answer does not name the task that removes it";
+                    self.again_or_left(Delay::Failed { cause: cause.to_owned() }, cause, None).await
+                }
                 _ => Ok(Step::Gone(Gone::Now)),
             },
             Sent::Refused(error) => self.refused(error).await,
@@ -202,6 +209,12 @@ impl<'a> Removal<'a> {
             }
             Sent::Left(stop) => Err(Interruption::Stopped(stop)),
         }
+    }
+
+    /// Whether the call is answered with the tasks that carry it out.
+    fn starts_tasks(&self) -> bool {
+        let operation = results::operation_of(self.context.catalog, self.call);
+        operation.is_some_and(|(operation, _)| operation.asynchronous && !operation.may_be_no_op)
     }
 
     async fn refused(&mut self, error: ApiError) -> Result<Step, Interruption> {

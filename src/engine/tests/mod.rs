@@ -23,6 +23,7 @@ mod patience;
 mod preview;
 mod products;
 mod proofs;
+mod proxies;
 mod random_changes;
 mod record;
 mod recovery;

@@ -108,7 +108,7 @@ fn a_refusal_that_passes_is_waited_for_with_growing_pauses() {
         (vec![refused(400, "still has subnets"), done()], &["in use by 0 30"]),
         (vec![(429, json!({ "retry_after": 7 })), done()], &["rate 70"]),
         (vec![(429, json!({ "retry_after": 1 })), done()], &["rate 30"]),
-        (vec![(503, json!({ "retry_after": 9 })), done()], &["unavailable 503 90"]),
+        (vec![(503, json!({ "message": "later", "retry_after": 9 })), done()], &["unavailable 503 90"]),
     ] {
         let end = removed(OLD, answers.clone(), vec![]);
         assert!(matches!(end.result, Ok(Gone::Now)), "{end:?}");
@@ -125,7 +125,7 @@ fn a_refusal_that_does_not_pass_is_left_when_the_time_is_over() {
     for (answer, budget, help) in [
         (in_use("a server"), BUDGET, "once nothing uses it any more"),
         (in_use(&stranger), UNRECORDED_BUDGET, STRANGER),
-        ((503, json!({ "retry_after": 9 })), BUDGET, "it continues where it stopped"),
+        ((503, json!({ "message": "later", "retry_after": 9 })), BUDGET, "it continues where it stopped"),
         (
             refused(409, "Operation on resource currently locked by running task"),
             BUDGET,

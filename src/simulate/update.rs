@@ -11,7 +11,7 @@ use super::work::{Work, held};
 use super::{balancer, data, ip, kinds, network, security_group};
 use crate::api::Answer;
 
-/// `PATCH` and `PUT` on a resource: replaces fields, merges tags; null removes a tag.
+/// `PATCH` and `PUT` on a resource: replaces fields; merges tags where its kind has them, and null removes one.
 pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let uid = state.addressed(&call.target)?;
     let root = state.store.root(uid);

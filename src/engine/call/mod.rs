@@ -35,8 +35,6 @@ use existing::Existing;
 const MOST_POSTPONED: u32 = 40;
 /// How often a write is sent again after a search has shown that it was not carried out.
 const RESENDS: u32 = 6;
-/// The pause when the answer does not give one.
-const PAUSE: Duration = Duration::from_secs(3);
 
 /// A write, ready to be sent.
 pub struct Write {
@@ -277,7 +275,7 @@ impl Write {
                     Meaning::RateLimited => Delay::RateLimited,
                     _ => Delay::Unavailable { status: error.status },
                 };
-                let pause = Policy::REQUEST.pause(state.patience.min(6), after, fastrand::f64()).unwrap_or(PAUSE);
+                let pause = Policy::REQUEST.backoff(state.patience, after, fastrand::f64());
                 Ok(Next::Pause(reason, pause))
             }
             Meaning::Locked if !state.locks.are_spent() => Ok(Next::WaitForLock(Box::new(error.clone()))),

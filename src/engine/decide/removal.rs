@@ -143,8 +143,8 @@ impl Removal {
         }
     }
 
-    /// When steps were reordered between two runs, instances can depend on each other in a circle. Of those the
-    /// youngest is removed first.
+    /// The youngest instance that is not gone: removed next when the rest depend on each other in a circle, as they can
+    /// after steps were reordered.
     pub fn youngest(&self) -> Option<InstanceId> {
         (0..self.instances.len()).rev().find(|at| !self.gone.contains(at)).map(|at| self.instances[at].clone())
     }

@@ -15,7 +15,8 @@ use crate::journal::{Intent, RecordedCall};
 const VOLUME: &str = "/cloud/v1/volumes/{project_id}/{region_id}/{volume_id}";
 const POOL: &str = "/cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_name}/pools/{pool_name}";
 
-/// The state of the part; `None` when the call is about the whole resource. `before`: the earlier call of the create.
+/// The state of the part; `None` when the call is about the whole resource. `before`: the create's call before the
+/// update.
 pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCall) -> Option<UpdateState> {
     let (operation, parameters) = results::operation_of(context.catalog, &intent.call)?;
     let part = Part { context, intent, before, parameters };

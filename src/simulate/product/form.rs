@@ -116,7 +116,7 @@ pub(super) fn bare(status: u16) -> Answer {
 struct Form<'s> {
     shape: &'s BodySchema,
     now: Timestamp,
-    /// FastEdge omits optional fields without a value (recorded of its secrets).
+    /// Optional fields without a value are omitted: in lists, and by FastEdge.
     sparse: bool,
     /// Elements of lists have documented fields only.
     short: bool,

@@ -49,7 +49,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         // The plan file is gone or wrong, and no record of this environment can be its.
         Err(_)
             if arguments.if_exists
-                && records::never_made(context, arguments.file.as_deref(), &arguments.record).await? =>
+                && records::has_no_record(context, arguments.file.as_deref(), &arguments.record).await? =>
         {
             note(context, "the environment does not exist: there is no record of that name")?;
             export_ending(

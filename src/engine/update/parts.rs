@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{UpdateState, of_fields};
-use super::lookup::{assigned, interfaces_of};
+use super::lookup::{interfaces_of, match_interfaces};
 use crate::api::{ReadError, Request};
 use crate::catalog::Method;
 use crate::engine::context::RunContext;
@@ -103,7 +103,7 @@ impl Part<'_> {
 
     async fn attached_interface(&self) -> Result<UpdateState, ReadError> {
         let shown = interfaces_of(self.context, &self.parameters).await?;
-        let (all, _) = assigned(self.list(self.intent.update.as_deref(), "interfaces"), &shown);
+        let (all, _) = match_interfaces(self.list(self.intent.update.as_deref(), "interfaces"), &shown);
         Ok(done(all.iter().all(Option::is_some)))
     }
 

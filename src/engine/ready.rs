@@ -97,7 +97,7 @@ impl Readying<'_> {
                 context.events.emit(Event::ReadinessAwaited { instance, until, shown });
                 reported = true;
             }
-            let _waits = context.gates.waits();
+            let _waits = context.gates.start_waiting();
             context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
             pause = self.wait.every.unwrap_or((pause * 2).min(LONGEST_PAUSE));
         }

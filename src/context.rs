@@ -369,7 +369,7 @@ impl Context {
     /// # Errors
     ///
     /// When stdin cannot be read.
-    pub fn read_answer(&self) -> io::Result<String> {
+    pub fn read_line(&self) -> io::Result<String> {
         let mut line = String::new();
         io::stdin().read_line(&mut line)?;
         Ok(line)

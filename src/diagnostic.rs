@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::source::Span;
 
-/// The severity of a finding. Errors stop a run; warnings do with `--strict`; notes never do.
+/// The severity of a finding. Errors stop a run; `check --strict` also fails on warnings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {

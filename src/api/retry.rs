@@ -19,13 +19,15 @@ impl Policy {
 
     /// The pause before attempt number `attempt + 1`, or `None` after the last. `chance` in `0..1` spreads clients.
     pub fn pause(&self, attempt: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
-        if attempt >= self.attempts {
-            return None;
-        }
+        (attempt < self.attempts).then(|| self.backoff(attempt, retry_after, chance))
+    }
+
+    /// The same, however many attempts there are.
+    pub fn backoff(&self, attempt: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
         let doubled = self.base.saturating_mul(1 << (attempt.saturating_sub(1)).min(16)).min(self.longest);
         // Half of the pause is fixed, half is random.
         let spread = doubled.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
-        Some(retry_after.map_or(spread, |after| after.max(spread)))
+        retry_after.map_or(spread, |after| after.max(spread))
     }
 }
 
@@ -39,6 +41,7 @@ mod tests {
         assert_eq!(pauses[..3], [500, 1000, 2000].map(|ms| Some(Duration::from_millis(ms))));
         assert_eq!(pauses[6], Some(Duration::from_secs(15)));
         assert_eq!(pauses[7], None);
+        assert_eq!(Policy::REQUEST.backoff(40, None, 1.0), Duration::from_secs(15));
     }
 
     #[test]

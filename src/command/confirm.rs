@@ -23,6 +23,6 @@ pub fn confirm(context: &Context, question: &str, yes: bool) -> Result<bool, Err
     write!(err, "{question} [y/N] ")
         .and_then(|()| err.flush())
         .map_err(|error| Error::Stream { stream: "stderr", error })?;
-    let answer = context.read_answer().map_err(|error| Error::System { what: "read the answer", error })?;
+    let answer = context.read_line().map_err(|error| Error::System { what: "read the answer", error })?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

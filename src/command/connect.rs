@@ -122,7 +122,7 @@ pub fn number_of(variable: &str, flag: Option<i64>, value: Option<&str>) -> Resu
     }
 }
 
-/// The option beside a variable.
+/// The option for this variable.
 fn flag_of(variable: &str) -> &'static str {
     if variable.contains("PROJECT") { "--project-id" } else { "--region-id" }
 }

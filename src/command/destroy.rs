@@ -46,10 +46,10 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     // Checked before the confirmation, and before the record says that a teardown began.
     arguments.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let record = match records::find_record(context, arguments.file.as_deref(), &arguments.record).await {
-        // The plan file is gone or wrong, and no record of this environment can be its.
+        // The plan file is gone or wrong, and no plan has a record of this environment.
         Err(_)
             if arguments.if_exists
-                && records::never_made(context, arguments.file.as_deref(), &arguments.record).await? =>
+                && records::has_no_record(context, arguments.file.as_deref(), &arguments.record).await? =>
         {
             note(context, "the environment does not exist: there is no record of that name")?;
             export_ending(

@@ -110,7 +110,7 @@ fn level(level: LevelFilter) -> Targets {
 fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> {
     let out: Box<dyn Write + Send> = match &context.global.log {
         Some(path) => Box::new(open(context, path)?),
-        None => Box::new(Queue::before(&context.stderr).map_err(no_thread)?),
+        None => Box::new(Queue::writing_to(&context.stderr).map_err(no_thread)?),
     };
     let writer = Lines { out: Arc::new(Mutex::new(out)), secrets: context.secrets.clone() };
     let origin = Instant::now();

@@ -145,7 +145,7 @@ pub async fn find_record(
 /// # Errors
 ///
 /// When the store cannot be read.
-pub async fn never_made(context: &Context, file: Option<&Path>, options: &RecordOptions) -> Result<bool, Error> {
+pub async fn has_no_record(context: &Context, file: Option<&Path>, options: &RecordOptions) -> Result<bool, Error> {
     let store = store(context, &options.state, file)?;
     let environment = environment_name(context, options.environment.as_deref())?;
     Ok(!store.environments().await?.iter().any(|name| name.environment == environment))

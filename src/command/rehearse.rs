@@ -97,7 +97,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let mut runs = 0;
     let end = loop {
         runs += 1;
-        let recorded = done(&status);
+        let recorded = count_succeeded(&status);
         // The record is only in memory, and passed from one run to the next.
         let journal = Journal::start(MemorySink::default(), status.clone(), 1, clock);
         let session = Session::start(
@@ -136,7 +136,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, &environment)).await?;
         status = session.run_context.journal.with_status(Status::clone);
         session.finish(context, end.finished.clone()).await?;
-        let progress = done(&status) > recorded;
+        let progress = count_succeeded(&status) > recorded;
         if is_over(&end, runs, progress, arguments) {
             break end;
         }
@@ -187,7 +187,7 @@ fn is_over(end: &RunEnd, runs: usize, progress: bool, arguments: &RehearseArgume
         || (runs > 1 && !progress)
 }
 
-/// The number of steps that are done.
-fn done(status: &Status) -> usize {
+/// The number of instances that are done.
+fn count_succeeded(status: &Status) -> usize {
     status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count()
 }

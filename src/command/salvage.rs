@@ -60,7 +60,7 @@ fn readable(bytes: &[u8]) -> Option<Status> {
     for line in lines {
         match (&mut status, line.record) {
             (None, Record::Header(header)) => status = Some(Status::new(header, line.at)),
-            // What cannot follow any more is left to the account.
+            // A record that depends on lost lines is skipped.
             (Some(status), record) => drop(status.apply(line.at, record)),
             (None, _) => {}
         }

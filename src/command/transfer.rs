@@ -1,4 +1,4 @@
-//! `plan state pull` and `plan state push`: copy a record between folder, file and store.
+//! `plan state pull` and `plan state push`: copy a record from a store to a file, and back.
 
 use std::fs;
 use std::sync::Arc;

@@ -73,7 +73,7 @@ impl View {
         let log = match &context.environment.github {
             Some(github) => Some(report_to_job(context, github, options, &mut fanout)?),
             None => {
-                report_to_people(context, options, &mut fanout);
+                add_human_reporter(context, options, &mut fanout);
                 None
             }
         };
@@ -156,7 +156,7 @@ fn no_thread(error: std::io::Error) -> Error {
     Error::System { what: "start the report", error }
 }
 
-fn report_to_people(context: &Context, options: &ViewOptions, fanout: &mut Fanout) {
+fn add_human_reporter(context: &Context, options: &ViewOptions, fanout: &mut Fanout) {
     let stream = &context.stderr;
     let sink = |what| Sink::new(what, Box::new(stream.clone()), context.secrets.clone());
     let (verbosity, color) = (context.verbosity(), context.color(stream));

@@ -22,9 +22,9 @@ const NAMED: usize = 10;
 ///
 /// When the plan has no such output, to write or to show; when the folder of the file is not there.
 pub(super) fn check(context: &Context, plan: &Plan, flags: &RunOptions) -> Result<(), Error> {
-    flags.show_secret.iter().try_for_each(|name| is_output(plan, name, "show"))?;
+    flags.show_secret.iter().try_for_each(|name| check_output(plan, name, "show"))?;
     for Assignment { name, value: file } in &flags.write_output {
-        is_output(plan, name, "write")?;
+        check_output(plan, name, "write")?;
         let path = context.resolve(file.as_ref());
         let folder = path.parent().is_some_and(std::path::Path::is_dir);
         if file.is_empty() || path.is_dir() || !folder {
@@ -35,7 +35,7 @@ pub(super) fn check(context: &Context, plan: &Plan, flags: &RunOptions) -> Resul
     Ok(())
 }
 
-fn is_output(plan: &Plan, name: &str, wanted: &str) -> Result<(), Error> {
+fn check_output(plan: &Plan, name: &str, wanted: &str) -> Result<(), Error> {
     if plan.outputs.contains_key(name) {
         return Ok(());
     }

@@ -35,7 +35,7 @@ pub enum Outcome {
     },
     /// By the step's `when`.
     Skipped,
-    /// Because another step failed, or the run ended first.
+    /// A dependency did not succeed, or the run was stopped.
     NotStarted,
     Failed(Box<StepError>),
     Unknown(Box<StepError>),

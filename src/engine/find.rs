@@ -105,15 +105,15 @@ impl ListSearch<'_> {
     pub fn id_of(&self, item: &Value) -> Option<Value> {
         let known = self.listed.map(|listed| listed.id_field.as_str());
         let fields = item.as_object()?;
-        let by_word = || {
-            let word = self.word();
+        let by_list_name = || {
+            let word = self.singular();
             fields.keys().map(String::as_str).find(|field| {
                 let stem = field.strip_suffix("_id");
                 stem.is_some_and(|stem| !stem.is_empty() && word.as_deref().is_some_and(|word| word.ends_with(stem)))
             })
         };
         let field = known.filter(|field| fields.contains_key(*field));
-        let field = field.or_else(|| fields.contains_key("id").then_some("id")).or_else(by_word)?;
+        let field = field.or_else(|| fields.contains_key("id").then_some("id")).or_else(by_list_name)?;
         fields.get(field).filter(|id| id.is_string() || id.is_number()).cloned()
     }
 
@@ -122,18 +122,18 @@ impl ListSearch<'_> {
         let known = self.listed.and_then(|listed| listed.name_field.as_deref());
         let fields = item.as_object()?;
         let text = |field: &str| fields.get(field).and_then(Value::as_str);
-        let by_word = || {
-            let word = self.word()?;
+        let by_list_name = || {
+            let word = self.singular()?;
             fields.iter().find_map(|(field, value)| {
                 let stem = field.strip_suffix("_name")?;
                 value.as_str().filter(|_| !stem.is_empty() && word.ends_with(stem))
             })
         };
-        known.and_then(text).or_else(|| text("name")).or_else(by_word).or_else(|| NAMES.into_iter().find_map(text))
+        known.and_then(text).or_else(|| text("name")).or_else(by_list_name).or_else(|| NAMES.into_iter().find_map(text))
     }
 
-    /// The singular of the list's name, for messages: `bmflavor`.
-    fn word(&self) -> Option<String> {
+    /// The list's name in the singular: `bmflavor`.
+    fn singular(&self) -> Option<String> {
         let path = &self.operation?.route.path;
         let word = path.split('/').rev().find(|segment| !segment.is_empty() && !segment.starts_with('{'))?;
         Some(word.trim_end_matches('s').to_owned())

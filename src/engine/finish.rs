@@ -303,7 +303,7 @@ impl Finishing<'_> {
             }
         };
         if let (Some(id), Some(lock)) = (&made.id, &made.lock) {
-            context.gates.belongs(&results::id_text(id), lock);
+            context.gates.register_parent(&results::id_text(id), lock);
         }
         // The answer is copied once: without what the record may not hold.
         let response = result.response.take();

@@ -95,7 +95,7 @@ impl Gates {
     }
 
     /// An instance waits until this is dropped: another may start meanwhile.
-    pub fn waits(&self) -> Waits<'_> {
+    pub fn start_waiting(&self) -> Waits<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.room.notify_one();
         Waits(self)
@@ -117,7 +117,7 @@ impl Gates {
     }
 
     /// Registers that the resource `id` is locked with `parent`, as a listener is with its load balancer.
-    pub fn belongs(&self, id: &str, parent: &str) {
+    pub fn register_parent(&self, id: &str, parent: &str) {
         let root = self.root_of(parent);
         lock(&self.roots).insert(id.to_owned(), root);
     }
@@ -176,7 +176,7 @@ mod tests {
         let gates = Gates::new(1);
         let most = STARTED + gates.intents.size();
         assert!(gates.has_room(0) && gates.has_room(most - 1) && !gates.has_room(most));
-        let waits = [gates.waits(), gates.waits()];
+        let waits = [gates.start_waiting(), gates.start_waiting()];
         assert!(gates.has_room(most + 1) && !gates.has_room(most + 2));
         drop(waits);
         assert!(!gates.has_room(most));
@@ -189,8 +189,8 @@ mod tests {
     #[test]
     fn what_belongs_to_a_parent_is_locked_with_it() {
         let gates = Gates::new(1);
-        gates.belongs("listener", "balancer");
-        gates.belongs("pool", "listener");
+        gates.register_parent("listener", "balancer");
+        gates.register_parent("pool", "listener");
         for (held, asked, is_free) in [
             ("balancer", "balancer", false),
             ("balancer", "listener", false),

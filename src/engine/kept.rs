@@ -10,8 +10,8 @@ use crate::journal::Phase;
 use crate::plan::Ready;
 
 impl Instance {
-    /// The end of an instance that stays as it is, when the record alone says so. `None`: it has to be run, which finds
-    /// out everything else, also what is wrong with it.
+    /// The end of an instance that stays as it is, when the record alone says so. `None`: it has to be run, which
+    /// also reports its errors.
     pub fn kept(&self, id: &InstanceId) -> Option<InstanceEnd> {
         let (step, options) = (self.step(), &self.run.options);
         let known = self.known(id);

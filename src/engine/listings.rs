@@ -78,7 +78,7 @@ pub struct List {
 /// The last reading.
 #[derive(Debug, Default)]
 struct Reading {
-    /// Whoever asked up to this one had asked before it began.
+    /// How many creates had asked before it began: it serves those.
     covers: usize,
     /// On the run's clock.
     serves_until: Duration,

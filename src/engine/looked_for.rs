@@ -1,4 +1,4 @@
-//! What a plan looks up by name, as far as it is known before the run: a rehearsal creates these items in the
+//! The items that a plan looks up by name or `find`, if known before the run: a rehearsal creates them in the
 //! simulator, and `check --online` looks for them.
 
 use std::collections::BTreeMap;

@@ -97,7 +97,7 @@ impl Readying<'_> {
                 context.events.emit(Event::ReadinessAwaited { instance, until, shown });
                 reported = true;
             }
-            let _waits = context.gates.waits();
+            let _waits = context.gates.start_waiting();
             context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
             pause = self.wait.every.unwrap_or((pause * 2).min(LONGEST_PAUSE));
         }
@@ -154,7 +154,7 @@ impl Instance {
         let Some(operation) = rendered.operation.as_deref() else { return Ok(()) };
         let Some(ready) = &operation.ready else { return Ok(()) };
         let path = match &ready.read {
-            Some(path) => looked_at(path, &rendered.parameters, result),
+            Some(path) => filled_path(path, &rendered.parameters, result),
             None => results::resource_path(operation, &rendered.recorded, &rendered.parameters, result),
         };
         let Some(path) = path else { return Ok(()) };
@@ -302,7 +302,7 @@ impl Instance {
 }
 
 /// A documented path with the call's parameters filled in, and for `{answer::id}` the value at `/id` of its answer.
-fn looked_at(path: &str, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
+fn filled_path(path: &str, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
     let segment = |segment: &str| {
         let Some(name) = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else {
             return Some(segment.to_owned());
@@ -361,7 +361,7 @@ mod tests {
             ("/x/{answer::b}", None),
             ("/x/{region_id}", None),
         ] {
-            assert_eq!(looked_at(path, &parameters, &result).as_deref(), expected, "{path}");
+            assert_eq!(filled_path(path, &parameters, &result).as_deref(), expected, "{path}");
         }
     }
 

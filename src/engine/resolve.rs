@@ -66,7 +66,7 @@ impl InDoubt {
 
     /// Earlier attempts with the very same call: what one of them made can stand for what the last one would have
     /// made.
-    fn equals(&self) -> impl Iterator<Item = &Unanswered> {
+    fn equal_attempts(&self) -> impl Iterator<Item = &Unanswered> {
         let last = &self.attempt.intent;
         self.earlier.iter().filter(|earlier| earlier.intent.call == last.call && earlier.intent.update == last.update)
     }
@@ -76,7 +76,7 @@ impl InDoubt {
 pub async fn resolve(context: &RunContext, in_doubt: &InDoubt) -> Resolved {
     let search = Search::new(context, &in_doubt.attempt, &in_doubt.disowned);
     let earlier: Vec<Search<'_>> =
-        in_doubt.equals().map(|earlier| Search::new(context, earlier, &in_doubt.disowned)).collect();
+        in_doubt.equal_attempts().map(|earlier| Search::new(context, earlier, &in_doubt.disowned)).collect();
     context.contact(&search.place()).await;
     let slow = in_doubt.slow || !search.may_start_tasks();
     let patience = context.settings.resolve_time * if slow { SLOW_FACTOR } else { 1 };
@@ -181,7 +181,7 @@ mod tests {
             slow: false,
             disowned: Vec::new(),
         };
-        let equal: Vec<u32> = in_doubt.equals().map(|earlier| earlier.intent.attempt).collect();
+        let equal: Vec<u32> = in_doubt.equal_attempts().map(|earlier| earlier.intent.attempt).collect();
         assert_eq!(equal, [1]);
     }
 }

@@ -160,7 +160,7 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TeardownEn
     Ok(TeardownEnd::default())
 }
 
-/// The outputs with values, and those that could not be evaluated although all their steps succeeded.
+/// Evaluates the outputs whose steps are all done or skipped: returns their values, and the errors by output.
 fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<(InstanceId, StepError)>) {
     let (mut outputs, mut missing) = (Vec::new(), Vec::new());
     for (name, output) in &run.plan.outputs {

@@ -78,7 +78,7 @@ pub struct Search<'a> {
     disowned: &'a [String],
     operation: Option<Arc<Operation>>,
     parameters: Parameters,
-    /// The key may not read the audit log, so that there is no use in waiting for it.
+    /// The audit log cannot be read: no access, or another product than the Cloud API.
     log_is_closed: AtomicBool,
 }
 

@@ -491,7 +491,7 @@ impl Instance {
             Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error) => {
                 Event::StepFailed { instance, error: error.clone() }
             }
-            // The dispatcher reports the instances that were not started.
+            // The dispatcher reports a stop; a journal error ends the run.
             Interruption::Stopped(_) | Interruption::Journal(_) => return why,
         };
         self.emit_existing(id);

@@ -57,7 +57,7 @@ pub async fn teardown(
             while let Some(instance) = next {
                 match goes_along.get(&instance) {
                     Some(holder) => {
-                        order.gone(&instance);
+                        order.mark_gone(&instance);
                         inside.entry(holder.clone()).or_default().push(instance);
                     }
                     None => running.push(async move { (remove(context, &instance, extent).await, instance) }),
@@ -74,7 +74,7 @@ pub async fn teardown(
                     record_removed_with_parent(context, &gone).await?;
                     torn.removed += 1;
                 }
-                order.gone(&instance);
+                order.mark_gone(&instance);
             }
             Err(Interruption::NoAccess(error)) => {
                 torn.add_left(context, instance, error.clone());

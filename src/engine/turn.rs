@@ -31,7 +31,7 @@ pub async fn parent_turn(
         instance,
         Queue::Parent { of: holder.map_or_else(|| parent.to_owned(), |holder| holder.to_string()) },
     );
-    let _waits = context.gates.waits();
+    let _waits = context.gates.start_waiting();
     context.stopped.or_leave(context.gates.parent(parent)).await.map(Some)
 }
 

@@ -91,7 +91,7 @@ impl OpenAttempt<'_> {
         // A repeated call has replaced what the earlier attempt did, and will do.
         let is_replaced = !results::or_changes(operation) || self.known.phase == Phase::Succeeded;
         if !makes_something(operation) || (results::is_repeatable(call.method, operation) && is_replaced) {
-            return self.resolved(Vec::new(), None).await;
+            return self.record_resolved(Vec::new(), None).await;
         }
         if !self.attempt.failed.is_empty() {
             return self.left_behind().await;
@@ -105,7 +105,7 @@ impl OpenAttempt<'_> {
                 self.complete(Called::Found { item, evidence: Some(evidence) }).await
             }
             Resolved::Undecided(candidates) => Ok(Some(self.undecided(&candidates))),
-            Resolved::Nothing | Resolved::Done if self.is_over() => self.resolved(Vec::new(), None).await,
+            Resolved::Nothing | Resolved::Done if self.is_over() => self.record_resolved(Vec::new(), None).await,
             Resolved::Nothing | Resolved::Done => Ok(None),
             // The next search may have an answer.
             Resolved::CannotTell(error) => {
@@ -122,7 +122,7 @@ impl OpenAttempt<'_> {
     async fn left_behind(&self) -> Result<Option<StepError>, Interruption> {
         let intent = &self.attempt.intent;
         let Some((operation, parameters)) = results::operation_of(self.context.catalog, &intent.call) else {
-            return self.resolved(Vec::new(), None).await;
+            return self.record_resolved(Vec::new(), None).await;
         };
         let answered = results::of_answer(Some(&operation), &intent.call, 0, Value::Null);
         let tasks = self.attempt.failed.clone();
@@ -130,11 +130,11 @@ impl OpenAttempt<'_> {
         match leftover(self.context, self.attempt, &operation, &parameters, result, None).await {
             Some(found) if found.result.id.is_some() => {
                 let made = made(self.context.catalog, &intent.call, &found.result, &intent.undo);
-                self.resolved(found.result.tasks.into(), Some(made)).await
+                self.record_resolved(found.result.tasks.into(), Some(made)).await
             }
             Some(found) if !found.candidates.is_empty() => Ok(Some(self.undecided(&found.candidates))),
             Some(found) if !found.certain && !self.is_over() => Ok(None),
-            _ => self.resolved(Vec::new(), None).await,
+            _ => self.record_resolved(Vec::new(), None).await,
         }
     }
 
@@ -159,20 +159,20 @@ impl OpenAttempt<'_> {
             resumed: Some(self.attempt.at),
         };
         let ended = match finishing.await_end(self.context, called).await {
-            Err(Interruption::StillWaiting { tasks, .. }) => return Ok(Some(self.still_runs(&tasks))),
+            Err(Interruption::StillWaiting { tasks, .. }) => return Ok(Some(self.still_running(&tasks))),
             Err(Interruption::Failed(error)) => return Ok(Some(error)),
             ended => ended?,
         };
         match ended {
             Ended::Well(result, _) => {
                 let made = finishing.made(self.context, &result);
-                self.resolved(result.tasks.into(), Some(made)).await
+                self.record_resolved(result.tasks.into(), Some(made)).await
             }
             Ended::InError { tasks, .. } => {
                 let left = finishing.leftover(self.context, &tasks).await;
                 match left.made.is_none() && !left.candidates.is_empty() {
                     true => Ok(Some(self.undecided(&left.candidates))),
-                    false => self.resolved(tasks.into_iter().map(|task| task.id).collect(), left.made).await,
+                    false => self.record_resolved(tasks.into_iter().map(|task| task.id).collect(), left.made).await,
                 }
             }
             Ended::NotOurs(tasks) => {
@@ -185,7 +185,7 @@ impl OpenAttempt<'_> {
     }
 
     /// Records the outcome of the attempt, and emits what exists of it.
-    async fn resolved(
+    async fn record_resolved(
         &self,
         tasks: Vec<String>,
         made: Option<RecordedResource>,
@@ -227,7 +227,7 @@ impl OpenAttempt<'_> {
         error
     }
 
-    fn still_runs(&self, tasks: &[String]) -> StepError {
+    fn still_running(&self, tasks: &[String]) -> StepError {
         let words = format!(
             "attempt {}, which was never answered, was carried out after all, and its task still runs: {}",
             self.attempt.intent.attempt,

@@ -83,7 +83,8 @@ impl InstanceStatus {
             (Phase::InDoubt | Phase::Accepted { recovered: true, .. }, Record::NotApplied { .. })
             | (Phase::InDoubt, Record::Unknown { .. } | Record::Accepted { .. })
             | (Phase::Accepted { recovered: true, .. }, Record::Disowned { .. })
-            // `Absent` and `Succeeded`: adopted by hand or because it existed, or agreed to anew without a call.
+            // `Absent` and `Succeeded`: adopted after a conflict. `Succeeded`: also when what was recovered is compared
+            // with the plan. Nothing appends it after `Failed`.
             | (
                 Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
                 Record::Succeeded(_),

@@ -71,7 +71,7 @@ pub enum Phase {
         status: Option<u16>,
     },
     Succeeded,
-    /// A task ended in ERROR.
+    /// The call ended without a usable result.
     Failed,
     /// A removal was about to be sent.
     Removing,

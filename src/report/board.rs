@@ -279,7 +279,7 @@ fn in_queues(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) 
     let mut queues: IndexMap<String, (HashSet<&StepId>, &Pending)> = IndexMap::new();
     for (step, members) in groups {
         for (_, pending) in members {
-            let (steps, first) = queues.entry(pending.doing.in_queue(now)).or_insert((HashSet::new(), pending));
+            let (steps, first) = queues.entry(pending.doing.describe_several(now)).or_insert((HashSet::new(), pending));
             steps.insert(step);
             if pending.started < first.started {
                 *first = pending;

@@ -91,7 +91,7 @@ impl Doing {
     }
 
     /// What several wait for, in the words of [`Doing::describe`].
-    pub(super) fn in_queue(&self, now: Duration) -> String {
+    pub(super) fn describe_several(&self, now: Duration) -> String {
         match self {
             Doing::Queued { queue: Queue::Parent { of }, .. } => format!("wait for their turn at {}", sanitize(of)),
             Doing::Queued { queue: Queue::Requests, .. } => "wait for a place among the requests".to_owned(),

@@ -175,7 +175,7 @@ impl Human {
             }
             Event::StepFailed { instance, error } => self.failure(now, instance, "failed", error),
             Event::StepUnknown { instance, error } => self.failure(now, instance, "unknown", error),
-            // Of many, the end names the others in one line.
+            // Of many, a line at the end names all together.
             Event::StepStillWaiting { .. } if self.waiting.len() >= WAITING_SHOWN => {}
             Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
                 let words = story::still_waiting(tasks, until.as_deref(), Duration::from_millis(*waited_ms));

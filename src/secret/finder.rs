@@ -21,7 +21,7 @@ const LONG_WORD: usize = 8;
 /// More patterns than this are compared one after another by the quick search.
 const MOST_QUICK: usize = 64;
 
-/// Texts are decoded in windows of this size, which overlap by the longest encoded secret.
+/// Texts are decoded in windows of this size. An encoded secret at their border is found when it fits into the overlap.
 const WINDOW: usize = 256 * 1024;
 const OVERLAP: usize = 32 * 1024;
 

@@ -330,7 +330,7 @@ impl Secrets {
         Cow::Owned(if is_reserved(text) { redact_markers(&safe) } else { safe })
     }
 
-    /// Redacts every string in a value, including keys.
+    /// Redacts strings, numbers and keys in a value.
     pub fn redact_value(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.hidden(text).into_owned()),

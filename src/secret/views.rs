@@ -30,7 +30,7 @@ enum Meaning {
 /// The decoders, each with a byte that a text must contain to use it.
 const DECODERS: [(u8, Decoder); 9] = [
     (b'%', percent),
-    (b'%', units),
+    (b'%', js_escape),
     (b'+', form),
     (b'\\', characters),
     (b'\\', bytes),
@@ -122,7 +122,7 @@ pub fn is_encoded(text: &[u8]) -> bool {
 fn is_escape(text: &[u8]) -> bool {
     match text[0] {
         b'"' | b'\'' => doubled(text).is_some(),
-        b'%' => percent(text).is_some() || units(text).is_some(),
+        b'%' => percent(text).is_some() || js_escape(text).is_some(),
         b'+' => true,
         b'\\' => characters(text).is_some() || bytes(text).is_some(),
         b'&' => entity(text).is_some(),
@@ -209,7 +209,7 @@ fn percent(rest: &[u8]) -> Option<(usize, Meaning)> {
 }
 
 /// `%u20AC`, and `%E9` for a character, as by JavaScript's `escape`.
-fn units(rest: &[u8]) -> Option<(usize, Meaning)> {
+fn js_escape(rest: &[u8]) -> Option<(usize, Meaning)> {
     let after = rest.strip_prefix(b"%")?;
     if after.first() == Some(&b'u') {
         return utf16(after, b"%u");
@@ -351,7 +351,7 @@ mod tests {
     fn each_decoder_reads_its_escapes_and_leaves_the_rest() {
         for (decoder, text, decoded) in [
             (percent as Decoder, "a%C3%a9%41%4", "aéA%4"),
-            (units, "%u20AC%E9%uD83D%uDE00%u12", "€é\u{1f600}%u12"),
+            (js_escape, "%u20AC%E9%uD83D%uDE00%u12", "€é\u{1f600}%u12"),
             (form, "a+%2B+b", "a + b"),
             (characters, r"\n\r\t\b\f\0", "\n\r\t\u{8}\u{c}\0"),
             (characters, r#"\"\\\'\/"#, r#""\'/"#),

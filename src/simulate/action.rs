@@ -22,7 +22,7 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
     let uid = state.addressed(&super::target::Target { rest: Vec::new(), ..call.target.clone() })?;
     let root = state.store.root(uid);
     let action = call.target.rest.first().map(String::as_str).unwrap_or_default();
-    state.free(&[uid, root])?;
+    state.check_free(&[uid, root])?;
     state.touch(uid);
     if action.starts_with("metadata") {
         return Ok(metadata(state, call, uid));
@@ -96,7 +96,7 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
         }
         ("floatingips", "assign") => {
             let port = ip::need_port(state, call.text("port_id").unwrap_or_default())?;
-            ip::has_way_out(state, port)?;
+            ip::check_way_out(state, port)?;
             ip::bind(state, uid, Some(port));
         }
         ("floatingips", "unassign") => ip::bind(state, uid, None),

@@ -28,19 +28,19 @@ impl State {
         resource.creator_task = kind.shows_task.then(|| Draw::fixed(("creator", key)).uuid());
         view::complete(&mut resource);
         let uid = self.store.insert(resource);
-        add_known(self, uid);
+        complete_assumed(self, uid);
         uid
     }
 
-    /// A child of an assumed resource, assumed as well.
+    /// Another assumed resource, with a random id.
     pub(super) fn assume_some(&mut self, kind: &'static str, scope: Scope) -> Uid {
         let id = self.draw.uuid();
         self.assume(kinds::named(kind), scope, &id)
     }
 }
 
-/// Adds the resources that belong to an assumed one.
-fn add_known(state: &mut State, uid: Uid) {
+/// Adds the fields and relations of an assumed resource, with its ports and its parent.
+fn complete_assumed(state: &mut State, uid: Uid) {
     let Some(resource) = state.store.get(uid) else { return };
     let scope = resource.scope;
     match resource.kind.name {

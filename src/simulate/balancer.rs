@@ -134,14 +134,14 @@ fn insert_below(state: &mut State, kind: &'static str, parent: Uid, body: &Map<S
 /// The load balancer above a resource, when no task holds it.
 fn free_root(state: &State, below: Uid) -> Result<Uid, Refusal> {
     let root = state.store.root(below);
-    state.free(&[root, below])?;
+    state.check_free(&[root, below])?;
     Ok(root)
 }
 
 pub(super) fn listener(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
     let scope = call.scope();
     let balancer = state.need("loadbalancers", scope, call.text("load_balancer_id").unwrap_or_default())?;
-    state.free(&[balancer])?;
+    state.check_free(&[balancer])?;
     secrets(state, scope, &call.body)?;
     let default_pool = call.text("default_pool_id").map(|id| state.need("pools", scope, id)).transpose()?;
     let (port, protocol) = (call.body.get("protocol_port"), call.text("protocol"));
@@ -170,13 +170,13 @@ pub(super) fn pool(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> 
             return Err(Refusal::invalid_field("load_balancer_id", reason));
         }
     };
-    state.free(&[balancer])?;
-    members_exist(state, scope, call.list("members"))?;
+    state.check_free(&[balancer])?;
+    check_members(state, scope, call.list("members"))?;
     let all = insert_pool(state, balancer, listener, &call.body);
     Ok(Made { all, locks: vec![balancer], ..Made::default() })
 }
 
-fn members_exist(state: &mut State, scope: Scope, members: &[Value]) -> Result<(), Refusal> {
+fn check_members(state: &mut State, scope: Scope, members: &[Value]) -> Result<(), Refusal> {
     for member in members {
         let text = |field: &str| member.get(field).and_then(Value::as_str);
         if let Some(machine) = text("instance_id")
@@ -194,7 +194,7 @@ fn members_exist(state: &mut State, scope: Scope, members: &[Value]) -> Result<(
 pub(super) fn member(state: &mut State, call: &Call<'_>, pool: Option<Uid>) -> Result<Made, Refusal> {
     let pool = pool.ok_or_else(|| Refusal::not_found("Pool not found"))?;
     let root = free_root(state, pool)?;
-    members_exist(state, call.scope(), &[Value::Object(call.body.clone())])?;
+    check_members(state, call.scope(), &[Value::Object(call.body.clone())])?;
     let member = insert_below(state, "members", pool, &call.body);
     Ok(Made { all: vec![member], locks: vec![root, pool], ..Made::default() })
 }
@@ -210,7 +210,7 @@ pub(super) struct Replaced {
 /// its id (`observed.md` §4).
 pub(super) fn replace_members(state: &mut State, pool: Uid, members: &[Value]) -> Result<Replaced, Refusal> {
     let scope = state.store.get(pool).map(|pool| pool.scope).unwrap_or_default();
-    members_exist(state, scope, members)?;
+    check_members(state, scope, members)?;
     let place = |fields: &Map<String, Value>| (fields.get("address").cloned(), fields.get("protocol_port").cloned());
     let mut old: Vec<_> = state
         .store
@@ -241,7 +241,7 @@ pub(super) fn replace_monitor(state: &mut State, pool: Uid, monitor: &Value) {
     old.into_iter().for_each(|monitor| state.remove(monitor));
     if let Value::Object(monitor) = monitor {
         let monitor = insert_below(state, "healthmonitors", pool, monitor);
-        state.made(monitor);
+        state.mark_made(monitor);
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn volume(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal
 
 pub(super) fn snapshot(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
     let volume = state.need("volumes", call.scope(), call.text("volume_id").unwrap_or_default())?;
-    state.free(&[volume])?;
+    state.check_free(&[volume])?;
     let mut draft = state.draft("snapshots", call.scope(), &call.body);
     let size = state.store.get(volume).and_then(|volume| volume.field("size").cloned());
     draft.fields.insert("size".into(), size.unwrap_or_else(|| 1.into()));
@@ -261,7 +261,7 @@ fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) 
     }
     let id = body.get("volume_id").and_then(Value::as_str).unwrap_or_default();
     let volume = state.need("volumes", scope, id)?;
-    state.free(&[volume])?;
+    state.check_free(&[volume])?;
     if holder(state, volume).is_some() && state.task_fault.is_none() {
         // The request is accepted; its task fails.
         let text = Some(format!("Volume {id} is in unexpected state in-use"));

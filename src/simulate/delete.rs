@@ -22,10 +22,10 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     let network = parent_network(state, uid);
     let mut locks = held(uid, root);
     locks.extend(network);
-    state.free(&locks)?;
+    state.check_free(&locks)?;
     check_deletable(state, uid)?;
     let mut going = secondary(state, call, uid)?;
-    state.free(&going)?;
+    state.check_free(&going)?;
     going.push(uid);
     state.touch(uid);
     if !call.asynchronous() {
@@ -76,7 +76,7 @@ fn set_deleting(fields: &mut Map<String, Value>, kind: &str) {
     }
 }
 
-/// Nothing that stays needs it.
+/// Checks that it may be deleted, and that nothing that stays needs it.
 fn check_deletable(state: &State, uid: Uid) -> Result<(), Refusal> {
     let Some(resource) = state.store.get(uid) else { return Ok(()) };
     let kind = resource.kind;

@@ -31,7 +31,7 @@ pub(super) fn bind(state: &mut State, ip: Uid, port: Option<Uid>) {
 pub(super) fn floating_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
     let port = call.text("port_id").map(|id| need_port(state, id)).transpose()?;
     if let Some(port) = port {
-        has_way_out(state, port)?;
+        check_way_out(state, port)?;
     }
     let ip = insert_floating_ip(state, call.scope(), &call.body);
     if port.is_some() {
@@ -41,7 +41,7 @@ pub(super) fn floating_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Re
 }
 
 /// Checks that the port's subnet has a router with a gateway, which a floating IP needs.
-pub(super) fn has_way_out(state: &State, port: Uid) -> Result<(), Refusal> {
+pub(super) fn check_way_out(state: &State, port: Uid) -> Result<(), Refusal> {
     if is_external(&state.store, port) {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use super::store::Scope;
 use super::view;
 
 /// Creates the expected resources of a collection.
-pub(super) fn add_known(state: &mut State, call: &Call<'_>) {
+pub(super) fn create_expected(state: &mut State, call: &Call<'_>) {
     let scope = call.scope();
     for expected in of_list(state, call) {
         let kind = kinds::named(call.target.kind);

@@ -34,7 +34,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
         return Ok(state.start(call, &task_type, work));
     }
     for uid in &made.all {
-        state.made(*uid);
+        state.mark_made(*uid);
     }
     made.changes.iter().for_each(|change| state.change(change));
     Ok(shown_once(state, kind, main))
@@ -64,7 +64,7 @@ fn make(state: &mut State, call: &Call<'_>, kind: &'static Kind, parent: Option<
         "security_group_rules" => {
             let group = parent.ok_or_else(|| Refusal::not_found("Security group not found"))?;
             // Creating a rule locks its group (`observed.md` §3).
-            state.free(&[group])?;
+            state.check_free(&[group])?;
             Ok(Made { locks: vec![group], ..Made::one(security_group::insert_rule(state, group, &call.body)) })
         }
         "volumes" => compute::volume(state, call),

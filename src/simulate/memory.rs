@@ -7,21 +7,21 @@ use crate::api::{Answer, Lost, Request, Sending, Transport};
 use crate::clock::Clock;
 
 /// A simulator shared by several clients.
-pub type Shared = Arc<Mutex<Simulator>>;
+pub type SharedSimulator = Arc<Mutex<Simulator>>;
 
 /// A transport that passes requests directly to a simulator.
 ///
 /// A request without `Authorization` gets the given key, as the HTTP transport would add it.
 #[derive(Debug, Clone)]
 pub struct InMemory {
-    simulator: Shared,
+    simulator: SharedSimulator,
     clock: Clock,
     key: String,
     base_url: String,
 }
 
 impl InMemory {
-    pub fn new(simulator: Shared, clock: Clock) -> Self {
+    pub fn new(simulator: SharedSimulator, clock: Clock) -> Self {
         Self { simulator, clock, key: "simulated".to_owned(), base_url: String::new() }
     }
 
@@ -39,7 +39,7 @@ impl InMemory {
         self
     }
 
-    pub fn simulator(&self) -> &Shared {
+    pub fn simulator(&self) -> &SharedSimulator {
         &self.simulator
     }
 
@@ -87,6 +87,6 @@ impl Transport for InMemory {
 }
 
 /// Locks the simulator, even when a request has panicked: the simulated cloud is as it was before that request.
-pub(super) fn lock(simulator: &Shared) -> std::sync::MutexGuard<'_, Simulator> {
+pub(super) fn lock(simulator: &SharedSimulator) -> std::sync::MutexGuard<'_, Simulator> {
     simulator.lock().unwrap_or_else(PoisonError::into_inner)
 }

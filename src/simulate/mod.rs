@@ -63,7 +63,7 @@ pub use expected::Expected;
 pub use faults::{Fault, FaultError, Faults, Meanwhile, What, When};
 pub use inspect::{Held, Pending};
 pub use later::Ticket;
-pub use memory::{InMemory, Shared};
+pub use memory::{InMemory, SharedSimulator};
 pub use options::{Durations, Options, Strangers};
 pub use server::serve;
 pub use state::Creation;

@@ -31,7 +31,7 @@ pub(super) fn network(state: &mut State, call: &Call<'_>) -> Made {
 pub(super) fn subnet(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
     let scope = call.scope();
     let network = state.need("networks", scope, call.text("network_id").unwrap_or_default())?;
-    state.free(&[network])?;
+    state.check_free(&[network])?;
     let cidr = call.text("cidr").unwrap_or_default();
     let range = Range::parse(cidr).ok_or_else(|| Refusal::invalid_field("cidr", "not a network in CIDR notation"))?;
     let taken = state
@@ -127,7 +127,7 @@ fn join(state: &mut State, router: Uid, subnet: Uid, network: Uid) {
 /// `POST …/routers/…/attach`, which answers with the router at once.
 pub(super) fn attach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> Result<Answer, Refusal> {
     let subnet = state.need("subnets", call.scope(), call.text("subnet_id").unwrap_or_default())?;
-    state.free(&[router, subnet])?;
+    state.check_free(&[router, subnet])?;
     if state.store.used(router, "subnets").any(|(known, _)| known == subnet) {
         let words = format!("Router already has a port on subnet {}", state.id(subnet));
         return Err(Refusal::new(400, "ValidationError", words));
@@ -141,7 +141,7 @@ pub(super) fn attach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> 
 /// `POST …/routers/…/detach`.
 pub(super) fn detach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> Result<Answer, Refusal> {
     let subnet = state.need("subnets", call.scope(), call.text("subnet_id").unwrap_or_default())?;
-    state.free(&[router, subnet])?;
+    state.check_free(&[router, subnet])?;
     let range = state.store.get(subnet).and_then(|subnet| subnet.text("cidr")).and_then(Range::parse);
     if hops(state, router).iter().any(|hop| range.is_some_and(|range| range.contains(*hop))) {
         let words = format!("Router interface for subnet {} is required by one or more routes", state.id(subnet));

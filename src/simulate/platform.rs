@@ -37,7 +37,7 @@ fn insert_pool(state: &mut State, cluster: Uid, body: &Map<String, Value>) -> Ui
 
 pub(super) fn kubernetes_pool(state: &mut State, call: &Call<'_>, cluster: Option<Uid>) -> Result<Made, Refusal> {
     let cluster = cluster.ok_or_else(|| Refusal::not_found("Kubernetes cluster not found"))?;
-    state.free(&[cluster])?;
+    state.check_free(&[cluster])?;
     let pool = insert_pool(state, cluster, &call.body);
     Ok(Made { all: vec![pool], locks: vec![cluster], ..Made::default() })
 }

@@ -103,7 +103,7 @@ fn metadata(state: &State, call: &Call<'_>, uid: Uid) -> Result<Answer, Refusal>
 fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let kind = kinds::named(call.target.kind);
     let parent = state.parent(&call.target)?;
-    looked_up::add_known(state, call);
+    looked_up::create_expected(state, call);
     let filters = Filters::of(kind, call)?;
     let mut found: Vec<(Uid, Value)> = state
         .store

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 use super::answer::{Refusal, http_date};
 use super::core::Reaction;
-use super::memory::{Shared, lock};
+use super::memory::{SharedSimulator, lock};
 use super::multipart;
 use super::product::Refused;
 use crate::api::{Answer, Request};
@@ -39,7 +39,7 @@ const UNREADABLE: &str = "unreadable";
 /// The listener's error, once it can accept no more connections.
 pub async fn serve(
     listener: TcpListener,
-    simulator: Shared,
+    simulator: SharedSimulator,
     clock: Clock,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -66,7 +66,7 @@ pub async fn serve(
 }
 
 /// Serves one connection until the client closes it, a fault ends it, or the server stops.
-async fn connection(stream: TcpStream, simulator: Shared, clock: Clock, mut stopped: watch::Receiver<()>) {
+async fn connection(stream: TcpStream, simulator: SharedSimulator, clock: Clock, mut stopped: watch::Receiver<()>) {
     let raw = socket2::SockRef::from(&stream).try_clone();
     let reset = Arc::new(AtomicBool::new(false));
     let service = service_fn(|request| answer(request, &simulator, clock, Arc::clone(&reset)));
@@ -96,7 +96,7 @@ struct HangUp;
 
 async fn answer(
     request: hyper::Request<Incoming>,
-    simulator: &Shared,
+    simulator: &SharedSimulator,
     clock: Clock,
     reset: Arc<AtomicBool>,
 ) -> Result<Response<Payload>, HangUp> {

@@ -180,7 +180,7 @@ impl State {
     }
 
     /// Checks that no task holds any of these resources.
-    pub(super) fn free(&self, resources: &[Uid]) -> Result<(), Refusal> {
+    pub(super) fn check_free(&self, resources: &[Uid]) -> Result<(), Refusal> {
         let mut locked = resources.iter().filter_map(|uid| self.store.get(*uid)).filter(|held| held.lock.is_some());
         locked.next().map_or(Ok(()), |held| Err(self.locked_refusal(held)))
     }

@@ -11,11 +11,11 @@ use super::work::{Work, held};
 use super::{balancer, data, ip, kinds, network, security_group};
 use crate::api::Answer;
 
-/// `PATCH` and `PUT` on a resource: replaces fields, merges tags; null removes a tag.
+/// `PATCH` and `PUT` on a resource: replaces fields; merges tags where its kind has them, and null removes one.
 pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let uid = state.addressed(&call.target)?;
     let root = state.store.root(uid);
-    state.free(&[uid, root])?;
+    state.check_free(&[uid, root])?;
     if call.target.kind == "routers" {
         network::may_change_router(state, uid, &call.body)?;
     }
@@ -83,7 +83,7 @@ fn changes(state: &mut State, call: &Call<'_>, uid: Uid) -> Result<Changes, Refu
             if let Some(port) = body.shift_remove("port_id") {
                 let port = port.as_str().map(|id| ip::need_port(state, id)).transpose()?;
                 if let Some(port) = port {
-                    ip::has_way_out(state, port)?;
+                    ip::check_way_out(state, port)?;
                 }
                 let before = state.store.get(uid).and_then(|ip| ip.text("port_id").map(str::to_owned));
                 changes.nested = before != port.map(|port| state.id(port));

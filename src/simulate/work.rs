@@ -119,7 +119,7 @@ impl State {
         }
         match &task.ending {
             Ending::Finished => {
-                task.made.iter().for_each(|uid| self.made(*uid));
+                task.made.iter().for_each(|uid| self.mark_made(*uid));
                 task.changes.iter().for_each(|change| self.change(change));
             }
             Ending::Error { leaves: false, .. } if task.made.is_empty() => {
@@ -137,7 +137,7 @@ impl State {
     }
 
     /// Marks a resource as created.
-    pub(super) fn made(&mut self, uid: Uid) {
+    pub(super) fn mark_made(&mut self, uid: Uid) {
         let now = self.now;
         if let Some(resource) = self.store.get_mut(uid) {
             let settled = std::mem::take(&mut resource.once_made);

@@ -23,7 +23,7 @@ impl Queue {
     /// # Errors
     ///
     /// When the thread cannot be started.
-    pub fn before(stream: &Stream) -> io::Result<Self> {
+    pub fn writing_to(stream: &Stream) -> io::Result<Self> {
         let (pieces, queued) = channel::<Vec<u8>>();
         let (tell, written) = channel();
         let mut out = stream.clone();
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn all_is_written_in_order_when_it_ends() {
         let kept = Kept::default();
-        let mut queue = Queue::before(&Stream::new(kept.clone(), false)).unwrap();
+        let mut queue = Queue::writing_to(&Stream::new(kept.clone(), false)).unwrap();
         (0..1000).for_each(|line| writeln!(queue, "{line}").unwrap());
         drop(queue);
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
@@ -116,7 +116,7 @@ mod tests {
     fn a_blocked_reader_does_not_block_the_run() {
         let (_read, unread) = channel();
         let stream = Stream::new(Stuck(unread), false);
-        let mut queue = Queue::before(&stream).unwrap();
+        let mut queue = Queue::writing_to(&stream).unwrap();
         (0..1000).for_each(|line| writeln!(queue, "{line}").unwrap());
         stream.abandon();
         drop(queue);

@@ -2,9 +2,7 @@
 //!
 //! The runner reads every line that a step writes to stdout or stderr (actions/runner, `OutputManager`), in two forms:
 //!
-//! | form
-//! where
-//! parsed by |
+//! | form | where | parsed by |
 //! |---|---|---|
 //! | `::name key=value,…::data` | at the start of a line, after white space | `ActionCommand.TryParseV2` |
 //! | `##[name key=value;…]data` | anywhere in a line, the first one counts | `ActionCommand.TryParse` |

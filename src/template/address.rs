@@ -48,7 +48,7 @@ pub(super) fn cidr_host(network: &str, number: i128) -> Result<String, String> {
 
 /// A number within `2^bits`, counted from the end when it is negative.
 fn position(number: i128, bits: u32, what: &str) -> Result<u128, String> {
-    // 2^128 has no number here.
+    // 2^128 exceeds `u128`.
     let count = 1_u128.checked_shl(bits);
     let position = match u128::try_from(number) {
         Ok(position) => position,

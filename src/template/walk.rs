@@ -494,7 +494,7 @@ impl<'l> Walk<'l> {
         self.found.unknown.push(Unknown { span, kind: UnknownKind::NotAllowed(what) });
     }
 
-    /// The innermost operation that spoils a value is the one to report.
+    /// A secret marker does not survive the operation; of nested ones the innermost is reported.
     fn spoil(&self, by: &str, span: minijinja::machinery::Span) -> Flow {
         Flow { spoiled: Some(Spoiled { by: by.to_owned(), span: self.place(span) }), guarded: false }
     }

@@ -141,7 +141,7 @@ impl<'s> Checker<'s> {
         checker.findings
     }
 
-    /// Whether a value has no findings at the same place.
+    /// Whether a value has no errors at the same place.
     fn fits(&self, schema: &Schema, value: &Partial) -> bool {
         self.trial(schema, value).iter().all(|found| found.severity != Severity::Error)
     }

@@ -63,7 +63,7 @@ pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts,
     Ok(Facts { operations, schemas, answers, answer_schemas, skipped_patterns })
 }
 
-/// The facts about operations of an older version of the document.
+/// The facts about operations of an older version of the API.
 pub(super) fn older_facts(knowledge: &Knowledge) -> Result<Facts, CatalogError> {
     match knowledge.older.is_null() {
         true => facts(&Document::empty(), knowledge),

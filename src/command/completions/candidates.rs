@@ -171,7 +171,7 @@ impl Typed {
     /// A part of the name of each recorded environment.
     fn recorded(&self, part: impl Fn(crate::store::EnvironmentName) -> String) -> Names {
         let Some(store) = self.store() else { return Names::new() };
-        let names = done(async move { store.environments().await.ok() }).flatten().unwrap_or_default();
+        let names = run_now(async move { store.environments().await.ok() }).flatten().unwrap_or_default();
         names.into_iter().map(|name| (part(name), String::new())).collect()
     }
 
@@ -179,7 +179,7 @@ impl Typed {
         let store = self.store()?;
         let environment = environment_name(&self.context, self.option("--environment")).ok()?;
         let plan = self.option("--plan");
-        let recorded = done(async move {
+        let recorded = run_now(async move {
             let mut found = Names::new();
             for name in store.environments().await.ok()? {
                 if name.environment != environment || plan.is_some_and(|plan| plan != name.plan) {
@@ -196,7 +196,7 @@ impl Typed {
 }
 
 /// Runs a future that only reads files.
-fn done<T>(work: impl Future<Output = T>) -> Option<T> {
+fn run_now<T>(work: impl Future<Output = T>) -> Option<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     Some(runtime.block_on(work))
 }

@@ -29,11 +29,11 @@ impl Write {
         let resolving = resolve::resolve(context, in_doubt);
         match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
             Resolved::Task { attempt, task, evidence } => {
-                self.found(context, in_doubt, attempt).await?;
+                self.record_found(context, in_doubt, attempt).await?;
                 self.accept(context, vec![task], None, Some(evidence)).await.map(Some)
             }
             Resolved::Resource { attempt, item, evidence } => {
-                self.found(context, in_doubt, attempt).await?;
+                self.record_found(context, in_doubt, attempt).await?;
                 Ok(Some(Called::Found { item, evidence: Some(evidence) }))
             }
             Resolved::Done => Ok(Some(self.done(in_doubt))),
@@ -42,7 +42,7 @@ impl Write {
             Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(in_doubt))),
             Resolved::Nothing if in_doubt.is_carried_out() => {
                 let words = format!("the API carried it out, and what it made was not found: {reason}");
-                self.unknown(context, in_doubt, words, &[]).await
+                self.record_unknown(context, in_doubt, words, &[]).await
             }
             Resolved::Nothing if state.resends < RESENDS => {
                 state.resends += 1;
@@ -53,23 +53,23 @@ impl Write {
                     "sent {} times without a usable answer, and no resource or task of it was found: {reason}",
                     state.resends + 1
                 );
-                self.unknown(context, in_doubt, words, &[]).await
+                self.record_unknown(context, in_doubt, words, &[]).await
             }
             Resolved::Undecided(candidates) if candidates.is_empty() => {
                 let words =
                     format!("the answer was lost ({reason}), and the API has no list that would show what was made");
-                self.unknown(context, in_doubt, words, &[]).await
+                self.record_unknown(context, in_doubt, words, &[]).await
             }
             Resolved::Undecided(candidates) => {
                 let words = format!(
                     "the answer was lost ({reason}); what may be its work may be another client's as well: {}",
                     candidates.join(", ")
                 );
-                self.unknown(context, in_doubt, words, &candidates).await
+                self.record_unknown(context, in_doubt, words, &candidates).await
             }
             Resolved::CannotTell(why) => {
                 let words = format!("the answer was lost ({reason}), and looking for it failed: {why}");
-                self.unknown(context, in_doubt, words, &[]).await
+                self.record_unknown(context, in_doubt, words, &[]).await
             }
         }
     }
@@ -80,7 +80,7 @@ impl Write {
     }
 
     /// Records which attempt was carried out, when it is not the last one.
-    async fn found(&self, context: &RunContext, in_doubt: &InDoubt, attempt: u32) -> Result<(), JournalError> {
+    async fn record_found(&self, context: &RunContext, in_doubt: &InDoubt, attempt: u32) -> Result<(), JournalError> {
         if attempt == in_doubt.attempt.intent.attempt {
             return Ok(());
         }
@@ -104,7 +104,8 @@ impl Write {
         error
     }
 
-    pub(super) async fn unknown(
+    /// Records that the outcome stays unknown, and ends the step with that.
+    pub(super) async fn record_unknown(
         &self,
         context: &RunContext,
         in_doubt: &InDoubt,

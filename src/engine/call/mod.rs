@@ -35,8 +35,6 @@ use existing::Existing;
 const MOST_POSTPONED: u32 = 40;
 /// How often a write is sent again after a search has shown that it was not carried out.
 const RESENDS: u32 = 6;
-/// The pause when the answer does not give one.
-const PAUSE: Duration = Duration::from_secs(3);
 
 /// A write, ready to be sent.
 pub struct Write {
@@ -155,7 +153,7 @@ impl Write {
             Next::Pause(reason, pause) => {
                 let pause_ms = millis(pause);
                 context.events.emit(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
-                let _waits = context.gates.waits();
+                let _waits = context.gates.start_waiting();
                 context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
                 Ok(Attempt::Again)
             }
@@ -166,7 +164,7 @@ impl Write {
                     call: self.call(),
                     parameters: &self.parameters,
                 };
-                let _waits = context.gates.waits();
+                let _waits = context.gates.start_waiting();
                 Box::pin(state.locks.wait(context, &refused, &error)).await.map_err(Interruption::Stopped)?;
                 state.tries = 0;
                 Ok(Attempt::Again)
@@ -214,7 +212,7 @@ impl Write {
             },
             Sent::Unsent(cause) => {
                 let error = self.unreachable(context, &cause, state.tries);
-                self.not_applied(context, &error).await?;
+                self.record_not_applied(context, &error).await?;
                 context.stopped.may_start().map_err(Interruption::Stopped)?;
                 match self.policy().pause(state.tries, None, fastrand::f64()) {
                     Some(pause) => {
@@ -225,7 +223,7 @@ impl Write {
             }
             Sent::NoConnection(cause) => {
                 let error = self.unreachable(context, &cause, state.tries);
-                self.not_applied(context, &error).await?;
+                self.record_not_applied(context, &error).await?;
                 Err(Interruption::Failed(error))
             }
             Sent::Refused(error) => self.refused(context, state, &error).await,
@@ -267,7 +265,7 @@ impl Write {
             return Ok(Next::Done(Called::Answered { status: error.status, value: Value::Null }));
         }
         let refusal = context.refusal(&self.about, error);
-        self.not_applied(context, &refusal).await?;
+        self.record_not_applied(context, &refusal).await?;
         let after = error.retry_after.map(Duration::from_secs);
         match meaning {
             Meaning::RateLimited | Meaning::Unavailable if state.patience < MOST_POSTPONED => {
@@ -277,7 +275,7 @@ impl Write {
                     Meaning::RateLimited => Delay::RateLimited,
                     _ => Delay::Unavailable { status: error.status },
                 };
-                let pause = Policy::REQUEST.pause(state.patience.min(6), after, fastrand::f64()).unwrap_or(PAUSE);
+                let pause = Policy::REQUEST.backoff(state.patience, after, fastrand::f64());
                 Ok(Next::Pause(reason, pause))
             }
             Meaning::Locked if !state.locks.are_spent() => Ok(Next::WaitForLock(Box::new(error.clone()))),
@@ -342,7 +340,7 @@ impl Write {
         Ok(Called::Tasks { tasks, status, evidence })
     }
 
-    async fn not_applied(&self, context: &RunContext, error: &StepError) -> Result<(), JournalError> {
+    async fn record_not_applied(&self, context: &RunContext, error: &StepError) -> Result<(), JournalError> {
         let record = Record::NotApplied { instance: self.instance().clone(), error: error.clone(), unanswered: false };
         context.journal.append(vec![record]).await
     }

@@ -111,7 +111,7 @@ pub fn removal_order(status: &Status) -> Vec<InstanceId> {
     let mut removal = removal(status, &existing);
     let mut order = Vec::new();
     while let Some(instance) = removal.take().or_else(|| removal.youngest()) {
-        removal.gone(&instance);
+        removal.mark_gone(&instance);
         order.push(instance);
     }
     order
@@ -134,8 +134,8 @@ impl Removal {
         None
     }
 
-    /// Records that an instance is gone, which may release others.
-    pub fn gone(&mut self, instance: &InstanceId) {
+    /// Marks an instance as gone, which may release others.
+    pub fn mark_gone(&mut self, instance: &InstanceId) {
         if let Some(&at) = self.places.get(instance)
             && self.gone.insert(at)
         {
@@ -143,8 +143,8 @@ impl Removal {
         }
     }
 
-    /// When steps were reordered between two runs, instances can depend on each other in a circle. Of those the
-    /// youngest is removed first.
+    /// The youngest instance that is not gone: removed next when the rest depend on each other in a circle, as they can
+    /// after steps were reordered.
     pub fn youngest(&self) -> Option<InstanceId> {
         (0..self.instances.len()).rev().find(|at| !self.gone.contains(at)).map(|at| self.instances[at].clone())
     }
@@ -220,7 +220,7 @@ mod tests {
                 break;
             }
             waves.push(wave.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
-            wave.iter().for_each(|instance| removal.gone(instance));
+            wave.iter().for_each(|instance| removal.mark_gone(instance));
         }
         let kept = removal.kept.iter().map(|kept| format!("{} for {}", kept.instance, kept.because_of));
         (waves, kept.collect())
@@ -312,9 +312,9 @@ mod tests {
         assert_eq!(removal.take(), None);
         let youngest = removal.youngest().unwrap();
         assert_eq!(youngest, id("b"));
-        removal.gone(&youngest);
+        removal.mark_gone(&youngest);
         assert_eq!(removal.take(), Some(id("a")));
-        removal.gone(&id("a"));
+        removal.mark_gone(&id("a"));
         assert_eq!(removal.take(), None, "each is removed once");
     }
 
@@ -325,16 +325,16 @@ mod tests {
         assert_eq!(removal.not_gone(), all);
         // `vm` and `sub[1]` are released; `vm` cannot be removed.
         assert_eq!([removal.take(), removal.take(), removal.take()], [Some(id("sub[1]")), Some(id("vm")), None]);
-        removal.gone(&id("sub[1]"));
+        removal.mark_gone(&id("sub[1]"));
         assert_eq!(removal.take(), Some(id("net[1]")));
-        removal.gone(&id("net[1]"));
+        removal.mark_gone(&id("net[1]"));
         assert_eq!(removal.not_gone(), ["net[0]", "sub[0]", "vm"].map(id));
         let because = |instance: &str, of: &str| Kept { instance: id(instance), because_of: id(of) };
         assert_eq!(removal.never_free(), [because("net[0]", "sub[0]"), because("sub[0]", "vm")]);
         // One that comes after a whole step waits for any instance of it.
         let status = status(&[("a", json!({}), &[]), ("b[0]", json!({}), &["a"]), ("b[1]", json!({}), &["a"])]);
         let mut removal = super::removal(&status, &["a", "b[0]", "b[1]"].map(id));
-        removal.gone(&id("b[0]"));
+        removal.mark_gone(&id("b[0]"));
         assert_eq!(removal.never_free(), [because("a", "b[1]")]);
     }
 

@@ -80,7 +80,7 @@ fn mentions(value: &Value, id: &str) -> bool {
     }
 }
 
-/// A field by its name: at the top, or in an object one level below, as in `{"name": …, "subnet_config": {…}}`.
+/// A field by name or alias: at the top, or inside an object such as `subnet_config`; `null` counts as absent.
 fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     let alias = ALIASES.iter().find(|(ours, _)| *ours == name).map(|(_, theirs)| *theirs);
     let own = |fields: &'v Value| {

@@ -3,20 +3,12 @@
 //!
 //! | | says *ours* | says *another's* |
 //! |---|---|---|
-//! | `request_ids`
-//! its task has our request id
-//! it has another one, and ours is known |
-//! | `tags`
-//! it has the tag of our attempt
-//! it has another attempt's tag, or none although ours was sent |
-//! | `audit`
-//! the log has our `User-Agent`
-//! the log has another client's |
+//! | `request_ids` | its task has our request id | it has another one, and ours is known |
+//! | `tags` | it has the tag of our attempt | it has another attempt's tag, or none although ours was sent |
+//! | `audit` | the log has our `User-Agent` | the log has another client's |
 //! | `lists` | never | it was there before the call, or is older than it |
 //! | `tasks` | never | it is of another type, or older |
-//! | `likeness`
-//! never
-//! a field that both have differs |
+//! | `likeness` | never | a field that both have differs |
 //!
 //! Otherwise a kind of evidence is silent. Only what is certainly ours is claimed; what is certainly another's is
 //! excluded; while a candidate remains that is neither, the outcome is undecided, and nothing is sent.

@@ -86,7 +86,7 @@ impl<'c> TaskEnds<'c> {
         let Self { context, waits, timeout } = self;
         let limit = context.clock().real(timeout);
         async move {
-            let _waits = context.gates.waits();
+            let _waits = context.gates.start_waiting();
             tokio::select! {
                 biased;
                 ends = all(waits) => Ok(ends),

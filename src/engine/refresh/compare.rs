@@ -199,7 +199,7 @@ fn own_keys(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Sho
 /// The same for a mapping of which every key that was sent is shown.
 fn without_missing(planned: &Map<String, Value>, seen: &Map<String, Value>) -> Is {
     let is_shown = |name: &String| seen.get(name).is_some_and(|value| !value.is_null());
-    // Nothing may be shown as `null`, unless something else is there instead.
+    // An empty mapping may be shown as `null`, unless other keys are shown.
     let has_others = seen.keys().any(|name| is_shown(name) && !planned.contains_key(name));
     let is_nothing = |value: &Value| value.as_object().is_some_and(Map::is_empty);
     let mut now = planned.clone();

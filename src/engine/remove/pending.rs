@@ -28,9 +28,9 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
     let about = About { call: Some(intent.call.clone()), place: None };
     let called = match &status.phase {
         // The outcome of an update does not matter for a removal.
-        Phase::InDoubt if intent.update.is_some() => return not_found(context, instance, &about, false).await,
+        Phase::InDoubt if intent.update.is_some() => return record_not_applied(context, instance, &about, false).await,
         Phase::InDoubt if is_only_repeated(intent, operation.as_deref()) => {
-            not_found(context, instance, &about, true).await?;
+            record_not_applied(context, instance, &about, true).await?;
             return undo_all_the_same(context, intent).await;
         }
         Phase::InDoubt => {
@@ -47,7 +47,7 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
             let Some(in_doubt) = InDoubt::recorded(context, &status) else { return Ok(()) };
             match write.find(context, &in_doubt).await? {
                 Some(called) => called,
-                None => return not_found(context, instance, &about, true).await,
+                None => return record_not_applied(context, instance, &about, true).await,
             }
         }
         Phase::Accepted { tasks, recovered, status: answered } => {
@@ -104,8 +104,8 @@ async fn undo_all_the_same(context: &RunContext, intent: &Intent) -> Result<(), 
     Ok(context.journal.append(vec![record]).await?)
 }
 
-/// `expected`: the call may still be carried out, and would create a resource.
-async fn not_found(
+/// Records that nothing was found of the call. `expected`: it may still be carried out, and would create a resource.
+async fn record_not_applied(
     context: &RunContext,
     instance: &InstanceId,
     about: &About,

@@ -197,7 +197,7 @@ impl<'a> Removal<'a> {
                 let effect = if self.tried_before { EffectKnown::Unknown } else { EffectKnown::NotApplied };
                 let mut error = self.context.error(&self.about, effect, ErrorClass::Unreachable, words);
                 error.help.push("run `plan destroy` again: it continues where it stopped".to_owned());
-                Err(self.left(error).await?)
+                Err(self.record_failed_removal(error).await?)
             }
             Sent::Lost { cause, head, .. } => {
                 if let Some(intent) = intent
@@ -230,7 +230,7 @@ impl<'a> Removal<'a> {
             _ if error.is_in_use() => self.in_use(&error, after).await,
             _ => {
                 let refusal = self.refusal(&error);
-                Err(self.left(refusal).await?)
+                Err(self.record_failed_removal(refusal).await?)
             }
         }
     }
@@ -239,7 +239,7 @@ impl<'a> Removal<'a> {
     async fn not_found(&mut self, error: &ApiError) -> Result<Step, Interruption> {
         let seen = check_access(self.context, self.call);
         if let Err(blind) = self.context.stopped.or_leave(seen).await.map_err(Interruption::Stopped)? {
-            self.left(blind.clone()).await?;
+            self.record_failed_removal(blind.clone()).await?;
             return Err(Interruption::NoAccess(blind));
         }
         if !unseen_for(self.made_at, self.context.now()).is_zero() && !self.tried_before {
@@ -300,7 +300,7 @@ impl<'a> Removal<'a> {
         if self.context.clock().elapsed().saturating_sub(self.started) > budget {
             let mut refusal = self.context.refusal(&self.about, error);
             refusal.help = vec![help];
-            return Err(self.left(refusal).await?);
+            return Err(self.record_failed_removal(refusal).await?);
         }
         let pause = IN_USE_PAUSE.mul_f64(1.5_f64.powi(self.attempt.min(8) as i32 - 1)).min(LONGEST_PAUSE);
         Ok(Step::Again(reason, after.map_or(pause, |after| after.max(pause))))
@@ -319,7 +319,7 @@ impl<'a> Removal<'a> {
                 let effect = if unsent { EffectKnown::NotApplied } else { EffectKnown::Unknown };
                 let mut error = self.context.error(&self.about, effect, ErrorClass::Unreachable, cause);
                 error.help.push("run `plan destroy` again: it continues where it stopped".to_owned());
-                Err(self.left(error).await?)
+                Err(self.record_failed_removal(error).await?)
             }
         }
     }
@@ -354,7 +354,7 @@ impl<'a> Removal<'a> {
             Err(_) => {
                 let words = format!("its removal still runs: task {}", tasks.join(", "));
                 let error = self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-                return Err(self.left(error).await?);
+                return Err(self.record_failed_removal(error).await?);
             }
         };
         for end in ends {
@@ -367,7 +367,7 @@ impl<'a> Removal<'a> {
                     error.task = Some(task.id.clone());
                     self.failed_tasks += 1;
                     if self.failed_tasks > FAILED_TASKS {
-                        return Err(self.left(error).await?);
+                        return Err(self.record_failed_removal(error).await?);
                     }
                     let record = Record::RemovalFailed { instance: self.instance.clone(), error };
                     self.context.journal.append(vec![record]).await?;
@@ -375,7 +375,7 @@ impl<'a> Removal<'a> {
                 }
                 TaskEnd::Refused(error) => {
                     let refusal = self.refusal(&error);
-                    return Err(self.left(refusal).await?);
+                    return Err(self.record_failed_removal(refusal).await?);
                 }
             }
         }
@@ -392,7 +392,8 @@ impl<'a> Removal<'a> {
         refusal
     }
 
-    async fn left(&self, error: StepError) -> Result<Interruption, JournalError> {
+    /// Records that the removal failed, and returns the interruption for it.
+    async fn record_failed_removal(&self, error: StepError) -> Result<Interruption, JournalError> {
         let record = Record::RemovalFailed { instance: self.instance.clone(), error: error.clone() };
         self.context.journal.append(vec![record]).await?;
         Ok(Interruption::Failed(error))

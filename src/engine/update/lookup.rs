@@ -117,7 +117,7 @@ fn fits(listed: &Value, shown: &Value) -> bool {
 }
 
 /// Matches the interfaces in the body with those that a read shows; returns the unmatched ones as well.
-pub fn assigned(listed: &[Value], shown: &[Value]) -> (Vec<Option<usize>>, Vec<usize>) {
+pub fn match_interfaces(listed: &[Value], shown: &[Value]) -> (Vec<Option<usize>>, Vec<usize>) {
     let mut order: Vec<usize> = (0..listed.len()).collect();
     order.sort_by_key(|at| rank(&listed[*at]));
     let mut left: Vec<usize> = (0..shown.len()).collect();
@@ -131,7 +131,7 @@ pub fn assigned(listed: &[Value], shown: &[Value]) -> (Vec<Option<usize>>, Vec<u
 
 /// Id and address of the port of an interface in the body.
 fn port_of(listed: &[Value], at: usize, shown: &[Value]) -> Result<(String, String), String> {
-    let (all, left) = assigned(listed, shown);
+    let (all, left) = match_interfaces(listed, shown);
     let Some(found) = all.get(at).copied().flatten() else {
         return Err(format!("the machine has no interface as its body lists at `interfaces/{at}`"));
     };
@@ -296,7 +296,7 @@ mod tests {
             })
             .collect();
         let listed: Vec<Value> = exact_first.into_iter().rev().collect();
-        let (all, left) = assigned(&listed, &shown);
+        let (all, left) = match_interfaces(&listed, &shown);
         assert_eq!((all, left), (vec![Some(5), Some(4), Some(3), Some(2), Some(1), Some(0)], vec![]));
     }
 

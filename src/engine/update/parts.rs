@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{UpdateState, of_fields};
-use super::lookup::{assigned, interfaces_of};
+use super::lookup::{interfaces_of, match_interfaces};
 use crate::api::{ReadError, Request};
 use crate::catalog::Method;
 use crate::engine::context::RunContext;
@@ -15,7 +15,8 @@ use crate::journal::{Intent, RecordedCall};
 const VOLUME: &str = "/cloud/v1/volumes/{project_id}/{region_id}/{volume_id}";
 const POOL: &str = "/cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_name}/pools/{pool_name}";
 
-/// The state of the part; `None` when the call is about the whole resource. `before`: the earlier call of the create.
+/// The state of the part; `None` when the call is about the whole resource. `before`: the create's call before the
+/// update.
 pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCall) -> Option<UpdateState> {
     let (operation, parameters) = results::operation_of(context.catalog, &intent.call)?;
     let part = Part { context, intent, before, parameters };
@@ -102,7 +103,7 @@ impl Part<'_> {
 
     async fn attached_interface(&self) -> Result<UpdateState, ReadError> {
         let shown = interfaces_of(self.context, &self.parameters).await?;
-        let (all, _) = assigned(self.list(self.intent.update.as_deref(), "interfaces"), &shown);
+        let (all, _) = match_interfaces(self.list(self.intent.update.as_deref(), "interfaces"), &shown);
         Ok(done(all.iter().all(Option::is_some)))
     }
 

@@ -122,7 +122,7 @@ impl Module {
         values
     }
 
-    /// The expression for each output in templates outside.
+    /// By output: the expression that replaces it outside the module.
     pub(super) fn outputs(&self, names: &Names, findings: &mut Findings) -> BTreeMap<String, String> {
         let mut outputs = BTreeMap::new();
         for (key, node) in &self.outputs {

@@ -23,7 +23,7 @@ fn whole(operation: &Operation, known: &Value, now: Timestamp) -> Value {
     match Catalog::embedded().answer_schema(operation) {
         Some((_, shape)) => {
             let sparse = root_of(&operation.route.path) == "fastedge";
-            Form { shape: &shape, now, sparse, short: false }.value(shape.root(), Some(known), 0)
+            AnswerShape { shape: &shape, now, sparse, short: false }.value(shape.root(), Some(known), 0)
         }
         None => known.clone(),
     }
@@ -57,7 +57,7 @@ pub(super) fn listing(
 ) -> Answer {
     let Some((status, shape)) = Catalog::embedded().answer_schema(operation) else { return bare(200) };
     let short = root_of(&operation.route.path) == "fastedge";
-    let form = Form { shape: &shape, now, sparse: true, short };
+    let answer_shape = AnswerShape { shape: &shape, now, sparse: true, short };
     let root = shape.resolve(shape.root());
     let variants: Vec<&Schema> = match root.variants.as_slice() {
         [] => vec![root],
@@ -68,7 +68,7 @@ pub(super) fn listing(
     let wrapped = variants.iter().find(|schema| !is_list(schema));
     let (Some(wrapper), true) = (wrapped, paged || plain.is_none()) else {
         let items = match plain {
-            Some(array) => listed(&form, array, items, id_field),
+            Some(array) => listed(&answer_shape, array, items, id_field),
             None => items,
         };
         return json_answer(status, &Value::Array(items));
@@ -78,7 +78,7 @@ pub(super) fn listing(
     for (name, field) in &wrapper.properties {
         let field = shape.resolve(field);
         let value = match (name.as_str(), field.types.contains(Type::Array)) {
-            (_, true) => Value::Array(listed(&form, field, items.take().unwrap_or_default(), id_field)),
+            (_, true) => Value::Array(listed(&answer_shape, field, items.take().unwrap_or_default(), id_field)),
             (name, _) if TOTALS.contains(&name) => json!(total),
             ("meta", _) => json!({ "total_count": total }),
             ("next" | "previous", _) => Value::Null,
@@ -92,12 +92,12 @@ pub(super) fn listing(
 }
 
 /// The elements of a list: the items, or their ids where the document has numbers there.
-fn listed(form: &Form<'_>, array: &Schema, items: Vec<Value>, id_field: &str) -> Vec<Value> {
-    let of = array.items.as_ref().map(|of| form.shape.resolve(of));
+fn listed(answer_shape: &AnswerShape<'_>, array: &Schema, items: Vec<Value>, id_field: &str) -> Vec<Value> {
+    let of = array.items.as_ref().map(|of| answer_shape.shape.resolve(of));
     match of.is_some_and(|of| of.types.contains(Type::Integer)) {
         true => items.into_iter().filter_map(|item| item.get(id_field).cloned()).collect(),
         false => match of {
-            Some(of) => items.into_iter().map(|item| form.completed(of, item)).collect(),
+            Some(of) => items.into_iter().map(|item| answer_shape.completed(of, item)).collect(),
             None => items,
         },
     }
@@ -113,16 +113,17 @@ pub(super) fn bare(status: u16) -> Answer {
     Answer { status, headers: Vec::new(), body: Vec::new() }
 }
 
-struct Form<'s> {
+/// Gives answers the form of their schema.
+struct AnswerShape<'s> {
     shape: &'s BodySchema,
     now: Timestamp,
-    /// FastEdge omits optional fields without a value (recorded of its secrets).
+    /// Optional fields without a value are omitted: in lists, and by FastEdge.
     sparse: bool,
     /// Elements of lists have documented fields only.
     short: bool,
 }
 
-impl Form<'_> {
+impl AnswerShape<'_> {
     fn value(&self, written: &Schema, known: Option<&Value>, depth: usize) -> Value {
         let schema = self.shape.resolve(written);
         if let Some(variant) = self.variant(schema, known) {
@@ -208,7 +209,7 @@ impl Form<'_> {
     }
 }
 
-impl Form<'_> {
+impl AnswerShape<'_> {
     /// A text of the documented format.
     fn text(&self, schema: &Schema) -> Value {
         match schema.format.as_deref() {

@@ -210,7 +210,7 @@ impl World {
             }
             Doing::Sending => {}
             Doing::Taking(append) | Doing::Intending(append) | Doing::Beating(append) | Doing::Releasing(append) => {
-                for (world, heard) in self.answers(writer.first(), append) {
+                for (world, heard) in self.answers(writer.next_object(), append) {
                     next.push(world.heard(who, append.clone(), heard, folds));
                 }
             }
@@ -293,7 +293,7 @@ impl Writer {
     }
 
     /// The number of the next object.
-    fn first(&self) -> u64 {
+    fn next_object(&self) -> u64 {
         self.fold.as_ref().map_or(0, |fold| fold.next)
     }
 

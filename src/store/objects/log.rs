@@ -56,7 +56,8 @@ impl Log {
         format!("{}/log", self.folder)
     }
 
-    fn object(&self, first: u64) -> String {
+    /// The path of the object that begins with this line.
+    fn object_path(&self, first: u64) -> String {
         format!("{}/{}", self.logs(), file_name(first))
     }
 
@@ -191,13 +192,13 @@ impl Log {
     ///
     /// When it cannot be read.
     pub async fn read(&self, first: u64) -> Result<Option<Vec<u8>>, JournalError> {
-        let name = self.object(first);
+        let name = self.object_path(first);
         patiently(|| self.bucket.get(&name)).await.map_err(|error| self.failed("read", error))
     }
 
     /// Creates the next object, repeating the request for up to `patience` while the store gives no answer.
     pub async fn append(&self, first: u64, bytes: Vec<u8>, patience: Duration) -> Appended {
-        let (name, until) = (self.object(first), Instant::now() + patience);
+        let (name, until) = (self.object_path(first), Instant::now() + patience);
         let mut append = Append::new(bytes);
         let mut pause = PAUSE;
         loop {

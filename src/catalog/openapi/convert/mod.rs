@@ -20,9 +20,9 @@ use crate::catalog::schema::{Additional, Schema, Type, Types, Variant};
 
 /// The greatest depth of nesting before a document counts as circular.
 const DEEPEST: usize = 64;
-/// In a corrected schema: other fields than the named ones are taken, and have no meaning.
+/// In corrected schemas: the API accepts other fields, and gives them no meaning.
 const MEANINGLESS: &str = "meaningless";
-/// The same, of values of this schema, which are taken for sure.
+/// In corrected schemas: the API accepts other fields, and only values of this schema are known.
 const USUALLY: &str = "usually";
 
 /// Converts schemas and collects the definitions they refer to.

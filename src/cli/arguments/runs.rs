@@ -34,7 +34,7 @@ pub struct InitArguments {
 #[command(after_help = "\
 Examples:
   plan run deploy.yaml
-  plan run deploy.yaml --set replicas=3 --environment staging
+  plan run deploy.yaml --set disk_size=40 --environment staging
   plan run deploy.yaml --target network     only `network` and what it depends on
   plan run deploy.yaml --replace web        replace `web`
   plan run deploy.yaml --rollback           delete what this run created, when it fails

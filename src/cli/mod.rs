@@ -49,6 +49,7 @@ Environment:
   PLAN_INPUT_<NAME>         the value of an input
   PLAN_ENVIRONMENT          as --environment
   PLAN_STATE                as --state
+  PLAN_CA_FILE              as --ca-file
   PLAN_LOG                  what is logged: info, debug, or plan::request=info,plan::body=debug
   NO_COLOR, CLICOLOR_FORCE  colour off, or on without a terminal
 

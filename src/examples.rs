@@ -60,10 +60,20 @@ impl Example {
         self.beside.iter().map(|(path, packed)| (*path, packed.text()))
     }
 
+    /// The command that runs the plan as `file` in an account, with the inputs that it needs there: as its comments say.
+    pub fn run(&self, file: &str) -> String {
+        let text = self.text_as(file);
+        let mut comments = text.lines().filter_map(|line| line.strip_prefix("#   "));
+        comments.find(|line| line.contains("plan run ")).map_or_else(|| format!("plan run {file}"), str::to_owned)
+    }
+
     /// The plan as a separate file: with a line that names the schema for editors, and with `file` in its comments.
     pub fn plan(&self, schema: &str, file: &str) -> String {
-        let text = self.text.text().replace(&format!("examples/{}.yaml", self.name), file);
-        format!("# yaml-language-server: $schema={schema}\n{text}")
+        format!("# yaml-language-server: $schema={schema}\n{}", self.text_as(file))
+    }
+
+    fn text_as(&self, file: &str) -> String {
+        self.text.text().replace(&format!("examples/{}.yaml", self.name), file)
     }
 }
 
@@ -92,6 +102,16 @@ mod tests {
             let plan = example.plan("plan.schema.json", "deploy.yaml");
             assert!(plan.starts_with("# yaml-language-server: $schema=plan.schema.json\n"), "{plan}");
             assert!(!plan.contains("examples/"), "{plan}");
+        }
+    }
+
+    #[test]
+    fn an_image_that_no_account_has_is_replaced_by_the_command_that_runs_it() {
+        for example in EXAMPLES {
+            let run = example.run("deploy.yaml");
+            assert!(run.contains("plan run deploy.yaml"), "{run}");
+            let has_image = example.text.text().contains("\n  image_id:\n");
+            assert_eq!(run.contains(" --set image_id=ID"), has_image, "{}: {run}", example.name);
         }
     }
 }

@@ -36,7 +36,7 @@ First steps:
   plan init                                  write an example to start from: deploy.yaml
   plan rehearse deploy.yaml                  try a plan: offline, in seconds, without creating anything
   plan check deploy.yaml                     find errors before the first call
-  plan run deploy.yaml --set replicas=3      run it; run again to continue
+  plan run deploy.yaml --set image_id=ID     run it, or continue it; `plan get images` lists ids
   plan status deploy.yaml                    what exists and what is pending
   plan destroy deploy.yaml                   delete everything again
   plan simulate                              serve a simulated API to try all of this without an account
@@ -49,6 +49,7 @@ Environment:
   PLAN_INPUT_<NAME>         the value of an input
   PLAN_ENVIRONMENT          as --environment
   PLAN_STATE                as --state
+  PLAN_CA_FILE              as --ca-file
   PLAN_LOG                  what is logged: info, debug, or plan::request=info,plan::body=debug
   NO_COLOR, CLICOLOR_FORCE  colour off, or on without a terminal
 

@@ -51,7 +51,8 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Exit,
         context,
         &format!(
             "next:\n  plan rehearse {named}    try it: offline, in seconds, nothing is created\n  plan check {named}       \
-             after every change\n  plan run {named}         for real, with an API key in GCORE_API_KEY"
+             after every change\nfor real, with an API key in GCORE_API_KEY; `plan get` lists ids:\n  {}",
+            example.run(&named)
         ),
     )?;
     Ok(Exit::Done)

@@ -9,15 +9,8 @@ use crate::plan;
 use crate::source::Source;
 
 /// Codes without an example: it would be too large, need another document of the API, or not be text.
-const NOT_TO_SHOW: [&str; 7] = [
-    "no-undo",
-    "unsupported-body",
-    "yaml-encoding",
-    "yaml-too-deep",
-    "yaml-too-large",
-    "yaml-too-many-aliases",
-    "yaml-too-many-values",
-];
+const NOT_TO_SHOW: [&str; 5] =
+    ["unsupported-body", "yaml-encoding", "yaml-too-large", "yaml-too-many-aliases", "yaml-too-many-values"];
 
 /// Codes of `--online`, which need an account.
 const ONLINE: [&str; 5] =
@@ -62,7 +55,7 @@ fn sections_are_in_order_and_whole() {
 }
 
 #[test]
-fn every_wrong_example_is_found_by_its_code_and_no_right_one() {
+fn every_wrong_example_is_found_by_its_code_and_nothing_in_a_right_one() {
     let mut problems = Vec::new();
     for Explanation { code, wrong, right, .. } in explanations() {
         if ONLINE.contains(&code) || RECORDS.contains(&code) || NOT_TO_SHOW.contains(&code) {
@@ -72,7 +65,7 @@ fn every_wrong_example_is_found_by_its_code_and_no_right_one() {
         if !of_wrong.contains(code) {
             problems.push(format!("the wrong example of `{code}` gives {of_wrong:?}"));
         }
-        if of_right.contains(code) {
+        if !of_right.is_empty() {
             problems.push(format!("the right example of `{code}` gives {of_right:?}"));
         }
     }

@@ -190,6 +190,8 @@ class Repository:
             "PLAN_STATE": self.state,
             "GCORE_PROJECT_ID": PROJECT,
             "GCORE_REGION_ID": REGION,
+            "IMAGE_ID": "image",
+            "SSH_PUBLIC_KEY": "ssh-ed25519 key",
             **(self.store.variables(self.folder.name) if self.store else {}),
             **variables,
         }

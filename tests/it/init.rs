@@ -26,6 +26,7 @@ fn every_example_checks_and_rehearses_as_it_was_written() {
         let written = folder.run(&["init", example]).with_code(0);
         written.says("wrote deploy.yaml");
         written.says("plan rehearse deploy.yaml");
+        written.says("plan run deploy.yaml");
         folder.run(&["check", "deploy.yaml", "--strict"]).with_code(0);
         folder.run(&["rehearse", "deploy.yaml"]).with_code(0).says("done in");
         let plan = std::fs::read_to_string(folder.path().join("deploy.yaml")).unwrap();

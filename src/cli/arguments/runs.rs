@@ -34,7 +34,7 @@ pub struct InitArguments {
 #[command(after_help = "\
 Examples:
   plan run deploy.yaml
-  plan run deploy.yaml --set replicas=3 --environment staging
+  plan run deploy.yaml --set disk_size=40 --environment staging
   plan run deploy.yaml --target network     only `network` and what it depends on
   plan run deploy.yaml --replace web        replace `web`
   plan run deploy.yaml --rollback           delete what this run created, when it fails
@@ -194,7 +194,8 @@ pub struct RehearseArguments {
     /// Trouble to rehearse; may be repeated
     #[arg(long, value_name = "RULE", help_heading = "Simulator")]
     pub fault: Vec<String>,
-    /// Simulate other clients in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
+    /// Simulate other clients in the same project; `--busy=lists=3s,audit=60s,clock=30s` also delays lists and the audit log
+    /// (`audit=closed` refuses it), and sets the server's clock ahead (`clock=-30s`: behind)
     #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Simulator")]
     pub busy: Option<String>,
     /// Simulated seconds in each real one, to watch it as it would go [default: as fast as it can]

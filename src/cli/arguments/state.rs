@@ -90,7 +90,7 @@ The plan can do the same in every environment: `moved: [{ from: network, to: net
 Examples:
   plan state import deploy.yaml network 7b5c0f2e-…
   plan state import deploy.yaml 'disk[1]' 96a0a3df-… --own",
-        mut_args(hidden_for_import)
+        mut_args(for_import)
     )]
     Import(Box<ImportArguments>),
     /// Test whether an object store can hold records, and prepare it
@@ -158,8 +158,8 @@ A damaged file is kept next to the new one; objects of a store are not changed."
 }
 
 /// An import sends no call that changes a resource: options about such calls are accepted, as by every run, and not
-/// shown.
-fn hidden_for_import(argument: Arg) -> Arg {
+/// shown. It takes no saved preview.
+fn for_import(argument: Arg) -> Arg {
     const OF_RUNS: [&str; 16] = [
         "replace",
         "prune",
@@ -179,7 +179,10 @@ fn hidden_for_import(argument: Arg) -> Arg {
         "format",
     ];
     let hidden = OF_RUNS.contains(&argument.get_id().as_str());
-    argument.hide(hidden)
+    match argument.get_id() == "file" {
+        true => argument.help("The plan file"),
+        false => argument.hide(hidden),
+    }
 }
 
 /// `plan state pull`

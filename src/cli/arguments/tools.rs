@@ -44,7 +44,8 @@ pub struct SimulateArguments {
     /// Trouble to inject; may be repeated
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
-    /// Simulate other clients in the same project; also `--busy=lists=3s,audit=60s,clock=30s`, see `docs/commands.md`
+    /// Simulate other clients in the same project; `--busy=lists=3s,audit=60s,clock=30s` also delays lists and the audit log
+    /// (`audit=closed` refuses it), and sets the server's clock ahead (`clock=-30s`: behind)
     #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub busy: Option<String>,
     /// Images of machines and volumes must be in the list of images

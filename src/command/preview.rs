@@ -2,14 +2,11 @@
 
 use serde_json::json;
 
+use super::origin::Origin;
 use super::preview_file::{PreviewFile, RunFlags, recorded};
-use super::run_options::{need_places, replaced, selection};
-use super::shared_records::{self, Reading};
+use super::run_options::{replaced, selection};
 use super::shown::Shown;
-use super::{
-    compared, environment_file, environment_name, load, note, preview_text, print_json, print_text, pull_request,
-    records,
-};
+use super::{compared, environment_name, load, note, preview_text, print_json, print_text, pull_request, records};
 use crate::api::Client;
 use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::command::Account;
@@ -33,16 +30,12 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let account = without_key(context, arguments)?;
-    let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
-    environment_file::print_near(context, &arguments.file, &environment)?;
-    need_places(plan, project_id, region_id)?;
-    let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses: false };
-    let shared = shared_records::read(context, &arguments.state, &arguments.file, &reading).await?;
-    let records = shared.value();
-    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
-    shared.print(context)?;
+    let (file, state) = (arguments.file.as_path(), &arguments.state);
+    let origin = Origin { file, api: &arguments.api, account: &account, state, rehearses: false };
+    let (values, shared) = origin.gather(context, &loaded, inputs, environment).await?;
+    let environment = &values.environment;
     let store = records::store(context, &arguments.state, Some(&arguments.file))?;
-    let status = EnvironmentRecord::new(store, &plan.name, &environment).read().await?;
+    let status = EnvironmentRecord::new(store, &plan.name, environment).read().await?;
 
     let status = recorded(status.as_ref());
     let target = selection(plan, &arguments.target)?;
@@ -53,17 +46,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         ..RunOptions::default()
     };
     let key = status.map_or_else(|| context.token(), |status| status.header.key.clone());
-    let shown = Shown {
-        plan,
-        catalog: loaded.catalog,
-        inputs: &inputs,
-        environment: &environment,
-        project_id,
-        region_id,
-        records,
-        status,
-        options: &options,
-    };
+    let shown = Shown { plan, catalog: loaded.catalog, values: &values, status, options: &options };
     let client = reader(context, arguments)?;
     let fresh = match (status, &client) {
         (Some(status), Some(client)) if arguments.refresh => {
@@ -86,7 +69,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let text = |text: String| print_text(context, &context.secrets.redact(&text));
     match arguments.format {
         PreviewFormat::Human => text(preview_text::text(&changes, status.is_some()))?,
-        PreviewFormat::Markdown => text(pull_request::markdown(context, plan, &environment, &changes))?,
+        PreviewFormat::Markdown => text(pull_request::markdown(context, plan, environment, &changes))?,
         PreviewFormat::Json => {
             let pending = changes.iter().filter(|change| change.is_pending()).count();
             let counts = Tally::of(&changes);
@@ -96,7 +79,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
             )?;
         }
     }
-    pull_request::print(context, plan, &environment, &changes, arguments.comment).await?;
+    pull_request::print(context, plan, environment, &changes, arguments.comment).await?;
     if let Some(out) = &arguments.out {
         let asked = RunFlags {
             plan: arguments.file.clone(),

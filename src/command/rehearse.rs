@@ -7,9 +7,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tracing::Instrument as _;
 
-use super::run_options::{selection, settings, view_options};
+use super::origin::Origin;
+use super::run_options::{selection, view_options};
 use super::session::{Parts, Session, export};
-use super::shared_records::{self, Reading};
 use super::{environment_name, load, note, print_outputs, report, simulate, write_output};
 use crate::api::{Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments, StateOptions};
@@ -62,21 +62,23 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         region_id: Some(PLACE),
         renewal: None,
     };
-    let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
-    let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
-    let reading = Reading { plan: &plan, inputs: &inputs, environment: &environment, rehearses: true };
-    let shared = shared_records::read(context, &StateOptions::default(), &arguments.file, &reading).await?;
-    let records = shared.value();
-    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
-    shared.print(context)?;
-    let settings = settings(&plan, &environment, project_id, region_id, &arguments.run, records);
+    let origin = Origin {
+        file: &arguments.file,
+        api: &ApiOptions::at(arguments.project_id, arguments.region_id),
+        account: &account,
+        state: &StateOptions::default(),
+        rehearses: true,
+    };
+    let (values, _) = origin.gather(context, &loaded, inputs, environment).await?;
+    let (inputs, environment) = (&values.inputs, &values.environment);
+    let settings = values.settings(&plan, &arguments.run);
     let cloud = Options {
         seed: arguments.seed,
         strangers: Strangers::Assume,
         slow_calls: true,
         busy,
         faults,
-        expected: expected(context, &plan, &settings, &inputs),
+        expected: expected(context, &plan, &settings, inputs),
         ..Options::default()
     };
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
@@ -90,9 +92,9 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         None => Clock::simulated(now),
     };
     let transport: Arc<dyn Transport> = Arc::new(InMemory::new(simulator.clone(), clock).at(NOWHERE));
-    let header = Header::new(&plan.name, &environment);
+    let header = Header::new(&plan.name, environment);
     let mut status = Status::new(header, context.now);
-    let counts = engine::instance_counts(&plan, &settings, &context.secrets, &inputs);
+    let counts = engine::instance_counts(&plan, &settings, &context.secrets, inputs);
     let shape = report::shape_of_run(&plan, &options.target, &counts);
     let mut runs = 0;
     let end = loop {
@@ -133,7 +135,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
             stopper: session.stopper.clone(),
             former_steps: OnceLock::new(),
         };
-        let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, &environment)).await?;
+        let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, environment)).await?;
         status = session.run_context.journal.with_status(Status::clone);
         session.finish(context, end.finished.clone()).await?;
         let progress = done(&status) > recorded;

@@ -10,13 +10,13 @@ use tracing::Instrument as _;
 use super::compared;
 use super::connect::client_of;
 use super::environment_name;
+use super::origin::Origin;
 use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
-use super::run_options::{need_places, replaced, selection, settings, view_options};
+use super::run_options::{replaced, selection, view_options};
 use super::session::{Parts, Session, export, quoted};
-use super::shared_records::{self, Reading};
 use super::shown::Shown;
-use super::{Account, environment_file, guard, load, preview_file, print_outputs, records, report, write_output};
+use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::{Client, trace};
 use crate::cli::{PlanOptions, RunArguments};
 use crate::clock::Clock;
@@ -68,21 +68,16 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;
-    let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
-    environment_file::print_near(context, file, &environment)?;
-    need_places(plan, project_id, region_id)?;
-    let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses: false };
-    let shared = shared_records::read(context, &arguments.state, file, &reading).await?;
-    let records = shared.value();
-    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
-    shared.print(context)?;
-    print_unmasked(context, plan, &inputs)?;
+    let origin = Origin { file, api: &arguments.api, account: &account, state: &arguments.state, rehearses: false };
+    let (values, _) = origin.gather(context, &loaded, inputs, environment).await?;
+    let environment = &values.environment;
+    print_unmasked(context, plan, &values.inputs)?;
 
     let transport = account.transport()?;
     let store = records::store(context, &arguments.state, Some(file))?;
     records::guard_place(context, &arguments.state, &store)?;
     let is_for_the_job = records::is_for_the_job(context, &arguments.state, &store);
-    let record = EnvironmentRecord::new(store, &plan.name, &environment);
+    let record = EnvironmentRecord::new(store, &plan.name, environment);
     let clock = Clock::starting_at(context.now, 1.0);
     let target = match &import {
         Some(import) => selection(plan, &[import.instance.to_string()])?,
@@ -110,11 +105,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
             let shown = Shown {
                 plan,
                 catalog: loaded.catalog,
-                inputs: &inputs,
-                environment: &environment,
-                project_id,
-                region_id,
-                records: records.clone(),
+                values: &values,
                 status: recorded(Some(fresh.as_ref().unwrap_or(&opened.status))),
                 options: &options,
             };
@@ -125,12 +116,12 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         }
         if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
             options.for_the_job = is_for_the_job;
-            let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records.clone());
+            let settings = values.settings(plan, &arguments.run);
             let client =
                 Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
-            guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await?;
+            guard::guard(context, &client, loaded.catalog, plan, &settings, &values.inputs).await?;
         }
-        let of_environment = load::environment_file(context, plan, &environment)?;
+        let of_environment = load::environment_file(context, plan, environment)?;
         Ok(of_environment.and_then(|read| read.file.ttl))
     };
     let of_environment = match within_timeout(clock, arguments.run.timeout, read).await {
@@ -146,8 +137,8 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         run: context.token(),
         command: "run".to_owned(),
         file: Some(file.display().to_string()),
-        project_id,
-        region_id,
+        project_id: values.project_id,
+        region_id: values.region_id,
         expires: ttl.and_then(|ttl| context.now.checked_add(ttl).ok()),
         secrets: plan.has_secrets() || opened.status.held_secrets(),
     };
@@ -155,8 +146,8 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     // The former status would keep a second copy of every instance that changes.
     drop(opened.status);
 
-    let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records);
-    let counts = engine::instance_counts(plan, &settings, &context.secrets, &inputs);
+    let settings = values.settings(plan, &arguments.run);
+    let counts = engine::instance_counts(plan, &settings, &context.secrets, &values.inputs);
     let view = view_options(plan, &arguments.run, report::shape_of_run(plan, &options.target, &counts));
     let session = Session::start(
         context,
@@ -186,13 +177,13 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let run = Run {
         plan: plan.clone(),
         context: session.run_context.clone(),
-        inputs,
+        inputs: values.inputs,
         options,
         stopper: session.stopper.clone(),
         former_steps: OnceLock::new(),
     };
-    let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;
-    let resume = resume_command(plan, &environment, file, arguments, import.as_ref());
+    let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, environment)).await?;
+    let resume = resume_command(plan, environment, file, arguments, import.as_ref());
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;

@@ -1,21 +1,18 @@
-//! The API client of a run: rate limit, counts, and the offset of the server's clock. Reads are retried here; a
-//! failed write is handled by the engine, because every attempt must be recorded.
+//! The API client of a run: it sends each request once, at one rate, counts them, and knows the server's clock. `read`
+//! retries reads; a failed write is handled by the engine, because every attempt must be recorded.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
-use tokio::sync::Semaphore;
-use tracing::Instrument as _;
 
-use super::trace::{self, Exchange, Trace};
+use super::trace::{Exchange, Trace};
 use super::traceparent::{Traceparents, new_trace, trace_header};
-use super::{Answer, ApiError, Limit, Lost, Meaning, Policy, Request, Transport};
+use super::{Answer, ApiError, Limit, Lost, Request, Transport};
 use crate::catalog::Method;
 use crate::clock::Clock;
-use crate::secret::{Secrets, without_reserved};
+use crate::secret::Secrets;
 
 /// The clock offset before any answer.
 const OFFSET_UNKNOWN: i64 = i64::MIN;
@@ -24,8 +21,6 @@ const UNAUTHORIZED: u16 = 401;
 /// How long an address that has never answered is retried: enough for a network that is just coming up; a wrong address
 /// never answers.
 const UNREACHED_TIME: Duration = Duration::from_secs(3);
-/// How many 429 answers one read accepts; each asks for a pause.
-const MOST_429: u32 = 30;
 
 /// The client of one run. Cheap to share.
 pub struct Client {
@@ -56,35 +51,6 @@ pub enum Shut {
     Key,
     /// No connection comes about: see [`Lost::NoConnection`]; or none has for several seconds.
     Connection,
-}
-
-/// Why a read failed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ReadError {
-    /// The API refused it.
-    #[error("{}", .0.story())]
-    Refused(ApiError),
-    /// No usable answer after this many attempts.
-    #[error("{cause}{}", tried(*attempts))]
-    Failed { cause: String, attempts: u32 },
-}
-
-/// ` (tried 8 times)`; nothing after a single attempt, which says nothing about how long an address was tried.
-pub fn tried(attempts: u32) -> String {
-    if attempts > 1 { format!(" (tried {attempts} times)") } else { String::new() }
-}
-
-impl ReadError {
-    pub fn meaning(&self) -> Option<Meaning> {
-        match self {
-            ReadError::Refused(error) => Some(error.meaning()),
-            ReadError::Failed { .. } => None,
-        }
-    }
-
-    pub fn is_not_found(&self) -> bool {
-        self.meaning() == Some(Meaning::NotFound)
-    }
 }
 
 impl Client {
@@ -144,12 +110,9 @@ impl Client {
         self.shut.get().map(|(shut, _)| *shut)
     }
 
-    /// The same as the error of a read.
-    pub fn shut_out(&self) -> Option<ReadError> {
-        self.shut.get().map(|(_, met)| match met {
-            Ok(answer) => ReadError::Refused(self.error(answer)),
-            Err(lost) => ReadError::Failed { cause: lost.to_string(), attempts: 1 },
-        })
+    /// What every request will meet, if that is known.
+    pub(super) fn met(&self) -> Option<&Result<Answer, Lost>> {
+        self.shut.get().map(|(_, met)| met)
     }
 
     /// Remembers that no call can succeed: the first one found the key refused, or no server. After the key was
@@ -212,67 +175,6 @@ impl Client {
         answer
     }
 
-    /// Sends a GET and parses its JSON, retrying temporary failures.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] when the API refused, or no usable answer came.
-    pub async fn read(&self, request: Request) -> Result<Value, ReadError> {
-        self.read_answer(request, &[], None).await.map(|(_, value)| value)
-    }
-
-    /// The same, with the status; statuses in `repeat` are retried, too. `places`: each attempt takes one of these
-    /// permits and returns it before a pause.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::read`].
-    pub async fn read_answer(
-        &self,
-        request: Request,
-        repeat: &[u16],
-        places: Option<&Semaphore>,
-    ) -> Result<(u16, Value), ReadError> {
-        let (mut attempt, mut patience) = (0, 0);
-        loop {
-            attempt += 1;
-            let place = match places {
-                Some(places) => Some(places.acquire().await.expect("the semaphore is never closed")),
-                None => None,
-            };
-            let sent = self.send(request.clone()).instrument(trace::attempt(attempt)).await;
-            drop(place);
-            let (cause, after) = match sent {
-                Ok(answer) if answer.is_success() => match json_of(&answer) {
-                    Some(value) => return Ok((answer.status, value)),
-                    None => ("the answer is not readable JSON".to_owned(), None),
-                },
-                Ok(answer) => {
-                    let error = self.error(&answer);
-                    let after = error.retry_after.map(Duration::from_secs);
-                    match error.meaning() {
-                        Meaning::RateLimited if patience < MOST_429 => {
-                            patience += 1;
-                            attempt -= 1;
-                            continue;
-                        }
-                        Meaning::RateLimited | Meaning::Unavailable | Meaning::Unknown | Meaning::Locked => {
-                            (error.story(), after)
-                        }
-                        _ if repeat.contains(&error.status) => (error.story(), after),
-                        _ => return Err(ReadError::Refused(error)),
-                    }
-                }
-                Err(Lost::NoConnection(cause)) => return Err(ReadError::Failed { cause, attempts: attempt }),
-                Err(lost) => (lost.to_string(), None),
-            };
-            match Policy::REQUEST.pause(attempt, after, fastrand::f64()) {
-                Some(pause) => self.clock.sleep(pause).await,
-                None => return Err(ReadError::Failed { cause, attempts: attempt }),
-            }
-        }
-    }
-
     /// The remaining pause that the API asked of all requests; `None` when there is none.
     pub fn held_for(&self) -> Option<Duration> {
         self.limit.held_for()
@@ -324,41 +226,11 @@ impl Client {
     }
 }
 
-/// The JSON of a successful answer; an empty body is `null`. `None` when it cannot be parsed.
-pub fn json_of(answer: &Answer) -> Option<Value> {
-    if answer.body.iter().all(u8::is_ascii_whitespace) {
-        // An empty body is expected for a 204 or with a length of zero; otherwise it was cut off.
-        let promised = answer.status != 204 && answer.header("content-length").is_some_and(|length| length != "0");
-        return (!promised).then_some(Value::Null);
-    }
-    serde_json::from_slice(&answer.body).ok().map(without_reserved)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
-    use crate::api::Sending;
-
-    /// Returns these answers in turn, then refuses every connection.
-    struct Server(Mutex<Vec<Answer>>);
-
-    impl Transport for Server {
-        fn send(&self, _: Request) -> Sending<'_> {
-            let answer = self.0.lock().unwrap().pop();
-            Box::pin(async move { answer.ok_or_else(|| Lost::NotSent("connection refused".to_owned())) })
-        }
-
-        fn base_url(&self) -> &str {
-            "http://127.0.0.1:9"
-        }
-    }
-
-    async fn client(answers: Vec<Answer>) -> Client {
-        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
-        Client::new(Arc::new(Server(Mutex::new(answers))), clock)
-    }
+    use crate::api::testing::{answer, client};
+    use crate::api::{Policy, ReadError, Sending};
 
     #[tokio::test(start_paused = true)]
     async fn an_address_that_never_answered_is_given_up_soon_and_for_all() {
@@ -379,49 +251,6 @@ mod tests {
         client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
         assert_eq!((client.counts().0, client.shut()), (1 + u64::from(Policy::REQUEST.attempts), None));
     }
-    fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Answer { status, headers, body: body.as_bytes().to_vec() }
-    }
-
-    /// The result of a read that gets these answers in this order, the number of requests, and the time it took.
-    async fn read(answers: &[Answer], repeat: &[u16]) -> (Result<(u16, Value), ReadError>, u64, Duration) {
-        let client = client(answers.iter().rev().cloned().collect()).await;
-        let began = client.clock.elapsed();
-        let read = client.read_answer(Request::get("/cloud/v1/tasks"), repeat, None).await;
-        (read, client.counts().0, client.clock.elapsed() - began)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_read_is_repeated_for_passing_errors_only() {
-        let done = answer(200, &[], "{}");
-        for (first, repeat, requests) in [
-            (answer(500, &[], ""), &[][..], 2),
-            (answer(503, &[("retry-after", "3")], ""), &[], 2),
-            (answer(409, &[], r#"{"message":"locked by another task"}"#), &[], 2),
-            (answer(200, &[], "{\"cut"), &[], 2),
-            (answer(404, &[], ""), &[404], 2),
-            (answer(404, &[], ""), &[403], 1),
-            (answer(404, &[], ""), &[], 1),
-            (answer(400, &[], ""), &[404], 1),
-        ] {
-            let (read, sent, _) = read(&[first.clone(), done.clone()], repeat).await;
-            assert_eq!((read.is_ok(), sent), (requests == 2, requests), "{first:?} {repeat:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_limited_read_waits_its_turn_without_using_up_its_attempts() {
-        let limited = answer(429, &[("retry-after", "2")], "");
-        let few = [vec![limited.clone(); 20], vec![answer(200, &[], "{}")]].concat();
-        let (read_to_end, sent, took) = read(&few, &[]).await;
-        assert_eq!((read_to_end.is_ok(), sent), (true, 21));
-        assert!(took >= Duration::from_secs(40), "{took:?}");
-        let (endless, sent, _) = read(&vec![limited; 100], &[]).await;
-        assert!(matches!(endless, Err(ReadError::Failed { .. })), "{endless:?}");
-        assert_eq!(sent, u64::from(MOST_429 + Policy::REQUEST.attempts));
-    }
-
     #[tokio::test(start_paused = true)]
     async fn the_clock_of_the_server_is_known_from_its_answers() {
         let dated = answer(200, &[("date", "Thu, 01 Jan 1970 00:01:40 GMT")], "{}");
@@ -492,20 +321,5 @@ mod tests {
         let client = client(vec![refused]).await.hiding(secrets);
         let error = client.read(Request::get("/cloud/v1/regions")).await.unwrap_err().to_string();
         assert!(error.contains("bad password") && !error.contains("Tr0ub4dor"), "{error}");
-    }
-
-    #[test]
-    fn an_empty_body_is_null_where_none_was_promised() {
-        for (answer, json) in [
-            (answer(200, &[], ""), Some(Value::Null)),
-            (answer(200, &[("content-length", "0")], "\n"), Some(Value::Null)),
-            (answer(200, &[("content-length", "17")], ""), None),
-            (answer(204, &[("content-length", "17")], ""), Some(Value::Null)),
-            (answer(200, &[("content-length", "2")], "{}"), Some(serde_json::json!({}))),
-            (answer(200, &[], "{"), None),
-        ] {
-            assert_eq!(json_of(&answer), json, "{answer:?}");
-        }
-        assert_eq!([tried(0), tried(1), tried(2)], ["", "", " (tried 2 times)"]);
     }
 }

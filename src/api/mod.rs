@@ -1,7 +1,7 @@
 //! The API: requests, answers, and errors.
 //!
-//! [`Transport`] sends one request. [`Client`] sends the requests of a run, at one rate. [`ApiError`] classifies
-//! refusals. Whether a write may be repeated is decided by the engine, never here.
+//! [`Transport`] sends one request. [`Client`] sends the requests of a run, at one rate, and reads again what could not be
+//! read. [`ApiError`] classifies refusals. Whether a write may be repeated is decided by the engine, never here.
 
 mod client;
 mod error;
@@ -11,19 +11,23 @@ mod io;
 mod limit;
 mod lock;
 mod quota;
+mod read;
 mod retry;
 mod task;
+#[cfg(test)]
+mod testing;
 pub mod trace;
 mod traceparent;
 mod transport;
 mod upload;
 
-pub use client::{Client, ReadError, Shut, json_of, tried};
+pub use client::{Client, Shut};
 pub use error::{ApiError, Form, Meaning, WITHHELD};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use lock::LockHolder;
 pub use quota::tells_quota;
+pub use read::{ReadError, json_of, tried};
 pub use retry::Policy;
 pub use task::{Task, TaskData, TaskState, timestamp};
 pub use trace::Trace;

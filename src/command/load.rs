@@ -19,7 +19,7 @@ use crate::diagnostic::Diagnostic;
 use crate::error::Error;
 use crate::files::read_at_most;
 use crate::plan::inputs::{InputProblem, InputSources, resolve, resolve_known};
-use crate::plan::{self, Assumed, Checked, EnvironmentFile, Given, Input, Plan};
+use crate::plan::{self, Assumed, Checked, EnvironmentFile, Input, Plan};
 use crate::source::Source;
 use crate::template::{Scope, Template};
 use crate::yaml;
@@ -242,40 +242,6 @@ fn number(template: &Template, scope: &Scope<'_>) -> Result<i64, Diagnostic> {
     number.ok_or_else(|| {
         Diagnostic::error("input-value", template.span, "the id of a project or region is a whole number")
     })
-}
-
-/// Checks the plan with the values of a run, before the first call.
-///
-/// # Errors
-///
-/// [`Error::PlanWrong`] when there are errors, which are reported.
-pub(super) fn check_values(
-    context: &Context,
-    loaded: &LoadedPlan,
-    inputs: &BTreeMap<String, minijinja::Value>,
-    environment: &str,
-    (project_id, region_id): (Option<i64>, Option<i64>),
-    records: Option<&minijinja::Value>,
-) -> Result<(), Error> {
-    let plan = &loaded.plan;
-    let given = Given {
-        inputs: Some(inputs),
-        complete: true,
-        environment: Some(environment),
-        project_id,
-        region_id,
-        records,
-        folder: Some(&plan.folder),
-        secrets: Some(&context.secrets),
-    };
-    let findings = plan::check_values(plan, loaded.catalog, given);
-    // Warnings were reported when the plan was checked.
-    let findings: Vec<Diagnostic> = findings.into_iter().filter(Diagnostic::is_error).collect();
-    if findings.is_empty() {
-        return Ok(());
-    }
-    findings::print(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
-    Err(Error::PlanWrong)
 }
 
 /// Reads and checks a plan file as [`read_and_check`] does, also with its input values: the given ones, and defaults

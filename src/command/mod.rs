@@ -1,7 +1,7 @@
 //! The commands, one file each: they connect the other modules and have no logic of their own.
 //!
-//! `connect` gives access to the API, `load` reads plans, `records` finds records; `view` shows a run, `findings`
-//! reports findings, `print` prints results. Errors are turned into messages and exit codes here.
+//! `connect` gives access to the API, `load` reads plans, `values` are what they are run with, `records` finds records; `view`
+//! shows a run, `findings` reports findings, `print` prints results. Errors are turned into messages and exit codes here.
 
 mod account;
 mod catalog;
@@ -31,6 +31,7 @@ mod manual;
 mod new;
 mod online;
 mod ops;
+mod origin;
 mod output;
 mod patience;
 pub mod preview;
@@ -64,6 +65,7 @@ mod tasks;
 #[cfg(test)]
 mod testing;
 mod transfer;
+mod values;
 mod view;
 mod wait;
 mod write_output;

@@ -2,14 +2,12 @@
 
 use serde_json::json;
 
+use super::origin::Origin;
 use super::preview_file::{PreviewFile, RunFlags, recorded};
-use super::run_options::{need_places, replaced, selection};
-use super::shared_records::{self, Reading};
+use super::run_options::{replaced, selection};
+use super::shared_records::SharedRecords;
 use super::shown::Shown;
-use super::{
-    compared, environment_file, environment_name, load, note, preview_text, print_json, print_text, pull_request,
-    records,
-};
+use super::{compared, environment_name, load, note, preview_text, print_json, print_text, pull_request, records};
 use crate::api::Client;
 use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::command::Account;
@@ -33,16 +31,11 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let account = without_key(context, arguments)?;
-    let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
-    environment_file::print_near(context, &arguments.file, &environment)?;
-    need_places(plan, project_id, region_id)?;
-    let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses: false };
-    let shared = shared_records::read(context, &arguments.state, &arguments.file, &reading).await?;
-    let records = shared.value();
-    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
-    shared.print(context)?;
-    let store = records::store(context, &arguments.state, Some(&arguments.file))?;
-    let status = EnvironmentRecord::new(store, &plan.name, &environment).read().await?;
+    let (file, state) = (arguments.file.as_path(), &arguments.state);
+    let origin = Origin { file, api: &arguments.api, account: &account, state, rehearses: false };
+    let (values, shared) = origin.gather(context, &loaded, inputs, environment).await?;
+    let store = records::store(context, state, Some(file))?;
+    let status = EnvironmentRecord::new(store, &plan.name, &values.environment).read().await?;
 
     let status = recorded(status.as_ref());
     let target = selection(plan, &arguments.target)?;
@@ -53,70 +46,93 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         ..RunOptions::default()
     };
     let key = status.map_or_else(|| context.token(), |status| status.header.key.clone());
-    let shown = Shown {
-        plan,
-        catalog: loaded.catalog,
-        inputs: &inputs,
-        environment: &environment,
-        project_id,
-        region_id,
-        records,
-        status,
-        options: &options,
-    };
     let client = reader(context, arguments)?;
     let fresh = match (status, &client) {
-        (Some(status), Some(client)) if arguments.refresh => {
-            let looked = compared::compare(context, client, status).await?;
-            let lines = compared::lines(&looked, status);
-            if !lines.is_empty() {
-                note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;
-            }
-            Some(compared::refreshed(context, status, &looked))
-        }
+        (Some(status), Some(client)) if arguments.refresh => Some(refreshed(context, client, status).await?),
         _ => None,
     };
-    let shown = Shown { status: fresh.as_ref().or(status), ..shown };
+    let status = fresh.as_ref().or(status);
+    let shown = Shown { plan, catalog: loaded.catalog, values: &values, status, options: &options };
     let changes = shown.changes(context, &key, client.as_ref()).await?;
-    for words in fresh.as_ref().or(status).map(|status| stuck(status, &plan.moved, &plan.steps)).unwrap_or_default() {
-        note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
-    }
-    report_shifted(context, plan, fresh.as_ref().or(status), &changes)?;
-    report_renamed(context, plan, fresh.as_ref().or(status), &changes)?;
-    let text = |text: String| print_text(context, &context.secrets.redact(&text));
-    match arguments.format {
-        PreviewFormat::Human => text(preview_text::text(&changes, status.is_some()))?,
-        PreviewFormat::Markdown => text(pull_request::markdown(context, plan, &environment, &changes))?,
-        PreviewFormat::Json => {
-            let pending = changes.iter().filter(|change| change.is_pending()).count();
-            let counts = Tally::of(&changes);
-            print_json(
-                context,
-                &json!({ "version": 1, "pending": pending, "counts": counts, "changes": changes, "records": shared.to_json() }),
-            )?;
-        }
-    }
-    pull_request::print(context, plan, &environment, &changes, arguments.comment).await?;
+    report_stuck(context, plan, status)?;
+    report_shifted(context, plan, status, &changes)?;
+    report_renamed(context, plan, status, &changes)?;
+    print(context, arguments.format, &shown, &shared, &changes)?;
+    pull_request::print(context, plan, &values.environment, &changes, arguments.comment).await?;
     if let Some(out) = &arguments.out {
-        let asked = RunFlags {
-            plan: arguments.file.clone(),
-            environment: environment.clone(),
-            state: arguments.state.state.clone().or_else(|| context.environment.state.clone()),
-            spec: arguments.spec.clone(),
-            target: arguments.target.clone(),
-            replace: arguments.replace.clone(),
-            prune: arguments.prune,
-            read: client.is_some(),
-            refresh: arguments.refresh,
-        };
+        let asked = run_flags(context, arguments, &values.environment, client.is_some());
         PreviewFile::new(context, asked, &shown, &key, &json!(changes)).write(context, out)?;
         note(context, &format!("written to `{}`: `plan run {}` does this or refuses", out.display(), out.display()))?;
     }
-    if changes.iter().any(Change::fails) {
-        return Ok(Exit::PlanWrong);
+    Ok(exit_of(&changes, arguments.exit_code))
+}
+
+/// The status as the API has the resources now; reports how they differ from the record.
+async fn refreshed(context: &Context, client: &Client, status: &Status) -> Result<Status, Error> {
+    let looked = compared::compare(context, client, status).await?;
+    let lines = compared::lines(&looked, status);
+    if !lines.is_empty() {
+        note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;
     }
-    let pending = changes.iter().any(Change::is_pending);
-    Ok(if arguments.exit_code && pending { Exit::ChangesPending } else { Exit::Done })
+    Ok(compared::refreshed(context, status, &looked))
+}
+
+/// Prints the changes in a format.
+fn print(
+    context: &Context,
+    format: PreviewFormat,
+    shown: &Shown<'_>,
+    shared: &SharedRecords,
+    changes: &[Change],
+) -> Result<(), Error> {
+    let text = |text: String| print_text(context, &context.secrets.redact(&text));
+    match format {
+        PreviewFormat::Human => text(preview_text::text(changes, shown.status.is_some())),
+        PreviewFormat::Markdown => {
+            text(pull_request::markdown(context, shown.plan, &shown.values.environment, changes))
+        }
+        PreviewFormat::Json => {
+            let pending = changes.iter().filter(|change| change.is_pending()).count();
+            let (counts, records) = (Tally::of(changes), shared.to_json());
+            let preview =
+                json!({ "version": 1, "pending": pending, "counts": counts, "changes": changes, "records": records });
+            print_json(context, &preview)
+        }
+    }
+}
+
+/// What a run of the preview needs of the command line; `read`: whether reads were sent.
+fn run_flags(context: &Context, arguments: &PreviewArguments, environment: &str, read: bool) -> RunFlags {
+    RunFlags {
+        plan: arguments.file.clone(),
+        environment: environment.to_owned(),
+        state: arguments.state.state.clone().or_else(|| context.environment.state.clone()),
+        spec: arguments.spec.clone(),
+        target: arguments.target.clone(),
+        replace: arguments.replace.clone(),
+        prune: arguments.prune,
+        read,
+        refresh: arguments.refresh,
+    }
+}
+
+/// The exit code; `tells_pending` (`--exit-code`): one of its own when a run would change something.
+fn exit_of(changes: &[Change], tells_pending: bool) -> Exit {
+    if changes.iter().any(Change::fails) {
+        Exit::PlanWrong
+    } else if tells_pending && changes.iter().any(Change::is_pending) {
+        Exit::ChangesPending
+    } else {
+        Exit::Done
+    }
+}
+
+/// Says which recorded instances `moved` leaves where they are, as the run does.
+fn report_stuck(context: &Context, plan: &Plan, status: Option<&Status>) -> Result<(), Error> {
+    for words in status.map(|status| stuck(status, &plan.moved, &plan.steps)).unwrap_or_default() {
+        note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
+    }
+    Ok(())
 }
 
 /// Says of a list that lost an element why so much of it changes, as the run does.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tracing::Instrument as _;
 
-use super::run_options::{selection, settings, view_options};
-use super::session::{Parts, Session, export};
-use super::shared_records::{self, Reading};
+use super::load::LoadedPlan;
+use super::origin::Origin;
+use super::run_options::{selection, view_options};
+use super::session::{Parts, Session, count_succeeded, export};
 use super::{environment_name, load, note, print_outputs, report, simulate, write_output};
 use crate::api::{Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments, StateOptions};
@@ -20,9 +21,10 @@ use crate::engine::{self, LookedFor, Run, RunEnd, RunOptions, Settings};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{Header, Journal, MemorySink, Phase, Status};
+use crate::journal::{Header, Journal, MemorySink, Status};
 use crate::plan::Plan;
 use crate::report::github::output::Ending;
+use crate::report::page::Shape;
 use crate::report::reason;
 use crate::simulate::{Expected, InMemory, Options, Simulator, Strangers};
 
@@ -42,106 +44,42 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let faults = simulate::faults(&arguments.fault)?;
     let busy = simulate::busy(arguments.busy.as_deref())?;
     let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
-    let plan = loaded.plan.clone();
-    let inputs = load::resolve_inputs(context, &plan, &arguments.plan)?;
-    write_output::check(context, &plan, &arguments.run)?;
+    let plan = &loaded.plan;
+    let inputs = load::resolve_inputs(context, plan, &arguments.plan)?;
+    write_output::check(context, plan, &arguments.run)?;
     arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;
     let options = RunOptions {
-        target: selection(&plan, &arguments.run.target)?,
+        target: selection(plan, &arguments.run.target)?,
         fail_fast: arguments.run.fail_fast,
         ..RunOptions::default()
     };
-
-    let account = Account {
-        base_url: NOWHERE.to_owned(),
-        key: SecretString::from("rehearsal"),
-        request_timeout: Duration::ZERO,
-        authorities: Vec::new(),
-        project_id: Some(PLACE),
-        region_id: Some(PLACE),
-        renewal: None,
+    let origin = Origin {
+        file: &arguments.file,
+        api: &ApiOptions::at(arguments.project_id, arguments.region_id),
+        account: &account(),
+        state: &StateOptions::default(),
+        rehearses: true,
     };
-    let flags = ApiOptions::at(arguments.project_id, arguments.region_id);
-    let (project_id, region_id) = load::places(context, &plan, &inputs, &environment, &flags, &account)?;
-    let reading = Reading { plan: &plan, inputs: &inputs, environment: &environment, rehearses: true };
-    let shared = shared_records::read(context, &StateOptions::default(), &arguments.file, &reading).await?;
-    let records = shared.value();
-    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
-    shared.print(context)?;
-    let settings = settings(&plan, &environment, project_id, region_id, &arguments.run, records);
+    let (values, _) = origin.gather(context, &loaded, inputs, environment).await?;
+    let settings = values.settings(plan, &arguments.run);
     let cloud = Options {
         seed: arguments.seed,
         strangers: Strangers::Assume,
         slow_calls: true,
         busy,
         faults,
-        expected: expected(context, &plan, &settings, &inputs),
+        expected: expected(context, plan, &settings, &values.inputs),
         ..Options::default()
     };
     let simulator = Arc::new(Mutex::new(Simulator::new(cloud)));
-
-    // Begins at a whole second, because the API rounds times, so that every rehearsal of a plan is the same. Pauses
-    // come from the seed as well.
-    let now = context.now.round(jiff::Unit::Second).unwrap_or(context.now);
+    // Pauses come from the seed as well.
     fastrand::seed(arguments.seed);
-    let clock = match arguments.speed {
-        Some(speed) => Clock::starting_at(now, speed),
-        None => Clock::simulated(now),
-    };
-    let transport: Arc<dyn Transport> = Arc::new(InMemory::new(simulator.clone(), clock).at(NOWHERE));
-    let header = Header::new(&plan.name, &environment);
-    let mut status = Status::new(header, context.now);
-    let counts = engine::instance_counts(&plan, &settings, &context.secrets, &inputs);
-    let shape = report::shape_of_run(&plan, &options.target, &counts);
-    let mut runs = 0;
-    let end = loop {
-        runs += 1;
-        let recorded = count_succeeded(&status);
-        // The record is only in memory, and passed from one run to the next.
-        let journal = Journal::start(MemorySink::default(), status.clone(), 1, clock);
-        let session = Session::start(
-            context,
-            Parts {
-                transport: transport.clone(),
-                clock,
-                catalog: loaded.catalog,
-                journal,
-                other_records: Arc::new(Vec::new),
-                settings: settings.clone(),
-                parallelism: arguments.run.parallelism,
-                timeout: arguments.run.timeout,
-                view: view_options(&plan, &arguments.run, shape.clone()),
-            },
-        )?;
-        session.print_started(RunStarted {
-            version: crate::event::EVENTS_VERSION,
-            command: Activity::Rehearse,
-            plan: plan.name.clone(),
-            file: Some(arguments.file.display().to_string()),
-            environment: environment.clone(),
-            steps: plan.steps.len(),
-            recorded,
-            state: None,
-            api: NOWHERE.to_owned(),
-        });
-        let run = Run {
-            plan: plan.clone(),
-            context: session.run_context.clone(),
-            inputs: inputs.clone(),
-            options: options.clone(),
-            stopper: session.stopper.clone(),
-            former_steps: OnceLock::new(),
-        };
-        let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, &environment)).await?;
-        status = session.run_context.journal.with_status(Status::clone);
-        session.finish(context, end.finished.clone()).await?;
-        let progress = count_succeeded(&status) > recorded;
-        if is_over(&end, runs, progress, arguments) {
-            break end;
-        }
-        note(context, "the run is repeated, as a user would do next")?;
-    };
+    let clock = clock(context, arguments);
+    let transport = Arc::new(InMemory::new(simulator.clone(), clock).at(NOWHERE));
+    let rehearsal =
+        Rehearsal { context, arguments, loaded: &loaded, inputs: values.inputs, settings, options, transport, clock };
+    let end = rehearsal.repeat().await?;
     print_harm(context, &simulator)?;
     write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
@@ -153,6 +91,105 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     };
     export(context, &end.outputs, &ending, &arguments.run.show_secret)?;
     Ok(end.finished.exit)
+}
+
+/// The account of a rehearsal: its key is never sent.
+fn account() -> Account {
+    Account {
+        base_url: NOWHERE.to_owned(),
+        key: SecretString::from("rehearsal"),
+        request_timeout: Duration::ZERO,
+        authorities: Vec::new(),
+        project_id: Some(PLACE),
+        region_id: Some(PLACE),
+        renewal: None,
+    }
+}
+
+/// The clock of a rehearsal. It begins at a whole second, because the API rounds times, so that every rehearsal of a plan
+/// is the same.
+fn clock(context: &Context, arguments: &RehearseArguments) -> Clock {
+    let now = context.now.round(jiff::Unit::Second).unwrap_or(context.now);
+    match arguments.speed {
+        Some(speed) => Clock::starting_at(now, speed),
+        None => Clock::simulated(now),
+    }
+}
+
+/// What the runs of a rehearsal have in common.
+struct Rehearsal<'a> {
+    context: &'a Context,
+    arguments: &'a RehearseArguments,
+    loaded: &'a LoadedPlan,
+    inputs: BTreeMap<String, minijinja::Value>,
+    settings: Settings,
+    options: RunOptions,
+    transport: Arc<dyn Transport>,
+    clock: Clock,
+}
+
+impl Rehearsal<'_> {
+    /// Runs the plan, again after a failure that was injected; returns the end of the last run.
+    async fn repeat(&self) -> Result<RunEnd, Error> {
+        let (plan, settings) = (&self.loaded.plan, &self.settings);
+        let mut status = Status::new(Header::new(&plan.name, &settings.environment), self.context.now);
+        let counts = engine::instance_counts(plan, settings, &self.context.secrets, &self.inputs);
+        let shape = report::shape_of_run(plan, &self.options.target, &counts);
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let recorded = count_succeeded(&status);
+            let end = self.run(&mut status, shape.clone()).await?;
+            let progress = count_succeeded(&status) > recorded;
+            if is_over(&end, runs, progress, self.arguments) {
+                return Ok(end);
+            }
+            note(self.context, "the run is repeated, as a user would do next")?;
+        }
+    }
+
+    /// Runs the plan once. The record is only in memory: `status` is passed from one run to the next.
+    async fn run(&self, status: &mut Status, shape: Shape) -> Result<RunEnd, Error> {
+        let (context, flags, plan) = (self.context, &self.arguments.run, &self.loaded.plan);
+        let session = Session::start(
+            context,
+            Parts {
+                transport: self.transport.clone(),
+                clock: self.clock,
+                catalog: self.loaded.catalog,
+                journal: Journal::start(MemorySink::default(), status.clone(), 1, self.clock),
+                other_records: Arc::new(Vec::new),
+                settings: self.settings.clone(),
+                parallelism: flags.parallelism,
+                timeout: flags.timeout,
+                view: view_options(plan, flags, shape),
+            },
+        )?;
+        let environment = &self.settings.environment;
+        session.print_started(RunStarted {
+            version: crate::event::EVENTS_VERSION,
+            command: Activity::Rehearse,
+            plan: plan.name.clone(),
+            file: Some(self.arguments.file.display().to_string()),
+            environment: environment.clone(),
+            steps: plan.steps.len(),
+            recorded: count_succeeded(status),
+            state: None,
+            api: NOWHERE.to_owned(),
+        });
+        let run = Run {
+            plan: plan.clone(),
+            context: session.run_context.clone(),
+            inputs: self.inputs.clone(),
+            options: self.options.clone(),
+            stopper: session.stopper.clone(),
+            former_steps: OnceLock::new(),
+        };
+        let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, environment)).await?;
+        *status = session.run_context.journal.with_status(Status::clone);
+        session.finish(context, end.finished.clone()).await?;
+        Ok(end)
+    }
 }
 
 /// Items that the plan looks up by name, which are assumed to exist in the account.
@@ -185,9 +222,4 @@ fn is_over(end: &RunEnd, runs: usize, progress: bool, arguments: &RehearseArgume
         || (arguments.fault.is_empty() && arguments.busy.is_none())
         || runs >= RUNS
         || (runs > 1 && !progress)
-}
-
-/// The number of instances that are done.
-fn count_succeeded(status: &Status) -> usize {
-    status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count()
 }

@@ -1,31 +1,32 @@
 //! `plan run`: checks a plan, then makes its calls, or continues an earlier run.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
 use super::compared;
 use super::connect::client_of;
 use super::environment_name;
+use super::load::LoadedPlan;
+use super::origin::Origin;
 use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
-use super::run_options::{need_places, replaced, selection, settings, view_options};
-use super::session::{Parts, Session, export, quoted};
-use super::shared_records::{self, Reading};
+use super::run_options::{replaced, selection, view_options};
+use super::session::{Parts, Session, count_succeeded, export, quoted};
 use super::shown::Shown;
-use super::{Account, environment_file, guard, load, preview_file, print_outputs, records, report, write_output};
-use crate::api::{Client, trace};
+use super::values::Values;
+use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
+use crate::api::{Client, Transport, trace};
 use crate::cli::{PlanOptions, RunArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Import, Run, RunEnd, RunOptions, drift_records};
+use crate::engine::{self, Import, Run, RunEnd, RunOptions, Settings, drift_records};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{Journal, Phase, Record, Started, Status};
+use crate::journal::{Journal, Record, Started, Status};
 use crate::plan::Plan;
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
@@ -59,140 +60,21 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     }
     let bound = approved.as_ref().map(|approved| approved.bind(context, arguments)).transpose()?;
     let arguments = bound.as_ref().unwrap_or(arguments);
-    let file = arguments.file.as_path();
-    let loaded = load::load_plan(context, file, arguments.run.spec.as_deref())?;
-    let plan = &loaded.plan;
-    let given = approved.as_ref().map(|approved| approved.given(plan)).unwrap_or_default();
-    let inputs = load::resolve_inputs_over(context, plan, &given, &arguments.plan)?;
-    write_output::check(context, plan, &arguments.run)?;
-    arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
-    let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
-    let environment = environment_name(context, arguments.plan.environment.as_deref())?;
-    let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
-    environment_file::print_near(context, file, &environment)?;
-    need_places(plan, project_id, region_id)?;
-    let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses: false };
-    let shared = shared_records::read(context, &arguments.state, file, &reading).await?;
-    let records = shared.value();
-    load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
-    shared.print(context)?;
-    print_unmasked(context, plan, &inputs)?;
-
-    let transport = account.transport()?;
-    let store = records::store(context, &arguments.state, Some(file))?;
-    records::guard_place(context, &arguments.state, &store)?;
-    let is_for_the_job = records::is_for_the_job(context, &arguments.state, &store);
-    let record = EnvironmentRecord::new(store, &plan.name, &environment);
-    let clock = Clock::starting_at(context.now, 1.0);
-    let target = match &import {
-        Some(import) => selection(plan, &[import.instance.to_string()])?,
-        None => selection(plan, &arguments.run.target)?,
-    };
-    let mut options = RunOptions {
-        import: import.clone(),
-        replace: replaced(plan, &arguments.replace, &target)?,
-        target,
-        prune: arguments.prune,
-        rollback: arguments.rollback,
-        fail_fast: arguments.run.fail_fast,
-        for_the_job: false,
-    };
-    let opened = records::take(context, &record, "run", arguments.lock.lock_timeout, clock).await?;
-    let journal =
-        Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock).hiding(context.secrets.clone());
-    let read = async {
-        let fresh = match arguments.refresh {
-            true => Some(refresh(context, &account, &journal).await?),
-            false => None,
-        };
-        if let Some(approved) = &approved {
-            let key = approved.key(&opened.status);
-            let shown = Shown {
-                plan,
-                catalog: loaded.catalog,
-                inputs: &inputs,
-                environment: &environment,
-                project_id,
-                region_id,
-                records: records.clone(),
-                status: recorded(Some(fresh.as_ref().unwrap_or(&opened.status))),
-                options: &options,
-            };
-            let client = approved.asked.read.then(|| client_of(context, &account)).transpose()?;
-            let changes = serde_json::json!(shown.changes(context, &key, client.as_ref()).await?);
-            let now = PreviewFile::new(context, approved.asked.clone(), &shown, &key, &changes);
-            approved.verify(&now)?;
-        }
-        if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
-            options.for_the_job = is_for_the_job;
-            let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records.clone());
-            let client =
-                Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
-            guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await?;
-        }
-        let of_environment = load::environment_file(context, plan, &environment)?;
-        Ok(of_environment.and_then(|read| read.file.ttl))
-    };
-    let of_environment = match within_timeout(clock, arguments.run.timeout, read).await {
-        Ok(ttl) => ttl,
-        Err(error) => {
-            journal.close().await?;
-            return Err(error);
-        }
-    };
-    let done = opened.status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count();
-    let ttl = arguments.ttl.or(of_environment).or(plan.ttl).and_then(|ttl| SignedDuration::try_from(ttl).ok());
-    let started = Started {
-        run: context.token(),
-        command: "run".to_owned(),
-        file: Some(file.display().to_string()),
-        project_id,
-        region_id,
-        expires: ttl.and_then(|ttl| context.now.checked_add(ttl).ok()),
-        secrets: plan.has_secrets() || opened.status.held_secrets(),
-    };
-    journal.append(vec![Record::Started(started)]).await?;
-    // The former status would keep a second copy of every instance that changes.
-    drop(opened.status);
-
-    let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records);
-    let counts = engine::instance_counts(plan, &settings, &context.secrets, &inputs);
-    let view = view_options(plan, &arguments.run, report::shape_of_run(plan, &options.target, &counts));
-    let session = Session::start(
-        context,
-        Parts {
-            transport,
-            clock,
-            catalog: loaded.catalog,
-            journal,
-            other_records: records::other_records(&record).await,
-            settings,
-            parallelism: arguments.run.parallelism,
-            timeout: arguments.run.timeout.map(|timeout| timeout.saturating_sub(clock.elapsed())),
-            view,
-        },
-    )?;
-    session.print_started(RunStarted {
-        version: crate::event::EVENTS_VERSION,
-        command: Activity::Run,
-        plan: plan.name.clone(),
-        file: Some(file.display().to_string()),
-        environment: environment.clone(),
-        steps: plan.steps.len(),
-        recorded: done,
-        state: Some(record.place()),
-        api: account.base_url.clone(),
-    });
+    let mut prepared = Prepared::new(context, arguments, approved, import).await?;
+    let (journal, recorded) = prepared.open().await?;
+    let session = prepared.start(journal, recorded).await?;
+    let resume = prepared.resume_command();
+    let Prepared { loaded, values, record, options, .. } = prepared;
+    let of_run = trace::run("run", &loaded.plan.name, &values.environment);
     let run = Run {
-        plan: plan.clone(),
+        plan: loaded.plan,
         context: session.run_context.clone(),
-        inputs,
+        inputs: values.inputs,
         options,
         stopper: session.stopper.clone(),
         former_steps: OnceLock::new(),
     };
-    let mut end = engine::run(Arc::new(run)).instrument(trace::run("run", &plan.name, &environment)).await?;
-    let resume = resume_command(plan, &environment, file, arguments, import.as_ref());
+    let mut end = engine::run(Arc::new(run)).instrument(of_run).await?;
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;
@@ -200,6 +82,237 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     export(context, &end.outputs, &ending(&end, &record, resume), &arguments.run.show_secret)?;
     Ok(exit)
+}
+
+/// A run up to the opening of its record: the plan with its values, and where calls and records go.
+struct Prepared<'a> {
+    context: &'a Context,
+    arguments: &'a RunArguments,
+    /// The preview of exactly this run, if there is one.
+    approved: Option<PreviewFile>,
+    loaded: LoadedPlan,
+    values: Values,
+    account: Account,
+    transport: Arc<dyn Transport>,
+    record: EnvironmentRecord,
+    /// Another job has another record.
+    ends_with_job: bool,
+    options: RunOptions,
+    clock: Clock,
+}
+
+impl<'a> Prepared<'a> {
+    async fn new(
+        context: &'a Context,
+        arguments: &'a RunArguments,
+        approved: Option<PreviewFile>,
+        import: Option<Import>,
+    ) -> Result<Self, Error> {
+        let file = arguments.file.as_path();
+        let loaded = load::load_plan(context, file, arguments.run.spec.as_deref())?;
+        let plan = &loaded.plan;
+        let given = approved.as_ref().map(|approved| approved.given(plan)).unwrap_or_default();
+        let inputs = load::resolve_inputs_over(context, plan, &given, &arguments.plan)?;
+        write_output::check(context, plan, &arguments.run)?;
+        arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
+        let account = Account::of(context, &arguments.api).map_err(|error| error.for_plan(file))?;
+        let environment = environment_name(context, arguments.plan.environment.as_deref())?;
+        let origin = Origin { file, api: &arguments.api, account: &account, state: &arguments.state, rehearses: false };
+        let (values, _) = origin.gather(context, &loaded, inputs, environment).await?;
+        print_unmasked(context, plan, &values.inputs)?;
+
+        let transport = account.transport()?;
+        let store = records::store(context, &arguments.state, Some(file))?;
+        records::guard_place(context, &arguments.state, &store)?;
+        let ends_with_job = records::is_for_the_job(context, &arguments.state, &store);
+        let record = EnvironmentRecord::new(store, &plan.name, &values.environment);
+        let options = options(plan, arguments, import)?;
+        let clock = Clock::starting_at(context.now, 1.0);
+        Ok(Self {
+            context,
+            arguments,
+            approved,
+            loaded,
+            values,
+            account,
+            transport,
+            record,
+            ends_with_job,
+            options,
+            clock,
+        })
+    }
+
+    fn settings(&self) -> Settings {
+        self.values.settings(&self.loaded.plan, &self.arguments.run)
+    }
+
+    /// Opens the record, looks at the account, and records that the run starts. Returns how many instances are done already.
+    async fn open(&mut self) -> Result<(Journal, usize), Error> {
+        let Self { context, arguments, clock, .. } = *self;
+        let opened = records::take(context, &self.record, "run", arguments.lock.lock_timeout, clock).await?;
+        let journal = Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock)
+            .hiding(context.secrets.clone());
+        let looked = within_timeout(clock, arguments.run.timeout, self.look(&journal, &opened.status)).await;
+        let expires = match looked.and_then(|()| self.expires()) {
+            Ok(expires) => expires,
+            Err(error) => {
+                journal.close().await?;
+                return Err(error);
+            }
+        };
+        self.options.for_the_job = self.ends_with_job && self.is_first(&opened.status);
+        journal.append(vec![Record::Started(self.started(expires, &opened.status))]).await?;
+        // The former status ends here: it would keep a second copy of every instance that changes.
+        Ok((journal, count_succeeded(&opened.status)))
+    }
+
+    /// Looks at the account before the first call: refreshes the record if that is asked for, verifies the preview, and
+    /// searches for what an earlier run made.
+    async fn look(&self, journal: &Journal, recorded: &Status) -> Result<(), Error> {
+        let fresh = match self.arguments.refresh {
+            true => Some(refresh(self.context, &self.account, journal).await?),
+            false => None,
+        };
+        if let Some(approved) = &self.approved {
+            let key = approved.key(recorded);
+            self.verify(approved, &key, fresh.as_ref().unwrap_or(recorded)).await?;
+        }
+        if self.is_first(recorded) {
+            let client = Client::new(self.transport.clone(), self.clock)
+                .traced(self.context.trace.clone())
+                .hiding(self.context.secrets.clone());
+            let LoadedPlan { plan, catalog } = &self.loaded;
+            guard::guard(self.context, &client, catalog, plan, &self.settings(), &self.values.inputs).await?;
+        }
+        Ok(())
+    }
+
+    /// Verifies that the run would do what the preview shows.
+    async fn verify(&self, approved: &PreviewFile, key: &str, status: &Status) -> Result<(), Error> {
+        let shown = Shown {
+            plan: &self.loaded.plan,
+            catalog: self.loaded.catalog,
+            values: &self.values,
+            status: recorded(Some(status)),
+            options: &self.options,
+        };
+        let client = approved.asked.read.then(|| client_of(self.context, &self.account)).transpose()?;
+        let changes = serde_json::json!(shown.changes(self.context, key, client.as_ref()).await?);
+        approved.verify(&PreviewFile::new(self.context, approved.asked.clone(), &shown, key, &changes))
+    }
+
+    /// Whether nothing is on record that the stamps of an earlier run could be compared with.
+    fn is_first(&self, recorded: &Status) -> bool {
+        recorded.instances.is_empty() && !self.arguments.run.no_stamp && self.options.import.is_none()
+    }
+
+    /// When the environment expires: by flag, environment file or plan.
+    fn expires(&self) -> Result<Option<Timestamp>, Error> {
+        let plan = &self.loaded.plan;
+        let of_environment = load::environment_file(self.context, plan, &self.values.environment)?;
+        let of_environment = of_environment.and_then(|read| read.file.ttl);
+        let ttl = self.arguments.ttl.or(of_environment).or(plan.ttl);
+        let ttl = ttl.and_then(|ttl| SignedDuration::try_from(ttl).ok());
+        Ok(ttl.and_then(|ttl| self.context.now.checked_add(ttl).ok()))
+    }
+
+    /// What the record says of the run.
+    fn started(&self, expires: Option<Timestamp>, recorded: &Status) -> Started {
+        Started {
+            run: self.context.token(),
+            command: "run".to_owned(),
+            file: Some(self.arguments.file.display().to_string()),
+            project_id: self.values.project_id,
+            region_id: self.values.region_id,
+            expires,
+            secrets: self.loaded.plan.has_secrets() || recorded.held_secrets(),
+        }
+    }
+
+    /// Starts the session; `recorded`: how many instances are done already.
+    async fn start(&self, journal: Journal, recorded: usize) -> Result<Session, Error> {
+        let (flags, plan) = (&self.arguments.run, &self.loaded.plan);
+        let settings = self.settings();
+        let counts = engine::instance_counts(plan, &settings, &self.context.secrets, &self.values.inputs);
+        let view = view_options(plan, flags, report::shape_of_run(plan, &self.options.target, &counts));
+        let session = Session::start(
+            self.context,
+            Parts {
+                transport: self.transport.clone(),
+                clock: self.clock,
+                catalog: self.loaded.catalog,
+                journal,
+                other_records: records::other_records(&self.record).await,
+                settings,
+                parallelism: flags.parallelism,
+                timeout: flags.timeout.map(|timeout| timeout.saturating_sub(self.clock.elapsed())),
+                view,
+            },
+        )?;
+        session.print_started(RunStarted {
+            version: crate::event::EVENTS_VERSION,
+            command: Activity::Run,
+            plan: plan.name.clone(),
+            file: Some(self.arguments.file.display().to_string()),
+            environment: self.values.environment.clone(),
+            steps: plan.steps.len(),
+            recorded,
+            state: Some(self.record.place()),
+            api: self.account.base_url.clone(),
+        });
+        Ok(session)
+    }
+
+    /// The command that continues the run, without secret inputs.
+    fn resume_command(&self) -> String {
+        let (arguments, plan) = (self.arguments, &self.loaded.plan);
+        let file = quoted(&arguments.file.display().to_string());
+        let import = self.options.import.as_ref();
+        let mut words = match import {
+            None => vec!["plan run".to_owned(), file],
+            // Running instead would create what was to be adopted.
+            Some(Import { instance, id, .. }) => {
+                vec!["plan state import".to_owned(), file, quoted(&instance.to_string()), quoted(id)]
+            }
+        };
+        if import.is_some_and(|import| import.own) {
+            words.push("--own".to_owned());
+        }
+        let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
+        if self.values.environment != "default" {
+            flag("--environment", &self.values.environment);
+        }
+        if let Some(state) = &arguments.state.state {
+            flag("--state", &state.display().to_string());
+        }
+        let PlanOptions { set, inputs, .. } = &arguments.plan;
+        for file in inputs {
+            flag("--inputs", &file.display().to_string());
+        }
+        for given in set {
+            let secret = plan.inputs.get(&given.name).is_some_and(|input| input.secret);
+            flag("--set", &format!("{}={}", given.name, if secret { "…" } else { &given.value }));
+        }
+        words.join(" ")
+    }
+}
+
+/// What the command line asks of the run.
+fn options(plan: &Plan, arguments: &RunArguments, import: Option<Import>) -> Result<RunOptions, Error> {
+    let target = match &import {
+        Some(import) => selection(plan, &[import.instance.to_string()])?,
+        None => selection(plan, &arguments.run.target)?,
+    };
+    Ok(RunOptions {
+        import,
+        replace: replaced(plan, &arguments.replace, &target)?,
+        target,
+        prune: arguments.prune,
+        rollback: arguments.rollback,
+        fail_fast: arguments.run.fail_fast,
+        for_the_job: false,
+    })
 }
 
 /// Compares recorded resources with the API, and records what is gone or changed.
@@ -235,41 +348,4 @@ fn print_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, mini
         }
     }
     Ok(())
-}
-
-/// The command that continues the run, without secret inputs.
-fn resume_command(
-    plan: &Plan,
-    environment: &str,
-    file: &Path,
-    arguments: &RunArguments,
-    import: Option<&Import>,
-) -> String {
-    let file = quoted(&file.display().to_string());
-    let mut words = match import {
-        None => vec!["plan run".to_owned(), file],
-        // Running instead would create what was to be adopted.
-        Some(Import { instance, id, .. }) => {
-            vec!["plan state import".to_owned(), file, quoted(&instance.to_string()), quoted(id)]
-        }
-    };
-    if import.is_some_and(|import| import.own) {
-        words.push("--own".to_owned());
-    }
-    let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
-    if environment != "default" {
-        flag("--environment", environment);
-    }
-    if let Some(state) = &arguments.state.state {
-        flag("--state", &state.display().to_string());
-    }
-    let PlanOptions { set, inputs, .. } = &arguments.plan;
-    for file in inputs {
-        flag("--inputs", &file.display().to_string());
-    }
-    for given in set {
-        let secret = plan.inputs.get(&given.name).is_some_and(|input| input.secret);
-        flag("--set", &format!("{}={}", given.name, if secret { "…" } else { &given.value }));
-    }
-    words.join(" ")
 }

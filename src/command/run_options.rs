@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use super::ViewOptions;
-use super::defaults::{RESOLVE_TIME, USER_AGENT};
 use crate::cli::RunOptions as RunFlags;
-use crate::engine::{Settings, is_read};
+use crate::engine::is_read;
 use crate::error::Error;
 use crate::id::StepId;
 use crate::plan::{Graph, Plan, Segment, Selection};
@@ -15,28 +14,6 @@ use crate::report::page::Shape;
 /// What a run shows besides its lines.
 pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewOptions {
     ViewOptions { events: flags.events.clone(), source: Some(plan.source.clone()), report: flags.report.clone(), shape }
-}
-
-/// The engine's settings, from plan and flags.
-pub(super) fn settings(
-    plan: &Plan,
-    environment: &str,
-    project_id: Option<i64>,
-    region_id: Option<i64>,
-    flags: &RunFlags,
-    records: Option<minijinja::Value>,
-) -> Settings {
-    Settings {
-        plan: plan.name.clone(),
-        environment: environment.to_owned(),
-        project_id,
-        region_id,
-        stamp: !flags.no_stamp,
-        resolve_time: flags.resolve_time.unwrap_or(RESOLVE_TIME),
-        max_items: flags.max_items,
-        records,
-        user_agent: USER_AGENT.to_owned(),
-    }
 }
 
 /// Names listed in a hint.

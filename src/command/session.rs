@@ -18,7 +18,7 @@ use crate::engine::{
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
-use crate::journal::{Journal, Status, Trouble};
+use crate::journal::{Journal, Phase, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
 
@@ -110,6 +110,11 @@ impl Session {
         self.run_context.journal.leave();
         self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
+}
+
+/// How many instances are done.
+pub fn count_succeeded(status: &Status) -> usize {
+    status.instances.values().filter(|instance| instance.phase == Phase::Succeeded).count()
 }
 
 /// The first signal ends the run in order, the second at once: all that is known is on disk.

@@ -1,9 +1,8 @@
-//! What a preview shows: what a run would do, by plan, inputs and record.
-
-use std::collections::BTreeMap;
+//! What a preview shows: what a run would do, by plan, values and record.
 
 use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::note;
+use super::values::Values;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::context::Context;
@@ -12,16 +11,11 @@ use crate::error::Error;
 use crate::journal::Status;
 use crate::plan::Plan;
 
-/// The data for a preview: plan, inputs and record.
+/// The data for a preview: plan, values and record.
 pub(super) struct Shown<'a> {
     pub plan: &'a Plan,
     pub catalog: &'static Catalog,
-    pub inputs: &'a BTreeMap<String, minijinja::Value>,
-    pub environment: &'a str,
-    pub project_id: Option<i64>,
-    pub region_id: Option<i64>,
-    /// Outputs of other plans, when this plan reads any.
-    pub records: Option<minijinja::Value>,
+    pub values: &'a Values,
     /// `None` without a record.
     pub status: Option<&'a Status>,
     pub options: &'a RunOptions,
@@ -36,13 +30,13 @@ impl Shown<'_> {
     pub async fn changes(&self, context: &Context, key: &str, client: Option<&Client>) -> Result<Vec<Change>, Error> {
         let settings = Settings {
             plan: self.plan.name.clone(),
-            environment: self.environment.to_owned(),
-            project_id: self.project_id,
-            region_id: self.region_id,
+            environment: self.values.environment.clone(),
+            project_id: self.values.project_id,
+            region_id: self.values.region_id,
             stamp: true,
             resolve_time: RESOLVE_TIME,
             max_items: MAX_ITEMS,
-            records: self.records.clone(),
+            records: self.values.records.clone(),
             user_agent: USER_AGENT.to_owned(),
         };
         let mut reads = Reads::default();
@@ -53,7 +47,7 @@ impl Shown<'_> {
                 settings: &settings,
                 secrets: &context.secrets,
                 digest_key: key.as_bytes(),
-                inputs: self.inputs,
+                inputs: &self.values.inputs,
                 status: self.status,
                 replace: &self.options.replace,
                 target: &self.options.target,

@@ -12,10 +12,10 @@ use tokio::task::{Id, JoinSet};
 
 use super::context::About;
 use super::decide;
+use super::instance::{Instance, InstanceEnd};
 use super::interruption::Interruption;
 use super::render::{CallParts, each_value, elements};
 use super::run::Run;
-use super::step::{Instance, InstanceEnd};
 use super::stop::Stop;
 use crate::api::{Shut, trace};
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};

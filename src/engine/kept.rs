@@ -2,8 +2,8 @@
 //! waited for, so that the dispatcher takes them as they are, and starts no task for each.
 
 use super::decide::{self, Decision, Differs, Wanted};
+use super::instance::{Done, Instance, InstanceEnd};
 use super::render::CallParts;
-use super::step::{Done, Instance, InstanceEnd};
 use crate::event::Provenance;
 use crate::id::InstanceId;
 use crate::journal::Phase;

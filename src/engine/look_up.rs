@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::context::About;
 use super::find::{NotOne, looked_up};
+use super::instance::{Done, Instance};
 use super::interruption::Interruption;
 use super::pages::{ListReader, Missing, ReadFailure};
 use super::render::{Rendered, identifier};
 use super::results;
-use super::step::{Done, Instance};
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::template::Template;
 

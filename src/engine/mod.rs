@@ -2,9 +2,9 @@
 //!
 //! `dispatch` owns the state of a run and decides which instances may start. `step` takes one instance from its
 //! templates to its result: `render` evaluates the call, `call` sends it, `resolve` finds the outcome of a write
-//! whose answer was lost, `finish` waits for the tasks and records the result. One `watch` polls the tasks of all
-//! steps. `remove` deletes the resources of one instance, `teardown` those of many in dependency order. All of them
-//! share one [`RunContext`].
+//! whose answer was lost, `finish` waits for the tasks and records the result, `ended` emits the end. One `watch` polls the
+//! tasks of all steps. `remove` deletes the resources of one instance, `teardown` those of many in dependency order. All
+//! of them share one [`RunContext`].
 //!
 //! Order is always: journal, then state, then event. An event is emitted only once its record is on disk.
 
@@ -22,10 +22,12 @@ mod counts;
 mod decide;
 mod differences;
 mod dispatch;
+mod ended;
 mod evidence;
 mod find;
 mod finish;
 mod gates;
+mod instance;
 mod intents;
 mod interruption;
 mod kept;

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::context::{About, RunContext};
 use super::finish::Finishing;
+use super::instance::Instance;
 use super::interruption::Interruption;
 use super::render::{Rendered, step_value};
 use super::results;
-use super::step::Instance;
 use super::unseen::{UNSEEN, unseen_for};
 use crate::api::{ReadError, Request};
 use crate::catalog::{Method, readiness_of};

@@ -3,74 +3,23 @@
 //! What to do next is decided from the record, again after every turn: nothing recorded, send the call; an intent
 //! without an answer, resolve it; tasks, wait for them; a result that agrees with the plan, keep it.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::conceal::{conceal, conceal_names};
-use super::context::About;
 use super::decide::{self, ChangeKind, Decision, Differs, FormerSteps, Wanted};
+use super::instance::{Done, Instance, InstanceEnd};
 use super::interruption::Interruption;
-use super::objection;
-use super::refresh::blame;
-use super::render::{CallParts, Rendered, Surroundings, step_value};
+use super::render::{CallParts, Rendered};
 use super::resolve::InDoubt;
-use super::results;
-use super::run::Run;
-use super::turned::{Accepted, Matched, Turned};
+use super::turned::{Accepted, Turned};
 use super::update::Changing;
 use super::watch::TaskEnd;
-use crate::clock::millis;
-use crate::event::{Event, Provenance, SkipReason, StepDone, StepError};
+use crate::event::Provenance;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, Intent, Phase, RecordedCall, StepResult};
-use crate::plan::Step;
+use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult};
 use crate::shared::Shared;
-use crate::template::Each;
-use serde_json::Value;
 
 /// How often a run removes what a create left behind, and sends the create again.
 const CLEARED: u32 = 5;
-
-/// An intent on record with its operation.
-pub(super) struct Intended<'a> {
-    pub intent: &'a Intent,
-    /// Its call, which keeps what is read in it; the recorded one must not.
-    pub call: &'a Shared<RecordedCall>,
-    pub matched: Matched,
-}
-
-/// One instance of a step, ready to run.
-pub struct Instance {
-    pub run: Arc<Run>,
-    /// Position of the step in the plan.
-    pub step: usize,
-    pub each: Option<Each>,
-    /// The values of the steps it depends on.
-    pub values: Arc<BTreeMap<StepId, minijinja::Value>>,
-    /// Whether any step or output may read its value.
-    pub is_read: bool,
-}
-
-/// How an instance ended.
-#[derive(Debug)]
-pub enum InstanceEnd {
-    /// With `steps.<id>` for templates.
-    Done {
-        value: Option<Value>,
-        reused: bool,
-    },
-    /// By the step's `when`.
-    Skipped,
-    Interrupted(Interruption),
-}
-
-/// The outcome of an instance that is done.
-pub(super) struct Done {
-    pub result: StepResult,
-    pub provenance: Provenance,
-    pub resource: Option<Value>,
-}
 
 /// How far an instance has come.
 enum Stage {
@@ -115,31 +64,6 @@ impl Progress {
 }
 
 impl Instance {
-    pub(super) fn step(&self) -> &Step {
-        &self.run.plan.steps[self.step]
-    }
-
-    pub fn id(&self) -> InstanceId {
-        InstanceId::new(self.step().id.clone(), self.each.as_ref().map(|each| each.key.clone()))
-    }
-
-    pub(super) fn surroundings(&self) -> Surroundings<'_> {
-        self.run.surroundings(&self.values, self.each.as_ref())
-    }
-
-    pub(super) fn about(&self, call: &Shared<RecordedCall>) -> About {
-        About { call: Some(call.clone()), place: Some(self.run.plan_span(self.step().call.span)) }
-    }
-
-    pub(super) fn known(&self, id: &InstanceId) -> Shared<InstanceStatus> {
-        self.run.context.journal.with_status(|status| status.instances.get(id).cloned().unwrap_or_default())
-    }
-
-    /// Whether the step's answer is secret (`secret: true`).
-    pub fn is_secret(&self) -> bool {
-        self.step().secret
-    }
-
     /// Runs the instance to its end and emits what happened.
     ///
     /// Thousands wait for their tasks at once. What an instance does before its tasks are accepted and after they have
@@ -156,17 +80,6 @@ impl Instance {
             };
             (id, end)
         }
-    }
-
-    /// Emits why there is no result, and what the record says of the cause.
-    async fn blamed(&self, id: &InstanceId, mut why: Interruption, started: Duration) -> Interruption {
-        if let Interruption::Failed(error) = &mut why {
-            let known = self.known(id);
-            let calls: Vec<&RecordedCall> = known.intent.iter().map(|intent| &*intent.call).collect();
-            blame(&self.run.context, id, &calls, error).await;
-        }
-        let waited = self.run.context.clock().elapsed().saturating_sub(started);
-        self.interrupted(id, why, waited)
     }
 
     async fn work(
@@ -420,113 +333,6 @@ impl Instance {
                 Ok(Turned::Again)
             }
         }
-    }
-
-    pub(super) fn succeeded(
-        &self,
-        id: &InstanceId,
-        call: Shared<RecordedCall>,
-        done: Done,
-        started: Duration,
-    ) -> InstanceEnd {
-        let context = &self.run.context;
-        let reused = done.provenance == Provenance::Reused;
-        let changed = done.result.id.is_some()
-            && context.journal.with_status(|status| {
-                let made = status.instances.get(id).map(|known| known.made.as_slice()).unwrap_or_default();
-                made.iter().all(|made| made.id != done.result.id)
-            });
-        let conceal = |answer: Value| conceal(&context.secrets, answer, self.step().secret);
-        context.events.emit(Event::StepSucceeded {
-            instance: id.clone(),
-            result: StepDone {
-                provenance: done.provenance,
-                call: call.to_string(),
-                kind: done.result.kind.clone(),
-                id: done.result.id.as_ref().map(|id| context.secrets.redact_name(&results::id_text(id))),
-                name: done.result.name.as_ref().map(|name| context.secrets.redact_name(name)),
-                changed,
-                tasks: done.result.tasks.iter().map(|task| context.secrets.redact_name(task)).collect(),
-                duration_ms: if reused { 0 } else { millis(context.clock().elapsed().saturating_sub(started)) },
-            },
-        });
-        if !self.is_read {
-            return InstanceEnd::Done { value: None, reused };
-        }
-        let named = conceal_names(&context.secrets, done.result);
-        let result =
-            StepResult { response: named.response.clone().map(|answer| conceal(answer.into_value()).into()), ..named };
-        InstanceEnd::Done { value: Some(step_value(&result, done.resource.map(conceal).as_ref())), reused }
-    }
-
-    fn skipped(&self, id: &InstanceId) -> InstanceEnd {
-        let event = Event::StepSkipped { instance: id.clone(), reason: SkipReason::Condition };
-        self.run.context.events.emit(event);
-        InstanceEnd::Skipped
-    }
-
-    /// Emits why there is no result. A stop while tasks are under way is reported as still waiting.
-    fn interrupted(&self, id: &InstanceId, why: Interruption, waited: Duration) -> Interruption {
-        let instance = id.clone();
-        let why = match (why, self.known(id).phase.clone()) {
-            (Interruption::Stopped(_), Phase::Accepted { tasks, .. }) => {
-                Interruption::StillWaiting { tasks, waited, until: None }
-            }
-            (Interruption::Stopped(_), Phase::InDoubt) => {
-                Interruption::StillWaiting { tasks: Vec::new(), waited, until: None }
-            }
-            (Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error), _) => {
-                Interruption::Failed(self.located(id, error))
-            }
-            (why, _) => why,
-        };
-        let event = match &why {
-            Interruption::Unknown(error) => Event::StepUnknown { instance, error: error.clone() },
-            Interruption::StillWaiting { tasks, waited, until } => Event::StepStillWaiting {
-                instance,
-                tasks: tasks.clone(),
-                waited_ms: millis(*waited),
-                until: until.clone(),
-            },
-            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error) => {
-                Event::StepFailed { instance, error: error.clone() }
-            }
-            // The dispatcher reports a stop; a journal error ends the run.
-            Interruption::Stopped(_) | Interruption::Journal(_) => return why,
-        };
-        self.emit_existing(id);
-        self.run.context.events.emit(event);
-        why
-    }
-
-    /// Emits what the record has of the instance, the newest of several.
-    fn emit_existing(&self, id: &InstanceId) {
-        let hide = |text: &str| self.run.context.secrets.redact_name(text);
-        let known = self.known(id);
-        let Some(made) = known.made.last() else { return };
-        let Some(made_id) = &made.id else { return };
-        self.run.context.events.emit(Event::ResourceExists {
-            instance: id.clone(),
-            kind: made.kind.clone(),
-            id: hide(&results::id_text(made_id)),
-            name: made.name.as_deref().map(hide),
-        });
-    }
-
-    /// Moves the error to the first field that the API objects to, where the plan has it.
-    fn located(&self, id: &InstanceId, mut error: StepError) -> StepError {
-        let Some(template) = self.step().body.as_ref().filter(|_| error.status.is_some()) else { return error };
-        let known = self.known(id);
-        let none = Value::Null;
-        let sent = known.call().and_then(|call| call.body.as_deref()).unwrap_or(&none);
-        let field = match error.invalid_fields.first() {
-            Some((field, _)) => Some(objection::place_of(field, sent)),
-            None => objection::place_in_message(&error.message, sent),
-        };
-        if let Some(field) = field {
-            error.place = Some(self.run.plan_span(template.at(&field).span).place());
-        }
-        error
     }
 }
 

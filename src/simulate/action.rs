@@ -24,57 +24,50 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
     let action = call.target.rest.first().map(String::as_str).unwrap_or_default();
     state.check_free(&[uid, root])?;
     state.touch(uid);
-    if action.starts_with("metadata") {
-        return Ok(metadata(state, call, uid));
+    match (call.target.kind, action) {
+        (_, action) if action.starts_with("metadata") => return Ok(metadata(state, call, uid)),
+        ("routers", "attach") => return network::attach_subnet(state, call, uid),
+        ("routers", "detach") => return network::detach_subnet(state, call, uid),
+        ("instances", "addsecuritygroup" | "delsecuritygroup") => return regroup(state, call, uid, action),
+        _ => {}
     }
     let data = data::of_change(state, call, uid, action_task(call));
     let mut work = Work { locks: held(uid, root), data, ..Work::default() };
+    prepare(&mut work, state, call, uid, action)?;
+    state.touched.extend(&work.made);
+    finish(state, call, uid, action, work)
+}
+
+/// Adds to the work what an action makes and changes, by kind and action. Some of it is done at once.
+fn prepare(work: &mut Work, state: &mut State, call: &Call<'_>, uid: Uid, action: &str) -> Result<(), Refusal> {
     match (call.target.kind, action) {
-        ("routers", "attach") => return network::attach_subnet(state, call, uid),
-        ("routers", "detach") => return network::detach_subnet(state, call, uid),
         ("volumes", "attach") => attach_volume(state, call, uid)?,
         ("volumes", "detach") => detach_volume(state, call, uid)?,
         ("volumes" | "file_shares", "extend") => {
-            let size = Map::from_iter([("size".to_owned(), call.body.get("size").cloned().unwrap_or_default())]);
-            work.changes.push(Change::Merge(uid, size));
+            set(work, uid, "size", Some(call.body.get("size").unwrap_or(&Value::Null)));
         }
-        ("volumes", "retype") => set(&mut work, uid, "volume_type", call.body.get("volume_type")),
+        ("volumes", "retype") => set(work, uid, "volume_type", call.body.get("volume_type")),
         ("instances", "attach_interface") => {
             let attached = compute::attach_interface(state, call, uid)?;
             (work.made, work.touched) = (attached.all, attached.touched);
         }
         ("instances", "detach_interface") => compute::detach_interface(state, call, uid)?,
-        ("instances", "changeflavor") => {
-            let flavor = super::seeds::flavor_of(call.text("flavor_id").unwrap_or_default());
-            set(&mut work, uid, "flavor", Some(&flavor));
-            set(&mut work, uid, "status", Some(&"RESIZE".into()));
-            let active = Map::from_iter([("status".to_owned(), Value::from("ACTIVE"))]);
-            work.changes.push(Change::Later(RESIZING, Box::new(Change::Merge(uid, active))));
-        }
-        ("registry_registries", "resize") => set(&mut work, uid, "storage_limit", call.body.get("storage_limit")),
+        ("instances", "changeflavor") => change_flavor(work, call, uid),
+        ("registry_registries", "resize") => set(work, uid, "storage_limit", call.body.get("storage_limit")),
         ("gpu_virtual_clusters", "action") if call.body.contains_key("servers_count") => {
-            set(&mut work, uid, "servers_count", call.body.get("servers_count"));
+            set(work, uid, "servers_count", call.body.get("servers_count"));
         }
         ("ai_clusters", "resize") => {
             let newer = state.store.get(uid).is_some_and(|cluster| cluster.kind.name != "ai_clusters");
             let field = if newer { "servers_count" } else { "instances_count" };
-            set(&mut work, uid, field, call.body.get("instances_count"));
+            set(work, uid, field, call.body.get("instances_count"));
         }
-        ("lifecycle_policies", "add_volumes_to_policy" | "remove_volumes_from_policy") => {
-            let known = state.store.get(uid).and_then(|policy| policy.field("volume_ids").cloned());
-            let mut volumes = known.and_then(|known| known.as_array().cloned()).unwrap_or_default();
-            let given = call.list("volume_ids").to_vec();
-            volumes.retain(|volume| !given.contains(volume));
-            if action == "add_volumes_to_policy" {
-                volumes.extend(given);
-            }
-            set(&mut work, uid, "volume_ids", Some(&volumes.into()));
-        }
+        ("lifecycle_policies", "add_volumes_to_policy") => schedule_volumes(work, state, call, uid, true),
+        ("lifecycle_policies", "remove_volumes_from_policy") => schedule_volumes(work, state, call, uid, false),
         ("loadbalancers", "resize") => {
             let flavor = super::seeds::balancer_flavor(call.text("flavor").unwrap_or_default());
-            set(&mut work, uid, "flavor", Some(&flavor));
+            set(work, uid, "flavor", Some(&flavor));
         }
-        ("instances", "addsecuritygroup" | "delsecuritygroup") => return regroup(state, call, uid, action),
         ("instances", "put_into_servergroup") => {
             let group = state.need("servergroups", call.scope(), call.text("servergroup_id").unwrap_or_default())?;
             work.changes.push(Change::Link(uid, group));
@@ -85,10 +78,10 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
         }
         ("instances" | "bminstances", _) => {
             let word = if action == "action" { call.text("action").unwrap_or_default() } else { action };
-            power(&mut work, uid, word);
+            power(work, uid, word);
         }
-        ("k8s_clusters", "upgrade") => set(&mut work, uid, "version", call.body.get("version")),
-        ("k8s_pools", "resize") => set(&mut work, uid, "node_count", call.body.get("node_count")),
+        ("k8s_clusters", "upgrade") => set(work, uid, "version", call.body.get("version")),
+        ("k8s_pools", "resize") => set(work, uid, "node_count", call.body.get("node_count")),
         ("pools", "members") => {
             let members = call.list("members").to_vec();
             let replaced = balancer::replace_members(state, uid, &members)?;
@@ -110,21 +103,15 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
         }
         (_, "servers" | "node" | "instances") if call.method() == Method::Delete => {
             let id = call.target.rest.get(1).map(String::as_str).unwrap_or_default();
-            work.changes.extend(
-                state
-                    .store
-                    .children(uid, "instances")
-                    .find(|(_, server)| server.id == id)
-                    .map(|(server, _)| Change::Remove(server)),
-            );
+            let server = state.store.children(uid, "instances").find(|(_, server)| server.id == id);
+            work.changes.extend(server.map(|(server, _)| Change::Remove(server)));
         }
         ("security_groups", "copy") => work.made.push(security_group::copy_group(state, uid, &call.body)),
-        ("inference_instances", "start") => set(&mut work, uid, "status", Some(&"ACTIVE".into())),
-        ("inference_instances", "stop") => set(&mut work, uid, "status", Some(&"DISABLED".into())),
+        ("inference_instances", "start") => set(work, uid, "status", Some(&"ACTIVE".into())),
+        ("inference_instances", "stop") => set(work, uid, "status", Some(&"DISABLED".into())),
         _ => work.made.extend(offspring(state, call, uid)),
     }
-    state.touched.extend(&work.made);
-    finish(state, call, uid, action, work)
+    Ok(())
 }
 
 /// The resource that an action creates according to the catalogue, when this module has no code for it: only an id.
@@ -173,6 +160,27 @@ fn set(work: &mut Work, uid: Uid, field: &str, value: Option<&Value>) {
     if let Some(value) = value {
         work.changes.push(Change::Merge(uid, Map::from_iter([(field.to_owned(), value.clone())])));
     }
+}
+
+/// Gives a machine another flavour; it is ready some time after the task.
+fn change_flavor(work: &mut Work, call: &Call<'_>, uid: Uid) {
+    let flavor = super::seeds::flavor_of(call.text("flavor_id").unwrap_or_default());
+    set(work, uid, "flavor", Some(&flavor));
+    set(work, uid, "status", Some(&"RESIZE".into()));
+    let active = Map::from_iter([("status".to_owned(), Value::from("ACTIVE"))]);
+    work.changes.push(Change::Later(RESIZING, Box::new(Change::Merge(uid, active))));
+}
+
+/// Adds the given volumes to those of a lifecycle policy, or takes them away.
+fn schedule_volumes(work: &mut Work, state: &State, call: &Call<'_>, policy: Uid, adds: bool) {
+    let known = state.store.get(policy).and_then(|policy| policy.field("volume_ids").cloned());
+    let mut volumes = known.and_then(|known| known.as_array().cloned()).unwrap_or_default();
+    let given = call.list("volume_ids").to_vec();
+    volumes.retain(|volume| !given.contains(volume));
+    if adds {
+        volumes.extend(given);
+    }
+    set(work, policy, "volume_ids", Some(&volumes.into()));
 }
 
 /// Sets a machine's status for start and stop.

@@ -5,17 +5,20 @@
 //! are unchanged. Secrets never enter the engine: they are represented by markers (see [`crate::secret`]).
 //!
 //! `compile` turns nodes of the plan file into programs, once; `lexicon` limits and divides text before any recursive
-//! code sees it; `walk` finds the references of a program (`uses`) in its syntax tree; `engine` is the environment
-//! with our functions; `scope` and `evaluate` run a program; `interpret` determines what is known of its value
-//! (`outline`) before all its references are. Nothing here knows the steps of a plan.
+//! code sees it; `walk` finds the references of a program (`found`, then `uses`) in its syntax tree, with its `variables`, and
+//! the operands that have to be text (`joints`); `engine` is the environment with our functions; `scope` and `evaluate` run
+//! a program; `interpret` determines what is known of its value (`outline`) before all its references are. Nothing here knows the steps of a plan.
 
 mod address;
+mod chain;
 mod compile;
 mod constant;
 mod engine;
 mod evaluate;
+mod found;
 mod functions;
 mod interpret;
+mod joints;
 mod lexicon;
 mod list_from;
 mod missing;
@@ -28,6 +31,7 @@ mod scope;
 mod tests;
 mod text;
 mod uses;
+mod variables;
 mod walk;
 
 use std::collections::BTreeMap;

@@ -5,8 +5,8 @@ use std::ops::Range;
 use minijinja::machinery::ast;
 use serde_json::Value;
 
+use super::chain::{Link, unchain};
 use super::outline::{Knowledge, Mention, Outline, Sort};
-use super::walk::{Link, unchain};
 
 pub(super) fn is_of_step(outline: &Outline) -> bool {
     matches!(outline, Outline::Mention(mention) if mention.root == "steps")

@@ -11,9 +11,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use minijinja::machinery::{parse, parse_expr};
 use minijinja::{Environment, Error, Value};
 
+use super::joints::Joints;
 use super::uses::Uses;
-use super::walk::Joints;
-use super::{engine, functions, lexicon, walk};
+use super::{engine, lexicon, walk};
 use crate::source::Span;
 use crate::yaml::Places;
 
@@ -193,47 +193,21 @@ impl Program {
 
     /// The source that runs: as written, with our internal filter inserted.
     pub(super) fn run_source(&self) -> String {
-        join(&self.inner.parsed.source, &self.inner.parsed.joints)
+        self.inner.parsed.joints.insert(&self.inner.parsed.source)
     }
 
     /// The place in the file of a range in the source that runs.
     pub(super) fn locate_run(&self, range: Range<usize>) -> Span {
-        let range = self.unjoin(range.start)..self.unjoin(range.end);
-        self.inner.place.locate(lexicon::whole_characters(&self.inner.parsed.source, range))
+        self.inner.place.locate(self.written_range(range))
     }
 
     /// What is written at a range of the source that runs.
     pub(super) fn written(&self, range: Range<usize>) -> &str {
-        let source = self.source();
-        let range = lexicon::whole_characters(source, self.unjoin(range.start)..self.unjoin(range.end));
-        &source[range]
+        &self.source()[self.written_range(range)]
     }
 
-    fn unjoin(&self, offset: usize) -> usize {
-        let mut offset = offset;
-        for &joint in &*self.inner.parsed.joints {
-            if offset <= joint {
-                break;
-            }
-            offset = joint.max(offset.saturating_sub(joint_text().len()));
-        }
-        offset
+    fn written_range(&self, range: Range<usize>) -> Range<usize> {
+        let Parsed { source, joints, .. } = &*self.inner.parsed;
+        lexicon::whole_characters(source, joints.written(range.start)..joints.written(range.end))
     }
-}
-
-fn joint_text() -> String {
-    format!("|{}", functions::TEXT)
-}
-
-/// The source with our internal filter inserted at the sorted `joints`.
-fn join(source: &str, joints: &[usize]) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut from = 0;
-    for &joint in joints {
-        out.push_str(&source[from..joint]);
-        out.push_str(&joint_text());
-        from = joint;
-    }
-    out.push_str(&source[from..]);
-    out
 }

@@ -4,102 +4,46 @@
 //! and cannot be passed on whole or indexed by a computed key. Operations on each value are noted as well: a secret's
 //! marker can be joined to text, but not measured, compared or cut.
 
-use std::collections::HashMap;
-use std::ops::Range;
-
 use minijinja::machinery::ast;
 
+use super::chain::{Link, unchain};
+use super::found::{Flow, Found, place_of};
+use super::joints::{Joints, joint_after};
 use super::names::{BINDABLE, FILTERS, FILTERS_FOR_SECRETS, FUNCTIONS, NAMES, TESTS, TESTS_FOR_SECRETS};
-use super::uses::{FileUse, InputUse, NameUse, Others, Reference, Spoiled, Unknown, UnknownKind, Uses};
-use crate::id::StepId;
+use super::uses::{FileUse, Spoiled, Unknown, UnknownKind, Uses};
+use super::variables::Variables;
 use crate::source::Span;
-use crate::yaml::Word;
 
-/// The operands of `~` that must be converted to text first.
-pub(super) type Joints = Box<[usize]>;
-
+/// The references of an expression, and the operands of `~` in it.
 pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str) -> (Uses, Joints) {
     let mut walk = Walk::new(source);
     walk.expr(expr, &Flow::default());
     walk.found.alone =
         unchain(expr).is_some_and(|chain| chain.links.iter().all(|link| matches!(link, Link::Named(..))));
-    walk.finish()
+    walk.end()
 }
 
+/// The same of a text with statements.
 pub(super) fn of_template(stmt: &ast::Stmt<'_>, source: &str) -> (Uses, Joints) {
     let mut walk = Walk::new(source);
     walk.stmt(stmt, &Flow::default());
-    walk.finish()
-}
-
-/// The most references that a variable may stand for, with all variables in it expanded. `{% set x = x + x %}`
-/// doubles: the engine joins lists lazily, and does not limit them before they are iterated over.
-const HEAVIEST: u64 = 4096;
-
-/// The operations on a value on its way to the output.
-#[derive(Clone, Default)]
-struct Flow {
-    spoiled: Option<Spoiled>,
-    guarded: bool,
-}
-
-/// The [`Uses`] so far.
-#[derive(Default)]
-struct Found {
-    steps: Vec<Reference>,
-    inputs: Vec<InputUse>,
-    names: Vec<NameUse>,
-    files: Vec<FileUse>,
-    unknown: Vec<Unknown>,
-    alone: bool,
-    reads_files: bool,
-    surroundings: bool,
-    too_heavy: Option<Range<usize>>,
+    walk.end()
 }
 
 struct Walk<'l> {
     source: &'l str,
     found: Found,
     joints: Vec<usize>,
-    /// Names bound by `for`, `set` and `with`, the innermost last.
-    locals: Vec<Vec<String>>,
-    /// By variable: the most references it was bound to. And the number of references in the expression being walked.
-    weights: HashMap<String, u64>,
-    weight: u64,
-}
-
-/// A name with attributes and keys: `root.a['b'][0]`.
-pub(super) struct Chain<'e, 'a> {
-    pub root: &'a str,
-    root_range: Range<usize>,
-    pub links: Vec<Link<'e, 'a>>,
-}
-
-pub(super) enum Link<'e, 'a> {
-    Named(String, Range<usize>),
-    Computed(&'e ast::Expr<'a>),
+    variables: Variables,
 }
 
 impl<'l> Walk<'l> {
-    fn finish(mut self) -> (Uses, Joints) {
-        let Found { steps, inputs, names, files, unknown, alone, reads_files, surroundings, too_heavy } = self.found;
-        let (steps, inputs, names) = (steps.into(), inputs.into(), names.into());
-        let (files, unknown, too_heavy) = (files.into(), unknown.into(), too_heavy.map(Box::new));
-        let others = Others { names, files, unknown, too_heavy }.unless_empty();
-        let uses = Uses { steps, inputs, alone, reads_files, surroundings, others };
-        self.joints.sort_unstable();
-        (uses, self.joints.into())
+    fn new(source: &'l str) -> Self {
+        Self { source, found: Found::default(), joints: Vec::new(), variables: Variables::default() }
     }
 
-    fn new(source: &'l str) -> Self {
-        Self {
-            source,
-            found: Found::default(),
-            joints: Vec::new(),
-            locals: vec![Vec::new()],
-            weights: HashMap::new(),
-            weight: 0,
-        }
+    fn end(self) -> (Uses, Joints) {
+        (self.found.into_uses(), self.joints.into())
     }
 
     fn expr(&mut self, expr: &ast::Expr<'_>, flow: &Flow) {
@@ -137,22 +81,22 @@ impl<'l> Walk<'l> {
             ast::Expr::Filter(filter) => self.filter(filter, flow),
             ast::Expr::Test(test) => self.test(test, flow),
             ast::Expr::Call(call) => self.call(call),
-            ast::Expr::List(list) => list.items.iter().for_each(|item| self.expr(item, &unguarded(flow))),
-            ast::Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.expr(item, &unguarded(flow))),
+            ast::Expr::List(list) => list.items.iter().for_each(|item| self.expr(item, &flow.unguarded())),
+            ast::Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.expr(item, &flow.unguarded())),
             ast::Expr::Map(map) => {
                 for part in map.keys.iter().chain(&map.values) {
-                    self.expr(part, &unguarded(flow));
+                    self.expr(part, &flow.unguarded());
                 }
             }
         }
     }
 
     fn operation(&mut self, operation: &ast::Spanned<ast::BinOp<'_>>, flow: &Flow) {
-        let flow = &unguarded(flow);
+        let flow = &flow.unguarded();
         match operation.op {
             ast::BinOpKind::Concat => {
                 for operand in [&operation.left, &operation.right] {
-                    self.joint(operand);
+                    self.joints.extend(joint_after(operand, self.source));
                     self.expr(operand, flow);
                 }
             }
@@ -183,27 +127,6 @@ impl<'l> Walk<'l> {
         }
     }
 
-    /// `~` would write `True` for `true`: an internal filter after each operand converts it to text.
-    fn joint(&mut self, operand: &ast::Expr<'_>) {
-        let end = operand.span().end_offset as usize;
-        match operand {
-            // Numbers and text are unchanged.
-            ast::Expr::UnaryOp(unary) if matches!(unary.op, ast::UnaryOpKind::Neg) => {}
-            ast::Expr::BinOp(operation) if makes_text_or_number(operation.op) => {}
-            // `x is not y` has the precedence of a filter.
-            ast::Expr::UnaryOp(unary) if matches!(unary.expr, ast::Expr::Test(_)) => self.joints.push(end),
-            // Other operators bind weaker than `~`, so that the operand is in brackets: after those.
-            ast::Expr::IfExpr(_) | ast::Expr::BinOp(_) | ast::Expr::Compare(_) | ast::Expr::UnaryOp(_) => {
-                let rest = &self.source[end.min(self.source.len())..];
-                let blank = rest.len() - rest.trim_start().len();
-                if rest[blank..].starts_with(')') {
-                    self.joints.push(end + blank + 1);
-                }
-            }
-            _ => self.joints.push(end),
-        }
-    }
-
     fn filter(&mut self, filter: &ast::Spanned<ast::Filter<'_>>, flow: &Flow) {
         let span = filter.span();
         self.known(filter.name, FILTERS, span, UnknownKind::Filter);
@@ -212,14 +135,14 @@ impl<'l> Walk<'l> {
             self.expr(operand, &inner);
         }
         let is_default = ["default", "d"].contains(&filter.name);
-        let arguments = if is_default { unguarded(flow) } else { self.spoil("an argument", span) };
+        let arguments = if is_default { flow.unguarded() } else { self.spoil("an argument", span) };
         self.args(&filter.args, &arguments);
     }
 
     /// The flow of a filter's input.
     fn filtered(&mut self, name: &str, flow: &Flow, span: minijinja::machinery::Span) -> Flow {
         self.found.surroundings |= ["b64encode", "b64decode", "sha256", "tojson"].contains(&name);
-        let mut inner = unguarded(flow);
+        let mut inner = flow.unguarded();
         if !FILTERS_FOR_SECRETS.contains(&name) {
             inner = self.spoil(&format!("the filter `{name}`"), span);
         }
@@ -230,7 +153,7 @@ impl<'l> Walk<'l> {
     fn test(&mut self, test: &ast::Spanned<ast::Test<'_>>, flow: &Flow) {
         let span = test.span();
         self.known(test.name, TESTS, span, UnknownKind::Test);
-        let mut inner = unguarded(flow);
+        let mut inner = flow.unguarded();
         if !TESTS_FOR_SECRETS.contains(&test.name) {
             inner = self.spoil(&format!("the test `{}`", test.name), span);
         }
@@ -250,7 +173,7 @@ impl<'l> Walk<'l> {
                 if name.id == "file" {
                     self.file(&call.args);
                 }
-                if !self.is_local(name.id) {
+                if !self.variables.has(name.id) {
                     self.known(name.id, FUNCTIONS, name.span(), UnknownKind::Function);
                 }
             }
@@ -308,11 +231,11 @@ impl<'l> Walk<'l> {
                 }
             }
         }
-        self.weight = self.weight.saturating_add(self.weights.get(chain.root).copied().unwrap_or(1));
-        if self.is_local(chain.root) || chain.root == "loop" {
+        self.variables.count(chain.root);
+        if self.variables.has(chain.root) || chain.root == "loop" {
             return;
         }
-        self.root(chain.root, chain.root_range, named, flow);
+        self.found.add(chain.root, chain.root_range, named, flow);
     }
 
     fn unrooted_chain(&mut self, expr: &ast::Expr<'_>) {
@@ -325,42 +248,6 @@ impl<'l> Walk<'l> {
             }
             _ => {}
         }
-    }
-
-    fn root(&mut self, root: &str, range: Range<usize>, mut named: Vec<(String, Range<usize>)>, flow: &Flow) {
-        let end = named.last().map_or(range.end, |(_, last)| last.end);
-        let span = place_of(range.start..end);
-        let Some(&name) = NAMES.iter().find(|name| **name == root) else {
-            let kind = UnknownKind::Name(root.to_owned());
-            return self.found.unknown.push(Unknown { span: place_of(range), kind });
-        };
-        let Flow { spoiled, guarded } = flow.clone();
-        if ["steps", "inputs"].contains(&name) {
-            if named.is_empty() {
-                return self.found.unknown.push(Unknown { span, kind: UnknownKind::Whole(name) });
-            }
-            let (first, first_range) = named.remove(0);
-            let first_span = place_of(first_range);
-            let (path, path_spans) = self.located(named);
-            let spoiled = spoiled.map(Box::new);
-            if name == "steps" {
-                let step = StepId::new(first);
-                let step_span = first_span;
-                self.found.steps.push(Reference { step, step_span, path, path_spans, span, guarded, spoiled });
-            } else {
-                let name_span = first_span;
-                self.found.inputs.push(InputUse { name: Word::from(&*first), name_span, path, span, guarded, spoiled });
-            }
-            return;
-        }
-        let (path, path_spans) = self.located(named);
-        let spoiled = spoiled.map(Box::new);
-        self.found.names.push(NameUse { name, path, path_spans, span, guarded, spoiled });
-    }
-
-    fn located(&self, named: Vec<(String, Range<usize>)>) -> (Box<[Word]>, Box<[Span]>) {
-        let names = named.iter().map(|(name, _)| Word::from(&**name)).collect();
-        (names, named.into_iter().map(|(_, range)| place_of(range)).collect())
     }
 
     fn stmt(&mut self, stmt: &ast::Stmt<'_>, flow: &Flow) {
@@ -376,14 +263,14 @@ impl<'l> Walk<'l> {
                 self.body(&condition.false_body, flow);
             }
             ast::Stmt::WithBlock(with) => {
-                self.locals.push(Vec::new());
+                self.variables.open();
                 for (target, value) in &with.assignments {
                     let spoiled = self.spoil("`with`", value.span());
                     let weight = self.weigh(|walk| walk.expr(value, &spoiled));
                     self.bind(target, weight);
                 }
                 self.body(&with.body, flow);
-                self.locals.pop();
+                self.variables.close();
             }
             ast::Stmt::Set(set) => {
                 let spoiled = self.spoil("`set`", set.expr.span());
@@ -406,7 +293,7 @@ impl<'l> Walk<'l> {
                     _ => flow.clone(),
                 };
                 self.expr(&block.filter, flow);
-                self.body(&block.body, &unguarded(&inner));
+                self.body(&block.body, &inner.unguarded());
             }
             ast::Stmt::AutoEscape(block) => self.not_allowed("`autoescape`", block.span()),
             ast::Stmt::Do(block) => self.not_allowed("`do`", block.span()),
@@ -419,13 +306,13 @@ impl<'l> Walk<'l> {
         }
         let spoiled = self.spoil("a loop", each.iter.span());
         let weight = self.weigh(|walk| walk.expr(&each.iter, &spoiled));
-        self.locals.push(Vec::new());
+        self.variables.open();
         self.bind(&each.target, weight);
         if let Some(filter) = &each.filter_expr {
             self.expr(filter, &spoiled);
         }
         self.body(&each.body, flow);
-        self.locals.pop();
+        self.variables.close();
         self.body(&each.else_body, flow);
     }
 
@@ -443,14 +330,9 @@ impl<'l> Walk<'l> {
                     let span = self.place(name.span());
                     self.found.unknown.push(Unknown { span, kind: UnknownKind::Rebound(name.id.to_owned()) });
                 }
-                let heaviest = self.weights.entry(name.id.to_owned()).or_default();
-                *heaviest = weight.max(*heaviest);
-                if weight > HEAVIEST && self.found.too_heavy.is_none() {
+                if self.variables.bind(name.id, weight).is_err() && self.found.too_heavy.is_none() {
                     let span = name.span();
                     self.found.too_heavy = Some(span.start_offset as usize..span.end_offset as usize);
-                }
-                if let Some(scope) = self.locals.last_mut() {
-                    scope.push(name.id.to_owned());
                 }
             }
             ast::Expr::List(list) => list.items.iter().for_each(|item| self.bind(item, weight)),
@@ -459,17 +341,11 @@ impl<'l> Walk<'l> {
         }
     }
 
-    /// Counts the references in what `walk` walks.
+    /// How many references are in what `walk` walks.
     fn weigh(&mut self, walk: impl FnOnce(&mut Self)) -> u64 {
-        let before = std::mem::take(&mut self.weight);
+        let around = self.variables.begin_weighing();
         walk(self);
-        let weight = self.weight.max(1);
-        self.weight = before.saturating_add(weight);
-        weight
-    }
-
-    fn is_local(&self, name: &str) -> bool {
-        self.locals.iter().flatten().any(|local| local == name)
+        self.variables.end_weighing(around)
     }
 
     fn known(
@@ -501,64 +377,5 @@ impl<'l> Walk<'l> {
 
     fn place(&self, span: minijinja::machinery::Span) -> Span {
         place_of(span.start_offset as usize..span.end_offset as usize)
-    }
-}
-
-/// A place in the walked source.
-fn place_of(range: Range<usize>) -> Span {
-    Span::new(range.start, range.end)
-}
-
-fn unguarded(flow: &Flow) -> Flow {
-    Flow { guarded: false, ..flow.clone() }
-}
-
-fn makes_text_or_number(operation: ast::BinOpKind) -> bool {
-    matches!(
-        operation,
-        ast::BinOpKind::Concat
-            | ast::BinOpKind::Sub
-            | ast::BinOpKind::Mul
-            | ast::BinOpKind::Div
-            | ast::BinOpKind::FloorDiv
-            | ast::BinOpKind::Rem
-            | ast::BinOpKind::Pow
-    )
-}
-
-/// A name with attributes and keys; `None` when the expression does not begin with a name.
-pub(super) fn unchain<'e, 'a>(expr: &'e ast::Expr<'a>) -> Option<Chain<'e, 'a>> {
-    let mut links = Vec::new();
-    let mut here = expr;
-    loop {
-        match here {
-            ast::Expr::Var(name) => {
-                let span = name.span();
-                links.reverse();
-                let root_range = span.start_offset as usize..span.end_offset as usize;
-                return Some(Chain { root: name.id, root_range, links });
-            }
-            ast::Expr::GetAttr(attribute) => {
-                // Of an attribute's span only the end is its own.
-                let end = attribute.span().end_offset as usize;
-                links.push(Link::Named(attribute.name.to_owned(), end.saturating_sub(attribute.name.len())..end));
-                here = &attribute.expr;
-            }
-            ast::Expr::GetItem(item) => {
-                let end = item.span().end_offset as usize;
-                links.push(match &item.subscript_expr {
-                    ast::Expr::Const(key) => {
-                        let span = item.subscript_expr.span();
-                        Link::Named(
-                            key.value.to_string(),
-                            span.start_offset as usize..end.min(span.end_offset as usize),
-                        )
-                    }
-                    computed => Link::Computed(computed),
-                });
-                here = &item.expr;
-            }
-            _ => return None,
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::limits::TOO_MANY;
 use super::{Node, NodeKind};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -10,7 +11,7 @@ use crate::source::Span;
 const MOST_ALIASED_NODES: usize = 100_000;
 const MOST_ALIASED_BYTES: usize = 8 << 20;
 /// The most anchors of a file.
-pub const MOST_ANCHORS: usize = 100_000;
+const MOST_ANCHORS: usize = 100_000;
 /// The most nodes that are kept for aliases: those of nested anchors are kept several times.
 const MOST_KEPT_NODES: usize = 500_000;
 
@@ -80,8 +81,12 @@ impl Anchors {
         self.anchored.insert(anchor, Anchored { node: is_kept.then(|| node.clone()), size });
     }
 
-    pub fn are_too_many(&self) -> bool {
-        self.names.len() > MOST_ANCHORS
+    /// The finding when there are more than there may be.
+    pub fn too_many(&self, span: Span) -> Option<Diagnostic> {
+        (self.names.len() > MOST_ANCHORS).then(|| {
+            Diagnostic::error(TOO_MANY, span, format!("the file has more than {MOST_ANCHORS} anchors"))
+                .help("an anchor is for what is written once and used in several places")
+        })
     }
 
     /// Whether an alias stands inside the node of its anchor.

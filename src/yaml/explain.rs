@@ -1,7 +1,8 @@
-//! Findings for errors of the YAML parser, with suggestions.
+//! Findings for errors of the YAML parser, and for numbers, with suggestions.
 
 use granit_parser::ErrorKind;
 
+use super::scalar::Unreadable;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
@@ -99,6 +100,22 @@ fn dash_without_space(line: &str, start: usize) -> Option<Diagnostic> {
 pub(super) fn too_deep(span: Span) -> Diagnostic {
     Diagnostic::error("yaml-too-deep", span, format!("nested more than {DEEPEST} levels deep"))
         .help("take the inner part apart: no API call needs this depth")
+}
+
+/// The finding for a number that has no value of ours.
+pub(super) fn number(text: &str, problem: Unreadable, span: Span) -> Diagnostic {
+    match problem {
+        Unreadable::TooLarge => {
+            Diagnostic::error("yaml-number", span, format!("the number `{text}` does not fit into 64 bits"))
+                .help("put quotes around it to send it as text")
+                .suggest(span, format!("\"{text}\""))
+        }
+        Unreadable::NotFinite => {
+            Diagnostic::error("yaml-number", span, format!("`{text}` is no number that JSON can carry"))
+                .help("put quotes around it to send it as text")
+                .suggest(span, format!("\"{text}\""))
+        }
+    }
 }
 
 /// A missing quote: the string was closed by the next quote, lines later. The error is where it opens, not where the

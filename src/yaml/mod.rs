@@ -1,19 +1,23 @@
 //! YAML as a tree of values with places.
 //!
 //! Built from the parser's events, with the YAML 1.2 core schema; constructs that are not allowed are findings. It does
-//! not depend on plans. `encoding` decodes bytes, `events` parses them, `read` builds nodes from events with `anchors` and
-//! `keys`, `scalar` resolves plain words, `places` maps characters of a scalar to the file, `text`, `word` and `list` hold what there is
-//! much of in little room, `explain` and `unquoted` say what is wrong.
+//! not depend on plans. `encoding` decodes bytes, `events` parses them, `read` builds nodes from events: `frames` are the open
+//! collections, with their `keys`, `anchors` what aliases stand for, `limits` how much there may be, `taken` what never gets into
+//! the tree. `scalar` resolves plain words, `places` maps characters of a scalar to the file, `text`, `word` and `list` hold what
+//! there is much of in little room, `explain` and `unquoted` say what is wrong.
 
 mod anchors;
 mod encoding;
 mod events;
 mod explain;
+mod frames;
 mod keys;
+mod limits;
 mod list;
 mod places;
 mod read;
 mod scalar;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -28,8 +32,9 @@ pub use crate::word::Word;
 pub use encoding::{NoText, decode};
 pub use list::{Growing, Items, List};
 pub use places::Places;
-pub use read::{LARGEST_FILE, Parsed, Parts, Taken, parse, parse_taking, parse_whole};
+pub use read::{LARGEST_FILE, Parsed, parse, parse_taking, parse_whole};
 pub use scalar::{Unreadable, resolve};
+pub use taken::{Parts, Taken};
 pub use text::Text;
 
 /// A value and its place.

@@ -4,36 +4,26 @@
 //! several documents, anchors that are redefined, recursive or multiplied, and unquoted templates. Reading continues
 //! after each of these; only a syntax error ends it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use granit_parser::{Event, StructureStyle};
 use serde_json::Value;
 
-use super::anchors::{Anchors, MOST_ANCHORS};
+use super::anchors::Anchors;
 use super::events;
-use super::explain::DEEPEST;
-use super::keys::Seen;
+use super::explain::{self, DEEPEST};
+use super::frames::{Frame, FrameKind, Frames, Mapping, Pending};
+use super::limits::{Values, most_held};
 use super::list::Growing;
-use super::scalar::{Unreadable, resolve};
+use super::scalar::resolve;
+use super::taken::{Parts, Taken, Taking};
 use super::unquoted::{UNQUOTED, unquoted_on, unquoted_template};
 use super::word::Words;
-use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle, Text, Word};
+use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle, Text};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::secret::is_reserved;
 use crate::source::Span;
 
-/// The most values of a file, counting keys; a large file may have one for each [`BYTES_OF_A_VALUE`] bytes. What people
-/// and programs write has fewer, and a value takes more memory than its text.
-const MOST_VALUES: usize = 100_000;
-const BYTES_OF_A_VALUE: usize = 5;
-/// The same for the values that are in the tree at one time: those of one step, for a plan whose steps are taken out of
-/// the tree. A text with templates counts as several, because its program takes more room than a value; and so does one
-/// with escapes, because of its places.
-const MOST_HELD: usize = 750_000;
-const BYTES_OF_A_HELD_VALUE: usize = 12;
-const VALUES_OF_A_TEMPLATE: usize = 4;
-/// The help for a file with too many values.
-const INTO_A_FILE: &str = "a large table goes into a file of its own: `\"{{ file('table.json') | fromjson }}\"`";
 /// The largest accepted file; offsets are stored in 32 bits.
 pub const LARGEST_FILE: usize = 64 << 20;
 
@@ -63,26 +53,6 @@ pub fn parse_taking<'t>(text: &'t str, parts: &'t [(&'t str, Parts)], take: &'t 
     parsed(text, Some(Taking { parts, take }), most_held(text))
 }
 
-/// What is taken out of the tree below a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parts {
-    Items,
-    Entries,
-}
-
-/// A part of a file.
-pub struct Taken<'k> {
-    /// The key of the root that it stands below.
-    pub below: &'k str,
-    /// Its own key, for the entry of a mapping.
-    pub key: Option<Key>,
-    pub node: Node,
-}
-
-fn most_held(text: &str) -> usize {
-    MOST_HELD.max(text.len() / BYTES_OF_A_HELD_VALUE)
-}
-
 fn parsed<'t>(text: &'t str, taking: Option<Taking<'t>>, most_held: usize) -> Parsed {
     if text.len() > LARGEST_FILE {
         let finding = Diagnostic::error("yaml-too-large", Span::at(0), "the file is larger than 64 MiB");
@@ -96,27 +66,16 @@ fn parsed<'t>(text: &'t str, taking: Option<Taking<'t>>, most_held: usize) -> Pa
     Parsed { root: if complete { reader.root } else { None }, findings, more }
 }
 
-/// The keys of the root whose parts are taken out of the tree, and who takes them.
-struct Taking<'t> {
-    parts: &'t [(&'t str, Parts)],
-    take: &'t mut dyn FnMut(Taken<'_>),
-}
-
 struct Reader<'t> {
     text: &'t str,
+    /// `None` when the whole file stays in the tree.
     taking: Option<Taking<'t>>,
-    frames: Vec<Frame>,
+    frames: Frames,
     root: Option<Node>,
     findings: Findings,
     anchors: Anchors,
     words: Words,
-    /// How many values were read, and how many may be.
-    values: usize,
-    most_values: usize,
-    /// How many are in the tree, how many may be, and how many were before the parts that are taken out of it.
-    held: usize,
-    most_held: usize,
-    held_before: usize,
+    values: Values,
     /// Inside a reported part: how many collections are open in it, and where it began.
     skipping: Option<Skip>,
 }
@@ -135,42 +94,17 @@ enum Instead {
     Key,
 }
 
-struct Frame {
-    start: usize,
-    anchor: usize,
-    flow: bool,
-    kind: FrameKind,
-}
-
-enum FrameKind {
-    Sequence(Growing<Node>),
-    Mapping { entries: Growing<(Key, Node)>, merges: Vec<(Span, Node)>, key: Pending, seen: Seen },
-}
-
-/// What the next node of a mapping will be.
-enum Pending {
-    Key,
-    Value(Key),
-    Merge,
-    /// The value of a reported key, which is dropped.
-    Nothing,
-}
-
 impl<'t> Reader<'t> {
     fn new(text: &'t str, taking: Option<Taking<'t>>, most_held: usize) -> Self {
         Self {
             text,
             taking,
-            frames: Vec::new(),
+            frames: Frames::default(),
             root: None,
             findings: Findings::default(),
             anchors: Anchors::default(),
             words: Words::default(),
-            values: 0,
-            most_values: MOST_VALUES.max(text.len() / BYTES_OF_A_VALUE),
-            held: 0,
-            most_held,
-            held_before: 0,
+            values: Values::new(text, most_held),
             skipping: None,
         }
     }
@@ -202,39 +136,12 @@ impl<'t> Reader<'t> {
             if !self.event(event, span, tag) {
                 return false;
             }
-            if let Some(finding) = self.too_many(span) {
+            if let Some(finding) = self.values.too_many(span).or_else(|| self.anchors.too_many(span)) {
                 self.findings.push(finding);
                 return false;
             }
         }
         true
-    }
-
-    /// The finding when there are more values, or anchors, than there may be.
-    fn too_many(&self, span: Span) -> Option<Diagnostic> {
-        const CODE: &str = "yaml-too-many-values";
-        if self.values > self.most_values {
-            let message = format!("the file has more than {} values", self.most_values);
-            let help = format!("beyond {MOST_VALUES}, a file may have one value to {BYTES_OF_A_VALUE} bytes");
-            return Some(Diagnostic::error(CODE, span, message).help(help));
-        }
-        if self.held > self.most_held {
-            let message = format!("more than {} values belong to one thing", self.most_held);
-            let help = format!(
-                "beyond {MOST_HELD}, a step or an input may have one value to {BYTES_OF_A_HELD_VALUE} bytes of the file, and a template counts as {VALUES_OF_A_TEMPLATE}"
-            );
-            return Some(Diagnostic::error(CODE, span, message).help(help).help(INTO_A_FILE));
-        }
-        self.anchors.are_too_many().then(|| {
-            Diagnostic::error(CODE, span, format!("the file has more than {MOST_ANCHORS} anchors"))
-                .help("an anchor is for what is written once and used in several places")
-        })
-    }
-
-    /// One more value is in the tree.
-    fn count(&mut self) {
-        self.values += 1;
-        self.held += 1;
     }
 
     /// Whether reading continues.
@@ -256,13 +163,7 @@ impl<'t> Reader<'t> {
                 return self.start(style, anchor, span, FrameKind::Sequence(Growing::default()));
             }
             Event::MappingStart(style, anchor, _) => {
-                let kind = FrameKind::Mapping {
-                    entries: Growing::default(),
-                    merges: Vec::new(),
-                    key: Pending::Key,
-                    seen: Seen::default(),
-                };
-                return self.start(style, anchor, span, kind);
+                return self.start(style, anchor, span, FrameKind::Mapping(Mapping::default()));
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Alias(id) => self.alias(id, span),
@@ -293,7 +194,7 @@ impl<'t> Reader<'t> {
             granit_parser::ScalarStyle::DoubleQuoted => ScalarStyle::DoubleQuoted,
             _ => ScalarStyle::Block,
         };
-        if self.expects_key() {
+        if self.frames.expects_key() {
             if anchor != 0 {
                 self.anchors.remember(anchor, &Node { span, kind: string(text, raw, span, style) });
             }
@@ -306,7 +207,7 @@ impl<'t> Reader<'t> {
                 Ok(Value::Number(number)) => NodeKind::Scalar(Scalar::Number(number)),
                 Ok(_) => string(text, raw, span, style),
                 Err(problem) => {
-                    self.findings.push(unreadable_number(text, problem, span));
+                    self.findings.push(explain::number(text, problem, span));
                     string(text, raw, span, style)
                 }
             },
@@ -316,18 +217,18 @@ impl<'t> Reader<'t> {
             NodeKind::Scalar(Scalar::Text(text)) => text.is_shifted() || text.as_str().contains("{{"),
             _ => false,
         };
-        self.held += if is_large { VALUES_OF_A_TEMPLATE - 1 } else { 0 };
+        if is_large {
+            self.values.hold_template();
+        }
         let node = Node { span, kind };
         self.anchors.remember(anchor, &node);
         self.push(node, span);
     }
 
     fn key(&mut self, text: &str, span: Span, style: ScalarStyle) {
-        let Some(Frame { kind: FrameKind::Mapping { entries, merges, key, seen }, .. }) = self.frames.last_mut() else {
-            return;
-        };
+        let Some(Mapping { entries, merges, next, seen }) = self.frames.mapping() else { return };
         if style == ScalarStyle::Plain && text == "<<" {
-            *key = Pending::Merge;
+            *next = Pending::Merge;
             if let Some((first, _)) = merges.first() {
                 self.findings.push(
                     Diagnostic::error("yaml-duplicate-key", span, "`<<` is set twice in this mapping")
@@ -340,11 +241,11 @@ impl<'t> Reader<'t> {
         }
         if style == ScalarStyle::Plain && text.is_empty() {
             self.findings.push(Diagnostic::error("yaml-key", span, "a key is missing before the colon"));
-            *key = Pending::Nothing;
+            *next = Pending::Nothing;
             return;
         }
         if seen.has(entries, text) {
-            *key = Pending::Nothing;
+            *next = Pending::Nothing;
             if self.findings.counts("yaml-duplicate-key") {
                 let finding =
                     Diagnostic::error("yaml-duplicate-key", span, format!("`{text}` is set twice in this mapping"));
@@ -355,32 +256,32 @@ impl<'t> Reader<'t> {
             }
             return;
         }
-        *key = Pending::Value(Key { span, text: self.words.get(text) });
-        self.count();
+        *next = Pending::Value(Key { span, text: self.words.get(text) });
+        self.values.count();
     }
 
     fn start(&mut self, style: StructureStyle, anchor: usize, span: Span, kind: FrameKind) -> bool {
         let flow = style == StructureStyle::Flow;
         let rest = &self.text[span.start()..];
         if flow && ["{{", "{%", "{#"].iter().any(|open| rest.starts_with(open)) {
-            let in_flow = self.frames.last().is_some_and(|frame| frame.flow);
+            let in_flow = self.frames.in_flow();
             self.findings.push(unquoted_template(self.text, span.start(), in_flow));
-            let instead = if self.expects_key() { Instead::Key } else { Instead::Template };
+            let instead = if self.frames.expects_key() { Instead::Key } else { Instead::Template };
             self.skipping = Some(Skip { depth: 1, start: span.start(), instead });
             return true;
         }
-        if self.expects_key() {
+        if self.frames.expects_key() {
             self.findings.push(Diagnostic::error("yaml-key", span, "a key must be text, not a list or a mapping"));
             self.skipping = Some(Skip { depth: 1, start: span.start(), instead: Instead::Key });
             return true;
         }
-        if self.frames.len() >= DEEPEST {
-            self.findings.push(super::explain::too_deep(span));
+        if self.frames.depth() >= DEEPEST {
+            self.findings.push(explain::too_deep(span));
             return false;
         }
         self.anchors.open(anchor);
-        if self.frames.len() == 1 {
-            self.held_before = self.held;
+        if self.frames.depth() == 1 {
+            self.values.begin_parts();
         }
         self.frames.push(Frame { start: span.start(), anchor, flow, kind });
         true
@@ -388,47 +289,11 @@ impl<'t> Reader<'t> {
 
     fn end(&mut self, span: Span) {
         let Some(frame) = self.frames.pop() else { return };
-        let (kind, last) = match frame.kind {
-            FrameKind::Sequence(items) => {
-                let last = items.last().map_or(frame.start, |item| item.span.end());
-                (NodeKind::Sequence(items.into()), last)
-            }
-            FrameKind::Mapping { mut entries, merges, seen, .. } => {
-                let last = entries.last().map_or(frame.start, |(key, node)| node.span.end().max(key.span.end()));
-                self.merge(&mut entries, &seen, merges);
-                (NodeKind::Mapping(entries.into()), last)
-            }
-        };
-        let end = if frame.flow { span.end() } else { last };
-        let node = Node { span: Span::new(frame.start, end), kind };
-        self.anchors.close(frame.anchor, &node);
+        let anchor = frame.anchor;
+        let node = frame.close(span, &mut self.findings);
+        self.anchors.close(anchor, &node);
         let span = node.span;
         self.push(node, span);
-    }
-
-    /// `<<`: adds the entries of the merged mappings that this one does not have.
-    fn merge(&mut self, entries: &mut Growing<(Key, Node)>, seen: &Seen, merges: Vec<(Span, Node)>) {
-        let mut names: HashSet<Word> = match merges.is_empty() {
-            true => return,
-            false => entries.iter().map(|(key, _)| key.text.clone()).collect(),
-        };
-        for (span, node) in merges {
-            let sources = match node.kind {
-                NodeKind::Sequence(items) => items,
-                kind => vec![Node { span: node.span, kind }].into(),
-            };
-            for source in sources {
-                let NodeKind::Mapping(merged) = source.kind else {
-                    self.findings.push(
-                        Diagnostic::error("yaml-merge", span, "`<<` merges mappings, and this is none")
-                            .help("write `<<: *name` with the anchor of a mapping, or a list of them"),
-                    );
-                    continue;
-                };
-                let is_new = |(key, _): &(Key, Node)| names.insert(key.text.clone()) && !seen.beyond_few(&key.text);
-                entries.extend(merged.into_iter().filter(is_new));
-            }
-        }
     }
 
     fn alias(&mut self, id: usize, span: Span) {
@@ -440,10 +305,10 @@ impl<'t> Reader<'t> {
             ));
             return self.push(null(span), span);
         }
-        if let Some(node) = self.anchors.get(id).filter(|_| self.expects_key()) {
+        if let Some(node) = self.anchors.get(id).filter(|_| self.frames.expects_key()) {
             let Some(text) = node.as_str().map(str::to_owned) else {
                 self.findings.push(Diagnostic::error("yaml-key", span, "a key must be text, and this alias is not"));
-                return self.set_pending(Pending::Nothing);
+                return self.frames.set_next(Pending::Nothing);
             };
             return self.key(&text, span, ScalarStyle::DoubleQuoted);
         }
@@ -454,62 +319,27 @@ impl<'t> Reader<'t> {
         self.push(node.unwrap_or_else(|| null(span)), span);
     }
 
-    fn expects_key(&self) -> bool {
-        matches!(self.frames.last(), Some(Frame { kind: FrameKind::Mapping { key: Pending::Key, .. }, .. }))
-    }
-
-    fn set_pending(&mut self, next: Pending) {
-        if let Some(Frame { kind: FrameKind::Mapping { key, .. }, .. }) = self.frames.last_mut() {
-            *key = next;
-        }
-    }
-
     /// The key of the root below which the next node is taken out of the tree.
     fn taken_below(&self) -> Option<&'t str> {
-        let (Some(taking), [root, within]) = (&self.taking, self.frames.as_slice()) else { return None };
-        let FrameKind::Mapping { key: Pending::Value(below), .. } = &root.kind else { return None };
-        let parts = match &within.kind {
-            FrameKind::Sequence(_) => Parts::Items,
-            FrameKind::Mapping { key: Pending::Value(_), .. } => Parts::Entries,
-            FrameKind::Mapping { .. } => return None,
-        };
-        // An anchored part stays, for its aliases.
-        let is_taken = |(key, wanted): &&(&str, Parts)| below.text == *key && *wanted == parts && within.anchor == 0;
-        taking.parts.iter().find(is_taken).map(|(key, _)| *key)
+        let taking = self.taking.as_ref()?;
+        let (below, parts) = self.frames.part()?;
+        taking.below(below, parts)
     }
 
     /// Adds a finished node to its parent. `span` is its place of use, which for an alias is not its own place.
     fn push(&mut self, node: Node, span: Span) {
-        self.count();
+        self.values.count();
         let below = self.taken_below();
         if below.is_some() {
-            self.held = self.held_before;
+            self.values.release_part();
         }
-        let Some(frame) = self.frames.last_mut() else {
+        let Some(frame) = self.frames.last() else {
             self.root = Some(node);
             return;
         };
-        let taking = below.zip(self.taking.as_mut());
-        match &mut frame.kind {
-            FrameKind::Sequence(items) => match taking {
-                Some((below, taking)) => (taking.take)(Taken { below, key: None, node }),
-                None => items.push(node),
-            },
-            FrameKind::Mapping { entries, merges, key, seen } => match std::mem::replace(key, Pending::Key) {
-                Pending::Key => *key = Pending::Nothing,
-                Pending::Nothing => {}
-                Pending::Merge => merges.push((span, node)),
-                Pending::Value(name) => match taking {
-                    Some((below, taking)) => {
-                        seen.add_given(&name);
-                        (taking.take)(Taken { below, key: Some(name), node });
-                    }
-                    None => {
-                        seen.add(entries, &name.text);
-                        entries.push((name, node));
-                    }
-                },
-            },
+        let taken = frame.add(node, span, below.is_some());
+        if let (Some(taking), Some(below), Some((key, node))) = (&mut self.taking, below, taken) {
+            (taking.take)(Taken { below, key, node });
         }
     }
 
@@ -527,11 +357,11 @@ impl<'t> Reader<'t> {
         match self.skipping.take().map(|skip| skip.instead) {
             Some(Instead::Template) => {
                 let raw = &self.text[whole.range()];
-                self.held += VALUES_OF_A_TEMPLATE - 1;
+                self.values.hold_template();
                 let node = Node { span: whole, kind: string(raw, raw, whole, ScalarStyle::Plain) };
                 self.push(node, whole);
             }
-            _ => self.set_pending(Pending::Nothing),
+            _ => self.frames.set_next(Pending::Nothing),
         }
     }
 
@@ -548,26 +378,11 @@ impl<'t> Reader<'t> {
             return;
         }
         if let Some(open) = unquoted_on(&self.text[line_start..line_end]) {
-            let in_flow = self.frames.last().is_some_and(|frame| frame.flow);
+            let in_flow = self.frames.in_flow();
             self.findings.push(unquoted_template(self.text, line_start + open, in_flow));
             return;
         }
-        self.findings.push(super::explain::scan_error(self.text, error.kind(), at));
-    }
-}
-
-fn unreadable_number(text: &str, problem: Unreadable, span: Span) -> Diagnostic {
-    match problem {
-        Unreadable::TooLarge => {
-            Diagnostic::error("yaml-number", span, format!("the number `{text}` does not fit into 64 bits"))
-                .help("put quotes around it to send it as text")
-                .suggest(span, format!("\"{text}\""))
-        }
-        Unreadable::NotFinite => {
-            Diagnostic::error("yaml-number", span, format!("`{text}` is no number that JSON can carry"))
-                .help("put quotes around it to send it as text")
-                .suggest(span, format!("\"{text}\""))
-        }
+        self.findings.push(explain::scan_error(self.text, error.kind(), at));
     }
 }
 

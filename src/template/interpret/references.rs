@@ -3,9 +3,9 @@
 use minijinja::machinery::ast;
 use serde_json::Value;
 
+use super::super::chain::{Link, unchain};
 use super::super::nodes::{mention, range};
 use super::super::outline::{Mention, Outline, Sort};
-use super::super::walk::{Link, unchain};
 use super::{Failure, Interpreter};
 use crate::diagnostic::nearest;
 

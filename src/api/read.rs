@@ -1,0 +1,184 @@
+//! Reads: a GET is sent again until there is a usable answer, because it changes nothing.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tracing::Instrument as _;
+
+use super::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, trace};
+use crate::secret::without_reserved;
+
+/// How many 429 answers one read accepts; each asks for a pause.
+const MOST_429: u32 = 30;
+
+/// Why a read failed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ReadError {
+    /// The API refused it.
+    #[error("{}", .0.story())]
+    Refused(ApiError),
+    /// No usable answer after this many attempts.
+    #[error("{cause}{}", tried(*attempts))]
+    Failed { cause: String, attempts: u32 },
+}
+
+/// ` (tried 8 times)`; nothing after a single attempt, which says nothing about how long an address was tried.
+pub fn tried(attempts: u32) -> String {
+    if attempts > 1 { format!(" (tried {attempts} times)") } else { String::new() }
+}
+
+impl ReadError {
+    /// What the refusal means; `None` when the API did not refuse.
+    pub fn meaning(&self) -> Option<Meaning> {
+        match self {
+            ReadError::Refused(error) => Some(error.meaning()),
+            ReadError::Failed { .. } => None,
+        }
+    }
+
+    /// Whether the API has nothing there.
+    pub fn is_not_found(&self) -> bool {
+        self.meaning() == Some(Meaning::NotFound)
+    }
+}
+
+impl Client {
+    /// Sends a GET and parses its JSON, retrying temporary failures.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the API refused, or no usable answer came.
+    pub async fn read(&self, request: Request) -> Result<Value, ReadError> {
+        self.read_answer(request, &[], None).await.map(|(_, value)| value)
+    }
+
+    /// The same, with the status; statuses in `repeat` are retried, too. `places`: each attempt takes one of these
+    /// permits and returns it before a pause.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::read`].
+    pub async fn read_answer(
+        &self,
+        request: Request,
+        repeat: &[u16],
+        places: Option<&Semaphore>,
+    ) -> Result<(u16, Value), ReadError> {
+        let (mut attempt, mut patience) = (0, 0);
+        loop {
+            attempt += 1;
+            let place = match places {
+                Some(places) => Some(places.acquire().await.expect("the semaphore is never closed")),
+                None => None,
+            };
+            let sent = self.send(request.clone()).instrument(trace::attempt(attempt)).await;
+            drop(place);
+            let (cause, after) = match sent {
+                Ok(answer) if answer.is_success() => match json_of(&answer) {
+                    Some(value) => return Ok((answer.status, value)),
+                    None => ("the answer is not readable JSON".to_owned(), None),
+                },
+                Ok(answer) => {
+                    let error = self.error(&answer);
+                    let after = error.retry_after.map(Duration::from_secs);
+                    match error.meaning() {
+                        Meaning::RateLimited if patience < MOST_429 => {
+                            patience += 1;
+                            attempt -= 1;
+                            continue;
+                        }
+                        Meaning::RateLimited | Meaning::Unavailable | Meaning::Unknown | Meaning::Locked => {
+                            (error.story(), after)
+                        }
+                        _ if repeat.contains(&error.status) => (error.story(), after),
+                        _ => return Err(ReadError::Refused(error)),
+                    }
+                }
+                Err(Lost::NoConnection(cause)) => return Err(ReadError::Failed { cause, attempts: attempt }),
+                Err(lost) => (lost.to_string(), None),
+            };
+            match Policy::REQUEST.pause(attempt, after, fastrand::f64()) {
+                Some(pause) => self.clock().sleep(pause).await,
+                None => return Err(ReadError::Failed { cause, attempts: attempt }),
+            }
+        }
+    }
+
+    /// The error of every read, when every request will fail ([`Client::shut`]).
+    pub fn shut_out(&self) -> Option<ReadError> {
+        self.met().map(|met| match met {
+            Ok(answer) => ReadError::Refused(self.error(answer)),
+            Err(lost) => ReadError::Failed { cause: lost.to_string(), attempts: 1 },
+        })
+    }
+}
+
+/// The JSON of a successful answer; an empty body is `null`. `None` when it cannot be parsed.
+pub fn json_of(answer: &Answer) -> Option<Value> {
+    if answer.body.iter().all(u8::is_ascii_whitespace) {
+        // An empty body is expected for a 204 or with a length of zero; otherwise it was cut off.
+        let promised = answer.status != 204 && answer.header("content-length").is_some_and(|length| length != "0");
+        return (!promised).then_some(Value::Null);
+    }
+    serde_json::from_slice(&answer.body).ok().map(without_reserved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{answer, client};
+
+    /// The result of a read that gets these answers in this order, the number of requests, and the time it took.
+    async fn read(answers: &[Answer], repeat: &[u16]) -> (Result<(u16, Value), ReadError>, u64, Duration) {
+        let client = client(answers.iter().rev().cloned().collect()).await;
+        let began = client.clock().elapsed();
+        let read = client.read_answer(Request::get("/cloud/v1/tasks"), repeat, None).await;
+        (read, client.counts().0, client.clock().elapsed() - began)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_is_repeated_for_passing_errors_only() {
+        let done = answer(200, &[], "{}");
+        for (first, repeat, requests) in [
+            (answer(500, &[], ""), &[][..], 2),
+            (answer(503, &[("retry-after", "3")], ""), &[], 2),
+            (answer(409, &[], r#"{"message":"locked by another task"}"#), &[], 2),
+            (answer(200, &[], "{\"cut"), &[], 2),
+            (answer(404, &[], ""), &[404], 2),
+            (answer(404, &[], ""), &[403], 1),
+            (answer(404, &[], ""), &[], 1),
+            (answer(400, &[], ""), &[404], 1),
+        ] {
+            let (read, sent, _) = read(&[first.clone(), done.clone()], repeat).await;
+            assert_eq!((read.is_ok(), sent), (requests == 2, requests), "{first:?} {repeat:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limited_read_waits_its_turn_without_using_up_its_attempts() {
+        let limited = answer(429, &[("retry-after", "2")], "");
+        let few = [vec![limited.clone(); 20], vec![answer(200, &[], "{}")]].concat();
+        let (read_to_end, sent, took) = read(&few, &[]).await;
+        assert_eq!((read_to_end.is_ok(), sent), (true, 21));
+        assert!(took >= Duration::from_secs(40), "{took:?}");
+        let (endless, sent, _) = read(&vec![limited; 100], &[]).await;
+        assert!(matches!(endless, Err(ReadError::Failed { .. })), "{endless:?}");
+        assert_eq!(sent, u64::from(MOST_429 + Policy::REQUEST.attempts));
+    }
+
+    #[test]
+    fn an_empty_body_is_null_where_none_was_promised() {
+        for (answer, json) in [
+            (answer(200, &[], ""), Some(Value::Null)),
+            (answer(200, &[("content-length", "0")], "\n"), Some(Value::Null)),
+            (answer(200, &[("content-length", "17")], ""), None),
+            (answer(204, &[("content-length", "17")], ""), Some(Value::Null)),
+            (answer(200, &[("content-length", "2")], "{}"), Some(serde_json::json!({}))),
+            (answer(200, &[], "{"), None),
+        ] {
+            assert_eq!(json_of(&answer), json, "{answer:?}");
+        }
+        assert_eq!([tried(0), tried(1), tried(2)], ["", "", " (tried 2 times)"]);
+    }
+}

@@ -1,0 +1,32 @@
+//! Parts of a file that are handed to the caller as soon as they are read, and are never in the tree.
+
+use super::{Key, Node};
+
+/// What is taken out of the tree below a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    Items,
+    Entries,
+}
+
+/// A part of a file.
+pub struct Taken<'k> {
+    /// The key of the root that it stands below.
+    pub below: &'k str,
+    /// Its own key, for the entry of a mapping.
+    pub key: Option<Key>,
+    pub node: Node,
+}
+
+/// The keys of the root whose parts are taken out of the tree, and who takes them.
+pub(super) struct Taking<'t> {
+    pub parts: &'t [(&'t str, Parts)],
+    pub take: &'t mut dyn FnMut(Taken<'_>),
+}
+
+impl<'t> Taking<'t> {
+    /// The key of the root, when these parts below it are taken.
+    pub fn below(&self, key: &str, parts: Parts) -> Option<&'t str> {
+        self.parts.iter().find(|(below, wanted)| *below == key && *wanted == parts).map(|(below, _)| *below)
+    }
+}

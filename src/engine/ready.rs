@@ -290,7 +290,8 @@ impl Instance {
             Some(condition) => format!("`{}` holds", condition.source().trim()),
             None => "`fail_when` is plainly true".to_owned(),
         };
-        let shown = shown(fail_when, resource, &self.run.context.secrets).map(|shown| format!(": {shown}")).unwrap_or_default();
+        let shown =
+            shown(fail_when, resource, &self.run.context.secrets).map(|shown| format!(": {shown}")).unwrap_or_default();
         let about = About { call: None, place: Some(self.run.plan_span(fail_when.span)) };
         let message = format!("it can never become ready: {words}{shown}");
         let mut error = self.run.context.error(&about, EffectKnown::Applied, ErrorClass::Task, message);

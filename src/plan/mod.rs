@@ -54,9 +54,10 @@ mod values;
 mod values_tests;
 mod weight;
 mod withheld;
+mod written_secrets;
 
 pub use assumed::Assumed;
-pub use check::{Checked, check, check_assuming, check_in, check_with, load};
+pub use check::{Checked, check, check_assuming, check_in, check_with, load, no_text};
 pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};

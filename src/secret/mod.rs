@@ -14,7 +14,7 @@ mod sensitive;
 mod views;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, RwLock};
@@ -60,6 +60,8 @@ struct Inner {
     derived: HashMap<[u8; 32], usize>,
     /// The patterns to search for.
     patterns: Vec<Pattern>,
+    /// Their digests: a list of secrets has many patterns, and each is added once.
+    known: HashSet<[u8; 32]>,
     /// There may be secrets that are not known here.
     may_have_unknown: bool,
     /// Other spellings, for maskers that only compare.
@@ -75,6 +77,7 @@ impl Default for Inner {
             values: Vec::new(),
             derived: HashMap::new(),
             patterns: Vec::new(),
+            known: HashSet::new(),
             may_have_unknown: false,
             spellings: Vec::new(),
             finder: OnceLock::new(),
@@ -98,8 +101,7 @@ impl Inner {
     }
 
     fn look_for(&mut self, pattern: Pattern) {
-        let text = pattern.text.expose_secret();
-        if !self.patterns.iter().any(|known| known.text.expose_secret() == text) {
+        if self.known.insert(Sha256::digest(pattern.text.expose_secret()).into()) {
             self.patterns.push(pattern);
             self.finder = OnceLock::new();
         }

@@ -40,6 +40,7 @@ mod programs;
 mod record_doc;
 mod request;
 mod scalars;
+mod secret_addresses;
 mod selection;
 mod step_doc;
 mod step_results;

@@ -85,3 +85,23 @@ fn a_module_shows_nothing_of_its_secrets() {
         }
     }
 }
+
+/// A record of a version that accepted a secret as the id of what a call makes.
+const RECORD: [&str; 5] = [
+    r#"{"crc":"f38b4172","n":0,"at":"2026-11-28T11:09:12.861176679Z","record":"header","version":2,"tool":"plan 0.1.0","plan":"se","environment":"default","key":"38b04a33a4614fa8a5e7eb2467e8633fdce635f8016c4de5b915720487f42f6b"}"#,
+    r#"{"crc":"2cddfd07","n":1,"at":"2026-11-28T11:09:12.875525145Z","record":"started","run":"aac7d1fcc91c449d93f4645ea90b7a09","command":"run","file":"secret-zone.yaml","project_id":1,"region_id":7,"secrets":true}"#,
+    r#"{"crc":"55d7f40a","n":2,"at":"2026-11-28T11:09:12.912756441Z","record":"intent","instance":{"step":"z"},"call":{"method":"POST","path":"/dns/v2/zones","body":{"name":"secret:ce74c699454885080c555d13a7a5ba86.example.com"}},"attempt":1,"nonce":"19b4ad0c71c549d5881cca435d4a7c2f","stamped":false,"after":[],"undo":"default","mark":{"server_time":"2026-11-28T11:42:27.000746977Z","trace":"6866e077abb141c2a3d7544bf115267a","user_agent":"plan/0.1.0 (plan se; environment default; step z; attempt 19b4ad0c71c549d5881cca435d4a7c2f)","before":[]}}"#,
+    r#"{"crc":"c2f2a369","n":3,"at":"2026-11-28T11:09:12.915546382Z","record":"succeeded","instance":{"step":"z"},"how":"called","result":{"kind":"dns_zones","id":"secret:ce74c699454885080c555d13a7a5ba86.example.com","ids":["secret:ce74c699454885080c555d13a7a5ba86.example.com"],"created":{"dns_zones":["secret:ce74c699454885080c555d13a7a5ba86.example.com"]},"status":200,"response":{"id":100002,"warnings":["Your contract has been set to reseller default due to the absence of contact information."]}},"made":{"kind":"dns_zones","id":"secret:ce74c699454885080c555d13a7a5ba86.example.com","undo":{"method":"DELETE","path":"/dns/v2/zones/secret%3Ace74c699454885080c555d13a7a5ba86.example.com"}},"duration_ms":32}"#,
+    r#"{"crc":"a60b20d7","n":4,"at":"2026-11-28T11:09:12.915952225Z","record":"finished","exit":0}"#,
+];
+
+#[test]
+fn what_no_teardown_can_remove_is_forgotten_by_the_command_that_comes_next() {
+    let folder = Folder::new().with(".plan/se/default/journal.jsonl", &(RECORD.join("\n") + "\n"));
+    let job = [("GCORE_API_KEY", "k"), ("GCORE_BASE_URL", "http://127.0.0.1:9")];
+    let ended = folder.run_in(&["destroy", "--plan", "se", "--yes"], &job).with_code(11);
+    ended.says("help: remove it by hand, then `plan state forget 'z' --plan se --environment default`");
+    let next = ended.stderr.lines().find_map(|line| line.strip_prefix("next: plan ")).unwrap();
+    folder.run(&next.split(' ').chain(["--yes"]).collect::<Vec<_>>()).with_code(0);
+    folder.run_in(&["destroy", "--plan", "se", "--yes"], &job).with_code(0);
+}

@@ -217,7 +217,9 @@ fn is_class(class: &str) -> bool {
 /// The message for an answer that is not in the API's error form.
 fn unreadable(answer: &Answer, secrets: &Secrets) -> String {
     let kind = answer.header("content-type").unwrap_or("no content type");
-    let text = secrets.redact(&String::from_utf8_lossy(&answer.body[..answer.body.len().min(MOST_NON_JSON)]));
+    let read = &answer.body[..answer.body.len().min(MOST_NON_JSON)];
+    let cut = if read.len() < answer.body.len() { "…" } else { "" };
+    let text = secrets.redact(&format!("{}{cut}", String::from_utf8_lossy(read)));
     let words: String = strip_tags(&text).split_whitespace().collect::<Vec<_>>().join(" ");
     if words.is_empty() {
         "the answer gives no reason".to_owned()

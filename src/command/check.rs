@@ -36,7 +36,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
         found.push(Found { source, findings });
         found.extend(beside);
     }
-    let found = findings::by_file(&found);
+    let found = findings::by_file(&found, &context.secrets);
     let mut wrong = found.iter().flat_map(|found| &found.findings).any(|finding| is_wrong(finding.severity, arguments));
     print(context, arguments.format, &found)?;
     if arguments.online && !wrong {
@@ -60,7 +60,7 @@ fn print(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Res
         Some(CheckFormat::Json) => Format::Json,
         Some(CheckFormat::Sarif) => Format::Sarif,
     };
-    let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
+    let findings: Vec<Findings<'_>> = found.iter().map(|found| found.as_findings(&context.secrets)).collect();
     let mut text = Vec::new();
     diagnostics::write(&mut text, &findings, format)
         .and_then(|()| text.flush())
@@ -70,7 +70,7 @@ fn print(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Res
 
 /// Prints annotations on stdout; in a job, file names are relative to the repository.
 fn annotate(context: &Context, found: &[Found]) -> Result<(), Error> {
-    let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
+    let findings: Vec<Findings<'_>> = found.iter().map(|found| found.as_findings(&context.secrets)).collect();
     let folder = context.environment.github.as_ref().map(|_| context.folder_in_repository());
     for annotation in diagnostics::annotations(&findings) {
         let annotation = match &folder {

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::catalog::{CLOUD, Catalog, Method, Operation, root_of};
+use crate::template::is_template;
 
 /// A request as a curl command describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -235,7 +236,8 @@ pub(super) fn to_step(call: &Call, catalog: &Catalog) -> Step {
         Some(operation) => fill(&operation.route.path, &called, &mut notes),
         None => {
             notes.push(format!("note: the catalogue knows no `{} {called}`", call.method));
-            called
+            let segments = called.split('/').map(|segment| if is_template(segment) { "<value>" } else { segment });
+            segments.collect::<Vec<_>>().join("/")
         }
     };
     if let Some(operation) = known.filter(|operation| operation.deprecated) {
@@ -260,7 +262,7 @@ pub(super) fn to_step(call: &Call, catalog: &Catalog) -> Step {
         (body.0, body.1),
     ] {
         if let Some(value) = value {
-            write(&mut yaml, key, &value);
+            write(&mut yaml, key, &literal(value));
         }
     }
     Step { yaml, notes }
@@ -301,6 +303,28 @@ fn fill(documented: &str, called: &str, notes: &mut Vec<String>) -> String {
         }
     });
     segments.collect::<Vec<_>>().join("/")
+}
+
+/// The value with every text as it is: a command has no templates, and what looks like one is for another program.
+fn literal(value: Value) -> Value {
+    match value {
+        Value::String(text) if is_template(&text) && text.contains("endraw") => {
+            // The end of a raw part cannot stand in one.
+            let quoted = |text: String, open: &str| text.replace(open, &format!("\u{0}{open}\u{0}"));
+            let marked = ["{{", "{%", "{#"].into_iter().fold(text, quoted);
+            let pieces = marked.split('\u{0}').enumerate();
+            pieces
+                .map(|(nth, piece)| if nth % 2 == 1 { format!("{{{{ '{piece}' }}}}") } else { piece.to_owned() })
+                .collect::<String>()
+                .into()
+        }
+        Value::String(text) if is_template(&text) => format!("{{% raw %}}{text}{{% endraw %}}").into(),
+        Value::Array(items) => items.into_iter().map(literal).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, field)| (name, literal(field))).collect::<Map<_, _>>().into()
+        }
+        other => other,
+    }
 }
 
 /// Writes a key of the step, with its value in YAML below it.
@@ -347,6 +371,48 @@ mod tests {
              X-Trace: one\n  body:\n    name: s\n    cidr: 10.0.0.0/24\n    network_id: n\n"
         );
         assert!(!format!("{step:?}").contains("123$abc"));
+    }
+
+    #[test]
+    fn what_looks_like_a_template_stays_as_it_is() {
+        let texts = [
+            "a {{ environment }} b",
+            "{{ x }}",
+            "{% if x %}",
+            "{# c #}\nend\n",
+            "{%- raw %}{{{ x }}}{% endraw %}{{%",
+            "it's {one} brace",
+        ];
+        let body = json!({ "texts": texts });
+        let command = format!(
+            "curl https://api.gcore.com/cloud/v1/none/{{{{x}}}} --json '{}'",
+            body.to_string().replace('\'', r"'\''")
+        );
+        let step = to_step(&parse(&command).unwrap(), Catalog::embedded()).yaml;
+        assert!(step.contains("call: POST /cloud/v1/none/<value>\n"), "{step}");
+        let written = crate::yaml::parse(&step).root.unwrap();
+        let written = written.items().unwrap().first().unwrap().get("body").unwrap().get("texts").unwrap();
+        let template = crate::template::Template::compile(written).unwrap();
+        assert_eq!(template.as_constant().or_else(|| known(&template)), Some(json!(texts)), "{step}");
+    }
+
+    fn known(template: &crate::template::Template) -> Option<Value> {
+        let (inputs, steps) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
+        let scope = crate::template::Scope {
+            environment: "test",
+            project_id: None,
+            region_id: None,
+            inputs: &inputs,
+            steps: &steps,
+            records: None,
+            each: None,
+            item: None,
+            this: None,
+            resource: None,
+            folder: std::path::Path::new("."),
+            secrets: None,
+        };
+        template.evaluate(&scope).ok()
     }
 
     #[test]

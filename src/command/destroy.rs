@@ -18,7 +18,8 @@ use crate::engine::{self, Settings, id_text, removal_order};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{Journal, Record, Started, Status};
+use crate::id::InstanceId;
+use crate::journal::{InstanceStatus, Journal, Record, RecordedCall, Started, Status};
 use crate::report::github::output::Ending;
 use crate::report::{count, sanitize, thing};
 use crate::store::EnvironmentRecord;
@@ -202,7 +203,11 @@ pub async fn destroy_environment(
     let mut finished = engine::destroy(&session.run_context)
         .instrument(trace::run("destroy", record.plan(), record.environment()))
         .await?;
-    finished.next = (finished.exit != Exit::Done).then(|| retry_command(record));
+    let left_by_hand = session.run_context.journal.with_status(left_by_hand);
+    finished.next = (finished.exit != Exit::Done).then(|| match left_by_hand {
+        Some(instance) => forget_command(record, &instance),
+        None => retry_command(record),
+    });
     let exit = finished.exit;
     session.finish(context, finished).await?;
     Ok(exit)
@@ -220,6 +225,23 @@ fn started(context: &Context, status: &Status) -> Started {
         expires: last.and_then(|last| last.expires),
         secrets: status.held_secrets(),
     }
+}
+
+/// The first of what is left, when another teardown would remove none of it: the record holds no secrets, and each call
+/// needs one.
+fn left_by_hand(status: &Status) -> Option<InstanceId> {
+    let needs_secret = |known: &InstanceStatus| {
+        let call = known.made.last().and_then(|made| made.undo.as_ref());
+        call.is_some_and(RecordedCall::lacks_a_secret)
+    };
+    let all = status.existing().all(|(_, known)| needs_secret(known));
+    status.existing().next().filter(|_| all).map(|(instance, _)| instance.clone())
+}
+
+fn forget_command(record: &EnvironmentRecord, instance: &InstanceId) -> String {
+    let (plan, environment) = (quoted(record.plan()), quoted(record.environment()));
+    let (instance, state) = (quoted(&instance.to_string()), quoted(&record.store.name()));
+    format!("plan state forget {instance} --plan {plan} --environment {environment} --state {state}")
 }
 
 fn retry_command(record: &EnvironmentRecord) -> String {

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::report::diagnostics::{self, Findings, Format};
 use crate::report::github::{Annotation, Level, Log, append, findings_summary};
 use crate::report::{Palette, sanitize};
+use crate::secret::{Redact, Secrets};
 use crate::source::{FileOf, Source, Span};
 
 /// The findings in one file.
@@ -19,9 +20,25 @@ pub struct Found {
     pub findings: Vec<Diagnostic>,
 }
 
-/// The findings by file: for a plan with modules, each in the file that is wrong and in the one that uses it.
-pub(super) fn by_file(found: &[Found]) -> Vec<Found> {
-    found.iter().flat_map(Found::by_file).collect()
+/// The findings by file: for a plan with modules, each in the file that is wrong and in the one that uses it. Their
+/// words are without secrets from here on, whatever they are shown in.
+pub(super) fn by_file(found: &[Found], secrets: &Secrets) -> Vec<Found> {
+    let mut found: Vec<Found> = found.iter().flat_map(Found::by_file).collect();
+    for finding in found.iter_mut().flat_map(|found| &mut found.findings) {
+        *finding = secrets.seal(finding.clone()).into_owned();
+    }
+    found
+}
+
+impl Redact for Diagnostic {
+    /// A suggestion with a secret is left out: without it, it would be wrong.
+    fn redacted(mut self, secrets: &Secrets) -> Self {
+        let words = [&mut self.message, &mut self.label].into_iter();
+        let words = words.chain(self.related.iter_mut().map(|(_, words)| words)).chain(&mut self.help);
+        words.for_each(|words| *words = secrets.redact(words).into_owned());
+        self.suggestion = self.suggestion.filter(|suggestion| !secrets.shows(&suggestion.text));
+        self
+    }
 }
 
 impl Found {
@@ -63,8 +80,8 @@ impl Found {
         }
     }
 
-    pub(super) fn as_findings(&self) -> Findings<'_> {
-        Findings { source: &self.source, diagnostics: &self.findings }
+    pub(super) fn as_findings<'f>(&'f self, secrets: &'f Secrets) -> Findings<'f> {
+        Findings { source: &self.source, diagnostics: &self.findings, secrets }
     }
 }
 
@@ -79,8 +96,8 @@ pub(super) fn is_shown_before_run(finding: &Diagnostic) -> bool {
 ///
 /// When stderr or one of the job's files cannot be written.
 pub fn print(context: &Context, found: &[Found]) -> Result<(), Error> {
-    let found = &by_file(found)[..];
-    let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
+    let found = &by_file(found, &context.secrets)[..];
+    let findings: Vec<Findings<'_>> = found.iter().map(|found| found.as_findings(&context.secrets)).collect();
     warn(context, found)?;
     let page = context.environment.github.as_ref().and_then(|github| github.step_summary.as_ref());
     if let Some(path) = page
@@ -97,8 +114,8 @@ pub fn print(context: &Context, found: &[Found]) -> Result<(), Error> {
 ///
 /// When stderr cannot be written.
 pub(super) fn warn(context: &Context, found: &[Found]) -> Result<(), Error> {
-    let found = &by_file(found)[..];
-    let findings: Vec<Findings<'_>> = found.iter().map(Found::as_findings).collect();
+    let found = &by_file(found, &context.secrets)[..];
+    let findings: Vec<Findings<'_>> = found.iter().map(|found| found.as_findings(&context.secrets)).collect();
     let format = Format::Human { color: context.color(&context.stderr), width: context.width(&context.stderr) };
     let mut text = Vec::new();
     diagnostics::write(&mut text, &findings, format).map_err(stderr)?;

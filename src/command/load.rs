@@ -97,17 +97,14 @@ fn read(
             let source = Arc::new(Source::new(file, text));
             let folder = context.resolve(source.path().parent().unwrap_or_else(|| Path::new("")));
             let checked = check(&source, &folder);
-            for default in &checked.secret_defaults {
-                context.secrets.hide_value(default);
-            }
+            checked.secret.iter().for_each(|value| context.secrets.hide_value(value));
             Ok((Arc::clone(&checked.source), checked))
         }
         Err(no_text) => {
             let source = Arc::new(Source::new(file, no_text.readable));
-            Ok((
-                Arc::clone(&source),
-                Checked { plan: None, findings: vec![no_text.finding], source, secret_defaults: Vec::new() },
-            ))
+            let checked = plan::no_text(&source, no_text.finding);
+            checked.secret.iter().for_each(|value| context.secrets.hide_value(value));
+            Ok((source, checked))
         }
     }
 }

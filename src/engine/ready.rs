@@ -18,6 +18,7 @@ use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::journal::{RecordedCall, StepResult};
 use crate::plan::Wait;
+use crate::secret::Secrets;
 use crate::template::{Expression, TemplateError, value_of};
 
 /// The first pause between two reads; it doubles up to a maximum.
@@ -260,7 +261,7 @@ impl Instance {
         let Some(ready) = ready else { return Ok(Judgement::Ready) };
         match self.holds(ready, result, resource).map_err(|error| self.run.template_failed(&error))? {
             true => Ok(Judgement::Ready),
-            false => Ok(Judgement::NotYet(shown(ready, resource))),
+            false => Ok(Judgement::NotYet(shown(ready, resource, &self.run.context.secrets))),
         }
     }
 
@@ -289,7 +290,8 @@ impl Instance {
             Some(condition) => format!("`{}` holds", condition.source().trim()),
             None => "`fail_when` is plainly true".to_owned(),
         };
-        let shown = shown(fail_when, resource).map(|shown| format!(": {shown}")).unwrap_or_default();
+        let shown =
+            shown(fail_when, resource, &self.run.context.secrets).map(|shown| format!(": {shown}")).unwrap_or_default();
         let about = About { call: None, place: Some(self.run.plan_span(fail_when.span)) };
         let message = format!("it can never become ready: {words}{shown}");
         let mut error = self.run.context.error(&about, EffectKnown::Applied, ErrorClass::Task, message);
@@ -316,17 +318,18 @@ fn filled_path(path: &str, parameters: &[(String, String)], result: &StepResult)
     path.split('/').map(segment).collect::<Option<Vec<_>>>().map(|segments| segments.join("/"))
 }
 
-/// The fields that a condition refers to, with their current values.
-fn shown(condition: &Expression, resource: &Value) -> Option<String> {
+/// The fields that a condition refers to, with their current values. Secrets are redacted before a value is cut.
+fn shown(condition: &Expression, resource: &Value, secrets: &Secrets) -> Option<String> {
     let program = condition.program()?;
     let looked_at = program.uses().names.iter().filter(|used| used.name == "resource" && !used.path.is_empty());
     let mut words: Vec<String> = looked_at
         .map(|used| {
             let value = used.path.iter().try_fold(resource, |value, field| value.get(field.as_str()));
+            let short = |text: &str| format!("is `{}`", shortened(&secrets.redact(text)));
             let text = match value {
                 None => "is not there".to_owned(),
-                Some(Value::String(text)) => format!("is `{}`", shortened(text)),
-                Some(other) => format!("is `{}`", shortened(&other.to_string())),
+                Some(Value::String(text)) => short(text),
+                Some(other) => short(&other.to_string()),
             };
             format!("`resource.{}` {text}", used.path.iter().map(|field| field.as_str()).collect::<Vec<_>>().join("."))
         })
@@ -373,7 +376,8 @@ mod tests {
                  ready: {words:?}\n"
             );
             let plan = Trial::plan("plan.yaml", &text);
-            let shown = |resource: Value| shown(plan.steps[0].ready.condition().unwrap(), &resource);
+            let secrets = Secrets::default();
+            let shown = |resource: Value| shown(plan.steps[0].ready.condition().unwrap(), &resource, &secrets);
             [json!({ "state": "NEW", "a": { "b": 7 } }), json!({})].map(shown)
         };
         let words = |text: &str| Some(text.to_owned());
@@ -385,5 +389,17 @@ mod tests {
             ]
         );
         assert_eq!(condition("resource"), [None, None]);
+    }
+
+    #[test]
+    fn a_value_that_is_cut_shows_nothing_of_a_secret_in_it() {
+        let text = "name: demo\nsteps:\n  - id: it\n    call: POST /cloud/v1/networks/1/7\n    body: { name: net-1 }\n    \
+                    ready: resource.key == 'x'\n";
+        let plan = Trial::plan("plan.yaml", text);
+        let secrets = Secrets::default();
+        let key = format!("ssh-rsa {}", "AAAAB3NzaC1yc2E".repeat(10));
+        secrets.hide(&key);
+        let shown = shown(plan.steps[0].ready.condition().unwrap(), &json!({ "key": key }), &secrets);
+        assert_eq!(shown.unwrap(), "`resource.key` is `[secret]`");
     }
 }

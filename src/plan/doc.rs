@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::duration;
 use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
-use super::input_doc::{self, InputDoc, Values};
+use super::input_doc::{self, INPUT, InputDoc, Values};
 use super::model::{Call, Moved, Said, Segment};
 use super::programs::programs;
 use super::record_doc::{self, RecordDoc};
 use super::scalars::{LONGEST_NAME, compiled, compiled_owned, is_plan_name, missing_key, number};
 use super::step_doc::{self, StepDoc};
+use super::written_secrets;
 use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
@@ -35,6 +36,8 @@ pub(super) struct PlanDoc {
     pub moved: List<Moved>,
     /// Whether invalid steps were left out, because there were very many errors: others may refer to them.
     pub lacks_steps: bool,
+    /// The values of secret inputs in the file, right or wrong.
+    pub secret: Vec<Node>,
 }
 
 impl PlanDoc {
@@ -97,7 +100,10 @@ pub(super) fn read(root: Option<Node>, mut read: ReadParts, findings: &mut Findi
         return PlanDoc::default();
     };
     take_parts(&mut root, &mut |part| read.read(part, findings));
-    let Some(fields) = Fields::open(&root, &PLAN, findings) else { return PlanDoc::default() };
+    read.values.secret.extend(written_secrets::misplaced(&root, INPUT.keys).cloned());
+    let Some(fields) = Fields::open(&root, &PLAN, findings) else {
+        return PlanDoc { secret: read.values.secret, ..PlanDoc::default() };
+    };
     let name = match fields.get("name") {
         Some(node) => plan_name(node, findings),
         None => {
@@ -131,6 +137,7 @@ pub(super) fn read(root: Option<Node>, mut read: ReadParts, findings: &mut Findi
         outputs: read.outputs.into(),
         moved: read.moved.into(),
         lacks_steps: read.lacks_steps,
+        secret: read.values.secret,
     }
 }
 
@@ -204,6 +211,11 @@ fn too_many(what: &str, place: Span, findings: &mut Findings) {
 const MANY_ERRORS: usize = 1000;
 
 impl ReadParts {
+    /// The values of secret inputs so far.
+    pub(super) fn secret(self) -> Vec<Node> {
+        self.values.secret
+    }
+
     pub(super) fn read(&mut self, part: Taken<'_>, findings: &mut Findings) {
         let Taken { below, key, node } = part;
         match (below, key) {

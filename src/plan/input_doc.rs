@@ -8,6 +8,7 @@ use super::fields::{Fields, Shape, boolean, list, text, word, wrong_type};
 use super::inputs::fits;
 use super::model::{Input, InputType};
 use super::scalars::{as_identifier, is_identifier};
+use super::written_secrets;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::yaml::{Key, Node, NodeKind, Scalar};
@@ -19,7 +20,7 @@ pub(super) struct InputDoc {
     pub input: Input,
 }
 
-const INPUT: Shape = Shape {
+pub(super) const INPUT: Shape = Shape {
     name: "an input",
     keys: &["type", "description", "default", "required", "enum", "pattern", "minimum", "maximum", "secret"],
     hints: &[
@@ -55,6 +56,7 @@ pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut F
         });
     }
     let doc = |input| Some(InputDoc { name: key.text.to_string(), name_span: key.span, input });
+    values.secret.extend(written_secrets::in_declaration(node, INPUT.keys).cloned());
     if node.is_null() {
         return doc(bare(key.span));
     }
@@ -106,15 +108,19 @@ pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut F
 /// How many values the defaults and enumerations of a plan's inputs have. Each takes some ten times the room of its
 /// text, once for the plan and once for templates.
 #[derive(Debug, Default)]
-pub(super) struct Values(usize);
+pub(super) struct Values {
+    number: usize,
+    /// Those of secret inputs, right or wrong.
+    pub secret: Vec<Node>,
+}
 
 impl Values {
     const MOST: usize = 200_000;
 
     /// Whether there is room for those of a node.
     fn has_room(&mut self, node: &Node, findings: &mut Findings) -> bool {
-        self.0 = self.0.saturating_add(node.size());
-        let fits = self.0 <= Self::MOST;
+        self.number = self.number.saturating_add(node.size());
+        let fits = self.number <= Self::MOST;
         if !fits {
             let message = format!("the inputs of a plan have at most {} values in `default` and `enum`", Self::MOST);
             let finding = Diagnostic::error("yaml-too-many-values", node.span, message);

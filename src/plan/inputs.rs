@@ -75,6 +75,8 @@ impl std::fmt::Display for Origin {
 /// A value that is not checked yet.
 struct Given {
     value: Value,
+    /// The text that it was parsed from, when it is another one: `0x12` is 18.
+    written: Option<String>,
     origin: Origin,
 }
 
@@ -171,7 +173,7 @@ impl Resolver<'_> {
         }
         if input.r#type == InputType::String {
             let value = Value::String(text.to_owned());
-            self.given.insert(name.to_owned(), Given { value, origin });
+            self.given.insert(name.to_owned(), Given { value, written: None, origin });
             return;
         }
         let parsed = yaml::parse(text);
@@ -189,14 +191,14 @@ impl Resolver<'_> {
             None => {
                 let value = parsed.root.map_or(Value::Null, |root| root.to_value());
                 self.unreadable.remove(name);
-                self.given.insert(name.to_owned(), Given { value, origin });
+                self.given.insert(name.to_owned(), Given { value, written: Some(text.trim().to_owned()), origin });
             }
         }
     }
 
     fn node(&mut self, name: &str, node: &Node, origin: Origin) {
         if self.declared(name, &origin).is_some() {
-            self.given.insert(name.to_owned(), Given { value: node.to_value(), origin });
+            self.given.insert(name.to_owned(), Given { value: node.to_value(), written: None, origin });
         }
     }
 
@@ -240,6 +242,12 @@ impl Resolver<'_> {
     fn finish(mut self, secrets: &Secrets) -> (BTreeMap<String, minijinja::Value>, Vec<InputProblem>) {
         let mut values = BTreeMap::new();
         for (name, input) in self.inputs {
+            // A wrong value is no less a secret.
+            if let Some(given) = self.given.get(name).filter(|_| input.secret) {
+                secrets.hide_value(&given.value);
+                let written = given.written.iter().filter(|_| !matches!(given.value, Value::Null | Value::Bool(_)));
+                written.for_each(|written| secrets.hide(written));
+            }
             let value = match self.given.remove(name) {
                 Some(given) => self.checked(name, input, given),
                 None if self.unreadable.contains(name) => None,
@@ -330,7 +338,7 @@ impl InputProblem {
 ///
 /// # Errors
 ///
-/// A message why it is invalid, which never contains the value of a secret.
+/// A message why it is invalid, which never contains the value of a secret, nor one that it may have.
 pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
     let value = typed(input.r#type, value)?;
     let shown = |value: &Value| match input.secret {
@@ -340,9 +348,12 @@ pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
     if let Some(allowed) = &input.r#enum
         && !allowed.contains(&value)
     {
+        if input.secret {
+            return Err("it is none of the values in `enum`".to_owned());
+        }
         let allowed: Vec<String> = allowed.iter().map(plain).collect();
         let near = value.as_str().and_then(|word| nearest(word, allowed.iter().map(String::as_str)));
-        let meant = near.filter(|_| !input.secret).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+        let meant = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
         let allowed = listed(allowed.iter().map(String::as_str));
         return Err(format!("{} is none of {allowed}{meant}", shown(&value)));
     }

@@ -72,6 +72,7 @@ impl Operations {
             findings.extend(super::always::check(step, of));
             findings.extend(known_already(step, of, catalog));
         }
+        super::secret_addresses::check(doc, &self.steps, findings);
         // What follows is about references to steps, and about conditions.
         let refers = doc.programs().any(|program| !program.uses().steps.is_empty());
         if refers || doc.steps.iter().any(|step| condition(step).is_some()) {

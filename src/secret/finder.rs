@@ -138,7 +138,8 @@ fn has_long_word(bytes: &[u8]) -> bool {
     bytes.iter().filter(|byte| is_code(byte)).nth(LONG_WORD - 1).is_some()
 }
 
-fn merged(text: &str, mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
+/// The places in their order, as whole characters, and those that touch as one.
+pub(super) fn merged(text: &str, mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     found.sort_unstable_by_key(|range| range.start);
     let mut whole: Vec<Range<usize>> = Vec::new();
     for range in found {

@@ -5,6 +5,7 @@
 //! its place. Everything printed or written is [`Redacted`], which only [`Secrets`] can create: it finds a secret in
 //! every encoding (`finder`).
 
+mod cut;
 mod digest;
 mod finder;
 mod redacted;
@@ -13,8 +14,9 @@ mod sensitive;
 mod views;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -23,7 +25,7 @@ use sha2::{Digest, Sha256};
 
 use digest::digest;
 pub use digest::{digest_of, hex, hide_digests, stands_for_secret};
-use finder::{Finder, Pattern};
+use finder::{Finder, Pattern, merged};
 pub use redacted::{Redact, Redacted};
 use reserved::{CLOSE, OPEN, random_word, redact_markers};
 pub use reserved::{invisible_mark, is_reserved, is_reserved_value, without_reserved};
@@ -58,6 +60,8 @@ struct Inner {
     derived: HashMap<[u8; 32], usize>,
     /// The patterns to search for.
     patterns: Vec<Pattern>,
+    /// Their digests: a list of secrets has many patterns, and each is added once.
+    known: HashSet<[u8; 32]>,
     /// There may be secrets that are not known here.
     may_have_unknown: bool,
     /// Other spellings, for maskers that only compare.
@@ -73,6 +77,7 @@ impl Default for Inner {
             values: Vec::new(),
             derived: HashMap::new(),
             patterns: Vec::new(),
+            known: HashSet::new(),
             may_have_unknown: false,
             spellings: Vec::new(),
             finder: OnceLock::new(),
@@ -96,8 +101,7 @@ impl Inner {
     }
 
     fn look_for(&mut self, pattern: Pattern) {
-        let text = pattern.text.expose_secret();
-        if !self.patterns.iter().any(|known| known.text.expose_secret() == text) {
+        if self.known.insert(Sha256::digest(pattern.text.expose_secret()).into()) {
             self.patterns.push(pattern);
             self.finder = OnceLock::new();
         }
@@ -265,10 +269,10 @@ impl Secrets {
     /// Redacts a name or a path: the whole name when it equals a secret, plain or encoded, or contains one that is
     /// too long to be a coincidence.
     pub fn redact_name(&self, name: &str) -> String {
-        let find = |text: &str| self.read().finder().find(text);
+        let find = |text: &str| self.places(text);
         // Base64 of a text that contains a secret is no coincidence, but its ends depend on the text around the
         // secret.
-        let is_secret = |text: &str, found: &[std::ops::Range<usize>]| {
+        let is_secret = |text: &str, found: &[Range<usize>]| {
             matches!(found, [all] if *all == (0..text.len()))
                 || finder::decoded(text).is_some_and(|plain| !find(&plain).is_empty())
         };
@@ -279,8 +283,8 @@ impl Secrets {
         if found.is_empty() && !name.contains('/') {
             return name.to_owned();
         }
-        let is_long = |range: &std::ops::Range<usize>| range.len() >= SHORTEST_IN_NAME;
-        let holds_one = |part: &str, found: &[std::ops::Range<usize>]| {
+        let is_long = |range: &Range<usize>| range.len() >= SHORTEST_IN_NAME;
+        let holds_one = |part: &str, found: &[Range<usize>]| {
             !is_random_id(part) && found.iter().any(|range| is_long(range) || !is_like_an_id(part))
         };
         let is_across = found.iter().any(|range| is_long(range) && name[range.clone()].contains('/'));
@@ -314,8 +318,19 @@ impl Secrets {
         matches!(self.hidden(text), Cow::Owned(_))
     }
 
+    /// The places of all known secrets in a text, in any encoding, and of what a cut has left of one; sorted, and
+    /// without overlaps.
+    pub fn places(&self, text: &str) -> Vec<Range<usize>> {
+        let inner = self.read();
+        let found = inner.finder().find(text);
+        match cut::places(text, &inner.patterns) {
+            rests if rests.is_empty() => found,
+            rests => merged(text, [found, rests].concat()),
+        }
+    }
+
     fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let found = self.read().finder().find(text);
+        let found = self.places(text);
         if found.is_empty() {
             return if is_reserved(text) { Cow::Owned(redact_markers(text)) } else { Cow::Borrowed(text) };
         }

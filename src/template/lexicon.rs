@@ -59,7 +59,7 @@ impl Refused {
 }
 
 /// Whether a string contains template syntax.
-pub(super) fn is_template(text: &str) -> bool {
+pub fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
 }
 

@@ -47,6 +47,7 @@ use crate::yaml::{Key, List};
 pub use constant::Constant;
 pub use functions::{read_below, why_unreadable};
 pub use interpret::NEVER_KNOWN;
+pub use lexicon::is_template;
 pub use list_from::ListFrom;
 pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
 pub use outline::{Knowledge, Mention, Outline, Sort};

@@ -11,7 +11,7 @@ mod removal;
 use self::pending::complete_pending;
 use self::removal::{Gone, Removal};
 use super::before::before_delete;
-use super::context::{About, RunContext};
+use super::context::{About, RunContext, Settings};
 use super::evidence::tags::{STAMP, stamp_value, tag};
 use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
@@ -181,8 +181,14 @@ fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) ->
     let about = About { call: made.undo.clone().map(Shared::from), place: None };
     let words = "kept: it was attributed to this step by its likeness alone, and may be another client's";
     let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-    error.help.push(format!("if it is yours, delete it by hand; then `plan state forget '{instance}'`"));
+    error.help.push(format!("if it is yours, delete it by hand; then {}", forget(context, instance)));
     error
+}
+
+/// The command after which the record no longer knows an instance.
+fn forget(context: &RunContext, instance: &InstanceId) -> String {
+    let Settings { plan, environment, .. } = &context.settings;
+    format!("`plan state forget '{instance}' --plan {plan} --environment {environment}`")
 }
 
 /// Makes the calls without which the API refuses the delete. A refusal of such a call is ignored: it may have been
@@ -237,7 +243,7 @@ async fn remove_one(
         let about = About { call: Some(call.clone().into()), place: None };
         let words = format!("the call that would take it back {why}: it is not sent");
         let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
-        error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
+        error.help.push(format!("remove it by hand, then {}", forget(context, instance)));
         return Err(Interruption::Failed(error));
     }
     let _alone = parent_turn(context, instance, lock).await.map_err(Interruption::Stopped)?;

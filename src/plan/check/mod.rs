@@ -23,6 +23,7 @@ use super::include::{Whole, include};
 use super::model::Plan;
 use super::operations::Operations;
 use super::scalars::compiled;
+use super::written_secrets;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Source;
@@ -38,8 +39,9 @@ pub struct Checked {
     pub findings: Vec<Diagnostic>,
     /// The text of the findings' places: that of the plan file, followed by those of its modules.
     pub source: Arc<Source>,
-    /// Defaults of secret inputs: findings are shown with the lines that they are in.
-    pub secret_defaults: Vec<Arc<Value>>,
+    /// The values of secret inputs that stand in the text, and as they are written: findings are shown with the lines
+    /// that they are in.
+    pub secret: Vec<Value>,
 }
 
 /// Reads and checks a plan file against the embedded catalogue.
@@ -69,17 +71,21 @@ fn check_all(
     assumed: Option<&Assumed<'_>>,
 ) -> Checked {
     let Written { root, parts, mut findings } = Written::read(source);
-    let Whole { root, source, given } = include(root, source, folder, &mut findings);
+    let Whole { root, source, given, mut secret } = include(root, source, folder, &mut findings);
     let source = &source;
-    let mut secret_defaults = Vec::new();
+    // Those of a text that cannot be read are guessed.
+    let unread = findings.iter().any(|finding| finding.is_error() && finding.code.starts_with("yaml-"));
+    let guessed = if unread { written_secrets::in_unreadable(source.text()) } else { Vec::new() };
     let mut lacks_steps = false;
     let plan = match root {
-        None if findings.iter().any(Diagnostic::is_error) => None,
+        None if findings.iter().any(Diagnostic::is_error) => {
+            secret.extend(parts.secret());
+            None
+        }
         root => {
-            let doc = doc::read(root, parts, &mut findings);
+            let mut doc = doc::read(root, parts, &mut findings);
+            secret.append(&mut doc.secret);
             lacks_steps = doc.lacks_steps;
-            let secret = doc.inputs.iter().filter(|input| input.input.secret);
-            secret_defaults.extend(secret.filter_map(|input| input.input.default.clone()));
             let unread = findings.iter().any(Diagnostic::is_error);
             let given: Vec<Template> = given.iter().filter_map(|node| compiled(node, &mut findings)).collect();
             Checker::new(&doc, &mut findings).run(unread, &given);
@@ -103,7 +109,14 @@ fn check_all(
     };
     let (mut findings, more) = findings.finish();
     tidy(&mut findings, &more, lacks_steps);
-    Checked { plan, findings, source: Arc::clone(source), secret_defaults }
+    let secret = written_secrets::texts(&secret, source).into_iter().chain(guessed).collect();
+    Checked { plan, findings, source: Arc::clone(source), secret }
+}
+
+/// The outcome for a file that is no text, of which only a part can be read.
+pub fn no_text(readable: &Arc<Source>, finding: Diagnostic) -> Checked {
+    let secret = written_secrets::in_unreadable(readable.text());
+    Checked { plan: None, findings: vec![finding], source: Arc::clone(readable), secret }
 }
 
 /// A file as it was read: its parts one by one, as long as no module is used. Modules change the steps around them,

@@ -52,6 +52,8 @@ pub(super) struct Whole {
     pub source: Arc<Source>,
     /// The values given to modules, as written.
     pub given: Vec<Node>,
+    /// The values of the modules' secret inputs that stand in a file.
+    pub secret: Vec<Node>,
 }
 
 /// Merges the modules of a plan. `folder`: the plan's; without it no module can be read.
@@ -66,19 +68,20 @@ pub(super) fn include(
     };
     let root = match root {
         Some(root) if uses_modules(&root) => root,
-        root => return Whole { root, source: Arc::clone(source), given: Vec::new() },
+        root => return Whole { root, source: Arc::clone(source), given: Vec::new(), secret: Vec::new() },
     };
     let mut including = Including {
         files: Files::new(source, folder),
         secrets: secret_inputs(&root),
         steps: 0,
         given: Vec::new(),
+        secret: Vec::new(),
         findings,
     };
     let root = including.plan(root);
-    let given = including.given;
+    let (given, secret) = (including.given, including.secret);
     let source = including.files.joined(source);
-    Whole { root: Some(root), source: Arc::new(source), given }
+    Whole { root: Some(root), source: Arc::new(source), given, secret }
 }
 
 /// The secret inputs of the plan.
@@ -94,6 +97,7 @@ struct Including<'f> {
     /// The number of module steps so far.
     steps: usize,
     given: Vec<Node>,
+    secret: Vec<Node>,
     findings: &'f mut Findings,
 }
 
@@ -250,6 +254,7 @@ impl Including<'_> {
         let given = used.with.iter().map(|(key, node)| (key.clone(), rewritten(node, names, self.findings)));
         let given: List<(Key, Node)> = given.collect();
         self.given.extend(given.iter().map(|(_, node)| node.clone()));
+        self.secret.extend(module.secret_of(&given).chain(&module.secret).cloned());
         inner.inputs = module.values(&given, used, &self.secrets, self.findings);
         self.steps += module.steps.len();
         if self.steps > MOST_STEPS {

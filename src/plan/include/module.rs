@@ -29,6 +29,8 @@ pub(super) struct Module {
     inputs: Vec<InputDoc>,
     pub steps: List<Node>,
     outputs: List<(Key, Node)>,
+    /// The values of its secret inputs that stand in its file.
+    pub secret: Vec<Node>,
 }
 
 impl Module {
@@ -49,14 +51,30 @@ impl Module {
         let inputs = entries("inputs", findings);
         let mut values = Values::default();
         let read = inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, &mut values, findings));
-        let inputs = read.collect();
+        let inputs: Vec<InputDoc> = read.collect();
+        let secret = values.secret;
+        let has_default = |input: &&InputDoc| {
+            input.input.secret && input.input.default.as_ref().is_some_and(|value| !value.is_null())
+        };
+        findings.extend(inputs.iter().filter(has_default).map(|InputDoc { name, name_span, .. }| {
+            let message = format!("`{name}` is a secret of the module, and a default would not be kept as one");
+            let finding = Diagnostic::error("bad-module", *name_span, message);
+            finding.help("take the default out: the plan has the secret, and gives it to the module")
+        }));
         let steps = fields.get("steps").and_then(|node| list(node, "`steps`", findings)).unwrap_or_default();
         let steps: List<Node> = steps.iter().cloned().collect();
         if steps.is_empty() && fields.lacks("steps") {
             findings.push(Diagnostic::error("no-steps", fields.head(), "a module without steps does nothing"));
         }
         let outputs = entries("outputs", findings);
-        Some(Self { inputs, steps, outputs })
+        Some(Self { inputs, steps, outputs, secret })
+    }
+
+    /// Of the values given to a module, those of its secret inputs.
+    pub(super) fn secret_of<'g>(&self, given: &'g List<(Key, Node)>) -> impl Iterator<Item = &'g Node> {
+        let secret: HashSet<&str> =
+            self.inputs.iter().filter(|input| input.input.secret).map(|input| input.name.as_str()).collect();
+        given.iter().filter(move |(key, _)| secret.contains(key.text.as_str())).map(|(_, node)| node)
     }
 
     /// The expression for each input in templates: the given value, or the default.

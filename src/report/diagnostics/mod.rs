@@ -5,13 +5,17 @@
 
 mod human;
 mod json;
+mod lines;
 mod sarif;
 
 use std::io::{self, Write};
 
+pub use lines::Lines;
+
 use super::github::annotations::{self, Annotation, Level};
 use super::{Color, count};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::secret::Secrets;
 use crate::source::{Position, Source, Span};
 
 /// The version of `--format json`.
@@ -22,6 +26,8 @@ pub const FINDINGS_VERSION: u32 = 1;
 pub struct Findings<'a> {
     pub source: &'a Source,
     pub diagnostics: &'a [Diagnostic],
+    /// Which lines of the file are shown without.
+    pub secrets: &'a Secrets,
 }
 
 /// The format of findings.

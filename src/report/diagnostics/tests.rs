@@ -37,14 +37,15 @@ fn found() -> Vec<Diagnostic> {
 fn render(format: Format) -> String {
     let (source, diagnostics) = (source(), found());
     let mut out = Vec::new();
-    write(&mut out, &[Findings { source: &source, diagnostics: &diagnostics }], format).unwrap();
+    write(&mut out, &[Findings { source: &source, diagnostics: &diagnostics, secrets: &Secrets::default() }], format)
+        .unwrap();
     String::from_utf8(out).unwrap()
 }
 
 fn human(source: &Source, diagnostics: &[Diagnostic]) -> String {
     let mut out = Vec::new();
     let format = Format::Human { color: Color::Off, width: None };
-    write(&mut out, &[Findings { source, diagnostics }], format).unwrap();
+    write(&mut out, &[Findings { source, diagnostics, secrets: &Secrets::default() }], format).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -127,6 +128,40 @@ fn a_line_of_megabytes_is_named_but_not_shown() {
 }
 
 #[test]
+fn an_excerpt_is_without_secrets_before_it_is_cut_and_the_caret_stays_under_its_place() {
+    let secrets = Secrets::default();
+    secrets.hide("hunter-a-hunter-b-hunter-c-hunter-d-hunter-e-hunter-f");
+    secrets.hide("hunter-1\n  hunter-2");
+    let text = format!(
+        "a: {{ default: 'hunter-a-hunter-b-hunter-c-hunter-d-hunter-e-hunter-f', typo: 1, words: '{}' }}\nb: {{ default: 'hunter-1\n  \
+         hunter-2', foo: 1 }}\n",
+        "words ".repeat(30)
+    );
+    let source = Source::new("deploy.yaml", text.as_str());
+    let at = |word: &str| {
+        let start = text.find(word).unwrap();
+        Span::new(start, start + word.len())
+    };
+    let found = [
+        Diagnostic::error("unknown-key", at("typo"), "no key `typo`").suggest(at("typo"), "type"),
+        Diagnostic::error("unknown-key", at("foo"), "no key `foo`").related(at("b:"), "in here"),
+        Diagnostic::error("bad-value", at("hunter-1\n  hunter-2"), "does not fit"),
+    ];
+    let mut out = Vec::new();
+    let format = Format::Human { color: Color::Off, width: Some(80) };
+    write(&mut out, &[Findings { source: &source, diagnostics: &found, secrets: &secrets }], format).unwrap();
+    let shown = String::from_utf8(out).unwrap();
+    assert!(!shown.contains("hunter") && !shown.contains(":::"), "{shown}");
+    for lines in [
+        "error[unknown-key]: no key `typo`\n --> deploy.yaml:1:72\n  |\n1 | a: { default: '[secret]', typo: 1, words: 'words words words words words ...\n  |                           ^^^^\n",
+        " --> deploy.yaml:3:14\n  |\n2 | b: { default: '[secret]\n  | -- in here\n3 |   [secret]', foo: 1 }\n  |              ^^^\n",
+        " --> deploy.yaml:2:16\n  |\n2 |   b: { default: '[secret]\n  |  ________________^\n3 | |   [secret]', foo: 1 }\n  | |__________^\n",
+    ] {
+        assert!(shown.contains(lines), "{lines}\n{shown}");
+    }
+}
+
+#[test]
 fn any_span_can_be_shown() {
     for text in ["", "\n", "é", "a\r\nb", "\u{feff}a: é\n", "a\n\n\n"] {
         let source = Source::new("plan.yaml", text);
@@ -140,8 +175,8 @@ fn any_span_can_be_shown() {
 #[test]
 fn the_tally_names_the_file_or_counts_them() {
     let (source, diagnostics) = (source(), found());
-    let file = Findings { source: &source, diagnostics: &diagnostics };
-    let clean = Findings { source: &source, diagnostics: &[] };
+    let file = Findings { source: &source, diagnostics: &diagnostics, secrets: &Secrets::default() };
+    let clean = Findings { source: &source, diagnostics: &[], secrets: &Secrets::default() };
     assert_eq!(tally(&[clean]), None);
     assert_eq!(tally(&[file, clean]).unwrap(), "2 errors, 1 warning in deploy.yaml");
     assert_eq!(tally(&[file, file]).unwrap(), "4 errors, 2 warnings in 2 files");
@@ -180,7 +215,8 @@ fn github_shows_ten_of_a_kind_so_the_rest_is_left_out() {
     let source = source();
     let many: Vec<_> = (0..30).map(|at| Diagnostic::error("code", Span::at(at), "wrong")).collect();
     let mut out = Vec::new();
-    write(&mut out, &[Findings { source: &source, diagnostics: &many }], Format::Github).unwrap();
+    write(&mut out, &[Findings { source: &source, diagnostics: &many, secrets: &Secrets::default() }], Format::Github)
+        .unwrap();
     assert_eq!(String::from_utf8(out).unwrap().lines().count(), 10);
 }
 
@@ -212,7 +248,8 @@ fn sarif_paths_are_uris() {
     let source = Source::new("./my plans/déploy#1.yaml", "a");
     let mut out = Vec::new();
     let found = [Diagnostic::note("code", Span::at(0), "x")];
-    write(&mut out, &[Findings { source: &source, diagnostics: &found }], Format::Sarif).unwrap();
+    write(&mut out, &[Findings { source: &source, diagnostics: &found, secrets: &Secrets::default() }], Format::Sarif)
+        .unwrap();
     let log: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(log["runs"][0]["artifacts"][0]["location"]["uri"], "my%20plans/d%C3%A9ploy%231.yaml");
 }

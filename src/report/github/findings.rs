@@ -3,9 +3,9 @@
 use super::markdown::{code, text};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::report::count;
-use crate::report::diagnostics::{Findings, tally};
+use crate::report::diagnostics::{Findings, Lines, tally};
 use crate::secret::{Redacted, Secrets};
-use crate::source::{Source, Span};
+use crate::source::Span;
 
 /// Far below GitHub's limit for one step.
 const SPACE: usize = 128 * 1024;
@@ -45,10 +45,13 @@ fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
     let shown = |words: &str| text(&secrets.redact(words));
     let at = format!("{}:{}:{}", file.source.path().display(), place.line, place.column);
     let mut out = format!("- **{level}** {}: {} at {}", code(found.code), shown(&found.message), code(&at));
-    let line = line_at(file.source, found.primary).trim();
-    if !line.is_empty() && line.len() <= LONGEST_READ {
-        let line: String = secrets.redact(line).chars().take(LONGEST_LINE).collect();
-        out.push_str(&format!(": {}", code(&line)));
+    let start = Span::at(file.source.clamp(found.primary).start());
+    if !file.source.has_line_longer_than(LONGEST_READ, start) {
+        let lines = Lines::around(file.source, start, file.secrets);
+        let line: String = lines.text.trim().chars().take(LONGEST_LINE).collect();
+        if !line.is_empty() {
+            out.push_str(&format!(": {}", code(&line)));
+        }
     }
     out.push('\n');
     for help in &found.help {
@@ -57,30 +60,23 @@ fn item(file: &Findings<'_>, found: &Diagnostic, secrets: &Secrets) -> String {
     out
 }
 
-/// The complete line in which a span begins.
-fn line_at(source: &Source, span: Span) -> &str {
-    let (text, at) = (source.text(), source.clamp(span).start());
-    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
-    let end = text[at..].find('\n').map_or(text.len(), |after| at + after);
-    &text[start..end]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Source;
 
     #[test]
     fn findings_stand_with_their_place_and_line() {
         let source = Source::new("deploy.yaml", "a: 1\nb: <x>\n");
         let found = [Diagnostic::error("bad-value", Span::new(8, 11), "`b` is | wrong").help("write 2")];
-        let files = [Findings { source: &source, diagnostics: &found }];
+        let files = [Findings { source: &source, diagnostics: &found, secrets: &Secrets::default() }];
         assert_eq!(
             findings_summary(&files, &Secrets::default()).unwrap(),
             "## ❌ plan check: 1 error in deploy.yaml\n\n\
              - **error** <code>bad-value</code>: &#96;b&#96; is &#124; wrong at <code>deploy.yaml:2:4</code>: \
              <code>b: &#60;x&#62;</code>\n  - help: write 2\n\n"
         );
-        let clean = [Findings { source: &source, diagnostics: &[] }];
+        let clean = [Findings { source: &source, diagnostics: &[], secrets: &Secrets::default() }];
         assert_eq!(findings_summary(&clean, &Secrets::default()), None);
     }
 
@@ -88,7 +84,7 @@ mod tests {
     fn a_line_of_megabytes_is_not_shown() {
         let source = Source::new("deploy.yaml", format!("a: [{}]\n", "x, ".repeat(10_000)));
         let found = [Diagnostic::error("bad-value", Span::new(4, 5), "wrong")];
-        let files = [Findings { source: &source, diagnostics: &found }];
+        let files = [Findings { source: &source, diagnostics: &found, secrets: &Secrets::default() }];
         let page = findings_summary(&files, &Secrets::default()).unwrap();
         assert!(page.ends_with("at <code>deploy.yaml:1:5</code>\n\n"), "{page}");
     }
@@ -98,7 +94,11 @@ mod tests {
         let source = Source::new("deploy.yaml", "x\n".repeat(5000));
         let found: Vec<_> =
             (0..5000).map(|line| Diagnostic::error("code", Span::at(2 * line), "no".repeat(50))).collect();
-        let text = findings_summary(&[Findings { source: &source, diagnostics: &found }], &Secrets::default()).unwrap();
+        let text = findings_summary(
+            &[Findings { source: &source, diagnostics: &found, secrets: &Secrets::default() }],
+            &Secrets::default(),
+        )
+        .unwrap();
         assert!(text.len() < SPACE + 200 && text.contains("more findings, see the log"));
     }
 }

@@ -124,5 +124,12 @@ fn error_text(error: &Error) -> String {
         source = cause.source();
     }
     let line: Vec<&str> = text.split_whitespace().collect();
-    line.join(" ").chars().take(LONGEST_ERROR).collect()
+    shortened(&line.join(" "))
+}
+
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(LONGEST_ERROR) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }

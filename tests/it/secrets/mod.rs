@@ -5,6 +5,7 @@ mod bucket;
 #[path = "../../../src/secret/tests/encodings.rs"]
 mod encodings;
 mod inputs;
+mod plans;
 mod process;
 
 use std::collections::BTreeSet;

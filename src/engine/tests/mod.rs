@@ -18,6 +18,7 @@ mod look_ups;
 mod lost_answers;
 mod order;
 mod ours;
+mod overlaid;
 mod parts;
 mod patience;
 mod preview;

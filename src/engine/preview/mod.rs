@@ -82,8 +82,8 @@ pub enum Action {
     },
     /// `when` is false.
     Skip,
-    /// Whether it exists, or how often, is known only later. `read`: known once a step has been read; an earlier run
-    /// decided it, and it is assumed to stay the same.
+    /// Whether it exists, or how often, or what a look-up finds, is known only later. `read`: known once a step has been
+    /// read; an earlier run decided it, and it is assumed to stay the same.
     Depends { on: Vec<StepId>, read: bool },
     /// No longer in the plan. `pruned`: this run removes it. `stays_for`: it would be removed, but a dependant is
     /// kept.
@@ -202,6 +202,14 @@ impl Preview<'_> {
     }
 
     fn step(&self, step: &Step, known: &mut KnownValues) -> Vec<Change> {
+        let changes = self.instances(step, known);
+        if changes.iter().any(Change::is_pending) || known.unsettled_among(&step.after).next().is_some() {
+            known.unsettled.insert(step.id.clone());
+        }
+        changes
+    }
+
+    fn instances(&self, step: &Step, known: &mut KnownValues) -> Vec<Change> {
         let plain = InstanceId::new(step.id.clone(), None);
         let each = match &step.for_each {
             None => vec![None],
@@ -332,6 +340,7 @@ impl Preview<'_> {
         let Difference { kind, split } = Difference::of(self.catalog, step, known, call, None);
         let orphan = asked.orphans.contains(id);
         let wanted = Wanted::of(step, self.replace.covers(id), orphan, recovered.is_some());
+        let on: Vec<StepId> = asked.unsettled_among(&step.after).cloned().collect();
         let mut object = |result: &StepResult| {
             let wanted = step.resource_used || step.ready.condition().is_some();
             let read = known.agrees.as_ref().filter(|_| wanted).and_then(|made| object_of(made, result))?;
@@ -342,6 +351,11 @@ impl Preview<'_> {
             Some(step_value(result, object(result).as_ref()))
         };
         match decide::instance(&wanted, recorded, kind) {
+            // What is there now is not what the run will read.
+            Decision::Read if !on.is_empty() => {
+                let looks_up = !matches!(find, Find::Nothing);
+                (if looks_up { Action::Depends { on, read: false } } else { Action::Read }, None)
+            }
             Decision::Read => {
                 let operation = step.operation.as_deref();
                 let Some((status, answer)) = self.reads.asked(call, &mut asked.wanted) else {

@@ -35,6 +35,9 @@ pub struct KnownValues {
     pub orphans: HashSet<InstanceId>,
     /// Instances that are removed because what they were made from is replaced: by which.
     pub replaced: HashMap<InstanceId, InstanceId>,
+    /// Steps that a run would change something for, and steps after these: a read that comes after one of them may be
+    /// answered differently then.
+    pub unsettled: BTreeSet<StepId>,
     /// Reads with which more would be known.
     pub wanted: Vec<RecordedCall>,
 }
@@ -43,6 +46,11 @@ impl KnownValues {
     /// Marks the results of a step as not known.
     pub fn forget(&mut self, step: &StepId, why: UnknownBecause) {
         self.unknown.insert(step.clone(), why);
+    }
+
+    /// Those of these steps that are not settled.
+    pub fn unsettled_among<'s>(&self, steps: &'s [StepId]) -> impl Iterator<Item = &'s StepId> {
+        steps.iter().filter(|step| self.unsettled.contains(*step))
     }
 
     /// Stores the results of a step's instances, without skipped ones.

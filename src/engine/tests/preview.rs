@@ -311,6 +311,36 @@ fn a_look_up_that_finds_no_one_item_is_shown_to_fail_where_it_stands() {
     });
 }
 
+/// What is there before the run says nothing of what a read after one of its calls is answered.
+#[test]
+fn a_read_after_a_pending_step_is_known_only_after_it() {
+    paused(async {
+        let plan = "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
+                    body: { name: mine, create_router: false }\n  - id: look\n    needs: net\n    \
+                    call: GET /cloud/v1/networks/{project_id}/{region_id}\n    find: { name: mine }\n  \
+                    - id: all\n    needs: net\n    call: GET /cloud/v1/networks/{project_id}/{region_id}\n  \
+                    - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                    body: { source: new-volume, name: \"{{ steps.all.response.results[0].name }}\", size: 10 }\n";
+        let mut trial = Trial::new(Options::default());
+        let list = RecordedCall::new(Method::Get, "/cloud/v1/networks/1/7");
+        let empty = json!({ "count": 0, "results": [] });
+        let mut reads = Reads::default();
+        reads.learn(&list, Some((200, empty.clone())));
+        let pending = ["net* call", "look* depends", "all read", "disk* call"];
+        assert_eq!(trial.preview_of(plan, &Asked { reads, ..Asked::default() }), pending);
+        // Without an answer as well, and where the step between the two stays as it is.
+        assert_eq!(trial.preview(plan, false), pending);
+        let end = trial.run(plan).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.preview(plan, false), ["net keep", "look read", "all read", "disk keep"]);
+        let changed = plan.replace("create_router: false", "create_router: false, tags: { a: b }");
+        let mut reads = Reads::default();
+        reads.learn(&list, Some((200, empty)));
+        let preview = trial.preview_of(&changed, &Asked { reads, ..Asked::default() });
+        assert_eq!(preview, ["net* change update", "look* depends", "all read", "disk keep"]);
+    });
+}
+
 #[test]
 fn an_existing_resource_is_shown_to_be_adopted_and_all_is_counted() {
     paused(async {

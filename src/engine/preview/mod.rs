@@ -21,7 +21,7 @@ use super::decide::{self, ChangeKind, Decision, Differs, Wanted, removal};
 use super::differences::differences;
 use super::find::looked_up;
 use super::refresh::recovered;
-use super::render::{Surroundings, elements, step_value};
+use super::render::{CallParts, Surroundings, elements, step_value};
 use super::results;
 use super::update::{Difference, Forced, wanted_call, with_new_name};
 use crate::catalog::Catalog;
@@ -30,8 +30,8 @@ use crate::journal::{InstanceStatus, JsonText, RecordedCall, RecordedResource, S
 use crate::plan::{Graph, OnChange, Plan, Selection, Step};
 use crate::secret::Secrets;
 use crate::source::Span;
-use crate::template::{Each, TemplateError};
-use unknown::{KnownValues, UnknownBecause};
+use crate::template::{Each, TemplateError, value_of};
+use unknown::{KnownValues, UnknownBecause, accepted};
 
 pub use reads::{Reads, object_of};
 pub use tally::{Symbol, Tally};
@@ -269,7 +269,7 @@ impl Preview<'_> {
                 Err(error) => return (self.wrong(id, &error, known), None),
             }
         }
-        let call = match known.render(step, &surroundings) {
+        let call = match known.render(&CallParts::of_step(step), &step.after, &surroundings, None) {
             Ok(call) => call,
             Err(error) => return (self.wrong(id, &error, known), None),
         };
@@ -285,7 +285,10 @@ impl Preview<'_> {
         };
         let (action, value) = match known.replaced.get(&id).cloned() {
             Some(cause) => (self.replaced_with(&id, step, &call, cause), None),
-            None => self.action(step, &id, &call, &find, known),
+            None => {
+                let update = self.update_call(step, &id, each, known);
+                self.action(step, &id, &call, &find, known, update)
+            }
         };
         let action = self.with_dependants(&id, action, known);
         (Change { instance: id, action, call: Some(call) }, value)
@@ -332,6 +335,7 @@ impl Preview<'_> {
         call: &RecordedCall,
         find: &Find,
         asked: &mut KnownValues,
+        update: Option<RecordedCall>,
     ) -> (Action, Option<Value>) {
         let recovered = self.status.and_then(|status| recovered(self.catalog, status, id, call));
         let recorded = recovered.as_ref().or_else(|| self.recorded(id));
@@ -407,11 +411,26 @@ impl Preview<'_> {
                 let made = split.calls.into_iter().filter(|_| in_place);
                 let (calls, removes): (Vec<_>, Vec<_>) = made.map(|call| (call.recorded, call.removes)).unzip();
                 let removes = removes.into_iter().flatten().collect();
+                let calls = update.filter(|_| how == ChangeKind::Update).map_or(calls, |call| vec![call]);
                 let fields = fields.unwrap_or_default();
                 let change = Action::Change { how, fields, calls, removes, forced: split.forced, because_of: None };
                 (change, value.filter(|_| keeps))
             }
         }
+    }
+
+    /// The call of `on_change: update`, as far as its values are known.
+    fn update_call(
+        &self,
+        step: &Step,
+        id: &InstanceId,
+        each: Option<&Each>,
+        known: &KnownValues,
+    ) -> Option<RecordedCall> {
+        let Some(OnChange::Update(template)) = &step.on_change else { return None };
+        let own = value_of(&step_value(self.recorded(id)?.result.as_ref()?, None));
+        let parts = CallParts::of_template(template, step);
+        known.render(&parts, &step.after, &self.surroundings(known, each), Some(&own)).ok()
     }
 
     fn conceal(&self, step: &Step, answer: &Value) -> Value {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::preview_file::{PreviewFile, RunFlags, recorded};
 use super::run_options::{need_places, replaced, selection};
+use super::session::flags;
 use super::shared_records::{self, Reading};
 use super::shown::Shown;
 use super::{
@@ -42,7 +43,8 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
     shared.print(context)?;
     let store = records::store(context, &arguments.state, Some(&arguments.file))?;
-    let status = EnvironmentRecord::new(store, &plan.name, &environment).read().await?;
+    let record = EnvironmentRecord::new(store, &plan.name, &environment);
+    let status = record.read().await?;
 
     let status = recorded(status.as_ref());
     let target = selection(plan, &arguments.target)?;
@@ -82,7 +84,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
     }
     report_shifted(context, plan, fresh.as_ref().or(status), &changes)?;
-    report_renamed(context, plan, fresh.as_ref().or(status), &changes)?;
+    report_renamed(context, plan, fresh.as_ref().or(status), &changes, &flags(&record))?;
     let text = |text: String| print_text(context, &context.secrets.redact(&text));
     match arguments.format {
         PreviewFormat::Human => text(preview_text::text(&changes, status.is_some()))?,
@@ -164,13 +166,19 @@ fn without_key(context: &Context, arguments: &PreviewArguments) -> Result<Accoun
 }
 
 /// Says which calls seem to have been made under a former name of their step, as the run does.
-fn report_renamed(context: &Context, plan: &Plan, status: Option<&Status>, changes: &[Change]) -> Result<(), Error> {
+fn report_renamed(
+    context: &Context,
+    plan: &Plan,
+    status: Option<&Status>,
+    changes: &[Change],
+    flags: &str,
+) -> Result<(), Error> {
     let Some(status) = status else { return Ok(()) };
     let former = FormerSteps::of(status, |step| plan.steps.contains_key(step));
     for change in changes.iter().filter(|change| matches!(change.action, Action::Call)) {
         let former = change.call.as_ref().and_then(|call| former.name_of(status, &change.instance, call));
         if let Some(former) = former {
-            let words = renamed_words(&change.instance, &former);
+            let words = renamed_words(&change.instance, &former, flags);
             note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
         }
     }

@@ -69,7 +69,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let records = shared.value();
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
     shared.print(context)?;
-    let settings = settings(&plan, &environment, project_id, region_id, &arguments.run, records);
+    let settings = settings(&plan, &environment, project_id, region_id, &arguments.run, records, None);
     let cloud = Options {
         seed: arguments.seed,
         strangers: Strangers::Assume,

@@ -125,7 +125,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         }
         if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
             options.for_the_job = is_for_the_job;
-            let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records.clone());
+            let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records.clone(), Some(&record));
             let client =
                 Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
             guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await?;
@@ -155,7 +155,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     // The former status would keep a second copy of every instance that changes.
     drop(opened.status);
 
-    let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records);
+    let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records, Some(&record));
     let counts = engine::instance_counts(plan, &settings, &context.secrets, &inputs);
     let view = view_options(plan, &arguments.run, report::shape_of_run(plan, &options.target, &counts));
     let session = Session::start(

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::ViewOptions;
 use super::defaults::{RESOLVE_TIME, USER_AGENT};
+use super::session::flags;
 use crate::cli::RunOptions as RunFlags;
 use crate::engine::{Settings, is_read};
 use crate::error::Error;
@@ -11,6 +12,7 @@ use crate::id::StepId;
 use crate::plan::{Graph, Plan, Segment, Selection};
 use crate::report::list;
 use crate::report::page::Shape;
+use crate::store::EnvironmentRecord;
 
 /// What a run shows besides its lines.
 pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewOptions {
@@ -23,18 +25,20 @@ pub(super) fn settings(
     environment: &str,
     project_id: Option<i64>,
     region_id: Option<i64>,
-    flags: &RunFlags,
+    run: &RunFlags,
     records: Option<minijinja::Value>,
+    record: Option<&EnvironmentRecord>,
 ) -> Settings {
     Settings {
         plan: plan.name.clone(),
         environment: environment.to_owned(),
         project_id,
         region_id,
-        stamp: !flags.no_stamp,
-        resolve_time: flags.resolve_time.unwrap_or(RESOLVE_TIME),
-        max_items: flags.max_items,
+        stamp: !run.no_stamp,
+        resolve_time: run.resolve_time.unwrap_or(RESOLVE_TIME),
+        max_items: run.max_items,
         records,
+        record_flags: record.map(flags).unwrap_or_default(),
         user_agent: USER_AGENT.to_owned(),
     }
 }

@@ -43,6 +43,7 @@ impl Shown<'_> {
             resolve_time: RESOLVE_TIME,
             max_items: MAX_ITEMS,
             records: self.records.clone(),
+            record_flags: String::new(),
             user_agent: USER_AGENT.to_owned(),
         };
         let mut reads = Reads::default();

@@ -239,10 +239,10 @@ impl Instance {
             failed.effect = EffectKnown::NotApplied;
             failed.call = about.call.as_ref().map(ToString::to_string);
             failed.message = format!("what an earlier run made is not there any more: {}", failed.message);
-            let (step, id) = (&self.step().id, self.id());
+            let (step, id, flags) = (&self.step().id, self.id(), &self.run.context.settings.record_flags);
             failed.help = vec![
                 format!("replace it: run with `--replace {step}`"),
-                format!("or, if the plan does without it, `plan state forget '{id}'`"),
+                format!("or, if the plan does without it, `plan state forget{flags} '{id}'`"),
             ];
         }
         Interruption::Failed(failed)

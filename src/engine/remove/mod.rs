@@ -181,7 +181,8 @@ fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) ->
     let about = About { call: made.undo.clone().map(Shared::from), place: None };
     let words = "kept: it was attributed to this step by its likeness alone, and may be another client's";
     let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-    error.help.push(format!("if it is yours, delete it by hand; then `plan state forget '{instance}'`"));
+    let flags = &context.settings.record_flags;
+    error.help.push(format!("if it is yours, delete it by hand; then `plan state forget{flags} '{instance}'`"));
     error
 }
 
@@ -237,7 +238,8 @@ async fn remove_one(
         let about = About { call: Some(call.clone().into()), place: None };
         let words = format!("the call that would take it back {why}: it is not sent");
         let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
-        error.help.push(format!("remove it by hand, then `plan state forget '{instance}'`"));
+        let flags = &context.settings.record_flags;
+        error.help.push(format!("remove it by hand, then `plan state forget{flags} '{instance}'`"));
         return Err(Interruption::Failed(error));
     }
     let _alone = parent_turn(context, instance, lock).await.map_err(Interruption::Stopped)?;

@@ -37,6 +37,7 @@ impl Trial {
             resolve_time: std::time::Duration::ZERO,
             max_items: 1000,
             records: None,
+            record_flags: String::new(),
             user_agent: String::new(),
         };
         let preview = Preview {

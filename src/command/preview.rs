@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::preview_file::{PreviewFile, RunFlags, recorded};
-use super::run_options::{need_places, replaced, selection};
+use super::run_options::{need_instances, need_places, replaced, selection};
 use super::session::flags;
 use super::shared_records::{self, Reading};
 use super::shown::Shown;
@@ -66,6 +66,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         status,
         options: &options,
     };
+    need_instances(plan, &shown.settings(), &context.secrets, &inputs, [&options.target, &options.replace])?;
     let client = reader(context, arguments)?;
     let fresh = match (status, &client) {
         (Some(status), Some(client)) if arguments.refresh => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tracing::Instrument as _;
 
-use super::run_options::{selection, settings, view_options};
+use super::run_options::{need_instances, selection, settings, view_options};
 use super::session::{Parts, Session, export};
 use super::shared_records::{self, Reading};
 use super::{environment_name, load, note, print_outputs, report, simulate, write_output};
@@ -70,6 +70,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     load::check_values(context, &loaded, &inputs, &environment, (project_id, region_id), records.as_ref())?;
     shared.print(context)?;
     let settings = settings(&plan, &environment, project_id, region_id, &arguments.run, records, None);
+    need_instances(&plan, &settings, &context.secrets, &inputs, [&options.target, &options.replace])?;
     let cloud = Options {
         seed: arguments.seed,
         strangers: Strangers::Assume,

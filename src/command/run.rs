@@ -12,7 +12,7 @@ use super::connect::client_of;
 use super::environment_name;
 use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
-use super::run_options::{need_places, replaced, selection, settings, view_options};
+use super::run_options::{need_instances, need_places, replaced, selection, settings, view_options};
 use super::session::{Parts, Session, export, quoted};
 use super::shared_records::{self, Reading};
 use super::shown::Shown;
@@ -97,6 +97,8 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         fail_fast: arguments.run.fail_fast,
         for_the_job: false,
     };
+    let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records.clone(), Some(&record));
+    need_instances(plan, &settings, &context.secrets, &inputs, [&options.target, &options.replace])?;
     let opened = records::take(context, &record, "run", arguments.lock.lock_timeout, clock).await?;
     let journal =
         Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock).hiding(context.secrets.clone());
@@ -125,7 +127,6 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         }
         if opened.status.instances.is_empty() && !arguments.run.no_stamp && import.is_none() {
             options.for_the_job = is_for_the_job;
-            let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records.clone(), Some(&record));
             let client =
                 Client::new(transport.clone(), clock).traced(context.trace.clone()).hiding(context.secrets.clone());
             guard::guard(context, &client, loaded.catalog, plan, &settings, &inputs).await?;
@@ -155,7 +156,6 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     // The former status would keep a second copy of every instance that changes.
     drop(opened.status);
 
-    let settings = settings(plan, &environment, project_id, region_id, &arguments.run, records, Some(&record));
     let counts = engine::instance_counts(plan, &settings, &context.secrets, &inputs);
     let view = view_options(plan, &arguments.run, report::shape_of_run(plan, &options.target, &counts));
     let session = Session::start(

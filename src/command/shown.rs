@@ -28,13 +28,9 @@ pub(super) struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// What a run would do; `key` is the key of the digests for secrets, `client` sends reads.
-    ///
-    /// # Errors
-    ///
-    /// When a warning cannot be written.
-    pub async fn changes(&self, context: &Context, key: &str, client: Option<&Client>) -> Result<Vec<Change>, Error> {
-        let settings = Settings {
+    /// The settings of the run that is shown.
+    pub fn settings(&self) -> Settings {
+        Settings {
             plan: self.plan.name.clone(),
             environment: self.environment.to_owned(),
             project_id: self.project_id,
@@ -45,7 +41,16 @@ impl Shown<'_> {
             records: self.records.clone(),
             record_flags: String::new(),
             user_agent: USER_AGENT.to_owned(),
-        };
+        }
+    }
+
+    /// What a run would do; `key` is the key of the digests for secrets, `client` sends reads.
+    ///
+    /// # Errors
+    ///
+    /// When a warning cannot be written.
+    pub async fn changes(&self, context: &Context, key: &str, client: Option<&Client>) -> Result<Vec<Change>, Error> {
+        let settings = self.settings();
         let mut reads = Reads::default();
         loop {
             let preview = Preview {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::task::{Id, JoinSet};
 
 use super::context::About;
+use super::counts::no_instance;
 use super::decide;
 use super::interruption::Interruption;
 use super::render::{CallParts, each_value, elements};
@@ -298,13 +299,15 @@ impl<'r> Dispatcher<'r> {
     /// The instances of a step that `--target` selects, where it names single ones.
     fn selected(&self, index: usize, each: Vec<Option<Each>>) -> Result<Vec<Option<Each>>, StepError> {
         let step = &self.run.plan.steps[index];
-        let has = |key: &str| each.iter().flatten().any(|each| each.key == key);
+        let keys: Vec<&str> = each.iter().flatten().map(|each| each.key.as_str()).collect();
         let options = &self.run.options;
         let named = options.target.keys_of(&step.id).chain(options.replace.keys_of(&step.id));
-        if let Some(missing) = named.into_iter().find(|key| !has(key)) {
-            let words = format!("the plan has no instance `{}[{missing}]`", step.id);
+        if let Some(missing) = no_instance(&step.id, named, &keys) {
             let about = About { call: None, place: Some(self.run.plan_span(step.id_span)) };
-            return Err(self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Template, words));
+            let mut error =
+                self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Template, missing.message);
+            error.help.push(missing.help);
+            return Err(error);
         }
         if self.nodes[index].whole {
             return Ok(each);

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::conceal::conceal;
 use super::context::Settings;
+use super::counts::{NoInstance, no_instance};
 use super::decide::{self, ChangeKind, Decision, Differs, Wanted, removal};
 use super::differences::differences;
 use super::find::looked_up;
@@ -173,7 +174,10 @@ impl Preview<'_> {
             if chosen(id) {
                 let whole = self.target.is_empty() || earlier.contains(id);
                 let mut changes = self.step(&self.plan.steps[id], &mut known);
-                changes.retain(|change| whole || self.target.covers(&change.instance));
+                // About a step whose instances are not known yet.
+                let is_of_all =
+                    |change: &Change| change.instance.key.is_none() && self.plan.steps[id].for_each.is_some();
+                changes.retain(|change| whole || is_of_all(change) || self.target.covers(&change.instance));
                 by_step.insert(self.plan.steps.get_index_of(id).unwrap_or_default(), changes);
             }
         }
@@ -219,6 +223,11 @@ impl Preview<'_> {
                     return vec![self.depends(plain, why, on)];
                 }
                 match elements(template, &self.surroundings(known, None).scope()) {
+                    Ok(elements) if let Some(missing) = self.missing(step, &elements) => {
+                        known.forget(&step.id, UnknownBecause::Change);
+                        let action = self.failing(&missing.message, step.id_span, [missing.help]);
+                        return vec![Change { instance: plain, action, call: None }];
+                    }
                     Ok(elements) => elements.into_iter().map(Some).collect(),
                     Err(error) => return vec![self.wrong(plain, &error, known)],
                 }
@@ -236,6 +245,12 @@ impl Preview<'_> {
         }
         known.learn(step, values, decide::reads(step));
         changes
+    }
+
+    /// An instance that `--target` or `--replace` names and that the step does not have.
+    fn missing(&self, step: &Step, elements: &[Each]) -> Option<NoInstance> {
+        let keys: Vec<&str> = elements.iter().map(|each| each.key.as_str()).collect();
+        no_instance(&step.id, self.target.keys_of(&step.id).chain(self.replace.keys_of(&step.id)), &keys)
     }
 
     /// The change of an instance whose existence depends on other steps. Where these only have to be read, the

@@ -227,7 +227,8 @@ async fn remove_one(
     let known = status_of(context, instance).and_then(|known| known.intent.clone());
     let why = match () {
         () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
-        // Recorded by an earlier version for a result without an id.
+        // Both were recorded by an earlier version: an undo that is a read, and one for a result without an id.
+        () if call.method == Method::Get => Some("only reads"),
         () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
         () if !may_undo(context.catalog, known.as_ref().map(|intent| &*intent.call), call) => {
             Some("is none of the API's")

@@ -399,6 +399,8 @@ impl Preview<'_> {
             Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
             Decision::Call => (Action::Call, None),
             Decision::Keep => (Action::Keep, value()),
+            // The step is done once its call is accepted.
+            Decision::Wait if step.wait.skip => (Action::Keep, recorded.and_then(accepted)),
             Decision::Resolve | Decision::Wait => {
                 let phase = recorded.map_or("", |known| known.phase.name()).to_owned();
                 (Action::Continue { phase }, None)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use crate::engine::later::{is_known_later, known_after, known_after_reading};
-use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier};
+use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier, step_value};
 use crate::engine::repeated::Recording;
 use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
@@ -207,6 +207,13 @@ impl KnownValues {
         }
         Ok(path)
     }
+}
+
+/// The value of a step that does not wait for the tasks of its call.
+pub fn accepted(known: &InstanceStatus) -> Option<Value> {
+    let Phase::Accepted { tasks, status, .. } = &known.phase else { return None };
+    let result = StepResult { tasks: tasks.clone().into(), status: *status, ..StepResult::default() };
+    Some(step_value(&result, None))
 }
 
 /// The value of an instance without a result, as templates see it.

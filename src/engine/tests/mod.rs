@@ -30,6 +30,7 @@ mod recovery;
 mod reliability;
 mod searching;
 mod seen;
+mod stays;
 mod stored;
 mod strangers;
 mod takedown;

@@ -61,7 +61,7 @@ impl Trial {
         self.preview_of(plan, &Asked { prune, ..Asked::default() })
     }
 
-    fn preview_of(&self, plan: &str, asked: &Asked<'_>) -> Vec<String> {
+    pub(super) fn preview_of(&self, plan: &str, asked: &Asked<'_>) -> Vec<String> {
         let shown = self.previewed(plan, asked).0.into_iter().map(|change| {
             let value = serde_json::to_value(&change).unwrap();
             let how = value["how"].as_str().map(|how| format!(" {how}")).unwrap_or_default();

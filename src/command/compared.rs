@@ -1,5 +1,6 @@
 //! Compares recorded resources with the API: for `plan drift`, `--refresh` and `plan status --live`.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -92,13 +93,15 @@ fn difference_text(drifted: &Drifted, known: Option<&InstanceStatus>) -> String 
 }
 
 pub(super) fn summary(checks: &[DriftCheck]) -> String {
+    let resources = checks.iter().filter(|check| check.of.is_none()).count();
     let gone = checks.iter().filter(|check| check.found == DriftState::Gone).count();
-    let changed = checks.iter().filter(|check| matches!(check.found, DriftState::Changed { .. })).count();
+    let changed = checks.iter().filter(|check| matches!(check.found, DriftState::Changed { .. }));
+    let changed = changed.map(|check| check.of.as_ref().unwrap_or(&check.instance)).collect::<HashSet<_>>().len();
     match (gone, changed) {
-        (0, 0) => format!("{} compared: as recorded", count(checks.len(), "resource")),
+        (0, 0) => format!("{} compared: as recorded", count(resources, "resource")),
         _ => format!(
             "{} compared: {gone} gone, {changed} changed; `plan preview` shows what a run does about it",
-            count(checks.len(), "resource")
+            count(resources, "resource")
         ),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::Instrument as _;
 
 use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
-use super::session::{Parts, Session, export_ending, quoted};
+use super::session::{Parts, Session, export_ending, flags, quoted};
 use super::view::ViewOptions;
 use super::{Account, confirm, note, print_text, records, report};
 use crate::api::trace;
@@ -177,6 +177,7 @@ pub async fn destroy_environment(
                 resolve_time: RESOLVE_TIME,
                 max_items: MAX_ITEMS,
                 records: None,
+                record_flags: flags(record),
                 user_agent: USER_AGENT.to_owned(),
             },
             parallelism: options.parallelism,
@@ -239,12 +240,9 @@ fn left_by_hand(status: &Status) -> Option<InstanceId> {
 }
 
 fn forget_command(record: &EnvironmentRecord, instance: &InstanceId) -> String {
-    let (plan, environment) = (quoted(record.plan()), quoted(record.environment()));
-    let (instance, state) = (quoted(&instance.to_string()), quoted(&record.store.name()));
-    format!("plan state forget {instance} --plan {plan} --environment {environment} --state {state}")
+    format!("plan state forget{} {}", flags(record), quoted(&instance.to_string()))
 }
 
 fn retry_command(record: &EnvironmentRecord) -> String {
-    let (plan, environment) = (quoted(record.plan()), quoted(record.environment()));
-    format!("plan destroy --plan {plan} --environment {environment} --state {}", quoted(&record.store.name()))
+    format!("plan destroy{}", flags(record))
 }

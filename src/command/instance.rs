@@ -76,6 +76,7 @@ pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value
         "exists": instance.may_exist(),
         "beside": instance.made.iter().filter(|made| !is_remainder(made)).flat_map(secondary).collect::<Vec<_>>(),
         "as_well": others(instance).map(one).collect::<Vec<_>>(),
+        "stays": instance.stays.iter().map(one).collect::<Vec<_>>(),
         "tasks": tasks,
         "call": instance.call().map(ToString::to_string),
         "attempts": instance.attempts,

@@ -140,6 +140,7 @@ fn calls(
         max_items: MAX_ITEMS,
         // Only commands with access to records read them; values from them are not known here.
         records: None,
+        record_flags: String::new(),
         user_agent: String::new(),
     };
     let none = Selection::default();

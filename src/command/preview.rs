@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::origin::Origin;
 use super::preview_file::{PreviewFile, RunFlags, recorded};
-use super::run_options::{replaced, selection};
+use super::run_options::{need_instances, replaced, selection};
+use super::session::flags;
 use super::shared_records::SharedRecords;
 use super::shown::Shown;
 use super::{compared, environment_name, load, note, preview_text, print_json, print_text, pull_request, records};
@@ -35,7 +36,8 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let origin = Origin { file, api: &arguments.api, account: &account, state, rehearses: false };
     let (values, shared) = origin.gather(context, &loaded, inputs, environment).await?;
     let store = records::store(context, state, Some(file))?;
-    let status = EnvironmentRecord::new(store, &plan.name, &values.environment).read().await?;
+    let record = EnvironmentRecord::new(store, &plan.name, &values.environment);
+    let status = record.read().await?;
 
     let status = recorded(status.as_ref());
     let target = selection(plan, &arguments.target)?;
@@ -46,17 +48,20 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         ..RunOptions::default()
     };
     let key = status.map_or_else(|| context.token(), |status| status.header.key.clone());
+    let shown = Shown { plan, catalog: loaded.catalog, values: &values, status, options: &options };
+    let named = [&options.target, &options.replace];
+    need_instances(plan, &shown.settings(), &context.secrets, &values.inputs, named)?;
     let client = reader(context, arguments)?;
     let fresh = match (status, &client) {
         (Some(status), Some(client)) if arguments.refresh => Some(refreshed(context, client, status).await?),
         _ => None,
     };
     let status = fresh.as_ref().or(status);
-    let shown = Shown { plan, catalog: loaded.catalog, values: &values, status, options: &options };
+    let shown = Shown { status, ..shown };
     let changes = shown.changes(context, &key, client.as_ref()).await?;
     report_stuck(context, plan, status)?;
     report_shifted(context, plan, status, &changes)?;
-    report_renamed(context, plan, status, &changes)?;
+    report_renamed(context, plan, status, &changes, &flags(&record))?;
     print(context, arguments.format, &shown, &shared, &changes)?;
     pull_request::print(context, plan, &values.environment, &changes, arguments.comment).await?;
     if let Some(out) = &arguments.out {
@@ -180,13 +185,19 @@ fn without_key(context: &Context, arguments: &PreviewArguments) -> Result<Accoun
 }
 
 /// Says which calls seem to have been made under a former name of their step, as the run does.
-fn report_renamed(context: &Context, plan: &Plan, status: Option<&Status>, changes: &[Change]) -> Result<(), Error> {
+fn report_renamed(
+    context: &Context,
+    plan: &Plan,
+    status: Option<&Status>,
+    changes: &[Change],
+    flags: &str,
+) -> Result<(), Error> {
     let Some(status) = status else { return Ok(()) };
     let former = FormerSteps::of(status, |step| plan.steps.contains_key(step));
     for change in changes.iter().filter(|change| matches!(change.action, Action::Call)) {
         let former = change.call.as_ref().and_then(|call| former.name_of(status, &change.instance, call));
         if let Some(former) = former {
-            let words = renamed_words(&change.instance, &former);
+            let words = renamed_words(&change.instance, &former, flags);
             note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
         }
     }

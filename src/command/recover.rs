@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::recorded::words;
 use super::records::{self, open};
-use super::session::quoted;
+use super::session::{flags, quoted};
 use super::table::table;
 use super::{Account, LoadedPlan, environment_name, load, note, print_text, warn};
 use crate::cli::RecoverArguments;
@@ -32,7 +32,7 @@ pub(super) async fn recover(context: &Context, arguments: &RecoverArguments) -> 
         let known = asked.record.read().await?;
         let known = known.unwrap_or_else(|| Status::new(asked.header(), context.now));
         let recovered = asked.look(context, &known).await?;
-        print(context, &recovered)?;
+        print(context, &asked.record, &recovered)?;
         return Ok(exit_of(&recovered));
     }
     let journal = open(context, &asked.record, "state recover", arguments.lock.lock_timeout).await?;
@@ -44,7 +44,7 @@ pub(super) async fn recover(context: &Context, arguments: &RecoverArguments) -> 
     journal.close().await?;
     let recovered = looked?;
     added?;
-    print(context, &recovered)?;
+    print(context, &asked.record, &recovered)?;
     let found = count(recovered.found.len(), "instance");
     note(context, &format!("{found} on record again: look with `plan preview` before the next run"))?;
     Ok(exit_of(&recovered))
@@ -80,6 +80,7 @@ impl Recovery {
             resolve_time: RESOLVE_TIME,
             max_items: MAX_ITEMS,
             records: None,
+            record_flags: flags(&record),
             user_agent: USER_AGENT.to_owned(),
         };
         Ok(Self { record, loaded, account, inputs, settings, accepted: arguments.accept.clone() })
@@ -108,7 +109,7 @@ impl Recovery {
 }
 
 /// Prints what was recovered, with its certainty, and what was not.
-pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Error> {
+pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &Recovered) -> Result<(), Error> {
     let found = recovered.found.iter().map(|(instance, trace)| {
         vec![instance.to_string(), resource_text(&recovered.status.instances[instance]), trace.words()]
     });
@@ -133,7 +134,7 @@ pub(super) fn print(context: &Context, recovered: &Recovered) -> Result<(), Erro
         note(context, &format!("not found, the next run creates: {}", list(names, NAMED)))?;
     }
     for (former, instance) in &recovered.renamed {
-        warn(context, &engine::renamed_words(instance, former))?;
+        warn(context, &engine::renamed_words(instance, former, &flags(record)))?;
     }
     for (instance, on) in &recovered.not_looked_for {
         let names = on.iter().map(|step| format!("`{step}`"));

@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::load::LoadedPlan;
 use super::origin::Origin;
-use super::run_options::{selection, view_options};
+use super::run_options::{need_instances, selection, view_options};
 use super::session::{Parts, Session, count_succeeded, export};
 use super::{environment_name, load, note, print_outputs, report, simulate, write_output};
 use crate::api::{Transport, trace};
@@ -62,7 +62,8 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         rehearses: true,
     };
     let (values, _) = origin.gather(context, &loaded, inputs, environment).await?;
-    let settings = values.settings(plan, &arguments.run);
+    let settings = values.settings(plan, &arguments.run, None);
+    need_instances(plan, &settings, &context.secrets, &values.inputs, [&options.target, &options.replace])?;
     let cloud = Options {
         seed: arguments.seed,
         strangers: Strangers::Assume,

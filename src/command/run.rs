@@ -13,7 +13,7 @@ use super::load::LoadedPlan;
 use super::origin::Origin;
 use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
-use super::run_options::{replaced, selection, view_options};
+use super::run_options::{need_instances, replaced, selection, view_options};
 use super::session::{Parts, Session, count_succeeded, export, quoted};
 use super::shown::Shown;
 use super::values::Values;
@@ -127,6 +127,8 @@ impl<'a> Prepared<'a> {
         let ends_with_job = records::is_for_the_job(context, &arguments.state, &store);
         let record = EnvironmentRecord::new(store, &plan.name, &values.environment);
         let options = options(plan, arguments, import)?;
+        let settings = values.settings(plan, &arguments.run, Some(&record));
+        need_instances(plan, &settings, &context.secrets, &values.inputs, [&options.target, &options.replace])?;
         let clock = Clock::starting_at(context.now, 1.0);
         Ok(Self {
             context,
@@ -144,7 +146,7 @@ impl<'a> Prepared<'a> {
     }
 
     fn settings(&self) -> Settings {
-        self.values.settings(&self.loaded.plan, &self.arguments.run)
+        self.values.settings(&self.loaded.plan, &self.arguments.run, Some(&self.record))
     }
 
     /// Opens the record, looks at the account, and records that the run starts. Returns how many instances are done already.

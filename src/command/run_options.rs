@@ -1,15 +1,16 @@
 //! From the command line to what a run works with.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::ViewOptions;
 use crate::cli::RunOptions as RunFlags;
-use crate::engine::is_read;
+use crate::engine::{Settings, first_missing, is_read};
 use crate::error::Error;
 use crate::id::StepId;
 use crate::plan::{Graph, Plan, Segment, Selection};
 use crate::report::list;
 use crate::report::page::Shape;
+use crate::secret::Secrets;
 
 /// What a run shows besides its lines.
 pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewOptions {
@@ -69,6 +70,24 @@ pub(super) fn replaced(plan: &Plan, names: &[String], target: &Selection) -> Res
         }
     }
     selection(plan, names)
+}
+
+/// Checks, before the first call, that the named instances exist, as far as their keys are known.
+///
+/// # Errors
+///
+/// When one does not: its step has no such instance.
+pub(super) fn need_instances(
+    plan: &Plan,
+    settings: &Settings,
+    secrets: &Secrets,
+    inputs: &BTreeMap<String, minijinja::Value>,
+    named: [&Selection; 2],
+) -> Result<(), Error> {
+    match named.into_iter().find_map(|named| first_missing(plan, settings, secrets, inputs, named)) {
+        None => Ok(()),
+        Some(missing) => Err(Error::usage(missing.message).help(missing.help)),
+    }
 }
 
 /// Checks, before the first call, that calls which need project or region have them.

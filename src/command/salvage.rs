@@ -34,7 +34,7 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     note(context, &format!("{damage}"))?;
     note(context, &format!("{} can be read", count(status.instances.len(), "instance")))?;
     let recovered = asked.look(context, &status).await?;
-    recover::print(context, &recovered)?;
+    recover::print(context, record, &recovered)?;
     if arguments.dry_run {
         return Ok(recover::exit_of(&recovered));
     }

@@ -21,6 +21,7 @@ use crate::event::{Event, RunFinished, RunStarted};
 use crate::journal::{Journal, Phase, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
+use crate::store::EnvironmentRecord;
 
 /// The parts of a session.
 pub struct Parts {
@@ -204,6 +205,12 @@ fn delimiter(context: &Context) -> String {
 
 fn refused(error: OutputFileError) -> Error {
     Error::usage(error.to_string())
+}
+
+/// The flags that name a record, each after a space.
+pub fn flags(record: &EnvironmentRecord) -> String {
+    let (plan, environment) = (quoted(record.plan()), quoted(record.environment()));
+    format!(" --plan {plan} --environment {environment} --state {}", quoted(&record.store.name()))
 }
 
 /// A word of a command line, quoted for a shell where needed.

@@ -22,13 +22,9 @@ pub(super) struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// What a run would do; `key` is the key of the digests for secrets, `client` sends reads.
-    ///
-    /// # Errors
-    ///
-    /// When a warning cannot be written.
-    pub async fn changes(&self, context: &Context, key: &str, client: Option<&Client>) -> Result<Vec<Change>, Error> {
-        let settings = Settings {
+    /// The settings of the run that is shown.
+    pub fn settings(&self) -> Settings {
+        Settings {
             plan: self.plan.name.clone(),
             environment: self.values.environment.clone(),
             project_id: self.values.project_id,
@@ -37,8 +33,18 @@ impl Shown<'_> {
             resolve_time: RESOLVE_TIME,
             max_items: MAX_ITEMS,
             records: self.values.records.clone(),
+            record_flags: String::new(),
             user_agent: USER_AGENT.to_owned(),
-        };
+        }
+    }
+
+    /// What a run would do; `key` is the key of the digests for secrets, `client` sends reads.
+    ///
+    /// # Errors
+    ///
+    /// When a warning cannot be written.
+    pub async fn changes(&self, context: &Context, key: &str, client: Option<&Client>) -> Result<Vec<Change>, Error> {
+        let settings = self.settings();
         let mut reads = Reads::default();
         loop {
             let preview = Preview {

@@ -51,7 +51,7 @@ const LEAST_PART: usize = 4096;
 
 /// Whether an instance is listed: its resource exists or may exist, or it has an error.
 fn is_listed(status: &InstanceStatus) -> bool {
-    status.phase != Phase::Absent || status.error.is_some() || !status.lost.is_empty()
+    status.phase != Phase::Absent || status.error.is_some() || !status.lost.is_empty() || !status.stays.is_empty()
 }
 
 fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Result<(), Error> {
@@ -66,6 +66,12 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
         return note(context, "no resource exists");
     }
     print_rows(context, &COLUMNS, parts)?;
+    if status.instances.values().any(|instance| !instance.stays.is_empty()) {
+        note(
+            context,
+            "stays: no `undo` takes it away, and nothing will; `plan state forget STEP` takes it off the record",
+        )?;
+    }
     for (id, instance) in status.instances.iter().filter(|(_, instance)| is_listed(instance)) {
         if let Some(error) = &instance.error {
             note(context, &format!("{id}: {}", crate::report::sanitize(&error.message)))?;
@@ -124,8 +130,12 @@ fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Times
         table.cell(since);
     };
     let at = instance.finished_at.filter(|_| instance.phase == Phase::Succeeded).or(instance.intended_at);
-    row(phase(instance), shown(instance), at.map(|at| since(at, now)).unwrap_or_default());
+    let is_over = instance.phase == Phase::Absent && instance.error.is_none() && instance.lost.is_empty();
+    if !is_over {
+        row(phase(instance), shown(instance), at.map(|at| since(at, now)).unwrap_or_default());
+    }
     others(instance).for_each(|made| row("secondary", made.into(), String::new()));
+    instance.stays.iter().for_each(|made| row("stays", made.into(), String::new()));
 }
 
 /// The state of an instance as text.
@@ -278,6 +288,21 @@ fn is_pending(phase: &Phase) -> bool {
 mod tests {
     use super::*;
     use crate::journal::RecordedResource;
+
+    #[test]
+    fn what_stays_is_listed_and_the_step_that_made_it_is_not() {
+        let stays = RecordedResource {
+            kind: Some("networks".to_owned()),
+            id: Some(json!("n-1").into()),
+            ..RecordedResource::default()
+        };
+        let instance = InstanceStatus { stays: vec![stays].into(), ..InstanceStatus::default() };
+        assert!(is_listed(&instance) && !is_listed(&InstanceStatus::default()));
+        let mut table = Rows::new(COLUMNS.len());
+        let id = InstanceId::new(crate::id::StepId::new("net"), None);
+        rows(&mut table, &id, &instance, Timestamp::UNIX_EPOCH);
+        assert_eq!(table.cells().collect::<Vec<_>>(), ["net", "stays", "network", "n-1", "", ""]);
+    }
 
     #[test]
     fn what_is_left_of_a_create_is_listed_by_its_id() {

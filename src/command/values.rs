@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::defaults::{RESOLVE_TIME, USER_AGENT};
 use super::findings::{self, Found};
 use super::load::LoadedPlan;
+use super::session::flags;
 use crate::cli::RunOptions as RunFlags;
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
 use crate::engine::Settings;
 use crate::error::Error;
 use crate::plan::{self, Given, Plan};
+use crate::store::EnvironmentRecord;
 
 /// The values that the templates of a plan refer to.
 pub(super) struct Values {
@@ -26,17 +28,18 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// The engine's settings, from plan, values and flags.
-    pub fn settings(&self, plan: &Plan, flags: &RunFlags) -> Settings {
+    /// The engine's settings, from plan, values and flags. `record`: that of the run; a rehearsal has none.
+    pub fn settings(&self, plan: &Plan, run: &RunFlags, record: Option<&EnvironmentRecord>) -> Settings {
         Settings {
             plan: plan.name.clone(),
             environment: self.environment.clone(),
             project_id: self.project_id,
             region_id: self.region_id,
-            stamp: !flags.no_stamp,
-            resolve_time: flags.resolve_time.unwrap_or(RESOLVE_TIME),
-            max_items: flags.max_items,
+            stamp: !run.no_stamp,
+            resolve_time: run.resolve_time.unwrap_or(RESOLVE_TIME),
+            max_items: run.max_items,
             records: self.records.clone(),
+            record_flags: record.map(flags).unwrap_or_default(),
             user_agent: USER_AGENT.to_owned(),
         }
     }

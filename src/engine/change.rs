@@ -340,9 +340,10 @@ impl Instance {
         let context = &self.run.context;
         let id = &write.intent.instance;
         if let Some(holder) = self.holder(write) {
+            let flags = &context.settings.record_flags;
             refusal.message = format!("{}; `{holder}` of this record has it", refusal.message);
             refusal.help = vec![format!(
-                "let it go by its new name: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv '{holder}' '{id}'`"
+                "let it go by its new name: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
             )];
             return Err(Interruption::Failed(refusal));
         }

@@ -62,6 +62,8 @@ pub struct Settings {
     pub max_items: usize,
     /// Outputs of other plans, as templates see them; `None` when the plan reads none.
     pub records: Option<minijinja::Value>,
+    /// The flags that name this record to `plan state`, after a space; empty without a record.
+    pub record_flags: String,
     /// `plan/<version>`; every attempt appends plan, environment, step and its nonce.
     pub user_agent: String,
 }

@@ -3,6 +3,7 @@
 //! Instances run as tokio tasks and report their end here; nothing else changes this state. A step starts as soon as
 //! every step it depends on is done. After a failure independent branches go on.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use tokio::task::{Id, JoinSet};
 
 use super::context::About;
+use super::counts::no_instance;
 use super::decide;
 use super::instance::{Instance, InstanceEnd};
 use super::interruption::Interruption;
@@ -125,6 +127,8 @@ struct Dispatcher<'r> {
     turns: Turns,
     /// Instances that are ready to start.
     queue: VecDeque<Instance>,
+    /// What was on record when the first step was not reached.
+    existing: OnceCell<HashMap<StepId, Vec<InstanceId>>>,
     done: Dispatched,
 }
 
@@ -166,6 +170,7 @@ impl<'r> Dispatcher<'r> {
             nodes: steps.values().map(|_| Node::default()).collect(),
             turns: Turns::new(&after),
             queue: VecDeque::new(),
+            existing: OnceCell::new(),
             done: Dispatched::default(),
         };
         dispatcher.count_readers();
@@ -294,13 +299,15 @@ impl<'r> Dispatcher<'r> {
     /// The instances of a step that `--target` selects, where it names single ones.
     fn selected(&self, index: usize, each: Vec<Option<Each>>) -> Result<Vec<Option<Each>>, StepError> {
         let step = &self.run.plan.steps[index];
-        let has = |key: &str| each.iter().flatten().any(|each| each.key == key);
+        let keys: Vec<&str> = each.iter().flatten().map(|each| each.key.as_str()).collect();
         let options = &self.run.options;
         let named = options.target.keys_of(&step.id).chain(options.replace.keys_of(&step.id));
-        if let Some(missing) = named.into_iter().find(|key| !has(key)) {
-            let words = format!("the plan has no instance `{}[{missing}]`", step.id);
+        if let Some(missing) = no_instance(&step.id, named, &keys) {
             let about = About { call: None, place: Some(self.run.plan_span(step.id_span)) };
-            return Err(self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Template, words));
+            let mut error =
+                self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Template, missing.message);
+            error.help.push(missing.help);
+            return Err(error);
         }
         if self.nodes[index].whole {
             return Ok(each);
@@ -325,10 +332,24 @@ impl<'r> Dispatcher<'r> {
             Broken::Unfinished(step) => SkipReason::NotStarted { why: format!("`{step}` is not done") },
             Broken::Stopped(stop) => SkipReason::NotStarted { why: stop.words().to_owned() },
         };
+        self.report_existing(&instance.step);
         self.run.context.events.emit(Event::StepSkipped { instance: instance.clone(), reason });
         self.nodes[index].broken = Some(broken);
         self.done.outcomes.push((instance, Outcome::NotStarted));
         self.close(index);
+    }
+
+    /// Tells what earlier runs made of a step that this run does not reach.
+    fn report_existing(&self, step: &StepId) {
+        let by_step = |status: &Status| {
+            let mut by_step: HashMap<StepId, Vec<InstanceId>> = HashMap::new();
+            for (instance, _) in status.existing() {
+                by_step.entry(instance.step.clone()).or_default().push(instance.clone());
+            }
+            by_step
+        };
+        let by_step = self.existing.get_or_init(|| self.run.context.journal.with_status(by_step));
+        by_step.get(step).into_iter().flatten().for_each(|instance| self.run.emit_existing(instance));
     }
 
     /// Handles the end of an instance.
@@ -349,6 +370,7 @@ impl<'r> Dispatcher<'r> {
             InstanceEnd::Interrupted(Interruption::Stopped(stop)) => {
                 broken = Some(Broken::Stopped(stop));
                 let reason = SkipReason::NotStarted { why: stop.words().to_owned() };
+                self.run.emit_existing(&id);
                 self.run.context.events.emit(Event::StepSkipped { instance: id.clone(), reason });
                 Outcome::NotStarted
             }

@@ -103,23 +103,9 @@ impl Instance {
             // The dispatcher reports a stop; a journal error ends the run.
             Interruption::Stopped(_) | Interruption::Journal(_) => return why,
         };
-        self.emit_existing(id);
+        self.run.emit_existing(id);
         self.run.context.events.emit(event);
         why
-    }
-
-    /// Emits what the record has of the instance, the newest of several.
-    fn emit_existing(&self, id: &InstanceId) {
-        let hide = |text: &str| self.run.context.secrets.redact_name(text);
-        let known = self.known(id);
-        let Some(made) = known.made.last() else { return };
-        let Some(made_id) = &made.id else { return };
-        self.run.context.events.emit(Event::ResourceExists {
-            instance: id.clone(),
-            kind: made.kind.clone(),
-            id: hide(&results::id_text(made_id)),
-            name: made.name.as_deref().map(hide),
-        });
     }
 
     /// Moves the error to the first field that the API objects to, where the plan has it.

@@ -77,7 +77,7 @@ mod watch;
 
 pub use access::Access;
 pub use context::{Events, RunContext, Settings};
-pub use counts::instance_counts;
+pub use counts::{first_missing, instance_counts};
 pub use decide::{
     ChangeKind, FormerSteps, moves, reads as is_read, removal_order, renamed_words, shifted, shifted_words, stuck,
 };

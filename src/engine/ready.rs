@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::context::{About, RunContext};
+use super::decide;
 use super::finish::Finishing;
 use super::instance::Instance;
 use super::interruption::Interruption;
@@ -239,10 +240,10 @@ impl Instance {
             failed.effect = EffectKnown::NotApplied;
             failed.call = about.call.as_ref().map(ToString::to_string);
             failed.message = format!("what an earlier run made is not there any more: {}", failed.message);
-            let (step, id) = (&self.step().id, self.id());
+            let (step, id, flags) = (&self.step().id, self.id(), &self.run.context.settings.record_flags);
             failed.help = vec![
                 format!("replace it: run with `--replace {step}`"),
-                format!("or, if the plan does without it, `plan state forget '{id}'`"),
+                format!("or, if the plan does without it, `plan state forget{flags} '{id}'`"),
             ];
         }
         Interruption::Failed(failed)
@@ -259,7 +260,7 @@ impl Instance {
             return Err(Interruption::Failed(error));
         }
         let Some(ready) = ready else { return Ok(Judgement::Ready) };
-        match self.holds(ready, result, resource).map_err(|error| self.run.template_failed(&error))? {
+        match self.holds(ready, result, resource).map_err(|error| Interruption::Failed(self.undecided(&error)))? {
             true => Ok(Judgement::Ready),
             false => Ok(Judgement::NotYet(shown(ready, resource, &self.run.context.secrets))),
         }
@@ -271,7 +272,16 @@ impl Instance {
         match self.holds(fail_when, result, resource) {
             Ok(true) => Some(self.never_ready(fail_when, resource)),
             Ok(false) => None,
-            Err(error) => Some(self.run.template_error(&error)),
+            Err(error) => Some(self.undecided(&error)),
+        }
+    }
+
+    /// The error of a condition on what was made, which cannot be evaluated: the call was carried out by then.
+    fn undecided(&self, error: &TemplateError) -> StepError {
+        let (call, error) = (&self.step().call, self.run.template_error(error));
+        match decide::reads(self.step()) {
+            true => StepError { call: Some(format!("{} {}", call.method, call.written)), ..error },
+            false => StepError { effect: EffectKnown::Applied, ..error },
         }
     }
 

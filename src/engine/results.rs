@@ -114,7 +114,7 @@ fn ids_of(
 }
 
 /// Kind and id of the existing resource that a call is about: the last one named by its path.
-fn subject(operation: &Operation, call: &RecordedCall) -> (Option<String>, Option<Value>) {
+pub(super) fn subject(operation: &Operation, call: &RecordedCall) -> (Option<String>, Option<Value>) {
     let places = operation.route.path.split('/').zip(call.path.split('/')).collect::<Vec<_>>();
     let named = places.into_iter().rev().find_map(|(place, value)| {
         let name = place.strip_prefix('{')?.strip_suffix('}')?;

@@ -8,12 +8,14 @@ use super::decide::{self, FormerSteps};
 use super::interruption::Interruption;
 use super::remove::{self, Extent};
 use super::render::{Rendered, Surroundings};
+use super::results;
 use super::stop::Stopper;
 use super::teardown::teardown;
 use crate::catalog::Partial;
 use crate::diagnostic::Severity;
-use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::{InstanceId, StepId};
+use crate::journal::Status;
 use crate::plan::{Plan, Selection, Step};
 use crate::source::Span;
 use crate::template::{Each, TemplateError};
@@ -80,6 +82,21 @@ impl Run {
     /// A part of the plan, for messages.
     pub fn plan_span(&self, span: Span) -> PlanSpan {
         PlanSpan { plan: self.plan.clone(), span }
+    }
+
+    /// Emits what the record has of the instance, the newest of several.
+    pub(super) fn emit_existing(&self, id: &InstanceId) {
+        let context = &self.context;
+        let hide = |text: &str| context.secrets.redact_name(text);
+        let newest = |status: &Status| status.instances.get(id).and_then(|known| known.made.last().cloned());
+        let Some(made) = context.journal.with_status(newest) else { return };
+        let Some(made_id) = &made.id else { return };
+        context.events.emit(Event::ResourceExists {
+            instance: id.clone(),
+            kind: made.kind.clone(),
+            id: hide(&results::id_text(made_id)),
+            name: made.name.as_deref().map(hide),
+        });
     }
 
     pub(super) fn template_failed(&self, error: &TemplateError) -> Interruption {

@@ -14,7 +14,7 @@ use super::measure::measure;
 use super::remove::Extent;
 use super::run::Run;
 use super::stop::Stop;
-use super::teardown::{TeardownEnd, teardown};
+use super::teardown::{TeardownEnd, forget_changes, removable, teardown};
 use super::unanswered::{look_for_unanswered, warn_of_open};
 use super::unrecorded::unrecorded;
 use crate::clock::millis;
@@ -268,6 +268,7 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
     let mut torn = TeardownEnd::default();
     // A call that was carried out late may have made resources that block the deletion of those it depends on.
     let mut undecided = unanswered(context).await?;
+    let before = context.journal.with_status(removable);
     loop {
         let left: HashSet<&InstanceId> = torn.left.iter().map(|(instance, _)| instance).collect();
         let instances: Vec<InstanceId> = context.journal.with_status(|status| {
@@ -284,6 +285,7 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
     for (instance, error) in undecided {
         torn.add_left(context, instance, error);
     }
+    forget_changes(context, before).await?;
     let remaining = context.journal.with_status(|status| status.existing().count());
     let exit = match torn.stopped.and_then(exit_of_stop) {
         Some(exit) => exit,

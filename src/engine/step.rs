@@ -251,7 +251,7 @@ impl Instance {
             self.run.former_steps.get_or_init(|| FormerSteps::of(status, of_plan)).name_of(status, id, call)
         });
         if let Some(former) = former {
-            context.warn(decide::renamed_words(id, &former));
+            context.warn(decide::renamed_words(id, &former, &context.settings.record_flags));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Removes many instances concurrently: each one only after everything that depends on it is gone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -10,10 +10,11 @@ use super::context::{About, RunContext};
 use super::decide::{Kept, along, removal};
 use super::interruption::Interruption;
 use super::remove::{Extent, Removed, remove};
+use super::results::id_text;
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{JournalError, Record};
+use crate::journal::{InstanceStatus, JournalError, Phase, Record, Status};
 
 /// The outcome of a teardown.
 #[derive(Debug, Default)]
@@ -115,6 +116,32 @@ pub async fn teardown(
     Ok(torn)
 }
 
+/// What is on record as made and can be removed: kinds and ids.
+pub fn removable(status: &Status) -> HashSet<(String, String)> {
+    let made = status.instances.values().flat_map(|known| &known.made).filter(|made| made.undo.is_some());
+    made.filter_map(|made| Some((made.kind.clone()?, id_text(made.id.as_deref()?)))).collect()
+}
+
+/// Takes the calls off the record that changed what is gone now. `before`: what could be removed before the teardown.
+///
+/// # Errors
+///
+/// [`JournalError`] when the record cannot be written.
+pub async fn forget_changes(context: &RunContext, mut before: HashSet<(String, String)>) -> Result<(), JournalError> {
+    let changes = context.journal.with_status(|status| {
+        let there = removable(status);
+        before.retain(|thing| !there.contains(thing));
+        let is_of_gone = |known: &InstanceStatus| {
+            let subject = known.result.as_ref().and_then(|result| Some((result.kind.clone()?, result.id.as_deref()?)));
+            known.made.is_empty() && subject.is_some_and(|(kind, id)| before.contains(&(kind, id_text(id))))
+        };
+        let done = status.instances.iter().filter(|(_, known)| known.phase == Phase::Succeeded);
+        let records = done.filter(|(_, known)| is_of_gone(known));
+        records.map(|(instance, _)| Record::Removed { instance: instance.clone() }).collect::<Vec<_>>()
+    });
+    if changes.is_empty() { Ok(()) } else { context.journal.append(changes).await }
+}
+
 /// Records that an instance is gone because the resource that contained it was deleted.
 async fn record_removed_with_parent(context: &RunContext, instance: &InstanceId) -> Result<(), JournalError> {
     let made = context
@@ -125,7 +152,7 @@ async fn record_removed_with_parent(context: &RunContext, instance: &InstanceId)
         context.events.emit(Event::ResourceRemoved {
             instance: instance.clone(),
             kind: made.kind,
-            id: made.id.as_deref().map(super::results::id_text),
+            id: made.id.as_deref().map(id_text),
             already_gone: false,
             reverted_by: None,
         });
@@ -153,7 +180,7 @@ impl TeardownEnd {
         context.events.emit(Event::ResourceLeft {
             instance: instance.clone(),
             kind: made.kind,
-            id: made.id.as_deref().map(super::results::id_text),
+            id: made.id.as_deref().map(id_text),
             error: error.clone(),
         });
         self.left.push((instance, error));

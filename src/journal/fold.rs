@@ -30,7 +30,8 @@ impl InstanceStatus {
     /// Sets the status back to that of before the last command: what it made is removed.
     pub(super) fn roll_back(&mut self, before: &InstanceStatus) {
         let earlier = std::mem::take(&mut self.earlier);
-        *self = Self { attempts: self.attempts, error: None, earlier, ..before.clone() };
+        let stays = self.staying(before.made.len());
+        *self = Self { attempts: self.attempts, error: None, earlier, stays, ..before.clone() };
         if matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. }) {
             self.fall_back();
         }
@@ -181,13 +182,13 @@ impl InstanceStatus {
                 let mut lost = std::mem::take(&mut self.lost);
                 let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
                 lost.extend(things.filter_map(|thing| thing.id.as_deref().cloned()));
-                let earlier = std::mem::take(&mut self.earlier);
-                *self = Self { attempts: self.attempts, lost, earlier, ..Self::default() };
+                let (earlier, stays) = (std::mem::take(&mut self.earlier), std::mem::take(&mut self.stays));
+                *self = Self { attempts: self.attempts, lost, earlier, stays, ..Self::default() };
             }
             Record::Drifted { fields, .. } => self.drift(fields),
             Record::Removed { .. } => {
-                let earlier = self.earlier_beside_kept();
-                *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, ..Self::default() };
+                let (earlier, stays) = (self.earlier_beside_kept(), self.staying(0));
+                *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, stays, ..Self::default() };
             }
             Record::Forgotten { .. } => {
                 *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
@@ -205,6 +206,23 @@ impl InstanceStatus {
             | Record::Beat
             | Record::Released => {}
         }
+    }
+
+    /// What stays when it is removed: what its calls made, from the given one on, without an undo. What it adopted was
+    /// there before.
+    fn staying(&mut self, from: usize) -> Few<RecordedResource> {
+        let mut stays = std::mem::take(&mut self.stays);
+        if self.intent.is_some() {
+            let made = self.made.iter().skip(from).filter(|made| made.undo.is_none() && made.id.is_some());
+            let plain = |made: &RecordedResource| RecordedResource {
+                kind: made.kind.clone(),
+                id: made.id.clone(),
+                name: made.name.clone(),
+                ..RecordedResource::default()
+            };
+            stays.extend(made.map(plain));
+        }
+        stays
     }
 
     fn intend(&mut self, at: Timestamp, intent: Shared<Intent>) {

@@ -50,6 +50,9 @@ pub struct InstanceStatus {
     /// Drift: fields that another client changed, with the values found since the last call.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub drifted: Few<Drifted>,
+    /// What it made and a removal left where it is, because no undo takes it away.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub stays: Few<RecordedResource>,
     /// The last removal call, where it must not be repeated before its outcome is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Box<Intent>>,

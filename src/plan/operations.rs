@@ -69,6 +69,7 @@ impl Operations {
         check_written(doc, &self.steps, (catalog, source), Given { folder, ..Given::default() }, findings);
         for (step, of) in doc.steps.iter().zip(&self.steps) {
             findings.extend(step_notes(step, of));
+            findings.extend(only_reads(step, of));
             findings.extend(super::always::check(step, of));
             findings.extend(known_already(step, of, catalog));
         }
@@ -229,6 +230,25 @@ fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
         Diagnostic::note("no-undo", place, "nothing is known to take back what this call makes")
             .help("write the call under `undo:`, or `undo: none` if it is deleted with another resource")
     })
+}
+
+/// Reports calls that should take back or change what the step made, and only read.
+fn only_reads(step: &StepDoc, of: &OfStep) -> Vec<Diagnostic> {
+    let (undo, update) = step.calls();
+    let keep = "name the call that takes it back, or say `undo: none` to keep what the step makes";
+    let calls = [
+        ("`undo`", undo, &of.undo, keep),
+        ("`on_change: update`", update, &of.update, "name the call that changes what the step made"),
+    ];
+    let reading = calls.into_iter().filter_map(|(what, call, operation, help)| {
+        let call = &call?.call;
+        let reads = operation.as_ref().map_or(call.method == Method::Get, |known| known.effect == Effect::Read);
+        reads.then(|| {
+            let message = format!("`{} {}` only reads: as {what} it changes nothing", call.method, call.written);
+            Diagnostic::error("only-reads", call.span, message).help(help)
+        })
+    });
+    reading.collect()
 }
 
 /// Names in `allow_unknown` that all calls of the step know: their values should be checked.

@@ -258,8 +258,15 @@ impl Human {
         }
         for (why, mut who) in std::mem::take(&mut self.not_made) {
             who.sort_by_key(|instance| natural(&instance.to_string()));
-            let who = list(who.iter().map(|instance| sanitize(&instance.to_string()).into_owned()), NAMED_TOGETHER);
-            self.sink.line(&format!("{} {who} ({why})", self.palette.name("not made:")));
+            // What an earlier run made exists, and is only not gone on with.
+            let is_there = |instance: &InstanceId| self.exists.iter().any(|(other, _)| other.step == instance.step);
+            let (there, not_made): (Vec<_>, Vec<_>) = who.into_iter().partition(is_there);
+            for (label, who) in [("not made:", not_made), ("not reached:", there)] {
+                let who = list(who.iter().map(|instance| sanitize(&instance.to_string()).into_owned()), NAMED_TOGETHER);
+                if !who.is_empty() {
+                    self.sink.line(&format!("{} {who} ({why})", self.palette.name(label)));
+                }
+            }
         }
         if !self.board.is_idle() {
             let pending = self.board.phrase(Duration::from_millis(run.elapsed_ms), NAMED_PENDING);

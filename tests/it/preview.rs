@@ -98,6 +98,33 @@ fn what_cannot_be_replaced_is_refused_before_anything_is_done() {
 }
 
 #[test]
+fn an_instance_that_does_not_exist_is_refused_before_anything_is_done() {
+    let plan = "name: demo\nsteps:\n  - id: disk\n    for_each: [one, two]\n    \
+                call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                body: { name: \"{{ each.value }}\", source: new-volume, size: 1 }\n";
+    let folder = Folder::new().with("plan.yaml", plan);
+    let account = [
+        ("GCORE_API_KEY", "any"),
+        ("GCORE_BASE_URL", "http://127.0.0.1:9"),
+        ("GCORE_CLOUD_PROJECT_ID", "1"),
+        ("GCORE_CLOUD_REGION_ID", "7"),
+    ];
+    for [command, flag] in [
+        ["run", "--target"],
+        ["run", "--replace"],
+        ["preview", "--target"],
+        ["preview", "--replace"],
+        ["rehearse", "--target"],
+    ] {
+        let ended = folder.run_in(&[command, "plan.yaml", flag, "disk[zz]"], &account);
+        assert_eq!(ended.code, Some(2), "{command} {flag}: {}", ended.stderr);
+        let told = "error: the plan has no instance `disk[zz]`\nhelp: it has `disk[0]`, `disk[1]`\n";
+        assert!(ended.stderr.ends_with(told), "{command} {flag}: {}", ended.stderr);
+    }
+    assert!(!folder.path().join(".plan").exists());
+}
+
+#[test]
 fn a_preview_is_written_over_nothing_but_a_preview() {
     let trial = Trial::new();
     trial.preview(&[]);

@@ -123,10 +123,10 @@ pub enum Rule {
 }
 
 impl Act {
-    /// Whether it changes a field.
-    pub fn takes(&self, name: &str) -> bool {
+    /// The fields that it changes.
+    pub fn fields(&self) -> Vec<&str> {
         match self {
-            Act::Fields { fields, .. } => fields.iter().any(|field| field == name),
+            Act::Fields { fields, .. } => fields.iter().map(String::as_str).collect(),
             Act::Inner { field }
             | Act::Set { field, .. }
             | Act::End { field, .. }
@@ -139,7 +139,15 @@ impl Act {
             | Act::Element { field, .. }
             | Act::RemoveElement { field, .. }
             | Act::Join { field, .. }
-            | Act::Leave { field, .. } => *field == name,
+            | Act::Leave { field, .. } => vec![field],
+        }
+    }
+
+    /// Whether it changes a field.
+    pub fn takes(&self, name: &str) -> bool {
+        match self {
+            Act::Fields { fields, .. } => fields.iter().any(|field| field == name),
+            act => act.fields() == [name],
         }
     }
 }

@@ -38,10 +38,10 @@ fn is_made_by(known: &InstanceStatus, call: &RecordedCall) -> bool {
         }
 }
 
-/// The message about it, with the remedy.
-pub fn words(instance: &InstanceId, former: &InstanceId) -> String {
+/// The message about it, with the remedy. `flags`: those that name the record to `plan state`.
+pub fn words(instance: &InstanceId, former: &InstanceId, flags: &str) -> String {
     format!(
-        "`{former}` is no step of the plan, and `{instance}` makes the same call: if it was renamed, `plan state mv '{former}' '{instance}'` \
+        "`{former}` is no step of the plan, and `{instance}` makes the same call: if it was renamed, `plan state mv{flags} '{former}' '{instance}'` \
          lets it keep its resource; otherwise a second one is made, and the first stays until `--prune` or a destroy"
     )
 }
@@ -61,6 +61,14 @@ mod tests {
             body: Some(json!({ "name": name }).into()),
             ..RecordedCall::new(Method::Post, "/cloud/v1/networks/1/7")
         }
+    }
+
+    #[test]
+    fn the_remedy_names_the_record() {
+        let [network, net] = ["network", "net"].map(Selection::name);
+        let told = words(&network, &net, " --plan demo --environment prod --state /var/records");
+        let command = "`plan state mv --plan demo --environment prod --state /var/records 'net' 'network'`";
+        assert!(told.contains(command), "{told}");
     }
 
     #[test]

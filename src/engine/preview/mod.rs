@@ -17,11 +17,12 @@ use serde_json::Value;
 
 use super::conceal::conceal;
 use super::context::Settings;
+use super::counts::{NoInstance, no_instance};
 use super::decide::{self, ChangeKind, Decision, Differs, Wanted, removal};
 use super::differences::differences;
 use super::find::looked_up;
 use super::refresh::recovered;
-use super::render::{Surroundings, elements, step_value};
+use super::render::{CallParts, Surroundings, elements, step_value};
 use super::results;
 use super::update::{Difference, Forced, wanted_call, with_new_name};
 use crate::catalog::Catalog;
@@ -30,8 +31,8 @@ use crate::journal::{InstanceStatus, JsonText, RecordedCall, RecordedResource, S
 use crate::plan::{Graph, OnChange, Plan, Selection, Step};
 use crate::secret::Secrets;
 use crate::source::Span;
-use crate::template::{Each, TemplateError};
-use unknown::{KnownValues, UnknownBecause};
+use crate::template::{Each, TemplateError, value_of};
+use unknown::{KnownValues, UnknownBecause, accepted};
 
 pub use reads::{Reads, object_of};
 pub use tally::{Symbol, Tally};
@@ -82,8 +83,8 @@ pub enum Action {
     },
     /// `when` is false.
     Skip,
-    /// Whether it exists, or how often, is known only later. `read`: known once a step has been read; an earlier run
-    /// decided it, and it is assumed to stay the same.
+    /// Whether it exists, or how often, or what a look-up finds, is known only later. `read`: known once a step has been
+    /// read; an earlier run decided it, and it is assumed to stay the same.
     Depends { on: Vec<StepId>, read: bool },
     /// No longer in the plan. `pruned`: this run removes it. `stays_for`: it would be removed, but a dependant is
     /// kept.
@@ -173,7 +174,10 @@ impl Preview<'_> {
             if chosen(id) {
                 let whole = self.target.is_empty() || earlier.contains(id);
                 let mut changes = self.step(&self.plan.steps[id], &mut known);
-                changes.retain(|change| whole || self.target.covers(&change.instance));
+                // About a step whose instances are not known yet.
+                let is_of_all =
+                    |change: &Change| change.instance.key.is_none() && self.plan.steps[id].for_each.is_some();
+                changes.retain(|change| whole || is_of_all(change) || self.target.covers(&change.instance));
                 by_step.insert(self.plan.steps.get_index_of(id).unwrap_or_default(), changes);
             }
         }
@@ -202,6 +206,14 @@ impl Preview<'_> {
     }
 
     fn step(&self, step: &Step, known: &mut KnownValues) -> Vec<Change> {
+        let changes = self.instances(step, known);
+        if changes.iter().any(Change::is_pending) || known.unsettled_among(&step.after).next().is_some() {
+            known.unsettled.insert(step.id.clone());
+        }
+        changes
+    }
+
+    fn instances(&self, step: &Step, known: &mut KnownValues) -> Vec<Change> {
         let plain = InstanceId::new(step.id.clone(), None);
         let each = match &step.for_each {
             None => vec![None],
@@ -211,6 +223,11 @@ impl Preview<'_> {
                     return vec![self.depends(plain, why, on)];
                 }
                 match elements(template, &self.surroundings(known, None).scope()) {
+                    Ok(elements) if let Some(missing) = self.missing(step, &elements) => {
+                        known.forget(&step.id, UnknownBecause::Change);
+                        let action = self.failing(&missing.message, step.id_span, [missing.help]);
+                        return vec![Change { instance: plain, action, call: None }];
+                    }
                     Ok(elements) => elements.into_iter().map(Some).collect(),
                     Err(error) => return vec![self.wrong(plain, &error, known)],
                 }
@@ -228,6 +245,12 @@ impl Preview<'_> {
         }
         known.learn(step, values, decide::reads(step));
         changes
+    }
+
+    /// An instance that `--target` or `--replace` names and that the step does not have.
+    fn missing(&self, step: &Step, elements: &[Each]) -> Option<NoInstance> {
+        let keys: Vec<&str> = elements.iter().map(|each| each.key.as_str()).collect();
+        no_instance(&step.id, self.target.keys_of(&step.id).chain(self.replace.keys_of(&step.id)), &keys)
     }
 
     /// The change of an instance whose existence depends on other steps. Where these only have to be read, the
@@ -261,7 +284,7 @@ impl Preview<'_> {
                 Err(error) => return (self.wrong(id, &error, known), None),
             }
         }
-        let call = match known.render(step, &surroundings) {
+        let call = match known.render(&CallParts::of_step(step), &step.after, &surroundings, None) {
             Ok(call) => call,
             Err(error) => return (self.wrong(id, &error, known), None),
         };
@@ -277,7 +300,10 @@ impl Preview<'_> {
         };
         let (action, value) = match known.replaced.get(&id).cloned() {
             Some(cause) => (self.replaced_with(&id, step, &call, cause), None),
-            None => self.action(step, &id, &call, &find, known),
+            None => {
+                let update = self.update_call(step, &id, each, known);
+                self.action(step, &id, &call, &find, known, update)
+            }
         };
         let action = self.with_dependants(&id, action, known);
         (Change { instance: id, action, call: Some(call) }, value)
@@ -324,6 +350,7 @@ impl Preview<'_> {
         call: &RecordedCall,
         find: &Find,
         asked: &mut KnownValues,
+        update: Option<RecordedCall>,
     ) -> (Action, Option<Value>) {
         let recovered = self.status.and_then(|status| recovered(self.catalog, status, id, call));
         let recorded = recovered.as_ref().or_else(|| self.recorded(id));
@@ -332,6 +359,7 @@ impl Preview<'_> {
         let Difference { kind, split } = Difference::of(self.catalog, step, known, call, None);
         let orphan = asked.orphans.contains(id);
         let wanted = Wanted::of(step, self.replace.covers(id), orphan, recovered.is_some());
+        let on: Vec<StepId> = asked.unsettled_among(&step.after).cloned().collect();
         let mut object = |result: &StepResult| {
             let wanted = step.resource_used || step.ready.condition().is_some();
             let read = known.agrees.as_ref().filter(|_| wanted).and_then(|made| object_of(made, result))?;
@@ -342,6 +370,11 @@ impl Preview<'_> {
             Some(step_value(result, object(result).as_ref()))
         };
         match decide::instance(&wanted, recorded, kind) {
+            // What is there now is not what the run will read.
+            Decision::Read if !on.is_empty() => {
+                let looks_up = !matches!(find, Find::Nothing);
+                (if looks_up { Action::Depends { on, read: false } } else { Action::Read }, None)
+            }
             Decision::Read => {
                 let operation = step.operation.as_deref();
                 let Some((status, answer)) = self.reads.asked(call, &mut asked.wanted) else {
@@ -366,6 +399,8 @@ impl Preview<'_> {
             Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
             Decision::Call => (Action::Call, None),
             Decision::Keep => (Action::Keep, value()),
+            // The step is done once its call is accepted.
+            Decision::Wait if step.wait.skip => (Action::Keep, recorded.and_then(accepted)),
             Decision::Resolve | Decision::Wait => {
                 let phase = recorded.map_or("", |known| known.phase.name()).to_owned();
                 (Action::Continue { phase }, None)
@@ -393,11 +428,26 @@ impl Preview<'_> {
                 let made = split.calls.into_iter().filter(|_| in_place);
                 let (calls, removes): (Vec<_>, Vec<_>) = made.map(|call| (call.recorded, call.removes)).unzip();
                 let removes = removes.into_iter().flatten().collect();
+                let calls = update.filter(|_| how == ChangeKind::Update).map_or(calls, |call| vec![call]);
                 let fields = fields.unwrap_or_default();
                 let change = Action::Change { how, fields, calls, removes, forced: split.forced, because_of: None };
                 (change, value.filter(|_| keeps))
             }
         }
+    }
+
+    /// The call of `on_change: update`, as far as its values are known.
+    fn update_call(
+        &self,
+        step: &Step,
+        id: &InstanceId,
+        each: Option<&Each>,
+        known: &KnownValues,
+    ) -> Option<RecordedCall> {
+        let Some(OnChange::Update(template)) = &step.on_change else { return None };
+        let own = value_of(&step_value(self.recorded(id)?.result.as_ref()?, None));
+        let parts = CallParts::of_template(template, step);
+        known.render(&parts, &step.after, &self.surroundings(known, each), Some(&own)).ok()
     }
 
     fn conceal(&self, step: &Step, answer: &Value) -> Value {

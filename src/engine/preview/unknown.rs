@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use crate::engine::later::{is_known_later, known_after, known_after_reading};
-use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier};
+use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier, step_value};
 use crate::engine::repeated::Recording;
 use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
-use crate::journal::RecordedCall;
-use crate::plan::{Call, Segment, Step};
+use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult};
+use crate::plan::{Segment, Step};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 
 /// A result of a step is not known.
@@ -35,6 +35,9 @@ pub struct KnownValues {
     pub orphans: HashSet<InstanceId>,
     /// Instances that are removed because what they were made from is replaced: by which.
     pub replaced: HashMap<InstanceId, InstanceId>,
+    /// Steps that a run would change something for, and steps after these: a read that comes after one of them may be
+    /// answered differently then.
+    pub unsettled: BTreeSet<StepId>,
     /// Reads with which more would be known.
     pub wanted: Vec<RecordedCall>,
 }
@@ -43,6 +46,11 @@ impl KnownValues {
     /// Marks the results of a step as not known.
     pub fn forget(&mut self, step: &StepId, why: UnknownBecause) {
         self.unknown.insert(step.clone(), why);
+    }
+
+    /// Those of these steps that are not settled.
+    pub fn unsettled_among<'s>(&self, steps: &'s [StepId]) -> impl Iterator<Item = &'s StepId> {
+        steps.iter().filter(|step| self.unsettled.contains(*step))
     }
 
     /// Stores the results of a step's instances, without skipped ones.
@@ -94,42 +102,49 @@ impl KnownValues {
         Some((why, steps.into_iter().cloned().collect()))
     }
 
-    /// Renders the call; values that are not known become placeholders with the names of their steps.
+    /// Renders a call of a step that comes after others; values that are not known become placeholders with the names of
+    /// their steps.
     ///
     /// # Errors
     ///
     /// [`TemplateError`] when a template over known values cannot be evaluated.
-    pub fn render(&self, step: &Step, surroundings: &Surroundings<'_>) -> Result<RecordedCall, TemplateError> {
-        let parts = CallParts::of_step(step);
-        let all_known = step.after.iter().all(|step| !self.unknown.contains_key(step) && !self.unread.contains(step));
+    pub fn render(
+        &self,
+        parts: &CallParts<'_>,
+        after: &[StepId],
+        surroundings: &Surroundings<'_>,
+        own: Option<&minijinja::Value>,
+    ) -> Result<RecordedCall, TemplateError> {
+        let all_known = after.iter().all(|step| !self.unknown.contains_key(step) && !self.unread.contains(step));
         if all_known {
-            match surroundings.render(&parts, None) {
+            match surroundings.render(parts, own) {
                 Ok(Rendered { recorded, .. }) => return Ok(legible(recorded.into_owned())),
                 // A value of an instance with no result may be more than text, so that the template fails on its
                 // placeholder.
-                Err(_) if step.after.iter().any(|step| self.partly.contains(step)) => {}
+                Err(_) if after.iter().any(|step| self.partly.contains(step)) => {}
                 Err(error) => return Err(error),
             }
         }
-        let scope = surroundings.scope();
+        let mut scope = surroundings.scope();
+        scope.this = own;
         let fill = |template: Option<&Template>| template.map(|template| self.fill(template, &scope)).transpose();
         let texts = |value: Option<Value>| -> Vec<(String, String)> {
             let fields = value.and_then(|value| value.as_object().cloned()).unwrap_or_default();
             fields.into_iter().map(|(name, value)| (name, id_text(&value))).collect()
         };
         let body = fill(parts.body)?;
-        let form = surroundings.form(&parts, body.as_ref())?;
+        let form = surroundings.form(parts, body.as_ref())?;
         let body = form.map(|form| form.measured).or(body);
         let recording = Recording { secrets: surroundings.secrets, digest_key: surroundings.digest_key };
         let body = body.zip(parts.body);
         let body = body.map(|(body, template)| recording.body(template, &body).unwrap_or_else(|_| Value::Null.into()));
         Ok(RecordedCall {
-            method: step.call.method,
-            path: self.path(&step.call, &parts, &scope)?,
+            method: parts.call.method,
+            path: self.path(parts, &scope)?,
             query: texts(fill(parts.query)?).into(),
             headers: texts(fill(parts.headers)?).into(),
             body,
-            body_file: surroundings.body_file(&parts, &scope)?.map(Box::new),
+            body_file: surroundings.body_file(parts, &scope)?.map(Box::new),
         })
     }
 
@@ -171,7 +186,7 @@ impl KnownValues {
         }
     }
 
-    fn path(&self, call: &Call, parts: &CallParts<'_>, scope: &Scope<'_>) -> Result<String, TemplateError> {
+    fn path(&self, parts: &CallParts<'_>, scope: &Scope<'_>) -> Result<String, TemplateError> {
         // Project and region are those that the step names, or else the default ones.
         let place = |template: Option<&Template>, default: Option<i64>, name: &str| match template {
             Some(template) => match self.unknown_in(template.references()) {
@@ -181,7 +196,7 @@ impl KnownValues {
             None => Ok(default.map_or(format!("{{{name}}}"), |id| id.to_string())),
         };
         let mut path = String::new();
-        for segment in &*call.segments {
+        for segment in &*parts.call.segments {
             path.push('/');
             path.push_str(&match segment {
                 Segment::Literal(text) => text.to_string(),
@@ -192,6 +207,13 @@ impl KnownValues {
         }
         Ok(path)
     }
+}
+
+/// The value of a step that does not wait for the tasks of its call.
+pub fn accepted(known: &InstanceStatus) -> Option<Value> {
+    let Phase::Accepted { tasks, status, .. } = &known.phase else { return None };
+    let result = StepResult { tasks: tasks.clone().into(), status: *status, ..StepResult::default() };
+    Some(step_value(&result, None))
 }
 
 /// The value of an instance without a result, as templates see it.

@@ -11,14 +11,15 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::compare::{Comparison, Shown, field};
+use super::compare::{Comparison, Shown};
+use super::overlaid::{Calls, Later, Made, Sets, compared};
 use crate::api::{Client, Meaning, ReadError, Request};
-use crate::catalog::update::{shown_at, thing_route};
+use crate::catalog::update::{Way, shown_at, thing_route};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
 use crate::engine::collection::list_call;
 use crate::engine::evidence::audit::{self, AUDIT_LOG};
 use crate::engine::pages::{Paging, pages};
-use crate::engine::results::{self, Parameters, id_text};
+use crate::engine::results::{self, Parameters, id_text, own_value};
 use crate::engine::unseen::{UNSEEN, unseen_for};
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status, fields_of};
@@ -44,6 +45,9 @@ pub struct DriftCheck {
     pub instance: InstanceId,
     #[serde(flatten)]
     pub found: DriftState,
+    /// The instance whose resource it is, where another one changed it after it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<InstanceId>,
 }
 
 /// The first pause before what was made a moment ago is looked for again; it doubles up to a maximum.
@@ -98,19 +102,37 @@ pub fn records(checks: &[DriftCheck]) -> Vec<Record> {
 #[derive(Default)]
 struct Drift {
     fields: Vec<Drifted>,
+    /// The fields that other instances set after the resource was made.
+    later: BTreeMap<InstanceId, Vec<Drifted>>,
     /// Some fields could not be compared.
     unsure: bool,
+}
+
+/// The state of a resource, and of what other instances made of it.
+struct Found {
+    state: DriftState,
+    later: BTreeMap<InstanceId, Vec<Drifted>>,
+}
+
+impl From<DriftState> for Found {
+    fn from(state: DriftState) -> Self {
+        Self { state, later: BTreeMap::new() }
+    }
 }
 
 impl Drift {
     /// Whether every field agrees, so that a read of the resource alone would show nothing more.
     fn is_all_there(&self) -> bool {
-        self.fields.is_empty() && !self.unsure
+        self.fields.is_empty() && self.later.is_empty() && !self.unsure
     }
 
-    fn found(self) -> DriftState {
-        if self.fields.is_empty() { DriftState::Same } else { DriftState::Changed { fields: self.fields } }
+    fn found(self) -> Found {
+        Found { state: changed(self.fields), later: self.later }
     }
+}
+
+fn changed(fields: Vec<Drifted>) -> DriftState {
+    if fields.is_empty() { DriftState::Same } else { DriftState::Changed { fields } }
 }
 
 impl Refresh<'_> {
@@ -122,23 +144,35 @@ impl Refresh<'_> {
     pub async fn look(&self) -> Result<Vec<DriftCheck>, NoAnswer> {
         let things: Vec<RecordedItem<'_>> =
             self.status.instances.iter().filter_map(|(id, known)| self.thing(id, known)).collect();
-        let mut found = self.compare(&things.iter().collect::<Vec<_>>()).await?;
-        self.look_again(&things, &mut found).await?;
-        let pairs = things.iter().zip(found);
-        let checks = pairs.map(|(thing, found)| DriftCheck { instance: thing.instance.clone(), found });
-        let checks: Vec<DriftCheck> = checks.collect();
-        self.check_projects(&things, &checks).await?;
-        Ok(checks)
+        let calls = Calls::of(self.catalog, self.status);
+        let mut found = self.compare(&calls, &things.iter().collect::<Vec<_>>()).await?;
+        self.look_again(&calls, &things, &mut found).await?;
+        self.check_projects(&things, &found).await?;
+        let checks = things.iter().zip(found).flat_map(|(thing, found)| {
+            let of = Some(thing.instance.clone());
+            let later = found.later.into_iter().map(move |(instance, fields)| DriftCheck {
+                instance,
+                found: changed(fields),
+                of: of.clone(),
+            });
+            std::iter::once(DriftCheck { instance: thing.instance.clone(), found: found.state, of: None }).chain(later)
+        });
+        Ok(checks.collect())
     }
 
     /// Looks again for what was made a moment ago and seems gone, until it is shown or would be by now.
-    async fn look_again(&self, things: &[RecordedItem<'_>], found: &mut [DriftState]) -> Result<(), NoAnswer> {
+    async fn look_again(
+        &self,
+        calls: &Calls<'_>,
+        things: &[RecordedItem<'_>],
+        found: &mut [Found],
+    ) -> Result<(), NoAnswer> {
         let clock = self.client.clock();
         let (deadline, mut pause) = (clock.elapsed() + UNSEEN, PAUSE);
         loop {
             let mut open = Vec::new();
             let mut longest = Duration::ZERO;
-            for at in (0..things.len()).filter(|at| found[*at] == DriftState::Gone) {
+            for at in (0..things.len()).filter(|at| found[*at].state == DriftState::Gone) {
                 let left = deadline.saturating_sub(clock.elapsed());
                 let left = left.min(unseen_for(things[at].known.finished_at, clock.now()));
                 if !left.is_zero() && !self.is_deleted(&things[at]).await {
@@ -155,7 +189,7 @@ impl Refresh<'_> {
             clock.sleep(pause.min(longest)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             let again: Vec<&RecordedItem<'_>> = open.iter().map(|at| &things[*at]).collect();
-            for (at, now) in open.into_iter().zip(self.compare(&again).await?) {
+            for (at, now) in open.into_iter().zip(self.compare(calls, &again).await?) {
                 found[at] = now;
             }
         }
@@ -172,7 +206,7 @@ impl Refresh<'_> {
     }
 
     /// The state of each of these resources now.
-    async fn compare(&self, things: &[&RecordedItem<'_>]) -> Result<Vec<DriftState>, NoAnswer> {
+    async fn compare(&self, calls: &Calls<'_>, things: &[&RecordedItem<'_>]) -> Result<Vec<Found>, NoAnswer> {
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
         let list_of = |thing: &RecordedItem<'_>| {
             let creates = thing.create.creates.as_ref()?;
@@ -204,7 +238,7 @@ impl Refresh<'_> {
                 let is_it = |item: &&Value| item.get(&list.id_field).map(id_text).as_deref() == Some(&thing.id);
                 listed = Some(items.iter().find(is_it).cloned());
             }
-            found.push(self.found(thing, listed).await?);
+            found.push(self.found(calls, thing, listed).await?);
         }
         Ok(found)
     }
@@ -223,30 +257,37 @@ impl Refresh<'_> {
     }
 
     /// Determines the state of one resource. `listed`: the item of the list, where one was read.
-    async fn found(&self, thing: &RecordedItem<'_>, listed: Option<Option<Value>>) -> Result<DriftState, NoAnswer> {
+    async fn found(
+        &self,
+        calls: &Calls<'_>,
+        thing: &RecordedItem<'_>,
+        listed: Option<Option<Value>>,
+    ) -> Result<Found, NoAnswer> {
         match (listed, &thing.read) {
-            (Some(Some(item)), None) => Ok(self.drift(thing, &item).found()),
-            (Some(Some(item)), Some(_)) if self.drift(thing, &item).is_all_there() => Ok(DriftState::Same),
-            (Some(None), None) => Ok(DriftState::Gone),
+            (Some(Some(item)), None) => Ok(self.drift(calls, thing, &item).found()),
+            (Some(Some(item)), Some(_)) if self.drift(calls, thing, &item).is_all_there() => {
+                Ok(DriftState::Same.into())
+            }
+            (Some(None), None) => Ok(DriftState::Gone.into()),
             (_, Some(path)) => match self.client.read(Request::get(path.clone())).await {
                 Ok(object) => {
                     let shown = shown_at(&thing.create);
                     match shown.map_or(Some(&object), |pointer| object.pointer(pointer)) {
-                        None | Some(Value::Null) => Ok(DriftState::Gone),
-                        Some(object) => Ok(self.drift(thing, object).found()),
+                        None | Some(Value::Null) => Ok(DriftState::Gone.into()),
+                        Some(object) => Ok(self.drift(calls, thing, object).found()),
                     }
                 }
-                Err(error) if error.is_not_found() => Ok(DriftState::Gone),
+                Err(error) if error.is_not_found() => Ok(DriftState::Gone.into()),
                 Err(error @ ReadError::Failed { .. }) => Err(NoAnswer::Read(error)),
                 Err(error) if error.meaning() == Some(Meaning::NotAllowed) => Err(NoAnswer::Read(error)),
-                Err(error) => Ok(DriftState::CannotTell { why: error.to_string() }),
+                Err(error) => Ok(DriftState::CannotTell { why: error.to_string() }.into()),
             },
-            (None, None) => Ok(DriftState::CannotTell { why: "the API has no call that reads it".to_owned() }),
+            (None, None) => Ok(DriftState::CannotTell { why: "the API has no call that reads it".to_owned() }.into()),
         }
     }
 
     /// The fields that the plan set, that can be changed in place, and that differ in the resource.
-    fn drift(&self, thing: &RecordedItem<'_>, object: &Value) -> Drift {
+    fn drift(&self, calls: &Calls<'_>, thing: &RecordedItem<'_>, object: &Value) -> Drift {
         let secret = thing.known.intent.as_ref().is_some_and(|intent| intent.secret);
         let (Some(route), Some(body), false) =
             (thing_route(&thing.create), thing.call.body.as_deref().and_then(fields_of), secret)
@@ -257,28 +298,56 @@ impl Refresh<'_> {
         let is_owned_by_another = |id: &Value| self.status.is_made_by_another(thing.instance, id);
         let shown =
             Shown { thing: route, object, digest_key: self.digest_key, is_owned_by_another: &is_owned_by_another };
-        // Secret values must not be recorded; a boolean is no secret, whatever its name.
-        let may_be_recorded = |name: &String, value: &Value| !is_sensitive_name(name) || value.is_boolean();
-        let comparable = body
-            .iter()
-            .filter(|(name, value)| may_be_recorded(name, value) && ways.iter().any(|way| way.act.takes(name)));
+        let later = self.later(calls, thing, &ways);
+        let takes = |name: &str| ways.iter().any(|way| way.act.takes(name));
+        let added = ways.iter().flat_map(|way| way.act.fields()).filter(|name| !body.contains_key(*name));
+        let added = added.filter(|name| later.iter().any(|call| matches!(call.sets(name), Sets::To(_))));
+        let added: BTreeSet<&str> = added.collect();
+        let names = body.keys().map(String::as_str).filter(|name| takes(name)).chain(added);
         let mut drift = Drift::default();
-        for (name, value) in comparable {
-            match field(name, Some(value), &shown) {
-                Comparison::Differs(now) => drift.fields.push(Drifted { field: name.clone(), now }),
-                Comparison::CannotTell => drift.unsure = true,
-                Comparison::Same => {}
+        for name in names {
+            for (by, found) in compared(name, body.get(name), thing.known, &later, &shown) {
+                match found {
+                    // Secret values must not be recorded; a boolean is no secret, whatever its name.
+                    Comparison::Differs(now) if may_be_recorded(name, body.get(name).or(now.as_ref())) => match by {
+                        None => drift.fields.push(Drifted { field: name.to_owned(), now }),
+                        Some(call) => {
+                            drift.later.entry(call.instance.clone()).or_default().push(call.drifted(name, now))
+                        }
+                    },
+                    Comparison::CannotTell => drift.unsure = true,
+                    Comparison::Same | Comparison::Differs(_) => {}
+                }
             }
         }
         drift
     }
 
+    /// The calls of other instances that changed a resource after it was made.
+    fn later<'c>(&self, calls: &Calls<'c>, thing: &RecordedItem<'_>, ways: &[Way]) -> Vec<Later<'c>> {
+        let resource = thing.create.creates.as_ref().and_then(|creates| creates.resource.as_ref());
+        let own = resource.zip(thing.known.result.as_ref()).and_then(|(resource, result)| own_value(resource, result));
+        let (Some(resource), Some(own)) = (resource, own) else { return Vec::new() };
+        // A copy is created below the path of its original, whose id is not that of the copy.
+        let mut parameters = thing.parameters.clone();
+        parameters.retain(|(name, _)| *name != resource.parameter);
+        let kind = thing.create.creates.as_ref().map(|creates| creates.kind.as_str());
+        calls.on(&Made {
+            instance: thing.instance,
+            kind,
+            id: &thing.id,
+            parameters: &parameters,
+            own: (&resource.parameter, &own),
+            ways,
+        })
+    }
+
     /// Checks that the projects of resources that seem gone can be read: without access, every resource answers 404
     /// (`observed.md` §8). For what is in no project, such as a DNS zone, those of all others on record are checked: the
     /// key may be of another account.
-    async fn check_projects(&self, things: &[RecordedItem<'_>], checks: &[DriftCheck]) -> Result<(), NoAnswer> {
+    async fn check_projects(&self, things: &[RecordedItem<'_>], found: &[Found]) -> Result<(), NoAnswer> {
         let gone =
-            things.iter().zip(checks).filter(|(_, check)| check.found == DriftState::Gone).map(|(thing, _)| thing);
+            things.iter().zip(found).filter(|(_, found)| found.state == DriftState::Gone).map(|(thing, _)| thing);
         let gone: Vec<&RecordedItem<'_>> = gone.collect();
         let project = |thing: &RecordedItem<'_>| {
             let named = thing.parameters.iter().find(|(name, _)| name == "project_id");
@@ -296,4 +365,8 @@ impl Refresh<'_> {
         }
         Ok(())
     }
+}
+
+fn may_be_recorded(name: &str, value: Option<&Value>) -> bool {
+    !is_sensitive_name(name) || value.is_some_and(Value::is_boolean)
 }

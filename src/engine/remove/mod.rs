@@ -11,7 +11,7 @@ mod removal;
 use self::pending::complete_pending;
 use self::removal::{Gone, Removal};
 use super::before::before_delete;
-use super::context::{About, RunContext, Settings};
+use super::context::{About, RunContext};
 use super::evidence::tags::{STAMP, stamp_value, tag};
 use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
@@ -187,8 +187,7 @@ fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) ->
 
 /// The command after which the record no longer knows an instance.
 fn forget(context: &RunContext, instance: &InstanceId) -> String {
-    let Settings { plan, environment, .. } = &context.settings;
-    format!("`plan state forget '{instance}' --plan {plan} --environment {environment}`")
+    format!("`plan state forget{} '{instance}'`", context.settings.record_flags)
 }
 
 /// Makes the calls without which the API refuses the delete. A refusal of such a call is ignored: it may have been
@@ -232,7 +231,8 @@ async fn remove_one(
     let known = status_of(context, instance).and_then(|known| known.intent.clone());
     let why = match () {
         () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
-        // Recorded by an earlier version for a result without an id.
+        // Both were recorded by an earlier version: an undo that is a read, and one for a result without an id.
+        () if call.method == Method::Get => Some("only reads"),
         () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
         () if !may_undo(context.catalog, known.as_ref().map(|intent| &*intent.call), call) => {
             Some("is none of the API's")

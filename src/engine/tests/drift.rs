@@ -31,7 +31,7 @@ impl Trial {
     }
 
     /// Refreshes, and records what was found.
-    async fn refresh(&mut self) -> Vec<String> {
+    pub(super) async fn refresh(&mut self) -> Vec<String> {
         let looked = self.looked().await;
         for record in drift_records(&looked) {
             self.record(record);
@@ -50,7 +50,12 @@ impl Trial {
         told
     }
 
-    async fn call(&self, method: Method, instance: &str, suffix: &str, body: Option<Value>) {
+    pub(super) async fn read_by_hand(&self, instance: &str) -> Value {
+        let path = recorded(self, instance).made[0].undo.as_ref().unwrap().path.clone();
+        self.by_hand(&RecordedCall::new(Method::Get, path)).await
+    }
+
+    pub(super) async fn call(&self, method: Method, instance: &str, suffix: &str, body: Option<Value>) {
         let status = self.status();
         let (_, known) = status.instances.iter().find(|(id, _)| id.to_string() == instance).unwrap();
         let undo = known.made[0].undo.as_ref().unwrap();
@@ -248,7 +253,7 @@ steps:
     body: { name: disk-1, source: new-volume, size: 5 }
 "#;
 
-fn recorded(trial: &Trial, instance: &str) -> InstanceStatus {
+pub(super) fn recorded(trial: &Trial, instance: &str) -> InstanceStatus {
     let status = trial.status();
     let found = status.instances.iter().find(|(id, _)| id.to_string() == instance);
     InstanceStatus::clone(found.unwrap().1)

@@ -80,8 +80,7 @@ pub fn paused<T>(test: impl Future<Output = T>) -> T {
 impl Trial {
     pub fn new(options: Options) -> Self {
         let started = Timestamp::from_second(START).unwrap();
-        let header = Header::new("demo", "default");
-        let first = Line { n: 0, at: started, record: Record::Header(header) };
+        let first = Line { n: 0, at: started, record: Record::Header(Header::new("demo", "default")) };
         Self {
             simulator: Arc::new(Mutex::new(Simulator::new(options))),
             sim_clock: Clock::starting_at(started, 1.0),
@@ -265,6 +264,7 @@ impl Trial {
                 resolve_time: Duration::from_secs(10),
                 max_items: 1000,
                 records: None,
+                record_flags: String::new(),
                 user_agent: "plan/test".to_owned(),
             },
             digest_key,

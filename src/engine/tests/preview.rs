@@ -37,6 +37,7 @@ impl Trial {
             resolve_time: std::time::Duration::ZERO,
             max_items: 1000,
             records: None,
+            record_flags: String::new(),
             user_agent: String::new(),
         };
         let preview = Preview {
@@ -60,7 +61,7 @@ impl Trial {
         self.preview_of(plan, &Asked { prune, ..Asked::default() })
     }
 
-    fn preview_of(&self, plan: &str, asked: &Asked<'_>) -> Vec<String> {
+    pub(super) fn preview_of(&self, plan: &str, asked: &Asked<'_>) -> Vec<String> {
         let shown = self.previewed(plan, asked).0.into_iter().map(|change| {
             let value = serde_json::to_value(&change).unwrap();
             let how = value["how"].as_str().map(|how| format!(" {how}")).unwrap_or_default();
@@ -308,6 +309,36 @@ fn a_look_up_that_finds_no_one_item_is_shown_to_fail_where_it_stands() {
             ];
             assert_eq!(shown, expected.map(|text| text.map(str::to_owned)), "{images}: {changes:?}");
         }
+    });
+}
+
+/// What is there before the run says nothing of what a read after one of its calls is answered.
+#[test]
+fn a_read_after_a_pending_step_is_known_only_after_it() {
+    paused(async {
+        let plan = "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
+                    body: { name: mine, create_router: false }\n  - id: look\n    needs: net\n    \
+                    call: GET /cloud/v1/networks/{project_id}/{region_id}\n    find: { name: mine }\n  \
+                    - id: all\n    needs: net\n    call: GET /cloud/v1/networks/{project_id}/{region_id}\n  \
+                    - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                    body: { source: new-volume, name: \"{{ steps.all.response.results[0].name }}\", size: 10 }\n";
+        let mut trial = Trial::new(Options::default());
+        let list = RecordedCall::new(Method::Get, "/cloud/v1/networks/1/7");
+        let empty = json!({ "count": 0, "results": [] });
+        let mut reads = Reads::default();
+        reads.learn(&list, Some((200, empty.clone())));
+        let pending = ["net* call", "look* depends", "all read", "disk* call"];
+        assert_eq!(trial.preview_of(plan, &Asked { reads, ..Asked::default() }), pending);
+        // Without an answer as well, and where the step between the two stays as it is.
+        assert_eq!(trial.preview(plan, false), pending);
+        let end = trial.run(plan).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.preview(plan, false), ["net keep", "look read", "all read", "disk keep"]);
+        let changed = plan.replace("create_router: false", "create_router: false, tags: { a: b }");
+        let mut reads = Reads::default();
+        reads.learn(&list, Some((200, empty)));
+        let preview = trial.preview_of(&changed, &Asked { reads, ..Asked::default() });
+        assert_eq!(preview, ["net* change update", "look* depends", "all read", "disk keep"]);
     });
 }
 

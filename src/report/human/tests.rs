@@ -194,6 +194,31 @@ fn what_an_interrupted_run_waited_for_is_named_in_one_line() {
 }
 
 #[test]
+fn what_an_earlier_run_made_is_not_called_not_made() {
+    let (out, mut human) = human(Verbosity::Normal, Color::Off);
+    handle(&mut human, 0, started());
+    handle(&mut human, 10, failed("net", "it cannot be replaced"));
+    let exists = |name| Event::ResourceExists {
+        instance: instance(name),
+        kind: Some("subnets".to_owned()),
+        id: "id-sub".to_owned(),
+        name: None,
+    };
+    handle(&mut human, 10, exists("sub[a]"));
+    for name in ["sub", "lb"] {
+        let reason = SkipReason::Dependency { step: instance("net") };
+        handle(&mut human, 10, Event::StepSkipped { instance: instance(name), reason });
+    }
+    handle(&mut human, 20, Event::RunFinished(finished(Exit::StepFailed)));
+    let text = out.text();
+    assert!(
+        text.contains("not made: lb (`net` did not succeed)\nnot reached: sub (`net` did not succeed)\n"),
+        "{text}"
+    );
+    assert!(text.contains("exists: `sub[a]` subnet id-sub"), "{text}");
+}
+
+#[test]
 fn the_resource_of_a_failed_step_is_reported_as_existing() {
     let (out, mut human) = human(Verbosity::Normal, Color::Off);
     handle(&mut human, 0, started());

@@ -94,6 +94,7 @@ impl Collector {
                 instance.tasks.clone_from(tasks);
                 instance.ended_ms = Some(now);
             }
+            Event::StepSkipped { instance, reason } if self.keeps(instance, reason) => {}
             Event::StepSkipped { instance, reason } => {
                 let instance = self.of(instance);
                 instance.state = match reason {
@@ -125,6 +126,21 @@ impl Collector {
     fn of(&mut self, id: &InstanceId) -> &mut Instance {
         let name = id.to_string();
         self.instances.entry(name.clone()).or_insert_with(|| Instance::new(name, id.step.to_string()))
+    }
+
+    /// Whether what is not reached was made by an earlier run, and stays.
+    fn keeps(&mut self, id: &InstanceId, reason: &SkipReason) -> bool {
+        let (name, step) = (id.to_string(), id.step.to_string());
+        let is_it = |known: &&mut Instance| known.name == name || (id.key.is_none() && known.step == step);
+        let mut keeps = false;
+        if *reason != SkipReason::Condition {
+            for known in self.instances.values_mut().filter(is_it).filter(|known| known.id.is_some()) {
+                known.state = State::Kept;
+                known.reason = Some(why(reason));
+                keeps = true;
+            }
+        }
+        keeps
     }
 
     fn succeeded(&mut self, id: &InstanceId, done: &StepDone, now: u64) {
@@ -245,7 +261,7 @@ impl Collector {
     }
 }
 
-/// Why an instance was not made.
+/// Why an instance was not made, or not gone on with.
 fn why(reason: &SkipReason) -> String {
     match reason {
         SkipReason::Condition => "its `when` is false".to_owned(),

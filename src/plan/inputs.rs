@@ -326,6 +326,18 @@ impl InputProblem {
     }
 }
 
+impl Input {
+    /// Whether its values can be listed.
+    pub(super) fn has_few_values(&self) -> bool {
+        self.r#enum.is_some() || self.r#type == InputType::Boolean
+    }
+
+    /// Whether it has a value in every run.
+    pub(super) fn has_a_value(&self) -> bool {
+        self.default.as_ref().map_or(self.required, |default| !default.is_null())
+    }
+}
+
 /// Converts the value to the declared type.
 ///
 /// # Errors

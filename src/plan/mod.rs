@@ -13,6 +13,8 @@ mod call;
 mod call_doc;
 mod cases;
 mod check;
+#[cfg(test)]
+mod decided_tests;
 mod doc;
 pub mod draw;
 pub mod duration;

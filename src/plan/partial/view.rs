@@ -23,12 +23,15 @@ impl Knowledge for View<'_, '_> {
         match (root, path) {
             ("inputs", [name, ..]) => {
                 let declared = self.known.inputs.contains_key(name.as_str());
-                let inputs = self.at.case.or(given.inputs);
+                let inputs = self.at.case.map(|(inputs, _)| inputs).or(given.inputs);
                 let is_given = given.complete || inputs.is_some_and(|inputs| inputs.contains_key(name));
                 declared && is_given && !self.known.heavy.contains(name)
             }
             // With other values it may run.
-            ("steps", [step, ..]) => self.at.case.is_none() && self.known.is_skipped(step),
+            ("steps", [step, ..]) => match self.at.case {
+                Some((_, skipped)) => skipped.contains_key(step.as_str()),
+                None => self.known.is_skipped(step),
+            },
             ("item", path) => self.at.item.is_some_and(|item| knows_below(&item.value, path)),
             ("key" | "index", _) => self.at.item.is_some(),
             // Other names were reported already.

@@ -45,7 +45,8 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
     skip(views, &mut known);
     check_all(plan.steps.len(), view, &known, (catalog, &plan.source), &mut findings);
-    check_texts(outputs().chain(places), &known, &mut findings);
+    check_texts(outputs(), &known, &mut findings);
+    check_places(places, &known, &mut findings);
     let (mut findings, _) = findings.finish();
     findings.sort_by_key(|finding| finding.primary.start());
     findings
@@ -68,7 +69,8 @@ pub(super) fn check_written(
     skip(views, &mut known);
     check_all(doc.steps.len(), view, &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
-    check_texts(outputs().chain(places), &known, findings);
+    check_texts(outputs(), &known, findings);
+    check_places(places, &known, findings);
 }
 
 /// The programs of all steps. `views`: all steps, each made when it is looked at.
@@ -147,7 +149,9 @@ fn depends_on_values(view: &StepView<'_>, known: &Known<'_>) -> bool {
             || ["environment", "project_id", "region_id", "records"].into_iter().any(|name| uses.mentions(name))
             || uses.steps.iter().any(|used| {
                 let is_instance = used.path.first().is_some_and(|first| ["all", "each"].contains(&first.as_str()));
-                known.is_skipped(used.step.as_str()) || (is_instance && known.has_given_instances(used.step.as_str()))
+                known.is_skipped(used.step.as_str())
+                    || known.is_open_whether_it_runs(&used.step)
+                    || (is_instance && known.has_given_instances(used.step.as_str()))
             })
     })
 }
@@ -158,6 +162,23 @@ fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<
         let mut errors = Vec::new();
         known.partial(template, At::default(), &mut errors);
         findings.extend(errors.iter().map(failed));
+        for case in cases(known, template.programs().into_iter(), most_for_each(1)) {
+            let mut more = Vec::new();
+            known.partial(template, At::case(Some((&case.inputs, &case.skipped))), &mut more);
+            more.retain(|error| !errors.iter().any(|told: &TemplateError| told.span == error.span));
+            findings.extend(more.iter().map(|error| failed(error).help(format!("with {}", case.described))));
+            errors.extend(more);
+        }
+    }
+}
+
+/// Checks the ids of project and region of the plan.
+fn check_places<'t>(places: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Findings) {
+    for place in places {
+        let mut errors = Vec::new();
+        let value = known.partial(place, At::default(), &mut errors);
+        findings.extend(errors.iter().map(failed));
+        findings.extend(as_text::place(place, &value));
     }
 }
 
@@ -183,7 +204,7 @@ impl<'c> Checker<'c, '_> {
     }
 
     fn at(&self) -> At<'c> {
-        At::case(self.case.map(|case| &case.inputs))
+        At::case(self.case.map(|case| (&case.inputs, &case.skipped)))
     }
 
     fn instances(&mut self, view: &StepView<'_>, budget: &mut usize) {

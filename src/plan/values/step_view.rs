@@ -81,7 +81,8 @@ impl<'s> StepView<'s> {
         let listed = operation.as_ref().filter(|_| self.find.is_some());
         let found = listed.and_then(|operation| catalog.listed(operation)).cloned().map(Box::new);
         let (is_for_each, for_each) = (self.is_for_each, self.for_each);
-        Some((self.id?, KnownStep { operation, is_for_each, for_each, found, keys: OnceLock::new() }))
+        let (when, keys) = (self.when, OnceLock::new());
+        Some((self.id?, KnownStep { operation, is_for_each, for_each, when, found, keys }))
     }
 
     pub(super) fn programs(&self) -> impl Iterator<Item = &'s Program> {

@@ -1,0 +1,47 @@
+//! Plans in which inputs decide what runs and what is used.
+
+use super::values_tests::checked;
+
+const NETWORK: &str = "call: POST /cloud/v1/networks/{project_id}/{region_id}";
+const VOLUME: &str = "call: POST /cloud/v1/volumes/{project_id}/{region_id}";
+
+#[test]
+fn of_a_step_without_a_running_instance_there_are_no_ids() {
+    let plan = |output: &str| {
+        format!(
+            "name: demo\ninputs: {{ extra: {{ default: 'no' }} }}\nsteps:\n- id: disk\n  when: inputs.extra == 'yes'\n  for_each: {{ a: 1 }}\n  {VOLUME}\n  body: {{ name: \"disk-{{{{ each.key }}}}\", source: new-volume, size: 1 }}\noutputs: {{ disks: \"{{{{ {output} }}}}\" }}\n"
+        )
+    };
+    for output in ["steps.disk.ids", "steps.disk.all | length", "steps.disk.each"] {
+        assert_eq!(checked(&plan(output), &[]), [""; 0], "{output}");
+    }
+    assert_eq!(checked(&plan("steps.disk.all[0].id"), &[]), ["9:22 template-error"]);
+}
+
+#[test]
+fn a_switch_decides_what_other_steps_refer_to() {
+    let plan = |b: &str, when: &str, net: &str| {
+        format!(
+            "name: demo\ninputs: {{ b: {b} }}\nsteps:\n- id: a\n  when: inputs.b\n  {NETWORK}\n  body: {{ name: net-x }}\n- id: s\n  when: {when}\n  {VOLUME}\n  body: {{ source: new-volume, size: 1, name: v-1, tags: {{ n: \"{{{{ {net} }}}}\" }} }}\n"
+        )
+    };
+    let required = "{ type: boolean }";
+    assert_eq!(checked(&plan(required, "true", "steps.a.id"), &[]), ["11:66 template-error"]);
+    assert_eq!(checked(&plan(required, "true", "steps.a.id"), &[("b", "true")]), [""; 0]);
+    assert_eq!(checked(&plan(required, "true", "steps.a.id | default('none')"), &[]), [""; 0]);
+    assert_eq!(checked(&plan(required, "inputs.b", "steps.a.id"), &[]), [""; 0]);
+    assert_eq!(checked(&plan(required, "steps.a.id is defined", "steps.a.id"), &[]), [""; 0]);
+}
+
+#[test]
+fn the_project_of_a_plan_is_a_positive_number() {
+    let plan = |value: &str| {
+        format!(
+            "name: demo\nproject_id: \"{{{{ inputs.p }}}}\"\ninputs: {{ p: {value} }}\nsteps:\n- id: a\n  call: GET /cloud/v1/networks/{{project_id}}/{{region_id}}\n"
+        )
+    };
+    for (value, is_right) in [("{ default: abc }", false), ("{ default: 0 }", false), ("{ default: 7 }", true)] {
+        let found = checked(&plan(value), &[]);
+        assert_eq!(found.is_empty(), is_right, "{value}: {found:?}");
+    }
+}

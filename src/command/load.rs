@@ -261,6 +261,7 @@ pub(super) fn check_values(
     let given = Given {
         inputs: Some(inputs),
         complete: true,
+        later: None,
         environment: Some(environment),
         project_id,
         region_id,

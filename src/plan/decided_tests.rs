@@ -5,6 +5,39 @@ use super::values_tests::checked;
 const NETWORK: &str = "call: POST /cloud/v1/networks/{project_id}/{region_id}";
 const VOLUME: &str = "call: POST /cloud/v1/volumes/{project_id}/{region_id}";
 
+/// A plan with these inputs and one network of this name.
+fn named(inputs: &str, name: &str) -> String {
+    format!(
+        "name: demo\ninputs: {{ {inputs} }}\nsteps:\n- id: net\n  {NETWORK}\n  body:\n    name: \"{{{{ {name} }}}}\"\n"
+    )
+}
+
+#[test]
+fn a_branch_that_inputs_decide_against_is_not_judged() {
+    let enumerated = "a: { enum: [x, y] }";
+    for (inputs, name, set) in [
+        ("a: { default: x }", "'ok-net' if inputs.a == 'x' else ''", &[][..]),
+        (enumerated, "'ok-net' if inputs.a == 'x' else ''", &[("a", "x")]),
+        ("a: {}", "'ok-net' if inputs.a == 'x' else ''", &[("a", "x")]),
+        ("a: { required: false }", "inputs.a | default('')", &[("a", "ok-net")]),
+        ("a: { default: x }", "{'x': 'ok-net', 'y': ''}[inputs.a]", &[]),
+        ("a: { default: x }", "(inputs.a == 'x' and 'ok-net') or ''", &[]),
+    ] {
+        assert_eq!(checked(&named(inputs, name), set), [""; 0], "{inputs}: {name}");
+    }
+    for (inputs, name, set) in [
+        ("a: { default: y }", "'ok-net' if inputs.a == 'x' else ''", &[][..]),
+        ("a: { default: x }", "'ok-net' if inputs.a == 'x' else ''", &[("a", "y")]),
+        (enumerated, "'ok-net' if inputs.a == 'x' else ''", &[]),
+        (enumerated, "'ok-net' if inputs.a == 'x' else ''", &[("a", "y")]),
+        ("a: {}", "'ok-net' if inputs.a == 'x' else ''", &[]),
+        ("a: { required: false }", "inputs.a | default('')", &[]),
+        ("a: { default: x }", "{'x': 'ok-net', 'y': ''}[inputs.a]", &[("a", "y")]),
+    ] {
+        assert_eq!(checked(&named(inputs, name), set).len(), 1, "{inputs}: {name} {set:?}");
+    }
+}
+
 #[test]
 fn of_a_step_without_a_running_instance_there_are_no_ids() {
     let plan = |output: &str| {

@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::yaml::{Key, Node, NodeKind, Scalar};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct InputDoc {
     pub name: String,
     pub name_span: Span,

@@ -375,8 +375,20 @@ pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
     Ok(value)
 }
 
+/// What a value of a type is called.
+pub(super) fn of_type(r#type: InputType) -> &'static str {
+    match r#type {
+        InputType::String => "text",
+        InputType::Integer => "an integer",
+        InputType::Number => "a number",
+        InputType::Boolean => "`true` or `false`",
+        InputType::List => "a list",
+        InputType::Map => "a mapping",
+    }
+}
+
 fn typed(r#type: InputType, value: Value) -> Result<Value, String> {
-    let wrong = |wanted: &str| Err(format!("expected {wanted}, found {}", described(&value)));
+    let wrong = || Err(format!("expected {}, found {}", of_type(r#type), described(&value)));
     match (r#type, &value) {
         (InputType::String, Value::String(_))
         | (InputType::Boolean, Value::Bool(_))
@@ -385,14 +397,9 @@ fn typed(r#type: InputType, value: Value) -> Result<Value, String> {
         | (InputType::Map, Value::Object(_)) => Ok(value),
         (InputType::Integer, Value::Number(number)) => match whole(number) {
             Some(number) => Ok(number),
-            None => wrong("an integer"),
+            None => wrong(),
         },
-        (InputType::String, _) => wrong("text"),
-        (InputType::Integer, _) => wrong("an integer"),
-        (InputType::Number, _) => wrong("a number"),
-        (InputType::Boolean, _) => wrong("`true` or `false`"),
-        (InputType::List, _) => wrong("a list"),
-        (InputType::Map, _) => wrong("a mapping"),
+        _ => wrong(),
     }
 }
 

@@ -21,7 +21,8 @@ use super::assumed::Assumed;
 use super::doc::{self, PlanDoc, ReadParts};
 use super::include::{Whole, include};
 use super::model::Plan;
-use super::operations::Operations;
+use super::operations::{Checking, Operations};
+use super::partial::Given;
 use super::scalars::compiled;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Findings};
@@ -81,7 +82,14 @@ fn check_all(
             let secret = doc.inputs.iter().filter(|input| input.input.secret);
             secret_defaults.extend(secret.filter_map(|input| input.input.default.clone()));
             let unread = findings.iter().any(Diagnostic::is_error);
-            let given: Vec<Template> = given.iter().filter_map(|node| compiled(node, &mut findings)).collect();
+            let (mut templates, mut module_inputs) = (Vec::new(), Vec::new());
+            for given in &given {
+                let template = compiled(&given.node, &mut findings);
+                module_inputs.extend(template.as_ref().and_then(|template| given.limited(template)));
+                templates.extend(template);
+            }
+            let given: Vec<Template> = templates;
+            let inputs = assumed.map(|assumed| assumed.of(&doc));
             Checker::new(&doc, &mut findings).run(unread, &given);
             reported_where_given(&given, source.files()[0].range.end, &mut findings);
             if let Some(folder) = folder {
@@ -89,15 +97,16 @@ fn check_all(
             }
             let operations = catalog.map(|catalog| {
                 let operations = Operations::find(&doc, catalog, &mut findings);
-                operations.check(&doc, catalog, source, folder, &mut findings);
-                if let Some(assumed) = assumed {
-                    operations.check_assumed(&doc, catalog, source, folder, assumed, &mut findings);
+                let written = Checking { doc: &doc, modules: &module_inputs, catalog, source };
+                operations.check(&written, Given { folder, later: inputs.as_ref(), ..Given::default() }, &mut findings);
+                if let (Some(assumed), Some(inputs)) = (assumed, &inputs) {
+                    operations.check_assumed(&written, assumed.given(inputs, folder), &mut findings);
                 }
                 operations
             });
             match findings.iter().any(Diagnostic::is_error) {
                 true => None,
-                false => Some(accept(doc, operations, source)),
+                false => Some(accept(doc, operations, module_inputs, source)),
             }
         }
     };

@@ -59,6 +59,11 @@ impl Module {
         Some(Self { inputs, steps, outputs })
     }
 
+    /// The input of this name.
+    pub(super) fn input(&self, name: &str) -> Option<InputDoc> {
+        self.inputs.iter().find(|input| input.name == name).cloned()
+    }
+
     /// The expression for each input in templates: the given value, or the default.
     pub(super) fn values(
         &self,

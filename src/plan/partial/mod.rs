@@ -33,6 +33,8 @@ pub struct Given<'g> {
     /// Whether these are all values of a run: other inputs have none. Otherwise the values of other inputs are not
     /// known yet.
     pub complete: bool,
+    /// The inputs that the plan is checked with once more: what they decide is judged then.
+    pub later: Option<&'g Inputs>,
     pub environment: Option<&'g str>,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,

@@ -65,6 +65,20 @@ impl Knowledge for View<'_, '_> {
         })
     }
 
+    fn knows_later(&self, root: &str, path: &[String]) -> bool {
+        let Some(later) = self.known.given.later else { return false };
+        match (root, path) {
+            ("inputs", [name, ..]) => {
+                let declared = self.known.inputs.get(name.as_str());
+                declared.is_some_and(|input| {
+                    !input.secret && (later.contains_key(name) || (input.has_few_values() && input.has_a_value()))
+                })
+            }
+            ("environment", []) => true,
+            _ => false,
+        }
+    }
+
     fn reads_files(&self) -> bool {
         self.known.given.folder.is_some()
     }

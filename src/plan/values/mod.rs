@@ -4,6 +4,7 @@
 //! `for_each` with known elements every element is checked.
 
 mod files;
+mod modules;
 mod secrets;
 mod step_view;
 
@@ -15,7 +16,7 @@ use self::step_view::StepView;
 use super::as_text;
 use super::cases::{Case, cases, most_for_each};
 use super::doc::PlanDoc;
-use super::model::{Plan, Segment};
+use super::model::{ModuleInput, Plan, Segment};
 use super::of_step::OfStep;
 use super::partial::{At, Element, Given, Known, results_of};
 use super::request::{Values, Whole, check_request};
@@ -47,6 +48,7 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
     check_all(plan.steps.len(), view, &known, (catalog, &plan.source), &mut findings);
     check_texts(outputs(), &known, &mut findings);
     check_places(places, &known, &mut findings);
+    modules::check(&plan.module_inputs, &known, &mut findings);
     let (mut findings, _) = findings.finish();
     findings.sort_by_key(|finding| finding.primary.start());
     findings
@@ -56,6 +58,7 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
 pub(super) fn check_written(
     doc: &PlanDoc,
     of: &[OfStep],
+    given_to_modules: &[ModuleInput],
     (catalog, source): (&Catalog, &Source),
     given: Given<'_>,
     findings: &mut Findings,
@@ -71,6 +74,7 @@ pub(super) fn check_written(
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
     check_texts(outputs(), &known, findings);
     check_places(places, &known, findings);
+    modules::check(given_to_modules, &known, findings);
 }
 
 /// The programs of all steps. `views`: all steps, each made when it is looked at.

@@ -21,7 +21,7 @@ use super::of_step::OfStep;
 use super::partial::{At, Element, Given, Known, results_of};
 use super::request::{Values, Whole, check_request};
 use super::step_results::KnownStep;
-use crate::catalog::{Catalog, Partial};
+use crate::catalog::{Catalog, Method, Partial};
 use crate::diagnostic::{Diagnostic, Findings, Severity};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
@@ -218,6 +218,9 @@ impl<'c> Checker<'c, '_> {
         self.report(errors.iter().map(failed), None);
         match self.known.elements(for_each, &value, *budget) {
             Ok(Some(elements)) => {
+                let is_sent = view.calls[0].as_ref().is_some_and(|own| own.call.method != Method::Get);
+                let broken = elements.iter().filter(|element| is_sent && element.key().contains(char::is_control));
+                self.report(broken.take(1).map(|element| broken_key(element.span.unwrap_or(for_each.span))), None);
                 for element in elements.iter().take(*budget) {
                     self.instance(view, Some(element));
                 }
@@ -291,6 +294,7 @@ impl<'c> Checker<'c, '_> {
         if let Some(find) = view.find {
             found.extend(as_text::find(find, &value(find)));
         }
+        found.extend(view.adopt.and_then(|adopt| as_text::adopted(adopt, &value(adopt))));
         found.extend(errors.iter().map(failed));
         let waits = view.waits.into_iter().flatten();
         found.extend(waits.filter_map(|condition| self.known.truth(condition, at).err()).map(|error| failed(&error)));
@@ -355,6 +359,13 @@ impl<'c> Checker<'c, '_> {
         }
         found.extend(no_segments);
     }
+}
+
+/// The finding about a key that no tag takes.
+fn broken_key(place: Span) -> Diagnostic {
+    let message = "a key of `for_each` holds a line break or another control character";
+    Diagnostic::error("bad-name", place, message)
+        .help("the key is part of the instance's name, and of the tag that names it in the API: use letters and digits")
 }
 
 /// The finding about a template that cannot be evaluated.

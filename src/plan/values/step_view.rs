@@ -22,6 +22,8 @@ pub(super) struct StepView<'s> {
     pub(super) waits: [Option<&'s Expression>; 2],
     pub(super) for_each: Option<&'s Template>,
     pub(super) find: Option<&'s Template>,
+    /// The id or name of what is adopted.
+    pub(super) adopt: Option<&'s Template>,
     pub(super) is_for_each: bool,
 }
 
@@ -72,6 +74,7 @@ impl<'s> StepView<'s> {
             waits: [step.ready.condition(), step.fail_when.as_deref()],
             for_each: step.for_each.as_deref(),
             find: step.find.as_deref(),
+            adopt: step.adopt.as_ref().map(|adopt| adopt.by.template()),
             is_for_each,
         }
     }
@@ -90,8 +93,12 @@ impl<'s> StepView<'s> {
             let segments = whole.call.segments.iter().filter_map(Segment::template);
             segments.chain(whole.query).chain(whole.body).chain(whole.file.map(|file| &file.path))
         });
-        let templates =
-            of_calls.chain(self.headers).chain(self.find).chain(self.places.into_iter().flatten()).chain(self.for_each);
+        let templates = of_calls
+            .chain(self.headers)
+            .chain(self.find)
+            .chain(self.adopt)
+            .chain(self.places.into_iter().flatten())
+            .chain(self.for_each);
         let conditions = self.when.into_iter().chain(self.waits.into_iter().flatten());
         templates.flat_map(Template::programs).chain(conditions.filter_map(Expression::program))
     }

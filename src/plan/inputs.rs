@@ -350,7 +350,7 @@ pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
         false => format!("`{}`", plain(value)),
     };
     if let Some(allowed) = &input.r#enum
-        && !allowed.contains(&value)
+        && !allowed.iter().any(|allowed| is_equal(allowed, &value))
     {
         let allowed: Vec<String> = allowed.iter().map(plain).collect();
         let near = value.as_str().and_then(|word| nearest(word, allowed.iter().map(String::as_str)));
@@ -373,6 +373,12 @@ pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
         }
     }
     Ok(value)
+}
+
+/// Whether two values are equal; numbers are, however they are written.
+fn is_equal(one: &Value, other: &Value) -> bool {
+    let numbers = one.as_number().zip(other.as_number());
+    one == other || numbers.is_some_and(|(one, other)| whole(one).is_some() && whole(one) == whole(other))
 }
 
 /// What a value of a type is called.
@@ -419,5 +425,23 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_an_enum_are_equal_however_they_are_written() {
+        let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        for (one, other, are_equal) in
+            [("2", "2.0", true), ("2.0", "2", true), ("2.5", "2.5", true), ("2", "2.5", false), ("1e3", "1000", true)]
+        {
+            assert_eq!(is_equal(&number(one), &number(other)), are_equal, "{one} {other}");
+        }
+        assert!(!is_equal(&json!("2"), &json!(2)) && is_equal(&json!("a"), &json!("a")));
     }
 }

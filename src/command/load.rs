@@ -19,7 +19,7 @@ use crate::diagnostic::Diagnostic;
 use crate::error::Error;
 use crate::files::read_at_most;
 use crate::plan::inputs::{InputProblem, InputSources, resolve, resolve_known};
-use crate::plan::{self, Assumed, Checked, EnvironmentFile, Given, Input, Plan};
+use crate::plan::{self, Assumed, Checked, EnvironmentFile, Given, Input, Later, Plan};
 use crate::source::Source;
 use crate::template::{Scope, Template};
 use crate::yaml;
@@ -74,7 +74,8 @@ pub(super) fn catalog(context: &Context, spec: Option<&Path>) -> Result<&'static
     Ok(Box::leak(Box::new(catalog)))
 }
 
-/// Reads a plan file, or stdin for `-`, and checks it against a catalogue. Invalid text is a finding as well.
+/// Reads a plan file, or stdin for `-`, and checks it against a catalogue. Invalid text is a finding as well. What the
+/// inputs decide is left to [`check_values`].
 ///
 /// # Errors
 ///
@@ -84,7 +85,7 @@ pub(super) fn read_and_check(
     file: &Path,
     catalog: &'static Catalog,
 ) -> Result<(Arc<Source>, Checked), Error> {
-    read(context, file, |source, folder| plan::check_in(source, catalog, folder))
+    read(context, file, |source, folder| plan::check_before_values(source, catalog, folder))
 }
 
 fn read(
@@ -261,7 +262,7 @@ pub(super) fn check_values(
     let given = Given {
         inputs: Some(inputs),
         complete: true,
-        later: None,
+        later: Later::None,
         environment: Some(environment),
         project_id,
         region_id,

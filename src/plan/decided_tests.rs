@@ -1,6 +1,11 @@
 //! Plans in which inputs decide what runs and what is used.
 
+use std::sync::Arc;
+
 use super::values_tests::checked;
+use super::{check_before_values, check_in};
+use crate::catalog::Catalog;
+use crate::source::Source;
 
 const NETWORK: &str = "call: POST /cloud/v1/networks/{project_id}/{region_id}";
 const VOLUME: &str = "call: POST /cloud/v1/volumes/{project_id}/{region_id}";
@@ -39,6 +44,23 @@ fn a_branch_that_inputs_decide_against_is_not_judged() {
 }
 
 #[test]
+fn before_a_run_what_its_values_decide_is_left_to_them() {
+    let found = |name: &str, is_run: bool| {
+        let other = format!("- id: other\n  {NETWORK}\n  body: {{ name: \"{{{{ inputs.a }}}}\" }}\n");
+        let source = Arc::new(Source::new("plan.yaml", named("a: {}", name) + &other));
+        let (catalog, folder) = (Catalog::embedded(), tempfile::tempdir().unwrap());
+        match is_run {
+            true => check_before_values(&source, catalog, folder.path()).findings.len(),
+            false => check_in(&source, catalog, folder.path()).findings.len(),
+        }
+    };
+    for name in ["'ok-net' if inputs.a == 'x' else ''", "'ok-net' if environment == 'x' else ''"] {
+        assert_eq!((found(name, true), found(name, false)), (0, 1), "{name}");
+    }
+    assert_eq!(found("'ok-net' if steps.other.response.x else ''", true), 1, "no run decides it before its first call");
+}
+
+#[test]
 fn of_a_step_without_a_running_instance_there_are_no_ids() {
     let plan = |output: &str| {
         format!(
@@ -48,7 +70,7 @@ fn of_a_step_without_a_running_instance_there_are_no_ids() {
     for output in ["steps.disk.ids", "steps.disk.all | length", "steps.disk.each"] {
         assert_eq!(checked(&plan(output), &[]), [""; 0], "{output}");
     }
-    assert_eq!(checked(&plan("steps.disk.all[0].id"), &[]), ["9:22 template-error"]);
+    assert_eq!(checked(&plan("steps.disk.all[0].id"), &[]), ["9:23 template-error"]);
 }
 
 #[test]

@@ -58,7 +58,7 @@ mod weight;
 mod withheld;
 
 pub use assumed::Assumed;
-pub use check::{Checked, check, check_assuming, check_in, check_with, load};
+pub use check::{Checked, check, check_assuming, check_before_values, check_in, check_with, load};
 pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};
@@ -66,7 +66,7 @@ pub use model::{
     Adopt, AdoptBy, Call, CallTemplate, FileTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan,
     Ready, RecordOf, RecordUse, Retry, Segment, Step, Steps, Undo, Wait,
 };
-pub use partial::Given;
+pub use partial::{Given, Later};
 pub use selection::Selection;
 pub use step_doc::may_set_header;
 pub use values::check_values;

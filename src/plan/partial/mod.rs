@@ -33,8 +33,8 @@ pub struct Given<'g> {
     /// Whether these are all values of a run: other inputs have none. Otherwise the values of other inputs are not
     /// known yet.
     pub complete: bool,
-    /// The inputs that the plan is checked with once more: what they decide is judged then.
-    pub later: Option<&'g Inputs>,
+    /// What the plan is checked with once more: what that decides is judged then.
+    pub later: Later<'g>,
     pub environment: Option<&'g str>,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
@@ -43,6 +43,17 @@ pub struct Given<'g> {
     /// The folder where `file(...)` reads; `None`: files are not read.
     pub folder: Option<&'g Path>,
     pub secrets: Option<&'g Secrets>,
+}
+
+/// The values that a plan is checked with later.
+#[derive(Clone, Copy, Default)]
+pub enum Later<'g> {
+    #[default]
+    None,
+    /// These inputs, and the name of the environment.
+    These(&'g Inputs),
+    /// All of a run that is about to begin.
+    All,
 }
 
 /// The place of a template: with an element of the step's `for_each`, with one of a list built with `for`, or

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::paths::{below, is_known, knows_below, marked};
-use super::{At, Known, SecretView};
+use super::{At, Known, Later, SecretView};
 use crate::catalog::schema::{Type, Types};
 use crate::catalog::{Partial, Unknown};
 use crate::plan::model::{Input, InputType};
@@ -66,15 +66,20 @@ impl Knowledge for View<'_, '_> {
     }
 
     fn knows_later(&self, root: &str, path: &[String]) -> bool {
-        let Some(later) = self.known.given.later else { return false };
+        let later = self.known.given.later;
         match (root, path) {
+            _ if matches!(later, Later::None) => false,
             ("inputs", [name, ..]) => {
                 let declared = self.known.inputs.get(name.as_str());
-                declared.is_some_and(|input| {
-                    !input.secret && (later.contains_key(name) || (input.has_few_values() && input.has_a_value()))
+                declared.filter(|input| !input.secret).is_some_and(|input| match later {
+                    Later::These(inputs) => {
+                        inputs.contains_key(name) || (input.has_few_values() && input.has_a_value())
+                    }
+                    _ => true,
                 })
             }
             ("environment", []) => true,
+            ("project_id" | "region_id" | "records", _) => matches!(later, Later::All),
             _ => false,
         }
     }

@@ -1,14 +1,9 @@
 //! Existing resources in a plan, as written: `adopt` of a step, `moved` of the plan.
 
-use std::sync::Arc;
-
 use super::fields::{Fields, Shape, boolean, text};
 use super::model::{Adopt, AdoptBy, Moved};
-use super::of_step::OfStep;
 use super::scalars::{compiled, is_identifier, missing_key};
 use super::selection::Selection;
-use super::step_doc::StepDoc;
-use crate::catalog::{Method, Operation};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::yaml::Node;
 
@@ -35,21 +30,6 @@ pub(super) fn adopt(node: &Node, findings: &mut Findings) -> Option<Adopt> {
         }
     };
     Some(Adopt { by: by?, own, span: node.span })
-}
-
-/// The finding about an `adopt` at a call that makes nothing.
-pub(super) fn not_adopting(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
-    let place = step.adopt.as_ref()?.span;
-    let call = step.call.as_ref()?;
-    let makes = |operation: &Arc<Operation>| operation.creates.as_ref().is_some_and(|made| made.resource.is_some());
-    if call.method != Method::Get && of.own.as_ref().is_none_or(makes) {
-        return None;
-    }
-    let finding = Diagnostic::error("adopt-not-here", place, "this call makes nothing that could be taken over");
-    Some(finding.help(match call.method {
-        Method::Get => "leave it out: a GET finds what exists, by its path or by `find`",
-        _ => "`adopt` stands at the step that would create the resource",
-    }))
 }
 
 /// An entry of `moved`: `{from: a, to: b}`.

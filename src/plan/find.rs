@@ -2,10 +2,8 @@
 
 use super::fields::{mapping, wrong_type};
 use super::model::Call;
-use super::of_step::OfStep;
 use super::scalars::compiled;
-use super::step_doc::StepDoc;
-use crate::catalog::{Catalog, Method, Operation, root_of};
+use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::template::Template;
 use crate::yaml::{Node, NodeKind};
@@ -20,26 +18,6 @@ pub(super) fn read(node: &Node, call: Option<&Call>, findings: &mut Findings) ->
         return None;
     }
     compiled(node, findings)
-}
-
-/// The finding about a `find` in the answer to a GET of one thing, which is no list.
-pub(super) fn of_one_thing(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Option<Diagnostic> {
-    let find = step.find.as_ref()?;
-    let operation = of.own.as_ref().filter(|operation| operation.route.method == Method::Get)?;
-    let path = &operation.route.path;
-    let reads_it = |creator: &Operation| {
-        let resource = creator.creates.as_ref().and_then(|creates| creates.resource.as_ref());
-        resource.and_then(|resource| resource.read.as_ref()).is_some_and(|read| read == path)
-    };
-    let is_paged =
-        operation.query_parameters.iter().any(|parameter| ["limit", "offset", "page"].contains(&&*parameter.name));
-    if !path.ends_with('}') || is_paged || catalog.listed(operation).is_some() {
-        return None;
-    }
-    catalog.operations_of(root_of(path)).find(|creator| reads_it(creator))?;
-    let message = "this GET answers one thing, and no list that `find` could select from";
-    let finding = Diagnostic::error("find-not-here", find.span, message);
-    Some(finding.help("leave it out: the answer is `response`, or leave the id out of the path"))
 }
 
 fn conditions(node: &Node, what: &str, findings: &mut Findings) -> bool {

@@ -31,6 +31,7 @@ pub mod inputs;
 mod limits_tests;
 mod mentions;
 mod model;
+mod not_here;
 mod of_step;
 mod on_change;
 mod operations;

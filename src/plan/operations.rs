@@ -72,8 +72,8 @@ impl Operations {
         for (step, of) in doc.steps.iter().zip(&self.steps) {
             findings.extend(step_notes(step, of));
             findings.extend(super::always::check(step, of));
-            findings.extend(super::existing::not_adopting(step, of));
-            findings.extend(super::find::of_one_thing(step, of, catalog));
+            findings.extend(super::not_here::not_adopting(step, of));
+            findings.extend(super::not_here::of_one_thing(step, of, catalog));
             findings.extend(known_already(step, of, catalog));
         }
         // What follows is about references to steps, and about conditions.

@@ -74,7 +74,8 @@ pub(super) fn catalog(context: &Context, spec: Option<&Path>) -> Result<&'static
     Ok(Box::leak(Box::new(catalog)))
 }
 
-/// Reads a plan file, or stdin for `-`, and checks it against a catalogue. Invalid text is a finding as well.
+/// Reads a plan file, or stdin for `-`, and checks it against a catalogue. Invalid text is a finding as well. What the
+/// inputs decide is left to [`check_values`].
 ///
 /// # Errors
 ///
@@ -84,7 +85,7 @@ pub(super) fn read_and_check(
     file: &Path,
     catalog: &'static Catalog,
 ) -> Result<(Arc<Source>, Checked), Error> {
-    read(context, file, |source, folder| plan::check_in(source, catalog, folder))
+    read(context, file, |source, folder| plan::check_before_values(source, catalog, folder))
 }
 
 fn read(

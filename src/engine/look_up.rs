@@ -36,8 +36,12 @@ impl Instance {
             return self.found(find, rendered, complete.status, &complete.answer).map_err(Interruption::Failed);
         }
         let operation = rendered.operation.as_deref();
+        let step = self.step();
+        let is_awaited = step.ready.condition().is_some() || step.fail_when.is_some();
+        // What a GET answers is the resource. One that is waited for is read again.
+        let resource = (step.resource_used && !is_awaited).then(|| complete.answer.clone());
         let result = results::of_answer(operation, &rendered.recorded, complete.status, complete.answer);
-        Ok(Done { result, provenance: Provenance::Called, resource: None })
+        Ok(Done { result, provenance: Provenance::Called, resource })
     }
 
     /// The item that `find` selects, as if it had been the whole answer.

@@ -367,10 +367,15 @@ pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
     put("task", result.tasks.first().cloned().map(Value::String));
     put("tasks", Some(result.tasks.iter().cloned().map(Value::String).collect()));
     put("status", result.status.map(Value::from));
-    put("response", result.response.as_deref().cloned());
+    put("response", result.response.as_deref().cloned().or_else(|| accepted(result)));
     put("resource", resource.cloned());
     put("outcome", Some(Value::String("succeeded".to_owned())));
     Value::Object(fields)
+}
+
+/// The answer of a call that started tasks, which is on record as their ids.
+fn accepted(result: &StepResult) -> Option<Value> {
+    (!result.tasks.is_empty()).then(|| serde_json::json!({ "tasks": &*result.tasks }))
 }
 
 /// `steps.<id>` of a step with `for_each`: its instances by key and by index.
@@ -436,6 +441,13 @@ mod tests {
                 (other, _) => panic!("{value}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn the_answer_of_a_call_with_tasks_is_their_ids() {
+        let result = StepResult { tasks: ["t1".to_owned()].into_iter().collect(), ..StepResult::default() };
+        assert_eq!(step_value(&result, None)["response"], serde_json::json!({ "tasks": ["t1"] }));
+        assert_eq!(step_value(&StepResult::default(), None).get("response"), None);
     }
 
     #[test]

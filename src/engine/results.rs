@@ -184,7 +184,8 @@ pub fn resource_path(
             let (thing, _) = call.path.rsplit_once('/')?;
             Catalog::embedded().matching(Method::Get, thing).map(|_| thing.to_owned())
         }
-        Method::Get | Method::Delete => None,
+        Method::Get => Some(call.path.clone()),
+        Method::Delete => None,
     }
 }
 

@@ -53,6 +53,20 @@ fn is_result(value: &Partial) -> bool {
     matches!(value, Partial::Unknown(unknown) if unknown.source.as_ref().is_some_and(|source| source.starts_with("steps.")))
 }
 
+/// The finding about an id or a name by which nothing can be adopted.
+pub(super) fn adopted(template: &Template, value: &Partial) -> Option<Diagnostic> {
+    first_of(value, &|value| {
+        let what = match value {
+            Partial::String(text) if text.trim().is_empty() => "empty".to_owned(),
+            other => type_without_text(other)?.to_owned(),
+        };
+        let message = format!("what is adopted has a text or a number as its id or name, and this is {what}");
+        let help =
+            if is_result(value) { "use `.id` or `.name` of the step" } else { "write the id or the name of one" };
+        Some(Diagnostic::error("wrong-type", template.span, message).help(help))
+    })
+}
+
 /// The findings about headers.
 pub(super) fn headers(template: &Template, value: &Partial) -> Vec<Diagnostic> {
     let Partial::Map(fields) = value else { return Vec::new() };

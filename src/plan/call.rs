@@ -56,6 +56,15 @@ impl CallReader<'_> {
         let method = self.method(word, start..start + word.len());
         let path = rest.trim_start();
         let path_start = start + trimmed.len() - path.len();
+        if (word.len(), trimmed.len()) != (path_start - start - 1, self.text.len())
+            || !trimmed[word.len()..].starts_with(' ')
+        {
+            let span = self.place(0..self.text.len());
+            let finding =
+                self.bad(0..self.text.len(), "one space stands between method and path, and none around them");
+            let (one, right) = (self.text.lines().count() == 1, format!("{word} {path}"));
+            self.findings.push(if one { finding.suggest(span, right) } else { finding });
+        }
         let segments = self.path(path, path_start);
         let said = Said { method: method?, written: path.into(), segments: segments?.into() };
         Some(Call { span: self.node.span, said: Arc::new(said) })

@@ -9,13 +9,15 @@ use minijinja::value::ValueKind;
 use serde_json::Value;
 
 use super::model::{Input, InputType};
-use super::partial::{Inputs, Known};
+use super::partial::{Inputs, Known, Skipped};
 use crate::template::{Program, value_of};
 
 /// One combination of values.
 pub(super) struct Case {
     /// The inputs that are known in it.
     pub inputs: Inputs,
+    /// The steps that do not run with them.
+    pub skipped: Skipped,
     /// The combination, for people.
     pub described: String,
 }
@@ -33,9 +35,18 @@ pub(super) fn most_for_each(steps: usize) -> usize {
 /// The combinations for a step with these programs, at most `most`; when there are more, each value of each input
 /// alone.
 pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Program>, most: usize) -> Vec<Case> {
-    let names: BTreeSet<&str> = programs.flat_map(inputs).collect();
-    let open = names.iter().filter_map(|name| Some((*name, known.open(name).and_then(values)?)));
-    let open: Vec<(&str, Vec<Value>)> = open.collect();
+    let programs: Vec<&Program> = programs.collect();
+    let mut conditions = known.conditions(programs.iter().copied());
+    let own: BTreeSet<&str> = programs.into_iter().flat_map(inputs).collect();
+    let mut names = own.clone();
+    names.extend(conditions.iter().filter_map(|(_, when)| when.program()).flat_map(inputs));
+    let mut open = varying(known, &names);
+    // The conditions of other steps are decided where that leaves room for the combinations of the step's own inputs.
+    if many(&open) > most {
+        open = varying(known, &own);
+        conditions.clear();
+        names = own;
+    }
     if open.is_empty() {
         return Vec::new();
     }
@@ -45,15 +56,26 @@ pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Pr
     let is_table = |value: &minijinja::Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Map);
     let fixed = |name: &str| known.fixed_value(name).filter(|value| !has_switch || !is_table(value));
     let given = names.iter().filter_map(|name| Some(((*name).to_owned(), fixed(name)?.clone())));
-    let none = Case { inputs: given.collect(), described: String::new() };
+    let none = Case { inputs: given.collect(), skipped: Skipped::new(), described: String::new() };
     let varied = |cases: &[Case], (name, values): &(&str, Vec<Value>)| -> Vec<Case> {
         cases.iter().flat_map(|case| values.iter().map(move |value| case.with(name, value))).collect()
     };
-    let count = open.iter().fold(1_usize, |count, (_, values)| count.saturating_mul(values.len()));
-    match count <= most {
+    let mut cases: Vec<Case> = match many(&open) <= most {
         true => open.iter().fold(vec![none], |cases, input| varied(&cases, input)),
         false => open.iter().flat_map(|input| varied(std::slice::from_ref(&none), input)).take(most).collect(),
-    }
+    };
+    cases.iter_mut().for_each(|case| case.skipped = known.off(&conditions, &case.inputs));
+    cases
+}
+
+/// Those of these inputs that may have one of few values.
+fn varying<'n>(known: &Known<'_>, names: &BTreeSet<&'n str>) -> Vec<(&'n str, Vec<Value>)> {
+    names.iter().filter_map(|name| Some((*name, known.open(name).and_then(values)?))).collect()
+}
+
+/// The number of combinations.
+fn many(open: &[(&str, Vec<Value>)]) -> usize {
+    open.iter().fold(1, |count, (_, values)| count.saturating_mul(values.len()))
 }
 
 impl Case {
@@ -61,7 +83,8 @@ impl Case {
         let mut inputs = self.inputs.clone();
         inputs.insert(name.to_owned(), value_of(value));
         let and = if self.described.is_empty() { "" } else { " and " };
-        Case { inputs, described: format!("{}{and}`inputs.{name}: {value}`", self.described) }
+        let described = format!("{}{and}`inputs.{name}: {value}`", self.described);
+        Case { inputs, skipped: Skipped::new(), described }
     }
 }
 
@@ -71,8 +94,7 @@ fn inputs(program: &Program) -> impl Iterator<Item = &str> {
 
 /// The values that an input may have, where it has one and these are few.
 fn values(input: &Input) -> Option<Vec<Value>> {
-    let is_given = input.default.as_ref().map_or(input.required, |default| !default.is_null());
-    if input.secret || !is_given {
+    if input.secret || !input.has_a_value() {
         return None;
     }
     match &input.r#enum {

@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::yaml::{Key, Node, NodeKind, Scalar};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct InputDoc {
     pub name: String,
     pub name_span: Span,
@@ -73,7 +73,7 @@ pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut F
     let guessed = || {
         fields.get("enum").and_then(|values| values.items()?.first()).or(fields.get("default")).and_then(guessed_type)
     };
-    let declared = fields.get("type").and_then(|node| word(node, "`type`", TYPES, findings));
+    let declared = fields.get("type").and_then(|node| type_word(node, findings));
     input.r#type = declared.or_else(guessed).unwrap_or_default();
     input.description =
         fields.get("description").and_then(|node| text(node, "`description`", findings)).map(|text| text.value);
@@ -103,6 +103,29 @@ pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut F
         );
     }
     doc(input)
+}
+
+/// The declared type. Those of other languages have other names.
+fn type_word(node: &Node, findings: &mut Findings) -> Option<InputType> {
+    const ELSEWHERE: [(&str, &str); 12] = [
+        ("int", "integer"),
+        ("float", "number"),
+        ("double", "number"),
+        ("num", "number"),
+        ("bool", "boolean"),
+        ("str", "string"),
+        ("text", "string"),
+        ("array", "list"),
+        ("set", "list"),
+        ("object", "map"),
+        ("dict", "map"),
+        ("mapping", "map"),
+    ];
+    let other = node.as_str().and_then(|word| ELSEWHERE.iter().find(|(other, _)| *other == word));
+    let Some((other, ours)) = other else { return word(node, "`type`", TYPES, findings) };
+    let finding = Diagnostic::error("unknown-value", node.span, format!("`type` cannot be `{other}`"));
+    findings.push(finding.help(format!("write `{ours}`")).suggest(node.span, *ours));
+    TYPES.iter().find(|(name, _)| name == ours).map(|(_, r#type)| *r#type)
 }
 
 /// How many values the defaults and enumerations of a plan's inputs have. Each takes some ten times the room of its

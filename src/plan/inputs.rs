@@ -334,6 +334,18 @@ impl InputProblem {
     }
 }
 
+impl Input {
+    /// Whether its values can be listed.
+    pub(super) fn has_few_values(&self) -> bool {
+        self.r#enum.is_some() || self.r#type == InputType::Boolean
+    }
+
+    /// Whether it has a value in every run.
+    pub(super) fn has_a_value(&self) -> bool {
+        self.default.as_ref().map_or(self.required, |default| !default.is_null())
+    }
+}
+
 /// Converts the value to the declared type.
 ///
 /// # Errors
@@ -346,7 +358,7 @@ pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
         false => format!("`{}`", plain(value)),
     };
     if let Some(allowed) = &input.r#enum
-        && !allowed.contains(&value)
+        && !allowed.iter().any(|allowed| is_equal(allowed, &value))
     {
         if input.secret {
             return Err("it is none of the values in `enum`".to_owned());
@@ -374,8 +386,26 @@ pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
     Ok(value)
 }
 
+/// Whether two values are equal; numbers are, however they are written.
+fn is_equal(one: &Value, other: &Value) -> bool {
+    let numbers = one.as_number().zip(other.as_number());
+    one == other || numbers.is_some_and(|(one, other)| whole(one).is_some() && whole(one) == whole(other))
+}
+
+/// What a value of a type is called.
+pub(super) fn of_type(r#type: InputType) -> &'static str {
+    match r#type {
+        InputType::String => "text",
+        InputType::Integer => "an integer",
+        InputType::Number => "a number",
+        InputType::Boolean => "`true` or `false`",
+        InputType::List => "a list",
+        InputType::Map => "a mapping",
+    }
+}
+
 fn typed(r#type: InputType, value: Value) -> Result<Value, String> {
-    let wrong = |wanted: &str| Err(format!("expected {wanted}, found {}", described(&value)));
+    let wrong = || Err(format!("expected {}, found {}", of_type(r#type), described(&value)));
     match (r#type, &value) {
         (InputType::String, Value::String(_))
         | (InputType::Boolean, Value::Bool(_))
@@ -384,14 +414,9 @@ fn typed(r#type: InputType, value: Value) -> Result<Value, String> {
         | (InputType::Map, Value::Object(_)) => Ok(value),
         (InputType::Integer, Value::Number(number)) => match whole(number) {
             Some(number) => Ok(number),
-            None => wrong("an integer"),
+            None => wrong(),
         },
-        (InputType::String, _) => wrong("text"),
-        (InputType::Integer, _) => wrong("an integer"),
-        (InputType::Number, _) => wrong("a number"),
-        (InputType::Boolean, _) => wrong("`true` or `false`"),
-        (InputType::List, _) => wrong("a list"),
-        (InputType::Map, _) => wrong("a mapping"),
+        _ => wrong(),
     }
 }
 
@@ -411,5 +436,23 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_an_enum_are_equal_however_they_are_written() {
+        let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        for (one, other, are_equal) in
+            [("2", "2.0", true), ("2.0", "2", true), ("2.5", "2.5", true), ("2", "2.5", false), ("1e3", "1000", true)]
+        {
+            assert_eq!(is_equal(&number(one), &number(other)), are_equal, "{one} {other}");
+        }
+        assert!(!is_equal(&json!("2"), &json!(2)) && is_equal(&json!("a"), &json!("a")));
     }
 }

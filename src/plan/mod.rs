@@ -13,6 +13,8 @@ mod call;
 mod call_doc;
 mod cases;
 mod check;
+#[cfg(test)]
+mod decided_tests;
 mod doc;
 pub mod draw;
 pub mod duration;
@@ -29,6 +31,7 @@ pub mod inputs;
 mod limits_tests;
 mod mentions;
 mod model;
+mod not_here;
 mod of_step;
 mod on_change;
 mod operations;
@@ -58,7 +61,7 @@ mod withheld;
 mod written_secrets;
 
 pub use assumed::Assumed;
-pub use check::{Checked, check, check_assuming, check_in, check_with, load, no_text};
+pub use check::{Checked, check, check_assuming, check_before_values, check_in, check_with, load, no_text};
 pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, Turns};
@@ -66,7 +69,7 @@ pub use model::{
     Adopt, AdoptBy, Call, CallTemplate, FileTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan,
     Ready, RecordOf, RecordUse, Retry, Segment, Step, Steps, Undo, Wait,
 };
-pub use partial::Given;
+pub use partial::{Given, Later};
 pub use selection::Selection;
 pub use step_doc::may_set_header;
 pub use values::check_values;

@@ -41,6 +41,8 @@ pub struct Plan {
     pub outputs: IndexMap<Word, Output>,
     /// Renamed steps and instances of earlier versions of the plan.
     pub moved: Vec<Moved>,
+    /// What modules are given, where that is no constant.
+    pub module_inputs: Vec<ModuleInput>,
 }
 
 impl Plan {
@@ -443,6 +445,16 @@ pub struct Moved {
     pub from_span: Span,
     pub to: InstanceId,
     pub to_span: Span,
+}
+
+/// A value given to an input of a module.
+#[derive(Debug, Clone)]
+pub struct ModuleInput {
+    pub name: String,
+    /// The name in the module.
+    pub declared: Span,
+    pub value: Template,
+    pub input: Input,
 }
 
 #[derive(Debug, Clone)]

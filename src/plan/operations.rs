@@ -5,12 +5,10 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
-use super::assumed::Assumed;
 use super::doc::PlanDoc;
-use super::model::{Call, Segment};
+use super::model::{Call, ModuleInput, Segment};
 use super::of_step::{OfStep, by_step};
 use super::partial::Given;
 use super::step_doc::StepDoc;
@@ -19,6 +17,16 @@ use crate::catalog::{AllowedPath, Catalog, Difference, Effect, Method, NearestRo
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Shape};
+
+/// A plan that is checked, as written.
+#[derive(Clone, Copy)]
+pub(super) struct Checking<'c> {
+    pub doc: &'c PlanDoc,
+    /// What modules are given.
+    pub modules: &'c [ModuleInput],
+    pub catalog: &'c Catalog,
+    pub source: &'c Source,
+}
 
 /// The operations of a plan's calls.
 pub(super) struct Operations {
@@ -58,19 +66,15 @@ impl Operations {
     }
 
     /// Checks bodies and parameters as far as they are known before a run.
-    pub(super) fn check(
-        &self,
-        doc: &PlanDoc,
-        catalog: &Catalog,
-        source: &Source,
-        folder: Option<&Path>,
-        findings: &mut Findings,
-    ) {
-        check_written(doc, &self.steps, (catalog, source), Given { folder, ..Given::default() }, findings);
+    pub(super) fn check(&self, written: &Checking<'_>, given: Given<'_>, findings: &mut Findings) {
+        let &Checking { doc, modules, catalog, source } = written;
+        check_written(doc, &self.steps, modules, (catalog, source), given, findings);
         for (step, of) in doc.steps.iter().zip(&self.steps) {
             findings.extend(step_notes(step, of));
             findings.extend(only_reads(step, of));
             findings.extend(super::always::check(step, of));
+            findings.extend(super::not_here::not_adopting(step, of));
+            findings.extend(super::not_here::of_one_thing(step, of, catalog));
             findings.extend(known_already(step, of, catalog));
         }
         super::secret_addresses::check(doc, &self.steps, findings);
@@ -88,30 +92,14 @@ impl Operations {
 
 impl Operations {
     /// Checks once more with the values of a run; findings without these values were reported.
-    pub(super) fn check_assumed(
-        &self,
-        doc: &PlanDoc,
-        catalog: &Catalog,
-        source: &Source,
-        folder: Option<&Path>,
-        assumed: &Assumed<'_>,
-        findings: &mut Findings,
-    ) {
-        let declared = doc.inputs.iter().map(|input| (input.name.clone(), input.input.clone())).collect();
-        let inputs = (assumed.inputs)(&declared);
-        let given = Given {
-            inputs: Some(&inputs),
-            environment: Some(assumed.environment),
-            secrets: Some(assumed.secrets),
-            folder,
-            ..Given::default()
-        };
+    pub(super) fn check_assumed(&self, written: &Checking<'_>, given: Given<'_>, findings: &mut Findings) {
+        let &Checking { doc, modules, catalog, source } = written;
         // Of one place the first error is enough; a warning is not about the value.
         let told: HashSet<Span> =
             findings.iter().filter(|finding| finding.is_error()).map(|finding| finding.primary).collect();
         let warned: HashSet<(Span, &str)> = findings.iter().map(|finding| (finding.primary, finding.code)).collect();
         let mut more = Findings::default();
-        check_written(doc, &self.steps, (catalog, source), given, &mut more);
+        check_written(doc, &self.steps, modules, (catalog, source), given, &mut more);
         more.retain(|found| !told.contains(&found.primary) && !warned.contains(&(found.primary, found.code)));
         let (more, others) = more.finish();
         findings.add(more, others);

@@ -39,7 +39,7 @@ fn what_fails_with_every_value_is_found() {
         (cidr("cidrsubnet(inputs.net if inputs.text == 'x' else inputs.bad, 8, 2)"), "`10.0.0.0/99` is no network"),
         (size("inputs.sizes.medium if steps.net.response.x else 5"), "`inputs.sizes.medium` is undefined"),
         (size("inputs.text + 1"), "`+` cannot be used on a text and a number"),
-        (size("10 / (inputs.three - 3) + inputs.number"), "unable to calculate 10 / 0"),
+        (size("10 / (inputs.three - 3) + inputs.number"), "this divides by zero"),
         (size("('ten' if inputs.text == 'x' else '5') | int"), "this text is no number"),
         (size("- inputs.text"), ""),
         (size("inputs.number[:3]"), ""),

@@ -370,14 +370,16 @@ fn wait(node: &Node, findings: &mut Findings) -> Wait {
 
 fn retry(node: &Node, findings: &mut Findings) -> Option<Retry> {
     const MOST_ATTEMPTS: u64 = 100;
+    /// As without `retry`.
+    const USUAL_ATTEMPTS: u64 = 8;
     let fields = Fields::open(node, &RETRY, findings)?;
     let attempts = match fields.get("attempts") {
         Some(node) => integer(node, "`attempts`", 1..=MOST_ATTEMPTS, findings),
         None => {
-            if fields.lacks("attempts") {
-                findings.push(missing_key("`retry`", "attempts", fields.head()));
+            if fields.lacks("attempts") && fields.get("on").is_none() {
+                findings.push(missing_key("`retry`", "attempts", fields.head()).help("or `on`"));
             }
-            None
+            Some(USUAL_ATTEMPTS)
         }
     };
     let on = fields.get("on").map(|node| match node.scalar() {

@@ -4,13 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use crate::catalog::schema::{Type, Types};
 use crate::catalog::{By, IdAt, Listed, Operation, Partial, Unknown};
-use crate::template::Template;
+use crate::template::{Expression, Template};
 
 /// What is known of a step, for references to it.
 pub(super) struct KnownStep<'s> {
     pub operation: Option<Arc<Operation>>,
     pub is_for_each: bool,
     pub for_each: Option<&'s Template>,
+    pub when: Option<&'s Expression>,
     /// The keys of its instances, once they were asked for.
     pub keys: OnceLock<Option<Vec<String>>>,
     /// The item type of `find`, when it is known.

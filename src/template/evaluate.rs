@@ -213,6 +213,17 @@ fn message_for(message: String) -> String {
     if ["invalid float literal", "invalid digit found in string"].contains(&message.as_str()) {
         return "this text is no number".to_owned();
     }
+    // The engine shows the operands, which may stand for values that are not known.
+    if let Some(operands) = message.strip_prefix("unable to calculate ") {
+        let divides = [" / ", " // ", " % "].iter().any(|operator| operands.contains(operator));
+        return match divides && operands.trim_end_matches(".0").ends_with(" 0") {
+            true => "this divides by zero".to_owned(),
+            false => "the result of this calculation is beyond the numbers that there are".to_owned(),
+        };
+    }
+    if message == "invalid operation" {
+        return "this cannot be done with such values".to_owned();
+    }
     if message == "value is not a string" {
         return "this wants a text".to_owned();
     }
@@ -224,4 +235,21 @@ fn message_for(message: String) -> String {
         return format!("`{operator}` cannot be used on {} and {}", sort(left), sort(right));
     }
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_calculation_shows_no_operands() {
+        for (engine, ours) in [
+            ("unable to calculate 1 / 0", "this divides by zero"),
+            ("unable to calculate 7 // 0", "this divides by zero"),
+            ("unable to calculate 9 * 10", "the result of this calculation is beyond the numbers that there are"),
+            ("invalid operation", "this cannot be done with such values"),
+        ] {
+            assert_eq!(message_for(engine.to_owned()), ours);
+        }
+    }
 }

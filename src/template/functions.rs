@@ -123,6 +123,46 @@ fn tojson(state: &State<'_, '_>, value: &Value, indent: Option<Value>, kwargs: K
 }
 
 /// The value of a JSON text. An error message never contains any of the text.
+/// Whether an integer of the text became a number with a fraction, which is another one.
+fn holds_long_integer(text: &str, json: &serde_json::Value) -> bool {
+    let is_float = |value: &serde_json::Value| match value {
+        serde_json::Value::Number(number) => number.is_f64(),
+        _ => false,
+    };
+    fn any(value: &serde_json::Value, is: &dyn Fn(&serde_json::Value) -> bool) -> bool {
+        match value {
+            serde_json::Value::Array(items) => items.iter().any(|item| any(item, is)),
+            serde_json::Value::Object(fields) => fields.values().any(|field| any(field, is)),
+            other => is(other),
+        }
+    }
+    if !any(json, &is_float) {
+        return false;
+    }
+    // Outside of strings, more digits in a row than an integer of 64 bits has, without point or exponent.
+    let (mut in_string, mut escaped, mut number) = (false, false, String::new());
+    for letter in text.chars().chain([' ']) {
+        match letter {
+            _ if in_string => {
+                (in_string, escaped) = (escaped || letter != '"', letter == '\\' && !escaped);
+            }
+            '"' => in_string = true,
+            '0'..='9' | '-' | '+' | '.' | 'e' | 'E' => {
+                number.push(letter);
+                continue;
+            }
+            _ => {}
+        }
+        let is_integer =
+            !number.is_empty() && number.trim_start_matches('-').bytes().all(|digit| digit.is_ascii_digit());
+        if is_integer && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+            return true;
+        }
+        number.clear();
+    }
+    false
+}
+
 fn fromjson(value: &Value) -> Result<Value, Error> {
     let text = text_of(value)?;
     if Secrets::marks(&text) {
@@ -130,6 +170,9 @@ fn fromjson(value: &Value) -> Result<Value, Error> {
     }
     let json: serde_json::Value = serde_json::from_str(&text)
         .map_err(|error| refuse(format!("this is no JSON: line {}, column {}", error.line(), error.column())))?;
+    if holds_long_integer(&text, &json) {
+        return Err(refuse("the JSON holds an integer beyond 64 bits; write it as text in the JSON"));
+    }
     // Escapes in JSON may give reserved characters.
     match is_reserved(&json.to_string()) {
         true => Err(refuse("the JSON holds one of the characters U+E000 to U+E005, which are private to `plan`")),
@@ -260,5 +303,19 @@ mod tests {
         }
         std::fs::write(inside.join("big"), vec![b'x'; (LARGEST_FILE + 1) as usize]).unwrap();
         assert!(read_below(&inside, "big").unwrap_err().contains("larger"));
+    }
+
+    #[test]
+    fn an_integer_that_json_would_round_is_refused() {
+        for (text, is_long) in [
+            ("12345678901234567890123", true),
+            ("[1, {\"a\": -12345678901234567890123}]", true),
+            ("{\"a\": 1.5, \"b\": \"12345678901234567890123\"}", false),
+            ("{\"a\\\"12345678901234567890123\": 1.5}", false),
+            ("[18446744073709551615, -9223372036854775808, 1e30, 1.5, 12345678901234567890123.5]", false),
+        ] {
+            let json = serde_json::from_str(text).unwrap();
+            assert_eq!(holds_long_integer(text, &json), is_long, "{text}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use minijinja::{Error, ErrorKind, Value as Any};
 use serde_json::Value;
 
 use super::nodes::{mention, of, parts, sort_in};
-use super::outline::{Knowledge, Outline, Sort};
+use super::outline::{Knowledge, Mention, Outline, Sort};
 use super::program::Program;
 use super::text::json_of;
 use super::uses::Uses;
@@ -323,8 +323,20 @@ impl<'i> Interpreter<'i> {
         match self.truth(&choice.test_expr) {
             Some(true) => self.outline(&choice.true_expr),
             Some(false) => otherwise().unwrap_or(Outline::Open),
+            None if self.is_decided_later(&choice.test_expr) => Outline::Open,
             None => Outline::one_of(std::iter::once(self.outline(&choice.true_expr)).chain(otherwise())),
         }
+    }
+
+    /// Whether the value of an expression is known when it is interpreted once more.
+    fn is_decided_later(&self, expr: &ast::Expr<'i>) -> bool {
+        let is_named = match mention(expr) {
+            Some(Mention { root, path, .. }) => {
+                self.knowledge.knows(&root, &path) || self.knowledge.knows_later(&root, &path)
+            }
+            None => true,
+        };
+        is_named && parts(expr).into_iter().all(|part| self.is_decided_later(part))
     }
 
     /// Whether a condition holds, where that is known.
@@ -346,6 +358,7 @@ impl<'i> Interpreter<'i> {
                 let whole = self.outline(&item.expr);
                 match self.exactly(&item.subscript_expr) {
                     Some(key) => whole.at(&key),
+                    None if self.is_decided_later(&item.subscript_expr) => Outline::Open,
                     None => whole.elements().map_or(Outline::Open, Outline::one_of),
                 }
             }

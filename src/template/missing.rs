@@ -7,6 +7,7 @@ use super::nodes::{mention, parts, range};
 use super::program::Program;
 use super::{Knowledge, Mention, Scope, TemplateError, engine, scope};
 use crate::diagnostic::nearest;
+use crate::secret::is_sensitive_name;
 use crate::source::Span;
 use crate::yaml::Word;
 
@@ -174,6 +175,9 @@ fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> 
             return error(format!("`{written}` is undefined"), Some(help));
         }
         let path = &mention.names[..depth];
+        if let Some(help) = of_answer(path, name) {
+            return error(format!("`{written}` is undefined"), Some(help.to_owned()));
+        }
         let help = match instead(name, &here, scope, path) {
             Some(Instead::Near(near)) => {
                 Some(format!("did you mean `{}`?", dotted(&[path, &[near.as_str()]].concat())))
@@ -184,6 +188,21 @@ fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> 
         return error(format!("`{written}` is undefined"), help);
     }
     None
+}
+
+/// What to say of a part of an answer that no record holds. `path`: the names before it.
+fn of_answer(path: &[&str], name: &str) -> Option<&'static str> {
+    let is_result = path.first().is_some_and(|root| ["steps", "self", "each", "item"].contains(root));
+    match name {
+        _ if !is_result => None,
+        "response" => Some(
+            "the record holds no answer of this call: that of a step with `secret: true` has only the run that makes the call; `| default(...)` says what other runs use",
+        ),
+        _ if path.contains(&"response") && is_sensitive_name(name) => Some(
+            "it is a secret that no record holds: only the run that makes the call has it; `| default(...)` says what other runs use, and `--replace` makes a new one",
+        ),
+        _ => None,
+    }
 }
 
 /// A reference as it is written: `inputs.list[5].name`.
@@ -227,4 +246,21 @@ fn listed(names: &[String]) -> String {
         text.push("...".to_owned());
     }
     text.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_record_holds_of_an_answer_is_said_to_be_a_secret() {
+        let words = |path: &[&str], name: &str| of_answer(path, name).unwrap_or_default();
+        let answer = ["steps", "key", "response"];
+        assert!(words(&answer, "private_key").starts_with("it is a secret that no record holds"));
+        assert!(words(&["steps", "key", "all", "0", "response", "keys"], "secret_key").contains("no record holds"));
+        assert!(words(&answer[..2], "response").starts_with("the record holds no answer"));
+        for (path, name) in [(&answer[..], "fingerprint"), (&["inputs"], "response"), (&["steps", "a"], "password")] {
+            assert_eq!(words(path, name), "", "{path:?} {name}");
+        }
+    }
 }

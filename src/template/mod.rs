@@ -52,7 +52,7 @@ pub use list_from::ListFrom;
 pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
 pub use outline::{Knowledge, Mention, Outline, Sort};
 pub use program::Program;
-pub use scope::{skipped_step, value_of};
+pub use scope::{no_instances, skipped_step, value_of};
 pub use uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 
 /// The values that a template can refer to.

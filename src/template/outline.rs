@@ -51,6 +51,11 @@ pub trait Knowledge {
     fn knows(&self, root: &str, path: &[String]) -> bool;
     /// The type of an unknown value.
     fn sort(&self, mention: &Mention) -> Option<Sort>;
+    /// Whether a value that is not known is known when the template is interpreted once more: what it decides is left
+    /// open until then.
+    fn knows_later(&self, _root: &str, _path: &[String]) -> bool {
+        false
+    }
     /// Whether `file(...)` may read files.
     fn reads_files(&self) -> bool;
     /// The keys of the instances of a step with `for_each`, where they are known; for a computed key, or a constant one

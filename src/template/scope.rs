@@ -32,6 +32,11 @@ pub fn skipped_step() -> Value {
     Value::from_object(Skipped)
 }
 
+/// The results of a step with `for_each` of which no instance runs.
+pub fn no_instances() -> Value {
+    value_of(&serde_json::json!({ "all": [], "ids": [], "each": {}, "outcome": "succeeded" }))
+}
+
 #[derive(Debug)]
 struct Skipped;
 

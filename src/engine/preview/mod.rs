@@ -392,7 +392,9 @@ impl Preview<'_> {
                     },
                 };
                 let response = result.response.as_ref().map(|answer| self.conceal(step, answer));
-                let resource = response.clone().filter(|_| matches!(find, Find::One(_)));
+                let is_resource =
+                    matches!(find, Find::One(_)) || (step.resource_used && step.ready.condition().is_none());
+                let resource = response.clone().filter(|_| is_resource);
                 let result = StepResult { response: response.map(JsonText::from), ..result };
                 (Action::Read, Some(step_value(&result, resource.as_ref())))
             }

@@ -170,3 +170,30 @@ steps:
         assert!(told(&trial.events[at - 1]), "{:?}", trial.events);
     });
 }
+
+#[test]
+fn the_resource_of_a_get_is_its_answer() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let plan = "\
+name: demo
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: web-net, create_router: false }
+  - id: seen
+    call: GET /cloud/v1/networks/{project_id}/{region_id}/{{ steps.network.id }}
+  - id: awaited
+    call: GET /cloud/v1/networks/{project_id}/{region_id}/{{ steps.network.id }}
+    ready: resource.name == 'web-net'
+outputs:
+  seen: \"{{ steps.seen.resource.name }}\"
+  awaited: \"{{ steps.awaited.resource.name }}\"
+";
+        for _ in 0..2 {
+            let end = trial.run(plan).await;
+            assert_eq!(end.finished.exit, Exit::Done, "{:?}", end.failure);
+            assert_eq!((output(&end, "seen"), output(&end, "awaited")), (json!("web-net"), json!("web-net")));
+        }
+    });
+}

@@ -13,7 +13,7 @@ use crate::body_file::BodyFiles;
 use crate::id::StepId;
 use crate::plan::doc::{OutputDoc, PlanDoc};
 use crate::plan::mentions::resources_used;
-use crate::plan::model::{Output, Plan, Step, Steps};
+use crate::plan::model::{ModuleInput, Output, Plan, Step, Steps};
 use crate::plan::of_step::OfStep;
 use crate::plan::operations::Operations;
 use crate::plan::record_doc;
@@ -22,7 +22,12 @@ use crate::source::Source;
 use crate::yaml::List;
 
 /// The accepted plan.
-pub(super) fn accept(mut doc: PlanDoc, operations: Option<Operations>, source: &Arc<Source>) -> Plan {
+pub(super) fn accept(
+    mut doc: PlanDoc,
+    operations: Option<Operations>,
+    module_inputs: Vec<ModuleInput>,
+    source: &Arc<Source>,
+) -> Plan {
     let resource_used = resources_used(&doc);
     let records = record_doc::accept(std::mem::take(&mut doc.records), doc.programs());
     let steps = accept_steps(doc.steps, operations.map(Operations::into_steps).unwrap_or_default(), &resource_used);
@@ -47,6 +52,7 @@ pub(super) fn accept(mut doc: PlanDoc, operations: Option<Operations>, source: &
         steps,
         outputs,
         moved: doc.moved.into_iter().collect(),
+        module_inputs,
     }
 }
 

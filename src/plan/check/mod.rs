@@ -21,7 +21,8 @@ use super::assumed::Assumed;
 use super::doc::{self, PlanDoc, ReadParts};
 use super::include::{Whole, include};
 use super::model::Plan;
-use super::operations::Operations;
+use super::operations::{Checking, Operations};
+use super::partial::{Given, Later};
 use super::scalars::compiled;
 use super::written_secrets;
 use crate::catalog::Catalog;
@@ -51,25 +52,35 @@ pub fn check(source: &Arc<Source>) -> Checked {
 
 /// Reads and checks a plan file against a catalogue, or without one. Reads no other file.
 pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
-    check_all(source, catalog, None, None)
+    check_all(source, catalog, None, Values::None)
 }
 
 /// The same; also checks that files named by templates can be read in `folder`.
 pub fn check_in(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
-    check_all(source, Some(catalog), Some(folder), None)
+    check_all(source, Some(catalog), Some(folder), Values::None)
+}
+
+/// The same for a plan that is checked with all values of a run before it is run: what these decide is judged then.
+pub fn check_before_values(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
+    check_all(source, Some(catalog), Some(folder), Values::Later)
 }
 
 /// The same; also checks the plan with the input values of a run, as far as they are known.
 pub fn check_assuming(source: &Arc<Source>, catalog: &Catalog, folder: &Path, assumed: &Assumed<'_>) -> Checked {
-    check_all(source, Some(catalog), Some(folder), Some(assumed))
+    check_all(source, Some(catalog), Some(folder), Values::Assumed(assumed))
 }
 
-fn check_all(
-    source: &Arc<Source>,
-    catalog: Option<&Catalog>,
-    folder: Option<&Path>,
-    assumed: Option<&Assumed<'_>>,
-) -> Checked {
+/// The values that a plan is checked with besides what is written in it.
+#[derive(Clone, Copy)]
+enum Values<'v> {
+    None,
+    /// Those of a run that would start now.
+    Assumed(&'v Assumed<'v>),
+    /// None yet; all of a run later.
+    Later,
+}
+
+fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Path>, values: Values<'_>) -> Checked {
     let Written { root, parts, mut findings } = Written::read(source);
     let Whole { root, source, given, mut secret } = include(root, source, folder, &mut findings);
     let source = &source;
@@ -87,7 +98,17 @@ fn check_all(
             secret.append(&mut doc.secret);
             lacks_steps = doc.lacks_steps;
             let unread = findings.iter().any(Diagnostic::is_error);
-            let given: Vec<Template> = given.iter().filter_map(|node| compiled(node, &mut findings)).collect();
+            let (mut templates, mut module_inputs) = (Vec::new(), Vec::new());
+            for given in &given {
+                let template = compiled(&given.node, &mut findings);
+                module_inputs.extend(template.as_ref().and_then(|template| given.limited(template)));
+                templates.extend(template);
+            }
+            let given: Vec<Template> = templates;
+            let assumed = match values {
+                Values::Assumed(assumed) => Some((assumed, assumed.of(&doc))),
+                Values::None | Values::Later => None,
+            };
             Checker::new(&doc, &mut findings).run(unread, &given);
             reported_where_given(&given, source.files()[0].range.end, &mut findings);
             if let Some(folder) = folder {
@@ -95,15 +116,21 @@ fn check_all(
             }
             let operations = catalog.map(|catalog| {
                 let operations = Operations::find(&doc, catalog, &mut findings);
-                operations.check(&doc, catalog, source, folder, &mut findings);
-                if let Some(assumed) = assumed {
-                    operations.check_assumed(&doc, catalog, source, folder, assumed, &mut findings);
+                let written = Checking { doc: &doc, modules: &module_inputs, catalog, source };
+                let later = match (&assumed, values) {
+                    (Some((_, inputs)), _) => Later::These(inputs),
+                    (None, Values::Later) => Later::All,
+                    (None, _) => Later::None,
+                };
+                operations.check(&written, Given { folder, later, ..Given::default() }, &mut findings);
+                if let Some((assumed, inputs)) = &assumed {
+                    operations.check_assumed(&written, assumed.given(inputs, folder), &mut findings);
                 }
                 operations
             });
             match findings.iter().any(Diagnostic::is_error) {
                 true => None,
-                false => Some(accept(doc, operations, source)),
+                false => Some(accept(doc, operations, module_inputs, source)),
             }
         }
     };

@@ -33,12 +33,15 @@ pub(super) fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, 
     let files = findings.iter().filter(|finding| finding.code == "unreadable-file");
     let files: BTreeSet<usize> = files.map(|finding| finding.primary.start()).collect();
     let unusable = findings.iter().any(|finding| finding.code == "bad-module");
+    let in_circle = findings.iter().any(|finding| finding.code == "cycle");
     let mut types = HashSet::new();
     findings.retain(|finding| match finding.code {
         "template-error" => files.range(finding.primary.range()).next().is_none(),
         code if code.starts_with("yaml-") => true,
         // Steps of an unusable module would be reported as missing.
         "no-steps" | "unknown-step" if unusable => false,
+        // Steps of modules in a circle are left out.
+        "no-steps" if in_circle => false,
         "unknown-step" if lacks_steps => false,
         "wrong-type" => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
         _ => !unreadable.contains(&finding.primary),

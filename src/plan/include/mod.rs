@@ -22,9 +22,12 @@ use order::Order;
 use rewrite::{Names, rewritten, rewritten_step};
 
 use super::fields::{Fields, Shape, mapping, text};
+use super::input_doc::InputDoc;
+use super::model::ModuleInput;
 use super::scalars::{is_identifier, missing_key};
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::{Source, Span};
+use crate::template::Template;
 use crate::yaml::{Growing, Key, List, Node, NodeKind};
 
 /// The greatest depth of nested modules.
@@ -51,9 +54,25 @@ pub(super) struct Whole {
     /// The text of the plan file, followed by those of the modules.
     pub source: Arc<Source>,
     /// The values given to modules, as written.
-    pub given: Vec<Node>,
+    pub given: Vec<GivenNode>,
     /// The values of the modules' secret inputs that stand in a file.
     pub secret: Vec<Node>,
+}
+
+/// A value given to a module, and the module's input.
+pub(super) struct GivenNode {
+    pub node: Node,
+    /// `None` when the module has no such input.
+    pub input: Option<InputDoc>,
+}
+
+impl GivenNode {
+    /// The value for its input, when it is known only with the values of a run.
+    pub(super) fn limited(&self, value: &Template) -> Option<ModuleInput> {
+        let InputDoc { name, name_span, input } = self.input.as_ref()?;
+        let (name, declared, value, input) = (name.clone(), *name_span, value.clone(), input.clone());
+        (!value.is_constant()).then_some(ModuleInput { name, declared, value, input })
+    }
 }
 
 /// Merges the modules of a plan. `folder`: the plan's; without it no module can be read.
@@ -96,7 +115,7 @@ struct Including<'f> {
     secrets: BTreeSet<String>,
     /// The number of module steps so far.
     steps: usize,
-    given: Vec<Node>,
+    given: Vec<GivenNode>,
     secret: Vec<Node>,
     findings: &'f mut Findings,
 }
@@ -253,7 +272,8 @@ impl Including<'_> {
         let mut inner = Names::of_module(format!("{}{}_", level.prefix, used.id), names);
         let given = used.with.iter().map(|(key, node)| (key.clone(), rewritten(node, names, self.findings)));
         let given: List<(Key, Node)> = given.collect();
-        self.given.extend(given.iter().map(|(_, node)| node.clone()));
+        let with_input = |(key, node): &(Key, Node)| GivenNode { node: node.clone(), input: module.input(&key.text) };
+        self.given.extend(given.iter().map(with_input));
         self.secret.extend(module.secret_of(&given).chain(&module.secret).cloned());
         inner.inputs = module.values(&given, used, &self.secrets, self.findings);
         self.steps += module.steps.len();

@@ -77,6 +77,11 @@ impl Module {
         given.iter().filter(move |(key, _)| secret.contains(key.text.as_str())).map(|(_, node)| node)
     }
 
+    /// The input of this name.
+    pub(super) fn input(&self, name: &str) -> Option<InputDoc> {
+        self.inputs.iter().find(|input| input.name == name).cloned()
+    }
+
     /// The expression for each input in templates: the given value, or the default.
     pub(super) fn values(
         &self,

@@ -209,3 +209,42 @@ fn values_that_double_with_every_module_end() {
     let checked = check(&[("plan.yaml", &root), ("m.yaml", &module)]);
     assert!(checked.plan.is_none() && checked.findings.iter().any(Diagnostic::is_error));
 }
+
+#[test]
+fn the_limits_of_a_module_hold_for_templates() {
+    let module = format!(
+        "inputs:\n  size: {{ default: 10, minimum: 5, maximum: 20 }}\n  kind: {{ default: a, enum: [a, b] }}\n  pat: {{ default: abc, pattern: '^[a-z]+$' }}\n  list: {{ type: list, default: [] }}\n  opt: {{ required: false }}\nsteps:\n- id: net\n  {NETWORK}\n  body: {{ name: \"{{{{ inputs.kind }}}}-{{{{ inputs.pat }}}}-{{{{ inputs.size }}}}-{{{{ inputs.list | length }}}}-{{{{ inputs.opt | default('x') }}}}\" }}\n"
+    );
+    let errors = |with: &str| {
+        let root = format!(
+            "name: demo\ninputs: {{ s: {{ default: 3 }}, w: {{ default: text }}, o: {{ required: false }} }}\nsteps:\n- id: first\n  {NETWORK}\n  body: {{ name: \"{{{{ inputs.w }}}}-{{{{ inputs.s }}}}-{{{{ inputs.o | default('x') }}}}\" }}\n- id: use\n  use: ./lim.yaml\n  with: {{ {with} }}\n"
+        );
+        errors_of(&[("plan.yaml", &root), ("lim.yaml", &module)])
+    };
+    for with in [
+        "size: \"{{ inputs.s }}\"",
+        "size: \"{{ inputs.w }}\"",
+        "size: \"{{ inputs.s + 20 }}\"",
+        "size: \"{{ environment }}\"",
+        "kind: \"{{ 'zzz' }}\"",
+        "pat: \"{{ environment ~ 9 }}\"",
+        "list: \"{{ inputs.w }}\"",
+        "list: \"{{ steps.first.status }}\"",
+    ] {
+        let found = errors(with);
+        assert!(
+            found.iter().any(|line| line.ends_with(" input-value") && line.starts_with("plan.yaml:9:")),
+            "{with}: {found:?}"
+        );
+    }
+    for with in [
+        "size: \"{{ inputs.s + 2 }}\"",
+        "kind: \"{{ 'b' }}\"",
+        "pat: \"{{ environment }}\"",
+        "list: \"{{ steps.first.ids }}\"",
+        "pat: \"{{ steps.first.id }}\"",
+        "opt: \"{{ inputs.o }}\"",
+    ] {
+        assert_eq!(errors(with), [""; 0], "{with}");
+    }
+}

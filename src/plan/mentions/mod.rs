@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub(super) use self::resources::resources_used;
 use self::results::result;
-use self::secrets::{ANSWERS, mentions_answer, secret_use};
+use self::secrets::{ANSWERS, in_answer, mentions_answer, secret_field, secret_use, shown_once};
 use self::unknown::{name_use, not_here, some};
 use super::doc::PlanDoc;
 use super::place::Place;
@@ -81,6 +81,7 @@ impl<'d> Names<'d> {
             if used.name == "self" && answers && place.secret_answer {
                 findings.extend(secret_use("the answer of a secret step", used.span, None, place, used.guarded));
             }
+            self.answer_by_name(used, place, findings);
             if used.name == "item" && self.is_of_secrets(place) {
                 let what = "an element of a list that holds a secret";
                 findings.extend(secret_use(what, used.span, used.spoiled.as_deref(), place, used.guarded));
@@ -156,6 +157,30 @@ impl<'d> Names<'d> {
         if step.secret && mentions_answer(used, step) {
             let what = format!("the answer of the secret step `{}`", used.step);
             findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
+        }
+        let path = in_answer(used, step);
+        if let (false, Some(field)) = (step.secret, secret_field(path)) {
+            let what = format!("the secret `{field}` in an answer");
+            findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
+        }
+        if !used.guarded && used.spoiled.is_none() {
+            let of = format!("steps.{}{}", used.step, if step.is_for_each { ".all[...]" } else { "" });
+            findings.extend(shown_once(path, &of, Some(step), used.span, place));
+        }
+    }
+
+    /// The findings about a secret field of the step's own answer, or of that of a step whose results are the elements.
+    fn answer_by_name(&self, used: &NameUse, place: &Place, findings: &mut Findings) {
+        let is_result = match used.name {
+            "self" => !place.secret_answer,
+            "item" => place.elements_of.as_ref().is_some_and(|sources| !sources.steps.is_empty()),
+            _ => false,
+        };
+        let Some(field) = secret_field(&used.path).filter(|_| is_result) else { return };
+        let what = format!("the secret `{field}` in an answer");
+        findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
+        if !used.guarded && used.spoiled.is_none() && !place.decides {
+            findings.extend(shown_once(&used.path, used.name, None, used.span, place));
         }
     }
 }

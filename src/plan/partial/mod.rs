@@ -12,7 +12,7 @@ use serde_json::Value;
 pub(super) use self::paths::results_of;
 use self::paths::{source_of, with_nulls};
 use self::view::View;
-use super::model::{Input, InputType};
+use super::model::Input;
 use super::step_results::{KnownStep, typed};
 use super::weight::too_heavy;
 use crate::catalog::schema::Type;
@@ -21,7 +21,8 @@ use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{
-    Each, Expression, ListFrom, Outline, Program, Scope, Shape, Sort, Template, TemplateError, skipped_step, value_of,
+    Each, Expression, ListFrom, Outline, Program, Scope, Shape, Sort, Template, TemplateError, no_instances,
+    skipped_step, value_of,
 };
 
 /// The values that a plan is checked with.
@@ -32,6 +33,8 @@ pub struct Given<'g> {
     /// Whether these are all values of a run: other inputs have none. Otherwise the values of other inputs are not
     /// known yet.
     pub complete: bool,
+    /// What the plan is checked with once more: what that decides is judged then.
+    pub later: Later<'g>,
     pub environment: Option<&'g str>,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
@@ -42,12 +45,23 @@ pub struct Given<'g> {
     pub secrets: Option<&'g Secrets>,
 }
 
+/// The values that a plan is checked with later.
+#[derive(Clone, Copy, Default)]
+pub enum Later<'g> {
+    #[default]
+    None,
+    /// These inputs, and the name of the environment.
+    These(&'g Inputs),
+    /// All of a run that is about to begin.
+    All,
+}
+
 /// The place of a template: with an element of the step's `for_each`, with one of a list built with `for`, or
 /// without.
 #[derive(Clone, Copy, Default)]
 pub(super) struct At<'e> {
-    /// The inputs that are known instead of those given.
-    case: Option<&'e Inputs>,
+    /// The inputs that are known instead of those given, and the steps that do not run with them.
+    case: Option<(&'e Inputs, &'e Skipped)>,
     each: Option<&'e Element>,
     item: Option<&'e Element>,
     /// What elements that are not known are read from: `steps.web.all`.
@@ -58,6 +72,9 @@ pub(super) struct At<'e> {
 
 /// Values of inputs, as templates see them.
 pub(super) type Inputs = BTreeMap<String, minijinja::Value>;
+
+/// The results of steps that do not run.
+pub(super) type Skipped = BTreeMap<StepId, minijinja::Value>;
 
 /// What is seen of the secrets in a value.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -72,7 +89,7 @@ enum SecretView {
 }
 
 impl<'e> At<'e> {
-    pub(super) fn case(case: Option<&'e Inputs>) -> Self {
+    pub(super) fn case(case: Option<(&'e Inputs, &'e Skipped)>) -> Self {
         Self { case, ..Self::default() }
     }
 
@@ -96,7 +113,7 @@ pub(super) struct Known<'d> {
     inputs: HashMap<&'d str, &'d Input>,
     steps: HashMap<&'d str, KnownStep<'d>>,
     /// Steps that certainly do not run: their results are undefined.
-    skipped: BTreeMap<StepId, minijinja::Value>,
+    skipped: Skipped,
     /// Inputs that are left unknown: evaluating all templates with them would take too long.
     heavy: HashSet<String>,
     /// The empty set of inputs.
@@ -143,7 +160,7 @@ impl<'d> Known<'d> {
     /// The input of this name, where it may have few values and none is given.
     pub(super) fn open(&self, input: &str) -> Option<&'d Input> {
         let declared = *self.inputs.get(input)?;
-        let has_few = declared.r#enum.is_some() || declared.r#type == InputType::Boolean;
+        let has_few = declared.has_few_values();
         let is_open = !self.given.complete && self.given.inputs.is_some() && self.fixed_value(input).is_none();
         (has_few && is_open).then_some(declared)
     }
@@ -162,7 +179,56 @@ impl<'d> Known<'d> {
 
     /// Marks a step as skipped.
     pub(super) fn skip(&mut self, step: &str) {
-        self.skipped.insert(StepId::new(step), skipped_step());
+        self.skipped.insert(StepId::new(step), self.without_running(step));
+    }
+
+    /// The results of a step that does not run. Of one with `for_each` no instance does.
+    fn without_running(&self, step: &str) -> minijinja::Value {
+        if self.is_for_each(step) { no_instances() } else { skipped_step() }
+    }
+
+    /// The conditions of the steps that these programs refer to, and of those that the conditions refer to.
+    pub(super) fn conditions<'p>(&self, programs: impl Iterator<Item = &'p Program>) -> Vec<(StepId, &'d Expression)>
+    where
+        'd: 'p,
+    {
+        let mut found: Vec<(StepId, &'d Expression)> = Vec::new();
+        let mut open: Vec<&StepId> =
+            programs.flat_map(|program| &program.uses().steps).map(|used| &used.step).collect();
+        while let Some(id) = open.pop() {
+            let condition = self.steps.get(id.as_str()).and_then(|step| step.when);
+            if let Some(when) = condition.filter(|_| !found.iter().any(|(known, _)| known == id)) {
+                found.push((id.clone(), when));
+                open.extend(when.references().map(|used| &used.step));
+            }
+        }
+        found
+    }
+
+    /// The steps of these that do not run with these inputs.
+    pub(super) fn off(&self, conditions: &[(StepId, &Expression)], inputs: &Inputs) -> Skipped {
+        let mut skipped = Skipped::new();
+        // A condition may refer to a step that is skipped itself; those come last.
+        for _ in 0..conditions.len().min(SKIPPED_IN_A_ROW) {
+            let off = conditions.iter().filter(|(id, when)| {
+                !skipped.contains_key(id) && self.truth(when, At::case(Some((inputs, &skipped)))) == Ok(Some(false))
+            });
+            let off: Vec<StepId> = off.map(|(id, _)| id.clone()).collect();
+            if off.is_empty() {
+                break;
+            }
+            skipped.extend(off.into_iter().map(|id| {
+                let results = self.without_running(id.as_str());
+                (id, results)
+            }));
+        }
+        skipped
+    }
+
+    /// Whether a step may not run, depending on inputs that have no value yet.
+    pub(super) fn is_open_whether_it_runs(&self, step: &StepId) -> bool {
+        let when = self.steps.get(step.as_str()).and_then(|step| step.when);
+        when.is_some_and(|when| when.inputs().any(|used| self.open(&used.name).is_some()))
     }
 
     pub(super) fn is_skipped(&self, step: &str) -> bool {
@@ -174,8 +240,8 @@ impl<'d> Known<'d> {
             environment: self.given.environment.unwrap_or_default(),
             project_id: self.given.project_id,
             region_id: self.given.region_id,
-            inputs: at.case.or(self.given.inputs).unwrap_or(&self.none),
-            steps: &self.skipped,
+            inputs: at.case.map(|(inputs, _)| inputs).or(self.given.inputs).unwrap_or(&self.none),
+            steps: at.case.map_or(&self.skipped, |(_, skipped)| skipped),
             records: self.given.records,
             each: at.each.map(|element| &element.each),
             item: at.item.map(|item| &item.each),
@@ -380,6 +446,9 @@ fn never_elements(unknown: &Unknown) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// The most steps of which each is skipped because its condition refers to the one before it.
+const SKIPPED_IN_A_ROW: usize = 3;
 
 /// Of more instances the keys are not looked through.
 const MOST_KEYS: usize = 10_000;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::paths::{below, is_known, knows_below, marked};
-use super::{At, Known, SecretView};
+use super::{At, Known, Later, SecretView};
 use crate::catalog::schema::{Type, Types};
 use crate::catalog::{Partial, Unknown};
 use crate::plan::model::{Input, InputType};
@@ -23,12 +23,15 @@ impl Knowledge for View<'_, '_> {
         match (root, path) {
             ("inputs", [name, ..]) => {
                 let declared = self.known.inputs.contains_key(name.as_str());
-                let inputs = self.at.case.or(given.inputs);
+                let inputs = self.at.case.map(|(inputs, _)| inputs).or(given.inputs);
                 let is_given = given.complete || inputs.is_some_and(|inputs| inputs.contains_key(name));
                 declared && is_given && !self.known.heavy.contains(name)
             }
             // With other values it may run.
-            ("steps", [step, ..]) => self.at.case.is_none() && self.known.is_skipped(step),
+            ("steps", [step, ..]) => match self.at.case {
+                Some((_, skipped)) => skipped.contains_key(step.as_str()),
+                None => self.known.is_skipped(step),
+            },
             ("item", path) => self.at.item.is_some_and(|item| knows_below(&item.value, path)),
             ("key" | "index", _) => self.at.item.is_some(),
             // Other names were reported already.
@@ -60,6 +63,25 @@ impl Knowledge for View<'_, '_> {
             Type::Array => Sort::List,
             Type::Object => Sort::Map,
         })
+    }
+
+    fn knows_later(&self, root: &str, path: &[String]) -> bool {
+        let later = self.known.given.later;
+        match (root, path) {
+            _ if matches!(later, Later::None) => false,
+            ("inputs", [name, ..]) => {
+                let declared = self.known.inputs.get(name.as_str());
+                declared.filter(|input| !input.secret).is_some_and(|input| match later {
+                    Later::These(inputs) => {
+                        inputs.contains_key(name) || (input.has_few_values() && input.has_a_value())
+                    }
+                    _ => true,
+                })
+            }
+            ("environment", []) => true,
+            ("project_id" | "region_id" | "records", _) => matches!(later, Later::All),
+            _ => false,
+        }
     }
 
     fn reads_files(&self) -> bool {

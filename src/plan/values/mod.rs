@@ -4,6 +4,7 @@
 //! `for_each` with known elements every element is checked.
 
 mod files;
+mod modules;
 mod secrets;
 mod step_view;
 
@@ -15,12 +16,12 @@ use self::step_view::StepView;
 use super::as_text;
 use super::cases::{Case, cases, most_for_each};
 use super::doc::PlanDoc;
-use super::model::{Plan, Segment};
+use super::model::{ModuleInput, Plan, Segment};
 use super::of_step::OfStep;
 use super::partial::{At, Element, Given, Known, results_of};
 use super::request::{Values, Whole, check_request};
 use super::step_results::KnownStep;
-use crate::catalog::{Catalog, Partial};
+use crate::catalog::{Catalog, Method, Partial};
 use crate::diagnostic::{Diagnostic, Findings, Severity};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
@@ -45,7 +46,9 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
     skip(views, &mut known);
     check_all(plan.steps.len(), view, &known, (catalog, &plan.source), &mut findings);
-    check_texts(outputs().chain(places), &known, &mut findings);
+    check_texts(outputs(), &known, &mut findings);
+    check_places(places, &known, &mut findings);
+    modules::check(&plan.module_inputs, &known, &mut findings);
     let (mut findings, _) = findings.finish();
     findings.sort_by_key(|finding| finding.primary.start());
     findings
@@ -55,6 +58,7 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
 pub(super) fn check_written(
     doc: &PlanDoc,
     of: &[OfStep],
+    given_to_modules: &[ModuleInput],
     (catalog, source): (&Catalog, &Source),
     given: Given<'_>,
     findings: &mut Findings,
@@ -68,7 +72,9 @@ pub(super) fn check_written(
     skip(views, &mut known);
     check_all(doc.steps.len(), view, &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
-    check_texts(outputs().chain(places), &known, findings);
+    check_texts(outputs(), &known, findings);
+    check_places(places, &known, findings);
+    modules::check(given_to_modules, &known, findings);
 }
 
 /// The programs of all steps. `views`: all steps, each made when it is looked at.
@@ -147,7 +153,9 @@ fn depends_on_values(view: &StepView<'_>, known: &Known<'_>) -> bool {
             || ["environment", "project_id", "region_id", "records"].into_iter().any(|name| uses.mentions(name))
             || uses.steps.iter().any(|used| {
                 let is_instance = used.path.first().is_some_and(|first| ["all", "each"].contains(&first.as_str()));
-                known.is_skipped(used.step.as_str()) || (is_instance && known.has_given_instances(used.step.as_str()))
+                known.is_skipped(used.step.as_str())
+                    || known.is_open_whether_it_runs(&used.step)
+                    || (is_instance && known.has_given_instances(used.step.as_str()))
             })
     })
 }
@@ -158,6 +166,23 @@ fn check_texts<'t>(templates: impl Iterator<Item = &'t Template>, known: &Known<
         let mut errors = Vec::new();
         known.partial(template, At::default(), &mut errors);
         findings.extend(errors.iter().map(failed));
+        for case in cases(known, template.programs().into_iter(), most_for_each(1)) {
+            let mut more = Vec::new();
+            known.partial(template, At::case(Some((&case.inputs, &case.skipped))), &mut more);
+            more.retain(|error| !errors.iter().any(|told: &TemplateError| told.span == error.span));
+            findings.extend(more.iter().map(|error| failed(error).help(format!("with {}", case.described))));
+            errors.extend(more);
+        }
+    }
+}
+
+/// Checks the ids of project and region of the plan.
+fn check_places<'t>(places: impl Iterator<Item = &'t Template>, known: &Known<'_>, findings: &mut Findings) {
+    for place in places {
+        let mut errors = Vec::new();
+        let value = known.partial(place, At::default(), &mut errors);
+        findings.extend(errors.iter().map(failed));
+        findings.extend(as_text::place(place, &value));
     }
 }
 
@@ -183,7 +208,7 @@ impl<'c> Checker<'c, '_> {
     }
 
     fn at(&self) -> At<'c> {
-        At::case(self.case.map(|case| &case.inputs))
+        At::case(self.case.map(|case| (&case.inputs, &case.skipped)))
     }
 
     fn instances(&mut self, view: &StepView<'_>, budget: &mut usize) {
@@ -193,6 +218,9 @@ impl<'c> Checker<'c, '_> {
         self.report(errors.iter().map(failed), None);
         match self.known.elements(for_each, &value, *budget) {
             Ok(Some(elements)) => {
+                let is_sent = view.calls[0].as_ref().is_some_and(|own| own.call.method != Method::Get);
+                let broken = elements.iter().filter(|element| is_sent && element.key().contains(char::is_control));
+                self.report(broken.take(1).map(|element| broken_key(element.span.unwrap_or(for_each.span))), None);
                 for element in elements.iter().take(*budget) {
                     self.instance(view, Some(element));
                 }
@@ -266,6 +294,7 @@ impl<'c> Checker<'c, '_> {
         if let Some(find) = view.find {
             found.extend(as_text::find(find, &value(find)));
         }
+        found.extend(view.adopt.and_then(|adopt| as_text::adopted(adopt, &value(adopt))));
         found.extend(errors.iter().map(failed));
         let waits = view.waits.into_iter().flatten();
         found.extend(waits.filter_map(|condition| self.known.truth(condition, at).err()).map(|error| failed(&error)));
@@ -330,6 +359,13 @@ impl<'c> Checker<'c, '_> {
         }
         found.extend(no_segments);
     }
+}
+
+/// The finding about a key that no tag takes.
+fn broken_key(place: Span) -> Diagnostic {
+    let message = "a key of `for_each` holds a line break or another control character";
+    Diagnostic::error("bad-name", place, message)
+        .help("the key is part of the instance's name, and of the tag that names it in the API: use letters and digits")
 }
 
 /// The finding about a template that cannot be evaluated.

@@ -22,6 +22,8 @@ pub(super) struct StepView<'s> {
     pub(super) waits: [Option<&'s Expression>; 2],
     pub(super) for_each: Option<&'s Template>,
     pub(super) find: Option<&'s Template>,
+    /// The id or name of what is adopted.
+    pub(super) adopt: Option<&'s Template>,
     pub(super) is_for_each: bool,
 }
 
@@ -72,6 +74,7 @@ impl<'s> StepView<'s> {
             waits: [step.ready.condition(), step.fail_when.as_deref()],
             for_each: step.for_each.as_deref(),
             find: step.find.as_deref(),
+            adopt: step.adopt.as_ref().map(|adopt| adopt.by.template()),
             is_for_each,
         }
     }
@@ -81,7 +84,8 @@ impl<'s> StepView<'s> {
         let listed = operation.as_ref().filter(|_| self.find.is_some());
         let found = listed.and_then(|operation| catalog.listed(operation)).cloned().map(Box::new);
         let (is_for_each, for_each) = (self.is_for_each, self.for_each);
-        Some((self.id?, KnownStep { operation, is_for_each, for_each, found, keys: OnceLock::new() }))
+        let (when, keys) = (self.when, OnceLock::new());
+        Some((self.id?, KnownStep { operation, is_for_each, for_each, when, found, keys }))
     }
 
     pub(super) fn programs(&self) -> impl Iterator<Item = &'s Program> {
@@ -89,8 +93,12 @@ impl<'s> StepView<'s> {
             let segments = whole.call.segments.iter().filter_map(Segment::template);
             segments.chain(whole.query).chain(whole.body).chain(whole.file.map(|file| &file.path))
         });
-        let templates =
-            of_calls.chain(self.headers).chain(self.find).chain(self.places.into_iter().flatten()).chain(self.for_each);
+        let templates = of_calls
+            .chain(self.headers)
+            .chain(self.find)
+            .chain(self.adopt)
+            .chain(self.places.into_iter().flatten())
+            .chain(self.for_each);
         let conditions = self.when.into_iter().chain(self.waits.into_iter().flatten());
         templates.flat_map(Template::programs).chain(conditions.filter_map(Expression::program))
     }

@@ -26,6 +26,7 @@ impl<'i> Interpreter<'i> {
                 match self.truth(&operation.left) {
                     Some(holds) if holds == is_or => self.outline(&operation.left),
                     Some(_) => self.outline(&operation.right),
+                    None if self.is_decided_later(&operation.left) => Outline::Open,
                     None => {
                         let (left, right) = both();
                         Outline::one_of([left, right])
@@ -156,6 +157,7 @@ impl<'i> Interpreter<'i> {
             Some(inner) if is_of_step(&inner) => inner,
             Some(inner @ Outline::Exactly(_)) if filter.args.len() <= 1 => inner,
             Some(Outline::Exactly(value)) if !value_of(&value).is_true() => default(),
+            Some(_) if self.is_decided_later(expr) => Outline::Open,
             Some(inner) => Outline::one_of([inner, default()]),
         }
     }

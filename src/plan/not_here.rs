@@ -1,0 +1,43 @@
+//! Keys of a step at calls where they can do nothing: `adopt` where nothing is made, `find` where nothing is listed.
+
+use std::sync::Arc;
+
+use super::of_step::OfStep;
+use super::step_doc::StepDoc;
+use crate::catalog::{Catalog, Method, Operation, root_of};
+use crate::diagnostic::Diagnostic;
+
+/// The finding about an `adopt` at a call that makes nothing.
+pub(super) fn not_adopting(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
+    let place = step.adopt.as_ref()?.span;
+    let call = step.call.as_ref()?;
+    let makes = |operation: &Arc<Operation>| operation.creates.as_ref().is_some_and(|made| made.resource.is_some());
+    if call.method != Method::Get && of.own.as_ref().is_none_or(makes) {
+        return None;
+    }
+    let finding = Diagnostic::error("adopt-not-here", place, "this call makes nothing that could be taken over");
+    Some(finding.help(match call.method {
+        Method::Get => "leave it out: a GET finds what exists, by its path or by `find`",
+        _ => "`adopt` stands at the step that would create the resource",
+    }))
+}
+
+/// The finding about a `find` in the answer to a GET of one thing, which is no list.
+pub(super) fn of_one_thing(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Option<Diagnostic> {
+    let find = step.find.as_ref()?;
+    let operation = of.own.as_ref().filter(|operation| operation.route.method == Method::Get)?;
+    let path = &operation.route.path;
+    let reads_it = |creator: &Operation| {
+        let resource = creator.creates.as_ref().and_then(|creates| creates.resource.as_ref());
+        resource.and_then(|resource| resource.read.as_ref()).is_some_and(|read| read == path)
+    };
+    let is_paged =
+        operation.query_parameters.iter().any(|parameter| ["limit", "offset", "page"].contains(&&*parameter.name));
+    if !path.ends_with('}') || is_paged || catalog.listed(operation).is_some() {
+        return None;
+    }
+    catalog.operations_of(root_of(path)).find(|creator| reads_it(creator))?;
+    let message = "this GET answers one thing, and no list that `find` could select from";
+    let finding = Diagnostic::error("find-not-here", find.span, message);
+    Some(finding.help("leave it out: the answer is `response`, or leave the id out of the path"))
+}

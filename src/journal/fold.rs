@@ -76,7 +76,9 @@ impl InstanceStatus {
             // An intent that was resolved as "never arrived" is followed by the next attempt.
             (Phase::InDoubt, Record::Intent(intent)) => intent.attempt > self.attempts,
             (Phase::Absent, Record::Adopted(_)) => self.made.is_empty(),
-            (Phase::InDoubt, Record::Found { attempt, .. }) | (_, Record::Resolved { attempt, .. }) => {
+            // Besides `InDoubt`: a later attempt was refused, and an earlier one carried out.
+            (Phase::InDoubt | Phase::Absent | Phase::Succeeded | Phase::Failed, Record::Found { attempt, .. })
+            | (_, Record::Resolved { attempt, .. }) => {
                 self.earlier.iter().any(|earlier| earlier.intent.attempt == *attempt)
             }
             // `Accepted`: the task that was found turned out to be another's.
@@ -127,6 +129,10 @@ impl InstanceStatus {
             Record::Found { attempt, .. } => {
                 let Some(found) = self.take_earlier(attempt) else { return };
                 self.earlier.extend(self.in_doubt());
+                self.phase = Phase::InDoubt;
+                self.evidence = None;
+                self.error = None;
+                self.after.clone_from(&found.intent.after);
                 self.intent = Some(found.intent);
                 self.intended_at = Some(found.at);
                 self.head = found.head;

@@ -384,6 +384,9 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::Forgotten { instance: a() }], vec![]),
         // The attempt that was found and the last one change places.
         (vec![intent("a", 1), intent("a", 2), Record::Found { instance: a(), attempt: 1 }], vec![2]),
+        // A later attempt was refused, and the earlier one found before the call was sent once more.
+        (vec![intent("a", 1), intent("a", 2), lost(false), Record::Found { instance: a(), attempt: 1 }], vec![]),
+        (vec![intent("a", 1), lost(true), Record::Found { instance: a(), attempt: 1 }], vec![]),
         (vec![intent("a", 1), intent("a", 2), intent("a", 3), resolved(1, None)], vec![2]),
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), resolved(1, Some(also.clone()))], vec![]),
     ] {

@@ -91,16 +91,25 @@ impl Write {
         }
         let mut in_doubt = in_doubt;
         loop {
-            if let Some(in_doubt) = in_doubt.take()
-                && !self.is_repeatable()
-                && let Some(called) = Box::pin(self.resolve(context, &in_doubt, &mut state)).await?
-            {
+            let called = match in_doubt.take() {
+                _ if self.is_repeatable() => None,
+                Some(in_doubt) => Box::pin(self.resolve(context, &in_doubt, &mut state)).await?,
+                // A refusal of the last attempt says nothing about those before it.
+                None => Box::pin(self.resolve_earlier(context)).await?,
+            };
+            if let Some(called) = called {
                 return Ok(called);
             }
-            match self.attempt(context, &mut state).await? {
-                Attempt::Called(called) => return Ok(called),
-                Attempt::Again => {}
-                Attempt::InDoubt(next) => in_doubt = Some(*next),
+            match self.attempt(context, &mut state).await {
+                Ok(Attempt::Called(called)) => return Ok(called),
+                Ok(Attempt::Again) => {}
+                Ok(Attempt::InDoubt(next)) => in_doubt = Some(*next),
+                // What stands in the way may be the work of an earlier attempt.
+                Err(Interruption::Conflict(refusal)) if !self.is_repeatable() => {
+                    let called = Box::pin(self.resolve_earlier(context)).await?;
+                    return called.ok_or(Interruption::Conflict(refusal));
+                }
+                Err(why) => return Err(why),
             }
         }
     }

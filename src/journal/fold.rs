@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::call::{fields_of, fields_of_mut};
 use super::few::Few;
-use super::instance::{InstanceStatus, Phase};
+use super::instance::{Asked, InstanceStatus, Phase};
 use super::intent::{Evidence, Head, Intent, Unanswered};
 use super::record::{Adopted, Record, Succeeded};
 use super::result::{Drifted, RecordedResource};
@@ -166,20 +166,23 @@ impl InstanceStatus {
                 self.error = Some(error.into());
                 self.made.extend(leftover.map(|leftover| *leftover));
             }
-            Record::Removing { intent, .. } => {
+            Record::Removing { intent, call, seen, .. } => {
                 self.phase = Phase::Removing;
                 self.removal = intent;
+                self.asked = seen.map(|seen| Asked { call, seen }.into());
                 self.error = None;
             }
             Record::RemovalAccepted { tasks, .. } => self.phase = Phase::RemovalAccepted { tasks },
             Record::PartRemoved { kind, id, .. } => {
-                self.removal = None;
+                (self.removal, self.asked) = (None, None);
                 self.remove_resource(kind.as_ref(), id.as_ref());
             }
             Record::RemovalFailed { error, .. } => {
                 self.fall_back();
                 // A removal that may have been carried out is resolved before it is sent again.
-                self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
+                if error.effect != EffectKnown::Unknown {
+                    (self.removal, self.asked) = (None, None);
+                }
                 self.error = Some(error.into());
             }
             Record::Gone { .. } => {
@@ -294,6 +297,7 @@ impl InstanceStatus {
             // Its outcome is known: no search needs it any more.
             intent.forget_mark();
         }
+        self.asked = None;
         self.drifted.clear();
         self.disowned.clear();
         self.evidence = evidence;

@@ -89,6 +89,9 @@ pub enum Record {
         attempt: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         intent: Option<Box<Intent>>,
+        /// Digest of what a read showed before: tells a resource that goes by its name from another of that name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<String>,
     },
     /// The API started these tasks for the removal.
     RemovalAccepted { instance: InstanceId, tasks: Vec<String> },

@@ -136,7 +136,7 @@ fn a_refused_change_has_no_effect() {
 
 #[test]
 fn a_removed_instance_is_absent() {
-    let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1, intent: None };
+    let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1, intent: None, seen: None };
     let records = [intent("a", 1), succeeded("a"), removing, Record::Removed { instance: instance("a") }];
     let contents = read(Path::new("j"), text(&records).as_bytes()).unwrap();
     assert_eq!(contents.status.existing().count(), 0);

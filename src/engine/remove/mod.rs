@@ -5,6 +5,7 @@
 //! as done where the key can see the resource's project; "in use" and locks are retried within a time limit.
 
 mod access;
+mod identity;
 mod pending;
 mod removal;
 
@@ -241,7 +242,7 @@ async fn remove_one(
         return Err(Interruption::Failed(error));
     }
     let _alone = parent_turn(context, instance, lock).await.map_err(Interruption::Stopped)?;
-    let mut removal = Removal::new(context, instance, call);
+    let mut removal = Removal::new(context, instance, call).of(made);
     let gone = match removal.resumed().await? {
         Some(gone) => gone,
         None => removal.run().await?,

@@ -1,7 +1,6 @@
 //! `plan run`: checks a plan, then makes its calls, or continues an earlier run.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use jiff::SignedDuration;
@@ -12,13 +11,14 @@ use super::connect::client_of;
 use super::environment_name;
 use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
+use super::resume_command::resume_command;
 use super::run_options::{need_places, replaced, selection, settings, view_options};
-use super::session::{Parts, Session, export, quoted};
+use super::session::{Parts, Session, export};
 use super::shared_records::{self, Reading};
 use super::shown::Shown;
 use super::{Account, environment_file, guard, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::{Client, trace};
-use crate::cli::{PlanOptions, RunArguments};
+use crate::cli::RunArguments;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{self, Import, Run, RunEnd, RunOptions, drift_records};
@@ -235,41 +235,4 @@ fn print_unmasked(context: &Context, plan: &Plan, inputs: &BTreeMap<String, mini
         }
     }
     Ok(())
-}
-
-/// The command that continues the run, without secret inputs.
-fn resume_command(
-    plan: &Plan,
-    environment: &str,
-    file: &Path,
-    arguments: &RunArguments,
-    import: Option<&Import>,
-) -> String {
-    let file = quoted(&file.display().to_string());
-    let mut words = match import {
-        None => vec!["plan run".to_owned(), file],
-        // Running instead would create what was to be adopted.
-        Some(Import { instance, id, .. }) => {
-            vec!["plan state import".to_owned(), file, quoted(&instance.to_string()), quoted(id)]
-        }
-    };
-    if import.is_some_and(|import| import.own) {
-        words.push("--own".to_owned());
-    }
-    let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
-    if environment != "default" {
-        flag("--environment", environment);
-    }
-    if let Some(state) = &arguments.state.state {
-        flag("--state", &state.display().to_string());
-    }
-    let PlanOptions { set, inputs, .. } = &arguments.plan;
-    for file in inputs {
-        flag("--inputs", &file.display().to_string());
-    }
-    for given in set {
-        let secret = plan.inputs.get(&given.name).is_some_and(|input| input.secret);
-        flag("--set", &format!("{}={}", given.name, if secret { "…" } else { &given.value }));
-    }
-    words.join(" ")
 }

@@ -417,8 +417,8 @@ impl<'a> Removal<'a> {
                     return Ok(Step::Again(Delay::InUse { by: Vec::new() }, IN_USE_PAUSE * self.failed_tasks));
                 }
                 TaskEnd::Refused(error) => {
-                    let refusal = self.refusal(&error);
-                    return Err(self.left(refusal).await?);
+                    let unseen = self.unseen(&tasks, &error);
+                    return Err(self.left(unseen).await?);
                 }
             }
         }
@@ -432,6 +432,18 @@ impl<'a> Removal<'a> {
             refusal.help =
                 vec!["take away what stands in the way, then destroy again: it continues where it stopped".to_owned()];
         }
+        refusal
+    }
+
+    /// The error for tasks of an accepted removal that the key may not read, or that the API does not know: it was not
+    /// the removal that was refused.
+    fn unseen(&self, tasks: &[String], error: &ApiError) -> StepError {
+        let mut refusal = self.refusal(error);
+        let tasks = tasks.join(", ");
+        refusal.message =
+            format!("its removal was accepted, and task {tasks} cannot be looked at: {}", refusal.message);
+        refusal.effect = EffectKnown::Unknown;
+        refusal.help.push("once it can, run `plan destroy` again: it continues where it stopped".to_owned());
         refusal
     }
 

@@ -180,7 +180,11 @@ fn a_put_in_doubt_is_taken_back_by_a_destroy() {
                 let before = trial.alive();
                 let life = Life::until(When::Request { nth, moment });
                 trial.run_until(&Trial::plan("plan.yaml", &plan(name)), &life).await;
+                let in_doubt = trial.status().instances.values().any(|known| known.in_doubt().is_some());
+                trial.events.clear();
                 let finished = trial.destroy().await;
+                let told = trial.warnings().contains("was there before, and stays as it is now");
+                assert_eq!(told, in_doubt && name == "old", "{name} {moment:?} {nth}: {}", trial.warnings());
                 assert_eq!(finished.exit, Exit::Done, "{name} {moment:?} {nth}: {:?}", trial.left());
                 assert_eq!(trial.alive(), before, "{name} {moment:?} {nth}");
             });

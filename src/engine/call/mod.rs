@@ -209,6 +209,14 @@ impl Write {
                     }
                     self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
                 }
+                // Its head is not believed either: what it says of the request is about the other one.
+                _ if self.names_what_was_there(context, &value) => {
+                    let cause = format!(
+                        "the answer (status {}) names what is on record already: it answers another request",
+                        head.status
+                    );
+                    Ok(Next::InDoubt(Box::new(InDoubt { cause, ..in_doubt })))
+                }
                 none => match self.names_nothing(&value, none.is_some()) {
                     true => {
                         let cause = format!("the answer (status {}) does not say what was made", head.status);
@@ -313,6 +321,16 @@ impl Write {
         };
         let idle = no_tasks && operation.may_be_no_op;
         !idle && !results::names_what_was_made(operation, self.call(), value)
+    }
+
+    /// Whether the answer of a create names something that another call made, by an id that the API gives only once: a
+    /// proxy has delivered the answer to another request.
+    fn names_what_was_there(&self, context: &RunContext, value: &Value) -> bool {
+        let creates = |operation: &&Operation| operation.creates.as_ref().is_some_and(|creates| !creates.or_changes);
+        let Some(operation) = self.operation.as_deref().filter(creates) else { return false };
+        let ids = results::ids_in_answer(operation, self.call(), value);
+        let mut ids = ids.iter().filter(|id| id.as_str().is_some_and(|id| uuid::Uuid::try_parse(id).is_ok()));
+        context.journal.with_status(|status| ids.any(|id| status.is_made_by_another(self.instance(), id)))
     }
 
     /// Earlier attempts that may have been carried out: neither answered nor resolved.

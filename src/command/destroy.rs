@@ -218,7 +218,8 @@ fn started(context: &Context, status: &Status) -> Started {
         file: last.and_then(|last| last.file.clone()),
         project_id: last.and_then(|last| last.project_id),
         region_id: last.and_then(|last| last.region_id),
-        expires: last.and_then(|last| last.expires),
+        expires: status.expires(),
+        ahead: None,
         secrets: status.held_secrets(),
     }
 }

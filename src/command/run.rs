@@ -149,6 +149,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         project_id,
         region_id,
         expires: ttl.and_then(|ttl| context.now.checked_add(ttl).ok()),
+        ahead: None,
         secrets: plan.has_secrets() || opened.status.held_secrets(),
     };
     journal.append(vec![Record::Started(started)]).await?;

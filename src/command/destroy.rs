@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::Instrument as _;
 
 use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
+use super::resume_command::place;
 use super::session::{Parts, Session, export_ending, flags, quoted};
 use super::view::ViewOptions;
 use super::{Account, confirm, note, print_text, records, report};
@@ -64,14 +65,14 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     let Some(status) = record.read().await? else {
         if arguments.if_exists {
             note(context, &format!("environment `{}` does not exist", record.environment()))?;
-            return print_job(context, &record, Exit::Done);
+            return print_job(context, &record, &arguments.api, Exit::Done);
         }
         return Err(records::no_record(&record).await?);
     };
     let existing = status.existing().count();
     if existing == 0 && status.unanswered().next().is_none() {
         note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
-        return print_job(context, &record, Exit::Done);
+        return print_job(context, &record, &arguments.api, Exit::Done);
     }
     if arguments.dry_run {
         print_text(context, &context.secrets.redact(&listed(&status)))?;
@@ -101,7 +102,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         api: &arguments.api,
     };
     let exit = destroy_environment(context, &record, &options).await?;
-    print_job(context, &record, exit)
+    print_job(context, &record, &arguments.api, exit)
 }
 
 /// The resources to remove, in order of removal.
@@ -130,13 +131,13 @@ fn listed(status: &Status) -> String {
 }
 
 /// Reports the outcome to later steps of the job, when the job has only one environment.
-fn print_job(context: &Context, record: &EnvironmentRecord, exit: Exit) -> Result<Exit, Error> {
+fn print_job(context: &Context, record: &EnvironmentRecord, api: &ApiOptions, exit: Exit) -> Result<Exit, Error> {
     let unless_done = |words: String| (exit != Exit::Done).then_some(words);
     let ending = Ending {
         exit,
         failure_reason: unless_done(exit.meaning().to_owned()),
         state_path: Some(record.place()),
-        resume_command: unless_done(retry_command(record)),
+        resume_command: unless_done(retry_command(record, api)),
     };
     export_ending(context, &ending)?;
     Ok(exit)
@@ -207,7 +208,7 @@ pub async fn destroy_environment(
     let left_by_hand = session.run_context.journal.with_status(left_by_hand);
     finished.next = (finished.exit != Exit::Done).then(|| match left_by_hand {
         Some(instance) => forget_command(record, &instance),
-        None => retry_command(record),
+        None => retry_command(record, options.api),
     });
     let exit = finished.exit;
     session.finish(context, finished).await?;
@@ -223,7 +224,8 @@ fn started(context: &Context, status: &Status) -> Started {
         file: last.and_then(|last| last.file.clone()),
         project_id: last.and_then(|last| last.project_id),
         region_id: last.and_then(|last| last.region_id),
-        expires: last.and_then(|last| last.expires),
+        expires: status.expires(),
+        ahead: None,
         secrets: status.held_secrets(),
     }
 }
@@ -243,6 +245,7 @@ fn forget_command(record: &EnvironmentRecord, instance: &InstanceId) -> String {
     format!("plan state forget{} {}", flags(record), quoted(&instance.to_string()))
 }
 
-fn retry_command(record: &EnvironmentRecord) -> String {
-    format!("plan destroy{}", flags(record))
+fn retry_command(record: &EnvironmentRecord, api: &ApiOptions) -> String {
+    let command = format!("plan destroy{}", flags(record));
+    std::iter::once(command).chain(place(api)).collect::<Vec<_>>().join(" ")
 }

@@ -46,6 +46,7 @@ pub mod rehearse;
 mod renew;
 mod report;
 mod resolve;
+mod resume_command;
 pub mod run;
 mod run_options;
 mod salvage;

@@ -41,7 +41,7 @@ async fn decide(context: &Context, journal: &Journal, arguments: &ResolveArgumen
         let (instance, known) = only(named(status, &arguments.step)?, &arguments.step)?;
         decided(instance, known, arguments)
     })?;
-    let said = match &records[0] {
+    let said = match records.iter().find(|record| !matches!(record, Record::Found { .. })).unwrap_or(&records[0]) {
         Record::Resolved { instance, made: Some(made), .. } => {
             format!("{instance}: {} is on record as made by it, too", words(made))
         }
@@ -75,6 +75,12 @@ fn only<'s>(
 fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArguments) -> Result<Vec<Record>, Error> {
     let intent = match (&known.phase, &known.intent) {
         (Phase::InDoubt, Some(intent)) => intent,
+        // A later attempt was refused: what the earlier one made is the result of the step.
+        (Phase::Absent, _) if known.made.is_empty() && !arguments.not_applied && !known.earlier.is_empty() => {
+            let earlier = &known.earlier[0].intent;
+            let found = Record::Found { instance: instance.clone(), attempt: earlier.attempt };
+            return Ok(std::iter::once(found).chain(carried_out(instance, known, earlier, arguments)).collect());
+        }
         _ if !known.earlier.is_empty() => return late(instance, known, arguments),
         (phase, _) => {
             let error = Error::usage(format!("the outcome of `{instance}` is known: it is {}", phase.name()));
@@ -87,10 +93,20 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
             .chain(known.earlier.iter().map(|earlier| resolved(instance, earlier, None)))
             .collect());
     }
+    Ok(carried_out(instance, known, intent, arguments))
+}
+
+/// The records for an attempt that was carried out, by its tasks or by what it made.
+fn carried_out(
+    instance: &InstanceId,
+    known: &InstanceStatus,
+    intent: &Intent,
+    arguments: &ResolveArguments,
+) -> Vec<Record> {
     if !arguments.task.is_empty() {
         let (tasks, evidence) = (arguments.task.clone(), Some(Evidence::Decision));
         let instance = instance.clone();
-        return Ok(vec![Record::Accepted { instance, tasks, recovered: true, status: None, evidence }]);
+        return vec![Record::Accepted { instance, tasks, recovered: true, status: None, evidence }];
     }
     let id = arguments.id.as_deref().expect("one of the three decisions is required on the command line");
     let (result, made, agrees) = match (&intent.update, &known.result) {
@@ -112,7 +128,7 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
         evidence: Some(Evidence::Decision),
         agrees,
     };
-    Ok(vec![Record::Succeeded(Box::new(done))])
+    vec![Record::Succeeded(Box::new(done))]
 }
 
 /// The decision about earlier attempts of a step with a known outcome, which may have been carried out as well.
@@ -238,4 +254,55 @@ pub(super) async fn forget(
         note(context, &format!("still exists: {}", list(&left, NAMED)))?;
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::{Cli, Command, StateCommand};
+    use crate::id::StepId;
+    use crate::journal::{Header, Line, Status};
+
+    fn status(records: Vec<Record>) -> Status {
+        let header = Record::Header(Header::new("demo", "default"));
+        let lines = std::iter::once(header).chain(records).enumerate();
+        Status::of(lines.map(|(n, record)| Line { n: n as u64, at: Timestamp::UNIX_EPOCH, record })).unwrap()
+    }
+
+    #[test]
+    fn of_an_attempt_before_a_refused_one_a_decision_makes_the_result_of_the_step() {
+        let instance = InstanceId::new(StepId::new("disk"), None);
+        let intent = |attempt: u32| {
+            let intent: Intent = serde_json::from_value(json!({
+                "instance": instance, "call": { "method": "POST", "path": "/cloud/v1/volumes/1/7" },
+                "attempt": attempt, "nonce": "n", "stamped": false, "after": [], "undo": "default",
+            }))
+            .unwrap();
+            intent
+        };
+        let refused = Record::NotApplied { instance: instance.clone(), error: by_hand(&intent(2)), unanswered: false };
+        let records = vec![Record::Intent(intent(1).into()), Record::Intent(intent(2).into()), refused];
+        for (decision, phase, made, left) in [
+            (&["--id", "v1"][..], "done", 1, 0),
+            (&["--task", "t1"], "waiting", 0, 0),
+            (&["--not-applied"], "absent", 0, 0),
+        ] {
+            let typed = ["plan", "state", "resolve", "disk"].iter().chain(decision);
+            let Command::State(StateCommand::Resolve(arguments)) = Cli::try_parse_from(typed).unwrap().command else {
+                panic!("{decision:?}")
+            };
+            let known = status(records.clone()).instances[&instance].clone();
+            let decided = decided(&instance, &known, &arguments).unwrap();
+            let after = status(records.iter().cloned().chain(decided).collect()).instances[&instance].clone();
+            assert_eq!(
+                (after.phase.name(), after.made.len(), after.earlier.len()),
+                (phase, made, left),
+                "{decision:?}"
+            );
+        }
+    }
 }

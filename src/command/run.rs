@@ -13,13 +13,14 @@ use super::load::LoadedPlan;
 use super::origin::Origin;
 use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
+use super::resume_command::resume_command;
 use super::run_options::{need_instances, replaced, selection, view_options};
-use super::session::{Parts, Session, count_succeeded, export, quoted};
+use super::session::{Parts, Session, count_succeeded, export};
 use super::shown::Shown;
 use super::values::Values;
 use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
 use crate::api::{Client, Transport, trace};
-use crate::cli::{PlanOptions, RunArguments};
+use crate::cli::RunArguments;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{self, Import, Run, RunEnd, RunOptions, Settings, drift_records};
@@ -63,8 +64,9 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let mut prepared = Prepared::new(context, arguments, approved, import).await?;
     let (journal, recorded) = prepared.open().await?;
     let session = prepared.start(journal, recorded).await?;
-    let resume = prepared.resume_command();
     let Prepared { loaded, values, record, options, .. } = prepared;
+    let import = options.import.as_ref();
+    let resume = resume_command(&loaded.plan, &values.environment, &arguments.file, arguments, import);
     let of_run = trace::run("run", &loaded.plan.name, &values.environment);
     let run = Run {
         plan: loaded.plan,
@@ -228,6 +230,7 @@ impl<'a> Prepared<'a> {
             project_id: self.values.project_id,
             region_id: self.values.region_id,
             expires,
+            ahead: None,
             secrets: self.loaded.plan.has_secrets() || recorded.held_secrets(),
         }
     }
@@ -264,39 +267,6 @@ impl<'a> Prepared<'a> {
             api: self.account.base_url.clone(),
         });
         Ok(session)
-    }
-
-    /// The command that continues the run, without secret inputs.
-    fn resume_command(&self) -> String {
-        let (arguments, plan) = (self.arguments, &self.loaded.plan);
-        let file = quoted(&arguments.file.display().to_string());
-        let import = self.options.import.as_ref();
-        let mut words = match import {
-            None => vec!["plan run".to_owned(), file],
-            // Running instead would create what was to be adopted.
-            Some(Import { instance, id, .. }) => {
-                vec!["plan state import".to_owned(), file, quoted(&instance.to_string()), quoted(id)]
-            }
-        };
-        if import.is_some_and(|import| import.own) {
-            words.push("--own".to_owned());
-        }
-        let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
-        if self.values.environment != "default" {
-            flag("--environment", &self.values.environment);
-        }
-        if let Some(state) = &arguments.state.state {
-            flag("--state", &state.display().to_string());
-        }
-        let PlanOptions { set, inputs, .. } = &arguments.plan;
-        for file in inputs {
-            flag("--inputs", &file.display().to_string());
-        }
-        for given in set {
-            let secret = plan.inputs.get(&given.name).is_some_and(|input| input.secret);
-            flag("--set", &format!("{}={}", given.name, if secret { "…" } else { &given.value }));
-        }
-        words.join(" ")
     }
 }
 

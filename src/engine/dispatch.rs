@@ -67,6 +67,14 @@ pub struct Dispatched {
     pub instances: HashSet<InstanceId>,
 }
 
+impl Dispatched {
+    /// Instances that ended as unknown.
+    pub fn unknown(&self) -> impl Iterator<Item = &InstanceId> {
+        let unknown = self.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Unknown(_)));
+        unknown.map(|(instance, _)| instance)
+    }
+}
+
 /// Runs every step of the plan, or of `--target`.
 ///
 /// # Errors

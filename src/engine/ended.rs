@@ -8,6 +8,7 @@ use super::conceal::{conceal, conceal_names};
 use super::instance::{Done, Instance, InstanceEnd};
 use super::interruption::Interruption;
 use super::objection;
+use super::only_changed::only_changed;
 use super::refresh::blame;
 use super::render::step_value;
 use super::results;
@@ -28,11 +29,12 @@ impl Instance {
     ) -> InstanceEnd {
         let context = &self.run.context;
         let reused = done.provenance == Provenance::Reused;
-        let changed = done.result.id.is_some()
-            && context.journal.with_status(|status| {
-                let made = status.instances.get(id).map(|known| known.made.as_slice()).unwrap_or_default();
-                made.iter().all(|made| made.id != done.result.id)
-            });
+        let changed = context.journal.with_status(|status| {
+            let known = status.instances.get(id);
+            let made = known.map(|known| known.made.as_slice()).unwrap_or_default();
+            let undo = known.and_then(|known| known.intent.as_ref()).map(|intent| &intent.undo);
+            only_changed(self.step().operation.as_deref(), call.method, &done.result, made, undo)
+        });
         let conceal = |answer: Value| conceal(&context.secrets, answer, self.step().secret);
         context.events.emit(Event::StepSucceeded {
             instance: id.clone(),

@@ -41,6 +41,7 @@ mod looked_for;
 mod made;
 mod measure;
 mod objection;
+mod only_changed;
 mod open_undo;
 mod ownership;
 mod pages;

@@ -83,10 +83,17 @@ pub async fn resolve(context: &RunContext, in_doubt: &InDoubt) -> Resolved {
     until_resolved(context, &search, &earlier, in_doubt.since, patience).await
 }
 
-/// Searches for an attempt whose time to resolve is over: once, and again only while there are undecided candidates.
-pub async fn resolve_late(context: &RunContext, attempt: &Unanswered, disowned: &[String]) -> Resolved {
+/// Searches for attempts of one call whose time to resolve is over: once, and again only while there are undecided
+/// candidates.
+pub async fn resolve_late(
+    context: &RunContext,
+    attempt: &Unanswered,
+    earlier: &[Unanswered],
+    disowned: &[String],
+) -> Resolved {
     let search = Search::new(context, attempt, disowned);
-    until_resolved(context, &search, &[], context.clock().elapsed(), Duration::ZERO).await
+    let earlier: Vec<Search<'_>> = earlier.iter().map(|earlier| Search::new(context, earlier, disowned)).collect();
+    until_resolved(context, &search, &earlier, context.clock().elapsed(), Duration::ZERO).await
 }
 
 async fn until_resolved(

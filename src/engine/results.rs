@@ -75,8 +75,14 @@ pub(super) fn identify(
 
 /// Whether the answer of a create, or the call itself, names what was made.
 pub fn names_what_was_made(operation: &Operation, call: &RecordedCall, answer: &Value) -> bool {
+    !ids_in_answer(operation, call, answer).is_empty()
+}
+
+/// The ids of what a create made, by its answer or the call itself.
+pub fn ids_in_answer(operation: &Operation, call: &RecordedCall, answer: &Value) -> Vec<Shared<Value>> {
     let creates = operation.creates.as_ref();
-    creates.is_some_and(|creates| !ids_of(creates, Some(operation), call, &Kinds::default(), Some(answer)).is_empty())
+    let ids = creates.map(|creates| ids_of(creates, Some(operation), call, &Kinds::default(), Some(answer)));
+    ids.unwrap_or_default()
 }
 
 /// The ids of the main resources that a create made.

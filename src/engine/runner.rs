@@ -59,7 +59,8 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     run.context.journal.with_status(stuck).into_iter().for_each(|words| run.context.warn(words));
     measure(&run).await;
     let mut dispatched = dispatch(&run).await?;
-    let mut open = unanswered(&run.context).await?;
+    let mut unknown: HashSet<InstanceId> = dispatched.unknown().cloned().collect();
+    let mut open = unanswered(&run.context, &unknown).await?;
     if run.options.for_the_job {
         open.extend(unrecorded(&run).await);
     }
@@ -84,9 +85,8 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     if exit == Exit::Done && !missing.is_empty() {
         exit = Exit::StepFailed;
     }
-    if exit == Exit::Done {
-        warn_of_open(&run.context);
-    }
+    unknown.extend(dispatched.unknown().cloned());
+    warn_of_open(&run.context, &unknown);
     if run.options.import.is_none() {
         record_outputs(&run, &outputs).await?;
     }
@@ -102,11 +102,14 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
 
 /// Searches for the attempts that were never answered; returns those whose outcome is still unknown. Empty when the run
 /// is stopped first: the next run searches again.
-async fn unanswered(context: &RunContext) -> Result<Vec<(InstanceId, StepError)>, JournalError> {
+async fn unanswered(
+    context: &RunContext,
+    except: &HashSet<InstanceId>,
+) -> Result<Vec<(InstanceId, StepError)>, JournalError> {
     if context.stopped.may_go_on().is_err() {
         return Ok(Vec::new());
     }
-    match look_for_unanswered(context).await {
+    match look_for_unanswered(context, except).await {
         Ok(undecided) => Ok(undecided),
         Err(Interruption::Journal(error)) => Err(error),
         Err(_) => Ok(Vec::new()),
@@ -267,7 +270,7 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TeardownEnd, exit: Exit) ->
 pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalError> {
     let mut torn = TeardownEnd::default();
     // A call that was carried out late may have made resources that block the deletion of those it depends on.
-    let mut undecided = unanswered(context).await?;
+    let mut undecided = unanswered(context, &HashSet::new()).await?;
     let before = context.journal.with_status(removable);
     loop {
         let left: HashSet<&InstanceId> = torn.left.iter().map(|(instance, _)| instance).collect();
@@ -280,8 +283,9 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
         }
         torn.extend(teardown(context, &instances, Extent::Whole).await?);
         // Such a call may have been carried out in the meantime.
-        undecided = unanswered(context).await?;
+        undecided = unanswered(context, &HashSet::new()).await?;
     }
+    let unknown = undecided.iter().map(|(instance, _)| instance.clone()).collect();
     for (instance, error) in undecided {
         torn.add_left(context, instance, error);
     }
@@ -292,9 +296,7 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
         _ if remaining == 0 && torn.left.is_empty() => Exit::Done,
         _ => exit_of_rest(&torn),
     };
-    if exit == Exit::Done {
-        warn_of_open(context);
-    }
+    warn_of_open(context, &unknown);
     context
         .journal
         .append(vec![Record::Outputs { values: Vec::new() }, Record::Finished { exit: exit.code() }])

@@ -3,6 +3,7 @@
 //! teardown, for a quarter of an hour after it was sent; what is certainly its work is recorded as a further resource
 //! of its step.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -28,14 +29,19 @@ use crate::plan::Wait;
 /// minutes.
 const EXPECTED: SignedDuration = SignedDuration::from_mins(15);
 
-/// Searches for every such attempt on record. Returns those whose resource may exist, or may be another client's.
+/// Searches for every such attempt on record, except for those of steps that have just ended as unknown. Returns those
+/// whose resource may exist, or may be another client's.
 ///
 /// # Errors
 ///
 /// [`Interruption`] when the run ends, or the record cannot be written.
-pub async fn look_for_unanswered(context: &RunContext) -> Result<Vec<(InstanceId, StepError)>, Interruption> {
+pub async fn look_for_unanswered(
+    context: &RunContext,
+    except: &HashSet<InstanceId>,
+) -> Result<Vec<(InstanceId, StepError)>, Interruption> {
     let open = context.journal.with_status(|status| {
-        let open = status.unanswered().filter(|(_, known)| known.phase != Phase::InDoubt);
+        let open = status.unanswered();
+        let open = open.filter(|(instance, known)| known.phase != Phase::InDoubt && !except.contains(*instance));
         open.map(|(instance, known)| (instance.clone(), known.clone())).collect::<Vec<_>>()
     });
     let mut undecided = Vec::new();
@@ -49,10 +55,12 @@ pub async fn look_for_unanswered(context: &RunContext) -> Result<Vec<(InstanceId
     Ok(undecided)
 }
 
-/// Warns about attempts of which nothing was found and that may still be carried out after the command.
-pub fn warn_of_open(context: &RunContext) {
+/// Warns about attempts of which nothing was found and that may still be carried out after the command, however it
+/// ends. `unknown`: instances of which that is said already.
+pub fn warn_of_open(context: &RunContext, unknown: &HashSet<InstanceId>) {
     let open = context.journal.with_status(|status| {
-        let left = status.unanswered().map(|(instance, known)| {
+        let open = status.unanswered().filter(|(instance, _)| !unknown.contains(*instance));
+        let left = open.map(|(instance, known)| {
             (instance.clone(), known.earlier.iter().map(|attempt| expected_for(context, attempt)).max())
         });
         left.filter_map(|(instance, left)| Some((instance, left?))).collect::<Vec<_>>()
@@ -96,7 +104,7 @@ impl OpenAttempt<'_> {
         if !self.attempt.failed.is_empty() {
             return self.left_behind().await;
         }
-        match resolve_late(self.context, self.attempt, &self.known.disowned).await {
+        match resolve_late(self.context, self.attempt, &[], &self.known.disowned).await {
             Resolved::Task { task, evidence, .. } => {
                 let called = Called::Tasks { tasks: vec![task], status: None, evidence: Some(evidence) };
                 self.complete(called).await

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::call::{fields_of, fields_of_mut};
 use super::few::Few;
-use super::instance::{InstanceStatus, Phase};
+use super::instance::{Asked, InstanceStatus, Phase};
 use super::intent::{Evidence, Head, Intent, Unanswered};
 use super::record::{Adopted, Record, Succeeded};
 use super::result::{Drifted, RecordedResource};
@@ -77,7 +77,9 @@ impl InstanceStatus {
             // An intent that was resolved as "never arrived" is followed by the next attempt.
             (Phase::InDoubt, Record::Intent(intent)) => intent.attempt > self.attempts,
             (Phase::Absent, Record::Adopted(_)) => self.made.is_empty(),
-            (Phase::InDoubt, Record::Found { attempt, .. }) | (_, Record::Resolved { attempt, .. }) => {
+            // Besides `InDoubt`: a later attempt was refused, and an earlier one carried out.
+            (Phase::InDoubt | Phase::Absent | Phase::Succeeded | Phase::Failed, Record::Found { attempt, .. })
+            | (_, Record::Resolved { attempt, .. }) => {
                 self.earlier.iter().any(|earlier| earlier.intent.attempt == *attempt)
             }
             // `Accepted`: the task that was found turned out to be another's.
@@ -129,6 +131,10 @@ impl InstanceStatus {
             Record::Found { attempt, .. } => {
                 let Some(found) = self.take_earlier(attempt) else { return };
                 self.earlier.extend(self.in_doubt());
+                self.phase = Phase::InDoubt;
+                self.evidence = None;
+                self.error = None;
+                self.after.clone_from(&found.intent.after);
                 self.intent = Some(found.intent);
                 self.intended_at = Some(found.at);
                 self.head = found.head;
@@ -162,20 +168,23 @@ impl InstanceStatus {
                 self.error = Some(error.into());
                 self.made.extend(leftover.map(|leftover| *leftover));
             }
-            Record::Removing { intent, .. } => {
+            Record::Removing { intent, call, seen, .. } => {
                 self.phase = Phase::Removing;
                 self.removal = intent;
+                self.asked = seen.map(|seen| Asked { call, seen }.into());
                 self.error = None;
             }
             Record::RemovalAccepted { tasks, .. } => self.phase = Phase::RemovalAccepted { tasks },
             Record::PartRemoved { kind, id, .. } => {
-                self.removal = None;
+                (self.removal, self.asked) = (None, None);
                 self.remove_resource(kind.as_ref(), id.as_ref());
             }
             Record::RemovalFailed { error, .. } => {
                 self.fall_back();
                 // A removal that may have been carried out is resolved before it is sent again.
-                self.removal = self.removal.take().filter(|_| error.effect == EffectKnown::Unknown);
+                if error.effect != EffectKnown::Unknown {
+                    (self.removal, self.asked) = (None, None);
+                }
                 self.error = Some(error.into());
             }
             Record::Gone { .. } => {
@@ -307,6 +316,7 @@ impl InstanceStatus {
             // Its outcome is known: no search needs it any more.
             intent.forget_mark();
         }
+        self.asked = None;
         self.drifted.clear();
         self.disowned.clear();
         self.evidence = evidence;

@@ -56,6 +56,16 @@ pub struct InstanceStatus {
     /// The last removal call, where it must not be repeated before its outcome is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Box<Intent>>,
+    /// The last DELETE of a resource that goes by its name, until it is known whether it was carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Box<Asked>>,
+}
+
+/// A DELETE that may have been carried out, and the digest of what it was to remove.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    pub call: RecordedCall,
+    pub seen: String,
 }
 
 /// The phase of an instance.

@@ -46,7 +46,7 @@ pub use durations::Durations;
 pub use few::Few;
 pub use fold::Impossible;
 pub use handle::Journal;
-pub use instance::{InstanceStatus, Phase};
+pub use instance::{Asked, InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, Unanswered};
 pub use json_text::JsonText;
 pub use kinds::Kinds;

@@ -1,3 +1,4 @@
+mod clocks;
 mod fold;
 mod trouble;
 
@@ -136,7 +137,7 @@ fn a_refused_change_has_no_effect() {
 
 #[test]
 fn a_removed_instance_is_absent() {
-    let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1, intent: None };
+    let removing = Record::Removing { instance: instance("a"), call: call("/x"), attempt: 1, intent: None, seen: None };
     let records = [intent("a", 1), succeeded("a"), removing, Record::Removed { instance: instance("a") }];
     let contents = read(Path::new("j"), text(&records).as_bytes()).unwrap();
     assert_eq!(contents.status.existing().count(), 0);
@@ -384,6 +385,9 @@ fn an_attempt_without_answer_stays_on_record_until_it_is_settled() {
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), Record::Forgotten { instance: a() }], vec![]),
         // The attempt that was found and the last one change places.
         (vec![intent("a", 1), intent("a", 2), Record::Found { instance: a(), attempt: 1 }], vec![2]),
+        // A later attempt was refused, and the earlier one found before the call was sent once more.
+        (vec![intent("a", 1), intent("a", 2), lost(false), Record::Found { instance: a(), attempt: 1 }], vec![]),
+        (vec![intent("a", 1), lost(true), Record::Found { instance: a(), attempt: 1 }], vec![]),
         (vec![intent("a", 1), intent("a", 2), intent("a", 3), resolved(1, None)], vec![2]),
         (vec![intent("a", 1), intent("a", 2), succeeded("a"), resolved(1, Some(also.clone()))], vec![]),
     ] {

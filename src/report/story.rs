@@ -156,7 +156,7 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
         Provenance::Called => format!("{} {resource} in {took}", verb(done)),
         Provenance::Updated => format!("updated {resource} in {took}"),
         Provenance::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
-        Provenance::Reused => format!("kept {resource}, created by an earlier run"),
+        Provenance::Reused => format!("kept {resource}, {} by an earlier run", verb(done)),
         Provenance::Recovered => format!("recovered {resource}: its answer was lost, and its outcome resolved"),
         Provenance::Adopted => format!("adopted {resource}: it existed already"),
     }
@@ -167,7 +167,6 @@ pub fn verb(done: &StepDone) -> &'static str {
     match done.call.split(' ').next() {
         Some("GET") => "read",
         Some("DELETE") => "deleted",
-        Some("PUT" | "PATCH") => "changed",
         _ if done.changed => "changed",
         _ => "created",
     }
@@ -362,6 +361,10 @@ mod tests {
             success_of(&done(Provenance::Reused, "POST /n", Some("n1"))),
             "kept network `demo` n1, created by an earlier run"
         );
+        let kept = StepDone { changed: true, ..done(Provenance::Reused, "PATCH /n/n1", Some("n1")) };
+        assert_eq!(success_of(&kept), "kept network `demo` n1, changed by an earlier run");
+        // A PUT makes what is not there.
+        assert_eq!(success_of(&done(Provenance::Called, "PUT /n/n1", Some("n1"))), "created network `demo` n1 in 7 s");
         assert_eq!(success_of(&done(Provenance::Called, "POST /n", Some("demo"))), "created network demo in 7 s");
     }
 

@@ -11,7 +11,7 @@ use crate::engine::resolve::{self, InDoubt};
 use crate::engine::search::Resolved;
 use crate::engine::update::{UpdateState, update_state};
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
-use crate::journal::{JournalError, Record};
+use crate::journal::{InstanceStatus, JournalError, Record, Unanswered};
 
 impl Write {
     /// Resolves the outcome of a write without an answer. `None`: it was not carried out, and may be sent again.
@@ -72,6 +72,67 @@ impl Write {
                 self.record_unknown(context, in_doubt, words, &[]).await
             }
         }
+    }
+
+    /// Searches once more for earlier attempts with the very same call that were never answered, before it is sent
+    /// again: they may have been carried out late. `None`: nothing was found of them.
+    pub(super) async fn resolve_earlier(&self, context: &RunContext) -> Result<Option<Called>, Interruption> {
+        let (mut open, disowned) = context.journal.with_status(|status| {
+            let known = status.instances.get(self.instance());
+            known.map(|known| (self.open_attempts(known), known.disowned.to_vec())).unwrap_or_default()
+        });
+        let Some(attempt) = open.pop() else { return Ok(None) };
+        let cause = match open.len() {
+            0 => format!("attempt {} was never answered", attempt.intent.attempt),
+            more => format!("attempt {} and {more} before it were never answered", attempt.intent.attempt),
+        };
+        let instance = self.instance();
+        context.events.emit(Event::ResolvingStarted { instance: instance.clone(), reason: cause.clone() });
+        let since = context.clock().elapsed();
+        let in_doubt = InDoubt { attempt, earlier: open, since, cause, slow: false, disowned };
+        let unknown = |words: String| {
+            let mut error = self.in_doubt_error(context, &in_doubt, words);
+            error.help = vec![
+                format!("decide with `plan state resolve '{instance}' --id ID` (it is that one)"),
+                format!(
+                    "or `plan state resolve '{instance}' --not-applied` (it made none): the next run sends it again"
+                ),
+            ];
+            Err(Interruption::Unknown(error))
+        };
+        let resolving = resolve::resolve_late(context, &in_doubt.attempt, &in_doubt.earlier, &in_doubt.disowned);
+        let cause = &in_doubt.cause;
+        let (attempt, called) = match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
+            Resolved::Task { attempt, task, evidence } => (attempt, Err((task, evidence))),
+            Resolved::Resource { attempt, item, evidence } => {
+                (attempt, Ok(Called::Found { item, evidence: Some(evidence) }))
+            }
+            Resolved::Done => return Ok(Some(self.done(&in_doubt))),
+            Resolved::Nothing => return Ok(None),
+            Resolved::Undecided(candidates) if candidates.is_empty() => {
+                return unknown(format!("{cause}, and the API has no list that would show what was made"));
+            }
+            Resolved::Undecided(candidates) => {
+                let all = candidates.join(", ");
+                return unknown(format!("{cause}; what may be its work may be another client's as well: {all}"));
+            }
+            Resolved::CannotTell(why) => return unknown(format!("{cause}, and looking for it failed: {why}")),
+        };
+        context.journal.append(vec![Record::Found { instance: instance.clone(), attempt }]).await?;
+        match called {
+            Ok(called) => Ok(Some(called)),
+            Err((task, evidence)) => self.accept(context, vec![task], None, Some(evidence)).await.map(Some),
+        }
+    }
+
+    /// The attempts on record with this very call that may still have been carried out, oldest first. What a failed
+    /// task left behind is looked for by other means.
+    fn open_attempts(&self, known: &InstanceStatus) -> Vec<Unanswered> {
+        let same = |earlier: &&Unanswered| {
+            let intent = &earlier.intent;
+            earlier.failed.is_empty() && intent.call == self.intent.call && intent.update == self.intent.update
+        };
+        known.earlier.iter().filter(same).cloned().collect()
     }
 
     /// Whether the write is an update that has taken effect, according to the resource.

@@ -89,16 +89,25 @@ impl Write {
         }
         let mut in_doubt = in_doubt;
         loop {
-            if let Some(in_doubt) = in_doubt.take()
-                && !self.is_repeatable()
-                && let Some(called) = Box::pin(self.resolve(context, &in_doubt, &mut state)).await?
-            {
+            let called = match in_doubt.take() {
+                _ if self.is_repeatable() => None,
+                Some(in_doubt) => Box::pin(self.resolve(context, &in_doubt, &mut state)).await?,
+                // A refusal of the last attempt says nothing about those before it.
+                None => Box::pin(self.resolve_earlier(context)).await?,
+            };
+            if let Some(called) = called {
                 return Ok(called);
             }
-            match self.attempt(context, &mut state).await? {
-                Attempt::Called(called) => return Ok(called),
-                Attempt::Again => {}
-                Attempt::InDoubt(next) => in_doubt = Some(*next),
+            match self.attempt(context, &mut state).await {
+                Ok(Attempt::Called(called)) => return Ok(called),
+                Ok(Attempt::Again) => {}
+                Ok(Attempt::InDoubt(next)) => in_doubt = Some(*next),
+                // What stands in the way may be the work of an earlier attempt.
+                Err(Interruption::Conflict(refusal)) if !self.is_repeatable() => {
+                    let called = Box::pin(self.resolve_earlier(context)).await?;
+                    return called.ok_or(Interruption::Conflict(refusal));
+                }
+                Err(why) => return Err(why),
             }
         }
     }
@@ -197,6 +206,14 @@ impl Write {
                         context.owners.claim(Claimable::task(task), self.instance());
                     }
                     self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
+                }
+                // Its head is not believed either: what it says of the request is about the other one.
+                _ if self.names_what_was_there(context, &value) => {
+                    let cause = format!(
+                        "the answer (status {}) names what is on record already: it answers another request",
+                        head.status
+                    );
+                    Ok(Next::InDoubt(Box::new(InDoubt { cause, ..in_doubt })))
                 }
                 none => match self.names_nothing(&value, none.is_some()) {
                     true => {
@@ -302,6 +319,16 @@ impl Write {
         };
         let idle = no_tasks && operation.may_be_no_op;
         !idle && !results::names_what_was_made(operation, self.call(), value)
+    }
+
+    /// Whether the answer of a create names something that another call made, by an id that the API gives only once: a
+    /// proxy has delivered the answer to another request.
+    fn names_what_was_there(&self, context: &RunContext, value: &Value) -> bool {
+        let creates = |operation: &&Operation| operation.creates.as_ref().is_some_and(|creates| !creates.or_changes);
+        let Some(operation) = self.operation.as_deref().filter(creates) else { return false };
+        let ids = results::ids_in_answer(operation, self.call(), value);
+        let mut ids = ids.iter().filter(|id| id.as_str().is_some_and(|id| uuid::Uuid::try_parse(id).is_ok()));
+        context.journal.with_status(|status| ids.any(|id| status.is_made_by_another(self.instance(), id)))
     }
 
     /// Earlier attempts that may have been carried out: neither answered nor resolved.

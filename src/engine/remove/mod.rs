@@ -5,6 +5,7 @@
 //! as done where the key can see the resource's project; "in use" and locks are retried within a time limit.
 
 mod access;
+mod identity;
 mod pending;
 mod removal;
 
@@ -113,7 +114,9 @@ async fn remove_made(
     made: &RecordedResource,
     more: bool,
 ) -> Result<Removed, Interruption> {
-    if made.uncertain && made.undo.is_some() && !carries_our_stamp(context, instance, made).await {
+    let deletes = made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
+    let may_be_theirs = made.undo.is_some() && (deletes || may_create(context, known));
+    if made.uncertain && may_be_theirs && !carries_our_stamp(context, instance, made).await {
         return Err(Interruption::Failed(kept(context, instance, made)));
     }
     let along = made.undo.as_ref().map(|undo| inclusion_parameters(context.catalog, made.kind.as_deref(), undo));
@@ -165,6 +168,14 @@ async fn remove_made(
         Some((_, error)) => Err(Interruption::Failed(error)),
         None => Ok(removed),
     }
+}
+
+/// Whether the call of an instance may create something. The undo of one that only changes what is there (it attaches a
+/// volume) takes back what the plan asked for, whoever's call had that effect, and deletes nothing of another client.
+fn may_create(context: &RunContext, known: &InstanceStatus) -> bool {
+    let intended = known.intent.as_ref().map(|intent| &*intent.call);
+    let matched = known.agreed().or(intended).and_then(|call| results::operation_of(context.catalog, call));
+    matched.is_none_or(|(operation, _)| operation.creates.is_some())
 }
 
 /// Whether the tag of a resource attributed by likeness proves that it is ours.
@@ -247,7 +258,7 @@ async fn remove_one(
         return Err(Interruption::Failed(error));
     }
     let _alone = parent_turn(context, instance, lock).await.map_err(Interruption::Stopped)?;
-    let mut removal = Removal::new(context, instance, call);
+    let mut removal = Removal::new(context, instance, call).of(made);
     let gone = match removal.resumed().await? {
         Some(gone) => gone,
         None => removal.run().await?,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::status_of;
 use crate::catalog::Operation;
 use crate::engine::call::Write;
@@ -47,7 +49,10 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
             let Some(in_doubt) = InDoubt::recorded(context, &status) else { return Ok(()) };
             match write.find(context, &in_doubt).await? {
                 Some(called) => called,
-                None => return record_not_applied(context, instance, &about, true).await,
+                None => {
+                    tell_what_stays(context, intent, operation.as_deref());
+                    return record_not_applied(context, instance, &about, true).await;
+                }
             }
         }
         Phase::Accepted { tasks, recovered, status: answered } => {
@@ -102,6 +107,25 @@ async fn undo_all_the_same(context: &RunContext, intent: &Intent) -> Result<(), 
     let (instance, attempt) = (intent.instance.clone(), intent.attempt);
     let record = Record::Resolved { instance, attempt, tasks: Vec::new(), made };
     Ok(context.journal.append(vec![record]).await?)
+}
+
+/// A call in doubt that changes what is there, or else makes it: what was there before stays, changed or not.
+fn tell_what_stays(context: &RunContext, intent: &Intent, operation: Option<&Operation>) {
+    if !results::or_changes(operation) {
+        return;
+    }
+    let about = results::of_answer(operation, &intent.call, 0, Value::Null);
+    let Some(id) = about.id.as_deref().map(results::id_text) else { return };
+    let was_there = match &intent.mark.before {
+        Some(before) if before.contains(&id) => "was there before",
+        Some(_) => return,
+        None => "may have been there before",
+    };
+    let kind = about.kind.as_deref().unwrap_or("resource");
+    context.warn(format!(
+        "`{}`: its call was never answered, and may have been carried out: {kind} {id} {was_there}, and stays as it is now",
+        intent.instance
+    ));
 }
 
 /// Records that nothing was found of the call. `expected`: it may still be carried out, and would create a resource.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::access::check_access;
+use super::identity::{digest, read_of_named};
 use super::status_of;
-use crate::api::{ApiError, Meaning, Policy};
+use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::clock::millis;
 use crate::engine::context::{About, RunContext};
@@ -19,7 +20,9 @@ use crate::engine::unseen::unseen_for;
 use crate::engine::watch::{Awaited, Place, TaskEnd};
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Few, Head, InstanceStatus, Intent, JournalError, Phase, Record, RecordedCall, Unanswered};
+use crate::journal::{
+    Few, Head, InstanceStatus, Intent, JournalError, Phase, Record, RecordedCall, RecordedResource, Unanswered,
+};
 
 /// How long "in use" and locks are retried: the user of a resource is usually being removed as well.
 const BUDGET: Duration = Duration::from_secs(5 * 60);
@@ -55,6 +58,12 @@ pub(super) struct Removal<'a> {
     instance: &'a InstanceId,
     call: &'a RecordedCall,
     about: About,
+    /// The resource, when it goes by its name, and how it is read.
+    named: Option<(&'a RecordedResource, String)>,
+    /// The digest of the resource before an attempt that may have removed it.
+    seen: Option<String>,
+    /// The same, as it was last read.
+    shown: Option<String>,
     /// When the resource was made.
     made_at: Option<Timestamp>,
     /// Whether an earlier attempt may have removed it.
@@ -87,6 +96,9 @@ impl<'a> Removal<'a> {
             instance,
             call,
             about: About { call: Some(call.clone().into()), place: None },
+            named: None,
+            seen: None,
+            shown: None,
             made_at,
             tried_before,
             lost: Vec::new(),
@@ -95,6 +107,43 @@ impl<'a> Removal<'a> {
             locks: Locks::default(),
             started: context.clock().elapsed(),
         }
+    }
+
+    /// The same for the call that removes this resource.
+    pub(super) fn of(self, made: &'a RecordedResource) -> Self {
+        let named = read_of_named(self.context.catalog, made).map(|path| (made, path));
+        let asked = status_of(self.context, self.instance).and_then(|status| status.asked.clone());
+        let seen = asked.filter(|asked| named.is_some() && asked.call == *self.call).map(|asked| asked.seen);
+        Self { named, seen, ..self }
+    }
+
+    /// What goes by the name now, before it is removed. An attempt that may have been carried out is repeated only when
+    /// this is still what it was then: another client may have made it anew.
+    async fn look(&self) -> Result<Option<String>, Interruption> {
+        let Some((made, path)) = &self.named else { return Ok(None) };
+        let reading = self.context.client.read(Request::get(path.clone()));
+        let words = match self.context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)? {
+            Ok(item) => {
+                let now = digest(self.context, made.id.as_deref(), &item);
+                if self.seen.as_ref().is_none_or(|seen| *seen == now) {
+                    return Ok(Some(now));
+                }
+                "kept: its removal was begun before, and may have been carried out; what goes by its name now is not what \
+                 it was then, and may be another client's"
+                    .to_owned()
+            }
+            Err(error) if self.seen.is_none() || error.is_not_found() => return Ok(self.seen.clone()),
+            Err(error) => format!(
+                "kept: its removal was begun before, and may have been carried out; whether what goes by its name now is \
+                 still the same could not be read: {error}"
+            ),
+        };
+        let mut error = self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        error.help.push(format!(
+            "if it is yours, delete it by hand, and destroy again; if not, `plan state forget '{}'`",
+            self.instance
+        ));
+        Err(self.record_failed_removal(error).await?)
     }
 
     /// Resumes a removal of an earlier run that is not idempotent: waits for its tasks, or resolves its lost answer.
@@ -137,6 +186,9 @@ impl<'a> Removal<'a> {
     pub(super) async fn run(&mut self) -> Result<Gone, Interruption> {
         loop {
             self.context.stopped.may_go_on().map_err(Interruption::Stopped)?;
+            if self.attempt == 0 || self.seen.is_some() {
+                self.shown = self.look().await?;
+            }
             self.attempt += 1;
             let intent = intent_of(self.context, self.instance, self.call, self.attempt);
             let removing = Record::Removing {
@@ -144,6 +196,7 @@ impl<'a> Removal<'a> {
                 call: self.call.clone(),
                 attempt: self.attempt,
                 intent: intent.clone().map(Box::new),
+                seen: self.seen.as_ref().or(self.shown.as_ref()).cloned(),
             };
             self.context.journal.append(vec![removing]).await?;
             let mut request = RunContext::request(self.call);
@@ -155,6 +208,9 @@ impl<'a> Removal<'a> {
             let lost = matches!(sent, Sent::Lost { .. });
             let step = self.answered(sent, intent.as_ref()).await?;
             self.tried_before |= lost;
+            if lost {
+                self.seen = self.seen.take().or_else(|| self.shown.clone());
+            }
             match step {
                 Step::Gone(gone) => return Ok(gone),
                 Step::AgainNow => {}
@@ -374,8 +430,8 @@ impl<'a> Removal<'a> {
                     return Ok(Step::Again(Delay::InUse { by: Vec::new() }, IN_USE_PAUSE * self.failed_tasks));
                 }
                 TaskEnd::Refused(error) => {
-                    let refusal = self.refusal(&error);
-                    return Err(self.record_failed_removal(refusal).await?);
+                    let unseen = self.unseen(&tasks, &error);
+                    return Err(self.record_failed_removal(unseen).await?);
                 }
             }
         }
@@ -389,6 +445,18 @@ impl<'a> Removal<'a> {
             refusal.help =
                 vec!["take away what stands in the way, then destroy again: it continues where it stopped".to_owned()];
         }
+        refusal
+    }
+
+    /// The error for tasks of an accepted removal that the key may not read, or that the API does not know: it was not
+    /// the removal that was refused.
+    fn unseen(&self, tasks: &[String], error: &ApiError) -> StepError {
+        let mut refusal = self.refusal(error);
+        let tasks = tasks.join(", ");
+        refusal.message =
+            format!("its removal was accepted, and task {tasks} cannot be looked at: {}", refusal.message);
+        refusal.effect = EffectKnown::Unknown;
+        refusal.help.push("once it can, run `plan destroy` again: it continues where it stopped".to_owned());
         refusal
     }
 

@@ -99,3 +99,36 @@ fn a_list_without_end_is_no_answer() {
         assert!(told.iter().any(|message| message.contains("the list does not end")), "{told:?}");
     });
 }
+
+/// A proxy that delivers an answer twice: the second time as that of the next request.
+#[test]
+fn an_answer_to_another_request_is_not_believed() {
+    const PLAN: &str = r#"
+name: demo
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: same, create_router: false }
+    ready: resource.name == 'same'
+  - id: subnet
+    call: POST /cloud/v1/subnets/{project_id}/{region_id}
+    body: { name: same, network_id: "{{ steps.network.id }}", cidr: 10.0.0.0/24 }
+"#;
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let (mut shown, mut done) = (None, false);
+        trial.change_answers(move |request, answer| {
+            if request.method == Method::Get && request.path.starts_with("/cloud/v1/networks/1/7/") {
+                shown = Some(answer.clone());
+            }
+            let again = !done && request.method == Method::Post && request.path.contains("/subnets/");
+            done |= again;
+            shown.clone().filter(|_| again).unwrap_or(answer)
+        });
+        let end = trial.run(PLAN).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.made()["subnets"], trial.writes()), (1, 2));
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert!(trial.alive().is_empty(), "{:?}", trial.alive());
+    });
+}

@@ -29,6 +29,8 @@ pub enum Fate {
     HeadOnly,
     /// The call is carried out, and its answer takes this long.
     Slow(Duration),
+    /// The call is refused with this status, which takes this long.
+    Refused(Duration, u16),
 }
 
 /// When another client creates the same resource.
@@ -118,6 +120,11 @@ impl Conditions {
                 let answer = self.carried_out(inner, request.clone()).await;
                 tokio::time::sleep(length).await;
                 answer
+            }
+            Fate::Refused(length, status) => {
+                tokio::time::sleep(length).await;
+                let headers = vec![("retry-after".to_owned(), "30".to_owned())];
+                Ok(Answer { status, headers, body: b"{\"message\": \"no\"}".to_vec() })
             }
             Fate::Answered => self.carried_out(inner, request.clone()).await,
             Fate::AnswerLost => {

@@ -249,3 +249,58 @@ fn an_undo_that_acts_late_is_found_before_it_is_made_once_more() {
         assert_eq!(trial.made()["snapshots"], 1);
     });
 }
+
+/// The first attempt is carried out after the second was refused.
+#[test]
+fn a_refusal_does_not_hide_that_an_attempt_before_it_may_be_carried_out() {
+    paused(async {
+        for (kind, call) in KINDS {
+            let mut trial = trial(&[Fate::Late(SECOND * 45), Fate::Refused(SECOND, 403)], ProvenBy::ByLog);
+            let text = plan(call, 1);
+            assert_eq!(trial.run(&text).await.finished.exit, Exit::NotAllowed, "{kind}");
+            assert!(trial.warnings().contains("it may still be carried out within"), "{kind}: {}", trial.warnings());
+            tokio::time::sleep(SECOND * 60).await;
+            let end = trial.run(&text).await;
+            assert_done(&trial, &end);
+            assert_eq!((ours(&trial).len(), trial.writes(), trial.status().owned().count()), (1, 2, 1), "{kind}");
+            assert_eq!(trial.status().unanswered().count(), 0, "{kind}");
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind}");
+            assert!(ours(&trial).is_empty(), "{kind}");
+        }
+    });
+}
+
+#[test]
+fn an_attempt_is_looked_for_after_each_refusal_in_its_way() {
+    paused(async {
+        // To come back later, and of what the first attempt made.
+        for refusal in [Fate::Refused(SECOND, 429), Fate::Refused(SECOND * 10, 409)] {
+            for (kind, call) in KINDS {
+                let resolved = if can_be_attributed(kind, ProvenBy::ByTrace) { 12 } else { 34 };
+                let mut trial = trial(&[Fate::Late(SECOND * resolved), refusal], ProvenBy::ByLog);
+                let end = trial.run(&plan(call, 1)).await;
+                assert_done(&trial, &end);
+                assert_eq!((ours(&trial).len(), trial.writes()), (1, 2), "{kind} {refusal:?}");
+                assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind} {refusal:?}");
+            }
+        }
+    });
+}
+
+/// Nothing is sent while what the earlier attempt made may be another client's; a person decides.
+#[test]
+fn an_attempt_before_a_refusal_that_cannot_be_attributed_is_left_to_a_person() {
+    paused(async {
+        let (kind, call) = KINDS[5];
+        let mut trial = trial(&[Fate::Late(SECOND * 45), Fate::Refused(SECOND, 403)], ProvenBy::Nowhere);
+        let text = plan(call, 1);
+        trial.run(&text).await;
+        tokio::time::sleep(SECOND * 60).await;
+        trial.events.clear();
+        let end = trial.run(&text).await;
+        assert_eq!((end.finished.exit, end.finished.unknown, trial.writes()), (Exit::Unknown, 1, 2), "{kind}");
+        let (_, error) = end.failure.unwrap();
+        assert!(error.message.contains("attempt 1 was never answered; what may be its work"), "{error:?}");
+        assert!(error.help[0].contains("plan state resolve 'thing[0]' --id"), "{error:?}");
+    });
+}

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::conditions::Log;
 use super::harness::{Trial, assert_done, paused};
 use crate::api::Answer;
 use crate::engine::RunOptions;
@@ -194,5 +195,40 @@ fn a_resource_known_by_its_name_is_on_record_whatever_else_has_that_name() {
         assert_eq!(trial.status().owned().count(), 1, "{:#?}", trial.status().instances[0]);
         assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
         assert_eq!(trial.alive(), ["inference_instances nginx"]);
+    });
+}
+
+/// Whoever attached the volume of the plan to its machine: it is attached as the plan says, and the undo takes that back.
+#[test]
+fn an_effect_attributed_by_likeness_is_taken_back_by_its_undo() {
+    const PLAN: &str = "
+name: demo
+steps:
+  - id: data
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: data, source: new-volume, size: 5 }
+  - id: web
+    call: POST /cloud/v2/instances/{project_id}/{region_id}
+    body:
+      name: web
+      flavor: g2-standard-2-4
+      volumes: [{ source: image, image_id: 2f9d5d5e-8c1b-4f0e-9a67-3b1f6c5d8e42, size: 20, boot_index: 0, name: boot }]
+      interfaces: [{ type: external }]
+  - id: attach
+    call: POST /cloud/v2/volumes/{project_id}/{region_id}/{{ steps.data.id }}/attach
+    body: { instance_id: \"{{ steps.web.id }}\" }
+    undo:
+      call: POST /cloud/v2/volumes/{project_id}/{region_id}/{{ steps.data.id }}/detach
+      body: { instance_id: \"{{ steps.web.id }}\" }
+";
+    paused(async {
+        let mut trial = Trial::with_faults(&["lost-answer:POST:/attach:1"]);
+        trial.conditions.log = Log::Closed;
+        let end = trial.run(PLAN).await;
+        assert_done(&trial, &end);
+        let made = trial.status().instances.values().flat_map(|known| known.made.clone()).collect::<Vec<_>>();
+        assert!(made.iter().any(|made| made.uncertain), "{made:?}");
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert!(trial.alive().is_empty(), "{:?}", trial.alive());
     });
 }

@@ -180,7 +180,11 @@ fn a_put_in_doubt_is_taken_back_by_a_destroy() {
                 let before = trial.alive();
                 let life = Life::until(When::Request { nth, moment });
                 trial.run_until(&Trial::plan("plan.yaml", &plan(name)), &life).await;
+                let in_doubt = trial.status().instances.values().any(|known| known.in_doubt().is_some());
+                trial.events.clear();
                 let finished = trial.destroy().await;
+                let told = trial.warnings().contains("was there before, and stays as it is now");
+                assert_eq!(told, in_doubt && name == "old", "{name} {moment:?} {nth}: {}", trial.warnings());
                 assert_eq!(finished.exit, Exit::Done, "{name} {moment:?} {nth}: {:?}", trial.left());
                 assert_eq!(trial.alive(), before, "{name} {moment:?} {nth}");
             });
@@ -209,6 +213,65 @@ steps:
             assert_eq!(trial.destroy().await.exit, Exit::Done, "{nth}: {:?}", trial.left());
             assert_eq!(trial.read("/dns/v2/zones/example.com")["contact"], "old@example.com", "{nth}");
         });
+    }
+}
+
+/// A destroy that died after its DELETE was carried out: what another client has made by the same name since is kept.
+/// Before that the destroy goes on.
+#[test]
+fn what_another_client_made_anew_by_the_same_name_is_not_removed() {
+    let (zone, set) = ("/dns/v2/zones/example.com", "/dns/v2/zones/other.example/www.other.example/A");
+    let (storages, other) = ("/storage/v4/object_storages", json!({ "name": "files", "location_name": "s-ed1" }));
+    let records = json!({ "ttl": 300, "resource_records": [{ "content": ["192.0.2.1"] }] });
+    for (path, at, body) in [
+        ("/dns/v2/zones", zone, json!({ "name": "example.com" })),
+        (set, set, records),
+        ("buckets", "pictures", json!({ "name": "pictures" })),
+    ] {
+        for moment in [Moment::BeforeSending, Moment::Acted] {
+            for nth in 1..8 {
+                paused(async {
+                    let mut trial = Trial::new(Options::default());
+                    trial.by_hand(&call(Method::Post, "/dns/v2/zones", json!({ "name": "other.example" }))).await;
+                    let storage = trial.by_hand(&call(Method::Post, storages, other.clone())).await["id"].clone();
+                    let path =
+                        if path == "buckets" { format!("{storages}/{storage}/buckets") } else { path.to_owned() };
+                    let at = if at == "pictures" { format!("{path}/{at}") } else { at.to_owned() };
+                    let steps = json!([{ "id": "thing", "call": format!("POST {path}"), "body": body }]);
+                    let plan = json!({ "name": "demo", "steps": steps }).to_string();
+                    let before = trial.alive();
+                    assert_eq!(trial.run(&plan).await.finished.exit, Exit::Done, "{path}: {:?}", trial.failures());
+                    let life = Life::until(When::Request { nth, moment });
+                    let died = trial.destroy_until(&life).await.is_none();
+                    let was_removed = trial.alive() == before;
+                    if was_removed && died {
+                        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+                        trial.by_hand(&call(Method::Post, &path, body.clone())).await;
+                        if path.ends_with("/buckets") {
+                            // Besides its name a bucket shows only how it is set up.
+                            let cors = json!({ "cors": { "allowed_origins": ["*"] } });
+                            trial.by_hand(&call(Method::Patch, &at, cors)).await;
+                        }
+                    }
+                    let finished = trial.destroy().await;
+                    let label = format!("{path} {moment:?} {nth}: {:?}", trial.left());
+                    match was_removed && died {
+                        true => {
+                            assert_eq!(finished.exit, Exit::TeardownIncomplete, "{label}");
+                            assert!(
+                                trial.left().iter().any(|left| left.contains("may be another client's")),
+                                "{label}"
+                            );
+                            trial.read(&at);
+                        }
+                        false => {
+                            assert_eq!(finished.exit, Exit::Done, "{label}");
+                            assert_eq!(trial.alive(), before, "{label}");
+                        }
+                    }
+                });
+            }
+        }
     }
 }
 

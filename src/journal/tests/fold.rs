@@ -28,6 +28,7 @@ fn started(secrets: bool) -> Record {
         project_id: None,
         region_id: None,
         expires: None,
+        ahead: None,
         secrets,
     })
 }
@@ -71,7 +72,13 @@ fn part_removed(kind: &str, id: &str) -> Record {
 
 fn removing() -> Record {
     let Record::Intent(intent) = intent("a", 7) else { unreachable!("it is an intent") };
-    Record::Removing { instance: a(), call: call("/x"), attempt: 1, intent: Some(Box::new(intent.into_owned())) }
+    Record::Removing {
+        instance: a(),
+        call: call("/x"),
+        attempt: 1,
+        intent: Some(Box::new(intent.into_owned())),
+        seen: None,
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn set(store: &Mutex<Store>, state: Store) {
 }
 
 fn removing(name: &str) -> Record {
-    Record::Removing { instance: instance(name), call: call("/x"), attempt: 1, intent: None }
+    Record::Removing { instance: instance(name), call: call("/x"), attempt: 1, intent: None, seen: None }
 }
 
 #[tokio::test(start_paused = true)]

@@ -212,6 +212,9 @@ fn the_task_of_a_removal_is_waited_for_and_repeated_when_it_fails() {
     assert_eq!((failure(&end).task.as_deref(), end.sent), (Some("t1"), 3));
     let end = removed(OLD, vec![tasks()], vec![(path, vec![(403, json!({}))])]);
     assert_eq!((failure(&end).status, end.sent), (Some(403), 1));
+    // It was the look that was refused.
+    assert_eq!(failure(&end).effect, EffectKnown::Unknown);
+    assert!(failure(&end).message.contains("its removal was accepted, and task t1 cannot be looked at"), "{end:?}");
     let end = removed(OLD, vec![tasks()], vec![(path, vec![state("RUNNING")])]);
     assert_eq!((failure(&end).effect, end.sent), (EffectKnown::Unknown, 1));
     assert!(failure(&end).message.contains("its removal still runs: task t1"), "{end:?}");

@@ -1,0 +1,133 @@
+//! The command that continues a run: what its user types next. It makes the same calls in the same place, so that it
+//! repeats every option that says which calls, or where.
+
+use std::path::Path;
+
+use super::session::quoted;
+use crate::cli::{ApiOptions, PlanOptions, RunArguments};
+use crate::engine::Import;
+use crate::plan::Plan;
+
+/// Stands for what is secret.
+const SECRET: &str = "…";
+
+/// The command that continues the run, without secret inputs. What is to be replaced is not replaced again.
+pub(super) fn resume_command(
+    plan: &Plan,
+    environment: &str,
+    file: &Path,
+    arguments: &RunArguments,
+    import: Option<&Import>,
+) -> String {
+    let is_secret = |name: &str| plan.inputs.get(name).is_some_and(|input| input.secret);
+    let file = quoted(&file.display().to_string());
+    let mut words = match import {
+        None => vec!["plan run".to_owned(), file],
+        // Running instead would create what was to be adopted.
+        Some(Import { instance, id, .. }) => {
+            vec!["plan state import".to_owned(), file, quoted(&instance.to_string()), quoted(id)]
+        }
+    };
+    if import.is_some_and(|import| import.own) {
+        words.push("--own".to_owned());
+    }
+    if environment != "default" {
+        words.extend(flag("--environment", environment));
+    }
+    if let Some(state) = &arguments.state.state {
+        words.extend(flag("--state", &state.display().to_string()));
+    }
+    let PlanOptions { set, inputs, .. } = &arguments.plan;
+    for file in inputs {
+        words.extend(flag("--inputs", &file.display().to_string()));
+    }
+    for given in set {
+        let value = if is_secret(&given.name) { SECRET } else { &given.value };
+        words.extend(flag("--set", &format!("{}={value}", given.name)));
+    }
+    words.extend(place(&arguments.api));
+    if let Some(spec) = &arguments.run.spec {
+        words.extend(flag("--spec", &spec.display().to_string()));
+    }
+    if import.is_none() {
+        arguments.run.target.iter().for_each(|step| words.extend(flag("--target", step)));
+    }
+    for (given, name) in [(arguments.run.no_stamp, "--no-stamp"), (arguments.prune, "--prune")] {
+        words.extend(given.then(|| name.to_owned()));
+    }
+    if let Some(ttl) = arguments.ttl {
+        words.extend(flag("--ttl", &format!("{}s", ttl.as_secs())));
+    }
+    words.join(" ")
+}
+
+/// The options that say which API, with which key, and where in the account.
+pub(super) fn place(api: &ApiOptions) -> Vec<String> {
+    let id = |name: &str, id: Option<i64>| id.map(|id| flag(name, &id.to_string())).into_iter().flatten();
+    let text = |name: &str, text: Option<&str>| text.map(|text| flag(name, text)).into_iter().flatten();
+    let key_command = api.api_key_command.as_ref().map(|_| SECRET);
+    text("--base-url", api.base_url.as_deref())
+        .chain(text("--api-key-command", key_command))
+        .chain(id("--project-id", api.project_id))
+        .chain(id("--region-id", api.region_id))
+        .collect()
+}
+
+fn flag(name: &str, value: &str) -> [String; 2] {
+    [name.to_owned(), quoted(value)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::id::{InstanceId, StepId};
+    use crate::source::Source;
+
+    const PLAN: &str = "name: demo\ninputs: { size: { default: 1 }, key: { secret: true } }\nsteps:\n  - id: net\n    \
+                        call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: net }\noutputs: { size: \"{{ inputs.size }}\", key: { value: \"{{ inputs.key }}\", secret: true } }\n";
+
+    fn resumed(words: &[&str], import: Option<&Import>) -> String {
+        let plan = crate::plan::load(&Arc::new(Source::new("deploy.yaml", PLAN))).unwrap();
+        let typed = ["plan", "run", "deploy.yaml"].iter().chain(words);
+        let Command::Run(arguments) = Cli::try_parse_from(typed).unwrap().command else { panic!("it is no run") };
+        let environment = arguments.plan.environment.clone().unwrap_or_else(|| "default".to_owned());
+        resume_command(&plan, &environment, &arguments.file, &arguments, import)
+    }
+
+    #[test]
+    fn what_says_which_calls_and_where_is_repeated() {
+        for words in [
+            &[][..],
+            &["--project-id", "1", "--region-id", "7"],
+            &["--base-url", "http://localhost:9/api"],
+            &["--environment", "staging", "--state", "records", "--inputs", "values.yaml", "--set", "size=2"],
+            &["--spec", "cloud.yaml", "--target", "net", "--target", "net"],
+            &["--no-stamp", "--prune", "--ttl", "28800s"],
+        ] {
+            let said = format!("plan run deploy.yaml {}", words.join(" "));
+            assert_eq!(resumed(words, None), said.trim_end());
+            // It is a command, which gives the same one again.
+            let again: Vec<&str> = said.split_whitespace().skip(3).collect();
+            assert_eq!(resumed(&again, None), said.trim_end());
+        }
+    }
+
+    #[test]
+    fn what_was_for_one_run_is_not_repeated_and_secrets_are_left_out() {
+        for (words, said) in [
+            (&["--replace", "net", "--rollback", "--refresh", "--timeout", "1m"][..], "plan run deploy.yaml"),
+            (&["--set", "key=hunter2"], "plan run deploy.yaml --set 'key=…'"),
+            (&["--api-key-command", "echo hunter2"], "plan run deploy.yaml --api-key-command '…'"),
+        ] {
+            assert_eq!(resumed(words, None), said);
+        }
+        let import = Import { instance: InstanceId::new(StepId::new("net"), None), id: "n1".to_owned(), own: true };
+        let said = "plan state import deploy.yaml net n1 --own --project-id 1";
+        assert_eq!(resumed(&["--project-id", "1"], Some(&import)), said);
+    }
+}

@@ -1,0 +1,112 @@
+//! Whether a resource that goes by its name is still the one whose removal was begun. A DELETE that may have been
+//! carried out must not be sent again to what another client has made by the same name since.
+//!
+//! The id that the API gives to a resource says that by itself. A zone, a record set or a bucket goes by a name, so it is
+//! read before its DELETE, and a digest of what tells it from another of its name is on record.
+
+use serde_json::{Map, Value};
+
+use crate::catalog::{Catalog, Method};
+use crate::engine::context::RunContext;
+use crate::engine::made::read_of;
+use crate::journal::RecordedResource;
+use crate::secret::digest_of;
+
+/// Fields with the time of the creation, or with an id beside the name: whichever a read shows is enough.
+const OF_CREATION: [&str; 6] = ["id", "uuid", "created", "created_at", "created_on", "creation_date"];
+
+/// The path that reads a resource which goes by its name; `None` for others, and where there is no such read.
+pub(super) fn read_of_named(catalog: &Catalog, made: &RecordedResource) -> Option<String> {
+    let (kind, id, undo) = (made.kind.as_deref()?, made.id.as_deref()?, made.undo.as_ref()?);
+    if undo.method != Method::Delete || !is_name(id) {
+        return None;
+    }
+    // One kind can have several versions of the API, of which not every one has a read.
+    let same = catalog.matching(Method::Get, &undo.path).map(|_| undo.path.clone());
+    same.or_else(|| read_of(catalog, kind, id, undo))
+}
+
+/// Whether a client has chosen an id: the API gives out numbers and UUIDs.
+fn is_name(id: &Value) -> bool {
+    id.as_str().is_some_and(|id| uuid::Uuid::try_parse(id).is_err())
+}
+
+/// The digest of what tells a resource from another of its name.
+pub(super) fn digest(context: &RunContext, id: Option<&Value>, item: &Value) -> String {
+    digest_of(&telling(id, item), &context.digest_key)
+}
+
+/// What tells a resource from another of its name: id and time of its creation, or else all that a read shows, besides
+/// its status, which changes by itself.
+fn telling(id: Option<&Value>, item: &Value) -> Value {
+    let Some(fields) = item.as_object() else { return item.clone() };
+    let pick = |wanted: &dyn Fn(&str, &Value) -> bool| -> Map<String, Value> {
+        let mut picked: Vec<_> = fields.iter().filter(|(name, value)| wanted(name, value)).collect();
+        picked.sort_by_key(|(name, _)| *name);
+        picked.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let of_creation = pick(&|name, value| OF_CREATION.contains(&name) && !value.is_null() && Some(value) != id);
+    match of_creation.is_empty() {
+        true => pick(&|name, _| !name.ends_with("status")).into(),
+        false => of_creation.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::journal::RecordedCall;
+
+    #[test]
+    fn a_name_is_what_the_api_does_not_give_out() {
+        for (id, named) in [
+            (json!("example.com"), true),
+            (json!("www.example.com/A"), true),
+            (json!("17"), true),
+            (json!(17), false),
+            (json!("6f1d2c3b-0000-4000-8000-000000000001"), false),
+        ] {
+            assert_eq!(is_name(&id), named, "{id}");
+        }
+    }
+
+    #[test]
+    fn what_goes_by_its_name_is_read_where_it_is_deleted() {
+        for (kind, id, path, read) in [
+            ("dns_zones", json!("example.com"), "/dns/v2/zones/example.com", true),
+            ("dns_rrsets", json!("www.example.com/A"), "/dns/v2/zones/example.com/www.example.com/A", true),
+            ("storage_buckets", json!("pictures"), "/storage/v4/object_storages/7/buckets/pictures", true),
+            ("storage_buckets", json!("pictures"), "/storage/provisioning/v1/storage/7/s3/bucket/pictures", false),
+            ("cdn_resources", json!(7), "/cdn/resources/7", false),
+        ] {
+            let undo = Some(RecordedCall::new(Method::Delete, path));
+            let made =
+                RecordedResource { kind: Some(kind.to_owned()), id: Some(id.into()), undo, ..Default::default() };
+            let found = read_of_named(Catalog::embedded(), &made);
+            assert_eq!(found.as_deref(), read.then_some(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn two_of_one_name_are_told_apart_by_their_creation_or_by_all_that_is_shown() {
+        let name = json!("pictures");
+        for (one, two, same) in [
+            (
+                json!({ "name": "pictures", "status": "pending" }),
+                json!({ "status": "active", "name": "pictures" }),
+                true,
+            ),
+            (json!({ "name": "pictures", "serial": 1 }), json!({ "name": "pictures", "serial": 2 }), false),
+            (json!({ "created_at": "a", "size": 1 }), json!({ "created_at": "a", "size": 2 }), true),
+            (json!({ "created_at": "a", "size": 1 }), json!({ "created_at": "b", "size": 1 }), false),
+            (json!({ "id": "pictures", "size": 1 }), json!({ "id": "pictures", "size": 2 }), false),
+            (json!({ "id": 1, "size": 1 }), json!({ "id": 1, "size": 2 }), true),
+            (json!({ "id": 1 }), json!({ "id": 2 }), false),
+            (json!({ "created_at": null, "size": 1 }), json!({ "created_at": null, "size": 2 }), false),
+        ] {
+            assert_eq!(telling(Some(&name), &one) == telling(Some(&name), &two), same, "{one} {two}");
+        }
+    }
+}

@@ -143,7 +143,8 @@ impl<'a> Removal<'a> {
             "if it is yours, delete it by hand, and destroy again; if not, `plan state forget '{}'`",
             self.instance
         ));
-        Err(self.record_failed_removal(error).await?)
+        // Its DELETE stays on record as one that may have been carried out.
+        Err(Interruption::Failed(error))
     }
 
     /// Resumes a removal of an earlier run that is not idempotent: waits for its tasks, or resolves its lost answer.

@@ -217,8 +217,11 @@ impl Products {
         let resource = creators.first().and_then(|creator| creator.creates.as_ref()?.resource.as_ref());
         let told_by_path = resource.is_some_and(|resource| resource.parameter.is_empty());
         let makes = operation.effect == Effect::Create || (told_by_path && operation.route.method == Method::Get);
-        if !makes && self.known(&kind, &address, call.parameter(&parameter)).is_none() {
-            let id = call.parameter(&parameter).to_owned();
+        let id = call.parameter(&parameter);
+        // What a client has made and removed is not there any more.
+        let was_made = self.ever.iter().any(|made| made.kind == kind && made.id == id);
+        if !makes && !was_made && self.known(&kind, &address, id).is_none() {
+            let id = id.to_owned();
             self.assume(&kind, address, &id);
         }
     }

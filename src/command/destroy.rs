@@ -7,7 +7,8 @@ use tracing::Instrument as _;
 
 use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::resume_command::place;
-use super::session::{Parts, Session, export_ending, flags, quoted};
+use super::session::{Parts, Session, export_ending};
+use super::shell_words::{quoted, record_flags};
 use super::view::ViewOptions;
 use super::{Account, confirm, note, print_text, records, report};
 use crate::api::trace;
@@ -178,7 +179,7 @@ pub async fn destroy_environment(
                 resolve_time: RESOLVE_TIME,
                 max_items: MAX_ITEMS,
                 records: None,
-                record_flags: flags(record),
+                record_flags: record_flags(record),
                 user_agent: USER_AGENT.to_owned(),
             },
             parallelism: options.parallelism,
@@ -242,10 +243,10 @@ fn left_by_hand(status: &Status) -> Option<InstanceId> {
 }
 
 fn forget_command(record: &EnvironmentRecord, instance: &InstanceId) -> String {
-    format!("plan state forget{} {}", flags(record), quoted(&instance.to_string()))
+    format!("plan state forget{} {}", record_flags(record), quoted(&instance.to_string()))
 }
 
 fn retry_command(record: &EnvironmentRecord, api: &ApiOptions) -> String {
-    let command = format!("plan destroy{}", flags(record));
+    let command = format!("plan destroy{}", record_flags(record));
     std::iter::once(command).chain(place(api)).collect::<Vec<_>>().join(" ")
 }

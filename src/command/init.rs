@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::session::quoted;
+use super::shell_words::quoted;
 use super::table::table;
 use super::{note, print_text};
 use crate::catalog::Catalog;

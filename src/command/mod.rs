@@ -53,6 +53,7 @@ mod salvage;
 mod schema;
 mod session;
 mod shared_records;
+mod shell_words;
 mod shown;
 mod signals;
 mod simulate;

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::origin::Origin;
 use super::preview_file::{PreviewFile, RunFlags, recorded};
 use super::run_options::{need_instances, replaced, selection};
-use super::session::flags;
 use super::shared_records::SharedRecords;
+use super::shell_words::record_flags;
 use super::shown::Shown;
 use super::{compared, environment_name, load, note, preview_text, print_json, print_text, pull_request, records};
 use crate::api::Client;
@@ -61,7 +61,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let changes = shown.changes(context, &key, client.as_ref()).await?;
     report_stuck(context, plan, status)?;
     report_shifted(context, plan, status, &changes)?;
-    report_renamed(context, plan, status, &changes, &flags(&record))?;
+    report_renamed(context, plan, status, &changes, &record_flags(&record))?;
     print(context, arguments.format, &shown, &shared, &changes)?;
     pull_request::print(context, plan, &values.environment, &changes, arguments.comment).await?;
     if let Some(out) = &arguments.out {

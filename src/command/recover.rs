@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::recorded::words;
 use super::records::{self, open};
-use super::session::{flags, quoted};
+use super::shell_words::{quoted, record_flags};
 use super::table::table;
 use super::{Account, LoadedPlan, environment_name, load, note, print_text, warn};
 use crate::cli::RecoverArguments;
@@ -80,7 +80,7 @@ impl Recovery {
             resolve_time: RESOLVE_TIME,
             max_items: MAX_ITEMS,
             records: None,
-            record_flags: flags(&record),
+            record_flags: record_flags(&record),
             user_agent: USER_AGENT.to_owned(),
         };
         Ok(Self { record, loaded, account, inputs, settings, accepted: arguments.accept.clone() })
@@ -134,7 +134,7 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
         note(context, &format!("not found, the next run creates: {}", list(names, NAMED)))?;
     }
     for (former, instance) in &recovered.renamed {
-        warn(context, &engine::renamed_words(instance, former, &flags(record)))?;
+        warn(context, &engine::renamed_words(instance, former, &record_flags(record)))?;
     }
     for (instance, on) in &recovered.not_looked_for {
         let names = on.iter().map(|step| format!("`{step}`"));

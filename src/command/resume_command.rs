@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::session::quoted;
+use super::shell_words::quoted;
 use crate::cli::{ApiOptions, PlanOptions, RunArguments};
 use crate::engine::Import;
 use crate::plan::Plan;

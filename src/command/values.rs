@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::defaults::{RESOLVE_TIME, USER_AGENT};
 use super::findings::{self, Found};
 use super::load::LoadedPlan;
-use super::session::flags;
+use super::shell_words::record_flags;
 use crate::cli::RunOptions as RunFlags;
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
@@ -39,7 +39,7 @@ impl Values {
             resolve_time: run.resolve_time.unwrap_or(RESOLVE_TIME),
             max_items: run.max_items,
             records: self.records.clone(),
-            record_flags: record.map(flags).unwrap_or_default(),
+            record_flags: record.map(record_flags).unwrap_or_default(),
             user_agent: USER_AGENT.to_owned(),
         }
     }

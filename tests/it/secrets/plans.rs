@@ -100,7 +100,7 @@ fn what_no_teardown_can_remove_is_forgotten_by_the_command_that_comes_next() {
     let folder = Folder::new().with(".plan/se/default/journal.jsonl", &(RECORD.join("\n") + "\n"));
     let job = [("GCORE_API_KEY", "k"), ("GCORE_BASE_URL", "http://127.0.0.1:9")];
     let ended = folder.run_in(&["destroy", "--plan", "se", "--yes"], &job).with_code(11);
-    ended.says("help: remove it by hand, then `plan state forget 'z' --plan se --environment default`");
+    ended.says("help: remove it by hand, then `plan state forget --plan se --environment default --state ");
     let next = ended.stderr.lines().find_map(|line| line.strip_prefix("next: plan ")).unwrap();
     folder.run(&next.split(' ').chain(["--yes"]).collect::<Vec<_>>()).with_code(0);
     folder.run_in(&["destroy", "--plan", "se", "--yes"], &job).with_code(0);

@@ -187,20 +187,22 @@ impl<'d> Known<'d> {
         if self.is_for_each(step) { no_instances() } else { skipped_step() }
     }
 
-    /// The conditions of the steps that these programs refer to, and of those that the conditions refer to.
+    /// The conditions of the steps that these programs refer to, and of those that the conditions refer to, as far as one
+    /// may be skipped because of another.
     pub(super) fn conditions<'p>(&self, programs: impl Iterator<Item = &'p Program>) -> Vec<(StepId, &'d Expression)>
     where
         'd: 'p,
     {
         let mut found: Vec<(StepId, &'d Expression)> = Vec::new();
+        let mut seen: HashSet<&StepId> = HashSet::new();
         let mut open: Vec<&StepId> =
             programs.flat_map(|program| &program.uses().steps).map(|used| &used.step).collect();
-        while let Some(id) = open.pop() {
-            let condition = self.steps.get(id.as_str()).and_then(|step| step.when);
-            if let Some(when) = condition.filter(|_| !found.iter().any(|(known, _)| known == id)) {
-                found.push((id.clone(), when));
-                open.extend(when.references().map(|used| &used.step));
-            }
+        for _ in 0..SKIPPED_IN_A_ROW {
+            let before = found.len();
+            open.retain(|id| seen.insert(id));
+            let conditions = open.drain(..).map(|id| (id, self.steps.get(id.as_str()).and_then(|step| step.when)));
+            found.extend(conditions.filter_map(|(id, when)| Some((id.clone(), when?))));
+            open.extend(found[before..].iter().flat_map(|(_, when)| when.references()).map(|used| &used.step));
         }
         found
     }

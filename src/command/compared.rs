@@ -97,11 +97,40 @@ pub(super) fn summary(checks: &[DriftCheck]) -> String {
     let gone = checks.iter().filter(|check| check.found == DriftState::Gone).count();
     let changed = checks.iter().filter(|check| matches!(check.found, DriftState::Changed { .. }));
     let changed = changed.map(|check| check.of.as_ref().unwrap_or(&check.instance)).collect::<HashSet<_>>().len();
-    match (gone, changed) {
-        (0, 0) => format!("{} compared: as recorded", count(resources, "resource")),
-        _ => format!(
-            "{} compared: {gone} gone, {changed} changed; `plan preview` shows what a run does about it",
-            count(resources, "resource")
+    let unclear = checks.iter().filter(|check| matches!(check.found, DriftState::CannotTell { .. })).count();
+    let compared = format!("{} compared", count(resources, "resource"));
+    let unclear = (unclear > 0).then(|| format!(", {unclear} unclear")).unwrap_or_default();
+    match (gone, changed, unclear.as_str()) {
+        (0, 0, "") => format!("{compared}: as recorded"),
+        (0, 0, unclear) => format!("{compared}: none gone or changed{unclear}"),
+        (gone, changed, unclear) => format!(
+            "{compared}: {gone} gone, {changed} changed{unclear}; `plan preview` shows what a run does about it"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{InstanceId, StepId};
+
+    #[test]
+    fn a_summary_says_as_recorded_only_of_what_was_compared() {
+        let unclear = || DriftState::CannotTell { why: "no".to_owned() };
+        for (found, words) in [
+            (vec![DriftState::Same, DriftState::Same], "2 resources compared: as recorded"),
+            (vec![unclear()], "1 resource compared: none gone or changed, 1 unclear"),
+            (
+                vec![DriftState::Gone, unclear(), DriftState::Same],
+                "3 resources compared: 1 gone, 0 changed, 1 unclear; `plan preview` shows what a run does about it",
+            ),
+        ] {
+            let check = |(number, found)| {
+                let instance = InstanceId::new(StepId::new(&format!("s{number}")), None);
+                DriftCheck { instance, found, of: None }
+            };
+            let checks: Vec<DriftCheck> = found.into_iter().enumerate().map(check).collect();
+            assert_eq!(summary(&checks), words);
+        }
     }
 }

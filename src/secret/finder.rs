@@ -21,9 +21,13 @@ const LONG_WORD: usize = 8;
 /// More patterns than this are compared one after another by the quick search.
 const MOST_QUICK: usize = 64;
 
-/// Texts are decoded in windows of this size. An encoded secret at their border is found when it fits into the overlap.
-const WINDOW: usize = 256 * 1024;
-const OVERLAP: usize = 32 * 1024;
+/// Texts are decoded in windows, so long that an encoded secret at the border of one is whole in the next: at least this
+/// many bytes of each are in the next one.
+const LEAST_OVERLAP: usize = 32 * 1024;
+/// An encoding takes at most so many bytes for each of a secret: `\u0041` takes six, and may be broken into lines.
+const MOST_GROWTH: usize = 8;
+/// The length of a window, in overlaps.
+const WINDOW: usize = 8;
 
 /// A text to search for.
 pub struct Pattern {
@@ -48,6 +52,8 @@ pub struct Finder {
     wraps: Vec<bool>,
     /// The length of the shortest pattern that may be wrapped.
     shortest_code: usize,
+    /// Bytes that a window shares with the one before.
+    overlap: usize,
 }
 
 impl Finder {
@@ -56,12 +62,14 @@ impl Finder {
         // Building fails only for more patterns than memory can hold.
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words.clone()).ok();
         let codes = patterns.iter().filter(|pattern| pattern.code);
+        let longest = words.clone().map(str::len).max().unwrap_or_default();
         let quick = packed::Config::new().builder().extend(words).build();
         Self {
             automaton: automaton.filter(|_| !patterns.is_empty()),
             quick: quick.filter(|_| patterns.len() <= MOST_QUICK),
             wraps: patterns.iter().map(|pattern| pattern.code).collect(),
             shortest_code: codes.map(|pattern| pattern.text.expose_secret().len()).min().unwrap_or(usize::MAX),
+            overlap: (longest * MOST_GROWTH).max(LEAST_OVERLAP),
         }
     }
 
@@ -75,10 +83,10 @@ impl Finder {
         let boundary = |at: usize| (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
         let mut start = 0;
         while start < text.len() {
-            let end = boundary((start + WINDOW).min(text.len()));
+            let end = boundary((start + self.overlap * WINDOW).min(text.len()));
             let inside = self.encoded(automaton, &text[start..end]);
             found.extend(inside.into_iter().map(|range| range.start + start..range.end + start));
-            start = if end == text.len() { end } else { boundary(end - OVERLAP) };
+            start = if end == text.len() { end } else { boundary(end - self.overlap) };
         }
         if found.is_empty() { found } else { merged(text, found) }
     }

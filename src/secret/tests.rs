@@ -2,6 +2,7 @@ mod encodings;
 
 use serde_json::json;
 
+use super::finder::{Finder, Pattern};
 use super::*;
 use encodings::{KINDS, encodings, json as json_text};
 
@@ -250,4 +251,13 @@ fn a_long_text_is_searched_everywhere() {
     let part = format!("{}{} ", "word ".repeat(3000), json_text("hunter \"22\""));
     let told = secrets.redact(&part.repeat(30)).to_string();
     assert_eq!(told.matches("[secret]").count(), 30);
+}
+
+#[test]
+fn a_long_secret_is_found_at_the_border_of_a_window() {
+    let secret: String = (0..6_000_u32).map(|number| char::from(b'!' + (number * number % 89) as u8)).collect();
+    let finder = Finder::new(&[Pattern::of_text(&secret).unwrap()]);
+    let encoded: String = secret.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let text = format!("{} {encoded} {}", "pad ".repeat(56 * 1024 - 8), "pad ".repeat(1000));
+    assert_eq!(finder.find(&text).len(), 1);
 }

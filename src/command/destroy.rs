@@ -225,8 +225,7 @@ fn started(context: &Context, status: &Status) -> Started {
         file: last.and_then(|last| last.file.clone()),
         project_id: last.and_then(|last| last.project_id),
         region_id: last.and_then(|last| last.region_id),
-        expires: status.expires(),
-        ahead: None,
+        expires: last.and_then(|last| last.expires),
         secrets: status.held_secrets(),
     }
 }

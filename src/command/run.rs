@@ -230,7 +230,6 @@ impl<'a> Prepared<'a> {
             project_id: self.values.project_id,
             region_id: self.values.region_id,
             expires,
-            ahead: None,
             secrets: self.loaded.plan.has_secrets() || recorded.held_secrets(),
         }
     }

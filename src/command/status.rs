@@ -108,7 +108,7 @@ fn headline(record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>
 }
 
 pub(super) fn expires(status: &Status) -> Option<Timestamp> {
-    status.expires()
+    status.started.as_ref().and_then(|(_, started)| started.expires)
 }
 
 fn since(from: Timestamp, to: Timestamp) -> String {

@@ -162,13 +162,9 @@ pub struct Started {
     pub project_id: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region_id: Option<i64>,
-    /// When `plan sweep` may remove the environment, by the clock of the command's machine.
+    /// When `plan sweep` may remove the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
-    /// How many seconds that clock is ahead of the API's, once an answer has shown it. Only a compacted journal has it in
-    /// this line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ahead: Option<i64>,
     /// Whether this plan, or an earlier one of the record, has secrets: answers may repeat one that a teardown does
     /// not know.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::durations::Durations;
@@ -20,9 +20,6 @@ use super::record::{Header, Record, RecordedOutput, Started, VERSION};
 use super::result::RecordedResource;
 use crate::id::InstanceId;
 use crate::shared::Shared;
-
-/// Clocks that differ by less than this many seconds count as equal: so long an intent can wait to be written.
-const CLOCKS_AGREE: i64 = 60;
 
 /// Everything that the records of a journal say.
 #[derive(Debug, Clone, PartialEq)]
@@ -176,11 +173,6 @@ impl Status {
         if !matches!(record, Record::Leased(_) | Record::Beat | Record::Released) {
             self.updated = at;
         }
-        if let Record::Intent(intent) = &record
-            && let Some(servers) = intent.mark.server_time
-        {
-            self.compare_clocks(at, servers);
-        }
         match record {
             Record::Header(_) | Record::Beat => {}
             Record::Leased(lease) => self.lease = Some(lease),
@@ -325,21 +317,6 @@ impl Status {
         let header = Header { version: VERSION, ..self.header.clone() };
         let head = [Record::Header(header), compacted].map(|record| (self.created, record));
         head.into_iter().chain(records).collect()
-    }
-
-    /// When the environment expires, by the API's clock as far as it is known: that of the machine may be wrong by days.
-    pub fn expires(&self) -> Option<Timestamp> {
-        let (_, started) = self.started.as_ref()?;
-        let expires = started.expires?;
-        Some(expires.checked_sub(SignedDuration::from_secs(started.ahead.unwrap_or_default())).unwrap_or(expires))
-    }
-
-    /// Notes how far the clock of the command is ahead of the API's, where that is more than a call can take.
-    fn compare_clocks(&mut self, ours: Timestamp, servers: Timestamp) {
-        let ahead = ours.duration_since(servers).as_secs();
-        if let Some((_, started)) = &mut self.started {
-            started.ahead = Some(ahead).filter(|ahead| ahead.abs() >= CLOCKS_AGREE);
-        }
     }
 
     /// Instances with a resource that exists, or may exist, in recorded order.

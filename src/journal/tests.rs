@@ -1,4 +1,3 @@
-mod clocks;
 mod fold;
 mod trouble;
 

@@ -83,7 +83,7 @@ fn an_environment_uses_the_values_of_its_file() {
     let of = |name: &str| all.as_array().unwrap().iter().find(|one| one["environment"] == name).unwrap().clone();
     assert_eq!(of("production")["file"], json!("environments/production.yaml"));
     assert_eq!(of("default")["file"], json!(null));
-    // By the machine's clock, as it is recorded: that of the simulated API runs faster, and `status` counts by it.
+    // As it is recorded: by the machine's clock.
     let lives = |environment: &str| {
         let journal = trial.folder.path().join(".plan/demo").join(environment).join("journal.jsonl");
         let text = fs::read_to_string(journal).unwrap();

@@ -71,7 +71,6 @@ fn write_record(folder: &Folder, environment: &str) -> PathBuf {
         project_id: Some(1),
         region_id: Some(7),
         expires: Some("2026-01-02T00:00:00Z".parse().unwrap()),
-        ahead: None,
         secrets: false,
     };
     let output = |name: &str, value| RecordedOutput { name: name.into(), value, secret: None, description: None };

@@ -465,7 +465,6 @@ fn started(command: &str) -> Record {
         project_id: Some(1),
         region_id: Some(7),
         expires: None,
-        ahead: None,
         secrets: false,
     })
 }

@@ -28,7 +28,6 @@ fn started(secrets: bool) -> Record {
         project_id: None,
         region_id: None,
         expires: None,
-        ahead: None,
         secrets,
     })
 }

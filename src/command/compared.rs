@@ -99,7 +99,7 @@ pub(super) fn summary(checks: &[DriftCheck]) -> String {
     let changed = changed.map(|check| check.of.as_ref().unwrap_or(&check.instance)).collect::<HashSet<_>>().len();
     let unclear = checks.iter().filter(|check| matches!(check.found, DriftState::CannotTell { .. })).count();
     let compared = format!("{} compared", count(resources, "resource"));
-    let unclear = (unclear > 0).then(|| format!(", {unclear} unclear")).unwrap_or_default();
+    let unclear = if unclear > 0 { format!(", {unclear} unclear") } else { String::new() };
     match (gone, changed, unclear.as_str()) {
         (0, 0, "") => format!("{compared}: as recorded"),
         (0, 0, unclear) => format!("{compared}: none gone or changed{unclear}"),
@@ -126,7 +126,7 @@ mod tests {
             ),
         ] {
             let check = |(number, found)| {
-                let instance = InstanceId::new(StepId::new(&format!("s{number}")), None);
+                let instance = InstanceId::new(StepId::new(format!("s{number}")), None);
                 DriftCheck { instance, found, of: None }
             };
             let checks: Vec<DriftCheck> = found.into_iter().enumerate().map(check).collect();

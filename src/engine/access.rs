@@ -1,6 +1,7 @@
 //! Which projects and regions this run's key can read.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use tokio::sync::Mutex;
 
@@ -8,9 +9,18 @@ use crate::event::StepError;
 
 /// Whether the key can read a project or region, by path; each is read once.
 #[derive(Debug, Default)]
-pub struct Access(Mutex<HashMap<String, Result<(), StepError>>>);
+pub struct Access {
+    seen: Mutex<HashMap<String, Result<(), StepError>>>,
+    /// A place on record, by name and path, that stands for calls without one.
+    stand_in: OnceLock<Vec<(String, String)>>,
+}
 
 impl Access {
+    /// The places that stand for a call which is in none; `find` is asked once.
+    pub fn stand_in(&self, find: impl FnOnce() -> Vec<(String, String)>) -> Vec<(String, String)> {
+        self.stand_in.get_or_init(find).clone()
+    }
+
     /// The known result for this path, or else the result of `read`, which is kept.
     ///
     /// # Errors
@@ -22,7 +32,7 @@ impl Access {
         read: impl Future<Output = Result<(), StepError>>,
     ) -> Result<(), StepError> {
         // One at a time: a task that waited finds the answer of the one before.
-        let mut seen = self.0.lock().await;
+        let mut seen = self.seen.lock().await;
         if let Some(known) = seen.get(&path) {
             return known.clone();
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::access::check_access;
 use super::identity::{digest, read_of_named};
-use super::status_of;
+use super::{forget, status_of};
 use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::clock::millis;
@@ -139,10 +139,8 @@ impl<'a> Removal<'a> {
             ),
         };
         let mut error = self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        error.help.push(format!(
-            "if it is yours, delete it by hand, and destroy again; if not, `plan state forget '{}'`",
-            self.instance
-        ));
+        let forget = forget(self.context, self.instance);
+        error.help.push(format!("if it is yours, delete it by hand, and destroy again; if not, {forget}"));
         // Its DELETE stays on record as one that may have been carried out.
         Err(Interruption::Failed(error))
     }

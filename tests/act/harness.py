@@ -5,7 +5,6 @@ there already. Any other action of GitHub's would have to be downloaded, so the 
 """
 
 import json
-import logging
 import os
 import pathlib
 import re
@@ -87,19 +86,19 @@ class Simulator:
 
 
 class Store:
-    """An object store for records: moto, in this process."""
+    """An object store for records, in this process."""
 
     BUCKET, REGION = "records", "us-east-1"
 
     def __init__(self):
-        from moto.server import ThreadedMotoServer
+        # Here, since few tests need moto.
+        sys.path.append(str(ROOT / "tests" / "store"))
+        import s3
 
-        # Every request would be a line.
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self.server.start()
-        _, port = self.server.get_host_and_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.server = s3.server()
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
         made = urllib.request.Request(f"{self.url}/{self.BUCKET}", method="PUT")
         urllib.request.urlopen(made, timeout=10).close()
 
@@ -111,7 +110,9 @@ class Store:
         }
 
     def stop(self):
-        self.server.stop()
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
 
 
 class Line:

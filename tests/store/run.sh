@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 emulator="$PWD/tests/store/emulator.py"
+s3="$PWD/tests/store/s3.py"
 tools="$PWD/target/store"
 plan="$PWD/target/debug/plan"
 moto=18055 s3rver=18056 api=18057 azurite=18058 google=18059 ceph=18060
@@ -60,7 +61,7 @@ says() {
   fi
 }
 
-start "$tools/bin/moto_server" -p "$moto"
+start "$tools/bin/python" "$s3" "$moto"
 mkdir "$work/s3rver"
 start "$tools/node_modules/.bin/s3rver" -d "$work/s3rver" -p "$s3rver" --configure-bucket records
 start "$plan" simulate --listen "127.0.0.1:$api" --speed 50

@@ -100,9 +100,11 @@ impl Ord for Word {
 }
 
 impl Hash for Word {
-    /// As the text, so that a table of words is asked with a text.
+    /// As the text, so that a table of words is asked with a text. (A text is hashed as its bytes and one that no text
+    /// contains.)
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
+        state.write(self.as_bytes());
+        state.write_u8(0xff);
     }
 }
 
@@ -154,7 +156,8 @@ mod tests {
             let text = "é".repeat(length);
             let word = Word::from(text.as_str());
             assert_eq!((word.as_str(), word.len()), (text.as_str(), text.len()));
-            assert!(HashSet::from([word]).contains(text.as_str()));
+            assert!(HashSet::from([word.clone()]).contains(text.as_str()));
+            assert!(HashSet::<_, foldhash::fast::RandomState>::from_iter([word]).contains(text.as_str()));
         }
         assert_ne!(Word::from("a"), Word::from("a\0"));
         let mut words = ["b", "aaaaaaaaaaaaaaaaaaaa", "aa", "a"].map(Word::from);

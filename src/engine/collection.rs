@@ -12,6 +12,7 @@ use super::results::{self, fill_path, id_text};
 use crate::api::{ReadError, Request};
 use crate::catalog::{Creates, IdAt, ListCall, Operation};
 use crate::journal::RecordedCall;
+use crate::pointer;
 
 /// The id of the task that created a listed resource (`creator_task_id`).
 pub fn creator_task(item: &Value) -> Option<String> {
@@ -69,8 +70,8 @@ pub async fn named_items(
 
 /// The name that a create asks for, where the record has it.
 pub fn name_asked_for<'c>(creates: &Creates, call: &'c RecordedCall) -> Option<&'c Value> {
-    let pointer = creates.name_at.as_deref().unwrap_or("/name");
-    call.body.as_ref().and_then(|body| body.pointer(pointer)).filter(|name| !is_digest(name))
+    let at = creates.name_at.as_deref().unwrap_or("/name");
+    call.body.as_ref().and_then(|body| pointer::get(body, at)).filter(|name| !is_digest(name))
 }
 
 /// The path that reads the resource which the path of its create already names.

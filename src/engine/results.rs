@@ -6,11 +6,13 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::api::Task;
 use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
 use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, is_id};
+use crate::pointer;
 use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
 use crate::shared::Shared;
 
@@ -147,13 +149,13 @@ pub(super) fn named_in_path(operation: &Operation, call: &RecordedCall, names: &
 fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Option<String> {
     let text =
         |value: &Value| value.as_str().filter(|name| !name.is_empty() && !stands_for_secret(name)).map(str::to_owned);
-    let pointer = creates.name_at.as_deref().unwrap_or("/name");
-    let sent = call.body.as_ref().and_then(|body| body.pointer(pointer)).and_then(text);
-    sent.or_else(|| answer.and_then(|answer| answer.pointer("/name")).and_then(text))
+    let at = creates.name_at.as_deref().unwrap_or("/name");
+    let sent = call.body.as_ref().and_then(|body| pointer::get(body, at)).and_then(text);
+    sent.or_else(|| answer.and_then(|answer| answer.get("name")).and_then(text))
 }
 
-fn scalar_at(value: &Value, pointer: &str) -> Option<Value> {
-    value.pointer(pointer).filter(|found| is_id(found)).cloned()
+fn scalar_at(value: &Value, at: &str) -> Option<Value> {
+    pointer::get(value, at).filter(|found| is_id(found)).cloned()
 }
 
 /// The route of a call: its operation, or the call itself when the catalogue does not know it.
@@ -212,14 +214,14 @@ pub fn own_path(create: &Operation, parameters: &[(String, String)], own: &str) 
 
 /// A documented path with its parameters filled in, percent-encoded; `None` when one is not known.
 pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: &str) -> Option<String> {
-    let mut filled = String::new();
+    let mut filled = String::with_capacity(path.len() + value.len());
     for segment in path.split('/').skip(1) {
         filled.push('/');
         match segment.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
-            Some(name) if name == own => filled.push_str(&encode(value)),
+            Some(name) if name == own => filled.extend(encoded(value)),
             Some(name) => {
                 let (_, known) = parameters.iter().find(|(parameter, _)| parameter == name)?;
-                filled.push_str(&encode(known));
+                filled.extend(encoded(known));
             }
             None => filled.push_str(segment),
         }
@@ -229,9 +231,12 @@ pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: 
 
 /// Percent-encodes one path segment (RFC 3986 §2.3: all but unreserved characters).
 pub fn encode(segment: &str) -> String {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    Cow::from(encoded(segment)).into_owned()
+}
+
+fn encoded(segment: &str) -> PercentEncode<'_> {
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    Cow::from(utf8_percent_encode(segment, RESERVED)).into_owned()
+    utf8_percent_encode(segment, RESERVED)
 }
 
 /// The id of the parent that the API locks while this call runs.

@@ -125,6 +125,10 @@ impl CallReader<'_> {
                 self.findings.push(finding);
                 return None;
             }
+            // Most segments.
+            _ if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
+                return Some(Segment::Literal(text.into()));
+            }
             _ => {}
         }
         if text.contains("{{") || text.contains("{%") {

@@ -10,7 +10,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::views::{View, code_parts, is_encoded, is_plain, join};
+use super::trigrams::Trigrams;
+use super::views::{View, code_parts, has_long_divider, is_encoded, is_plain, join};
 use super::{SHORTEST, hex};
 
 /// Shorter parts of base64 and hexadecimal occur in ordinary words.
@@ -52,6 +53,8 @@ pub struct Finder {
     wraps: Vec<bool>,
     /// The length of the shortest pattern that may be wrapped.
     shortest_code: usize,
+    /// Of all patterns that may be wrapped, unless one is too short.
+    trigrams: Option<Trigrams>,
     /// Bytes that a window shares with the one before.
     overlap: usize,
 }
@@ -61,14 +64,15 @@ impl Finder {
         let words = patterns.iter().map(|pattern| pattern.text.expose_secret());
         // Building fails only for more patterns than memory can hold.
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words.clone()).ok();
-        let codes = patterns.iter().filter(|pattern| pattern.code);
+        let codes = patterns.iter().filter(|pattern| pattern.code).map(|pattern| pattern.text.expose_secret());
         let longest = words.clone().map(str::len).max().unwrap_or_default();
         let quick = packed::Config::new().builder().extend(words).build();
         Self {
             automaton: automaton.filter(|_| !patterns.is_empty()),
             quick: quick.filter(|_| patterns.len() <= MOST_QUICK),
             wraps: patterns.iter().map(|pattern| pattern.code).collect(),
-            shortest_code: codes.map(|pattern| pattern.text.expose_secret().len()).min().unwrap_or(usize::MAX),
+            shortest_code: codes.clone().map(str::len).min().unwrap_or(usize::MAX),
+            trigrams: Trigrams::of(codes),
             overlap: (longest * MOST_GROWTH).max(LEAST_OVERLAP),
         }
     }
@@ -123,6 +127,10 @@ impl Finder {
 
     /// Whether the text may contain a wrapped encoding. `joined` is a buffer.
     fn is_wrapped(&self, automaton: &AhoCorasick, bytes: &[u8], joined: &mut Vec<u8>) -> bool {
+        let is_clear = |trigrams: &Trigrams| !has_long_divider(bytes, true) && !trigrams.may_be_in(bytes);
+        if self.trigrams.as_ref().is_some_and(is_clear) {
+            return false;
+        }
         // Most parts of JSON are too short, so that nothing is copied.
         let mut parts = code_parts(bytes).filter(|part| part.len() > self.shortest_code);
         has_long_word(bytes)

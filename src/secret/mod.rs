@@ -11,6 +11,7 @@ mod finder;
 mod redacted;
 mod reserved;
 mod sensitive;
+mod trigrams;
 mod views;
 
 use std::borrow::Cow;

@@ -114,6 +114,12 @@ pub fn is_plain(text: &str) -> bool {
 
 /// Whether a text contains anything that can be decoded: most do not, and need no view.
 pub fn is_encoded(text: &[u8]) -> bool {
+    // JSON consists of quotes, of which two together are rare.
+    let has_sign = || memchr::memchr3(b'%', b'\\', b'&', text).or_else(|| memchr::memchr2(b'+', b'=', text)).is_some();
+    let has_doubled = || [b"\"\"", b"''"].iter().any(|two| memchr::memmem::find(text, *two).is_some());
+    if !has_sign() && !has_doubled() {
+        return false;
+    }
     // One pass for all decoders, each by its sign.
     text.iter().enumerate().any(|(at, byte)| SIGNS[usize::from(*byte)] && is_escape(&text[at..]))
 }
@@ -145,9 +151,7 @@ pub fn code_parts(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The bytes of [`View::joined`] alone, put into `joined`. `false` when nothing divides the text.
 pub fn join(text: &[u8], signs: bool, joined: &mut Vec<u8>) -> bool {
     joined.clear();
-    let has_long =
-        memchr::memchr2(b'\\', LINE_BREAK, text).is_some() || signs && memchr::memmem::find(text, b"0x").is_some();
-    if !has_long {
+    if !has_long_divider(text, signs) {
         // Most texts: what divides them is a byte each.
         let divides = if signs { &DIVIDES_BYTES } else { &DIVIDES_WORDS };
         joined.extend_from_slice(text);
@@ -167,11 +171,16 @@ pub fn join(text: &[u8], signs: bool, joined: &mut Vec<u8>) -> bool {
     joined.len() != text.len()
 }
 
+/// Whether a text may contain a divider of several bytes.
+pub fn has_long_divider(text: &[u8], signs: bool) -> bool {
+    memchr::memchr2(b'\\', LINE_BREAK, text).is_some() || signs && memchr::memmem::find(text, b"0x").is_some()
+}
+
 /// The first byte of `⏎`.
 const LINE_BREAK: u8 = "⏎".as_bytes()[0];
 /// The single bytes that [`divider`] takes, without `signs` and with them.
-const DIVIDES_WORDS: [bool; 256] = among(b" \t\n\r");
-const DIVIDES_BYTES: [bool; 256] = among(b" \t\n\r:-,_");
+pub(super) const DIVIDES_WORDS: [bool; 256] = among(b" \t\n\r");
+pub(super) const DIVIDES_BYTES: [bool; 256] = among(b" \t\n\r:-,_");
 
 /// The first bytes of all escapes.
 const SIGNS: [bool; 256] = among(b"\"'%+\\&=");

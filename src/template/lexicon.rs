@@ -60,7 +60,8 @@ impl Refused {
 
 /// Whether a string contains template syntax.
 pub fn is_template(text: &str) -> bool {
-    ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
+    let text = text.as_bytes();
+    memchr::memchr_iter(b'{', text).any(|at| matches!(text.get(at + 1), Some(b'{' | b'%' | b'#')))
 }
 
 /// Divides a text into literals and expressions.

@@ -158,7 +158,10 @@ impl ApiError {
             400 | 422 if EXISTS.iter().any(|words| message.contains(words)) => Meaning::Conflict,
             425 | 429 => Meaning::RateLimited,
             503 if self.retry_after.is_some() && self.form == Form::Api => Meaning::Unavailable,
-            status if status >= 500 => Meaning::Unknown,
+            // These ask for the same request at another address. Others send elsewhere for what came of this one (303),
+            // or say nothing of it.
+            301 | 307 | 308 => Meaning::Rejected,
+            status if status < 400 || status >= 500 => Meaning::Unknown,
             _ => Meaning::Rejected,
         }
     }
@@ -297,6 +300,12 @@ mod tests {
             (400, "name should be unique", Meaning::Conflict),
             (422, "zone already exists", Meaning::Conflict),
             (418, "zone already exists", Meaning::Rejected),
+            (101, "", Meaning::Unknown),
+            (301, "", Meaning::Rejected),
+            (302, "", Meaning::Unknown),
+            (303, "", Meaning::Unknown),
+            (304, "", Meaning::Unknown),
+            (308, "", Meaning::Rejected),
             (401, "", Meaning::NotAllowed),
             (403, "no", Meaning::NotAllowed),
             (404, "", Meaning::NotFound),

@@ -219,9 +219,11 @@ async fn body_of(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
 
 /// Checks a base URL: `https`, or `http` to this machine; without user, query or fragment.
 fn base_url(text: &str) -> Result<Url, HttpError> {
-    // A user and password in it are not repeated.
-    let without_user = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1)));
-    let shown = without_user.map_or_else(|| text.to_owned(), |(scheme, host)| format!("{scheme}://…@{host}"));
+    // A user, a password and a query in it are not repeated.
+    let (place, query) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
+    let without_user = place.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1)));
+    let shown = without_user.map_or_else(|| place.to_owned(), |(scheme, host)| format!("{scheme}://…@{host}"));
+    let shown = if query.is_empty() { shown } else { format!("{shown}{}…", &query[..1]) };
     let wrong = |why| HttpError::BaseUrl(shown.clone(), why);
     let url = Url::parse(text).map_err(|_| wrong("it should look like `https://api.gcore.com`"))?;
     url.host_str().ok_or_else(|| wrong("it names no host"))?;

@@ -88,10 +88,12 @@ impl Client {
                             attempt -= 1;
                             continue;
                         }
+                        _ if repeat.contains(&error.status) => (error.story(), after),
+                        // It leads elsewhere, and will the next time.
+                        _ if error.status < 400 => return Err(ReadError::Refused(error)),
                         Meaning::RateLimited | Meaning::Unavailable | Meaning::Unknown | Meaning::Locked => {
                             (error.story(), after)
                         }
-                        _ if repeat.contains(&error.status) => (error.story(), after),
                         _ => return Err(ReadError::Refused(error)),
                     }
                 }
@@ -149,6 +151,8 @@ mod tests {
             (answer(404, &[], ""), &[403], 1),
             (answer(404, &[], ""), &[], 1),
             (answer(400, &[], ""), &[404], 1),
+            (answer(302, &[("location", "/login")], ""), &[], 1),
+            (answer(302, &[], ""), &[302], 2),
         ] {
             let (read, sent, _) = read(&[first.clone(), done.clone()], repeat).await;
             assert_eq!((read.is_ok(), sent), (requests == 2, requests), "{first:?} {repeat:?}");

@@ -112,7 +112,8 @@ fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> 
         Some(path) => Box::new(open(context, path)?),
         None => Box::new(Queue::writing_to(&context.stderr).map_err(no_thread)?),
     };
-    let writer = Lines { out: Arc::new(Mutex::new(out)), secrets: context.secrets.clone() };
+    let is_json = context.global.log_format == LogFormat::Json;
+    let writer = Lines { out: Arc::new(Mutex::new(out)), secrets: context.secrets.clone(), is_json };
     let origin = Instant::now();
     let fields = debug_fn(|writer, field, value| match field.name() {
         "message" | "step" => write!(writer, "{value:?}"),
@@ -213,13 +214,23 @@ impl FormatTime for Started {
 struct Lines {
     out: Arc<Mutex<Box<dyn Write + Send>>>,
     secrets: Secrets,
+    is_json: bool,
+}
+
+impl Lines {
+    /// Texts in JSON are searched as they are, not as they are written.
+    fn redacted(&self, text: &str) -> String {
+        match serde_json::from_str(text) {
+            Ok(event) if self.is_json => format!("{}\n", self.secrets.redact_value(&event)),
+            _ => self.secrets.redact(text).into_owned(),
+        }
+    }
 }
 
 impl Write for Lines {
     /// tracing writes each event at once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(bytes);
-        let text = self.secrets.redact(&text);
+        let text = self.redacted(&String::from_utf8_lossy(bytes));
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         out.write_all(text.as_bytes()).and_then(|()| out.flush())?;
         Ok(bytes.len())
@@ -235,5 +246,22 @@ impl<'a> MakeWriter<'a> for Lines {
 
     fn make_writer(&'a self) -> Self {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_in_json_is_searched_as_it_is() {
+        let secrets = Secrets::default();
+        secrets.hide("Tr0ub4dor&3 \"quo<te>%+/xyzzy");
+        let lines =
+            |is_json| Lines { out: Arc::new(Mutex::new(Box::new(io::sink()))), secrets: secrets.clone(), is_json };
+        // Cut off by others inside of the quote, which JSON escapes.
+        let line = serde_json::json!({ "ms": 7, "request_id": "Tr0ub4dor&3 \"quo<te>…" }).to_string();
+        assert_eq!(lines(true).redacted(&format!("{line}\n")), "{\"ms\":7,\"request_id\":\"[secret]…\"}\n");
+        assert_eq!(lines(false).redacted("→ Tr0ub4dor&3 \"quo…\n"), "→ [secret]…\n");
     }
 }

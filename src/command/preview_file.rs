@@ -1,6 +1,8 @@
 //! The file of `plan preview --out`: `plan run` does exactly what it shows, or refuses.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -67,10 +69,10 @@ pub struct RunFlags {
 ///
 /// When it has another version.
 pub fn read(context: &Context, path: &Path) -> Result<Option<PreviewFile>, Error> {
-    let Ok(text) = std::fs::read_to_string(context.resolve(path)) else { return Ok(None) };
+    let Ok(Some(text)) = object_text(&context.resolve(path)) else { return Ok(None) };
     let Some(value) = parse(&text) else {
         // A preview is written as one JSON object; a plan may be one as well.
-        return match text.trim_start().starts_with('{') && text.contains(&format!("\"{KIND}\"")) {
+        return match text.contains(&format!("\"{KIND}\"")) {
             true => Err(Error::usage(format!("`{}` is a damaged preview", path.display()))
                 .help("write it again with `plan preview --out FILE`")),
             false => Ok(None),
@@ -84,9 +86,16 @@ pub fn read(context: &Context, path: &Path) -> Result<Option<PreviewFile>, Error
     )
 }
 
+/// The text of a file that begins as a JSON object does. Another one, such as a device, is not read to its end.
+fn object_text(path: &Path) -> io::Result<Option<String>> {
+    let mut file = BufReader::new(File::open(path)?);
+    let is_object = file.fill_buf()?.trim_ascii_start().starts_with(b"{");
+    is_object.then(|| io::read_to_string(file)).transpose()
+}
+
 /// The JSON of a text that is a preview of any version.
 fn parse(text: &str) -> Option<Value> {
-    let value = text.trim_start().starts_with('{').then(|| serde_json::from_str::<Value>(text).ok())??;
+    let value = serde_json::from_str::<Value>(text).ok()?;
     (value.get("kind").and_then(Value::as_str) == Some(KIND)).then_some(value)
 }
 
@@ -115,9 +124,10 @@ impl PreviewFile {
     /// When another file exists there, or it cannot be written.
     pub fn write(&self, context: &Context, out: &Path) -> Result<(), Error> {
         let path = context.resolve(out);
-        let other = match std::fs::read(&path) {
-            Ok(bytes) => !bytes.is_empty() && std::str::from_utf8(&bytes).ok().and_then(parse).is_none(),
-            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        let other = match object_text(&path) {
+            Ok(Some(text)) => parse(&text).is_none(),
+            Ok(None) => std::fs::metadata(&path).is_ok_and(|facts| facts.len() > 0 || !facts.is_file()),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
         };
         if other {
             return Err(Error::usage(format!("`{}` exists, and is no preview: it is not overwritten", out.display()))

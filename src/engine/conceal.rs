@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::evidence::tags::is_stamp;
 use super::results;
 use crate::journal::StepResult;
 use crate::secret::Secrets;
@@ -33,18 +34,22 @@ pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
     }
 }
 
+/// Our own stamp is no secret: its words occur in everything that is printed.
 fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> Value {
+    let conceal = |name: &str, value: Value| conceal_field(secrets, name, value, secret);
     match value {
         Value::Object(fields) => Value::Object(
             fields
                 .into_iter()
-                .map(|(name, field)| {
-                    let field = conceal_field(secrets, &name, field, secret);
-                    (name, field)
+                .map(|(inner, field)| {
+                    let field = if is_stamp(name, &inner, &field) { field } else { conceal(&inner, field) };
+                    (inner, field)
                 })
                 .collect(),
         ),
-        Value::Array(items) => items.into_iter().map(|item| conceal_field(secrets, name, item, secret)).collect(),
+        Value::Array(items) => {
+            items.into_iter().map(|item| if is_stamp(name, "", &item) { item } else { conceal(name, item) }).collect()
+        }
         Value::Null | Value::Bool(_) => value,
         scalar if results::is_sensitive(name, &scalar) => Value::String(secrets.conceal(&scalar)),
         scalar if secret && is_identifier(name) => Value::String(secrets.mark(&scalar)),
@@ -86,6 +91,22 @@ mod tests {
         let told = secrets.redact("i1 web ok up f z t1 t2 whole-text key-text list-text").into_owned();
         assert_eq!(told.matches(crate::secret::REDACTED).count(), 3, "{told}");
         assert!(told.starts_with("i1 web ok up f z t1 t2 "), "{told}");
+    }
+
+    #[test]
+    fn the_stamp_in_a_secret_answer_stays() {
+        let answer = json!({
+            "tags": [{ "key": "plan", "value": "demo/default/net" }, { "key": "team", "value": "of-the-team" }],
+            "metadata": { "plan-attempt": "0ddba11", "owner": "of-the-owner" },
+            "tags_v2": ["plan=demo/default/net", "text-of-another"],
+            "plan": "premium",
+        });
+        let secrets = Secrets::default();
+        let hidden = conceal(&secrets, answer.clone(), true);
+        assert_eq!((&hidden["tags"][0], &hidden["tags_v2"][0]), (&answer["tags"][0], &answer["tags_v2"][0]));
+        assert_eq!(hidden["metadata"]["plan-attempt"], "0ddba11");
+        let told = secrets.redact("plan run demo/default/net of-the-team of-the-owner text-of-another premium");
+        assert_eq!(told, "plan run demo/default/net [secret] [secret] [secret] [secret]");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::results;
 use crate::clock::millis;
 use crate::event::{Event, Provenance, SkipReason, StepDone, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Phase, RecordedCall, StepResult};
+use crate::journal::{JsonText, Phase, RecordedCall, StepResult};
 use crate::shared::Shared;
 
 impl Instance {
@@ -50,6 +50,9 @@ impl Instance {
             },
         });
         if !self.is_read {
+            // What is secret in it is hidden from now on, whether a later step reads it or not.
+            let answers = done.result.response.map(JsonText::into_value).into_iter().chain(done.resource);
+            answers.filter(|_| self.step().secret).for_each(|answer| drop(conceal(answer)));
             return InstanceEnd::Done { value: None, reused };
         }
         let named = conceal_names(&context.secrets, done.result);

@@ -20,6 +20,13 @@ pub struct NotOne {
     pub help: Vec<String>,
 }
 
+impl NotOne {
+    /// The same without what the list holds, for a step whose answer is secret.
+    pub fn without_items(self) -> Self {
+        Self { help: vec!["the step is `secret`: what the list holds is not shown".to_owned()], ..self }
+    }
+}
+
 /// A list, and where its items have ids and names.
 pub struct ListSearch<'s> {
     pub items: &'s [Value],

@@ -24,6 +24,8 @@ use crate::clock::Clock;
 
 /// A recent reading serves for so many times as long as it took.
 const VALIDITY_FACTOR: u32 = 20;
+/// It serves at least as long as one that took a millisecond: on a simulated clock, reading takes no time.
+const LEAST_VALIDITY: Duration = Duration::from_millis(VALIDITY_FACTOR as u64);
 /// The most lists that are kept; a plan may create a resource below each of a thousand parents.
 const MOST_LISTS: usize = 64;
 
@@ -135,7 +137,8 @@ impl List {
         });
         let ended = clock.elapsed();
         // A reading that failed serves only those who waited for it.
-        last.serves_until = ended + if found.is_ok() { (ended - began) * VALIDITY_FACTOR } else { Duration::ZERO };
+        let validity = ((ended - began) * VALIDITY_FACTOR).max(LEAST_VALIDITY);
+        last.serves_until = ended + if found.is_ok() { validity } else { Duration::ZERO };
         last.found = Some(found.clone());
         found
     }
@@ -261,6 +264,15 @@ mod tests {
         assert_eq!(id(ask(Freshness::Own, 3).await), "3");
         clock.sleep(took * VALIDITY_FACTOR).await;
         assert_eq!(id(ask(Freshness::Recent, 4).await), "4");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reading_that_took_no_time_serves_for_a_while() {
+        let (list, clock) = (List::default(), clock());
+        let ask = |number| list.items(list.ask(), Freshness::Recent, clock, async move { Ok(listing(number)) });
+        assert_eq!((id(ask(1).await), id(ask(2).await)), ("1".to_owned(), "1".to_owned()));
+        clock.sleep(LEAST_VALIDITY).await;
+        assert_eq!(id(ask(3).await), "3");
     }
 
     #[tokio::test(start_paused = true)]

@@ -66,7 +66,9 @@ impl Instance {
             failed(NotOne { message: broken.to_string(), help: vec!["use the secret as a whole".to_owned()] })
         })?;
         let operation = rendered.operation.as_deref();
-        let result = looked_up(operation, context.catalog, (status, answer), &wanted).map_err(failed)?;
+        let found = looked_up(operation, context.catalog, (status, answer), &wanted);
+        let found = found.map_err(|not_one| if self.step().secret { not_one.without_items() } else { not_one });
+        let result = found.map_err(failed)?;
         let resource = result.response.as_deref().cloned();
         Ok(Done { result, provenance: Provenance::Called, resource })
     }

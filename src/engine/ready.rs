@@ -262,7 +262,7 @@ impl Instance {
         let Some(ready) = ready else { return Ok(Judgement::Ready) };
         match self.holds(ready, result, resource).map_err(|error| Interruption::Failed(self.undecided(&error)))? {
             true => Ok(Judgement::Ready),
-            false => Ok(Judgement::NotYet(shown(ready, resource, &self.run.context.secrets))),
+            false => Ok(Judgement::NotYet(self.shown(ready, resource))),
         }
     }
 
@@ -295,13 +295,17 @@ impl Instance {
         condition.is_true(&scope)
     }
 
+    /// The values that a condition looks at, unless all of the answer is secret.
+    fn shown(&self, condition: &Expression, resource: &Value) -> Option<String> {
+        if self.step().secret { None } else { shown(condition, resource, &self.run.context.secrets) }
+    }
+
     fn never_ready(&self, fail_when: &Expression, resource: &Value) -> StepError {
         let words = match fail_when.program() {
             Some(condition) => format!("`{}` holds", condition.source().trim()),
             None => "`fail_when` is plainly true".to_owned(),
         };
-        let shown =
-            shown(fail_when, resource, &self.run.context.secrets).map(|shown| format!(": {shown}")).unwrap_or_default();
+        let shown = self.shown(fail_when, resource).map(|shown| format!(": {shown}")).unwrap_or_default();
         let about = About { call: None, place: Some(self.run.plan_span(fail_when.span)) };
         let message = format!("it can never become ready: {words}{shown}");
         let mut error = self.run.context.error(&about, EffectKnown::Applied, ErrorClass::Task, message);

@@ -10,13 +10,13 @@ use secrecy::ExposeSecret as _;
 use super::SHORTEST;
 use super::finder::Pattern;
 
-const ELLIPSIS: char = '…';
+const ELLIPSES: [&str; 2] = ["…", "..."];
 /// Parts of a secret are looked for no farther than this from the ellipsis.
 const FARTHEST: usize = 4096;
 
 /// The places of the parts of secrets beside each ellipsis of a text.
 pub(super) fn places(text: &str, patterns: &[Pattern]) -> Vec<Range<usize>> {
-    if text.is_ascii() || patterns.is_empty() {
+    if patterns.is_empty() {
         return Vec::new();
     }
     let beside = |(at, mark): (usize, &str)| {
@@ -27,7 +27,8 @@ pub(super) fn places(text: &str, patterns: &[Pattern]) -> Vec<Range<usize>> {
         let from = at + mark.len();
         [beginning.map(|length| at - length..at), end.map(|length| from..from + length)]
     };
-    text.match_indices(ELLIPSIS).flat_map(beside).flatten().collect()
+    let found = |mark: &'static str| memchr::memmem::find_iter(text.as_bytes(), mark).map(move |at| (at, mark));
+    ELLIPSES.into_iter().flat_map(found).flat_map(beside).flatten().collect()
 }
 
 /// The length of the longest beginning of a secret that the text ends with.
@@ -57,6 +58,8 @@ mod tests {
             ("AAAAB3NzaC1yc2EAAAA-grö… (33 characters)", "[secret]… (33 characters)"),
             ("key …-hunter2 is wrong", "key …[secret] is wrong"),
             ("AAAAB3…unter2", "[secret]…[secret]"),
+            ("AAAAB3NzaC..., hidden", "[secret]..., hidden"),
+            ("key ...-hunter2", "key ...[secret]"),
             ("AAA…", "AAA…"),
             ("AAAAB3 …", "AAAAB3 …"),
             ("a name that was cut…", "a name that was cut…"),

@@ -12,7 +12,7 @@ use super::address;
 use super::scope::{SURROUNDINGS, Surroundings, value_of};
 use super::text::{json_of, text_of};
 use crate::secret::is_reserved;
-use crate::secret::{Secrets, hex};
+use crate::secret::{BrokenMarker, Secrets, hex};
 
 /// The internal filter that converts the operands of `~` to text; its name cannot be used in a plan.
 pub(super) const TEXT: &str = "__plan_text";
@@ -49,12 +49,28 @@ fn refuse(words: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, words.into())
 }
 
-fn join(list: &Value, separator: Option<&str>, kwargs: Kwargs) -> Result<String, Error> {
+/// A secret list is one marker: its items are joined behind it.
+fn join(state: &State<'_, '_>, list: &Value, separator: Option<&str>, kwargs: Kwargs) -> Result<Value, Error> {
     kwargs.assert_all_used()?;
+    let separator = separator.unwrap_or_default();
+    let Some(marked) = list.as_str().filter(|text| Secrets::marks(text)) else {
+        return joined(list, separator).map(Value::from);
+    };
+    let secrets = secrets(state)?;
+    let broken = |error: BrokenMarker| refuse(error.to_string());
+    let revealed = secrets.reveal(&serde_json::Value::from(marked)).map_err(broken)?;
+    if !revealed.is_array() {
+        return Err(refuse("`join` takes a list, and this secret is none"));
+    }
+    let separator = secrets.reveal_text(separator).map_err(broken)?;
+    Ok(Value::from(secrets.derive(&joined(&value_of(&revealed), &separator)?)))
+}
+
+fn joined(list: &Value, separator: &str) -> Result<String, Error> {
     let mut out = String::new();
     for (index, item) in list.try_iter()?.checked().enumerate() {
         if index > 0 {
-            out.push_str(separator.unwrap_or_default());
+            out.push_str(separator);
         }
         out.push_str(&text_of(&item?)?);
         if out.len() > LONGEST_JOINED {
@@ -64,8 +80,7 @@ fn join(list: &Value, separator: Option<&str>, kwargs: Kwargs) -> Result<String,
     Ok(out)
 }
 
-/// `"%02d"
-/// format(n)`, with booleans written as in templates.
+/// `"%02d" | format(n)`, with booleans written as in templates.
 fn format(state: &mut State<'_, '_>, pattern: &Value, args: Rest<Value>) -> Result<Value, Error> {
     let mut all = vec![pattern.clone()];
     for arg in args.0 {
@@ -122,7 +137,6 @@ fn tojson(state: &State<'_, '_>, value: &Value, indent: Option<Value>, kwargs: K
     Ok(Value::from(secrets.derive(&write(&revealed))))
 }
 
-/// The value of a JSON text. An error message never contains any of the text.
 /// Whether an integer of the text became a number with a fraction, which is another one.
 fn holds_long_integer(text: &str, json: &serde_json::Value) -> bool {
     let is_float = |value: &serde_json::Value| match value {
@@ -163,6 +177,7 @@ fn holds_long_integer(text: &str, json: &serde_json::Value) -> bool {
     false
 }
 
+/// The value of a JSON text. An error message never contains any of the text.
 fn fromjson(value: &Value) -> Result<Value, Error> {
     let text = text_of(value)?;
     if Secrets::marks(&text) {

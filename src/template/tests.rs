@@ -16,8 +16,10 @@ struct World {
 fn world() -> World {
     let secrets = Secrets::default();
     let marker = secrets.conceal(&json!("p\"ss: wörd"));
+    let marked = secrets.conceal(&json!(["p\"ss: wörd", 7]));
     let inputs = json!({ "flag": true, "count": 3, "name": "web", "list": ["a", "b"], "map": { "x": 1 }, "none": null,
-        "big": 18_446_744_073_709_551_615_u64, "ratio": 1.5, "password": marker });
+        "big": 18_446_744_073_709_551_615_u64, "ratio": 1.5, "password": marker,
+        "passwords": marked });
     let net = json!({ "id": "n-1", "ids": ["n-1"], "created": { "networks": ["n-1"] }, "response": { "items": [1] } });
     World {
         inputs: inputs.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value_of(value))).collect(),
@@ -334,6 +336,10 @@ fn secrets_pass_whole_and_through_the_functions_that_look_behind_them() {
         json!("#cloud-config\npassword: p\"ss: wörd")
     );
     assert_eq!(reveal("{{ {'p': inputs.password} | tojson }}"), json!("{\"p\":\"p\\\"ss: wörd\"}"));
+    assert_eq!(reveal("{{ inputs.passwords }}"), json!(["p\"ss: wörd", 7]));
+    assert_eq!(reveal("{{ inputs.passwords | join(', ') }}"), json!("p\"ss: wörd, 7"));
+    assert_eq!(reveal("{{ inputs.passwords | join(inputs.password) }}"), json!("p\"ss: wördp\"ss: wörd7"));
+    assert_eq!(reveal("{{ [inputs.password, 'a'] | join(':') }}"), json!("p\"ss: wörd:a"));
     assert_eq!(reveal("{{ inputs.password | sha256 }}").as_str().unwrap().len(), 64);
     assert_eq!(reveal("{% filter b64encode %}pw: {{ inputs.password }}{% endfilter %}"), json!("cHc6IHAic3M6IHfDtnJk"));
 }

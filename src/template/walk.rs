@@ -141,7 +141,7 @@ impl<'l> Walk<'l> {
 
     /// The flow of a filter's input.
     fn filtered(&mut self, name: &str, flow: &Flow, span: minijinja::machinery::Span) -> Flow {
-        self.found.surroundings |= ["b64encode", "b64decode", "sha256", "tojson"].contains(&name);
+        self.found.surroundings |= ["b64encode", "b64decode", "join", "sha256", "tojson"].contains(&name);
         let mut inner = flow.unguarded();
         if !FILTERS_FOR_SECRETS.contains(&name) {
             inner = self.spoil(&format!("the filter `{name}`"), span);

@@ -21,6 +21,17 @@ const LONGEST_REMARK: usize = 100;
 /// Fields in which the API shows tags, besides the one that the catalogue gives for a list (`observed.md` §10).
 const FIELDS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
 
+/// Whether a part of an answer, below a field of tags, is our stamp: as a field, as an object with `key`, or as a text.
+pub fn is_stamp(tags: &str, name: &str, value: &Value) -> bool {
+    let is_ours = |key: &str| [STAMP, STAMP_ATTEMPT].contains(&key);
+    FIELDS.contains(&tags)
+        && match value {
+            Value::Object(tag) => tag.get("key").and_then(Value::as_str).is_some_and(is_ours),
+            Value::String(text) => is_ours(name) || text.split_once('=').is_some_and(|(key, _)| is_ours(key)),
+            _ => false,
+        }
+}
+
 /// `<plan>/<environment>/<step>[key]`, as long as a tag may be.
 pub fn stamp_value(plan: &str, environment: &str, instance: &InstanceId) -> String {
     format!("{plan}/{environment}/{instance}").chars().take(LONGEST_TAG).collect()

@@ -386,6 +386,7 @@ impl Preview<'_> {
                     Find::One(wanted) => match looked_up(operation, Catalog::embedded(), (status, answer), wanted) {
                         Ok(result) => result,
                         Err(not_one) => {
+                            let not_one = if step.secret { not_one.without_items() } else { not_one };
                             let span = step.find.as_ref().map_or(step.span, |find| find.span);
                             return (self.failing(&not_one.message, span, not_one.help), None);
                         }

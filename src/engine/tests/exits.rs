@@ -69,6 +69,18 @@ fn outputs_are_on_record_without_secrets_and_without_what_has_no_value() {
 }
 
 #[test]
+fn what_is_secret_in_an_answer_is_hidden_whether_a_step_reads_it_or_not() {
+    paused(async {
+        for secret in [true, false] {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(&format!("{TWO}    secret: {secret}\n")).await;
+            assert_eq!(end.finished.exit, Exit::Done, "{:?}", trial.failures());
+            assert_eq!(trial.secrets.shows("the group has affinity"), secret);
+        }
+    });
+}
+
+#[test]
 fn an_output_without_a_value_fails_a_run_whose_steps_are_done() {
     paused(async {
         let mut trial = Trial::new(Options::default());

@@ -114,6 +114,16 @@ help: correct `--base-url` or `GCORE_BASE_URL`, or leave them out for `https://a
             ),
             (
                 &["get", "regions"],
+                &[("GCORE_API_KEY", "x"), ("GCORE_BASE_URL", "https://api.gcore.com/?token=hunter2")],
+                2,
+                str![[r#"
+error: `https://api.gcore.com/?…` is not a base URL: it may hold a host, a port and a path, nothing else
+help: correct `--base-url` or `GCORE_BASE_URL`, or leave them out for `https://api.gcore.com`
+
+"#]],
+            ),
+            (
+                &["get", "regions"],
                 &[("GCORE_API_KEY", "x"), ("GCORE_BASE_URL", "http://api.gcore.com")],
                 2,
                 str![[r#"

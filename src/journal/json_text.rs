@@ -91,8 +91,12 @@ impl fmt::Debug for JsonText {
 }
 
 impl Serialize for JsonText {
+    /// The writer of records takes the text as it is.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.text.serialize(to)
+        match to.is_human_readable() {
+            true => self.text.serialize(to),
+            false => to.serialize_bytes(self.text().as_bytes()),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The record of an environment: intended calls, answers of the API, existing resources.
 //!
-//! `record` defines the records, one per line, with `intent`, `call` and `result` in them; `line` encodes and decodes
-//! one, `text` a whole journal, and `blocks` a long one on several threads. `status` is the pure fold over records,
+//! `record` defines the records, one per line, with `intent`, `call` and `result` in them; `line` encodes (`json`) and decodes
+//! one (`reader`), `text` a whole journal, and `blocks` a long one on several threads. `status` is the pure fold over records,
 //! `fold` its part for one `instance`; `validate` checks the calls in a record, `redact` hides secrets in it. A
 //! [`Journal`] (`handle`) puts records of many steps into a `queue`, and the `writer` answers each when its records are durable:
 //! records that arrive during one sync share the next. Where lines are stored is defined in [`crate::store`].
@@ -15,6 +15,7 @@ mod fold;
 mod handle;
 mod instance;
 mod intent;
+mod json;
 mod json_text;
 mod kinds;
 mod line;

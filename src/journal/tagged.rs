@@ -13,6 +13,7 @@ use serde::ser::{Serialize, Serializer};
 use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
+use super::json;
 use super::record::Record;
 use super::time::Time;
 
@@ -22,9 +23,7 @@ const USUAL: usize = 1024;
 /// The JSON object of a record.
 pub fn json(record: &Record) -> String {
     // `"beat"`, or `{"intent":{…}}`
-    let mut written = Vec::with_capacity(USUAL);
-    serde_json::to_writer(&mut written, &Around(record)).expect("records are made of types JSON can hold");
-    let written = String::from_utf8(written).expect("JSON is UTF-8");
+    let written = json::to_string(&Around(record), USUAL).expect("records are made of types JSON can hold");
     let inside = written.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     match inside.and_then(|inside| inside.split_once(":{")) {
         None => format!("{{\"record\":{written}}}"),

@@ -1,6 +1,7 @@
 //! Waiting inside the run, with an event for each wait: for a parent that another call locks, for a request permit,
 //! and for the end of a pause that the API asked of all requests.
 
+use serde_json::Value;
 use tokio::sync::{OwnedMutexGuard, SemaphorePermit};
 
 use super::context::RunContext;
@@ -25,7 +26,7 @@ pub async fn parent_turn(
     if let Some(gate) = context.gates.parent_now(parent) {
         return Ok(Some(gate));
     }
-    let holder = context.journal.with_status(|status| maker_of(status, parent));
+    let holder = context.journal.with_status(|status| owner_of(status, parent));
     emit_wait(
         context,
         instance,
@@ -56,11 +57,13 @@ fn emit_wait(context: &RunContext, instance: &InstanceId, queue: Queue) {
     context.events.emit(Event::TurnAwaited { instance: instance.clone(), queue });
 }
 
-fn maker_of(status: &Status, id: &str) -> Option<InstanceId> {
-    let made = status.instances.iter().find(|(_, known)| {
-        known.made.iter().any(|made| made.id.as_ref().is_some_and(|own| super::results::id_text(own) == id))
-    });
-    made.map(|(instance, _)| instance.clone())
+/// The instance that owns the resource with this id.
+fn owner_of(status: &Status, id: &str) -> Option<InstanceId> {
+    // A number is on record as one, and has one text.
+    let number = id.parse::<u64>().ok().filter(|number| number.to_string() == id);
+    let ids = [Some(Value::from(id)), number.map(Value::from)];
+    let mut owners = ids.iter().flatten().flat_map(|id| status.owners_of(id));
+    owners.next().map(|(instance, _)| instance.clone())
 }
 
 #[cfg(test)]
@@ -68,10 +71,40 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use serde_json::json;
+
     use super::*;
     use crate::engine::tests::harness::{Trial, paused};
     use crate::id::StepId;
+    use crate::journal::{Header, InstanceStatus, RecordedResource};
     use crate::simulate::Options;
+
+    #[test]
+    fn the_owner_of_a_parent_is_found_by_a_text_or_a_number() {
+        let made = |id: Value| RecordedResource { id: Some(id.into()), ..RecordedResource::default() };
+        let instance = |step: &str| InstanceId::new(StepId::new(step), None);
+        let known = |step: &str, made: Vec<RecordedResource>| {
+            (instance(step), InstanceStatus { made, ..InstanceStatus::default() }.into())
+        };
+        let mut status = Status::new(Header::new("demo", "default"), jiff::Timestamp::UNIX_EPOCH);
+        status.instances.extend([
+            known("idle", Vec::new()),
+            known("zone", vec![made(json!(70))]),
+            known("balancer", vec![made(json!("lb-1")), made(json!("lb-2"))]),
+            known("later", vec![made(json!("lb-2")), made(json!(7))]),
+        ]);
+        for (parent, owner) in [
+            ("lb-1", Some("balancer")),
+            ("lb-2", Some("balancer")),
+            ("7", Some("later")),
+            ("70", Some("zone")),
+            ("07", None),
+            ("lb", None),
+            ("", None),
+        ] {
+            assert_eq!(owner_of(&status, parent), owner.map(instance), "{parent}");
+        }
+    }
 
     #[test]
     fn a_wait_for_a_parent_names_the_step_that_made_it_or_else_its_id() {

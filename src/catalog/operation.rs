@@ -248,6 +248,23 @@ pub struct Creates {
     pub resource: Option<Resource>,
 }
 
+impl Creates {
+    /// The secondary resources that the delete of the main one can include.
+    pub fn also_deleted(&self) -> &[AlsoBy] {
+        let delete = self.resource.as_ref().and_then(|resource| resource.delete.as_ref());
+        delete.map(|delete| delete.also_by.as_slice()).unwrap_or_default()
+    }
+
+    /// The kinds of secondary resources that can exist without the main one, sorted.
+    pub fn lasting_kinds(&self) -> Vec<&String> {
+        let included = self.also_deleted().iter().map(|also| &also.kind);
+        let mut kinds: Vec<&String> = self.stays.iter().chain(included).filter(|kind| **kind != self.kind).collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    }
+}
+
 /// A secondary resource whose id the answer of the create contains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

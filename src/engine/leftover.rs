@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::collection::{items, list_call};
 use super::context::RunContext;
 use super::evidence::tags::{STAMP_ATTEMPT, tag};
-use super::made::{along, resource_of};
+use super::made::resource_of;
 use super::ownership::Claimable;
 use super::results::{self, Parameters, id_text};
 use super::search::{LeftBehind, Search};
-use crate::catalog::{Creates, ListCall, Operation};
+use crate::catalog::{ListCall, Operation};
 use crate::journal::{Intent, StepResult, Unanswered};
 
 /// The pause between two searches: lists may be late.
@@ -65,7 +65,7 @@ async fn look(
     let creates = operation.creates.as_ref()?;
     let intent = &attempt.intent;
     let (mut certain, mut candidates) = (true, Vec::new());
-    for kind in kinds(creates) {
+    for kind in std::iter::once(&creates.kind).chain(creates.lasting_kinds()) {
         // Several operations create resources of one kind (virtual machines and bare metal): for the main kind, the
         // lists of this operation are used.
         let resource = match *kind == creates.kind {
@@ -106,18 +106,6 @@ async fn look(
         }
     }
     Some(Leftover { result, certain, candidates })
-}
-
-/// The main kind, and the secondary kinds that can exist without it.
-fn kinds(creates: &Creates) -> Vec<&String> {
-    let secondary = creates.stays.iter().chain(along(creates).iter().map(|also| &also.kind));
-    let mut kinds = vec![&creates.kind];
-    for kind in secondary {
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    kinds
 }
 
 /// The ids of a list's items that one of the tasks made or that carry the tag of this attempt; `None` when the items do

@@ -200,11 +200,7 @@ fn secondary(
     parameters: &[(String, String)],
     result: &StepResult,
 ) -> Vec<RecordedResource> {
-    let along = along(creates).iter().map(|also| &also.kind);
-    let mut kinds: Vec<&String> = creates.stays.iter().chain(along).filter(|kind| **kind != creates.kind).collect();
-    kinds.sort();
-    kinds.dedup();
-    let listed = kinds.into_iter().filter_map(|kind| Some((kind, result.created.get(kind)?)));
+    let listed = creates.lasting_kinds().into_iter().filter_map(|kind| Some((kind, result.created.get(kind)?)));
     listed.flat_map(|(kind, ids)| ids.iter().filter_map(|id| thing(catalog, kind, id, parameters))).collect()
 }
 
@@ -223,12 +219,6 @@ pub fn thing(catalog: &Catalog, kind: &str, id: &Value, parameters: &[(String, S
 /// The paths of the API that read, list and delete a kind.
 pub fn resource_of(catalog: &Catalog, kind: &str) -> Option<Resource> {
     catalog.creators_of(kind).iter().find_map(|creator| creator.creates.as_ref()?.resource.clone())
-}
-
-/// The secondary resources that the delete of a create's main resource can include.
-pub fn along(creates: &Creates) -> &[AlsoBy] {
-    let delete = creates.resource.as_ref().and_then(|resource| resource.delete.as_ref());
-    delete.map(|delete| delete.also_by.as_slice()).unwrap_or_default()
 }
 
 /// The parameters by which a recorded delete includes other resources; empty when the catalogue does not know the

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::collection::{creator_task, items, list_call};
 use super::context::RunContext;
-use super::made::{along, resource_of};
+use super::made::resource_of;
 use super::ownership::Claimable;
 use super::results::{self, Parameters, id_text};
 use crate::api::ReadError;
@@ -50,13 +50,9 @@ pub async fn with_secondary(
     Ok(result)
 }
 
-/// The secondary kinds that can exist without the main resource.
+/// The secondary kinds that the create makes and that can exist without the main resource.
 fn kinds(creates: &Creates) -> Vec<&String> {
-    let of_delete = along(creates).iter().map(|also| &also.kind).filter(|kind| creates.also.contains(kind));
-    let mut kinds: Vec<&String> = creates.stays.iter().chain(of_delete).filter(|kind| **kind != creates.kind).collect();
-    kinds.sort();
-    kinds.dedup();
-    kinds
+    creates.lasting_kinds().into_iter().filter(|kind| creates.also.contains(kind)).collect()
 }
 
 /// The ids of a list's items that this task made.

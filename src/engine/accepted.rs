@@ -14,14 +14,15 @@ use super::finish::{Finishing, PendingTasks, TaskEnds};
 use super::instance::{Instance, Intended};
 use super::interruption::Interruption;
 use super::resolve::InDoubt;
-use super::results;
+use super::results::{self, Matched};
 use super::turn::parent_turn;
-use super::turned::{Accepted, Matched, Turned};
+use super::turned::{Accepted, Turned};
 use super::update::update_of_result;
 use super::watch::{Place, TaskEnd};
 use crate::event::Provenance;
 use crate::id::InstanceId;
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
+use crate::plan::Wait;
 use crate::shared::Shared;
 
 impl Instance {
@@ -45,7 +46,7 @@ impl Instance {
         provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Turned, Interruption> {
-        let matched = self.operation_of(&write.intent.call);
+        let matched = results::matched(self.run.context.catalog, &write.intent.call);
         let turn = Box::pin(self.enter(&write.intent.instance, &write.intent.call, &matched)).await?;
         let called = match Box::pin(write.make(&self.run.context, known.attempts, in_doubt)).await {
             Ok(called) => called,
@@ -63,7 +64,7 @@ impl Instance {
         let recorded = known.intent.as_deref().unwrap_or(&write.intent);
         let same = recorded.call == write.intent.call;
         let call = if same { &write.intent.call } else { &recorded.call };
-        let matched = if same { matched } else { self.operation_of(call) };
+        let matched = if same { matched } else { results::matched(self.run.context.catalog, call) };
         let called = match called {
             Called::Tasks { tasks, .. } if !self.step().wait.skip => {
                 return Ok(Turned::Accepted(Accepted { tasks, matched, resumed: false, turn }.into()));
@@ -82,7 +83,7 @@ impl Instance {
         provenance: Provenance,
         started: Duration,
     ) -> Result<Turned, Interruption> {
-        let matched = self.operation_of(&intent.call);
+        let matched = results::matched(self.run.context.catalog, &intent.call);
         let turn = self.enter(&intent.instance, &intent.call, &matched).await?;
         let accepted = Accepted { tasks: tasks.to_vec(), matched, resumed: true, turn };
         if !self.step().wait.skip {
@@ -164,7 +165,7 @@ impl Instance {
             parameters,
             about,
             undo: Box::new(|result| self.undo_of(result, intent)),
-            wait: &self.step().wait,
+            wait: Wait::clone(&self.step().wait),
             updates: update_of_result(intent, known),
             since: started,
             usable: !self.step().ready.is_off(),
@@ -174,15 +175,6 @@ impl Instance {
     }
 
     pub(super) fn intended<'a>(&self, intent: &'a Intent) -> Intended<'a> {
-        Intended { intent, call: &intent.call, matched: self.operation_of(&intent.call) }
-    }
-
-    /// The operation of a recorded call: from the catalogue, or the step's own when the plan was checked against
-    /// another document (`--spec`).
-    fn operation_of(&self, call: &RecordedCall) -> Matched {
-        match results::operation_of(self.run.context.catalog, call) {
-            Some((operation, parameters)) => (Some(operation), parameters),
-            None => (None, Vec::new()),
-        }
+        Intended { intent, call: &intent.call, matched: results::matched(self.run.context.catalog, &intent.call) }
     }
 }

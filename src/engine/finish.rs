@@ -14,7 +14,7 @@ use super::interruption::Interruption;
 use super::leftover::leftover;
 use super::made::{Before, made_by, of_tasks};
 use super::ownership::Claimable;
-use super::results::{self, Parameters};
+use super::results::{self, Matched, Parameters};
 use super::watch::{Place, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::Operation;
@@ -43,7 +43,7 @@ pub struct Finishing<'a> {
     pub about: &'a About,
     /// Returns the undo call for the result.
     pub undo: UndoOf<'a>,
-    pub wait: &'a Wait,
+    pub wait: Wait,
     /// For an update: the call that the resource agrees with afterwards, and its result before.
     pub updates: Option<(Shared<RecordedCall>, StepResult)>,
     /// When the first request was sent, on the run's clock.
@@ -72,6 +72,32 @@ pub struct Leftover {
     pub made: Option<RecordedResource>,
     pub certain: bool,
     pub candidates: Vec<String>,
+}
+
+impl<'a> Finishing<'a> {
+    /// Completes an attempt as its record describes it, without the step: until its tasks have ended.
+    pub fn of_record(
+        intent: &'a Intent,
+        (operation, parameters): &'a Matched,
+        about: &'a About,
+        since: Duration,
+        resumed: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            intent,
+            call: &intent.call,
+            operation: operation.as_deref(),
+            parameters,
+            about,
+            undo: Box::new(|_| intent.undo.clone()),
+            wait: Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
+            updates: None,
+            since,
+            usable: false,
+            hopeless: Box::new(|_, _| None),
+            resumed,
+        }
+    }
 }
 
 impl Finishing<'_> {
@@ -334,7 +360,7 @@ impl Finishing<'_> {
             tasks,
             task_type: self.operation.and_then(|operation| operation.task_types.first()),
             place: Place::of(self.parameters),
-            wait: self.wait,
+            wait: &self.wait,
             resumed: self.resumed,
         };
         pending.begin(context).wait().await.map_err(|left| left.of_tasks(tasks))

@@ -121,7 +121,7 @@ impl Finishing<'_> {
             instance: &self.intent.instance,
             path,
             tasks: &result.tasks,
-            wait: self.wait,
+            wait: &self.wait,
             until: readiness.words(),
             unknown: UNSEEN,
         };

@@ -5,6 +5,7 @@
 //! says which fields of answers are secret, and which calls are idempotent.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Map, Value};
@@ -18,10 +19,17 @@ use crate::shared::Shared;
 
 /// Path parameters of a call, by their names in the catalogue.
 pub type Parameters = Vec<(String, String)>;
+/// The operation of a call, and its path parameters.
+pub type Matched = (Option<Arc<Operation>>, Parameters);
 
 /// The operation of a recorded call, and its path parameters.
-pub fn operation_of(catalog: &Catalog, call: &RecordedCall) -> Option<(std::sync::Arc<Operation>, Parameters)> {
+pub fn operation_of(catalog: &Catalog, call: &RecordedCall) -> Option<(Arc<Operation>, Parameters)> {
     catalog.matching(call.method, &call.path)
+}
+
+/// The operation of a recorded call when the catalogue knows it, and its path parameters.
+pub fn matched(catalog: &Catalog, call: &RecordedCall) -> Matched {
+    operation_of(catalog, call).map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters))
 }
 
 /// The result of a synchronous call.

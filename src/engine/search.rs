@@ -84,8 +84,7 @@ pub struct Search<'a> {
 
 impl<'a> Search<'a> {
     pub fn new(context: &'a RunContext, attempt: &'a Unanswered, disowned: &'a [String]) -> Self {
-        let matched = results::operation_of(context.catalog, &attempt.intent.call);
-        let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
+        let (operation, parameters) = results::matched(context.catalog, &attempt.intent.call);
         // The audit log covers the Cloud API only.
         let log_is_closed = AtomicBool::new(root_of(&attempt.intent.call.path) != CLOUD);
         Self { context, attempt, disowned, operation, parameters, log_is_closed }

@@ -1,15 +1,9 @@
 //! What comes of a turn of an instance.
 
-use std::sync::Arc;
-
 use tokio::sync::OwnedMutexGuard;
 
-use super::results::Parameters;
-use crate::catalog::Operation;
+use super::results::Matched;
 use crate::journal::StepResult;
-
-/// The operation of a call, and its path parameters.
-pub type Matched = (Option<Arc<Operation>>, Parameters);
 
 /// What came of a turn of an instance that is not done.
 pub enum Turned {

@@ -4,7 +4,6 @@
 //! of its step.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -23,7 +22,6 @@ use crate::catalog::Operation;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, StepResult, Unanswered};
-use crate::plan::Wait;
 
 /// The longest time for which a request can be held back on the way and carried out then: proxies give up within
 /// minutes.
@@ -149,23 +147,10 @@ impl OpenAttempt<'_> {
     /// Waits for the tasks of the attempt and records what they made.
     async fn complete(&self, called: Called) -> Result<Option<StepError>, Interruption> {
         let intent = &self.attempt.intent;
-        let matched = results::operation_of(self.context.catalog, &intent.call);
-        let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
+        let matched = results::matched(self.context.catalog, &intent.call);
         let about = self.about();
-        let finishing = Finishing {
-            intent,
-            call: &intent.call,
-            operation: operation.as_deref(),
-            parameters: &parameters,
-            about: &about,
-            undo: Box::new(|_| intent.undo.clone()),
-            wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
-            updates: None,
-            since: self.context.clock().elapsed(),
-            usable: false,
-            hopeless: Box::new(|_, _| None),
-            resumed: Some(self.attempt.at),
-        };
+        let since = self.context.clock().elapsed();
+        let finishing = Finishing::of_record(intent, &matched, &about, since, Some(self.attempt.at));
         let ended = match finishing.await_end(self.context, called).await {
             Err(Interruption::StillWaiting { tasks, .. }) => return Ok(Some(self.still_running(&tasks))),
             Err(Interruption::Failed(error)) => return Ok(Some(error)),

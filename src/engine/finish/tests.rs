@@ -35,8 +35,7 @@ fn finished(intent: &Intent, called: Called, wait: &Wait, table: &[(&str, Canned
 }
 
 fn finished_in_turn(intent: &Intent, called: Called, wait: &Wait, table: Vec<(&str, Vec<Canned>)>) -> End {
-    let (operation, parameters) = results::operation_of(Catalog::embedded(), &intent.call).unzip();
-    let parameters = parameters.unwrap_or_default();
+    let matched = results::matched(Catalog::embedded(), &intent.call);
     paused(async {
         let trial = Trial::new(Options::default());
         trial.answer_in_turn(table);
@@ -54,20 +53,9 @@ fn finished_in_turn(intent: &Intent, called: Called, wait: &Wait, table: Vec<(&s
                 context.journal.append(vec![accepted]).await.unwrap();
             }
             let about = About { call: Some(intent.call.clone()), place: None };
-            let finishing = Finishing {
-                intent,
-                call: &intent.call,
-                operation: operation.as_deref(),
-                parameters: &parameters,
-                about: &about,
-                undo: Box::new(|_| intent.undo.clone()),
-                wait,
-                updates: None,
-                since: context.clock().elapsed(),
-                usable: false,
-                hopeless: Box::new(|_, _| None),
-                resumed: None,
-            };
+            let since = context.clock().elapsed();
+            let finishing =
+                Finishing { wait: wait.clone(), ..Finishing::of_record(intent, &matched, &about, since, None) };
             let result = finishing.finish(context, called, Provenance::Called).await;
             let known = context.journal.with_status(|status| status.instances[&intent.instance].clone().into_owned());
             (result, known)

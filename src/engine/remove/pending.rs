@@ -1,7 +1,5 @@
 //! Before a removal: completes the calls that an earlier command left pending.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::status_of;
@@ -18,15 +16,13 @@ use crate::engine::update::update_of_result;
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent, Phase, Record, StepResult};
-use crate::plan::Wait;
 
 /// Resolves an intent without an answer and waits for accepted tasks, so that all resources to remove are known.
 pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
     let Some(status) = status_of(context, instance) else { return Ok(()) };
     let Some(intent) = &status.intent else { return Ok(()) };
-    let matched = results::operation_of(context.catalog, &intent.call);
-    let (operation, parameters) =
-        matched.map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters));
+    let matched = results::matched(context.catalog, &intent.call);
+    let (operation, parameters) = &matched;
     let about = About { call: Some(intent.call.clone()), place: None };
     let called = match &status.phase {
         // The outcome of an update does not matter for a removal.
@@ -64,19 +60,10 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
     // An earlier attempt may be the one that was found.
     let found = status_of(context, instance).and_then(|status| status.intent.clone());
     let intent = found.as_ref().unwrap_or(intent);
+    let since = context.clock().elapsed();
     let finishing = Finishing {
-        intent,
-        call: &intent.call,
-        operation: operation.as_deref(),
-        parameters: &parameters,
-        about: &about,
-        undo: Box::new(|_| intent.undo.clone()),
-        wait: &Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
         updates: update_of_result(intent, &status),
-        since: context.clock().elapsed(),
-        usable: false,
-        hopeless: Box::new(|_, _| None),
-        resumed: status.intended_at,
+        ..Finishing::of_record(intent, &matched, &about, since, status.intended_at)
     };
     let provenance = if called.is_recovered() { Provenance::Recovered } else { Provenance::Continued };
     match finishing.finish(context, called, provenance).await {

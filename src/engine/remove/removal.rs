@@ -318,8 +318,7 @@ impl<'a> Removal<'a> {
     }
 
     async fn wait_for_lock(&mut self, error: &ApiError) -> Result<Step, Interruption> {
-        let matched = results::operation_of(self.context.catalog, self.call);
-        let (operation, parameters) = matched.map_or((None, Vec::new()), |(found, values)| (Some(found), values));
+        let (operation, parameters) = results::matched(self.context.catalog, self.call);
         let refused = Refused {
             instance: self.instance,
             operation: operation.as_deref(),

@@ -1,6 +1,7 @@
 //! What becomes of one attempt that was given up, by what the API shows of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 

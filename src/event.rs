@@ -286,6 +286,24 @@ pub struct StepError {
     pub help: Vec<String>,
 }
 
+impl StepError {
+    /// Without a call, an answer and a place.
+    pub fn new(effect: EffectKnown, class: ErrorClass, message: impl Into<String>) -> Self {
+        Self {
+            effect,
+            class,
+            message: message.into(),
+            call: None,
+            status: None,
+            request_id: None,
+            task: None,
+            invalid_fields: Vec::new(),
+            place: None,
+            help: Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub file: String,
@@ -344,6 +362,28 @@ pub struct RunFinished {
     pub elapsed_ms: u64,
     /// The command to type next, when the run did not complete.
     pub next: Option<String>,
+}
+
+impl RunFinished {
+    /// With totals of zero.
+    pub fn new(exit: Exit, elapsed_ms: u64) -> Self {
+        Self {
+            exit,
+            succeeded: 0,
+            reused: 0,
+            failed: 0,
+            skipped: 0,
+            waiting: 0,
+            unknown: 0,
+            removed: 0,
+            reverted: 0,
+            left: 0,
+            requests: 0,
+            polls: 0,
+            elapsed_ms,
+            next: None,
+        }
+    }
 }
 
 impl std::fmt::Display for Place {

@@ -180,20 +180,7 @@ pub fn places(
     options: &ApiOptions,
     account: &Account,
 ) -> Result<(Option<i64>, Option<i64>), Error> {
-    let scope = Scope {
-        environment,
-        project_id: None,
-        region_id: None,
-        inputs,
-        steps: &BTreeMap::new(),
-        records: None,
-        each: None,
-        item: None,
-        this: None,
-        resource: None,
-        folder: &plan.folder,
-        secrets: Some(&context.secrets),
-    };
+    let scope = Scope::of_inputs(environment, inputs, &plan.folder, &context.secrets);
     let file = environment_file(context, plan, environment)?.map(|read| read.file).unwrap_or_default();
     let mut findings = Vec::new();
     let mut place = |flag: Option<i64>, template: Option<&Template>, otherwise: Option<i64>| match (flag, template) {

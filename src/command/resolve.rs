@@ -200,18 +200,9 @@ fn task_without_words() -> Task {
 }
 
 fn by_hand(intent: &Intent) -> StepError {
-    StepError {
-        effect: EffectKnown::NotApplied,
-        class: ErrorClass::Unknown,
-        message: "decided by hand: it was never carried out".to_owned(),
-        call: Some(intent.call.to_string()),
-        status: None,
-        request_id: None,
-        task: None,
-        invalid_fields: Vec::new(),
-        place: None,
-        help: Vec::new(),
-    }
+    let words = "decided by hand: it was never carried out";
+    let error = StepError::new(EffectKnown::NotApplied, ErrorClass::Unknown, words);
+    StepError { call: Some(intent.call.to_string()), ..error }
 }
 
 async fn strike_out(journal: &Journal, step: &str) -> Result<usize, Error> {

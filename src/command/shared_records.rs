@@ -146,20 +146,7 @@ impl Reading<'_> {
         let environment = match &of.environment {
             None => self.environment.to_owned(),
             Some(template) => {
-                let scope = Scope {
-                    environment: self.environment,
-                    project_id: None,
-                    region_id: None,
-                    inputs: self.inputs,
-                    steps: &BTreeMap::new(),
-                    records: None,
-                    each: None,
-                    item: None,
-                    this: None,
-                    resource: None,
-                    folder: &self.plan.folder,
-                    secrets: Some(&context.secrets),
-                };
+                let scope = Scope::of_inputs(self.environment, self.inputs, &self.plan.folder, &context.secrets);
                 let text = template.evaluate_text(&scope).map_err(|error| {
                     let finding = Diagnostic::error("template-error", error.span, error.message);
                     error.help.into_iter().fold(finding, Diagnostic::help)

@@ -159,16 +159,9 @@ impl RunContext {
     /// A [`StepError`] with this message; secrets in it are redacted.
     pub fn error(&self, about: &About, effect: EffectKnown, class: ErrorClass, message: impl AsRef<str>) -> StepError {
         StepError {
-            effect,
-            class,
-            message: self.secrets.redact(message.as_ref()).into_owned(),
             call: about.call.as_ref().map(|call| self.secrets.redact(&call.to_string()).into_owned()),
-            status: None,
-            request_id: None,
-            task: None,
-            invalid_fields: Vec::new(),
             place: about.place.as_ref().map(PlanSpan::place),
-            help: Vec::new(),
+            ..StepError::new(effect, class, self.secrets.redact(message.as_ref()).into_owned())
         }
     }
 

@@ -104,17 +104,11 @@ impl Run {
     }
 
     pub(super) fn template_error(&self, error: &TemplateError) -> StepError {
+        let message = self.context.secrets.redact(&error.message).into_owned();
         StepError {
-            effect: EffectKnown::NotApplied,
-            class: ErrorClass::Template,
-            message: self.context.secrets.redact(&error.message).into_owned(),
-            call: None,
-            status: None,
-            request_id: None,
-            task: None,
-            invalid_fields: Vec::new(),
             place: Some(self.plan_span(error.span).place()),
             help: error.help.clone().into_iter().collect(),
+            ..StepError::new(EffectKnown::NotApplied, ErrorClass::Template, message)
         }
     }
 

@@ -303,20 +303,12 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
         .await?;
     let (requests, polls) = context.client.counts();
     Ok(RunFinished {
-        exit,
-        succeeded: 0,
-        reused: 0,
-        failed: 0,
-        skipped: 0,
-        waiting: 0,
-        unknown: 0,
         removed: torn.removed,
         reverted: torn.reverted,
         left: remaining.max(torn.left.len()),
         requests,
         polls,
-        elapsed_ms: millis(context.clock().elapsed()),
-        next: None,
+        ..RunFinished::new(exit, millis(context.clock().elapsed()))
     })
 }
 

@@ -128,17 +128,9 @@ impl Shared {
 
 /// The record that revokes an intent whose call was not sent.
 fn taken_back(record: &Record) -> Option<Record> {
-    let error = |call: String| StepError {
-        effect: EffectKnown::NotApplied,
-        class: ErrorClass::Unreachable,
-        message: "the store of the record was away: nothing was sent".to_owned(),
-        call: Some(call),
-        status: None,
-        request_id: None,
-        task: None,
-        invalid_fields: Vec::new(),
-        place: None,
-        help: Vec::new(),
+    let error = |call: String| {
+        let words = "the store of the record was away: nothing was sent";
+        StepError { call: Some(call), ..StepError::new(EffectKnown::NotApplied, ErrorClass::Unreachable, words) }
     };
     match record {
         Record::Intent(intent) => Some(Record::NotApplied {

@@ -67,18 +67,7 @@ fn succeeded(name: &str) -> Record {
 }
 
 fn error() -> StepError {
-    StepError {
-        effect: EffectKnown::NotApplied,
-        class: ErrorClass::Rejected,
-        message: "no".to_owned(),
-        call: None,
-        status: Some(400),
-        request_id: None,
-        task: None,
-        invalid_fields: vec![],
-        place: None,
-        help: vec![],
-    }
+    StepError { status: Some(400), ..StepError::new(EffectKnown::NotApplied, ErrorClass::Rejected, "no") }
 }
 
 fn not_applied(name: &str) -> Record {

@@ -97,16 +97,13 @@ pub fn done(name: &str, kind: &str, resource: &str) -> Event {
 
 pub fn error(message: &str) -> StepError {
     StepError {
-        effect: EffectKnown::NotApplied,
-        class: ErrorClass::Quota,
-        message: message.to_owned(),
         call: Some("POST /cloud/v2/instances/1/7".to_owned()),
         status: Some(409),
         request_id: Some("req-1".to_owned()),
-        task: None,
         invalid_fields: vec![("/flavor".to_owned(), "is sold out".to_owned())],
         place: Some(Place { file: "deploy.yaml".to_owned(), line: 23, column: 5 }),
         help: vec!["raise the quota, or use a smaller flavor".to_owned()],
+        ..StepError::new(EffectKnown::NotApplied, ErrorClass::Quota, message)
     }
 }
 
@@ -116,19 +113,11 @@ pub fn failed(name: &str, message: &str) -> Event {
 
 pub fn finished(exit: Exit) -> RunFinished {
     RunFinished {
-        exit,
         succeeded: 2,
-        reused: 0,
         failed: usize::from(exit != Exit::Done),
-        skipped: 0,
-        waiting: 0,
-        unknown: 0,
-        removed: 0,
-        reverted: 0,
-        left: 0,
         requests: 12,
         polls: 7,
-        elapsed_ms: 80_000,
         next: (exit != Exit::Done).then(|| "plan run deploy.yaml".to_owned()),
+        ..RunFinished::new(exit, 80_000)
     }
 }

@@ -81,6 +81,32 @@ pub struct Scope<'a> {
     pub secrets: Option<&'a Secrets>,
 }
 
+impl<'a> Scope<'a> {
+    /// Before a run: environment and inputs, and no more.
+    pub fn of_inputs(
+        environment: &'a str,
+        inputs: &'a BTreeMap<String, minijinja::Value>,
+        folder: &'a std::path::Path,
+        secrets: &'a Secrets,
+    ) -> Self {
+        static NO_STEPS: BTreeMap<StepId, minijinja::Value> = BTreeMap::new();
+        Self {
+            environment,
+            project_id: None,
+            region_id: None,
+            inputs,
+            steps: &NO_STEPS,
+            records: None,
+            each: None,
+            item: None,
+            this: None,
+            resource: None,
+            folder,
+            secrets: Some(secrets),
+        }
+    }
+}
+
 /// One element of a `for_each`, or of a [`ListFrom`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Each {

@@ -170,20 +170,5 @@ fn done_of(done: &Succeeded, status: &Status) -> StepDone {
 }
 
 fn run_finished(exit: u8, at: Timestamp, start: Timestamp) -> RunFinished {
-    RunFinished {
-        exit: Exit::of(exit),
-        succeeded: 0,
-        reused: 0,
-        failed: 0,
-        skipped: 0,
-        waiting: 0,
-        unknown: 0,
-        removed: 0,
-        reverted: 0,
-        left: 0,
-        requests: 0,
-        polls: 0,
-        elapsed_ms: u64::try_from(at.duration_since(start).as_millis()).unwrap_or(0),
-        next: None,
-    }
+    RunFinished::new(Exit::of(exit), u64::try_from(at.duration_since(start).as_millis()).unwrap_or(0))
 }

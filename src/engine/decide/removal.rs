@@ -16,7 +16,10 @@ pub struct Removal {
     /// instances have, which wait for all whose calls mention them.
     waits_for: Vec<Vec<usize>>,
     turns: Turns,
-    gone: HashSet<usize>,
+    /// By index.
+    gone: Vec<bool>,
+    /// The instances from this index on are gone.
+    youngest: usize,
     /// Instances that are kept.
     pub kept: Vec<Kept>,
 }
@@ -68,7 +71,8 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
         entries.dedup();
     });
     let turns = Turns::new(&waits_for);
-    Removal { instances, places, waits_for, turns, gone: HashSet::new(), kept }
+    let (gone, youngest) = (vec![false; waits_for.len()], instances.len());
+    Removal { instances, places, waits_for, turns, gone, youngest, kept }
 }
 
 /// Of the instances to remove, those that are kept because a dependant is.
@@ -123,10 +127,10 @@ impl Removal {
         while let Some(at) = self.turns.take() {
             match self.instances.get(at) {
                 // Of a circle the youngest was removed before its turn.
-                Some(_) if self.gone.contains(&at) => {}
+                Some(_) if self.gone[at] => {}
                 Some(instance) => return Some(instance.clone()),
                 None => {
-                    self.gone.insert(at);
+                    self.gone[at] = true;
                     self.turns.done(at);
                 }
             }
@@ -137,7 +141,7 @@ impl Removal {
     /// Marks an instance as gone, which may release others.
     pub fn mark_gone(&mut self, instance: &InstanceId) {
         if let Some(&at) = self.places.get(instance)
-            && self.gone.insert(at)
+            && !std::mem::replace(&mut self.gone[at], true)
         {
             self.turns.done(at);
         }
@@ -145,29 +149,38 @@ impl Removal {
 
     /// The youngest instance that is not gone: removed next when the rest depend on each other in a circle, as they can
     /// after steps were reordered.
-    pub fn youngest(&self) -> Option<InstanceId> {
-        (0..self.instances.len()).rev().find(|at| !self.gone.contains(at)).map(|at| self.instances[at].clone())
+    pub fn youngest(&mut self) -> Option<InstanceId> {
+        while self.youngest > 0 && self.gone[self.youngest - 1] {
+            self.youngest -= 1;
+        }
+        self.instances[..self.youngest].last().cloned()
     }
 
     /// The instances that are not gone yet.
     pub fn not_gone(&self) -> Vec<InstanceId> {
-        let waiting = (0..self.instances.len()).filter(|at| !self.gone.contains(at));
-        waiting.map(|at| self.instances[at].clone()).collect()
+        self.waiting().map(|at| self.instances[at].clone()).collect()
     }
 
     /// The instances that were never released, because one of their dependants still exists.
     pub fn never_free(&self) -> Vec<Kept> {
-        let waiting = (0..self.instances.len()).filter(|at| !self.gone.contains(at));
-        let stuck = waiting.filter_map(|at| {
-            let because_of = self.in_the_way(at)?.clone();
-            Some(Kept { instance: self.instances[at].clone(), because_of })
+        // Many instances wait for one entry, which waits for many: each entry is read once.
+        let behind: Vec<Option<usize>> =
+            (self.instances.len()..self.waits_for.len()).map(|entry| self.in_the_way(entry)).collect();
+        let stuck = self.waiting().filter_map(|at| {
+            let first = self.in_the_way(at)?;
+            let other = first.checked_sub(self.instances.len()).map_or(Some(first), |entry| behind[entry])?;
+            Some(Kept { instance: self.instances[at].clone(), because_of: self.instances[other].clone() })
         });
         stuck.collect()
     }
 
-    fn in_the_way(&self, at: usize) -> Option<&InstanceId> {
-        let first = self.waits_for[at].iter().find(|other| !self.gone.contains(other))?;
-        self.instances.get(*first).or_else(|| self.in_the_way(*first))
+    fn waiting(&self) -> impl Iterator<Item = usize> {
+        (0..self.instances.len()).filter(|at| !self.gone[*at])
+    }
+
+    /// The first of what an instance or an entry waits for. An entry waits for instances only.
+    fn in_the_way(&self, at: usize) -> Option<usize> {
+        self.waits_for[at].iter().copied().find(|other| !self.gone[*other])
     }
 }
 

@@ -34,10 +34,10 @@ pub struct References<'s> {
 
 /// An id or a name in calls, and the instances of one step that have it: a call that mentions it mentions all of them.
 #[derive(Default)]
-pub struct Mention {
-    pub instances: Vec<usize>,
+struct Mention {
+    instances: Vec<usize>,
     /// Those whose calls mention it.
-    pub users: Vec<usize>,
+    users: Vec<usize>,
 }
 
 impl<'s> References<'s> {
@@ -73,8 +73,9 @@ impl<'s> References<'s> {
         Self { status, mentions, uses, meant_by, steps, after }
     }
 
-    pub fn mention(&self, mention: usize) -> &Mention {
-        &self.mentions[mention]
+    /// The instances that a mention means.
+    pub fn meaning(&self, mention: usize) -> &[usize] {
+        &self.mentions[mention].instances
     }
 
     /// What the call of an instance mentions.

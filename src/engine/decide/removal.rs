@@ -50,8 +50,8 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
         waits_for[at].push(steps[&instance.step]);
         let Some(place) = status.instances.get_index_of(instance) else { continue };
         for mention in references.uses(place) {
-            let entry = match references.mention(*mention).instances[..] {
-                [used] => status.instances.get_index(used).and_then(|(used, _)| places.get(used)).copied(),
+            let entry = match references.meaning(*mention) {
+                [used] => status.instances.get_index(*used).and_then(|(used, _)| places.get(used)).copied(),
                 _ => Some(*groups.entry(*mention).or_insert_with(|| {
                     waits_for.push(Vec::new());
                     waits_for.len() - 1
@@ -63,7 +63,7 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
         whole.for_each(|&step| waits_for[step].push(at));
     }
     for (mention, entry) in groups {
-        let meant = references.mention(mention).instances.iter().filter_map(|at| status.instances.get_index(*at));
+        let meant = references.meaning(mention).iter().filter_map(|at| status.instances.get_index(*at));
         meant.filter_map(|(instance, _)| places.get(instance)).for_each(|&at| waits_for[at].push(entry));
     }
     waits_for.iter_mut().for_each(|entries| {
@@ -102,7 +102,7 @@ fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> 
         for mention in references.uses(at).iter().filter(|_| may_exist(&at)) {
             if !staying.contains_key(mention) {
                 staying.insert(*mention, at);
-                open.extend(&references.mention(*mention).instances);
+                open.extend(references.meaning(*mention));
             }
         }
     }

@@ -387,6 +387,7 @@ impl Simulator {
     }
 
     /// Replaces the faults from now on.
+    #[cfg(test)]
     pub fn set_faults(&mut self, faults: super::faults::Faults) {
         self.state.options.faults = faults;
     }

@@ -60,11 +60,6 @@ impl Simulator {
         kinds.flat_map(|kind| self.held(kind.name, true)).collect()
     }
 
-    /// Every resource that bystanders created, in order.
-    pub fn their_history(&self) -> &[Creation] {
-        &self.state.theirs
-    }
-
     /// Resources of bystanders that clients changed or removed, once for each time.
     pub fn harmed(&self) -> &[Creation] {
         &self.state.harmed

@@ -16,26 +16,18 @@ pub type SharedSimulator = Arc<Mutex<Simulator>>;
 pub struct InMemory {
     simulator: SharedSimulator,
     clock: Clock,
-    key: String,
     base_url: String,
 }
 
 impl InMemory {
     pub fn new(simulator: SharedSimulator, clock: Clock) -> Self {
-        Self { simulator, clock, key: "simulated".to_owned(), base_url: String::new() }
+        Self { simulator, clock, base_url: String::new() }
     }
 
     /// Sets the address that logs of its requests show.
     #[must_use]
     pub fn at(mut self, base_url: &str) -> Self {
         base_url.clone_into(&mut self.base_url);
-        self
-    }
-
-    /// Sets another API key.
-    #[must_use]
-    pub fn with_key(mut self, key: &str) -> Self {
-        key.clone_into(&mut self.key);
         self
     }
 
@@ -56,7 +48,7 @@ impl Transport for InMemory {
     fn send(&self, mut request: Request) -> Sending<'_> {
         Box::pin(async move {
             if !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-                request.headers.push(("authorization".into(), format!("APIKey {}", self.key)));
+                request.headers.push(("authorization".into(), "APIKey simulated".to_owned()));
             }
             // The lock must not be held while time passes.
             let mut reaction = lock(&self.simulator).handle(&request, self.clock.now());

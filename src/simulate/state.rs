@@ -49,8 +49,6 @@ pub(super) struct State {
     pub(super) options: Options,
     /// Every resource that clients ever created, in order.
     pub(super) ever: Vec<Creation>,
-    /// The same for bystanders.
-    pub(super) theirs: Vec<Creation>,
     /// Changes and removals of bystanders' resources by clients.
     pub(super) harmed: Vec<Creation>,
     /// Whether the current request is a bystander's.
@@ -79,7 +77,6 @@ impl State {
             audit: Audit::default(),
             options,
             ever: Vec::new(),
-            theirs: Vec::new(),
             harmed: Vec::new(),
             bystander: false,
             task_fault: None,
@@ -239,11 +236,12 @@ impl State {
         }
     }
 
-    /// Stores a drafted resource, and notes its creation.
+    /// Stores a drafted resource, and notes what a client created.
     pub(super) fn insert(&mut self, mut resource: Resource) -> Uid {
         view::complete(&mut resource);
-        let ever = if resource.theirs { &mut self.theirs } else { &mut self.ever };
-        ever.push(Creation::of(&resource));
+        if !resource.theirs {
+            self.ever.push(Creation::of(&resource));
+        }
         self.store.insert(resource)
     }
 

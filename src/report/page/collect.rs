@@ -94,15 +94,7 @@ impl Collector {
                 instance.tasks.clone_from(tasks);
                 instance.ended_ms = Some(now);
             }
-            Event::StepSkipped { instance, reason } if self.keeps(instance, reason) => {}
-            Event::StepSkipped { instance, reason } => {
-                let instance = self.of(instance);
-                instance.state = match reason {
-                    SkipReason::Condition => State::Skipped,
-                    _ => State::NotMade,
-                };
-                instance.reason = Some(why(reason));
-            }
+            Event::StepSkipped { instance, reason } => self.skipped(instance, reason),
             Event::ResourceRemoved { instance, kind, id, already_gone, reverted_by } => {
                 let instance = self.of(instance);
                 instance.state = State::Removed;
@@ -128,19 +120,27 @@ impl Collector {
         self.instances.entry(name.clone()).or_insert_with(|| Instance::new(name, id.step.to_string()))
     }
 
-    /// Whether what is not reached was made by an earlier run, and stays.
-    fn keeps(&mut self, id: &InstanceId, reason: &SkipReason) -> bool {
+    fn skipped(&mut self, id: &InstanceId, reason: &SkipReason) {
+        let is_reached = *reason == SkipReason::Condition;
+        if !is_reached && self.mark_kept(id, reason) {
+            return;
+        }
+        let instance = self.of(id);
+        instance.state = if is_reached { State::Skipped } else { State::NotMade };
+        instance.reason = Some(why(reason));
+    }
+
+    /// Marks what an earlier run made of a step that was not reached as kept; returns whether there is any.
+    fn mark_kept(&mut self, id: &InstanceId, reason: &SkipReason) -> bool {
         let (name, step) = (id.to_string(), id.step.to_string());
         let is_it = |known: &&mut Instance| known.name == name || (id.key.is_none() && known.step == step);
-        let mut keeps = false;
-        if *reason != SkipReason::Condition {
-            for known in self.instances.values_mut().filter(is_it).filter(|known| known.id.is_some()) {
-                known.state = State::Kept;
-                known.reason = Some(why(reason));
-                keeps = true;
-            }
+        let mut is_any = false;
+        for known in self.instances.values_mut().filter(is_it).filter(|known| known.id.is_some()) {
+            known.state = State::Kept;
+            known.reason = Some(why(reason));
+            is_any = true;
         }
-        keeps
+        is_any
     }
 
     fn succeeded(&mut self, id: &InstanceId, done: &StepDone, now: u64) {

@@ -1,8 +1,8 @@
-//! A value with many holders, copied only by a holder who changes it.
+//! Values with several holders: one that is copied only by a holder who changes it, and one that they change together.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -71,6 +71,11 @@ impl<T: Clone> Shared<T> {
     pub fn into_owned(self) -> T {
         Arc::unwrap_or_clone(self.0)
     }
+}
+
+/// Locks a value that its holders change together. Each change is whole: a thread that panicked left none half done.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{
@@ -12,6 +12,7 @@ use tokio::sync::{
 };
 
 use super::intents::Intents;
+use crate::shared::lock;
 
 /// Started instances that do not wait, besides those that intents need: each holds its call, so a plan of a hundred
 /// thousand steps must not start them all.
@@ -149,10 +150,6 @@ impl Drop for Waits<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

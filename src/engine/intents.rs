@@ -1,10 +1,12 @@
 //! How many intents may be on record without an answer: enough to keep the requests busy while the record is written,
 //! and few to resolve after a crash.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::shared::lock;
 
 /// At least so many for each request in flight.
 const FEWEST: usize = 3;
@@ -72,7 +74,7 @@ impl Intents {
     }
 
     fn lock(&self) -> MutexGuard<'_, Measured> {
-        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.measured)
     }
 }
 

@@ -11,7 +11,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -21,6 +21,7 @@ use super::results::id_text;
 use crate::api::ReadError;
 use crate::catalog::ListCall;
 use crate::clock::Clock;
+use crate::shared::lock;
 
 /// A recent reading serves for so many times as long as it took.
 const VALIDITY_FACTOR: u32 = 20;
@@ -54,7 +55,7 @@ struct Kept {
 impl Listings {
     /// The list with this path.
     pub fn list(&self, path: &str) -> Arc<List> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         if let Some(list) = kept.lists.get(path) {
             return list.clone();
         }

@@ -1,12 +1,13 @@
 //! Ownership of tasks and resources: by the steps of this run, by this record, and by the other records of the store.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::results::id_text;
 use crate::catalog::Method;
 use crate::id::InstanceId;
 use crate::journal::{Journal, RecordedResource, Status};
+use crate::shared::lock;
 
 /// A task or resource, which can belong to one call only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -129,10 +130,6 @@ fn read(other_records: &OtherRecords) -> HashMap<Claimable, String> {
         things.into_iter().map(move |thing| (thing, name.clone()))
     };
     other_records().into_iter().flat_map(held).collect()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn holds(status: &Status, thing: &Claimable) -> bool {

@@ -11,10 +11,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::Waiting;
 use super::schedule::{Listing, Place, Poll};
-use super::{Waiting, lock};
 use crate::api::{Answer, ApiError, Client, Request, Task, json_of};
 use crate::secret::without_reserved;
+use crate::shared::lock;
 
 /// The longest page of `GET /cloud/v1/tasks`.
 const PAGE: usize = 1000;

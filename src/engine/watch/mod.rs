@@ -13,7 +13,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, ready};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::{ApiError, Client, Meaning, Task, TaskState};
+use crate::shared::lock;
 use lists::{Lead, Polled, perform};
 use schedule::{Entry, Poll, Schedule};
 
@@ -292,8 +293,4 @@ impl Watch {
 /// How long a finished task ran, by the server's clock.
 pub fn task_duration(task: &Task) -> Option<Duration> {
     Duration::try_from(task.finished_on?.duration_since(task.created_on?)).ok()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -135,8 +135,6 @@ impl Instance {
         resource: &Resource,
         by: &By,
     ) -> Result<Value, Interruption> {
-        let context = &self.run.context;
-        let about = self.about(&rendered.recorded);
         let read = match by {
             By::Id(id) => {
                 resource.read.as_ref().and_then(|path| fill_path(path, &rendered.parameters, &resource.parameter, id))
@@ -146,17 +144,22 @@ impl Instance {
             }
             By::Name(_) => None,
         };
-        if let Some(path) = read {
-            let object = context.client.read(Request::get(path)).await.map_err(|error| {
-                let mut failed = context.read_failed(&about, &error);
-                if error.is_not_found() {
-                    failed.message = format!("the resource to adopt was not found: {}", failed.message);
-                }
-                Interruption::Failed(failed)
-            })?;
-            let below = shown_at(create).and_then(|pointer| object.pointer(pointer).cloned());
-            return Ok(below.unwrap_or(object));
-        }
+        let Some(path) = read else { return self.listed(rendered, resource, by).await };
+        let context = &self.run.context;
+        let object = context.client.read(Request::get(path)).await.map_err(|error| {
+            let mut failed = context.read_failed(&self.about(&rendered.recorded), &error);
+            if error.is_not_found() {
+                failed.message = format!("the resource to adopt was not found: {}", failed.message);
+            }
+            Interruption::Failed(failed)
+        })?;
+        let below = shown_at(create).and_then(|pointer| object.pointer(pointer).cloned());
+        Ok(below.unwrap_or(object))
+    }
+
+    /// Finds the one existing resource with that id or name in its list.
+    async fn listed(&self, rendered: &Rendered, resource: &Resource, by: &By) -> Result<Value, Interruption> {
+        let context = &self.run.context;
         let list = resource.list.as_ref();
         let Some((list, mut request)) = list.and_then(|list| Some((list, list_call(list, &rendered.parameters)?)))
         else {
@@ -171,7 +174,7 @@ impl Instance {
         }
         let found = items(context, list, request)
             .await
-            .map_err(|error| Interruption::Failed(context.read_failed(&about, &error)))?;
+            .map_err(|error| Interruption::Failed(context.read_failed(&self.about(&rendered.recorded), &error)))?;
         let (mut fitting, others): (Vec<Value>, Vec<Value>) =
             found.into_iter().partition(|item| item.get(key).map(id_text).as_ref() == Some(wanted));
         match (fitting.pop(), fitting.len()) {

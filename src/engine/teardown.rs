@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::context::{About, RunContext};
-use super::decide::{Kept, along, removal};
+use super::decide::{Kept, Removal, along, removal};
 use super::interruption::Interruption;
 use super::remove::{Extent, Removed, remove};
 use super::results::id_text;
@@ -93,25 +93,8 @@ pub async fn teardown(
             }
         }
     }
-    if torn.stopped.is_some() {
-        return Ok(torn);
-    }
-    for (holder, instances) in inside {
-        for instance in instances {
-            let words = format!("it goes with `{holder}`, which is still there");
-            let waits = context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
-            torn.add_left(context, instance, blind.clone().unwrap_or(waits));
-        }
-    }
-    for Kept { instance, because_of } in order.kept.iter().cloned().chain(order.never_free()) {
-        let words = format!("`{because_of}` came after it, and is still there");
-        let waits = context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
-        torn.add_left(context, instance, blind.clone().unwrap_or(waits));
-    }
-    for instance in order.not_gone() {
-        if let Some(error) = &blind {
-            torn.add_left(context, instance, error.clone());
-        }
+    if torn.stopped.is_none() {
+        torn.add_waiting(context, &order, inside, blind.as_ref());
     }
     Ok(torn)
 }
@@ -167,6 +150,34 @@ impl TeardownEnd {
         self.reverted += other.reverted;
         self.left.extend(other.left);
         self.stopped = self.stopped.or(other.stopped);
+    }
+
+    /// Adds the instances whose removal was never tried. `inside`: those that go with another; `blind`: why none was tried
+    /// any more.
+    fn add_waiting(
+        &mut self,
+        context: &RunContext,
+        order: &Removal,
+        inside: HashMap<InstanceId, Vec<InstanceId>>,
+        blind: Option<&StepError>,
+    ) {
+        let waits = |words: String| {
+            let error = || context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+            blind.cloned().unwrap_or_else(error)
+        };
+        for (holder, instances) in inside {
+            for instance in instances {
+                self.add_left(context, instance, waits(format!("it goes with `{holder}`, which is still there")));
+            }
+        }
+        for Kept { instance, because_of } in order.kept.iter().cloned().chain(order.never_free()) {
+            self.add_left(context, instance, waits(format!("`{because_of}` came after it, and is still there")));
+        }
+        for instance in order.not_gone() {
+            if let Some(error) = blind {
+                self.add_left(context, instance, error.clone());
+            }
+        }
     }
 
     /// Adds an instance that was not removed, unless it is named already.

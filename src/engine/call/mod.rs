@@ -25,7 +25,7 @@ use crate::catalog::Operation;
 use crate::clock::millis;
 use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Evidence, Few, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
+use crate::journal::{Evidence, Few, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::Retry;
 use crate::random::random_id;
 use crate::shared::Shared;
@@ -129,26 +129,7 @@ impl Write {
             let existing = context.stopped.or_leave(Box::pin(self.existing(context))).await;
             state.existing = Some(existing.map_err(Interruption::Stopped)?);
         }
-        state.attempt += 1;
-        state.tries += 1;
-        let nonce = random_id();
-        let (intended_at, since) = (context.now(), context.clock().elapsed());
-        let Existing { before, secondary_before } = state.existing.clone().unwrap_or_default();
-        let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
-        let (request, stamped) = self.marked_request(context, &nonce, &mark);
-        let intent =
-            Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark: mark.into(), ..self.intent.clone() });
-        let appending = context.clock().elapsed();
-        context.journal.append(vec![Record::Intent(intent.clone())]).await?;
-        context.gates.appended(context.clock().elapsed().saturating_sub(appending));
-        let in_doubt = InDoubt {
-            attempt: Unanswered { intent, at: intended_at, head: None, failed: Few::default() },
-            earlier: self.earlier(context),
-            since,
-            cause: String::new(),
-            slow: false,
-            disowned: Vec::new(),
-        };
+        let (request, in_doubt) = self.intend(context, state).await?;
 
         // Held until the answer is recorded, so that a search on this route cannot attribute this call's task to
         // another call.
@@ -191,6 +172,31 @@ impl Write {
         }
     }
 
+    /// Records the intent of the next attempt. Returns its request, and the attempt as it is until an answer arrives.
+    async fn intend(&self, context: &RunContext, state: &mut Attempts) -> Result<(Request, InDoubt), JournalError> {
+        state.attempt += 1;
+        state.tries += 1;
+        let nonce = random_id();
+        let (intended_at, since) = (context.now(), context.clock().elapsed());
+        let Existing { before, secondary_before } = state.existing.clone().unwrap_or_default();
+        let mark = Mark { before, secondary_before, ..context.mark(self.instance(), &nonce) };
+        let (request, stamped) = self.marked_request(context, &nonce, &mark);
+        let intent =
+            Shared::from(Intent { attempt: state.attempt, nonce, stamped, mark: mark.into(), ..self.intent.clone() });
+        let appending = context.clock().elapsed();
+        context.journal.append(vec![Record::Intent(intent.clone())]).await?;
+        context.gates.appended(context.clock().elapsed().saturating_sub(appending));
+        let in_doubt = InDoubt {
+            attempt: Unanswered { intent, at: intended_at, head: None, failed: Few::default() },
+            earlier: self.earlier(context),
+            since,
+            cause: String::new(),
+            slow: false,
+            disowned: Vec::new(),
+        };
+        Ok((request, in_doubt))
+    }
+
     /// Records the answer and decides what to do next.
     async fn answered(
         &self,
@@ -200,33 +206,7 @@ impl Write {
         in_doubt: InDoubt,
     ) -> Result<Next, Interruption> {
         match sent {
-            Sent::Answer { value, head } => match tasks_of(&value) {
-                Some(tasks) if !tasks.is_empty() => {
-                    for task in &tasks {
-                        context.owners.claim(Claimable::task(task), self.instance());
-                    }
-                    self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
-                }
-                // Its head is not believed either: what it says of the request is about the other one.
-                _ if self.names_what_was_there(context, &value) => {
-                    let cause = format!(
-                        "the answer (status {}) names what is on record already: it answers another request",
-                        head.status
-                    );
-                    Ok(Next::InDoubt(Box::new(InDoubt { cause, ..in_doubt })))
-                }
-                none => match self.names_nothing(&value, none.is_some()) {
-                    true => {
-                        let cause = format!("the answer (status {}) does not say what was made", head.status);
-                        Ok(Next::InDoubt(Box::new(InDoubt {
-                            cause,
-                            attempt: Unanswered { head: Some(head), ..in_doubt.attempt },
-                            ..in_doubt
-                        })))
-                    }
-                    false => Ok(Next::Done(Called::Answered { status: head.status, value })),
-                },
-            },
+            Sent::Answer { value, head } => self.succeeded(context, value, head, in_doubt).await,
             Sent::Unsent(cause) => {
                 let error = self.unreachable(context, &cause, state.tries);
                 self.record_not_applied(context, &error).await?;
@@ -264,6 +244,43 @@ impl Write {
                 ..in_doubt
             }))),
             Sent::Left(stop) => Err(Interruption::Stopped(stop)),
+        }
+    }
+
+    /// Handles an answer of success, where it is one to this request.
+    async fn succeeded(
+        &self,
+        context: &RunContext,
+        value: Value,
+        head: Head,
+        in_doubt: InDoubt,
+    ) -> Result<Next, Interruption> {
+        match tasks_of(&value) {
+            Some(tasks) if !tasks.is_empty() => {
+                for task in &tasks {
+                    context.owners.claim(Claimable::task(task), self.instance());
+                }
+                self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
+            }
+            // Its head is not believed either: what it says of the request is about the other one.
+            _ if self.names_what_was_there(context, &value) => {
+                let cause = format!(
+                    "the answer (status {}) names what is on record already: it answers another request",
+                    head.status
+                );
+                Ok(Next::InDoubt(Box::new(InDoubt { cause, ..in_doubt })))
+            }
+            none => match self.names_nothing(&value, none.is_some()) {
+                true => {
+                    let cause = format!("the answer (status {}) does not say what was made", head.status);
+                    Ok(Next::InDoubt(Box::new(InDoubt {
+                        cause,
+                        attempt: Unanswered { head: Some(head), ..in_doubt.attempt },
+                        ..in_doubt
+                    })))
+                }
+                false => Ok(Next::Done(Called::Answered { status: head.status, value })),
+            },
         }
     }
 

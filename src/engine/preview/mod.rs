@@ -375,30 +375,7 @@ impl Preview<'_> {
                 let looks_up = !matches!(find, Find::Nothing);
                 (if looks_up { Action::Depends { on, read: false } } else { Action::Read }, None)
             }
-            Decision::Read => {
-                let operation = step.operation.as_deref();
-                let Some((status, answer)) = self.reads.asked(call, &mut asked.wanted) else {
-                    return (Action::Read, None);
-                };
-                let result = match find {
-                    Find::Later => return (Action::Read, None),
-                    Find::Nothing => results::of_answer(operation, call, status, answer.clone()),
-                    Find::One(wanted) => match looked_up(operation, Catalog::embedded(), (status, answer), wanted) {
-                        Ok(result) => result,
-                        Err(not_one) => {
-                            let not_one = if step.secret { not_one.without_items() } else { not_one };
-                            let span = step.find.as_ref().map_or(step.span, |find| find.span);
-                            return (self.failing(&not_one.message, span, not_one.help), None);
-                        }
-                    },
-                };
-                let response = result.response.as_ref().map(|answer| self.conceal(step, answer));
-                let is_resource =
-                    matches!(find, Find::One(_)) || (step.resource_used && step.ready.condition().is_none());
-                let resource = response.clone().filter(|_| is_resource);
-                let result = StepResult { response: response.map(JsonText::from), ..result };
-                (Action::Read, Some(step_value(&result, resource.as_ref())))
-            }
+            Decision::Read => self.read(step, call, find, asked),
             Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
             Decision::Call => (Action::Call, None),
             Decision::Keep => (Action::Keep, value()),
@@ -437,6 +414,31 @@ impl Preview<'_> {
                 (change, value.filter(|_| keeps))
             }
         }
+    }
+
+    /// A step that reads, with its value when the answer is known.
+    fn read(&self, step: &Step, call: &RecordedCall, find: &Find, asked: &mut KnownValues) -> (Action, Option<Value>) {
+        let operation = step.operation.as_deref();
+        let Some((status, answer)) = self.reads.asked(call, &mut asked.wanted) else {
+            return (Action::Read, None);
+        };
+        let result = match find {
+            Find::Later => return (Action::Read, None),
+            Find::Nothing => results::of_answer(operation, call, status, answer.clone()),
+            Find::One(wanted) => match looked_up(operation, Catalog::embedded(), (status, answer), wanted) {
+                Ok(result) => result,
+                Err(not_one) => {
+                    let not_one = if step.secret { not_one.without_items() } else { not_one };
+                    let span = step.find.as_ref().map_or(step.span, |find| find.span);
+                    return (self.failing(&not_one.message, span, not_one.help), None);
+                }
+            },
+        };
+        let response = result.response.as_ref().map(|answer| self.conceal(step, answer));
+        let is_resource = matches!(find, Find::One(_)) || (step.resource_used && step.ready.condition().is_none());
+        let resource = response.clone().filter(|_| is_resource);
+        let result = StepResult { response: response.map(JsonText::from), ..result };
+        (Action::Read, Some(step_value(&result, resource.as_ref())))
     }
 
     /// The call of `on_change: update`, as far as its values are known.

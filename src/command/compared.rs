@@ -11,10 +11,10 @@ use super::note;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::context::Context;
-use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records, id_text};
+use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
 use crate::error::Error;
 use crate::id::InstanceId;
-use crate::journal::{Drifted, InstanceStatus, Status, fields_of};
+use crate::journal::{Drifted, InstanceStatus, Status, fields_of, id_text};
 use crate::report::{count, sanitize, thing};
 use crate::secret::{hide_digests, stands_for_secret};
 

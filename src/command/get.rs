@@ -13,9 +13,10 @@ use crate::cli::{GetArguments, ResultFormat};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::nearest;
-use crate::engine::{ListReader, ListSearch, ReadFailure, hide_once_shown, id_text, items, without_sensitive};
+use crate::engine::{ListReader, ListSearch, ReadFailure, hide_once_shown, items, without_sensitive};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::journal::id_text;
 use crate::report::{Palette, list, sanitize};
 
 /// A frequent list: its name, its path, and further columns (title, JSON pointer).

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::id_text;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, RecordedResource};
+use crate::journal::{InstanceStatus, Phase, RecordedResource, id_text};
 
 /// What is shown of a resource.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,9 +1,8 @@
 //! Recorded instances by name, and their resources in words.
 
-use crate::engine::id_text;
 use crate::error::Error;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, RecordedResource, Status};
+use crate::journal::{InstanceStatus, RecordedResource, Status, id_text};
 use crate::report::{list, thing};
 
 /// Names listed in a hint.

@@ -11,9 +11,10 @@ use crate::api::{Client, Request, Task, TaskState, timestamp};
 use crate::cli::{ResultFormat, TasksArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{hide_data, id_text};
+use crate::engine::hide_data;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::journal::id_text;
 use crate::report::{Palette, list, plural, thing};
 use crate::secret::Secrets;
 

@@ -13,8 +13,8 @@ use super::context::About;
 use super::finish::{Finishing, PendingTasks, TaskEnds};
 use super::instance::{Instance, Intended};
 use super::interruption::Interruption;
+use super::operation::{self, Matched};
 use super::resolve::InDoubt;
-use super::results::{self, Matched};
 use super::turn::parent_turn;
 use super::turned::{Accepted, Turned};
 use super::update::update_of_result;
@@ -33,7 +33,7 @@ impl Instance {
         call: &RecordedCall,
         (operation, parameters): &Matched,
     ) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
-        let lock = operation.as_ref().and_then(|operation| results::lock_value(operation, call, parameters));
+        let lock = operation.as_ref().and_then(|operation| operation::lock_value(operation, call, parameters));
         parent_turn(&self.run.context, id, lock.as_deref()).await.map_err(Interruption::Stopped)
     }
 
@@ -46,7 +46,7 @@ impl Instance {
         provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Turned, Interruption> {
-        let matched = results::matched(self.run.context.catalog, &write.intent.call);
+        let matched = operation::matched(self.run.context.catalog, &write.intent.call);
         let turn = Box::pin(self.enter(&write.intent.instance, &write.intent.call, &matched)).await?;
         let called = match Box::pin(write.make(&self.run.context, known.attempts, in_doubt)).await {
             Ok(called) => called,
@@ -64,7 +64,7 @@ impl Instance {
         let recorded = known.intent.as_deref().unwrap_or(&write.intent);
         let same = recorded.call == write.intent.call;
         let call = if same { &write.intent.call } else { &recorded.call };
-        let matched = if same { matched } else { results::matched(self.run.context.catalog, call) };
+        let matched = if same { matched } else { operation::matched(self.run.context.catalog, call) };
         let called = match called {
             Called::Tasks { tasks, .. } if !self.step().wait.skip => {
                 return Ok(Turned::Accepted(Accepted { tasks, matched, resumed: false, turn }.into()));
@@ -83,7 +83,7 @@ impl Instance {
         provenance: Provenance,
         started: Duration,
     ) -> Result<Turned, Interruption> {
-        let matched = results::matched(self.run.context.catalog, &intent.call);
+        let matched = operation::matched(self.run.context.catalog, &intent.call);
         let turn = self.enter(&intent.instance, &intent.call, &matched).await?;
         let accepted = Accepted { tasks: tasks.to_vec(), matched, resumed: true, turn };
         if !self.step().wait.skip {
@@ -175,6 +175,6 @@ impl Instance {
     }
 
     pub(super) fn intended<'a>(&self, intent: &'a Intent) -> Intended<'a> {
-        Intended { intent, call: &intent.call, matched: results::matched(self.run.context.catalog, &intent.call) }
+        Intended { intent, call: &intent.call, matched: operation::matched(self.run.context.catalog, &intent.call) }
     }
 }

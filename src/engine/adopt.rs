@@ -4,16 +4,17 @@
 use serde_json::Value;
 
 use super::collection::{items, list_call, result_of_item};
-use super::conceal::conceal;
+use super::conceal::{self, conceal};
 use super::differences::differences;
 use super::find::{they_are, what_there_is};
 use super::instance::Instance;
 use super::interruption::Interruption;
 use super::made::made;
 use super::ownership::Claimable;
+use super::paths::{self, fill_path};
 use super::refresh::as_it_stands;
 use super::render::Rendered;
-use super::results::{self, fill_path, id_text};
+use super::results;
 use super::secondary::with_secondary;
 use super::update::{UpdatedResource, split};
 use crate::api::Request;
@@ -21,7 +22,7 @@ use crate::catalog::update::shown_at;
 use crate::catalog::{Operation, Resource};
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
-use crate::journal::{Adopted, IntendedUndo, JsonText, Record, StepResult};
+use crate::journal::{Adopted, IntendedUndo, JsonText, Record, StepResult, id_text};
 use crate::plan::AdoptBy;
 use crate::template::{Template, TemplateError};
 
@@ -93,7 +94,7 @@ impl Instance {
         }
         let undo = if own { self.undo_of_adopted(&result) } else { IntendedUndo::Keep };
         let made = made(catalog, &rendered.recorded, &result, &undo);
-        let response = result.response.as_ref().map(results::recordable);
+        let response = result.response.as_ref().map(conceal::recordable);
         let kept = StepResult { response, ..result };
         let after = self.step().after.to_vec();
         let adopted = Adopted { instance: id.clone(), after, result: kept.clone(), made, agrees: agrees.into() };
@@ -214,7 +215,7 @@ impl Instance {
         result: &StepResult,
     ) -> Result<(), Interruption> {
         let owned = result.kind.as_ref().zip(result.id.as_deref());
-        let own = |thing: &Value| results::own_path(create, &rendered.parameters, &id_text(thing));
+        let own = |thing: &Value| paths::own_path(create, &rendered.parameters, &id_text(thing));
         let Some((kind, thing)) = owned else { return Ok(()) };
         let claimed = Claimable::resource_at(kind, &id_text(thing), own(thing).as_deref());
         match self.run.context.other_owner(id, thing, &claimed) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::results::operation_of;
+use super::operation::operation_of;
 use crate::catalog::{Catalog, Method};
 use crate::journal::RecordedCall;
 

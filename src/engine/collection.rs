@@ -8,10 +8,11 @@ use super::context::RunContext;
 use super::evidence::likeness::is_digest;
 use super::evidence::tags::{STAMP, tag};
 use super::pages::{Paging, pages};
-use super::results::{self, fill_path, id_text};
+use super::paths::fill_path;
+use super::results;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Creates, IdAt, ListCall, Operation};
-use crate::journal::RecordedCall;
+use crate::journal::{RecordedCall, id_text};
 use crate::pointer;
 
 /// The id of the task that created a listed resource (`creator_task_id`).

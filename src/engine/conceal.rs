@@ -1,11 +1,11 @@
-//! Hides what must not be recorded of answers and results.
+//! Hides what must not be recorded of answers and results: the fields that the API shows only once.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::evidence::tags::is_stamp;
-use super::results;
-use crate::journal::StepResult;
-use crate::secret::Secrets;
+use crate::api::Task;
+use crate::journal::{JsonText, StepResult};
+use crate::secret::{Secrets, is_sensitive_name};
 
 /// Prepares an answer for templates: of a secret step every scalar becomes a secret marker, of other steps only the
 /// fields that the API shows once.
@@ -51,7 +51,7 @@ fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> V
             items.into_iter().map(|item| if is_stamp(name, "", &item) { item } else { conceal(name, item) }).collect()
         }
         Value::Null | Value::Bool(_) => value,
-        scalar if results::is_sensitive(name, &scalar) => Value::String(secrets.conceal(&scalar)),
+        scalar if is_sensitive(name, &scalar) => Value::String(secrets.conceal(&scalar)),
         scalar if secret && is_identifier(name) => Value::String(secrets.mark(&scalar)),
         scalar if secret => Value::String(secrets.conceal(&scalar)),
         scalar => scalar,
@@ -62,6 +62,67 @@ fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> V
 fn is_identifier(name: &str) -> bool {
     ["id", "name", "status", "state"].contains(&name)
         || ["_id", "_name", "_at", "_on"].iter().any(|end| name.ends_with(end))
+}
+
+/// What the record may hold of an answer.
+pub fn recordable(answer: &JsonText) -> JsonText {
+    if holds_sensitive(answer) { without_sensitive(answer).into() } else { answer.clone() }
+}
+
+fn holds_sensitive(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().any(|(name, field)| is_sensitive(name, field) || holds_sensitive(field)),
+        Value::Array(items) => items.iter().any(holds_sensitive),
+        _ => false,
+    }
+}
+
+/// The answer without the fields that the API shows only once, for the record.
+pub fn without_sensitive(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, field)| !is_sensitive(name, field))
+            .map(|(name, field)| (name.clone(), without_sensitive(field)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.iter().map(without_sensitive).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Collects the texts in an answer that the API shows only once.
+pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(text) if is_sensitive(name, field) => found.push(text.clone()),
+                    _ => sensitive_texts(field, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| sensitive_texts(item, found)),
+        _ => {}
+    }
+}
+
+/// Registers as secrets the texts in an answer that the API shows only once; called before the answer is reported.
+pub fn hide_once_shown(secrets: &Secrets, answer: &Value) {
+    let mut texts = Vec::new();
+    sensitive_texts(answer, &mut texts);
+    texts.iter().for_each(|text| secrets.hide(text));
+}
+
+/// Registers as secrets the passwords and cloud-init data in a task's `data`, before its error is reported:
+/// observed.md §9.
+pub fn hide_data(secrets: &Secrets, task: &Task) {
+    hide_once_shown(secrets, &task.data.0);
+}
+
+/// Whether the API shows this field only once.
+pub fn is_sensitive(name: &str, field: &Value) -> bool {
+    field.as_str().is_some_and(|text| !text.is_empty()) && is_sensitive_name(name)
 }
 
 #[cfg(test)]
@@ -137,5 +198,18 @@ mod tests {
             assert!(hidden.pointer(place).is_some_and(Secrets::marks_value), "{place}: {hidden}");
         }
         assert_eq!(conceal_names(&secrets, result("web")), result("web"));
+    }
+
+    #[test]
+    fn fields_shown_once_are_not_recorded() {
+        let answer = json!({ "id": "k", "private_key": "-----", "nested": [{ "secret": "s", "public_key": "p" }] });
+        let recorded = json!({ "id": "k", "nested": [{ "public_key": "p" }] });
+        assert_eq!(without_sensitive(&answer), recorded);
+        for answer in [answer.clone(), recorded.clone()] {
+            assert_eq!(*recordable(&answer.into()), recorded);
+        }
+        let mut texts = Vec::new();
+        sensitive_texts(&answer, &mut texts);
+        assert_eq!(texts, ["-----", "s"]);
     }
 }

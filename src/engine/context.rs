@@ -12,7 +12,6 @@ use super::evidence::audit::sender;
 use super::gates::Gates;
 use super::listings::Listings;
 use super::ownership::{Claimable, Ownership};
-use super::results::id_text;
 use super::stop::Stopped;
 use super::watch::{Place as TaskPlace, Watcher, list_request};
 use crate::api::{ApiError, Client, Meaning, ReadError, Request, Task, WITHHELD, new_trace};
@@ -21,7 +20,7 @@ use crate::catalog::Method;
 use crate::clock::{Clock, millis};
 use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Journal, Mark, RecordedCall, RecordedResource, Status};
+use crate::journal::{Journal, Mark, RecordedCall, RecordedResource, Status, id_text};
 use crate::plan::Plan;
 use crate::secret::Secrets;
 use crate::shared::Shared;
@@ -223,7 +222,7 @@ impl RunContext {
     /// Registers as secrets the fields of an answer that the API shows only once; called before the answer is
     /// reported.
     pub fn hide_sensitive(&self, answer: &Value) {
-        super::results::hide_once_shown(&self.secrets, answer);
+        crate::engine::conceal::hide_once_shown(&self.secrets, answer);
     }
 }
 

@@ -11,11 +11,10 @@ use super::objection;
 use super::only_changed::only_changed;
 use super::refresh::blame;
 use super::render::step_value;
-use super::results;
 use crate::clock::millis;
 use crate::event::{Event, Provenance, SkipReason, StepDone, StepError};
 use crate::id::InstanceId;
-use crate::journal::{JsonText, Phase, RecordedCall, StepResult};
+use crate::journal::{JsonText, Phase, RecordedCall, StepResult, id_text};
 use crate::shared::Shared;
 
 impl Instance {
@@ -42,7 +41,7 @@ impl Instance {
                 provenance: done.provenance,
                 call: call.to_string(),
                 kind: done.result.kind.clone(),
-                id: done.result.id.as_ref().map(|id| context.secrets.redact_name(&results::id_text(id))),
+                id: done.result.id.as_ref().map(|id| context.secrets.redact_name(&id_text(id))),
                 name: done.result.name.as_ref().map(|name| context.secrets.redact_name(name)),
                 changed,
                 tasks: done.result.tasks.iter().map(|task| context.secrets.redact_name(task)).collect(),

@@ -3,10 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::pages::items;
-use super::results::id_text;
 use crate::catalog::{Catalog, Listed, Operation};
 use crate::diagnostic::nearest;
-use crate::journal::StepResult;
+use crate::journal::{StepResult, id_text};
 
 /// The most names listed in a message.
 const SHOWN: usize = 8;

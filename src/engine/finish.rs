@@ -8,13 +8,16 @@ use serde_json::Value;
 
 use super::called::Called;
 use super::collection::{creator_task, result_of_item};
+use super::conceal;
 use super::context::{About, RunContext};
 use super::evidence::{Verdict, tags};
 use super::interruption::Interruption;
 use super::leftover::leftover;
 use super::made::{Before, made_by, of_tasks};
+use super::operation::{self, Matched, Parameters};
 use super::ownership::Claimable;
-use super::results::{self, Matched, Parameters};
+use super::paths;
+use super::results;
 use super::watch::{Place, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::Operation;
@@ -22,7 +25,7 @@ use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::journal::{
     Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
-    Unanswered,
+    Unanswered, id_text,
 };
 use crate::plan::Wait;
 use crate::shared::Shared;
@@ -240,7 +243,7 @@ impl Finishing<'_> {
         let Some(answer) = &result.response else { return };
         for (kind, id) in results::secondary_of_answer(self.operation, self.call, answer) {
             let before = self.intent.mark.secondary_before.as_ref();
-            let is_new = before.is_some_and(|before| !before.contains(&results::id_text(&id)));
+            let is_new = before.is_some_and(|before| !before.contains(&id_text(&id)));
             let is_ours = is_new && !context.is_owned_by_another(&self.intent.instance, &kind, &id);
             let list = if is_ours { &mut result.created } else { &mut result.touched };
             list.insert(kind, vec![id.into()]);
@@ -250,8 +253,8 @@ impl Finishing<'_> {
     /// What the call changed was there before it, or may have been, because no list was read.
     fn only_changed(&self, result: &StepResult) -> bool {
         let before = self.intent.mark.before.as_ref();
-        let is_new = before.zip(result.id.as_ref()).is_some_and(|(before, id)| !before.contains(&results::id_text(id)));
-        results::or_changes(self.operation) && !is_new
+        let is_new = before.zip(result.id.as_ref()).is_some_and(|(before, id)| !before.contains(&id_text(id)));
+        operation::or_changes(self.operation) && !is_new
     }
 
     fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {
@@ -270,7 +273,7 @@ impl Finishing<'_> {
     async fn give_up(&self, context: &RunContext, result: &StepResult) -> Result<(), JournalError> {
         let matched = self.operation.map(|operation| (operation, self.parameters.as_slice()));
         let made = made_by(context.catalog, matched, self.call, result, &IntendedUndo::Default);
-        let (instance, id) = (&self.intent.instance, made.id.as_deref().map(results::id_text).unwrap_or_default());
+        let (instance, id) = (&self.intent.instance, made.id.as_deref().map(id_text).unwrap_or_default());
         let kind = made.kind.as_deref().unwrap_or("resource");
         let words = format!("{kind} {id} exists, and its secret was in the answer that was lost");
         let mut error = context.error(self.about, EffectKnown::Applied, ErrorClass::Unknown, words);
@@ -288,7 +291,7 @@ impl Finishing<'_> {
     /// Checks a task that was found by a search rather than answered: whether the resource it made carries the tag of
     /// another attempt, or names another task as its maker.
     async fn is_owned_by_another(&self, context: &RunContext, tasks: &[String], result: &StepResult) -> bool {
-        let path = self.operation.and_then(|operation| results::read_path(operation, self.parameters, result));
+        let path = self.operation.and_then(|operation| paths::read_path(operation, self.parameters, result));
         let Some(path) = path.filter(|_| self.updates.is_none()) else { return false };
         // When the resource cannot be read, the attribution stands.
         let Ok(item) = context.client.read(Request::get(path)).await else { return false };
@@ -329,11 +332,11 @@ impl Finishing<'_> {
             }
         };
         if let (Some(id), Some(lock)) = (&made.id, &made.lock) {
-            context.gates.register_parent(&results::id_text(id), lock);
+            context.gates.register_parent(&id_text(id), lock);
         }
         // The answer is copied once: without what the record may not hold.
         let response = result.response.take();
-        let recordable = response.as_ref().filter(|_| !self.intent.secret).map(results::recordable);
+        let recordable = response.as_ref().filter(|_| !self.intent.secret).map(conceal::recordable);
         let kept = StepResult { response: recordable, ..result.clone() };
         result.response = response;
         let succeeded = Succeeded {
@@ -390,7 +393,7 @@ impl Finishing<'_> {
     /// Handles a task that ended in ERROR: it, or another task of the write, may have created resources all the same.
     /// These are searched for and recorded, so that they can be deleted.
     async fn failed(&self, context: &RunContext, task: &Task, ended: &[Task]) -> Result<Interruption, JournalError> {
-        results::hide_data(&context.secrets, task);
+        conceal::hide_data(&context.secrets, task);
         let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
         let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
         let words = context.words_of(task);
@@ -401,7 +404,7 @@ impl Finishing<'_> {
         let left = leftover
             .iter()
             .flat_map(|made| made.id.iter().chain(made.secondary.iter().flat_map(|secondary| &secondary.id)));
-        let left: Vec<String> = left.map(|id| results::id_text(id)).collect();
+        let left: Vec<String> = left.map(|id| id_text(id)).collect();
         error.effect = match (left.is_empty(), certain) {
             (false, _) => EffectKnown::Applied,
             (true, true) => EffectKnown::NotApplied,

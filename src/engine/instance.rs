@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::context::About;
 use super::interruption::Interruption;
+use super::operation::Matched;
 use super::render::Surroundings;
-use super::results::Matched;
 use super::run::Run;
 use crate::event::Provenance;
 use crate::id::{InstanceId, StepId};

@@ -10,11 +10,12 @@ use super::collection::{items, list_call};
 use super::context::RunContext;
 use super::evidence::tags::{STAMP_ATTEMPT, tag};
 use super::made::resource_of;
+use super::operation::Parameters;
 use super::ownership::Claimable;
-use super::results::{self, Parameters, id_text};
+use super::paths;
 use super::search::{LeftBehind, Search};
 use crate::catalog::{ListCall, Operation};
-use crate::journal::{Intent, StepResult, Unanswered};
+use crate::journal::{Intent, StepResult, Unanswered, id_text};
 
 /// The pause between two searches: lists may be late.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -91,7 +92,7 @@ async fn look(
         };
         let ids = result.created.ids_of(kind);
         let is_owned = |kind: &String, id: &Value| {
-            let own = (*kind == creates.kind).then(|| results::own_path(operation, parameters, &id_text(id))).flatten();
+            let own = (*kind == creates.kind).then(|| paths::own_path(operation, parameters, &id_text(id))).flatten();
             let claimed = Claimable::resource_at(kind, &id_text(id), own.as_deref());
             context.other_owner(&intent.instance, id, &claimed).is_some()
         };

@@ -17,10 +17,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::results::id_text;
 use crate::api::ReadError;
 use crate::catalog::ListCall;
 use crate::clock::Clock;
+use crate::journal::id_text;
 use crate::shared::lock;
 
 /// A recent reading serves for so many times as long as it took.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::context::RunContext;
-use super::results::{fill_path, id_text};
+use super::paths::fill_path;
 use super::stop::Stop;
 use super::watch::{Awaited, Place, TaskEnd};
 use crate::api::{ApiError, LockHolder, Request};
@@ -18,7 +18,7 @@ use crate::catalog::Operation;
 use crate::clock::millis;
 use crate::event::{Delay, Event};
 use crate::id::InstanceId;
-use crate::journal::RecordedCall;
+use crate::journal::{RecordedCall, id_text};
 
 /// The first pause when the task is not known; each further one is half as long again.
 const PAUSE: Duration = Duration::from_secs(3);

@@ -9,10 +9,12 @@
 use serde_json::Value;
 
 use super::open_undo::fill;
-use super::results::{Parameters, fill_path, id_text, identify, lock_value, operation_of, own_value};
+use super::operation::{Parameters, lock_value, operation_of};
+use super::paths::{fill_path, own_value};
+use super::results::identify;
 use crate::api::Task;
 use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
-use crate::journal::{IntendedUndo, Kinds, RecordedCall, RecordedResource, StepResult, is_id};
+use crate::journal::{IntendedUndo, Kinds, RecordedCall, RecordedResource, StepResult, id_text, is_id};
 use crate::secret::digest_of;
 use crate::shared::Shared;
 

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use super::results::{encode, id_text};
-use crate::journal::{OpenCall, OpenValue, Part, RecordedCall, StepResult};
+use super::paths::encode;
+use crate::journal::{OpenCall, OpenValue, Part, RecordedCall, StepResult, id_text};
 
 /// The call, with values of the result in its open places. `None` when the result has no value for a segment of the
 /// path: the call would address another resource.

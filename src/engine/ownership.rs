@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::results::id_text;
 use crate::catalog::Method;
 use crate::id::InstanceId;
-use crate::journal::{Journal, RecordedResource, Status};
+use crate::journal::{Journal, RecordedResource, Status, id_text};
 use crate::shared::lock;
 
 /// A task or resource, which can belong to one call only.

@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::context::{About, RunContext};
 use super::made::{Mentions, read_of};
+use super::operation;
 use super::ownership::Claimable;
-use super::results::{self, id_text};
 use crate::api::{ReadError, Request};
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, RecordedResource};
+use crate::journal::{InstanceStatus, RecordedResource, id_text};
 
 /// The owner of a resource that a task listed.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ fn is_mentioned(context: &RunContext, known: &InstanceStatus, id: &Value) -> boo
     // A call that changes a part in place mentions a resource of the create.
     let intended = known.intent.as_ref().filter(|intent| intent.update.is_none()).map(|intent| &intent.call);
     known.agrees.iter().chain(intended).any(|call| {
-        let matched = results::operation_of(context.catalog, call);
+        let matched = operation::operation_of(context.catalog, call);
         let creates = matched.as_ref().and_then(|(operation, _)| operation.creates.as_ref());
         Mentions::of(call, creates, &context.digest_key).id(id)
     })

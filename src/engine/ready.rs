@@ -9,15 +9,15 @@ use super::decide;
 use super::finish::Finishing;
 use super::instance::Instance;
 use super::interruption::Interruption;
+use super::paths;
 use super::render::{Rendered, step_value};
-use super::results;
 use super::unseen::{UNSEEN, unseen_for};
 use crate::api::{ReadError, Request};
 use crate::catalog::{Method, readiness_of};
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::id::InstanceId;
-use crate::journal::{RecordedCall, StepResult};
+use crate::journal::{RecordedCall, StepResult, id_text};
 use crate::plan::Wait;
 use crate::secret::Secrets;
 use crate::template::{Expression, TemplateError, value_of};
@@ -115,7 +115,7 @@ impl Finishing<'_> {
     pub(super) async fn await_readiness(&self, context: &RunContext, result: &StepResult) -> Result<(), Interruption> {
         let Some(operation) = self.operation else { return Ok(()) };
         let Some(readiness) = readiness_of(operation) else { return Ok(()) };
-        let path = results::resource_path(operation, self.call, self.parameters, result);
+        let path = paths::resource_path(operation, self.call, self.parameters, result);
         let Some(path) = path else { return Ok(()) };
         let readying = Readying {
             instance: &self.intent.instance,
@@ -157,7 +157,7 @@ impl Instance {
         let Some(ready) = &operation.ready else { return Ok(()) };
         let path = match &ready.read {
             Some(path) => filled_path(path, &rendered.parameters, result),
-            None => results::resource_path(operation, &rendered.recorded, &rendered.parameters, result),
+            None => paths::resource_path(operation, &rendered.recorded, &rendered.parameters, result),
         };
         let Some(path) = path else { return Ok(()) };
         let unknown = if provenance == Provenance::Reused { Duration::ZERO } else { UNSEEN };
@@ -198,7 +198,7 @@ impl Instance {
         let path = rendered
             .operation
             .as_ref()
-            .and_then(|operation| results::resource_path(operation, &rendered.recorded, &rendered.parameters, result));
+            .and_then(|operation| paths::resource_path(operation, &rendered.recorded, &rendered.parameters, result));
         let Some(path) = path else {
             let mut error = context.error(
                 &about,
@@ -324,10 +324,10 @@ fn filled_path(path: &str, parameters: &[(String, String)], result: &StepResult)
             return Some(segment.to_owned());
         };
         let value = match name.strip_prefix("answer:") {
-            Some(pointer) => results::id_text(result.response.as_ref()?.pointer(&pointer.replace(':', "/"))?),
+            Some(pointer) => id_text(result.response.as_ref()?.pointer(&pointer.replace(':', "/"))?),
             None => parameters.iter().find(|(known, _)| known == name)?.1.clone(),
         };
-        Some(results::encode(&value))
+        Some(paths::encode(&value))
     };
     path.split('/').map(segment).collect::<Option<Vec<_>>>().map(|segments| segments.join("/"))
 }

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 
 use super::context::Settings;
 use super::later::is_known_later;
+use super::operation::Parameters;
+use super::paths::encode;
 use super::repeated::Recording;
-use super::results::{Parameters, encode};
 use crate::api::Request;
 use crate::body_file::{BodyFile, BodyFiles, FormFile, each_path};
 use crate::catalog::{BYTES, Operation};

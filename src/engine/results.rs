@@ -1,36 +1,15 @@
-//! The result of a call, from finished tasks or a synchronous answer: ids, names, the paths that read it, and the
-//! undo call.
+//! The result of a call, from finished tasks or a synchronous answer: ids and names.
 //!
-//! Pure. Works on recorded calls, so that it serves a live run, a resumed one, and a teardown without a plan. It also
-//! says which fields of answers are secret, and which calls are idempotent.
+//! Pure. Works on recorded calls, so that it serves a live run, a resumed one, and a teardown without a plan.
 
-use std::borrow::Cow;
-use std::sync::Arc;
+use serde_json::Value;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
-use serde_json::{Map, Value};
-
-use crate::api::Task;
-use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, Resource, ValueAt};
+use super::operation::scalar_at;
+use crate::catalog::{Creates, IdAt, Operation};
 use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, is_id};
 use crate::pointer;
-use crate::secret::{Secrets, is_sensitive_name, stands_for_secret};
+use crate::secret::stands_for_secret;
 use crate::shared::Shared;
-
-/// Path parameters of a call, by their names in the catalogue.
-pub type Parameters = Vec<(String, String)>;
-/// The operation of a call, and its path parameters.
-pub type Matched = (Option<Arc<Operation>>, Parameters);
-
-/// The operation of a recorded call, and its path parameters.
-pub fn operation_of(catalog: &Catalog, call: &RecordedCall) -> Option<(Arc<Operation>, Parameters)> {
-    catalog.matching(call.method, &call.path)
-}
-
-/// The operation of a recorded call when the catalogue knows it, and its path parameters.
-pub fn matched(catalog: &Catalog, call: &RecordedCall) -> Matched {
-    operation_of(catalog, call).map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters))
-}
 
 /// The result of a synchronous call.
 pub fn of_answer(operation: Option<&Operation>, call: &RecordedCall, status: u16, answer: Value) -> StepResult {
@@ -162,185 +141,16 @@ fn name_of(creates: &Creates, call: &RecordedCall, answer: Option<&Value>) -> Op
     sent.or_else(|| answer.and_then(|answer| answer.get("name")).and_then(text))
 }
 
-fn scalar_at(value: &Value, at: &str) -> Option<Value> {
-    pointer::get(value, at).filter(|found| is_id(found)).cloned()
-}
-
-/// The route of a call: its operation, or the call itself when the catalogue does not know it.
-pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
-    operation.map_or_else(|| call.to_string(), |operation| operation.route.to_string())
-}
-
-/// Text of an id: a string as it is, a number in digits.
-pub fn id_text(id: &Value) -> String {
-    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
-}
-
-/// The path that reads the created resource.
-pub fn read_path(operation: &Operation, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
-    let resource = operation.creates.as_ref()?.resource.as_ref()?;
-    let own = own_value(resource, result)?;
-    fill_path(resource.read.as_ref()?, parameters, &resource.parameter, &own)
-}
-
-/// The path that reads the resource behind a call: the one it created, or the one it is about.
-pub fn resource_path(
-    operation: &Operation,
-    call: &RecordedCall,
-    parameters: &[(String, String)],
-    result: &StepResult,
-) -> Option<String> {
-    if operation.creates.is_some() {
-        return read_path(operation, parameters, result);
-    }
-    // PATCH and PUT share the path with GET; for an action the last segment of the path is left out.
-    match call.method {
-        Method::Patch | Method::Put => Some(call.path.clone()),
-        Method::Post => {
-            let (thing, _) = call.path.rsplit_once('/')?;
-            Catalog::embedded().matching(Method::Get, thing).map(|_| thing.to_owned())
-        }
-        Method::Get => Some(call.path.clone()),
-        Method::Delete => None,
-    }
-}
-
-/// The value of the resource's own path parameter; empty when its paths name only its parents.
-pub(super) fn own_value(resource: &Resource, result: &StepResult) -> Option<String> {
-    match (resource.parameter.is_empty(), resource.by_name) {
-        (true, _) => Some(String::new()),
-        (false, true) => result.name.clone(),
-        (false, false) => result.id.as_deref().map(id_text),
-    }
-}
-
-/// The path of a resource, as its delete has it; `own`: its own value of the path.
-pub fn own_path(create: &Operation, parameters: &[(String, String)], own: &str) -> Option<String> {
-    let resource = create.creates.as_ref()?.resource.as_ref()?;
-    fill_path(&resource.delete.as_ref()?.path, parameters, &resource.parameter, own)
-}
-
-/// A documented path with its parameters filled in, percent-encoded; `None` when one is not known.
-pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: &str) -> Option<String> {
-    let mut filled = String::with_capacity(path.len() + value.len());
-    for segment in path.split('/').skip(1) {
-        filled.push('/');
-        match segment.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
-            Some(name) if name == own => filled.extend(encoded(value)),
-            Some(name) => {
-                let (_, known) = parameters.iter().find(|(parameter, _)| parameter == name)?;
-                filled.extend(encoded(known));
-            }
-            None => filled.push_str(segment),
-        }
-    }
-    Some(filled)
-}
-
-/// Percent-encodes one path segment (RFC 3986 §2.3: all but unreserved characters).
-pub fn encode(segment: &str) -> String {
-    Cow::from(encoded(segment)).into_owned()
-}
-
-fn encoded(segment: &str) -> PercentEncode<'_> {
-    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    utf8_percent_encode(segment, RESERVED)
-}
-
-/// The id of the parent that the API locks while this call runs.
-pub fn lock_value(operation: &Operation, call: &RecordedCall, parameters: &[(String, String)]) -> Option<String> {
-    operation.locks.iter().chain(&operation.locks_else).find_map(|place| match place {
-        ValueAt::Path(name) => {
-            parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value.clone())
-        }
-        ValueAt::Body(pointer) => call.body.as_ref().and_then(|body| scalar_at(body, pointer)).map(|id| id_text(&id)),
-    })
-}
-
-/// What the record may hold of an answer.
-pub fn recordable(answer: &JsonText) -> JsonText {
-    if holds_sensitive(answer) { without_sensitive(answer).into() } else { answer.clone() }
-}
-
-fn holds_sensitive(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields.iter().any(|(name, field)| is_sensitive(name, field) || holds_sensitive(field)),
-        Value::Array(items) => items.iter().any(holds_sensitive),
-        _ => false,
-    }
-}
-
-/// The answer without the fields that the API shows only once, for the record.
-pub fn without_sensitive(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(name, field)| !is_sensitive(name, field))
-            .map(|(name, field)| (name.clone(), without_sensitive(field)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(items) => items.iter().map(without_sensitive).collect(),
-        other => other.clone(),
-    }
-}
-
-/// Collects the texts in an answer that the API shows only once.
-pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                match field {
-                    Value::String(text) if is_sensitive(name, field) => found.push(text.clone()),
-                    _ => sensitive_texts(field, found),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| sensitive_texts(item, found)),
-        _ => {}
-    }
-}
-
-/// Registers as secrets the texts in an answer that the API shows only once; called before the answer is reported.
-pub fn hide_once_shown(secrets: &Secrets, answer: &Value) {
-    let mut texts = Vec::new();
-    sensitive_texts(answer, &mut texts);
-    texts.iter().for_each(|text| secrets.hide(text));
-}
-
-/// Registers as secrets the passwords and cloud-init data in a task's `data`, before its error is reported:
-/// observed.md §9.
-pub fn hide_data(secrets: &Secrets, task: &Task) {
-    hide_once_shown(secrets, &task.data.0);
-}
-
-/// Whether the API shows this field only once.
-pub fn is_sensitive(name: &str, field: &Value) -> bool {
-    field.as_str().is_some_and(|text| !text.is_empty()) && is_sensitive_name(name)
-}
-
-/// Whether a call is idempotent: DELETE, and a PUT that replaces.
-pub fn is_repeatable(method: Method, operation: Option<&Operation>) -> bool {
-    match method {
-        Method::Get | Method::Delete => true,
-        Method::Put => {
-            operation.and_then(|operation| operation.creates.as_ref()).is_none_or(|creates| creates.or_changes)
-        }
-        Method::Post | Method::Patch => false,
-    }
-}
-
-/// Whether a call creates its resource, or changes the existing one.
-pub fn or_changes(operation: Option<&Operation>) -> bool {
-    operation.and_then(|operation| operation.creates.as_ref()).is_some_and(|creates| creates.or_changes)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::Task;
+    use crate::catalog::{Catalog, Method};
     use crate::engine::made::{Before, made, of_tasks};
-    use crate::journal::{IntendedUndo, RecordedResource};
+    use crate::engine::operation::operation_of;
+    use crate::journal::{IntendedUndo, RecordedResource, id_text};
 
     fn post(path: &str, body: Value) -> RecordedCall {
         RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) }
@@ -394,19 +204,6 @@ mod tests {
     }
 
     #[test]
-    fn fields_shown_once_are_not_recorded() {
-        let answer = json!({ "id": "k", "private_key": "-----", "nested": [{ "secret": "s", "public_key": "p" }] });
-        let recorded = json!({ "id": "k", "nested": [{ "public_key": "p" }] });
-        assert_eq!(without_sensitive(&answer), recorded);
-        for answer in [answer.clone(), recorded.clone()] {
-            assert_eq!(*recordable(&answer.into()), recorded);
-        }
-        let mut texts = Vec::new();
-        sensitive_texts(&answer, &mut texts);
-        assert_eq!(texts, ["-----", "s"]);
-    }
-
-    #[test]
     fn a_call_that_creates_nothing_is_about_the_last_resource_of_its_path() {
         let (volume, cluster) = ("726ecfcc-7fd0-4e30-a86e-7892524aa483", "c%201");
         for (path, kind, id) in [
@@ -441,22 +238,6 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_what_was_made_are_filled_in_and_encoded() {
-        let place = [("project_id", "1"), ("region_id", "7")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let (network, _) = operation_of(Catalog::embedded(), &post("/cloud/v1/networks/1/7", json!({}))).unwrap();
-        assert_eq!(own_path(&network, &place, "a b").as_deref(), Some("/cloud/v1/networks/1/7/a%20b"));
-        assert_eq!(own_path(&network, &place[..1], "n"), None, "the region is not known");
-        let result = StepResult { id: Some(json!("n1").into()), name: Some("web".to_owned()), ..StepResult::default() };
-        assert_eq!(read_path(&network, &place, &result).as_deref(), Some("/cloud/v1/networks/1/7/n1"));
-        let (cluster, _) = operation_of(Catalog::embedded(), &post("/cloud/v2/k8s/clusters/1/7", json!({}))).unwrap();
-        assert_eq!(
-            read_path(&cluster, &place, &result).as_deref(),
-            Some("/cloud/v2/k8s/clusters/1/7/web"),
-            "by its name"
-        );
-    }
-
-    #[test]
     fn secondary_resources_are_named_unless_the_call_names_them() {
         let call = |body: Value| post("/cdn/resources", body);
         let (operation, _) = operation_of(Catalog::embedded(), &call(json!({}))).unwrap();
@@ -469,26 +250,6 @@ mod tests {
             (json!({ "origin": "o" }), &json!({ "id": 7 }), &[]),
         ] {
             assert_eq!(secondary_of_answer(Some(&operation), &call(body.clone()), answer), expected, "{body} {answer}");
-        }
-    }
-
-    #[test]
-    fn only_calls_that_do_the_same_again_may_be_repeated() {
-        for (method, path, repeatable, changes) in [
-            (Method::Get, "/cloud/v1/networks/1/7", true, false),
-            (Method::Delete, "/cloud/v1/networks/1/7/n", true, false),
-            (Method::Post, "/cloud/v1/networks/1/7", false, false),
-            (Method::Patch, "/cloud/v1/networks/1/7/n", false, false),
-            (Method::Put, "/dns/v2/zones/example.com/www/A", true, true),
-            (Method::Put, "/nothing/known", true, false),
-        ] {
-            let matched = Catalog::embedded().matching(method, path);
-            let operation = matched.as_ref().map(|(operation, _)| &**operation);
-            assert_eq!(
-                (is_repeatable(method, operation), or_changes(operation)),
-                (repeatable, changes),
-                "{method} {path}"
-            );
         }
     }
 }

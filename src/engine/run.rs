@@ -8,14 +8,13 @@ use super::decide::{self, FormerSteps};
 use super::interruption::Interruption;
 use super::remove::{self, Extent};
 use super::render::{Rendered, Surroundings};
-use super::results;
 use super::stop::Stopper;
 use super::teardown::teardown;
 use crate::catalog::Partial;
 use crate::diagnostic::Severity;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::{InstanceId, StepId};
-use crate::journal::Status;
+use crate::journal::{Status, id_text};
 use crate::plan::{Plan, Selection, Step};
 use crate::source::Span;
 use crate::template::{Each, TemplateError};
@@ -94,7 +93,7 @@ impl Run {
         context.events.emit(Event::ResourceExists {
             instance: id.clone(),
             kind: made.kind.clone(),
-            id: hide(&results::id_text(made_id)),
+            id: hide(&id_text(made_id)),
             name: made.name.as_deref().map(hide),
         });
     }

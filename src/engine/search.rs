@@ -11,13 +11,14 @@ use super::collection::{creator_task, item_id, items, list_call, named_items, ow
 use super::context::RunContext;
 use super::evidence::audit::{self, AUDIT_LOG, Trail};
 use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
+use super::operation::{self, Parameters, route_of};
 use super::ownership::Claimable;
 use super::pages::{Paging, pages};
-use super::results::{self, Parameters, fill_path, id_text, route_of};
+use super::paths::{self, fill_path};
 use super::watch::{Place, list_request};
 use crate::api::{ReadError, Request, Task, is_success};
 use crate::catalog::{CLOUD, Creates, ListCall, Operation, root_of};
-use crate::journal::{Evidence, Intent, RecordedCall, Unanswered};
+use crate::journal::{Evidence, Intent, RecordedCall, Unanswered, id_text};
 
 /// Tolerance for clock differences within the API and for rounding: a resource created this shortly before the intent
 /// is not certainly older than it.
@@ -84,7 +85,7 @@ pub struct Search<'a> {
 
 impl<'a> Search<'a> {
     pub fn new(context: &'a RunContext, attempt: &'a Unanswered, disowned: &'a [String]) -> Self {
-        let (operation, parameters) = results::matched(context.catalog, &attempt.intent.call);
+        let (operation, parameters) = operation::matched(context.catalog, &attempt.intent.call);
         // The audit log covers the Cloud API only.
         let log_is_closed = AtomicBool::new(root_of(&attempt.intent.call.path) != CLOUD);
         Self { context, attempt, disowned, operation, parameters, log_is_closed }
@@ -463,7 +464,7 @@ impl<'a> Search<'a> {
 
     /// A resource of the kind that the call creates.
     fn resource(&self, kind: &str, id: &str) -> Claimable {
-        let path = self.operation.as_deref().and_then(|operation| results::own_path(operation, &self.parameters, id));
+        let path = self.operation.as_deref().and_then(|operation| paths::own_path(operation, &self.parameters, id));
         Claimable::resource_at(kind, id, path.as_deref())
     }
 

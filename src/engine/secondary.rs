@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::collection::{creator_task, items, list_call};
 use super::context::RunContext;
 use super::made::resource_of;
+use super::operation::{self, Parameters};
 use super::ownership::Claimable;
-use super::results::{self, Parameters, id_text};
 use crate::api::ReadError;
 use crate::catalog::{Creates, IdAt, ListCall};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, StepResult};
+use crate::journal::{InstanceStatus, StepResult, id_text};
 
 /// Adds to the result for an existing resource the task that made it, and what that task made besides.
 ///
@@ -82,7 +82,7 @@ fn mentions(item: &Value, id: &Value) -> bool {
 /// The kinds of resources that may outlive the ones of an instance and are not on record, because nothing says which
 /// task made them.
 pub fn unknown_kinds_of(context: &RunContext, known: &InstanceStatus) -> Vec<String> {
-    let matched = known.agreed().and_then(|call| results::operation_of(context.catalog, call));
+    let matched = known.agreed().and_then(|call| operation::operation_of(context.catalog, call));
     let creates = matched.as_ref().and_then(|(operation, _)| operation.creates.as_ref());
     let Some(creates) = creates.filter(|creates| matches!(creates.id_at, IdAt::Task(_))) else { return Vec::new() };
     let result = known.result.iter().any(|result| !result.tasks.is_empty());

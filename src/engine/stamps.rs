@@ -10,10 +10,11 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use super::collection::result_of_item;
+use super::conceal::without_sensitive;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT, tag};
 use super::made::made;
 use super::pages::{Paging, pages};
-use super::results::{fill_path, without_sensitive};
+use super::paths::fill_path;
 use crate::api::{Client, ReadError, Request};
 use crate::catalog::{Catalog, ListCall, Method, Operation};
 use crate::id::{InstanceId, StepId};

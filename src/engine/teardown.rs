@@ -10,11 +10,10 @@ use super::context::{About, RunContext};
 use super::decide::{Kept, Removal, along, removal};
 use super::interruption::Interruption;
 use super::remove::{Extent, Removed, remove};
-use super::results::id_text;
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, JournalError, Phase, Record, Status};
+use crate::journal::{InstanceStatus, JournalError, Phase, Record, Status, id_text};
 
 /// The outcome of a teardown.
 #[derive(Debug, Default)]

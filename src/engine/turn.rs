@@ -113,7 +113,7 @@ mod tests {
             let text = "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
                         body: { name: net-1, create_router: false }\n";
             trial.run(text).await;
-            let made = trial.status().instances[0].made[0].id.as_deref().map(crate::engine::id_text).unwrap();
+            let made = trial.status().instances[0].made[0].id.as_deref().map(crate::journal::id_text).unwrap();
             for (parent, shown) in [(made.as_str(), "net"), ("other", "other")] {
                 let work = async |context: &Arc<RunContext>| {
                     let _held = context.gates.parent(parent).await;

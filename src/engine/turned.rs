@@ -2,7 +2,7 @@
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::results::Matched;
+use super::operation::Matched;
 use crate::journal::StepResult;
 
 /// What came of a turn of an instance that is not done.

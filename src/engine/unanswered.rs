@@ -14,14 +14,15 @@ use super::finish::{Ended, Finishing};
 use super::interruption::Interruption;
 use super::leftover::leftover;
 use super::made::made;
+use super::operation;
 use super::ownership::Claimable;
 use super::resolve::resolve_late;
-use super::results::{self, id_text};
+use super::results;
 use super::search::Resolved;
 use crate::catalog::Operation;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, StepResult, Unanswered};
+use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, StepResult, Unanswered, id_text};
 
 /// The longest time for which a request can be held back on the way and carried out then: proxies give up within
 /// minutes.
@@ -92,11 +93,11 @@ impl OpenAttempt<'_> {
     /// Searches for it. `Some` when its outcome stays unknown.
     async fn look(&self) -> Result<Option<StepError>, Interruption> {
         let call = &self.attempt.intent.call;
-        let matched = results::operation_of(self.context.catalog, call);
+        let matched = operation::operation_of(self.context.catalog, call);
         let operation = matched.as_ref().map(|(operation, _)| operation.as_ref());
         // A repeated call has replaced what the earlier attempt did, and will do.
-        let is_replaced = !results::or_changes(operation) || self.known.phase == Phase::Succeeded;
-        if !makes_something(operation) || (results::is_repeatable(call.method, operation) && is_replaced) {
+        let is_replaced = !operation::or_changes(operation) || self.known.phase == Phase::Succeeded;
+        if !makes_something(operation) || (operation::is_repeatable(call.method, operation) && is_replaced) {
             return self.record_resolved(Vec::new(), None).await;
         }
         if !self.attempt.failed.is_empty() {
@@ -127,7 +128,7 @@ impl OpenAttempt<'_> {
     /// Looks for what it left behind although its task ended in ERROR.
     async fn left_behind(&self) -> Result<Option<StepError>, Interruption> {
         let intent = &self.attempt.intent;
-        let Some((operation, parameters)) = results::operation_of(self.context.catalog, &intent.call) else {
+        let Some((operation, parameters)) = operation::operation_of(self.context.catalog, &intent.call) else {
             return self.record_resolved(Vec::new(), None).await;
         };
         let answered = results::of_answer(Some(&operation), &intent.call, 0, Value::Null);
@@ -147,7 +148,7 @@ impl OpenAttempt<'_> {
     /// Waits for the tasks of the attempt and records what they made.
     async fn complete(&self, called: Called) -> Result<Option<StepError>, Interruption> {
         let intent = &self.attempt.intent;
-        let matched = results::matched(self.context.catalog, &intent.call);
+        let matched = operation::matched(self.context.catalog, &intent.call);
         let about = self.about();
         let since = self.context.clock().elapsed();
         let finishing = Finishing::of_record(intent, &matched, &about, since, Some(self.attempt.at));

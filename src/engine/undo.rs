@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::context::{About, RunContext};
 use super::interruption::Interruption;
+use super::operation;
 use super::resolve::{InDoubt, resolve};
-use super::results;
 use super::search::Resolved;
 use crate::event::{EffectKnown, ErrorClass};
 use crate::id::InstanceId;
@@ -31,8 +31,8 @@ pub fn new_nonce() -> String {
 
 /// The intent of an undo attempt that is about to be sent; `None` for idempotent calls, which need none.
 pub fn intent_of(context: &RunContext, instance: &InstanceId, call: &RecordedCall, attempt: u32) -> Option<Intent> {
-    let operation = results::operation_of(context.catalog, call).map(|(operation, _)| operation);
-    if results::is_repeatable(call.method, operation.as_deref()) {
+    let operation = operation::operation_of(context.catalog, call).map(|(operation, _)| operation);
+    if operation::is_repeatable(call.method, operation.as_deref()) {
         return None;
     }
     let nonce = new_nonce();

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use super::context::About;
+use super::operation::operation_of;
 use super::recovery::spots_of;
-use super::results::{id_text, operation_of};
 use super::run::Run;
 use super::stamps::{StampSearch, Stamped, is_findable, stampable, stamped};
 use super::unseen::UNSEEN;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, Status};
+use crate::journal::{InstanceStatus, Phase, Status, id_text};
 
 /// The pause between two searches.
 const PAUSE: Duration = Duration::from_secs(2);

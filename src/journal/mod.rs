@@ -60,7 +60,7 @@ pub use result::{Drifted, RecordedResource, StepResult};
 pub use sink::{Appending, Batch, Kept, MemorySink, Sink, Terms};
 pub use status::Status;
 pub use text::{Contents, lines, read};
-pub use validate::{is_id, is_identifier, may_undo, validate};
+pub use validate::{id_text, is_id, is_identifier, may_undo, validate};
 
 /// Why the record cannot be read or written.
 #[derive(Debug, Clone, thiserror::Error)]

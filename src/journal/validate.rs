@@ -138,6 +138,11 @@ pub fn is_id(id: &Value) -> bool {
     id.is_i64() || id.is_u64() || id.as_str().is_some_and(is_identifier)
 }
 
+/// Text of an id: a string as it is, a number in digits.
+pub fn id_text(id: &Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

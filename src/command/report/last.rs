@@ -7,11 +7,10 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::catalog::Method;
-use crate::engine::id_text;
 use crate::event::{Activity, EVENTS_VERSION, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone};
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{Line, Phase, Record, RecordedResource, Started, Status, Succeeded};
+use crate::journal::{Line, Phase, Record, RecordedResource, Started, Status, Succeeded, id_text};
 use crate::store::lineage::History;
 
 /// How a record names the command that takes everything down.

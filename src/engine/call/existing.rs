@@ -18,8 +18,8 @@ use crate::engine::evidence::likeness::contradicts;
 use crate::engine::listings::{Freshness, Listed, Listing};
 use crate::engine::made::resource_of;
 use crate::engine::pages::{Pages, Paging, each_page, endless};
-use crate::engine::results::{id_text, named_in_path};
-use crate::journal::Mark;
+use crate::engine::results::named_in_path;
+use crate::journal::{Mark, id_text};
 
 /// Up to this number of creates in a run, each sends a request filtered by its name, where the API has such a filter;
 /// more of them share one reading of the whole list.

@@ -14,9 +14,10 @@ use super::context::{About, RunContext};
 use super::evidence::tags::{remark, stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
+use super::operation::{self, Parameters, route_of};
 use super::ownership::Claimable;
 use super::resolve::InDoubt;
-use super::results::{self, Parameters, route_of};
+use super::results;
 use super::send::{Leaving, Sent, headers_of, send, tasks_of};
 use super::uploads;
 use super::watch::Place;
@@ -61,7 +62,7 @@ impl Write {
     }
 
     fn is_repeatable(&self) -> bool {
-        results::is_repeatable(self.call().method, self.operation.as_deref())
+        operation::is_repeatable(self.call().method, self.operation.as_deref())
     }
 
     /// The route of the call: writes on one route can be mistaken for each other in a search.
@@ -363,7 +364,7 @@ impl Write {
 
     /// Whether the call creates a resource, or changes an existing one.
     fn or_changes(&self) -> bool {
-        self.intent.update.is_none() && results::or_changes(self.operation.as_deref())
+        self.intent.update.is_none() && operation::or_changes(self.operation.as_deref())
     }
 
     async fn accept(

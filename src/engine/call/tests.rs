@@ -33,7 +33,7 @@ struct End {
 
 fn write(method: Method, path: &str, body: Value) -> Write {
     let call = RecordedCall { body: Some(body.into()), ..RecordedCall::new(method, path) };
-    let (operation, parameters) = results::operation_of(Catalog::embedded(), &call).unzip();
+    let (operation, parameters) = crate::engine::operation::operation_of(Catalog::embedded(), &call).unzip();
     Write {
         operation,
         parameters: parameters.unwrap_or_default(),

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use crate::catalog::Method;
-use crate::engine::results::id_text;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, RecordedResource, Status};
+use crate::journal::{InstanceStatus, Phase, RecordedResource, Status, id_text};
 
 /// Kinds that the API deletes with their parent, and the kind of the parent. Deleted one by one, the rules of a
 /// security group would lock the group for each other (observed.md §3).

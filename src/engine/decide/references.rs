@@ -8,9 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status};
+use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status, id_text};
 use crate::secret::digest_of;
 
 /// Separates the words of a text.

@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use super::Verdict;
 use crate::engine::ownership::Claimable;
-use crate::engine::results::id_text;
-use crate::journal::Evidence;
+use crate::journal::{Evidence, id_text};
 
 /// The log.
 pub const AUDIT_LOG: &str = "/cloud/v1/user_actions";

@@ -6,8 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::{Attempt, Verdict};
-use crate::engine::results::id_text;
-use crate::journal::RecordedCall;
+use crate::journal::{RecordedCall, id_text};
 use crate::secret::stands_for_secret;
 
 /// Fields that a task's `data` or a resource has under another name than the request.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Attempt, Verdict};
 use crate::api::timestamp;
-use crate::engine::results::id_text;
+use crate::journal::id_text;
 
 /// Fields with the time of creation.
 const MADE: [&str; 3] = ["created_at", "created_on", "created"];

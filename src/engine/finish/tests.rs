@@ -35,7 +35,7 @@ fn finished(intent: &Intent, called: Called, wait: &Wait, table: &[(&str, Canned
 }
 
 fn finished_in_turn(intent: &Intent, called: Called, wait: &Wait, table: Vec<(&str, Vec<Canned>)>) -> End {
-    let matched = results::matched(Catalog::embedded(), &intent.call);
+    let matched = crate::engine::operation::matched(Catalog::embedded(), &intent.call);
     paused(async {
         let trial = Trial::new(Options::default());
         trial.answer_in_turn(table);

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::catalog::{Catalog, Method};
 use crate::engine::later::is_known_later;
-use crate::engine::results;
+use crate::engine::operation;
+use crate::engine::paths;
 use crate::journal::{RecordedCall, StepResult};
 
 /// Answers by call; `None` for a read that failed, which is not asked for again.
@@ -40,8 +41,8 @@ fn words(call: &RecordedCall) -> String {
 
 /// The GET of the resource that a recorded call made, or is about.
 pub fn object_of(made: &RecordedCall, result: &StepResult) -> Option<RecordedCall> {
-    let (operation, parameters) = results::operation_of(Catalog::embedded(), made)?;
-    let path = results::resource_path(&operation, made, &parameters, result)?;
+    let (operation, parameters) = operation::operation_of(Catalog::embedded(), made)?;
+    let path = paths::resource_path(&operation, made, &parameters, result)?;
     Some(RecordedCall::new(Method::Get, path))
 }
 

@@ -7,9 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::engine::later::{is_known_later, known_after, known_after_reading};
 use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier, step_value};
 use crate::engine::repeated::Recording;
-use crate::engine::results::id_text;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult};
+use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult, id_text};
 use crate::plan::{Segment, Step};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Settings;
 use super::evidence::audit::AUDIT_LOG;
+use super::operation::operation_of;
 use super::preview::{Preview, Reads};
-use super::results::operation_of;
 use super::stamps::Spot;
 use crate::api::Client;
 use crate::catalog::Catalog;

@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::api::Request;
 use crate::engine::context::RunContext;
 use crate::engine::made::Mentions;
-use crate::engine::results;
+use crate::engine::operation;
+use crate::engine::paths;
 use crate::engine::unseen::unseen_for;
 use crate::event::StepError;
 use crate::id::InstanceId;
@@ -48,6 +49,6 @@ pub async fn blame(context: &RunContext, own: &InstanceId, calls: &[&RecordedCal
 }
 
 fn read_path(context: &RunContext, known: &InstanceStatus) -> Option<String> {
-    let (create, parameters) = results::operation_of(context.catalog, known.agreed()?)?;
-    results::read_path(&create, &parameters, known.result.as_ref()?)
+    let (create, parameters) = operation::operation_of(context.catalog, known.agreed()?)?;
+    paths::read_path(&create, &parameters, known.result.as_ref()?)
 }

@@ -18,11 +18,12 @@ use crate::catalog::update::{Way, shown_at, thing_route};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
 use crate::engine::collection::list_call;
 use crate::engine::evidence::audit::{self, AUDIT_LOG};
+use crate::engine::operation::{self, Parameters};
 use crate::engine::pages::{Paging, pages};
-use crate::engine::results::{self, Parameters, id_text, own_value};
+use crate::engine::paths::{self, own_value};
 use crate::engine::unseen::{UNSEEN, unseen_for};
 use crate::id::InstanceId;
-use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status, fields_of};
+use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status, fields_of, id_text};
 use crate::secret::is_sensitive_name;
 
 /// The state of one recorded resource.
@@ -249,9 +250,9 @@ impl Refresh<'_> {
         if known.phase != Phase::Succeeded || known.made.is_empty() {
             return None;
         }
-        let (create, parameters) = results::operation_of(self.catalog, call)?;
+        let (create, parameters) = operation::operation_of(self.catalog, call)?;
         create.creates.as_ref()?.resource.as_ref()?;
-        let read = results::read_path(&create, &parameters, result);
+        let read = paths::read_path(&create, &parameters, result);
         let id = result.id.as_deref().map(id_text)?;
         Some(RecordedItem { instance, known, call, create, parameters, read, id })
     }
@@ -358,7 +359,7 @@ impl Refresh<'_> {
             false => gone.into_iter().filter_map(project).collect(),
         };
         for id in projects {
-            let path = format!("/cloud/v1/projects/{}", results::encode(&id));
+            let path = format!("/cloud/v1/projects/{}", paths::encode(&id));
             if let Err(error) = self.client.read(Request::get(path)).await {
                 return Err(NoAnswer::Project { id, error });
             }

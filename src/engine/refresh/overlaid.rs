@@ -13,9 +13,11 @@ use serde_json::{Map, Value};
 use super::compare::{Comparison, Shown, field};
 use crate::catalog::update::{Act, Rule, Way};
 use crate::catalog::{Catalog, Method, Operation};
-use crate::engine::results::{Parameters, fill_path, id_text, operation_of, subject};
+use crate::engine::operation::{Parameters, operation_of};
+use crate::engine::paths::fill_path;
+use crate::engine::results::subject;
 use crate::id::InstanceId;
-use crate::journal::{Drifted, InstanceStatus, Phase, RecordedCall, Status, fields_of};
+use crate::journal::{Drifted, InstanceStatus, Phase, RecordedCall, Status, fields_of, id_text};
 
 /// Parameters that say where a resource is, and not which.
 const PLACES: [&str; 2] = ["project_id", "region_id"];
@@ -337,7 +339,7 @@ mod tests {
         let (operation, parameters) = operation_of(catalog, &create).unwrap();
         let creates = operation.creates.as_ref().unwrap();
         let result = StepResult { id: Some(json!(ID).into()), ..StepResult::default() };
-        let own = crate::engine::results::own_value(creates.resource.as_ref().unwrap(), &result).unwrap();
+        let own = crate::engine::paths::own_value(creates.resource.as_ref().unwrap(), &result).unwrap();
         let instance = Selection::name("made");
         let calls = Calls::of(catalog, &status);
         let found = calls.on(&Made {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::compare::{Comparison, Shown, field};
 use crate::catalog::update::thing_route;
 use crate::catalog::{Catalog, Operation};
-use crate::engine::results::operation_of;
+use crate::engine::operation::operation_of;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedCall, Status, fields_of_mut};
 

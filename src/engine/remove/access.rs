@@ -3,7 +3,7 @@
 
 use crate::api::{Meaning, ReadError, Request};
 use crate::engine::context::{About, RunContext};
-use crate::engine::results::operation_of;
+use crate::engine::operation::operation_of;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::journal::RecordedCall;
 

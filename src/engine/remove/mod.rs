@@ -16,15 +16,15 @@ use super::context::{About, RunContext};
 use super::evidence::tags::{STAMP, stamp_value, tag};
 use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
+use super::operation;
 use super::prove::prove;
-use super::results;
 use super::secondary::unknown_kinds_of;
 use super::turn::parent_turn;
 use crate::api::Request;
 use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, may_undo};
+use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, id_text, may_undo};
 use crate::shared::Shared;
 
 /// Which resources of an instance are removed.
@@ -76,11 +76,11 @@ pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent)
 /// other step owns, for kinds that outlive the main resource.
 fn warn_about_kept(context: &RunContext, instance: &InstanceId, known: &InstanceStatus) {
     let Some(result) = &known.result else { return };
-    let matched = known.agreed().and_then(|call| results::operation_of(context.catalog, call));
+    let matched = known.agreed().and_then(|call| operation::operation_of(context.catalog, call));
     if matched.as_ref().is_some_and(|(operation, _)| operation.creates.is_some()) {
         for made in known.made.iter().filter(|made| made.undo.is_none()) {
             let (Some(kind), Some(id)) = (&made.kind, &made.id) else { continue };
-            context.warn(format!("`{instance}`: {kind} {} stays: no `undo` takes it away", results::id_text(id)));
+            context.warn(format!("`{instance}`: {kind} {} stays: no `undo` takes it away", id_text(id)));
         }
     }
     let unknown_kinds_of = unknown_kinds_of(context, known);
@@ -93,7 +93,7 @@ fn warn_about_kept(context: &RunContext, instance: &InstanceId, known: &Instance
     for kind in stays {
         for id in result.touched.get(kind).unwrap_or_default() {
             if context.journal.with_status(|status| status.other_owner(instance, kind, id).is_none()) {
-                context.warn(format!("`{instance}`: {} {} stays: it was there before", kind, results::id_text(id)));
+                context.warn(format!("`{instance}`: {} {} stays: it was there before", kind, id_text(id)));
             }
         }
     }
@@ -130,7 +130,7 @@ async fn remove_made(
         .await
         .map_err(Interruption::Stopped)?;
     for (kind, id, why) in &proven.theirs {
-        context.warn(format!("`{instance}`: {} {} stays: {why}", kind, results::id_text(id)));
+        context.warn(format!("`{instance}`: {} {} stays: {why}", kind, id_text(id)));
     }
 
     let goes_along = |secondary: &RecordedResource| {
@@ -174,7 +174,7 @@ async fn remove_made(
 /// volume) takes back what the plan asked for, whoever's call had that effect, and deletes nothing of another client.
 fn may_create(context: &RunContext, known: &InstanceStatus) -> bool {
     let intended = known.intent.as_ref().map(|intent| &*intent.call);
-    let matched = known.agreed().or(intended).and_then(|call| results::operation_of(context.catalog, call));
+    let matched = known.agreed().or(intended).and_then(|call| operation::operation_of(context.catalog, call));
     matched.is_none_or(|(operation, _)| operation.creates.is_some())
 }
 
@@ -267,7 +267,7 @@ async fn remove_one(
     context.events.emit(Event::ResourceRemoved {
         instance: instance.clone(),
         kind: made.kind.clone(),
-        id: made.id.as_deref().map(results::id_text),
+        id: made.id.as_deref().map(id_text),
         already_gone: gone == Gone::Already,
         reverted_by: (!deletes).then(|| context.secrets.redact(&call.to_string()).into_owned()),
     });

@@ -10,18 +10,19 @@ use crate::engine::context::{About, RunContext};
 use crate::engine::finish::Finishing;
 use crate::engine::interruption::Interruption;
 use crate::engine::made::made;
+use crate::engine::operation;
 use crate::engine::resolve::InDoubt;
 use crate::engine::results;
 use crate::engine::update::update_of_result;
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
-use crate::journal::{Evidence, Intent, Phase, Record, StepResult};
+use crate::journal::{Evidence, Intent, Phase, Record, StepResult, id_text};
 
 /// Resolves an intent without an answer and waits for accepted tasks, so that all resources to remove are known.
 pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
     let Some(status) = status_of(context, instance) else { return Ok(()) };
     let Some(intent) = &status.intent else { return Ok(()) };
-    let matched = results::matched(context.catalog, &intent.call);
+    let matched = operation::matched(context.catalog, &intent.call);
     let (operation, parameters) = &matched;
     let about = About { call: Some(intent.call.clone()), place: None };
     let called = match &status.phase {
@@ -82,7 +83,7 @@ pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId
 
 /// Whether the call is idempotent and creates nothing by which its outcome could be determined.
 fn is_only_repeated(intent: &Intent, operation: Option<&Operation>) -> bool {
-    results::is_repeatable(intent.call.method, operation) && !results::or_changes(operation)
+    operation::is_repeatable(intent.call.method, operation) && !operation::or_changes(operation)
 }
 
 /// Completes an idempotent attempt that may have been carried out: the plan's own undo reverts it, and is needed
@@ -98,11 +99,11 @@ async fn undo_all_the_same(context: &RunContext, intent: &Intent) -> Result<(), 
 
 /// A call in doubt that changes what is there, or else makes it: what was there before stays, changed or not.
 fn tell_what_stays(context: &RunContext, intent: &Intent, operation: Option<&Operation>) {
-    if !results::or_changes(operation) {
+    if !operation::or_changes(operation) {
         return;
     }
     let about = results::of_answer(operation, &intent.call, 0, Value::Null);
-    let Some(id) = about.id.as_deref().map(results::id_text) else { return };
+    let Some(id) = about.id.as_deref().map(id_text) else { return };
     let was_there = match &intent.mark.before {
         Some(before) if before.contains(&id) => "was there before",
         Some(_) => return,

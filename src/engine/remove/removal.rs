@@ -10,10 +10,11 @@ use super::{forget, status_of};
 use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
 use crate::clock::millis;
+use crate::engine::conceal;
 use crate::engine::context::{About, RunContext};
 use crate::engine::interruption::Interruption;
 use crate::engine::lock::{Locks, Refused};
-use crate::engine::results;
+use crate::engine::operation;
 use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
 use crate::engine::undo::{UndoOutcome, intent_of, new_nonce, resolve_undo};
 use crate::engine::unseen::unseen_for;
@@ -268,7 +269,7 @@ impl<'a> Removal<'a> {
 
     /// Whether the call is answered with the tasks that carry it out.
     fn starts_tasks(&self) -> bool {
-        let operation = results::operation_of(self.context.catalog, self.call);
+        let operation = operation::operation_of(self.context.catalog, self.call);
         operation.is_some_and(|(operation, _)| operation.asynchronous && !operation.may_be_no_op)
     }
 
@@ -318,7 +319,7 @@ impl<'a> Removal<'a> {
     }
 
     async fn wait_for_lock(&mut self, error: &ApiError) -> Result<Step, Interruption> {
-        let (operation, parameters) = results::matched(self.context.catalog, self.call);
+        let (operation, parameters) = operation::matched(self.context.catalog, self.call);
         let refused = Refused {
             instance: self.instance,
             operation: operation.as_deref(),
@@ -385,7 +386,7 @@ impl<'a> Removal<'a> {
     }
 
     async fn wait(&mut self, tasks: Vec<String>) -> Result<Step, Interruption> {
-        let matched = results::operation_of(self.context.catalog, self.call);
+        let matched = operation::operation_of(self.context.catalog, self.call);
         let (task_type, place) = matched.map_or((None, Place::default()), |(operation, parameters)| {
             (operation.task_types.first().cloned(), Place::of(&parameters))
         });
@@ -415,7 +416,7 @@ impl<'a> Removal<'a> {
             match end {
                 TaskEnd::Finished(_) => {}
                 TaskEnd::Failed(task) => {
-                    results::hide_data(&self.context.secrets, &task);
+                    conceal::hide_data(&self.context.secrets, &task);
                     let words = format!("task {} ended in ERROR: {}", task.id, self.context.words_of(&task));
                     let mut error = self.context.error(&self.about, EffectKnown::NotApplied, ErrorClass::Task, words);
                     error.task = Some(task.id.clone());

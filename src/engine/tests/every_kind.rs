@@ -9,11 +9,12 @@ use crate::catalog::update::{Act, shown_at, thing_route};
 use crate::catalog::{ALLOW_NOTHING, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::DriftState;
+use crate::engine::operation;
+use crate::engine::paths;
 use crate::engine::refresh::{Comparison, Shown, field};
-use crate::engine::results;
 use crate::engine::update::{UpdatedResource, split};
 use crate::exit::Exit;
-use crate::journal::{RecordedCall, StepResult, fields_of, fields_of_mut};
+use crate::journal::{RecordedCall, StepResult, fields_of, fields_of_mut, id_text};
 use crate::simulate::tests::every_operation::{STRANGER, body_of, smallest};
 use crate::simulate::{Options, Strangers};
 
@@ -184,8 +185,8 @@ pub(super) fn differing(trial: &Trial) -> Vec<String> {
     let status = trial.status();
     let known = &status.instances[0];
     let call = known.agrees.as_ref().unwrap();
-    let (create, parameters) = results::operation_of(Catalog::embedded(), call).unwrap();
-    let Some(path) = results::read_path(&create, &parameters, known.result.as_ref().unwrap()) else {
+    let (create, parameters) = operation::operation_of(Catalog::embedded(), call).unwrap();
+    let Some(path) = paths::read_path(&create, &parameters, known.result.as_ref().unwrap()) else {
         return Vec::new();
     };
     let object = trial.read(&path);
@@ -280,7 +281,7 @@ fn resources_of_every_kind_are_adopted_by_id_and_by_name() {
             let made = trial.status();
             let result = made.instances.values().next().and_then(|known| known.result.clone());
             let Some(result) = result.filter(|_| end.finished.exit == Exit::Done) else { return };
-            let id = results::id_text(result.id.as_ref().unwrap());
+            let id = id_text(result.id.as_ref().unwrap());
             let mut ways = vec![json!({ "id": if resource.by_name { result.name.clone().unwrap_or(id) } else { id } })];
             let listed = resource.list.as_ref().is_some_and(|list| list.name_field.is_some());
             ways.extend(result.name.clone().filter(|_| listed).map(|name| json!({ "name": name })));

@@ -54,7 +54,7 @@ fn of_several_instances_only_those_to_come_are_known_later() {
         let end = trial.run(KEYED).await;
         assert_done(&trial, &end);
         let id =
-            trial.status().instances[0].result.as_ref().unwrap().id.as_deref().map(crate::engine::id_text).unwrap();
+            trial.status().instances[0].result.as_ref().unwrap().id.as_deref().map(crate::journal::id_text).unwrap();
         trial.inputs = vec![("sizes".to_owned(), "{a: 1, b: 2}".to_owned())];
         let more = trial.bodies(KEYED);
         assert_eq!(

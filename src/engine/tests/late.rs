@@ -208,7 +208,7 @@ fn the_youngest_of_several_goes_first() {
         let end = trial.run(&plan(call, 1)).await;
         assert_done(&trial, &end);
         let made: Vec<_> = trial.status().instances.values().flat_map(|known| known.made.clone()).collect();
-        let mut expected: Vec<_> = made.iter().map(|made| made.id.as_deref().map(crate::engine::id_text)).collect();
+        let mut expected: Vec<_> = made.iter().map(|made| made.id.as_deref().map(crate::journal::id_text)).collect();
         expected.reverse();
         trial.destroy().await;
         let removed = trial.events.iter().filter_map(|event| match event {

@@ -6,10 +6,10 @@ use super::death::{Life, When};
 use super::harness::{Trial, assert_done, paused};
 use super::ours::{DATA, MACHINE};
 use crate::catalog::Method;
-use crate::engine::{RunEnd, RunOptions, Signal, Stop, id_text};
+use crate::engine::{RunEnd, RunOptions, Signal, Stop};
 use crate::event::{Delay, Event};
 use crate::exit::Exit;
-use crate::journal::{Record, RecordedCall};
+use crate::journal::{Record, RecordedCall, id_text};
 use crate::simulate::{Durations, Options};
 
 const PLACE: &str = "{project_id}/{region_id}";

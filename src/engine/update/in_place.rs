@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::catalog::Operation;
 use crate::engine::later::known_after_reading;
-use crate::engine::results::Parameters;
+use crate::engine::operation::Parameters;
 use crate::journal::RecordedCall;
 
 /// One call that changes a resource in place.

@@ -7,8 +7,10 @@ use super::in_place::{InPlace, Lookup, address_placeholder, port_placeholder};
 use super::machine::{is_existing, is_started_from};
 use crate::api::{ReadError, Request};
 use crate::engine::context::RunContext;
+use crate::engine::operation::Parameters;
 use crate::engine::pages::{Paging, pages};
-use crate::engine::results::{Parameters, encode, id_text};
+use crate::engine::paths::encode;
+use crate::journal::id_text;
 
 /// Why a call cannot be completed.
 #[derive(Debug)]

@@ -7,8 +7,7 @@ use super::in_place::{Lookup, address_placeholder, group_placeholder, port_place
 use super::split::{NO_CALL, Splitting, UpdatedResource, elements, split};
 use crate::catalog::update::{Act, Part, Way};
 use crate::catalog::{Method, Route};
-use crate::engine::results::id_text;
-use crate::journal::RecordedCall;
+use crate::journal::{RecordedCall, id_text};
 
 /// The API's default group for interfaces without one.
 const DEFAULT_GROUP: &str = "default";

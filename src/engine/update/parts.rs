@@ -7,10 +7,11 @@ use super::lookup::{interfaces_of, match_interfaces};
 use crate::api::{ReadError, Request};
 use crate::catalog::Method;
 use crate::engine::context::RunContext;
+use crate::engine::operation::{self, Parameters};
 use crate::engine::pages::{Paging, pages};
+use crate::engine::paths::{self, encode};
 use crate::engine::refresh::Shown;
-use crate::engine::results::{self, Parameters, encode, id_text};
-use crate::journal::{Intent, RecordedCall};
+use crate::journal::{Intent, RecordedCall, id_text};
 
 const VOLUME: &str = "/cloud/v1/volumes/{project_id}/{region_id}/{volume_id}";
 const POOL: &str = "/cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_name}/pools/{pool_name}";
@@ -18,7 +19,7 @@ const POOL: &str = "/cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_nam
 /// The state of the part; `None` when the call is about the whole resource. `before`: the create's call before the
 /// update.
 pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCall) -> Option<UpdateState> {
-    let (operation, parameters) = results::operation_of(context.catalog, &intent.call)?;
+    let (operation, parameters) = operation::operation_of(context.catalog, &intent.call)?;
     let part = Part { context, intent, before, parameters };
     let path = operation.route.path.as_str();
     let read = match (operation.route.method, path.rsplit('/').next().unwrap_or_default()) {
@@ -130,7 +131,7 @@ impl Part<'_> {
         let Some((old, new)) = before.iter().zip(after).find(|(old, new)| old != new) else {
             return Ok(UpdateState::CannotTell);
         };
-        let Some(own) = results::fill_path(path, &self.parameters, "", "") else { return Ok(UpdateState::CannotTell) };
+        let Some(own) = paths::fill_path(path, &self.parameters, "", "") else { return Ok(UpdateState::CannotTell) };
         let object = self.read(&own).await?;
         let shown = Shown {
             thing: path,

@@ -11,8 +11,9 @@ use crate::catalog::update::{Act, Rule, Way, can_be_reset, must_be_sent_alone, o
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::later::has_placeholder;
-use crate::engine::results::{self, Parameters, fill_path, id_text, own_value};
-use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, fields_of_mut};
+use crate::engine::operation::{self, Parameters};
+use crate::engine::paths::{fill_path, own_value};
+use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, fields_of_mut, id_text};
 
 /// The reason when the catalogue has no call that changes a field.
 pub(super) const NO_CALL: &str = "the API has no call that changes it";
@@ -52,7 +53,7 @@ pub struct Forced {
 impl UpdatedResource {
     /// The resource of a recorded create; `None` when the call creates nothing, or no call that changes it is known.
     pub fn of(catalog: &Catalog, create: &RecordedCall, result: &StepResult) -> Option<Self> {
-        let (operation, mut parameters) = results::operation_of(catalog, create)?;
+        let (operation, mut parameters) = operation::operation_of(catalog, create)?;
         let resource = operation.creates.as_ref()?.resource.as_ref()?;
         let own = own_value(resource, result)?;
         let has_own = !resource.parameter.is_empty();

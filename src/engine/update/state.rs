@@ -7,8 +7,9 @@ use super::parts::of_part;
 use crate::api::Request;
 use crate::catalog::update::{shown_at, thing_route};
 use crate::engine::context::RunContext;
+use crate::engine::operation;
+use crate::engine::paths;
 use crate::engine::refresh::Shown;
-use crate::engine::results;
 use crate::journal::Intent;
 
 /// Reads the resource of an update and compares it.
@@ -19,10 +20,10 @@ pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState 
     if let Some(state) = of_part(context, intent, before).await {
         return state;
     }
-    let Some((create, parameters)) = results::operation_of(context.catalog, before) else {
+    let Some((create, parameters)) = operation::operation_of(context.catalog, before) else {
         return UpdateState::CannotTell;
     };
-    let path = results::read_path(&create, &parameters, result);
+    let path = paths::read_path(&create, &parameters, result);
     let (Some(path), Some(thing)) = (path, thing_route(&create)) else { return UpdateState::CannotTell };
     let Ok(object) = context.client.read(Request::get(path)).await else { return UpdateState::CannotTell };
     let is_owned_by_another =

@@ -69,7 +69,7 @@ pub async fn perform(client: Arc<Client>, poll: Poll, waiting: Waiting, lead: Le
 
 /// The request that reads one task.
 pub fn task_request(task: &str) -> Request {
-    Request::get(format!("/cloud/v1/tasks/{}", crate::engine::results::encode(task)))
+    Request::get(format!("/cloud/v1/tasks/{}", crate::engine::paths::encode(task)))
 }
 
 async fn poll_one(client: &Client, task: &str) -> Polled {

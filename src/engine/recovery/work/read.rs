@@ -9,9 +9,9 @@ use crate::catalog::update::shown_at;
 use crate::engine::made::Before;
 use crate::engine::made::of_tasks;
 use crate::engine::pages::{Paging, pages};
-use crate::engine::results::{fill_path, id_text, read_path};
+use crate::engine::paths::{fill_path, read_path};
 use crate::id::InstanceId;
-use crate::journal::{RecordedCall, StepResult};
+use crate::journal::{RecordedCall, StepResult, id_text};
 
 impl Work<'_> {
     pub(super) fn result_of_task(&self, asked: &PlannedCreate<'_>, task: &Task) -> StepResult {

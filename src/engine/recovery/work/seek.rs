@@ -9,13 +9,14 @@ use super::{PlannedCreate, TASKS, Work};
 use crate::api::{Request, Task, TaskState};
 use crate::catalog::ListCall;
 use crate::engine::collection::{creator_task, result_of_item};
+use crate::engine::conceal::without_sensitive;
 use crate::engine::evidence::likeness::{contradicts, is_digest};
 use crate::engine::evidence::tags::{STAMP, STAMP_ATTEMPT, stamp_value, tag};
 use crate::engine::pages::{Paging, pages};
-use crate::engine::results::{fill_path, id_text, without_sensitive};
+use crate::engine::paths::fill_path;
 use crate::engine::stamps::instance_of;
 use crate::id::InstanceId;
-use crate::journal::{Evidence, InstanceStatus, Phase, StepResult};
+use crate::journal::{Evidence, InstanceStatus, Phase, StepResult, id_text};
 
 impl Work<'_> {
     pub(super) async fn seek(&mut self, asked: &PlannedCreate<'_>) -> bool {

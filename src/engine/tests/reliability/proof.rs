@@ -104,7 +104,7 @@ fn recorded(trial: &Trial) -> Vec<String> {
     let made = status.instances.values().flat_map(|instance| &instance.made);
     let all = made.flat_map(|made| std::iter::once(made).chain(&made.secondary));
     let existing = all.filter_map(|made| {
-        let (id, name) = (made.id.as_deref().map(crate::engine::id_text), made.name.as_ref());
+        let (id, name) = (made.id.as_deref().map(crate::journal::id_text), made.name.as_ref());
         held.iter().find(|held| {
             Some(held.kind) == made.kind.as_deref() && (Some(&held.id) == id.as_ref() || Some(&held.name) == name)
         })

@@ -15,7 +15,7 @@ use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
 use crate::error::Error;
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Status, fields_of, id_text};
-use crate::report::{count, sanitize, thing};
+use crate::report::{count, kind_name, sanitize};
 use crate::secret::{hide_digests, stands_for_secret};
 
 /// Compares every recorded resource with the API.
@@ -61,7 +61,7 @@ pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
         let known = status.instances.get(&one.instance).map(|known| &**known);
         let Shown { kind, id, name } = known.map(shown).unwrap_or_default();
         let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
-        let what = format!("{} {name}{}", kind.map(thing).unwrap_or_default(), id.map(id_text).unwrap_or_default());
+        let what = format!("{} {name}{}", kind.map(kind_name).unwrap_or_default(), id.map(id_text).unwrap_or_default());
         let line = match &one.found {
             DriftState::Same => continue,
             DriftState::Gone => format!("-  {}  {what}  is gone", one.instance),

@@ -23,7 +23,7 @@ use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Journal, Record, RecordedCall, Started, Status, id_text};
 use crate::report::github::output::Ending;
-use crate::report::{count, sanitize, thing};
+use crate::report::{count, kind_name, sanitize};
 use crate::store::EnvironmentRecord;
 
 /// Options of a teardown.
@@ -116,7 +116,7 @@ fn listed(status: &Status) -> String {
             .filter(|made| made.id.is_some() || made.undo.is_some())
             .map(|made| {
                 let sign = if made.undo.is_some() && !made.uncertain { "-" } else { "=" };
-                let kind = made.kind.as_deref().map(thing).unwrap_or_default();
+                let kind = made.kind.as_deref().map(kind_name).unwrap_or_default();
                 let name = made.name.iter().map(|name| format!("`{name}` ")).collect::<String>();
                 let stays = if sign == "=" { "  stays" } else { "" };
                 let resource = made.id.as_deref().map(id_text).unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::cli::{OpsArguments, ResultFormat};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::report::{Palette, count, thing};
+use crate::report::{Palette, count, kind_name};
 
 /// The most candidates named when several operations match.
 const NAMED: usize = 12;
@@ -106,7 +106,7 @@ fn list(context: &Context, catalog: &Catalog, arguments: &OpsArguments) -> Resul
 }
 
 fn row(operation: &Operation) -> Vec<String> {
-    let makes = operation.creates.as_ref().map(|creates| thing(&creates.kind)).unwrap_or_default();
+    let makes = operation.creates.as_ref().map(|creates| kind_name(&creates.kind)).unwrap_or_default();
     let makes = match (&operation.successor, operation.deprecated) {
         (Some(successor), _) => format!("deprecated: {successor}"),
         (None, true) => "deprecated".to_owned(),

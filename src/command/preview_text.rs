@@ -104,7 +104,7 @@ fn line(text: &mut String, change: &Change) {
         }
         (Action::Gone { made, .. }, _) => {
             for made in made.iter().filter(|made| made.id.is_some()) {
-                let kind = made.kind.as_deref().map(crate::report::thing).unwrap_or_default();
+                let kind = made.kind.as_deref().map(crate::report::kind_name).unwrap_or_default();
                 let id = made.id.as_deref().map(crate::journal::id_text).unwrap_or_default();
                 let _ = writeln!(text, "      {}", sanitize(&format!("{kind} {id}")));
             }

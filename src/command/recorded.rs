@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedResource, Status, id_text};
-use crate::report::{list, thing};
+use crate::report::{kind_name, list};
 
 /// Names listed in a hint.
 const NAMED: usize = 10;
@@ -26,7 +26,7 @@ pub(super) fn named<'s>(status: &'s Status, name: &str) -> Result<Vec<(&'s Insta
 
 /// A recorded resource as text: `network 8f1c… (web-net)`.
 pub(super) fn words(made: &RecordedResource) -> String {
-    let kind = made.kind.as_deref().map_or("something".to_owned(), thing);
+    let kind = made.kind.as_deref().map_or("something".to_owned(), kind_name);
     let id = made.id.as_ref().map(|id| format!(" {}", id_text(id))).unwrap_or_default();
     let name = made.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     format!("{kind}{id}{name}")

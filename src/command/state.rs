@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Status, id_text};
 use crate::plan::Selection;
-use crate::report::{Palette, sanitize, thing};
+use crate::report::{Palette, kind_name, sanitize};
 use crate::store::EnvironmentRecord;
 
 pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<Exit, Error> {
@@ -90,7 +90,7 @@ fn list_all(context: &Context, status: &Status, format: ResultFormat) -> Result<
                         id.to_string(),
                         instance.phase.name().to_owned(),
                         instance.attempts.to_string(),
-                        kind.map(thing).unwrap_or_default(),
+                        kind.map(kind_name).unwrap_or_default(),
                         resource.map(id_text).unwrap_or_default(),
                         instance.call().map(ToString::to_string).unwrap_or_default(),
                     ]

@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Status};
 use crate::parts::in_parts;
-use crate::report::{Palette, count, sanitize, thing};
+use crate::report::{Palette, count, kind_name, sanitize};
 use crate::store::{EnvironmentRecord, Holder};
 
 pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
@@ -120,7 +120,7 @@ fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Times
     let mut row = |phase: &str, resource: Shown<'_>, since: String| {
         table.cell(id);
         table.cell(phase);
-        table.cell(resource.kind.map(thing).unwrap_or_default());
+        table.cell(resource.kind.map(kind_name).unwrap_or_default());
         match resource.id.map(|id| (id.as_str(), id)) {
             Some((Some(id), _)) => table.cell(id),
             Some((None, id)) => table.cell(id),

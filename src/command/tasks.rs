@@ -15,7 +15,7 @@ use crate::engine::hide_data;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::id_text;
-use crate::report::{Palette, list, plural, thing};
+use crate::report::{Palette, kind_name, list, plural};
 use crate::secret::Secrets;
 
 /// The longest page of the API.
@@ -163,10 +163,10 @@ pub(super) fn state(task: &Task) -> &str {
 pub(super) fn created(task: &Task) -> String {
     let kinds = task.created.iter().filter_map(|(kind, ids)| {
         let ids: Vec<String> = ids.as_array()?.iter().map(id_text).collect();
-        let thing = thing(kind);
+        let name = kind_name(kind);
         Some(match &ids[..] {
-            [only] => format!("{thing} {only}"),
-            several => format!("{} {} {}", several.len(), plural(several.len(), &thing), list(several, NAMED)),
+            [only] => format!("{name} {only}"),
+            several => format!("{} {} {}", several.len(), plural(several.len(), &name), list(several, NAMED)),
         })
     });
     kinds.collect::<Vec<_>>().join(", ")

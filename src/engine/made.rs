@@ -184,7 +184,7 @@ fn plain_call(
 fn further(creates: &Creates, parameters: &[(String, String)], result: &StepResult) -> Vec<RecordedResource> {
     let Some(resource) = creates.resource.as_ref().filter(|resource| !resource.by_name) else { return Vec::new() };
     let Some(delete) = &resource.delete else { return Vec::new() };
-    let thing = |id: &Shared<Value>| {
+    let further = |id: &Shared<Value>| {
         Some(RecordedResource {
             kind: Some(creates.kind.clone()),
             id: Some(id.clone()),
@@ -192,7 +192,7 @@ fn further(creates: &Creates, parameters: &[(String, String)], result: &StepResu
             ..RecordedResource::default()
         })
     };
-    result.ids.iter().skip(1).filter_map(thing).collect()
+    result.ids.iter().skip(1).filter_map(further).collect()
 }
 
 /// The secondary resources of a create that outlive the deletion of the main one.
@@ -203,11 +203,16 @@ fn secondary(
     result: &StepResult,
 ) -> Vec<RecordedResource> {
     let listed = creates.lasting_kinds().into_iter().filter_map(|kind| Some((kind, result.created.get(kind)?)));
-    listed.flat_map(|(kind, ids)| ids.iter().filter_map(|id| thing(catalog, kind, id, parameters))).collect()
+    listed.flat_map(|(kind, ids)| ids.iter().filter_map(|id| resource(catalog, kind, id, parameters))).collect()
 }
 
 /// One resource of a kind, with the call that deletes it; `None` when the API has no such call.
-pub fn thing(catalog: &Catalog, kind: &str, id: &Value, parameters: &[(String, String)]) -> Option<RecordedResource> {
+pub fn resource(
+    catalog: &Catalog,
+    kind: &str,
+    id: &Value,
+    parameters: &[(String, String)],
+) -> Option<RecordedResource> {
     let resource = resource_of(catalog, kind)?;
     let undo = plain_call(resource.delete.as_ref()?, &resource, parameters, &id_text(id))?;
     Some(RecordedResource {
@@ -250,7 +255,8 @@ pub fn split_included(
         .filter(|(name, value)| {
             let Some(also) = along.iter().find(|also| also.parameter == *name) else { return true };
             let ids = value.split(',').map(str::trim).filter(|id| !id.is_empty());
-            taken.extend(ids.filter_map(|id| thing(catalog, &also.kind, &Value::String(id.to_owned()), &parameters)));
+            taken
+                .extend(ids.filter_map(|id| resource(catalog, &also.kind, &Value::String(id.to_owned()), &parameters)));
             false
         })
         .cloned()

@@ -452,7 +452,7 @@ impl<'a> Search<'a> {
             // A recovered record does not name the attempt.
             let may_be_ours =
                 |agent: &str| intent.mark.user_agent.is_none() && self.context.may_have_sent(agent, &intent.instance);
-            let verdict = |one: &Candidate| audit::of_thing(&entries, &self.thing(one), &agent, may_be_ours);
+            let verdict = |one: &Candidate| audit::verdict(&entries, &self.thing(one), &agent, may_be_ours);
             open.retain(|one| verdict(one) != Verdict::NotOurs);
         }
         if !open.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{count, duration, list, sanitize, thing};
+use super::{count, duration, kind_name, list, sanitize};
 use crate::event::{Activity, EffectKnown, Provenance, RunFinished, RunStarted, SkipReason, StepDone, StepError};
 use crate::id::InstanceId;
 
@@ -185,7 +185,7 @@ pub fn existing(done: &StepDone) -> Option<String> {
 
 /// ``network `demo-net` 7b5c…``, as far as it is known.
 pub fn named(kind: Option<&str>, name: Option<&str>, id: Option<&str>) -> String {
-    let mut words = vec![kind.map_or_else(|| "resource".to_owned(), |kind| thing(&sanitize(kind)))];
+    let mut words = vec![kind.map_or_else(|| "resource".to_owned(), |kind| kind_name(&sanitize(kind)))];
     // The id of some resources is their name.
     if let Some(name) = name.filter(|name| Some(*name) != id) {
         words.push(format!("`{}`", sanitize(name)));

@@ -74,7 +74,7 @@ const PRODUCTS: [(&str, &str); 5] =
     [("cdn", "CDN"), ("dns", "DNS"), ("fastedge", "FastEdge"), ("iam", "IAM"), ("waap", "WAAP")];
 
 /// A kind in the singular: `floatingips` is a `floating IP`, `ssh_keys` an `SSH key`.
-pub fn thing(kind: &str) -> String {
+pub fn kind_name(kind: &str) -> String {
     match kind {
         "floatingips" => return "floating IP".to_owned(),
         "reserved_fixed_ips" => return "reserved fixed IP".to_owned(),
@@ -93,7 +93,7 @@ pub fn thing(kind: &str) -> String {
     }
     let product = PRODUCTS.iter().find_map(|(root, name)| Some((name, kind.strip_prefix(root)?.strip_prefix('_')?)));
     if let Some((name, kind)) = product {
-        return format!("{name} {}", thing(kind));
+        return format!("{name} {}", kind_name(kind));
     }
     let words = kind.replace('_', " ");
     if let Some(stem) = words.strip_suffix("ies") {
@@ -178,7 +178,7 @@ mod tests {
             ("registries", "registry"),
             ("addresses", "address"),
         ] {
-            assert_eq!(thing(kind), word);
+            assert_eq!(kind_name(kind), word);
         }
     }
 

@@ -258,14 +258,14 @@ pub fn only_grows<'f>(operation: &'f Operation, field: &'f str) -> impl Iterator
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::update::{thing_route, top_fields};
+    use crate::catalog::update::{resource_route, top_fields};
     use crate::catalog::{Catalog, Route};
 
     #[test]
     fn every_fact_names_calls_that_exist() {
         let catalog = Catalog::embedded();
         let things: Vec<String> =
-            catalog.operations().filter_map(|operation| thing_route(&operation).map(str::to_owned)).collect();
+            catalog.operations().filter_map(|operation| resource_route(&operation).map(str::to_owned)).collect();
         for (thing, call, act) in FACTS {
             assert!(things.contains(&full(thing)), "{thing}");
             let operation = catalog.find(&Route::parse(&full(call)).unwrap()).unwrap_or_else(|| panic!("{call}"));

@@ -153,7 +153,7 @@ impl Act {
 }
 
 /// The documented path of what a create makes: that of its read, else that of its delete.
-pub fn thing_route(create: &Operation) -> Option<&str> {
+pub fn resource_route(create: &Operation) -> Option<&str> {
     let resource = create.creates.as_ref()?.resource.as_ref()?;
     let delete = resource.delete.as_ref().map(|delete| delete.path.as_str());
     resource.read.as_deref().or(delete)
@@ -163,7 +163,7 @@ impl Catalog {
     /// The calls that change a created resource, in the order in which they are sent.
     pub fn ways(&self, create: &Operation) -> Vec<Way> {
         let mut ways = self.updates_of(create);
-        let Some(thing) = thing_route(create) else { return ways };
+        let Some(thing) = resource_route(create) else { return ways };
         for (_, call, act) in FACTS.iter().filter(|(of, _, _)| full(of) == thing) {
             ways.extend(self.find_call(call).map(|operation| Way { operation, act: act.clone() }));
         }
@@ -179,7 +179,7 @@ impl Catalog {
         let inside = if is_monitor { Some(monitor) } else { wrapped };
         let operations = match is_monitor {
             true => self.find_call(monitor_call).into_iter().collect(),
-            false => thing_route(create).map(|thing| self.update_routes(thing)).unwrap_or_default(),
+            false => resource_route(create).map(|thing| self.update_routes(thing)).unwrap_or_default(),
         };
         let Some(made) = self.body_schema(create).map(|body| top_fields(&body)) else { return Vec::new() };
         let mut ways: Vec<Way> = Vec::new();
@@ -349,7 +349,7 @@ mod tests {
         let catalog = Catalog::embedded();
         let current = catalog.operations().filter(|operation| operation.creates.is_some() && !operation.deprecated);
         let unused = current.filter(|operation| {
-            let updates = thing_route(operation).map(|thing| catalog.update_routes(thing)).unwrap_or_default();
+            let updates = resource_route(operation).map(|thing| catalog.update_routes(thing)).unwrap_or_default();
             !updates.is_empty() && catalog.ways(operation).is_empty()
         });
         let unused: Vec<String> = unused.map(|operation| operation.route.to_string()).collect();

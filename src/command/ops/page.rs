@@ -1,7 +1,7 @@
 //! The description of an operation: route, effect, parameters and body.
 
 use crate::catalog::{BodyUse, Description, Field, Route};
-use crate::report::{Palette, thing};
+use crate::report::{Palette, kind_name};
 
 /// The description of one operation.
 pub(super) fn page(described: &Description, palette: Palette) -> String {
@@ -23,7 +23,7 @@ pub(super) fn page(described: &Description, palette: Palette) -> String {
     );
     if let Some(creates) = &described.creates {
         let by_name = creates.resource.as_ref().is_some_and(|resource| resource.by_name);
-        let mut words = format!("{} (`steps.<id>.id`", thing(&creates.kind));
+        let mut words = format!("{} (`steps.<id>.id`", kind_name(&creates.kind));
         words += if by_name { "; its own calls want `steps.<id>.name`)" } else { ")" };
         if !creates.also.is_empty() {
             words += &format!(", maybe with {}", creates.also.join(", "));

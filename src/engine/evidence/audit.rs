@@ -53,7 +53,7 @@ pub fn sender(agent: &str) -> Option<[&str; 4]> {
 
 /// Whether a task or resource was made by our attempt or by another client or call, according to the log.
 /// `may_be_ours`: whether another `User-Agent` may be the attempt's, because the record does not have its own.
-pub fn of_thing(entries: &[Value], thing: &Claimable, agent: &str, may_be_ours: impl Fn(&str) -> bool) -> Verdict {
+pub fn verdict(entries: &[Value], thing: &Claimable, agent: &str, may_be_ours: impl Fn(&str) -> bool) -> Verdict {
     let about = |entry: &&Value| match thing {
         Claimable::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
         Claimable::Resource { id, .. } => is_about(entry, "create", id),
@@ -124,27 +124,27 @@ mod tests {
             (json!(""), &resource, Verdict::CannotTell),
         ] {
             let entries = [entry(agent.clone(), json!("t"), json!(7))];
-            assert_eq!(of_thing(&entries, thing, "ours", |_| false), expected, "{agent} {thing:?}");
+            assert_eq!(verdict(&entries, thing, "ours", |_| false), expected, "{agent} {thing:?}");
         }
-        assert_eq!(of_thing(&[], &task, "ours", |_| false), Verdict::CannotTell);
+        assert_eq!(verdict(&[], &task, "ours", |_| false), Verdict::CannotTell);
         let other = [entry(json!("theirs"), json!("s"), json!("8"))];
-        assert_eq!(of_thing(&other, &task, "ours", |_| false), Verdict::CannotTell);
-        assert_eq!(of_thing(&other, &resource, "ours", |_| false), Verdict::CannotTell);
+        assert_eq!(verdict(&other, &task, "ours", |_| false), Verdict::CannotTell);
+        assert_eq!(verdict(&other, &resource, "ours", |_| false), Verdict::CannotTell);
     }
 
     #[test]
     fn an_update_in_the_audit_log_does_not_prove_a_create() {
         let mut changed = entry(json!("theirs"), json!(null), json!("7"));
         changed["action_type"] = json!("update");
-        assert_eq!(of_thing(&[changed], &Claimable::resource("routers", "7"), "ours", |_| false), Verdict::CannotTell);
+        assert_eq!(verdict(&[changed], &Claimable::resource("routers", "7"), "ours", |_| false), Verdict::CannotTell);
     }
 
     #[test]
     fn another_agent_counts_when_the_record_has_none() {
         let entries = [entry(json!("former"), json!("t"), json!(7))];
         for (may_be, expected) in [("former", Verdict::CannotTell), ("other", Verdict::NotOurs)] {
-            let verdict = of_thing(&entries, &Claimable::resource("routers", "7"), "made up", |agent| agent == may_be);
-            assert_eq!(verdict, expected, "{may_be}");
+            let found = verdict(&entries, &Claimable::resource("routers", "7"), "made up", |agent| agent == may_be);
+            assert_eq!(found, expected, "{may_be}");
         }
     }
 

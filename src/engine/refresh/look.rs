@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::compare::{Comparison, Shown};
 use super::overlaid::{Calls, Later, Made, Sets, compared};
 use crate::api::{Client, Meaning, ReadError, Request};
-use crate::catalog::update::{Way, shown_at, thing_route};
+use crate::catalog::update::{Way, resource_route, shown_at};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
 use crate::engine::collection::list_call;
 use crate::engine::evidence::audit::{self, AUDIT_LOG};
@@ -291,7 +291,7 @@ impl Refresh<'_> {
     fn drift(&self, calls: &Calls<'_>, thing: &RecordedItem<'_>, object: &Value) -> Drift {
         let secret = thing.known.intent.as_ref().is_some_and(|intent| intent.secret);
         let (Some(route), Some(body), false) =
-            (thing_route(&thing.create), thing.call.body.as_deref().and_then(fields_of), secret)
+            (resource_route(&thing.create), thing.call.body.as_deref().and_then(fields_of), secret)
         else {
             return Drift::default();
         };

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::compare::{Comparison, Shown, field};
-use crate::catalog::update::thing_route;
+use crate::catalog::update::resource_route;
 use crate::catalog::{Catalog, Operation};
 use crate::engine::operation::operation_of;
 use crate::id::InstanceId;
@@ -19,7 +19,7 @@ pub fn as_it_stands(
     item: &Value,
 ) -> RecordedCall {
     let mut stands = planned.clone();
-    let (Some(thing), Some(body)) = (thing_route(create), &mut stands.body) else { return stands };
+    let (Some(thing), Some(body)) = (resource_route(create), &mut stands.body) else { return stands };
     let shown = Shown {
         thing,
         object: item,

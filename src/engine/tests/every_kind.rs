@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::harness::{Trial, paused};
 use crate::catalog::schema::{BodySchema, Schema};
-use crate::catalog::update::{Act, shown_at, thing_route};
+use crate::catalog::update::{Act, resource_route, shown_at};
 use crate::catalog::{ALLOW_NOTHING, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::DriftState;
@@ -192,7 +192,7 @@ pub(super) fn differing(trial: &Trial) -> Vec<String> {
     let object = trial.read(&path);
     let object = shown_at(&create).and_then(|pointer| object.pointer(pointer).cloned()).unwrap_or(object);
     let shown = Shown {
-        thing: thing_route(&create).unwrap(),
+        thing: resource_route(&create).unwrap(),
         object: &object,
         digest_key: status.header.key.as_bytes(),
         is_owned_by_another: &|_| false,

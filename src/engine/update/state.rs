@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::fields::{UpdateState, of_fields};
 use super::parts::of_part;
 use crate::api::Request;
-use crate::catalog::update::{shown_at, thing_route};
+use crate::catalog::update::{resource_route, shown_at};
 use crate::engine::context::RunContext;
 use crate::engine::operation;
 use crate::engine::paths;
@@ -24,7 +24,7 @@ pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState 
         return UpdateState::CannotTell;
     };
     let path = paths::read_path(&create, &parameters, result);
-    let (Some(path), Some(thing)) = (path, thing_route(&create)) else { return UpdateState::CannotTell };
+    let (Some(path), Some(thing)) = (path, resource_route(&create)) else { return UpdateState::CannotTell };
     let Ok(object) = context.client.read(Request::get(path)).await else { return UpdateState::CannotTell };
     let is_owned_by_another =
         |id: &Value| context.journal.with_status(|status| status.is_made_by_another(&intent.instance, id));

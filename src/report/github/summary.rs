@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::report::board::Board;
 use crate::report::story::{self, Story};
-use crate::report::{ReportError, Reporter, Sink, count, duration, thing};
+use crate::report::{ReportError, Reporter, Sink, count, duration, kind_name};
 use crate::secret::Secrets;
 use crate::source::Source;
 
@@ -195,7 +195,7 @@ impl Summary {
 
     fn row(&self, row: &Row) -> String {
         let shown = |value: &Option<String>| value.as_deref().map(|value| code(&self.hide(value))).unwrap_or_default();
-        let kind = row.kind.as_deref().map(thing).unwrap_or_default();
+        let kind = row.kind.as_deref().map(kind_name).unwrap_or_default();
         let took = row.took.map(duration).unwrap_or_default();
         format!(
             "| {} | {} | {} | {} | {} | {} |\n",

@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::super::doing::delay;
+use super::super::kind_name;
 use super::super::story::{self, Story};
-use super::super::thing;
 use super::model::{Failure, Instance, Report, State, Step, VERSION};
 use super::picture;
 use super::shape::Shape;
@@ -82,7 +82,7 @@ impl Collector {
             Event::StepSucceeded { instance, result } => self.succeeded(instance, result, now),
             Event::ResourceExists { instance, kind, id, name } => {
                 let instance = self.of(instance);
-                instance.kind = kind.as_deref().map(thing);
+                instance.kind = kind.as_deref().map(kind_name);
                 instance.id = Some(id.clone());
                 instance.resource.clone_from(name);
             }
@@ -98,7 +98,7 @@ impl Collector {
             Event::ResourceRemoved { instance, kind, id, already_gone, reverted_by } => {
                 let instance = self.of(instance);
                 instance.state = State::Removed;
-                instance.kind = kind.as_deref().map(thing);
+                instance.kind = kind.as_deref().map(kind_name);
                 instance.id.clone_from(id);
                 let reverted = reverted_by.as_ref().map(|call| format!("reverted by {call}"));
                 instance.reason = if *already_gone { Some("it was gone already".to_owned()) } else { reverted };
@@ -107,7 +107,7 @@ impl Collector {
             Event::ResourceLeft { instance, kind, id, error } => {
                 self.failed(instance, State::Left, error, now);
                 let instance = self.of(instance);
-                instance.kind = kind.as_deref().map(thing);
+                instance.kind = kind.as_deref().map(kind_name);
                 instance.id.clone_from(id);
             }
             Event::Warned { message } => self.warnings.push(message.clone()),
@@ -148,7 +148,7 @@ impl Collector {
         instance.state = if done.provenance == Provenance::Reused { State::Kept } else { State::Done };
         instance.failure = None;
         instance.call = Some(done.call.clone());
-        instance.kind = done.kind.as_deref().map(thing);
+        instance.kind = done.kind.as_deref().map(kind_name);
         instance.id.clone_from(&done.id);
         instance.resource.clone_from(&done.name);
         if instance.tasks.is_empty() {

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::context::{About, RunContext};
-use super::decide::{Kept, Removal, along, removal};
+use super::decide::{Kept, Removal, deleted_with_parent, removal};
 use super::interruption::Interruption;
 use super::remove::{Extent, Removed, remove};
 use super::stop::Stop;
@@ -39,7 +39,7 @@ pub async fn teardown(
     extent: Extent,
 ) -> Result<TeardownEnd, JournalError> {
     let (mut order, goes_along) = context.journal.with_status(|status| match extent {
-        Extent::Whole => (removal(status, instances), along(status, instances)),
+        Extent::Whole => (removal(status, instances), deleted_with_parent(status, instances)),
         Extent::ThisRun => (removal(status, instances), HashMap::new()),
     });
     // By an instance: those that are deleted together with it.

@@ -1,7 +1,7 @@
 //! What to do, decided from the plan, the record and the flags. Pure. A run, a preview, a rollback and a teardown all
 //! use these functions, so that a preview shows what a run would do.
 
-mod along;
+mod deleted_with_parent;
 mod gone;
 mod instance;
 mod moved;
@@ -12,7 +12,7 @@ mod renamed;
 mod replaced;
 mod shifted;
 
-pub use along::along;
+pub use deleted_with_parent::deleted_with_parent;
 pub use gone::gone;
 pub use instance::{ChangeKind, Decision, Differs, Wanted, instance, reads};
 pub use moved::{moves, stuck};

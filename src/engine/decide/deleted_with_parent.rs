@@ -11,7 +11,7 @@ use crate::journal::{InstanceStatus, Phase, RecordedResource, Status, id_text};
 const INSIDE: &[(&str, &str)] = &[("security_group_rules", "security_groups")];
 
 /// Which of `instances` are deleted together with another one of them.
-pub fn along(status: &Status, instances: &[InstanceId]) -> HashMap<InstanceId, InstanceId> {
+pub fn deleted_with_parent(status: &Status, instances: &[InstanceId]) -> HashMap<InstanceId, InstanceId> {
     let known = |instance: &InstanceId| status.instances.get(instance).filter(|known| known.phase == Phase::Succeeded);
     let mut holders: HashMap<(&str, String), &InstanceId> = HashMap::new();
     for instance in instances {
@@ -75,7 +75,7 @@ mod tests {
             status.instances.insert(id(name), known.into());
         }
         let instances: Vec<InstanceId> = status.instances.keys().cloned().collect();
-        along(&status, &instances).remove(&id("rule")).map(|group| group.to_string())
+        deleted_with_parent(&status, &instances).remove(&id("rule")).map(|group| group.to_string())
     }
 
     #[test]

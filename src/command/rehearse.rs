@@ -26,7 +26,7 @@ use crate::plan::Plan;
 use crate::report::github::output::Ending;
 use crate::report::page::Shape;
 use crate::report::reason;
-use crate::simulate::{Expected, InMemory, Options, Simulator, Strangers};
+use crate::simulate::{Expected, InMemory, Options, Simulator, UnknownIds};
 
 /// The default project and region of a rehearsal.
 const PLACE: i64 = 1;
@@ -66,7 +66,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     need_instances(plan, &settings, &context.secrets, &values.inputs, [&options.target, &options.replace])?;
     let cloud = Options {
         seed: arguments.seed,
-        strangers: Strangers::Assume,
+        unknown_ids: UnknownIds::Assume,
         slow_calls: true,
         busy,
         faults,

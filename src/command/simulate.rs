@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::simulate::{Busy, Faults, Options, Simulator, Strangers, serve};
+use crate::simulate::{Busy, Faults, Options, Simulator, UnknownIds, serve};
 
 pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -> Result<Exit, Error> {
     let options = options(arguments)?;
@@ -42,7 +42,7 @@ fn options(arguments: &SimulateArguments) -> Result<Options, Error> {
     Ok(Options {
         seed: arguments.seed,
         api_key: arguments.api_key.clone(),
-        strangers: if arguments.assume_existing { Strangers::Assume } else { Strangers::Refuse },
+        unknown_ids: if arguments.assume_existing { UnknownIds::Assume } else { UnknownIds::Refuse },
         known_images: arguments.known_images,
         slow_calls: true,
         takes_traceparent: arguments.take_traceparent,

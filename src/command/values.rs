@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::diagnostic::Diagnostic;
 use crate::engine::Settings;
 use crate::error::Error;
-use crate::plan::{self, Given, Later, Plan};
+use crate::plan::{self, Given, NextCheck, Plan};
 use crate::store::EnvironmentRecord;
 
 /// The values that the templates of a plan refer to.
@@ -54,7 +54,7 @@ impl Values {
         let given = Given {
             inputs: Some(&self.inputs),
             complete: true,
-            later: Later::None,
+            later: NextCheck::None,
             environment: Some(&self.environment),
             project_id: self.project_id,
             region_id: self.region_id,

@@ -14,9 +14,9 @@ use super::finish::{Finishing, PendingTasks, TaskEnds};
 use super::instance::{Instance, Intended};
 use super::interruption::Interruption;
 use super::operation::{self, Matched};
+use super::permits::parent_lock;
 use super::resolve::InDoubt;
-use super::turn::parent_turn;
-use super::turned::{Accepted, Turned};
+use super::turn::{Accepted, TurnEnd};
 use super::update::update_of_result;
 use super::watch::{Place, TaskEnd};
 use crate::event::Provenance;
@@ -34,7 +34,7 @@ impl Instance {
         (operation, parameters): &Matched,
     ) -> Result<Option<OwnedMutexGuard<()>>, Interruption> {
         let lock = operation.as_ref().and_then(|operation| operation::lock_value(operation, call, parameters));
-        parent_turn(&self.run.context, id, lock.as_deref()).await.map_err(Interruption::Stopped)
+        parent_lock(&self.run.context, id, lock.as_deref()).await.map_err(Interruption::Stopped)
     }
 
     /// Sends a write, and completes it unless it started tasks.
@@ -45,13 +45,13 @@ impl Instance {
         in_doubt: Option<InDoubt>,
         provenance: &mut Provenance,
         started: Duration,
-    ) -> Result<Turned, Interruption> {
+    ) -> Result<TurnEnd, Interruption> {
         let matched = operation::matched(self.run.context.catalog, &write.intent.call);
-        let turn = Box::pin(self.enter(&write.intent.instance, &write.intent.call, &matched)).await?;
+        let lock = Box::pin(self.enter(&write.intent.instance, &write.intent.call, &matched)).await?;
         let called = match Box::pin(write.make(&self.run.context, known.attempts, in_doubt)).await {
             Ok(called) => called,
             Err(Interruption::Conflict(refusal)) => {
-                return Box::pin(self.conflict(write, refusal, provenance, started)).await.map(Turned::from);
+                return Box::pin(self.conflict(write, refusal, provenance, started)).await.map(TurnEnd::from);
             }
             Err(why) => return Err(why),
         };
@@ -67,12 +67,12 @@ impl Instance {
         let matched = if same { matched } else { operation::matched(self.run.context.catalog, call) };
         let called = match called {
             Called::Tasks { tasks, .. } if !self.step().wait.skip => {
-                return Ok(Turned::Accepted(Accepted { tasks, matched, resumed: false, turn }.into()));
+                return Ok(TurnEnd::Accepted(Accepted { tasks, matched, resumed: false, lock }.into()));
             }
             called => called,
         };
         let intended = Intended { intent: recorded, call, matched };
-        Box::pin(self.finish(&known, intended, called, *provenance, started)).await.map(Turned::from)
+        Box::pin(self.finish(&known, intended, called, *provenance, started)).await.map(TurnEnd::from)
     }
 
     /// Continues with a write that the record has as accepted.
@@ -82,14 +82,14 @@ impl Instance {
         tasks: &[String],
         provenance: Provenance,
         started: Duration,
-    ) -> Result<Turned, Interruption> {
+    ) -> Result<TurnEnd, Interruption> {
         let matched = operation::matched(self.run.context.catalog, &intent.call);
-        let turn = self.enter(&intent.instance, &intent.call, &matched).await?;
-        let accepted = Accepted { tasks: tasks.to_vec(), matched, resumed: true, turn };
+        let lock = self.enter(&intent.instance, &intent.call, &matched).await?;
+        let accepted = Accepted { tasks: tasks.to_vec(), matched, resumed: true, lock };
         if !self.step().wait.skip {
-            return Ok(Turned::Accepted(accepted.into()));
+            return Ok(TurnEnd::Accepted(accepted.into()));
         }
-        self.completed(&intent.instance, accepted, None, provenance, started).await.map(Turned::from)
+        self.completed(&intent.instance, accepted, None, provenance, started).await.map(TurnEnd::from)
     }
 
     /// Begins to wait for the tasks of an accepted write.
@@ -111,7 +111,7 @@ impl Instance {
     pub(super) async fn completed(
         &self,
         id: &InstanceId,
-        Accepted { tasks, matched, resumed, turn: _turn }: Accepted,
+        Accepted { tasks, matched, resumed, lock: _lock }: Accepted,
         ends: Option<Vec<TaskEnd>>,
         provenance: Provenance,
         started: Duration,

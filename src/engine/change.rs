@@ -20,7 +20,7 @@ use super::refresh::recovered;
 use super::render::{CallParts, Rendered, step_value};
 use super::resolve::InDoubt;
 use super::results;
-use super::turned::Turned;
+use super::turn::TurnEnd;
 use super::update::{Changing, Difference, InPlace, NotFound, looked_up, wanted_call};
 use crate::api::{ReadError, Request};
 use crate::clock::millis;
@@ -183,9 +183,9 @@ impl Instance {
         change: &Changing<'_>,
         provenance: &mut Provenance,
         started: Duration,
-    ) -> Result<Turned, Interruption> {
+    ) -> Result<TurnEnd, Interruption> {
         match (change.kind, &self.step().on_change) {
-            (ChangeKind::Replace, _) => self.replace(id, provenance).await.map(|()| Turned::Again),
+            (ChangeKind::Replace, _) => self.replace(id, provenance).await.map(|()| TurnEnd::Again),
             (ChangeKind::Ignore, _) => Ok(known.result.clone().into()),
             (ChangeKind::Update, Some(OnChange::Update(template))) => {
                 *provenance = Provenance::Updated;
@@ -238,7 +238,7 @@ impl Instance {
         known: &InstanceStatus,
         provenance: &mut Provenance,
         started: Duration,
-    ) -> Result<Turned, Interruption> {
+    ) -> Result<TurnEnd, Interruption> {
         *provenance = Provenance::Called;
         self.make(&self.write_of(id, rendered, None), known, None, provenance, started).await
     }

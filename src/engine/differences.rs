@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::later::{is_known_later, is_unread};
+use super::placeholder::{is_known_later, is_unread};
 use crate::body_file::BodyFile;
 use crate::journal::RecordedCall;
 use crate::secret::{hide_digests, stands_for_secret};
@@ -73,7 +73,7 @@ fn shown(value: &Value) -> String {
 mod tests {
     use super::*;
     use crate::catalog::Method;
-    use crate::engine::later::{known_after, known_after_reading};
+    use crate::engine::placeholder::{known_after, known_after_reading};
 
     #[test]
     fn every_difference_has_its_place_and_both_values() {

@@ -23,7 +23,7 @@ use crate::api::{Shut, trace};
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{JournalError, RecordedCall, Status};
-use crate::plan::Turns;
+use crate::plan::ReadyQueue;
 use crate::template::{Each, skipped_step, value_of};
 
 /// Instances that stay as they are and are taken one after another, before tasks and signals get a turn.
@@ -132,7 +132,7 @@ struct Dispatcher<'r> {
     run: &'r Arc<Run>,
     nodes: Vec<Node>,
     /// Which steps are ready.
-    turns: Turns,
+    ready: ReadyQueue,
     /// Instances that are ready to start.
     queue: VecDeque<Instance>,
     /// What was on record when the first step was not reached.
@@ -176,7 +176,7 @@ impl<'r> Dispatcher<'r> {
         let mut dispatcher = Self {
             run,
             nodes: steps.values().map(|_| Node::default()).collect(),
-            turns: Turns::new(&after),
+            ready: ReadyQueue::new(&after),
             queue: VecDeque::new(),
             existing: OnceCell::new(),
             done: Dispatched::default(),
@@ -223,7 +223,7 @@ impl<'r> Dispatcher<'r> {
             if let Some(instance) = self.queue.pop_front() {
                 return Some(instance);
             }
-            let index = self.turns.take()?;
+            let index = self.ready.take()?;
             self.open(index);
         }
     }
@@ -434,7 +434,7 @@ impl<'r> Dispatcher<'r> {
                 self.done.values.remove(earlier);
             }
         }
-        self.turns.done(index);
+        self.ready.done(index);
     }
 
     fn finish(mut self) -> Dispatched {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::context::Settings;
-use super::later::is_known_later;
 use super::operation::Parameters;
 use super::paths::encode;
+use super::placeholder::is_known_later;
 use super::repeated::Recording;
 use crate::api::Request;
 use crate::body_file::{BodyFile, BodyFiles, FormFile, each_path};

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::context::RunContext;
+use super::permits::request_permit;
 use super::stop::{GRACE, Stop};
-use super::turn::request_turn;
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Request, json_of, trace_header};
 use crate::event::Event;
 use crate::id::InstanceId;
@@ -44,7 +44,7 @@ pub struct Leaving<'a> {
 
 /// Sends a write once, after waiting for a permit, unless the run is stopped first.
 pub async fn send(context: &RunContext, leaving: Leaving<'_>, request: Request) -> Sent {
-    let Some(permit) = request_turn(context, leaving.instance).await else {
+    let Some(permit) = request_permit(context, leaving.instance).await else {
         return Sent::Unsent("the run ended first".to_owned());
     };
     context.events.emit(Event::CallStarted {

@@ -10,7 +10,7 @@ use super::instance::{Done, Instance, InstanceEnd};
 use super::interruption::Interruption;
 use super::render::{CallParts, Rendered};
 use super::resolve::InDoubt;
-use super::turned::{Accepted, Turned};
+use super::turn::{Accepted, TurnEnd};
 use super::update::Changing;
 use super::watch::TaskEnd;
 use crate::event::Provenance;
@@ -216,9 +216,9 @@ impl Instance {
             };
             progress.ignores = decision == Decision::Change(ChangeKind::Ignore);
             match turned {
-                Turned::Accepted(accepted) => return Ok(Stage::Waits(accepted, self.what_stays(id, rendered))),
-                Turned::Again => {}
-                Turned::Result(result) => {
+                TurnEnd::Accepted(accepted) => return Ok(Stage::Waits(accepted, self.what_stays(id, rendered))),
+                TurnEnd::Again => {}
+                TurnEnd::Result(result) => {
                     if let Some(done) = self.done(id, &rendered.recorded, result, progress) {
                         break done;
                     }
@@ -293,10 +293,10 @@ impl Instance {
         decision: Decision,
         provenance: &mut Provenance,
         started: Duration,
-    ) -> Result<Turned, Interruption> {
+    ) -> Result<TurnEnd, Interruption> {
         match (decision, &known.phase, known.intent.as_deref()) {
             (Decision::Call, ..) if self.adopts(id) => {
-                Box::pin(self.adopt(id, rendered, provenance)).await.map(Turned::Result)
+                Box::pin(self.adopt(id, rendered, provenance)).await.map(TurnEnd::Result)
             }
             (Decision::Call, ..) => {
                 if known.phase == Phase::Absent {
@@ -314,7 +314,7 @@ impl Instance {
                 let resolving = async move {
                     match write {
                         Some(write) => self.make(&write, known, Some(in_doubt), provenance, started).await,
-                        None => self.give_up_update(id, rendered, known, &in_doubt, started).await.map(Turned::from),
+                        None => self.give_up_update(id, rendered, known, &in_doubt, started).await.map(TurnEnd::from),
                     }
                 };
                 Box::pin(resolving).await
@@ -330,7 +330,7 @@ impl Instance {
             // A resource of an earlier attempt has to be removed first.
             _ => {
                 Box::pin(self.run.remove(id)).await?;
-                Ok(Turned::Again)
+                Ok(TurnEnd::Again)
             }
         }
     }

@@ -100,11 +100,11 @@ impl Graph {
     }
 
     fn kahn(&self) -> Vec<usize> {
-        let mut turns = Turns::new(&self.after);
+        let mut ready = ReadyQueue::new(&self.after);
         let mut order = Vec::with_capacity(self.ids.len());
-        while let Some(at) = turns.take() {
+        while let Some(at) = ready.take() {
             order.push(at);
-            turns.done(at);
+            ready.done(at);
         }
         order
     }
@@ -117,7 +117,7 @@ impl Graph {
 
 /// Returns nodes in topological order as others are done; the first in the file first.
 #[derive(Debug, Clone)]
-pub struct Turns {
+pub struct ReadyQueue {
     /// By node: the number of dependencies that are not done.
     waiting: Vec<usize>,
     /// By node: its dependants.
@@ -125,7 +125,7 @@ pub struct Turns {
     ready: BinaryHeap<Reverse<usize>>,
 }
 
-impl Turns {
+impl ReadyQueue {
     /// `after`: for each node, the indices of its dependencies, without duplicates.
     pub fn new(after: &[impl AsRef<[usize]>]) -> Self {
         let waiting: Vec<usize> = after.iter().map(|dependencies| dependencies.as_ref().len()).collect();

@@ -64,12 +64,12 @@ pub use assumed::Assumed;
 pub use check::{Checked, check, check_assuming, check_before_values, check_in, check_with, load, no_text};
 pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
-pub use graph::{Graph, Turns};
+pub use graph::{Graph, ReadyQueue};
 pub use model::{
     Adopt, AdoptBy, Call, CallTemplate, FileTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan,
     Ready, RecordOf, RecordUse, Retry, Segment, Step, Steps, Undo, Wait,
 };
-pub use partial::{Given, Later};
+pub use partial::{Given, NextCheck};
 pub use selection::Selection;
 pub use step_doc::may_set_header;
 pub use values::check_values;

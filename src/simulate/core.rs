@@ -12,9 +12,9 @@ use super::answer::{Refusal, http_date};
 use super::audit::{Entry, action_of};
 use super::busy::{AFTER, BEFORE, Bystanders, EARLY, LATE, SAME_MOMENT};
 use super::call::Call;
+use super::deferred::{Deferred, Sender, Ticket};
 use super::draw::Draw;
-use super::faults::{Meanwhile, What};
-use super::later::{Later, Sender, Ticket};
+use super::faults::{FaultKind, Meanwhile};
 use super::options::Options;
 use super::product::Products;
 use super::state::{State, TaskFault};
@@ -52,7 +52,7 @@ pub enum Reaction {
 pub struct Simulator {
     pub(super) state: State,
     pub(super) products: Products,
-    later: Later,
+    deferred: Deferred,
     bystanders: Bystanders,
     /// A generator of its own, so that additional reads do not change the ids of resources.
     request_ids: Draw,
@@ -62,9 +62,9 @@ pub struct Simulator {
 impl Simulator {
     pub fn new(options: Options) -> Self {
         let request_ids = Draw::fixed(("request ids", options.seed));
-        let (later, bystanders) = (Later::default(), Bystanders::default());
+        let (deferred, bystanders) = (Deferred::default(), Bystanders::default());
         let products = Products::new(options.seed, Timestamp::UNIX_EPOCH);
-        Self { state: State::new(options), products, later, bystanders, request_ids, requests: BTreeMap::new() }
+        Self { state: State::new(options), products, deferred, bystanders, request_ids, requests: BTreeMap::new() }
     }
 
     /// Handles one request at a time of the client's clock.
@@ -85,7 +85,7 @@ impl Simulator {
         };
         if let Some((create, copy)) = copied {
             self.bystander(SAME_MOMENT, &create, &copy, self.state.now);
-            self.later.add(self.state.now + AFTER, copy, Sender::Bystander { number: LATE, create });
+            self.deferred.add(self.state.now + AFTER, copy, Sender::Bystander { number: LATE, create });
         }
         reaction
     }
@@ -125,14 +125,14 @@ impl Simulator {
         }
     }
 
-    fn fail(&mut self, what: What, request: &Request, request_id: &str) -> Reaction {
+    fn fail(&mut self, what: FaultKind, request: &Request, request_id: &str) -> Reaction {
         match what {
-            What::Reset => Reaction::Reset,
-            What::LoseAnswer => {
+            FaultKind::Reset => Reaction::Reset,
+            FaultKind::LoseAnswer => {
                 self.carry_out(request, request_id);
                 Reaction::LoseAnswer
             }
-            What::Status { status, retry_after, html, acted } => {
+            FaultKind::Status { status, retry_after, html, acted } => {
                 if acted {
                     self.carry_out(request, request_id);
                 }
@@ -143,42 +143,42 @@ impl Simulator {
                     self.with_headers(answer, request, request_id)
                 })
             }
-            What::Cut => {
+            FaultKind::Cut => {
                 let answer = self.carry_out(request, request_id);
                 let bytes = answer.body.len() / 2;
                 Reaction::Cut { answer, bytes }
             }
-            What::Html => {
+            FaultKind::Html => {
                 self.carry_out(request, request_id);
                 Reaction::Answer(self.with_date(page(200)))
             }
-            What::BadJson => {
+            FaultKind::BadJson => {
                 let mut answer = self.carry_out(request, request_id);
                 let half = answer.body.len() / 2;
                 answer.body.truncate(half);
                 answer.body.extend_from_slice(b"\x00}]");
                 Reaction::Answer(answer)
             }
-            What::TaskError { text, leaves } => {
+            FaultKind::TaskError { text, leaves } => {
                 self.state.task_fault = Some(TaskFault { text, leaves });
                 let answer = self.carry_out(request, request_id);
                 self.state.task_fault = None;
                 Reaction::Answer(answer)
             }
-            What::Delay(length) => {
+            FaultKind::Delay(length) => {
                 let answer = self.carry_out(request, request_id);
                 Reaction::Delay(length, Box::new(Reaction::Answer(answer)))
             }
-            What::Late { after, meanwhile } => {
+            FaultKind::Late { after, meanwhile } => {
                 let sender = Sender::Client { request_id: request_id.to_owned() };
-                let ticket = self.later.add(self.state.now + after, request.clone(), sender);
+                let ticket = self.deferred.add(self.state.now + after, request.clone(), sender);
                 match meanwhile {
                     Meanwhile::Reset => Reaction::Reset,
                     Meanwhile::Page => Reaction::Answer(self.with_date(page(504))),
                     Meanwhile::Silence => Reaction::Later { after, ticket },
                 }
             }
-            What::Quota => {
+            FaultKind::Quota => {
                 let kind = route_kind(request).unwrap_or("resources");
                 let refusal = Refusal::quota(kind, 10, 1, 10);
                 let refusal = if account::counts_many(request) { refusal.of_several() } else { refusal };
@@ -349,12 +349,12 @@ impl Simulator {
     /// carried out, bystanders act.
     pub fn advance(&mut self, now: Timestamp) {
         let now = now + self.state.options.busy.clock_ahead;
-        while let Some((at, waiting)) = self.later.due(now) {
+        while let Some((at, waiting)) = self.deferred.due(now) {
             self.state.advance(at);
             match waiting.sender {
                 Sender::Client { request_id } => {
                     let answer = self.carry_out(&waiting.request, &request_id);
-                    self.later.keep(waiting.ticket, answer);
+                    self.deferred.keep(waiting.ticket, answer);
                 }
                 Sender::Bystander { number, create } => {
                     self.bystander(number, &create, &waiting.request, self.state.now);
@@ -368,9 +368,9 @@ impl Simulator {
     /// one in [`Reaction::Later`].
     pub fn answer_of(&mut self, ticket: Ticket, now: Timestamp) -> Reaction {
         // A clock with a coarser resolution may be a little early.
-        let due = self.later.moment_of(ticket).map_or(now, |at| at - self.state.options.busy.clock_ahead);
+        let due = self.deferred.moment_of(ticket).map_or(now, |at| at - self.state.options.busy.clock_ahead);
         self.advance(now.max(due));
-        self.later.take(ticket).map_or(Reaction::LoseAnswer, Reaction::Answer)
+        self.deferred.take(ticket).map_or(Reaction::LoseAnswer, Reaction::Answer)
     }
 
     /// Makes the audit log readable, and without delay.
@@ -382,7 +382,7 @@ impl Simulator {
     /// When the next task ends, resource becomes ready, or late request is carried out, on the client's clock.
     pub fn next_end(&self) -> Option<Timestamp> {
         let readying = self.products.next(self.state.now);
-        let next = self.state.next().into_iter().chain(self.later.next()).chain(readying).min()?;
+        let next = self.state.next().into_iter().chain(self.deferred.next()).chain(readying).min()?;
         Some(next - self.state.options.busy.clock_ahead)
     }
 

@@ -33,7 +33,7 @@ use crate::catalog::Method;
 
 /// How a request fails.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum FaultKind {
     /// The connection is reset; the request has no effect.
     Reset,
     /// Carried out; then the connection is reset.
@@ -69,7 +69,7 @@ pub enum Meanwhile {
 
 /// Which of the matching requests fail.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum When {
+pub enum Trigger {
     Always,
     /// The nth that matches, from 1.
     Nth(u64),
@@ -80,11 +80,11 @@ pub enum When {
 /// A rule: which requests fail, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    pub what: What,
+    pub what: FaultKind,
     pub methods: Vec<Method>,
     /// The path contains this.
     pub path: Option<String>,
-    pub when: When,
+    pub when: Trigger,
 }
 
 /// An invalid rule, and why.
@@ -154,7 +154,7 @@ impl Faults {
     }
 
     /// The fault for this request, if any. Counts it for every rule that it matches.
-    pub(super) fn decide(&mut self, request: &Request) -> Option<What> {
+    pub(super) fn decide(&mut self, request: &Request) -> Option<FaultKind> {
         let mut chosen = None;
         for (fault, fitted) in &mut self.rules {
             if !fault.fits(request) {
@@ -162,10 +162,10 @@ impl Faults {
             }
             *fitted += 1;
             let applies = match fault.when {
-                When::Always => true,
-                When::Nth(nth) => *fitted == nth,
-                When::Every(every) => *fitted % every == 0,
-                When::Probability(probability) => self.draw.chance(probability),
+                Trigger::Always => true,
+                Trigger::Nth(nth) => *fitted == nth,
+                Trigger::Every(every) => *fitted % every == 0,
+                Trigger::Probability(probability) => self.draw.chance(probability),
             };
             if applies && chosen.is_none() {
                 chosen = Some(fault.what.clone());
@@ -181,25 +181,25 @@ impl Faults {
 }
 
 /// A random fault that does not depend on the request.
-fn any_trouble(draw: &mut Draw) -> What {
-    let status = |status, retry_after, html, acted| What::Status { status, retry_after, html, acted };
+fn any_trouble(draw: &mut Draw) -> FaultKind {
+    let status = |status, retry_after, html, acted| FaultKind::Status { status, retry_after, html, acted };
     match draw.below(11) {
-        0 | 1 => What::LoseAnswer,
-        2 | 3 => What::Reset,
+        0 | 1 => FaultKind::LoseAnswer,
+        2 | 3 => FaultKind::Reset,
         4 => status(500, None, false, false),
         5 => status(500, None, false, true),
         6 => status(502, None, true, true),
         7 => status(503, Some(1), false, false),
         8 => status(429, Some(1), false, false),
-        9 => What::Cut,
-        _ => What::BadJson,
+        9 => FaultKind::Cut,
+        _ => FaultKind::BadJson,
     }
 }
 
 impl Fault {
     /// A rule for all requests.
-    pub fn new(what: What) -> Self {
-        Self { what, methods: Method::ALL.to_vec(), path: None, when: When::Always }
+    pub fn new(what: FaultKind) -> Self {
+        Self { what, methods: Method::ALL.to_vec(), path: None, when: Trigger::Always }
     }
 
     #[must_use]
@@ -215,7 +215,7 @@ impl Fault {
     }
 
     #[must_use]
-    pub fn when(mut self, when: When) -> Self {
+    pub fn when(mut self, when: Trigger) -> Self {
         self.when = when;
         self
     }
@@ -235,7 +235,7 @@ enum Parsed {
 struct Words<'r> {
     methods: Vec<Method>,
     path: Option<&'r str>,
-    when: Option<When>,
+    when: Option<Trigger>,
     bare_number: Option<&'r str>,
     retry_after: Option<u64>,
     seed: Option<u64>,
@@ -264,20 +264,22 @@ fn parse(rule: &str) -> Result<Parsed, String> {
         return random(&words);
     }
     let what = words.what(name, value)?;
-    let about_writes = matches!(what, What::LoseAnswer | What::Late { .. } | What::TaskError { .. } | What::Quota);
+    let about_writes =
+        matches!(what, FaultKind::LoseAnswer | FaultKind::Late { .. } | FaultKind::TaskError { .. } | FaultKind::Quota);
     let methods = match (words.methods.is_empty(), about_writes) {
         (false, _) => words.methods,
         (true, true) => WRITES.to_vec(),
         (true, false) => Method::ALL.to_vec(),
     };
-    let nth = words.bare_number.map(|number| positive("the number of a request", number).map(When::Nth)).transpose()?;
-    let when = words.when.or(nth).unwrap_or(When::Always);
+    let nth =
+        words.bare_number.map(|number| positive("the number of a request", number).map(Trigger::Nth)).transpose()?;
+    let when = words.when.or(nth).unwrap_or(Trigger::Always);
     Ok(Parsed::Rule(Fault { what, methods, path: words.path.map(str::to_owned), when }))
 }
 
 fn random(words: &Words<'_>) -> Result<Parsed, String> {
     let probability = match (words.when, words.bare_number) {
-        (Some(When::Probability(probability)), _) => probability,
+        (Some(Trigger::Probability(probability)), _) => probability,
         (_, Some(number)) => probability(number)?,
         _ => return Err("`random` needs a probability, as in `random:0.3:seed=7`".into()),
     };
@@ -287,8 +289,8 @@ fn random(words: &Words<'_>) -> Result<Parsed, String> {
 impl<'r> Words<'r> {
     fn sort(&mut self, part: &'r str) -> Result<(), String> {
         match part.split_once('=') {
-            Some(("every", n)) => self.when = Some(When::Every(positive("`every`", n)?)),
-            Some(("p", p)) => self.when = Some(When::Probability(probability(p)?)),
+            Some(("every", n)) => self.when = Some(Trigger::Every(positive("`every`", n)?)),
+            Some(("p", p)) => self.when = Some(Trigger::Probability(probability(p)?)),
             Some(("retry-after", s)) => self.retry_after = Some(whole("`retry-after`", s)?),
             Some(("seed", n)) => self.seed = Some(whole("`seed`", n)?),
             Some((unknown, _)) => return Err(format!("`{unknown}` is not known here")),
@@ -306,16 +308,16 @@ impl<'r> Words<'r> {
         Ok(())
     }
 
-    fn what(&mut self, name: &str, value: Option<&str>) -> Result<What, String> {
+    fn what(&mut self, name: &str, value: Option<&str>) -> Result<FaultKind, String> {
         Ok(match (name, value) {
-            ("reset", None) => What::Reset,
-            ("lost-answer", None) => What::LoseAnswer,
-            ("cut", None) => What::Cut,
-            ("html", None) => What::Html,
-            ("bad-json", None) => What::BadJson,
-            ("quota", None) => What::Quota,
-            ("task-error", None) => What::TaskError { text: self.text.take(), leaves: self.leaves },
-            ("rate-limit", None) => What::Status {
+            ("reset", None) => FaultKind::Reset,
+            ("lost-answer", None) => FaultKind::LoseAnswer,
+            ("cut", None) => FaultKind::Cut,
+            ("html", None) => FaultKind::Html,
+            ("bad-json", None) => FaultKind::BadJson,
+            ("quota", None) => FaultKind::Quota,
+            ("task-error", None) => FaultKind::TaskError { text: self.text.take(), leaves: self.leaves },
+            ("rate-limit", None) => FaultKind::Status {
                 status: 429,
                 retry_after: Some(self.retry_after.unwrap_or(RETRY_AFTER)),
                 html: false,
@@ -324,10 +326,10 @@ impl<'r> Words<'r> {
             ("status", Some(status)) => {
                 let status = status.parse().ok().filter(|status| (400..600).contains(status));
                 let status = status.ok_or("`status` takes a number from 400 to 599")?;
-                What::Status { status, retry_after: self.retry_after, html: self.html, acted: self.acted }
+                FaultKind::Status { status, retry_after: self.retry_after, html: self.html, acted: self.acted }
             }
-            ("delay", Some(length)) => What::Delay(duration(name, length)?),
-            ("late", Some(length)) => What::Late {
+            ("delay", Some(length)) => FaultKind::Delay(duration(name, length)?),
+            ("late", Some(length)) => FaultKind::Late {
                 after: duration(name, length)?,
                 meanwhile: match (self.held, self.html) {
                     (true, true) => return Err("`held` and `html` exclude each other".into()),
@@ -381,7 +383,7 @@ mod tests {
         assert_eq!(faults.decide(&post("/cloud/v1/networks/1/7")), None);
         assert_eq!(faults.decide(&post("/cloud/v1/subnets/1/7")), None);
         assert_eq!(faults.decide(&Request::get("/cloud/v1/networks/1/7")), None);
-        assert_eq!(faults.decide(&post("/cloud/v1/networks/1/7")), Some(What::LoseAnswer));
+        assert_eq!(faults.decide(&post("/cloud/v1/networks/1/7")), Some(FaultKind::LoseAnswer));
         assert_eq!(faults.decide(&post("/cloud/v1/networks/1/7")), None);
     }
 
@@ -392,15 +394,15 @@ mod tests {
             Ok(Parsed::Random { .. }) => panic!("{rule} is random"),
             Err(reason) => panic!("{rule}: {reason}"),
         };
-        assert_eq!(what("delay=1500ms:GET"), What::Delay(Duration::from_millis(1500)));
+        assert_eq!(what("delay=1500ms:GET"), FaultKind::Delay(Duration::from_millis(1500)));
         let after = Duration::from_secs(3);
-        assert_eq!(what("late=3s:POST"), What::Late { after, meanwhile: Meanwhile::Reset });
-        assert_eq!(what("late=3s:held"), What::Late { after, meanwhile: Meanwhile::Silence });
-        assert_eq!(what("late=3s:html"), What::Late { after, meanwhile: Meanwhile::Page });
-        let gone = What::Status { status: 502, retry_after: None, html: true, acted: true };
+        assert_eq!(what("late=3s:POST"), FaultKind::Late { after, meanwhile: Meanwhile::Reset });
+        assert_eq!(what("late=3s:held"), FaultKind::Late { after, meanwhile: Meanwhile::Silence });
+        assert_eq!(what("late=3s:html"), FaultKind::Late { after, meanwhile: Meanwhile::Page });
+        let gone = FaultKind::Status { status: 502, retry_after: None, html: true, acted: true };
         assert_eq!(what("status=502:html:acted:POST"), gone);
         let text = Some("Quota limit: 5 exceeded".to_owned());
-        assert_eq!(what("task-error:leaves:text=Quota limit: 5 exceeded"), What::TaskError { text, leaves: true });
+        assert_eq!(what("task-error:leaves:text=Quota limit: 5 exceeded"), FaultKind::TaskError { text, leaves: true });
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::state::Creation;
 
 /// A resource in the simulator, for tests and tables.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Held {
+pub struct ResourceView {
     /// The kind: a key of `created_resources`, or a name of the same form, such as `networks`.
     pub kind: &'static str,
     pub id: String,
@@ -33,14 +33,14 @@ pub struct Pending {
 
 impl Simulator {
     /// Existing resources of a kind, oldest first, without seeded ones and those of bystanders.
-    pub fn resources(&self, kind: &str) -> Vec<Held> {
+    pub fn resources(&self, kind: &str) -> Vec<ResourceView> {
         let mut held = self.held(kind, false);
         held.extend(self.of_products().filter(|held| held.kind == kind));
         held
     }
 
-    fn of_products(&self) -> impl Iterator<Item = Held> {
-        self.products.held().map(|item| Held {
+    fn of_products(&self) -> impl Iterator<Item = ResourceView> {
+        self.products.held().map(|item| ResourceView {
             kind: item.known_kind(),
             id: item.id.as_str().map_or_else(|| item.id.to_string(), str::to_owned),
             // A drawn number is no name.
@@ -55,7 +55,7 @@ impl Simulator {
     }
 
     /// Existing resources of bystanders.
-    pub fn theirs(&self) -> Vec<Held> {
+    pub fn theirs(&self) -> Vec<ResourceView> {
         let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
         kinds.flat_map(|kind| self.held(kind.name, true)).collect()
     }
@@ -65,11 +65,11 @@ impl Simulator {
         &self.state.harmed
     }
 
-    fn held(&self, kind: &str, theirs: bool) -> Vec<Held> {
+    fn held(&self, kind: &str, theirs: bool) -> Vec<ResourceView> {
         let found = self.state.store.of_kind(kind);
         let found = found.filter(|(_, resource)| !resource.seeded && resource.theirs == theirs);
         found
-            .map(|(uid, resource)| Held {
+            .map(|(uid, resource)| ResourceView {
                 kind: resource.kind.name,
                 id: resource.id.clone(),
                 name: resource.name.clone(),
@@ -82,7 +82,7 @@ impl Simulator {
 
     /// All existing resources, by kind, without seeded ones, those of bystanders, and the ports of machines and load
     /// balancers, which are created and removed with them.
-    pub fn everything(&self) -> Vec<Held> {
+    pub fn everything(&self) -> Vec<ResourceView> {
         let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
         kinds.flat_map(|kind| self.held(kind.name, false)).chain(self.of_products()).collect()
     }

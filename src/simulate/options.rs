@@ -19,7 +19,7 @@ pub struct Options {
     pub projects: Option<Vec<u64>>,
     pub regions: Option<Vec<u64>>,
     pub durations: Durations,
-    pub strangers: Strangers,
+    pub unknown_ids: UnknownIds,
     /// Images of machines and volumes must be in the list of images; otherwise any id is accepted, unless it was
     /// removed.
     pub known_images: bool,
@@ -44,7 +44,7 @@ impl Default for Options {
             projects: None,
             regions: None,
             durations: Durations::Documented,
-            strangers: Strangers::Refuse,
+            unknown_ids: UnknownIds::Refuse,
             known_images: false,
             slow_calls: false,
             takes_traceparent: false,
@@ -71,7 +71,7 @@ pub enum Durations {
 ///
 /// Images, flavours and SSH key names of machines are always accepted: an account has its own, and a plan names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Strangers {
+pub enum UnknownIds {
     /// They do not exist: 404.
     #[default]
     Refuse,

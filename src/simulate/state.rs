@@ -10,7 +10,7 @@ use super::answer::{Refusal, ok, resource_time};
 use super::audit::Audit;
 use super::draw::{Draw, is_uuid};
 use super::kinds::{self, Kind, Numbering};
-use super::options::{Options, Strangers};
+use super::options::{Options, UnknownIds};
 use super::store::{Resource, Scope, Store, Uid};
 use super::target::Target;
 use super::tasks::{Change, Tasks};
@@ -173,7 +173,7 @@ impl State {
 
     fn may_assume(&self, kind: &Kind, key: &str) -> bool {
         let plausible = kind.by_name || kind.numbering == Numbering::Integer || is_uuid(key);
-        self.options.strangers == Strangers::Assume && plausible && !key.is_empty() && !self.gone.contains(key)
+        self.options.unknown_ids == UnknownIds::Assume && plausible && !key.is_empty() && !self.gone.contains(key)
     }
 
     /// Checks that no task holds any of these resources.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::References;
 use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
-use crate::plan::Turns;
+use crate::plan::ReadyQueue;
 
 /// Instances to remove, and how far the removal has come.
 pub struct Removal {
@@ -15,7 +15,7 @@ pub struct Removal {
     /// depend on; such an entry is gone once all instances of its step are. Then those for ids and names that several
     /// instances have, which wait for all whose calls mention them.
     waits_for: Vec<Vec<usize>>,
-    turns: Turns,
+    ready: ReadyQueue,
     /// By index.
     gone: Vec<bool>,
     /// The instances from this index on are gone.
@@ -70,9 +70,9 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
         entries.sort_unstable();
         entries.dedup();
     });
-    let turns = Turns::new(&waits_for);
+    let ready = ReadyQueue::new(&waits_for);
     let (gone, youngest) = (vec![false; waits_for.len()], instances.len());
-    Removal { instances, places, waits_for, turns, gone, youngest, kept }
+    Removal { instances, places, waits_for, ready, gone, youngest, kept }
 }
 
 /// Of the instances to remove, those that are kept because a dependant is.
@@ -124,14 +124,14 @@ pub fn removal_order(status: &Status) -> Vec<InstanceId> {
 impl Removal {
     /// The next instance that can be removed now.
     pub fn take(&mut self) -> Option<InstanceId> {
-        while let Some(at) = self.turns.take() {
+        while let Some(at) = self.ready.take() {
             match self.instances.get(at) {
                 // Of a circle the youngest was removed before its turn.
                 Some(_) if self.gone[at] => {}
                 Some(instance) => return Some(instance.clone()),
                 None => {
                     self.gone[at] = true;
-                    self.turns.done(at);
+                    self.ready.done(at);
                 }
             }
         }
@@ -143,7 +143,7 @@ impl Removal {
         if let Some(&at) = self.places.get(instance)
             && !std::mem::replace(&mut self.gone[at], true)
         {
-            self.turns.done(at);
+            self.ready.done(at);
         }
     }
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::catalog::{Catalog, Method};
-use crate::engine::later::is_known_later;
 use crate::engine::operation;
 use crate::engine::paths;
+use crate::engine::placeholder::is_known_later;
 use crate::journal::{RecordedCall, StepResult};
 
 /// Answers by call; `None` for a read that failed, which is not asked for again.
@@ -51,7 +51,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::later::known_after;
+    use crate::engine::placeholder::known_after;
 
     #[test]
     fn a_whole_call_is_wanted_once_and_its_answer_is_found_again() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::engine::later::{is_known_later, known_after, known_after_reading};
+use crate::engine::placeholder::{is_known_later, known_after, known_after_reading};
 use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier, step_value};
 use crate::engine::repeated::Recording;
 use crate::id::{InstanceId, StepId};

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::compare::{Comparison, Shown};
-use super::overlaid::{Calls, Later, Made, Sets, compared};
+use super::overlaid::{Calls, LaterCall, Made, Sets, compared};
 use crate::api::{Client, Meaning, ReadError, Request};
 use crate::catalog::update::{Way, resource_route, shown_at};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
@@ -325,7 +325,7 @@ impl Refresh<'_> {
     }
 
     /// The calls of other instances that changed a resource after it was made.
-    fn later<'c>(&self, calls: &Calls<'c>, thing: &RecordedItem<'_>, ways: &[Way]) -> Vec<Later<'c>> {
+    fn later<'c>(&self, calls: &Calls<'c>, thing: &RecordedItem<'_>, ways: &[Way]) -> Vec<LaterCall<'c>> {
         let resource = thing.create.creates.as_ref().and_then(|creates| creates.resource.as_ref());
         let own = resource.zip(thing.known.result.as_ref()).and_then(|(resource, result)| own_value(resource, result));
         let (Some(resource), Some(own)) = (resource, own) else { return Vec::new() };

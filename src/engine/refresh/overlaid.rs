@@ -52,7 +52,7 @@ pub struct Made<'a> {
 }
 
 /// A call of another instance that changes a resource, and how; `None`: not known.
-pub struct Later<'a> {
+pub struct LaterCall<'a> {
     pub instance: &'a InstanceId,
     pub known: &'a InstanceStatus,
     call: &'a RecordedCall,
@@ -100,7 +100,7 @@ impl<'a> Calls<'a> {
     }
 
     /// The calls of other instances that change this resource.
-    pub fn on(&self, made: &Made<'_>) -> Vec<Later<'a>> {
+    pub fn on(&self, made: &Made<'_>) -> Vec<LaterCall<'a>> {
         let parameters = made.parameters.iter().filter(|(name, _)| !PLACES.contains(&name.as_str()));
         let names = parameters.map(|(_, value)| value.as_str()).chain([made.id, made.own.1]);
         let mut found: Vec<usize> = names.filter_map(|name| self.by_name.get(name)).flatten().copied().collect();
@@ -112,9 +112,9 @@ impl<'a> Calls<'a> {
 }
 
 impl Made<'_> {
-    fn changed_by<'a>(&self, other: &OnRecord<'a>) -> Option<Later<'a>> {
+    fn changed_by<'a>(&self, other: &OnRecord<'a>) -> Option<LaterCall<'a>> {
         let later =
-            |act: Option<Act>| Some(Later { instance: other.instance, known: other.known, call: other.call, act });
+            |act: Option<Act>| Some(LaterCall { instance: other.instance, known: other.known, call: other.call, act });
         let Some((operation, parameters)) = &other.operation else {
             return other.call.path.split('/').any(|segment| segment == self.id).then(|| later(None)).flatten();
         };
@@ -155,7 +155,7 @@ impl Made<'_> {
     }
 }
 
-impl Later<'_> {
+impl LaterCall<'_> {
     /// What it does to a field of the create's body.
     pub fn sets(&self, field: &str) -> Sets<'_> {
         let is_known = self.known.phase == Phase::Succeeded && !self.known.intent.as_ref().is_some_and(|i| i.secret);
@@ -240,15 +240,15 @@ pub fn compared<'l>(
     name: &str,
     planned: Option<&Value>,
     made: &InstanceStatus,
-    later: &'l [Later<'_>],
+    later: &'l [LaterCall<'_>],
     shown: &Shown<'_>,
-) -> Vec<(Option<&'l Later<'l>>, Comparison)> {
-    let mut setting: Vec<(&Later<'_>, Sets<'_>)> = later.iter().map(|call| (call, call.sets(name))).collect();
+) -> Vec<(Option<&'l LaterCall<'l>>, Comparison)> {
+    let mut setting: Vec<(&LaterCall<'_>, Sets<'_>)> = later.iter().map(|call| (call, call.sets(name))).collect();
     setting.retain(|(_, sets)| *sets != Sets::Nothing);
     if setting.is_empty() {
         return vec![(None, field(name, planned, shown))];
     }
-    let mut set: Vec<(&Later<'_>, &Value)> = Vec::new();
+    let mut set: Vec<(&LaterCall<'_>, &Value)> = Vec::new();
     for (call, sets) in &setting {
         match sets {
             Sets::To(value) => set.push((call, value)),
@@ -267,13 +267,13 @@ fn whole<'l>(
     name: &str,
     planned: Option<&Value>,
     made: &InstanceStatus,
-    set: &[(&'l Later<'l>, &Value)],
+    set: &[(&'l LaterCall<'l>, &Value)],
     shown: &Shown<'_>,
-) -> (Option<&'l Later<'l>>, Comparison) {
+) -> (Option<&'l LaterCall<'l>>, Comparison) {
     let begun: Option<Timestamp> = set.iter().map(|(call, _)| call.known.intended_at).max().flatten();
     let raises = set.iter().any(|(call, _)| call.only_raises());
     // What ended before another call began was replaced by it.
-    let may_be_last = |call: &Later<'_>| call.known.finished_at >= begun || raises;
+    let may_be_last = |call: &LaterCall<'_>| call.known.finished_at >= begun || raises;
     let values = set.iter().filter(|(call, _)| may_be_last(call)).map(|(_, value)| *value);
     let values = values.chain(planned.filter(|_| made.finished_at > begun || raises));
     let mut found: Vec<Comparison> = values.map(|value| field(name, Some(value), shown)).collect();
@@ -292,14 +292,14 @@ fn whole<'l>(
 /// Tags, of which a call changes those that it names.
 fn by_key<'l>(
     planned: Option<&Value>,
-    set: &[(&'l Later<'l>, &Value)],
+    set: &[(&'l LaterCall<'l>, &Value)],
     shown: &Shown<'_>,
-) -> Vec<(Option<&'l Later<'l>>, Comparison)> {
+) -> Vec<(Option<&'l LaterCall<'l>>, Comparison)> {
     let writers =
         planned.map(|tags| (None, tags)).into_iter().chain(set.iter().map(|(call, tags)| (Some(*call), *tags)));
-    let writers: Vec<(Option<&Later<'_>>, &Map<String, Value>)> =
+    let writers: Vec<(Option<&LaterCall<'_>>, &Map<String, Value>)> =
         writers.filter_map(|(call, tags)| Some((call, tags.as_object()?))).collect();
-    let part = |(at, (call, tags)): (usize, &(Option<&'l Later<'l>>, &Map<String, Value>))| {
+    let part = |(at, (call, tags)): (usize, &(Option<&'l LaterCall<'l>>, &Map<String, Value>))| {
         let is_replaced = |key: &String| writers[at + 1..].iter().any(|(_, tags)| tags.contains_key(key));
         let stands = |key: &String, value: &Value| !value.is_null() && !is_replaced(key);
         let (own, others): (Map<_, _>, Map<_, _>) =

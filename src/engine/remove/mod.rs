@@ -17,9 +17,9 @@ use super::evidence::tags::{STAMP, stamp_value, tag};
 use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
 use super::operation;
+use super::permits::parent_lock;
 use super::prove::prove;
 use super::secondary::unknown_kinds_of;
-use super::turn::parent_turn;
 use crate::api::Request;
 use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
@@ -257,7 +257,7 @@ async fn remove_one(
         error.help.push(format!("remove it by hand, then {}", forget(context, instance)));
         return Err(Interruption::Failed(error));
     }
-    let _alone = parent_turn(context, instance, lock).await.map_err(Interruption::Stopped)?;
+    let _alone = parent_lock(context, instance, lock).await.map_err(Interruption::Stopped)?;
     let mut removal = Removal::new(context, instance, call).of(made);
     let gone = match removal.resumed().await? {
         Some(gone) => gone,

@@ -16,7 +16,7 @@ use crate::engine::update::{UpdatedResource, split};
 use crate::exit::Exit;
 use crate::journal::{RecordedCall, StepResult, fields_of, fields_of_mut, id_text};
 use crate::simulate::tests::every_operation::{STRANGER, body_of, smallest};
-use crate::simulate::{Options, Strangers};
+use crate::simulate::{Options, UnknownIds};
 
 pub(super) fn is_right(operation: &Operation, body: &Value) -> bool {
     let findings = Catalog::embedded().check_request(operation, Some(&Partial::from(body)), ALLOW_NOTHING);
@@ -216,7 +216,7 @@ fn resources_of_every_kind_are_updated_in_place_and_agree_with_the_plan() {
         let Some((before, after)) = before_and_after(&operation) else { continue };
         tried += 1;
         paused(async {
-            let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+            let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
             let end = trial.run(&plan_of(&operation, &before)).await;
             if end.finished.exit != Exit::Done {
                 return wrong.push(format!("{}: not made: {:?}", operation.route, trial.failures()));
@@ -276,7 +276,7 @@ fn resources_of_every_kind_are_adopted_by_id_and_by_name() {
             continue;
         };
         paused(async {
-            let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+            let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
             let end = trial.run(&plan_of(&operation, &body)).await;
             let made = trial.status();
             let result = made.instances.values().next().and_then(|known| known.result.clone());
@@ -312,7 +312,7 @@ fn drift_is_detected_for_every_kind_and_corrected() {
     for operation in Catalog::embedded().operations().filter(|operation| !operation.deprecated) {
         let Some((before, after)) = before_and_after(&operation) else { continue };
         paused(async {
-            let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+            let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
             let plan = plan_of(&operation, &before);
             let end = trial.run(&plan).await;
             if end.finished.exit != Exit::Done {
@@ -365,7 +365,7 @@ fn lost_updates_of_every_kind_are_sent_once_and_resolved() {
         for fault in ["lost-answer:PATCH", "lost-answer:PUT"] {
             let faults = crate::simulate::Faults::parse([&*format!("{fault}:1")]).unwrap();
             paused(async {
-                let mut trial = Trial::new(Options { strangers: Strangers::Assume, faults, ..Options::default() });
+                let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, faults, ..Options::default() });
                 let end = trial.run(&plan_of(&operation, &before)).await;
                 let (made, plan) = (trial.made(), plan_of(&operation, &after));
                 if end.finished.exit != Exit::Done {

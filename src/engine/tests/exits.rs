@@ -184,7 +184,7 @@ fn a_second_run_reads_only_what_a_step_asks_about() {
         (cluster("    ready: resource.name == 'prod'\n"), "", true),
     ] {
         paused(async {
-            let options = Options { strangers: crate::simulate::Strangers::Assume, ..Options::default() };
+            let options = Options { unknown_ids: crate::simulate::UnknownIds::Assume, ..Options::default() };
             let mut trial = Trial::new(options);
             let text = format!("name: demo\nsteps:\n{step}{outputs}");
             let end = trial.run(&text).await;

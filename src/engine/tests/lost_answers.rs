@@ -16,7 +16,7 @@ use crate::catalog::{CLOUD, Catalog, Creates, Method, Operation, root_of};
 use crate::exit::Exit;
 use crate::journal::Evidence;
 use crate::simulate::tests::every_operation::{FILE, body_of};
-use crate::simulate::{Options, Strangers};
+use crate::simulate::{Options, UnknownIds};
 
 /// The creates of the products that `plan` can send and the simulator keeps, each with a plan for it.
 fn creates() -> Vec<(Arc<Operation>, String)> {
@@ -67,7 +67,7 @@ fn expected(creates: &Creates, plan: &str) -> Option<Evidence> {
 }
 
 fn trial(fate: Fate, bystanders: &[Bystander]) -> Trial {
-    let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+    let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
     trial.conditions = Conditions { fates: vec![fate], bystanders: bystanders.to_vec(), ..Conditions::default() };
     trial
 }

@@ -183,7 +183,7 @@ fn a_resource_known_by_its_name_is_on_record_whatever_else_has_that_name() {
         )
     };
     paused(async {
-        let mut trial = Trial::new(Options { strangers: crate::simulate::Strangers::Assume, ..Options::default() });
+        let mut trial = Trial::new(Options { unknown_ids: crate::simulate::UnknownIds::Assume, ..Options::default() });
         let end = trial.run(&plan(1)).await;
         assert_done(&trial, &end);
         assert_eq!(trial.status().owned().count(), 1);

@@ -8,7 +8,7 @@ use crate::engine::{DriftState, RunOptions};
 use crate::exit::Exit;
 use crate::journal::{Record, RecordedCall};
 use crate::simulate::tests::every_operation::STRANGER;
-use crate::simulate::{Faults, Options, Strangers};
+use crate::simulate::{Faults, Options, UnknownIds};
 
 pub fn plan(before: bool, more: &str, web: &Value) -> String {
     let place = "{project_id}/{region_id}";
@@ -192,7 +192,7 @@ pub fn cases() -> Vec<Case> {
 
 pub fn assume(faults: Option<&str>) -> Options {
     let faults = faults.map(|fault| Faults::parse([fault]).unwrap()).unwrap_or_default();
-    Options { strangers: Strangers::Assume, faults, ..Options::default() }
+    Options { unknown_ids: UnknownIds::Assume, faults, ..Options::default() }
 }
 
 fn calls_since(trial: &Trial, from: usize) -> Vec<String> {

@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::id::StepId;
 use crate::journal::RecordedCall;
 use crate::simulate::tests::every_operation::FILE;
-use crate::simulate::{Options, Strangers};
+use crate::simulate::{Options, UnknownIds};
 
 const CHANGES: &str = "PLAN_CHANGES";
 const SEED: &str = "PLAN_CHANGES_SEED";
@@ -178,7 +178,7 @@ fn is_free(name: &str) -> bool {
 
 /// Whether the simulator, which knows more of a kind than its schema, creates a resource with this body.
 async fn is_makeable(operation: &Operation, body: &Value) -> bool {
-    let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+    let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
     trial.run(&plan_of(operation, body)).await.finished.exit == Exit::Done
 }
 
@@ -296,7 +296,7 @@ fn change_every_kind(first: u64, killed: impl Fn(&mut fastrand::Rng) -> Option<W
             let seed =
                 operation.route.to_string().bytes().fold(first, |seed: u64, byte| seed * 31 % 65_521 + u64::from(byte));
             let mut draw = Draw { random: fastrand::Rng::with_seed(seed), body: &schema };
-            let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+            let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
             if is_in(&LASTS_WITH_ANOTHER, &operation) {
                 trial.by_hand(&another(&operation, &before)).await;
             }

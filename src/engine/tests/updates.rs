@@ -6,7 +6,7 @@ use crate::event::{Event, Provenance};
 use crate::exit::Exit;
 use crate::id::StepId;
 use crate::simulate::tests::every_operation::STRANGER;
-use crate::simulate::{Options, Strangers};
+use crate::simulate::{Options, UnknownIds};
 
 impl Trial {
     fn steps_reported_as(&self, provenance: Provenance) -> Vec<String> {
@@ -168,7 +168,7 @@ fn a_resized_machine_counts_as_done_once_it_is_ready() {
              /cloud/v2/instances/{{project_id}}/{{region_id}}\n    body: {{ flavor: \"{{{{ inputs.flavor }}}}\", name: web-1, \
              volumes: [{{ source: image, image_id: {STRANGER}, size: 5, boot_index: 0 }}], interfaces: [{{ type: external }}] }}\n"
         );
-        let mut trial = Trial::new(Options { strangers: Strangers::Assume, ..Options::default() });
+        let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
         let end = trial.run(&plan).await;
         assert_done(&trial, &end);
         set(&mut trial, &[("flavor", "g2-standard-4-8")]);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::catalog::Operation;
-use crate::engine::later::known_after_reading;
 use crate::engine::operation::Parameters;
+use crate::engine::placeholder::known_after_reading;
 use crate::journal::RecordedCall;
 
 /// One call that changes a resource in place.

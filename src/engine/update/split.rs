@@ -10,9 +10,9 @@ use super::patch::{FieldChange, RecordedAndSent};
 use crate::catalog::update::{Act, Rule, Way, can_be_reset, must_be_sent_alone, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
-use crate::engine::later::has_placeholder;
 use crate::engine::operation::{self, Parameters};
 use crate::engine::paths::{fill_path, own_value};
+use crate::engine::placeholder::has_placeholder;
 use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, fields_of_mut, id_text};
 
 /// The reason when the catalogue has no call that changes a field.

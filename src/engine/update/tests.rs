@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::catalog::{Catalog, Method};
-use crate::engine::later::known_after_reading;
+use crate::engine::placeholder::known_after_reading;
 use crate::journal::{RecordedCall, StepResult};
 
 fn post(path: &str, body: Value) -> RecordedCall {

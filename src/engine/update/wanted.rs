@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::engine::later::is_unread;
+use crate::engine::placeholder::is_unread;
 use crate::journal::RecordedCall;
 
 /// The plan's call with every ignored difference reset to the recorded value: equal to the recorded call exactly when
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::body_file::BodyFile;
     use crate::catalog::Method;
-    use crate::engine::later::known_after_reading;
+    use crate::engine::placeholder::known_after_reading;
 
     fn pairs_of(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -22,7 +22,7 @@ use super::doc::{self, PlanDoc, ReadParts};
 use super::include::{Whole, include};
 use super::model::Plan;
 use super::operations::{Checking, Operations};
-use super::partial::{Given, Later};
+use super::partial::{Given, NextCheck};
 use super::scalars::compiled;
 use super::written_secrets;
 use crate::catalog::Catalog;
@@ -118,9 +118,9 @@ fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Pa
                 let operations = Operations::find(&doc, catalog, &mut findings);
                 let written = Checking { doc: &doc, modules: &module_inputs, catalog, source };
                 let later = match (&assumed, values) {
-                    (Some((_, inputs)), _) => Later::These(inputs),
-                    (None, Values::Later) => Later::All,
-                    (None, _) => Later::None,
+                    (Some((_, inputs)), _) => NextCheck::These(inputs),
+                    (None, Values::Later) => NextCheck::All,
+                    (None, _) => NextCheck::None,
                 };
                 operations.check(&written, Given { folder, later, ..Given::default() }, &mut findings);
                 if let Some((assumed, inputs)) = &assumed {

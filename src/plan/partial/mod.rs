@@ -34,7 +34,7 @@ pub struct Given<'g> {
     /// known yet.
     pub complete: bool,
     /// What the plan is checked with once more: what that decides is judged then.
-    pub later: Later<'g>,
+    pub later: NextCheck<'g>,
     pub environment: Option<&'g str>,
     pub project_id: Option<i64>,
     pub region_id: Option<i64>,
@@ -47,7 +47,7 @@ pub struct Given<'g> {
 
 /// The values that a plan is checked with later.
 #[derive(Clone, Copy, Default)]
-pub enum Later<'g> {
+pub enum NextCheck<'g> {
     #[default]
     None,
     /// These inputs, and the name of the environment.

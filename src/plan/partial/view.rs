@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::paths::{below, is_known, knows_below, marked};
-use super::{At, Known, Later, SecretView};
+use super::{At, Known, NextCheck, SecretView};
 use crate::catalog::schema::{Type, Types};
 use crate::catalog::{Partial, Unknown};
 use crate::plan::model::{Input, InputType};
@@ -68,18 +68,18 @@ impl Knowledge for View<'_, '_> {
     fn knows_later(&self, root: &str, path: &[String]) -> bool {
         let later = self.known.given.later;
         match (root, path) {
-            _ if matches!(later, Later::None) => false,
+            _ if matches!(later, NextCheck::None) => false,
             ("inputs", [name, ..]) => {
                 let declared = self.known.inputs.get(name.as_str());
                 declared.filter(|input| !input.secret).is_some_and(|input| match later {
-                    Later::These(inputs) => {
+                    NextCheck::These(inputs) => {
                         inputs.contains_key(name) || (input.has_few_values() && input.has_a_value())
                     }
                     _ => true,
                 })
             }
             ("environment", []) => true,
-            ("project_id" | "region_id" | "records", _) => matches!(later, Later::All),
+            ("project_id" | "region_id" | "records", _) => matches!(later, NextCheck::All),
             _ => false,
         }
     }

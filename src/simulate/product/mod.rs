@@ -25,7 +25,7 @@ use self::call::{Call, inner, innermost, parsed, several};
 use self::item::{Item, Readying};
 pub(super) use self::refusal::Refused;
 use super::draw::Draw;
-use super::options::{Durations, Options, Strangers};
+use super::options::{Durations, Options, UnknownIds};
 use super::state::Creation;
 use crate::api::{Answer, Request};
 use crate::body_file::BodyFile;
@@ -74,7 +74,7 @@ impl Products {
 
     fn carry_out(&mut self, call: &Call<'_>, options: &Options) -> Result<Answer, Refused> {
         self.parents_exist(call, options)?;
-        if options.strangers == Strangers::Assume {
+        if options.unknown_ids == UnknownIds::Assume {
             self.assume_itself(call);
         }
         if let Some(answer) = self.special_answer(call, options) {
@@ -86,7 +86,7 @@ impl Products {
             (Method::Get, _) => self.read(call),
             (Method::Delete, _) => self.delete(call, options),
             (Method::Put | Method::Patch, _) if self.at(&call.own_address()).is_some() => self.change(call, options),
-            (Method::Put | Method::Patch, _) if options.strangers == Strangers::Refuse => match self.missing(call) {
+            (Method::Put | Method::Patch, _) if options.unknown_ids == UnknownIds::Refuse => match self.missing(call) {
                 Some(kind) => Err(Refused::not_found(&kind)),
                 None => Ok(self.answer(call, &call.fields())),
             },
@@ -181,9 +181,9 @@ impl Products {
             }
             let address = call.address_until(&parameter.name);
             if self.known(kind, &address, call.parameter(&parameter.name)).is_none() {
-                match options.strangers {
-                    Strangers::Refuse => return Err(Refused::not_found(kind)),
-                    Strangers::Assume => self.assume(kind, address, call.parameter(&parameter.name)),
+                match options.unknown_ids {
+                    UnknownIds::Refuse => return Err(Refused::not_found(kind)),
+                    UnknownIds::Assume => self.assume(kind, address, call.parameter(&parameter.name)),
                 }
             }
         }
@@ -438,8 +438,8 @@ impl Products {
             call.operation.path_parameters.last().map(|parameter| call.parameter(&parameter.name)).unwrap_or_default();
         let found = self.at(&address).or_else(|| kind.as_deref().and_then(|kind| self.known(kind, &address, last)));
         let Some(item) = found.map(|item| (item.address.clone(), item.kind.clone(), item.id.clone())) else {
-            return match (options.strangers, kind) {
-                (Strangers::Refuse, Some(kind)) => Err(Refused::not_found(&kind)),
+            return match (options.unknown_ids, kind) {
+                (UnknownIds::Refuse, Some(kind)) => Err(Refused::not_found(&kind)),
                 _ => Ok(self.answer(call, &Map::new())),
             };
         };
@@ -459,9 +459,9 @@ impl Products {
             if self.of_kind(&kind).any(|item| item.id_text() == text) {
                 continue;
             }
-            match options.strangers {
-                Strangers::Refuse => return Err(Refused::no_such(&field, &kind, &text)),
-                Strangers::Assume => self.assume(&kind, format!("/{}/assumed/{kind}/{text}", call.root()), &text),
+            match options.unknown_ids {
+                UnknownIds::Refuse => return Err(Refused::no_such(&field, &kind, &text)),
+                UnknownIds::Assume => self.assume(&kind, format!("/{}/assumed/{kind}/{text}", call.root()), &text),
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::{Products, form};
 use crate::api::Answer;
 use crate::body_file::BodyFile;
 use crate::catalog::Method;
-use crate::simulate::options::{Options, Strangers};
+use crate::simulate::options::{Options, UnknownIds};
 
 const NETWORKS: &str = "security_networks";
 pub(super) const PROFILES: &str = "security_profiles";
@@ -106,7 +106,7 @@ fn document(products: &mut Products, call: &Call<'_>, options: &Options) -> Resu
             let rest: Vec<Value> = documents(item).into_iter().filter(|document| !is_it(document)).collect();
             item.set("/documents", rest.into());
         }
-        None if options.strangers == Strangers::Refuse => return Err(Refused::not_found("security_documents")),
+        None if options.unknown_ids == UnknownIds::Refuse => return Err(Refused::not_found("security_documents")),
         _ => {}
     }
     Ok(form::answer(&call.operation, &Map::new(), products.now))

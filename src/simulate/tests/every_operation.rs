@@ -6,7 +6,7 @@ use serde_json::Map;
 use crate::catalog::schema::{Additional, Schema, Type};
 use crate::catalog::{BodyFinding, BodySchema, Catalog, IdAt, Operation, Partial};
 use crate::diagnostic::Severity;
-use crate::simulate::Strangers;
+use crate::simulate::UnknownIds;
 
 /// The id of a resource that no test created.
 pub(crate) const STRANGER: &str = "5b1c8f0e-7a3d-4c55-8f43-b1a0c5f4e6d2";
@@ -136,8 +136,8 @@ pub(crate) fn body_of(operation: &Operation) -> Option<Value> {
 #[test]
 fn every_operation_is_answered_in_the_apis_shape() {
     for operation in Catalog::embedded().operations_of("cloud") {
-        for strangers in [Strangers::Refuse, Strangers::Assume] {
-            let mut world = world(Options { strangers, ..Options::default() });
+        for unknown_ids in [UnknownIds::Refuse, UnknownIds::Assume] {
+            let mut world = world(Options { unknown_ids, ..Options::default() });
             let (status, body) = world.send(operation.route.method, &concrete(&operation), body_of(&operation));
             let refused = status >= 400;
             assert!(status < 500, "{}: {status} {body}", operation.route);
@@ -153,7 +153,7 @@ fn every_create_makes_what_the_catalogue_says_and_where() {
     let mut wrong = Vec::new();
     for operation in Catalog::embedded().operations_of("cloud") {
         let Some(creates) = &operation.creates else { continue };
-        let mut world = world(Options { strangers: Strangers::Assume, ..Options::default() });
+        let mut world = world(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
         let body = body_of(&operation);
         let (status, answer) = world.send(operation.route.method, &concrete(&operation), body.clone());
         if !(200..300).contains(&status) {

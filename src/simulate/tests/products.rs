@@ -3,7 +3,7 @@
 use super::*;
 use crate::body_file::{FormFile, Upload};
 use crate::catalog::{Catalog, Effect};
-use crate::simulate::Strangers;
+use crate::simulate::UnknownIds;
 
 /// Names of the fields of an object, sorted.
 fn fields(shown: &Value) -> Vec<&str> {
@@ -256,7 +256,7 @@ fn what_is_not_there_cannot_be_changed_and_a_put_replaces() {
 
 #[test]
 fn lists_have_the_fields_that_their_elements_always_have() {
-    let mut world = world(Options { strangers: Strangers::Assume, ..instant() });
+    let mut world = world(Options { unknown_ids: UnknownIds::Assume, ..instant() });
     let rule = json!({
         "name": "r", "enabled": true, "action": { "block": {} }, "conditions": [{ "ip": { "ip_address": "192.0.2.7" } }],
     });
@@ -316,8 +316,8 @@ fn every_operation_of_every_product_is_answered() {
         if operation.route.path.starts_with("/cloud/") {
             continue;
         }
-        for strangers in [Strangers::Refuse, Strangers::Assume] {
-            let mut world = world(Options { strangers, ..instant() });
+        for unknown_ids in [UnknownIds::Refuse, UnknownIds::Assume] {
+            let mut world = world(Options { unknown_ids, ..instant() });
             let body = every_operation::body_of(&operation);
             let path = every_operation::concrete(&operation);
             let mut asked = request(operation.route.method, &path, body.clone());
@@ -340,7 +340,7 @@ fn every_operation_of_every_product_is_answered() {
                 assert!(!error.message.contains("no readable body"), "{}: {shown}", operation.route);
                 assert!(status == 404 || !error.message.is_empty(), "{}: {shown}", operation.route);
             }
-            if strangers == Strangers::Assume && operation.effect == Effect::Create {
+            if unknown_ids == UnknownIds::Assume && operation.effect == Effect::Create {
                 let quirk = operation.route.path == "/cdn/resources";
                 assert!(status < 300 || quirk, "{}: {status} {shown} for {body:?}", operation.route);
             }

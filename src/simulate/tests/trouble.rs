@@ -1,5 +1,5 @@
 use super::*;
-use crate::simulate::{Faults, Strangers};
+use crate::simulate::{Faults, UnknownIds};
 
 fn with_faults(rules: &[&str]) -> World {
     world(Options { faults: Faults::parse(rules.iter().copied()).unwrap(), ..instant() })
@@ -104,7 +104,7 @@ fn the_audit_log_knows_the_user_agent_of_a_lost_answer() {
 fn ids_of_other_clients_exist_only_where_they_are_assumed() {
     let stranger = json!({ "name": "sub", "network_id": IMAGE, "cidr": "10.0.0.0/24" });
     assert_eq!(world(instant()).post(SUBNETS, stranger.clone()).0, 404);
-    let mut assuming = world(Options { strangers: Strangers::Assume, ..instant() });
+    let mut assuming = world(Options { unknown_ids: UnknownIds::Assume, ..instant() });
     assert_eq!(assuming.post(SUBNETS, stranger).0, 200);
     assert_eq!(assuming.get(&format!("{NETWORKS}/{IMAGE}"))["id"], IMAGE);
     let made = assuming.network();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::engine::later::is_known_later;
+use crate::engine::placeholder::is_known_later;
 use crate::engine::preview::{Action, Change};
 use crate::engine::render::{Surroundings, elements};
 use crate::engine::stamps::{instance_of, intent_of};
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
     use crate::catalog::Method;
-    use crate::engine::later::known_after;
+    use crate::engine::placeholder::known_after;
 
     fn call() -> RecordedCall {
         let pairs = |name: &str| vec![(name.to_owned(), "1".to_owned()), ("also".to_owned(), "2".to_owned())].into();

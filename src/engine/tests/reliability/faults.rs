@@ -9,7 +9,7 @@ use super::proof::{Figures, Unbroken, seeds, trial};
 use crate::engine::tests::death::{Life, Moment, When};
 use crate::engine::tests::harness::{Trial, paused};
 use crate::exit::Exit;
-use crate::simulate::{AuditLog, Busy, Faults, Options, Strangers};
+use crate::simulate::{AuditLog, Busy, Faults, Options, UnknownIds};
 
 /// How many processes are killed before one may run to the end.
 const SHORT_LIVES: u32 = 5;
@@ -72,7 +72,7 @@ fn killed_at_random_under_faults_nothing_is_lost() {
             let unbroken = Unbroken::of(&case).await;
             figures.plans += 1;
             let options = Options {
-                strangers: Strangers::Assume,
+                unknown_ids: UnknownIds::Assume,
                 faults: Faults::random(seed, PROBABILITIES[seed as usize % 2]),
                 busy: Busy { audit: AuditLog::Late(Duration::from_secs(late_audit)), ..Busy::default() },
                 ..Options::default()

@@ -7,7 +7,7 @@ use crate::engine::RunEnd;
 use crate::engine::tests::death::{Life, When};
 use crate::engine::tests::harness::Trial;
 use crate::exit::Exit;
-use crate::simulate::{Faults, Options, Strangers};
+use crate::simulate::{Faults, Options, UnknownIds};
 
 /// The most runs in a row before a plan must be complete.
 pub const CONTINUED: usize = 6;
@@ -56,7 +56,7 @@ pub fn seeds(usual: u64) -> Vec<u64> {
 
 /// A cloud with every resource that the plans refer to.
 pub fn trial(faults: Faults) -> Trial {
-    Trial::new(Options { strangers: Strangers::Assume, faults, ..Options::default() })
+    Trial::new(Options { unknown_ids: UnknownIds::Assume, faults, ..Options::default() })
 }
 
 /// The result of an unbroken run.

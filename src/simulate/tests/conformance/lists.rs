@@ -1,7 +1,7 @@
 //! Which resources tasks list, and when (`observed.md` §1, §4, §5), and the headers of answers (§7).
 
 use super::*;
-use crate::simulate::Strangers;
+use crate::simulate::UnknownIds;
 
 /// The ids of a kind, as a finished task lists them.
 fn listed(task: &Value, kind: &str) -> Vec<String> {
@@ -162,7 +162,7 @@ fn slow_calls_act_before_they_answer() {
 
 #[test]
 fn a_machine_is_not_ready_for_some_seconds_after_a_change_of_flavour() {
-    let mut world = world(Options { strangers: Strangers::Assume, ..Options::default() });
+    let mut world = world(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
     let path = format!("{MACHINES}/{IMAGE}");
     assert_eq!(world.get(&path)["status"], "ACTIVE");
     let (_, accepted) = world.post(&format!("{path}/changeflavor"), json!({ "flavor_id": "g1-standard-2-4" }));

@@ -26,13 +26,13 @@ pub(super) struct Waiting {
 
 /// Pending requests by the time they are carried out, and answers that were not collected yet.
 #[derive(Debug, Default)]
-pub(super) struct Later {
+pub(super) struct Deferred {
     last: u64,
     waiting: BTreeMap<(Timestamp, Ticket), Waiting>,
     answers: BTreeMap<Ticket, Answer>,
 }
 
-impl Later {
+impl Deferred {
     pub(super) fn add(&mut self, at: Timestamp, request: Request, sender: Sender) -> Ticket {
         self.last += 1;
         let ticket = Ticket(self.last);

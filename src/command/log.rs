@@ -110,7 +110,7 @@ fn level(level: LevelFilter) -> Targets {
 fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> {
     let out: Box<dyn Write + Send> = match &context.global.log {
         Some(path) => Box::new(open(context, path)?),
-        None => Box::new(Queue::writing_to(&context.stderr).map_err(no_thread)?),
+        None => Box::new(Queue::writing_to(&context.stderr).map_err(not_started)?),
     };
     let is_json = context.global.log_format == LogFormat::Json;
     let writer = Lines { out: Arc::new(Mutex::new(out)), secrets: context.secrets.clone(), is_json };
@@ -136,7 +136,7 @@ fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> 
     Ok(tracing::subscriber::set_default(subscriber))
 }
 
-fn no_thread(error: io::Error) -> Error {
+fn not_started(error: io::Error) -> Error {
     Error::System { what: "start the log", error }
 }
 

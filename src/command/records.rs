@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use crate::cli::{RecordOptions, StateOptions};
 use crate::clock::Clock;
 use crate::command::load::read_source;
-use crate::command::state_place::{self, Fate};
+use crate::command::state_place::{self, Durability};
 use crate::command::{environment_name, note, preview_file, warn};
 use crate::context::Context;
 use crate::engine::OtherRecords;
@@ -64,12 +64,12 @@ fn named<'c>(context: &'c Context, options: &'c StateOptions) -> Option<&'c Path
 /// On a hosted runner, unless the user has accepted that.
 pub fn guard_place(context: &Context, options: &StateOptions, store: &AnyStore) -> Result<(), Error> {
     let Some(folder) = store.folder() else { return Ok(()) };
-    let meant = named(context, options).is_some_and(|named| named.as_os_str() == state_place::EPHEMERAL);
+    let accepted = named(context, options).is_some_and(|named| named.as_os_str() == state_place::EPHEMERAL);
     let work_tree = folder.ancestors().find(|folder| folder.join(".git").exists());
-    match state_place::fate(&context.environment, folder, meant, !folder.exists(), work_tree) {
-        Fate::Lasts => Ok(()),
-        Fate::Warned(words) => warn(context, &words),
-        Fate::Lost => {
+    match state_place::durability(&context.environment, folder, accepted, !folder.exists(), work_tree) {
+        Durability::Lasts => Ok(()),
+        Durability::Warned(words) => warn(context, &words),
+        Durability::Lost => {
             let message =
                 "the record would be gone with this runner's disk, and the next run would make everything again";
             Err(Error::usage(message)
@@ -84,9 +84,9 @@ pub fn guard_place(context: &Context, options: &StateOptions, store: &AnyStore) 
 
 /// Whether a record ends with the job that writes it, so that another job has another one.
 pub fn is_for_the_job(context: &Context, options: &StateOptions, store: &AnyStore) -> bool {
-    let is_meant = named(context, options).is_some_and(|named| named.as_os_str() == state_place::EPHEMERAL);
+    let is_accepted = named(context, options).is_some_and(|named| named.as_os_str() == state_place::EPHEMERAL);
     let is_hosted = context.environment.github.as_ref().is_some_and(|job| job.hosted);
-    store.folder().is_some() && (is_meant || is_hosted)
+    store.folder().is_some() && (is_accepted || is_hosted)
 }
 
 /// The store, for commands that need existing records.

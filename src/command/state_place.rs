@@ -34,39 +34,45 @@ pub fn for_the_job(environment: &Environment) -> PathBuf {
 
 /// Whether a record in a folder lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum Durability {
     Lasts,
     /// It is deleted with the runner's disk, while its resources remain.
     Lost,
     Warned(String),
 }
 
-/// Whether a record in `folder` lasts. `meant`: the user has accepted that it does not outlive the job. `is_new`: it
+/// Whether a record in `folder` lasts. `accepted`: the user has accepted that it does not outlive the job. `is_new`: it
 /// is being created. `work_tree`: the Git work tree that contains the folder.
-pub fn fate(environment: &Environment, folder: &Path, meant: bool, is_new: bool, work_tree: Option<&Path>) -> Fate {
+pub fn durability(
+    environment: &Environment,
+    folder: &Path,
+    accepted: bool,
+    is_new: bool,
+    work_tree: Option<&Path>,
+) -> Durability {
     let shown = folder.display();
     if let Some(job) = &environment.github {
         if job.hosted {
-            return if meant || job.torn_down { Fate::Lasts } else { Fate::Lost };
+            return if accepted || job.torn_down { Durability::Lasts } else { Durability::Lost };
         }
         if job.workspace.as_ref().is_some_and(|workspace| folder.starts_with(workspace)) {
-            return Fate::Warned(format!(
+            return Durability::Warned(format!(
                 "the record is in the workspace, which the next checkout wipes: `{shown}`; keep it elsewhere, or in an \
                  object store (`--state s3://BUCKET/PREFIX`)"
             ));
         }
-        return Fate::Lasts;
+        return Durability::Lasts;
     }
     match work_tree {
-        Some(tree) if environment.ci => Fate::Warned(format!(
+        Some(tree) if environment.ci => Durability::Warned(format!(
             "the record is in the work tree `{}` of this job: `{shown}`; keep it where the next job finds it, or in an \
              object store (`--state s3://BUCKET/PREFIX`)",
             tree.display()
         )),
-        Some(_) if is_new && !meant => {
-            Fate::Warned(format!("the record is in a git work tree, and `git clean -x` would take it away: `{shown}`"))
-        }
-        _ => Fate::Lasts,
+        Some(_) if is_new && !accepted => Durability::Warned(format!(
+            "the record is in a git work tree, and `git clean -x` would take it away: `{shown}`"
+        )),
+        _ => Durability::Lasts,
     }
 }
 
@@ -102,9 +108,9 @@ mod tests {
     #[test]
     fn a_record_that_would_not_outlive_its_resources_is_refused() {
         let temporary = Path::new("/job/temp/plan-records");
-        assert_eq!(fate(&job(true, false), temporary, false, true, None), Fate::Lost);
-        assert_eq!(fate(&job(true, false), temporary, true, true, None), Fate::Lasts);
-        assert_eq!(fate(&job(true, true), temporary, false, true, None), Fate::Lasts);
+        assert_eq!(durability(&job(true, false), temporary, false, true, None), Durability::Lost);
+        assert_eq!(durability(&job(true, false), temporary, true, true, None), Durability::Lasts);
+        assert_eq!(durability(&job(true, true), temporary, false, true, None), Durability::Lasts);
     }
 
     #[test]
@@ -118,11 +124,11 @@ mod tests {
             (&laptop, true, Some("git clean -x")),
             (&laptop, false, None),
         ] {
-            match (fate(environment, inside, false, is_new, tree), words) {
-                (Fate::Warned(said), Some(words)) => assert!(said.contains(words), "{said}"),
-                (fate, words) => assert_eq!((fate, words), (Fate::Lasts, None)),
+            match (durability(environment, inside, false, is_new, tree), words) {
+                (Durability::Warned(said), Some(words)) => assert!(said.contains(words), "{said}"),
+                (durability, words) => assert_eq!((durability, words), (Durability::Lasts, None)),
             }
         }
-        assert_eq!(fate(&job(false, false), Path::new("/var/plan"), false, true, None), Fate::Lasts);
+        assert_eq!(durability(&job(false, false), Path::new("/var/plan"), false, true, None), Durability::Lasts);
     }
 }

@@ -168,8 +168,8 @@ impl Instance {
             wait: Wait::clone(&self.step().wait),
             updates: update_of_result(intent, known),
             since: started,
-            usable: !self.step().ready.is_off(),
-            hopeless: Box::new(|result, object| self.hopeless(result, object)),
+            until_ready: !self.step().ready.is_off(),
+            fail_when: Box::new(|result, object| self.fail_when(result, object)),
             resumed: None,
         }
     }

@@ -33,7 +33,7 @@ use crate::shared::Shared;
 /// Returns the undo call for a result.
 pub type UndoOf<'a> = Box<dyn Fn(&StepResult) -> IntendedUndo + Send + Sync + 'a>;
 /// Returns an error when the resource can never become ready (`fail_when` of the step).
-pub type HopelessOf<'a> = Box<dyn Fn(&StepResult, &Value) -> Option<StepError> + Send + Sync + 'a>;
+pub type FailWhen<'a> = Box<dyn Fn(&StepResult, &Value) -> Option<StepError> + Send + Sync + 'a>;
 
 /// What is needed to complete an accepted write.
 pub struct Finishing<'a> {
@@ -52,9 +52,9 @@ pub struct Finishing<'a> {
     /// When the first request was sent, on the run's clock.
     pub since: Duration,
     /// Wait until the resource is ready, where a finished task alone does not mean that it is.
-    pub usable: bool,
+    pub until_ready: bool,
     /// Checks the resource against the step's `fail_when`.
-    pub hopeless: HopelessOf<'a>,
+    pub fail_when: FailWhen<'a>,
     /// When an earlier run received the task ids; the tasks may be finished already.
     pub resumed: Option<Timestamp>,
 }
@@ -96,8 +96,8 @@ impl<'a> Finishing<'a> {
             wait: Wait { timeout: intent.timeout_ms.map(Duration::from_millis), ..Wait::default() },
             updates: None,
             since,
-            usable: false,
-            hopeless: Box::new(|_, _| None),
+            until_ready: false,
+            fail_when: Box::new(|_, _| None),
             resumed,
         }
     }
@@ -169,7 +169,7 @@ impl Finishing<'_> {
             Ended::Well(result, durations) => {
                 // Readiness after a synchronous answer is waited for later, once that answer is on record.
                 let later = self.operation.is_some_and(|operation| operation.ready.is_some());
-                if self.usable && !self.wait.skip && !later {
+                if self.until_ready && !self.wait.skip && !later {
                     match Box::pin(self.await_readiness(context, &result)).await {
                         // The resource exists: it is recorded, so that the next run, or a replacement, knows of it.
                         Err(Interruption::Failed(error)) => {

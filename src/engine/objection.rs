@@ -44,7 +44,7 @@ fn follow(value: &Value, segments: &[&str]) -> String {
             Value::Object(fields) => fields.get(&name).map(|inner| (pointer::to_field(&name), inner)),
             Value::Array(items) => {
                 let index = name.parse().ok().filter(|index| *index < items.len());
-                let index = index.or_else(|| items.iter().position(|item| has(item, &name)));
+                let index = index.or_else(|| items.iter().position(|item| holds_text(item, &name)));
                 index.map(|index| (format!("/{index}"), &items[index]))
             }
             _ => None,
@@ -57,7 +57,7 @@ fn follow(value: &Value, segments: &[&str]) -> String {
 }
 
 /// Whether a value is this text, or has a field that is.
-fn has(value: &Value, text: &str) -> bool {
+fn holds_text(value: &Value, text: &str) -> bool {
     match value {
         Value::Object(fields) => fields.values().any(|field| field.as_str() == Some(text)),
         value => value.as_str() == Some(text),

@@ -126,7 +126,7 @@ impl Finishing<'_> {
             unknown: UNSEEN,
         };
         let judge = |object: &Value| {
-            if let Some(error) = (self.hopeless)(result, object) {
+            if let Some(error) = (self.fail_when)(result, object) {
                 return Err(Interruption::Failed(error));
             }
             Ok(if readiness.holds(object) { Judgement::Ready } else { Judgement::NotYet(readiness.shown(object)) })
@@ -256,7 +256,7 @@ impl Instance {
         resource: &Value,
     ) -> Result<Judgement, Interruption> {
         // `fail_when` is evaluated before `ready`.
-        if let Some(error) = self.hopeless(result, resource) {
+        if let Some(error) = self.fail_when(result, resource) {
             return Err(Interruption::Failed(error));
         }
         let Some(ready) = ready else { return Ok(Judgement::Ready) };
@@ -267,7 +267,7 @@ impl Instance {
     }
 
     /// The error of `fail_when` when it holds, or when it cannot be evaluated.
-    pub(super) fn hopeless(&self, result: &StepResult, resource: &Value) -> Option<StepError> {
+    pub(super) fn fail_when(&self, result: &StepResult, resource: &Value) -> Option<StepError> {
         let fail_when = self.step().fail_when.as_ref()?;
         match self.holds(fail_when, result, resource) {
             Ok(true) => Some(self.never_ready(fail_when, resource)),

@@ -113,7 +113,7 @@ impl Instance {
         self.run.check_rendered(self.step(), &rendered).map_err(Interruption::Failed)?;
         if decide::reads(self.step()) {
             let done = Box::pin(self.read(&rendered)).await?;
-            return self.usable(id, rendered, done).await;
+            return self.until_ready(id, rendered, done).await;
         }
         self.turns(id, rendered, progress).await
     }
@@ -130,7 +130,7 @@ impl Instance {
         let done = result.and_then(|result| self.done(id, kept.call(), result, progress));
         match (done, kept) {
             (Some(done), Kept::Call(call)) => Ok(Stage::Ended(Some((call, done)))),
-            (Some(done), Kept::Whole(rendered)) => self.usable(id, *rendered, done).await,
+            (Some(done), Kept::Whole(rendered)) => self.until_ready(id, *rendered, done).await,
             (None, Kept::Call(_)) => self.turns(id, self.rendered()?, progress).await,
             (None, Kept::Whole(rendered)) => self.turns(id, *rendered, progress).await,
         }
@@ -142,7 +142,7 @@ impl Instance {
     }
 
     /// Waits until what was made is ready, and reads it where that is asked for.
-    async fn usable(&self, id: &InstanceId, rendered: Rendered, mut done: Done) -> Result<Stage, Interruption> {
+    async fn until_ready(&self, id: &InstanceId, rendered: Rendered, mut done: Done) -> Result<Stage, Interruption> {
         if !self.step().wait.skip && !self.step().ready.is_off() {
             Box::pin(self.await_own_readiness(id, &rendered, &done.result, done.provenance)).await?;
         }
@@ -225,7 +225,7 @@ impl Instance {
                 }
             }
         };
-        self.usable(id, rendered, done).await
+        self.until_ready(id, rendered, done).await
     }
 
     /// The outcome, when with this result the step is done.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::model::{Call, Said, Segment};
+use super::model::{Call, CallTarget, Segment};
 use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::Span;
@@ -66,8 +66,8 @@ impl CallReader<'_> {
             self.findings.push(if one { finding.suggest(span, right) } else { finding });
         }
         let segments = self.path(path, path_start);
-        let said = Said { method: method?, written: path.into(), segments: segments?.into() };
-        Some(Call { span: self.node.span, said: Arc::new(said) })
+        let target = CallTarget { method: method?, written: path.into(), segments: segments?.into() };
+        Some(Call { span: self.node.span, target: Arc::new(target) })
     }
 
     fn method(&mut self, word: &str, range: Range<usize>) -> Option<Method> {

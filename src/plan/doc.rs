@@ -9,7 +9,7 @@ use super::duration;
 use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
 use super::input_doc::{self, INPUT, InputDoc, Values};
-use super::model::{Call, Moved, Said, Segment};
+use super::model::{Call, CallTarget, Moved, Segment};
 use super::programs::programs;
 use super::record_doc::{self, RecordDoc};
 use super::scalars::{LONGEST_NAME, compiled, compiled_owned, is_plan_name, missing_key, number};
@@ -248,7 +248,7 @@ impl ReadParts {
 
 /// Calls without templates, to be shared: most steps of a long plan have the same one.
 #[derive(Default)]
-struct Calls(HashMap<(Method, Box<str>), Arc<Said>>);
+struct Calls(HashMap<(Method, Box<str>), Arc<CallTarget>>);
 
 impl Calls {
     /// The most calls that are remembered: with so many different ones, most occur once.
@@ -260,8 +260,8 @@ impl Calls {
         }
         let key = (call.method, call.written.clone());
         match self.0.get(&key) {
-            Some(said) => call.said = Arc::clone(said),
-            None if self.0.len() < Self::MOST => drop(self.0.insert(key, Arc::clone(&call.said))),
+            Some(target) => call.target = Arc::clone(target),
+            None if self.0.len() < Self::MOST => drop(self.0.insert(key, Arc::clone(&call.target))),
             None => {}
         }
     }

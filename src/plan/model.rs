@@ -256,20 +256,20 @@ pub struct Call {
     /// The place of the whole value of `call`.
     pub span: Span,
     /// Calls that say the same share it, unless there are templates in it.
-    pub said: Arc<Said>,
+    pub target: Arc<CallTarget>,
 }
 
 impl Deref for Call {
-    type Target = Said;
+    type Target = CallTarget;
 
-    fn deref(&self) -> &Said {
-        &self.said
+    fn deref(&self) -> &CallTarget {
+        &self.target
     }
 }
 
-/// What a call says. Segments are filled in and percent-encoded separately.
+/// Method and path of a call. Segments are filled in and percent-encoded separately.
 #[derive(Debug)]
-pub struct Said {
+pub struct CallTarget {
     pub method: Method,
     /// As written, for people: `/cloud/v1/subnets/{project_id}/{region_id}/{{ steps.subnet.id }}`.
     pub written: Box<str>,

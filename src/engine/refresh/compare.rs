@@ -106,52 +106,52 @@ fn value(name: &str, planned: Option<&Value>, seen: Option<&Value>, shown: &Show
         return if nothing { Comparison::Same } else { Comparison::CannotTell };
     };
     match compared(name, planned, seen, shown) {
-        Is::Same => Comparison::Same,
-        Is::CannotTell => Comparison::CannotTell,
-        Is::Differs(value) => Comparison::Differs(Some(value)),
+        ValueComparison::Same => Comparison::Same,
+        ValueComparison::CannotTell => Comparison::CannotTell,
+        ValueComparison::Differs(value) => Comparison::Differs(Some(value)),
     }
 }
 
 /// The result for one value below a field.
-enum Is {
+enum ValueComparison {
     Same,
     CannotTell,
     Differs(Value),
 }
 
-fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Is {
-    let differs = || Is::Differs(seen.clone());
+fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> ValueComparison {
+    let differs = || ValueComparison::Differs(seen.clone());
     match (planned, seen) {
         (Value::String(text), _) if stands_for_secret(text) => {
             if digest_of(seen, shown.digest_key) == *text {
-                Is::Same
+                ValueComparison::Same
             } else {
-                Is::CannotTell
+                ValueComparison::CannotTell
             }
         }
-        (planned, seen) if planned == seen => Is::Same,
+        (planned, seen) if planned == seen => ValueComparison::Same,
         // On record a secret is hidden.
-        (_, Value::String(seen)) if stands_for_secret(seen) => Is::CannotTell,
+        (_, Value::String(seen)) if stands_for_secret(seen) => ValueComparison::CannotTell,
         (Value::Bool(_), Value::Bool(_)) => differs(),
-        (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => Is::Same,
+        (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => ValueComparison::Same,
         (Value::Number(_), Value::Number(_)) => differs(),
         (Value::String(one), Value::String(other)) => texts(name, one, other),
         (Value::String(_) | Value::Number(_), Value::String(_) | Value::Number(_)) => {
             if word(planned) == word(seen) {
-                Is::Same
+                ValueComparison::Same
             } else {
-                Is::CannotTell
+                ValueComparison::CannotTell
             }
         }
         (Value::String(_) | Value::Number(_) | Value::Bool(_), Value::Null) => differs(),
         (Value::Object(one), Value::Object(other)) if shown.has_own_keys(name) => own_keys(one, other, shown),
         (Value::Object(one), Value::Object(other)) => match mappings(one, other, shown) {
-            Is::CannotTell if shown.has_all_keys(name) => without_missing(one, other),
+            ValueComparison::CannotTell if shown.has_all_keys(name) => without_missing(one, other),
             is => is,
         },
         (Value::Array(one), Value::Array(other)) => lists(name, one, other, shown),
         // Also `null`, which leaves the value to the API.
-        _ => Is::CannotTell,
+        _ => ValueComparison::CannotTell,
     }
 }
 
@@ -159,18 +159,18 @@ fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn texts(name: &str, planned: &str, seen: &str) -> Is {
+fn texts(name: &str, planned: &str, seen: &str) -> ValueComparison {
     let to_the_letter = EXACT_TEXTS.contains(&name);
     let same = planned.trim_end() == seen.trim_end()
         || (!to_the_letter
             && (planned.eq_ignore_ascii_case(seen) || address(planned).is_some_and(|one| address(seen) == Some(one))));
     let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
     match (moment(planned), moment(seen)) {
-        _ if same => Is::Same,
-        (Some(one), Some(other)) if one == other => Is::Same,
-        (Some(_), None) | (None, Some(_)) => Is::CannotTell,
-        _ if seen.contains("***") => Is::CannotTell,
-        _ => Is::Differs(Value::String(seen.to_owned())),
+        _ if same => ValueComparison::Same,
+        (Some(one), Some(other)) if one == other => ValueComparison::Same,
+        (Some(_), None) | (None, Some(_)) => ValueComparison::CannotTell,
+        _ if seen.contains("***") => ValueComparison::CannotTell,
+        _ => ValueComparison::Differs(Value::String(seen.to_owned())),
     }
 }
 
@@ -183,73 +183,79 @@ fn address(text: &str) -> Option<(IpAddr, Option<u8>)> {
 }
 
 /// The same for a mapping in which every key that the plan does not have is another client's.
-fn own_keys(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> Is {
+fn own_keys(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> ValueComparison {
     let may_be_told = |name: &String| !is_sensitive_name(name);
     let mut now = match mappings(planned, seen, shown) {
-        Is::Differs(Value::Object(now)) => now,
+        ValueComparison::Differs(Value::Object(now)) => now,
         is if planned.keys().all(|name| seen.contains_key(name)) && seen.len() == planned.len() => return is,
         _ => planned.clone(),
     };
     now.retain(|name, _| seen.contains_key(name));
     let more = seen.iter().filter(|(name, _)| !planned.contains_key(*name) && may_be_told(name));
     now.extend(more.map(|(name, value)| (name.clone(), value.clone())));
-    if now == *planned { Is::CannotTell } else { Is::Differs(Value::Object(now)) }
+    if now == *planned { ValueComparison::CannotTell } else { ValueComparison::Differs(Value::Object(now)) }
 }
 
 /// The same for a mapping of which every key that was sent is shown.
-fn without_missing(planned: &Map<String, Value>, seen: &Map<String, Value>) -> Is {
+fn without_missing(planned: &Map<String, Value>, seen: &Map<String, Value>) -> ValueComparison {
     let is_shown = |name: &String| seen.get(name).is_some_and(|value| !value.is_null());
     // An empty mapping may be shown as `null`, unless other keys are shown.
     let has_others = seen.keys().any(|name| is_shown(name) && !planned.contains_key(name));
     let is_nothing = |value: &Value| value.as_object().is_some_and(Map::is_empty);
     let mut now = planned.clone();
     now.retain(|name, value| value.is_null() || is_shown(name) || (is_nothing(value) && !has_others));
-    if now == *planned { Is::CannotTell } else { Is::Differs(Value::Object(now)) }
+    if now == *planned { ValueComparison::CannotTell } else { ValueComparison::Differs(Value::Object(now)) }
 }
 
-fn mappings(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> Is {
+fn mappings(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> ValueComparison {
     let (mut now, mut differs, mut unsure) = (planned.clone(), false, false);
     for (name, value) in planned {
         // A secret of another client must not be recorded.
         let seen = seen.get(name).filter(|seen| !is_sensitive_name(name) || seen.is_boolean());
         match seen.map(|seen| compared(name, value, seen, shown)) {
-            Some(Is::Same) => {}
-            Some(Is::Differs(seen)) => {
+            Some(ValueComparison::Same) => {}
+            Some(ValueComparison::Differs(seen)) => {
                 differs = true;
                 now.insert(name.clone(), seen);
             }
-            Some(Is::CannotTell) | None => unsure = true,
+            Some(ValueComparison::CannotTell) | None => unsure = true,
         }
     }
     match (differs, unsure) {
-        (true, _) => Is::Differs(Value::Object(now)),
-        (false, true) => Is::CannotTell,
-        (false, false) => Is::Same,
+        (true, _) => ValueComparison::Differs(Value::Object(now)),
+        (false, true) => ValueComparison::CannotTell,
+        (false, false) => ValueComparison::Same,
     }
 }
 
-fn lists(name: &str, planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
+fn lists(name: &str, planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> ValueComparison {
     let is_mapping = |list: &[Value]| list.iter().any(|item| item.is_object() || item.is_array());
     if is_mapping(planned) || is_mapping(seen) {
-        return if COMPARABLE_LISTS.contains(&name) { listed_mappings(planned, seen, shown) } else { Is::CannotTell };
+        return if COMPARABLE_LISTS.contains(&name) {
+            listed_mappings(planned, seen, shown)
+        } else {
+            ValueComparison::CannotTell
+        };
     }
-    match matched(planned, seen, |one, other| matches!(compared(name, one, other, shown), Is::Same)) {
-        true => Is::Same,
-        false if planned.iter().any(|item| item.as_str().is_some_and(stands_for_secret)) => Is::CannotTell,
-        false => Is::Differs(Value::Array(seen.to_vec())),
+    match matched(planned, seen, |one, other| matches!(compared(name, one, other, shown), ValueComparison::Same)) {
+        true => ValueComparison::Same,
+        false if planned.iter().any(|item| item.as_str().is_some_and(stands_for_secret)) => ValueComparison::CannotTell,
+        false => ValueComparison::Differs(Value::Array(seen.to_vec())),
     }
 }
 
-fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
+fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> ValueComparison {
     // An element that a step of its own made is in the list as well.
     let anothers = |item: &&Value| item.get("id").is_some_and(|id| (shown.is_owned_by_another)(id));
     let seen: Vec<Value> = seen.iter().filter(|item| !anothers(item)).cloned().collect();
     let alike = |one: &Value, other: &Value| match (one, other) {
-        (Value::Object(one), Value::Object(other)) => !matches!(mappings(one, other, shown), Is::Differs(_)),
+        (Value::Object(one), Value::Object(other)) => {
+            !matches!(mappings(one, other, shown), ValueComparison::Differs(_))
+        }
         _ => false,
     };
     if matched(planned, &seen, alike) {
-        return Is::Same;
+        return ValueComparison::Same;
     }
     let named = |name: &String| planned.iter().any(|item| item.get(name).is_some());
     let kept = |item: &Value| match item {
@@ -261,7 +267,7 @@ fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Is {
         }
         other => other.clone(),
     };
-    Is::Differs(seen.iter().map(kept).collect())
+    ValueComparison::Differs(seen.iter().map(kept).collect())
 }
 
 /// Whether the elements of the two lists can be paired, in any order. An element with few fields is like several: a

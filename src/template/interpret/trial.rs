@@ -150,12 +150,12 @@ impl<'i> Interpreter<'i> {
             Outline::Text(pieces) => texts(pieces),
             Outline::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| self.stand_ins(item)).collect();
-                lengthwise(&items).map(Value::Array).collect()
+                transposed(&items).map(Value::Array).collect()
             }
             Outline::Map(fields) => {
                 let values: Vec<_> = fields.iter().map(|(_, value)| self.stand_ins(value)).collect();
                 let names = || fields.iter().map(|(name, _)| name.clone());
-                lengthwise(&values).map(|values| Value::Object(names().zip(values).collect())).collect()
+                transposed(&values).map(|values| Value::Object(names().zip(values).collect())).collect()
             }
             Outline::Of(sort) => of_sort(*sort),
             Outline::Mention(mention) => self.knowledge.sort(mention).map_or_else(of_any_sort, of_sort),
@@ -198,7 +198,7 @@ fn together(branches: &[Vec<Vec<Any>>]) -> Vec<Vec<Any>> {
 }
 
 /// Of several rows of values: all first ones, all second ones, ...; a shorter row begins again.
-fn lengthwise(rows: &[Vec<Value>]) -> impl Iterator<Item = Vec<Value>> {
+fn transposed(rows: &[Vec<Value>]) -> impl Iterator<Item = Vec<Value>> {
     let longest = rows.iter().map(Vec::len).max().unwrap_or(1);
     (0..longest).map(|at| rows.iter().filter_map(|row| row.get(at % row.len().max(1)).cloned()).collect())
 }

@@ -35,10 +35,10 @@ const LONGEST_SHORT: usize = 14;
 
 /// A short text with many holders, such as the key of a mapping.
 #[derive(Clone)]
-pub struct Word(Kept);
+pub struct Word(Repr);
 
 #[derive(Clone)]
-enum Kept {
+enum Repr {
     Short(Short<LONGEST_SHORT>),
     /// Behind two pointers, since an `Arc<str>` would make a word larger than two pointers.
     Long(Arc<Box<str>>),
@@ -47,27 +47,27 @@ enum Kept {
 impl Word {
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Kept::Short(text) => text.as_str(),
-            Kept::Long(text) => text,
+            Repr::Short(text) => text.as_str(),
+            Repr::Long(text) => text,
         }
     }
 
     fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Kept::Short(text) => text.as_bytes(),
-            Kept::Long(text) => text.as_bytes(),
+            Repr::Short(text) => text.as_bytes(),
+            Repr::Long(text) => text.as_bytes(),
         }
     }
 
     /// Whether it has an allocation of its own.
     pub(crate) fn is_long(&self) -> bool {
-        matches!(self.0, Kept::Long(_))
+        matches!(self.0, Repr::Long(_))
     }
 }
 
 impl From<&str> for Word {
     fn from(text: &str) -> Self {
-        Self(Short::new(text).map_or_else(|| Kept::Long(Arc::new(text.into())), Kept::Short))
+        Self(Short::new(text).map_or_else(|| Repr::Long(Arc::new(text.into())), Repr::Short))
     }
 }
 

@@ -42,11 +42,11 @@ pub enum Freshness {
 /// The lists of one run.
 #[derive(Debug, Default)]
 pub struct Listings {
-    kept: Mutex<Kept>,
+    cache: Mutex<Cache>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Cache {
     lists: HashMap<String, Arc<List>>,
     /// Oldest first.
     paths: VecDeque<String>,
@@ -55,17 +55,17 @@ struct Kept {
 impl Listings {
     /// The list with this path.
     pub fn list(&self, path: &str) -> Arc<List> {
-        let mut kept = lock(&self.kept);
-        if let Some(list) = kept.lists.get(path) {
+        let mut cache = lock(&self.cache);
+        if let Some(list) = cache.lists.get(path) {
             return list.clone();
         }
-        if kept.paths.len() == MOST_LISTS
-            && let Some(oldest) = kept.paths.pop_front()
+        if cache.paths.len() == MOST_LISTS
+            && let Some(oldest) = cache.paths.pop_front()
         {
-            kept.lists.remove(&oldest);
+            cache.lists.remove(&oldest);
         }
-        kept.paths.push_back(path.to_owned());
-        kept.lists.entry(path.to_owned()).or_default().clone()
+        cache.paths.push_back(path.to_owned());
+        cache.lists.entry(path.to_owned()).or_default().clone()
     }
 }
 
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(listings.list("/0").ask(), 2);
         (1..=MOST_LISTS).for_each(|number| drop(listings.list(&format!("/{number}"))));
         assert_eq!(listings.list("/0").ask(), 1);
-        assert_eq!(listings.kept.lock().unwrap().lists.len(), MOST_LISTS);
+        assert_eq!(listings.cache.lock().unwrap().lists.len(), MOST_LISTS);
     }
 
     #[test]

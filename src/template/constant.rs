@@ -6,10 +6,10 @@ use crate::yaml::{Scalar, Text};
 
 /// A value without templates.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Constant(Kept);
+pub struct Constant(Repr);
 
 #[derive(Debug, Clone, PartialEq)]
-enum Kept {
+enum Repr {
     Scalar(Scalar),
     Other(Box<Value>),
 }
@@ -17,15 +17,15 @@ enum Kept {
 impl Constant {
     pub fn to_value(&self) -> Value {
         match &self.0 {
-            Kept::Scalar(scalar) => scalar.to_value(),
-            Kept::Other(value) => (**value).clone(),
+            Repr::Scalar(scalar) => scalar.to_value(),
+            Repr::Other(value) => (**value).clone(),
         }
     }
 }
 
 impl From<Scalar> for Constant {
     fn from(scalar: Scalar) -> Self {
-        Self(Kept::Scalar(match scalar {
+        Self(Repr::Scalar(match scalar {
             Scalar::Text(text) => Scalar::Text(text.into_plain()),
             other => other,
         }))
@@ -35,11 +35,11 @@ impl From<Scalar> for Constant {
 impl From<Value> for Constant {
     fn from(value: Value) -> Self {
         Self(match value {
-            Value::Null => Kept::Scalar(Scalar::Null),
-            Value::Bool(value) => Kept::Scalar(Scalar::Bool(value)),
-            Value::Number(number) => Kept::Scalar(Scalar::Number(number)),
-            Value::String(text) => Kept::Scalar(Scalar::Text(Text::plain(text))),
-            other => Kept::Other(Box::new(other)),
+            Value::Null => Repr::Scalar(Scalar::Null),
+            Value::Bool(value) => Repr::Scalar(Scalar::Bool(value)),
+            Value::Number(number) => Repr::Scalar(Scalar::Number(number)),
+            Value::String(text) => Repr::Scalar(Scalar::Text(Text::plain(text))),
+            other => Repr::Other(Box::new(other)),
         })
     }
 }

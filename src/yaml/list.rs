@@ -9,10 +9,10 @@ const PIECE: usize = 1024;
 
 /// Items in the order of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct List<T>(Kept<T>);
+pub struct List<T>(Repr<T>);
 
 #[derive(Debug, Clone, PartialEq)]
-enum Kept<T> {
+enum Repr<T> {
     Short(Box<[T]>),
     #[expect(clippy::box_collection, reason = "a short list, of which there are many, is no larger than two pointers")]
     Long(Box<Vec<Vec<T>>>),
@@ -21,8 +21,8 @@ enum Kept<T> {
 impl<T> List<T> {
     pub fn items(&self) -> Items<'_, T> {
         match &self.0 {
-            Kept::Short(items) => Items { first: items, more: &[] },
-            Kept::Long(pieces) => match pieces.split_first() {
+            Repr::Short(items) => Items { first: items, more: &[] },
+            Repr::Long(pieces) => match pieces.split_first() {
                 Some((first, more)) => Items { first, more },
                 None => Items::default(),
             },
@@ -35,8 +35,8 @@ impl<T> List<T> {
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         let (short, long) = match &mut self.0 {
-            Kept::Short(items) => (Some(items), None),
-            Kept::Long(pieces) => (None, Some(pieces)),
+            Repr::Short(items) => (Some(items), None),
+            Repr::Long(pieces) => (None, Some(pieces)),
         };
         short.into_iter().flatten().chain(long.into_iter().flat_map(|pieces| pieces.iter_mut().flatten()))
     }
@@ -68,7 +68,7 @@ impl<T> Index<usize> for List<T> {
 
 impl<T> Default for List<T> {
     fn default() -> Self {
-        Self(Kept::Short(Box::default()))
+        Self(Repr::Short(Box::default()))
     }
 }
 
@@ -120,11 +120,11 @@ impl<T> Extend<T> for Growing<T> {
 impl<T> From<Growing<T>> for List<T> {
     fn from(mut grown: Growing<T>) -> Self {
         if grown.full.is_empty() {
-            return Self(Kept::Short(grown.last.into()));
+            return Self(Repr::Short(grown.last.into()));
         }
         grown.last.shrink_to_fit();
         grown.full.push(grown.last);
-        Self(Kept::Long(Box::new(grown.full)))
+        Self(Repr::Long(Box::new(grown.full)))
     }
 }
 
@@ -140,7 +140,7 @@ impl<T> FromIterator<T> for List<T> {
 impl<T> From<Vec<T>> for List<T> {
     fn from(items: Vec<T>) -> Self {
         match items.len() <= PIECE {
-            true => Self(Kept::Short(items.into())),
+            true => Self(Repr::Short(items.into())),
             false => items.into_iter().collect(),
         }
     }
@@ -152,8 +152,8 @@ impl<T> IntoIterator for List<T> {
 
     fn into_iter(self) -> IntoIter<T> {
         let (piece, rest) = match self.0 {
-            Kept::Short(items) => (items.into_vec(), Vec::new()),
-            Kept::Long(pieces) => (Vec::new(), *pieces),
+            Repr::Short(items) => (items.into_vec(), Vec::new()),
+            Repr::Long(pieces) => (Vec::new(), *pieces),
         };
         IntoIter { piece: piece.into_iter(), rest: rest.into_iter() }
     }

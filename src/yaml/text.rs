@@ -6,10 +6,10 @@ use crate::word::Short;
 
 /// A text in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text(Kept);
+pub struct Text(Repr);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kept {
+enum Repr {
     /// As `Straight`, stored inline.
     Short {
         text: Short<LONGEST_SHORT>,
@@ -38,7 +38,7 @@ impl Text {
     pub fn new(text: impl Into<Box<str>> + AsRef<str>, style: ScalarStyle, places: Places, span: Span) -> Self {
         match places == straight(style, span) {
             true => Self::kept(text, style),
-            false => Self(Kept::Shifted(Box::new(Shifted { text: text.into(), style, places }))),
+            false => Self(Repr::Shifted(Box::new(Shifted { text: text.into(), style, places }))),
         }
     }
 
@@ -49,36 +49,36 @@ impl Text {
 
     fn kept(text: impl Into<Box<str>> + AsRef<str>, style: ScalarStyle) -> Self {
         Self(match Short::new(text.as_ref()) {
-            Some(text) => Kept::Short { text, style },
-            None => Kept::Straight { text: text.into(), style },
+            Some(text) => Repr::Short { text, style },
+            None => Repr::Straight { text: text.into(), style },
         })
     }
 
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Kept::Short { text, .. } => text.as_str(),
-            Kept::Straight { text, .. } => text,
-            Kept::Shifted(shifted) => &shifted.text,
+            Repr::Short { text, .. } => text.as_str(),
+            Repr::Straight { text, .. } => text,
+            Repr::Shifted(shifted) => &shifted.text,
         }
     }
 
     /// Whether it takes room for its places.
     pub fn is_shifted(&self) -> bool {
-        matches!(self.0, Kept::Shifted(_))
+        matches!(self.0, Repr::Shifted(_))
     }
 
     pub fn style(&self) -> ScalarStyle {
         match &self.0 {
-            Kept::Short { style, .. } | Kept::Straight { style, .. } => *style,
-            Kept::Shifted(shifted) => shifted.style,
+            Repr::Short { style, .. } | Repr::Straight { style, .. } => *style,
+            Repr::Shifted(shifted) => shifted.style,
         }
     }
 
     /// The places of its characters; `span`: that of the node.
     pub fn places(&self, span: Span) -> Places {
         match &self.0 {
-            Kept::Short { style, .. } | Kept::Straight { style, .. } => straight(*style, span),
-            Kept::Shifted(shifted) => shifted.places.clone(),
+            Repr::Short { style, .. } | Repr::Straight { style, .. } => straight(*style, span),
+            Repr::Shifted(shifted) => shifted.places.clone(),
         }
     }
 
@@ -91,8 +91,8 @@ impl Text {
     /// The text alone.
     pub fn into_plain(self) -> Self {
         match self.0 {
-            Kept::Short { .. } | Kept::Straight { .. } => self,
-            Kept::Shifted(shifted) => Self::plain(shifted.text),
+            Repr::Short { .. } | Repr::Straight { .. } => self,
+            Repr::Shifted(shifted) => Self::plain(shifted.text),
         }
     }
 
@@ -100,10 +100,10 @@ impl Text {
     #[must_use]
     pub fn moved(&self, by: usize) -> Self {
         match &self.0 {
-            Kept::Short { .. } | Kept::Straight { .. } => self.clone(),
-            Kept::Shifted(shifted) => {
+            Repr::Short { .. } | Repr::Straight { .. } => self.clone(),
+            Repr::Shifted(shifted) => {
                 let Shifted { text, style, places } = &**shifted;
-                Self(Kept::Shifted(Box::new(Shifted { text: text.clone(), style: *style, places: places.moved(by) })))
+                Self(Repr::Shifted(Box::new(Shifted { text: text.clone(), style: *style, places: places.moved(by) })))
             }
         }
     }

@@ -168,7 +168,7 @@ impl Transport for Http {
             match self.io.run(async move { requests.request(request).await }).await {
                 Ok(answered) => answered,
                 // It may have left.
-                Err(error) => Err(Lost::Unknown(format!("the request broke off: {error}"))),
+                Err(error) => Err(Lost::unknown(format!("the request broke off: {error}"))),
             }
         })
     }
@@ -268,9 +268,9 @@ fn lost(error: &reqwest::Error) -> Lost {
     } else if error.is_builder() {
         Lost::NotSent(words)
     } else if error.is_timeout() {
-        Lost::Unknown(format!("no answer in time: {words}"))
+        Lost::Unknown { cause: format!("no answer in time: {words}"), timed_out: true }
     } else {
-        Lost::Unknown(words)
+        Lost::unknown(words)
     }
 }
 

@@ -87,11 +87,18 @@ pub enum Lost {
     #[error("{0}")]
     NoConnection(String),
     /// The request was sent, and no usable answer came: reset, timeout, cut-off body. It may have been carried out.
-    #[error("{0}")]
-    Unknown(String),
+    #[error("{cause}")]
+    Unknown { cause: String, timed_out: bool },
     /// Only the head of the answer arrived.
     #[error("{cause}")]
     Broken { head: Answer, cause: String },
+}
+
+impl Lost {
+    /// What was sent was lost, and not for want of time.
+    pub fn unknown(cause: impl Into<String>) -> Self {
+        Self::Unknown { cause: cause.into(), timed_out: false }
+    }
 }
 
 /// A request in flight.

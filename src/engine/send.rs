@@ -92,10 +92,16 @@ fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
                 _ => Sent::Refused(error),
             }
         }
-        Err(Lost::NotSent(cause)) => Sent::Unsent(cause),
-        Err(Lost::NoConnection(cause)) => Sent::NoConnection(cause),
-        Err(Lost::Unknown(cause)) => Sent::Lost { slow: cause.contains("no answer in time"), cause, head: None },
-        Err(Lost::Broken { head, cause }) => Sent::Lost { slow: false, cause, head: Some(head_of(&head)) },
+        Err(lost) => unanswered(lost),
+    }
+}
+
+fn unanswered(lost: Lost) -> Sent {
+    match lost {
+        Lost::NotSent(cause) => Sent::Unsent(cause),
+        Lost::NoConnection(cause) => Sent::NoConnection(cause),
+        Lost::Unknown { cause, timed_out } => Sent::Lost { slow: timed_out, cause, head: None },
+        Lost::Broken { head, cause } => Sent::Lost { slow: false, cause, head: Some(head_of(&head)) },
     }
 }
 
@@ -109,4 +115,19 @@ pub fn headers_of(mark: &Mark) -> impl Iterator<Item = (String, String)> {
 pub fn tasks_of(value: &Value) -> Option<Vec<String>> {
     let id = |task: &Value| task.as_str().filter(|id| is_identifier(id)).map(str::to_owned);
     value.as_object()?.get("tasks")?.as_array()?.iter().map(id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_request_that_ran_out_of_time_is_slow_whatever_the_words_of_its_cause() {
+        for timed_out in [true, false] {
+            for cause in ["no answer in time: operation timed out", "too late"] {
+                let sent = unanswered(Lost::Unknown { cause: cause.to_owned(), timed_out });
+                assert!(matches!(sent, Sent::Lost { slow, .. } if slow == timed_out), "{cause}");
+            }
+        }
+    }
 }

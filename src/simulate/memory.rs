@@ -56,7 +56,7 @@ impl Transport for InMemory {
                 reaction = match reaction {
                     Reaction::Answer(answer) => return Ok(answer),
                     Reaction::Reset | Reaction::LoseAnswer => {
-                        return Err(Lost::Unknown("connection reset by peer".into()));
+                        return Err(Lost::unknown("connection reset by peer"));
                     }
                     Reaction::Cut { answer, .. } => {
                         return Err(Lost::Broken {

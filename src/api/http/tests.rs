@@ -212,6 +212,19 @@ async fn a_form_is_sent_whole_with_its_length_and_the_same_again() {
 }
 
 #[tokio::test]
+async fn a_request_without_an_answer_in_time_is_told_from_one_that_was_cut_off() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let key = "key".to_owned().into();
+    let http = Http::new(&format!("http://{address}"), &key, Duration::from_millis(20), &[]).unwrap();
+    // The kernel takes the connection, and nothing answers.
+    let lost = http.send(Request::get("/cloud/v1/tasks")).await.unwrap_err();
+    assert!(matches!(&lost, Lost::Unknown { timed_out: true, .. }), "{lost:?}");
+    let lost = lost_to(String::new(), b"HTTP/1.1 no answer in time\r\n\r\n".to_vec()).await;
+    assert!(matches!(&lost, Lost::Unknown { timed_out: false, .. }), "{lost:?}");
+}
+
+#[tokio::test]
 async fn an_answer_of_the_largest_size_is_accepted() {
     let body = "x".repeat(LARGEST_ANSWER);
     let (_, answered) = written("", Request::get("/cloud/v1/tasks"), 0, answer(&body)).await;

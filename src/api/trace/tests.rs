@@ -80,9 +80,7 @@ fn a_har_file_is_whole_after_every_entry() {
     let mut har = Har::start(file.try_clone().unwrap()).unwrap();
     let secrets = Secrets::default();
     let asked = request(Method::Post, "/cloud/v1/networks/1/7", Some(json!({ "name": "n" })));
-    for (number, answer) in
-        [Ok(answer(&json!({ "tasks": [] }))), Err(Lost::Unknown("reset".to_owned()))].iter().enumerate()
-    {
+    for (number, answer) in [Ok(answer(&json!({ "tasks": [] }))), Err(Lost::unknown("reset"))].iter().enumerate() {
         let exchange = Exchange {
             base_url: "https://api.gcore.com",
             request: &asked,
@@ -222,7 +220,7 @@ fn the_log_has_a_request_with_its_outcome_and_at_a_higher_level_its_bodies() {
     // The header of the Cloud API.
     let told = log(Level::INFO, in_header("request_id", "r-1"), true);
     assert!(told.contains("request_id r-1"), "{told}");
-    let lost = log(Level::INFO, Err(Lost::Unknown("reset".to_owned())), true);
+    let lost = log(Level::INFO, Err(Lost::unknown("reset")), true);
     assert!(lost.contains("no answer after 12 ms") && lost.contains("reset"), "{lost}");
 }
 

@@ -31,7 +31,7 @@ fn answered((status, body): Canned) -> Result<Answer, Lost> {
     let retry_after = body.get("retry_after").map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())].into_iter().chain(retry_after);
     match status {
-        LOST => Err(Lost::Unknown("reset".to_owned())),
+        LOST => Err(Lost::unknown("reset")),
         UNSENT => Err(Lost::NotSent("refused".to_owned())),
         NO_CONNECTION => Err(Lost::NoConnection("no way".to_owned())),
         _ => Ok(Answer { status, headers: headers.collect(), body: body.to_string().into_bytes() }),

@@ -105,7 +105,7 @@ impl Conditions {
             self.by_another(inner, &request).await;
         }
         let fate = self.fates.get(number).copied().unwrap_or(Fate::Answered);
-        let reset = || Err(Lost::Unknown("connection reset by peer".to_owned()));
+        let reset = || Err(Lost::unknown("connection reset by peer"));
         let answer = match fate {
             Fate::NeverArrives => reset(),
             Fate::Late(after) => {

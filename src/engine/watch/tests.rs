@@ -39,7 +39,7 @@ impl Transport for Cloud {
                 tokio::time::sleep(takes).await;
             }
             match status {
-                0 => Err(Lost::Unknown("reset".to_owned())),
+                0 => Err(Lost::unknown("reset")),
                 _ => Ok(Answer { status, headers: Vec::new(), body: body.to_string().into_bytes() }),
             }
         })

@@ -1,7 +1,7 @@
 //! A call as written: its query and body; and the additional calls of a step.
 
 use super::call;
-use super::fields::{Fields, Shape, mapping, wrong_type};
+use super::fields::{Fields, Shape, mapping, wrong_composed, wrong_type};
 use super::model::{Call, CallTemplate};
 use super::scalars::{compiled, missing_key};
 use crate::catalog::Method;
@@ -27,7 +27,7 @@ pub(super) fn parts(fields: &Fields<'_>, taken: Option<Node>, call: Option<&Call
     }
     let body = fields.get("body").and_then(|node| match node.is_null() {
         true => {
-            findings.push(wrong_type(node, "`body`", "a mapping"));
+            findings.push(wrong_composed(node, "`body`", "a mapping"));
             None
         }
         false => {
@@ -38,7 +38,7 @@ pub(super) fn parts(fields: &Fields<'_>, taken: Option<Node>, call: Option<&Call
         && let TemplateShape::Constant(value) = body.shape()
         && !value.to_value().is_null()
     {
-        findings.push(wrong_type(node, "`body`", "a mapping or a list"));
+        findings.push(wrong_composed(node, "`body`", "a mapping or a list"));
     }
     Parts { query, body }
 }
@@ -54,7 +54,7 @@ fn query(node: &Node, findings: &mut Findings) -> Option<Template> {
         if !fits {
             let what = format!("the parameter `{}`", key.text);
             findings.push(
-                wrong_type(value, &what, "a single value or a list of them")
+                wrong_composed(value, &what, "a single value or a list of them")
                     .help("where the API wants JSON in a parameter, write it as text: `\"{{ {'a': 1} | tojson }}\"`"),
             );
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::duration;
 use super::existing;
-use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_type};
+use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_composed, wrong_type};
 use super::input_doc::{self, INPUT, InputDoc, Values};
 use super::model::{Call, CallTarget, Moved, Segment};
 use super::programs::programs;
@@ -167,7 +167,7 @@ fn check_steps(fields: &Fields<'_>, has_steps: bool, findings: &mut Findings) {
         return;
     };
     if let Some(entries) = node.entries() {
-        let finding = wrong_type(node, "`steps`", "a list");
+        let finding = wrong_composed(node, "`steps`", "a list");
         findings.push(match entries.first() {
             Some((key, _)) => finding.help(format!("start each step with a dash: `- id: {}`", key.text)),
             None => finding,

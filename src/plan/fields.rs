@@ -116,18 +116,29 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
+/// A finding about a value that is none of a scalar type.
 pub(super) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
-    let finding =
-        Diagnostic::error("wrong-type", node.span, format!("{what} must be {wanted}, found {}", node.describe()));
-    let is_composed = wanted.contains("mapping") || wanted.contains("list");
+    let finding = mistyped(node, what, wanted);
+    match node.is_null() {
+        true => finding.help("give it a value, or leave the key out"),
+        false => finding,
+    }
+}
+
+/// A finding about a value that is no mapping or list.
+pub(super) fn wrong_composed(node: &Node, what: &str, wanted: &str) -> Diagnostic {
+    let finding = mistyped(node, what, wanted);
     match node.as_str().and_then(key_without_space) {
-        Some(key) if is_composed => finding.help(format!("a space is missing after `{key}:`")),
-        _ if node.is_null() && is_composed => {
+        Some(key) => finding.help(format!("a space is missing after `{key}:`")),
+        None if node.is_null() => {
             finding.help("what belongs to it is indented further than its key; without anything, leave the key out")
         }
-        _ if node.is_null() => finding.help("give it a value, or leave the key out"),
-        _ => finding,
+        None => finding,
     }
+}
+
+fn mistyped(node: &Node, what: &str, wanted: &str) -> Diagnostic {
+    Diagnostic::error("wrong-type", node.span, format!("{what} must be {wanted}, found {}", node.describe()))
 }
 
 /// The key of a text like `name:net`.
@@ -230,7 +241,7 @@ pub(super) fn integer(
 /// The items of a list.
 pub(super) fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<Items<'n, Node>> {
     if node.items().is_none() {
-        findings.push(wrong_type(node, what, "a list"));
+        findings.push(wrong_composed(node, what, "a list"));
     }
     node.items()
 }
@@ -240,7 +251,7 @@ pub(super) fn mapping<'n>(node: &'n Node, what: &str, findings: &mut Findings) -
     match &node.kind {
         NodeKind::Mapping(entries) => Some(entries.items()),
         _ => {
-            findings.push(wrong_type(node, what, "a mapping"));
+            findings.push(wrong_composed(node, what, "a mapping"));
             None
         }
     }

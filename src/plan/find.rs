@@ -1,6 +1,6 @@
 //! `find`: selects one item of a GET's answer by its fields. As written, and where it is allowed.
 
-use super::fields::{mapping, wrong_type};
+use super::fields::{mapping, wrong_composed, wrong_type};
 use super::model::Call;
 use super::scalars::compiled;
 use crate::catalog::Method;
@@ -22,7 +22,7 @@ pub(super) fn read(node: &Node, call: Option<&Call>, findings: &mut Findings) ->
 
 fn conditions(node: &Node, what: &str, findings: &mut Findings) -> bool {
     if node.as_str().is_some() {
-        findings.push(wrong_type(node, what, "a mapping").help("such as `{ name: web }`"));
+        findings.push(wrong_composed(node, what, "a mapping").help("such as `{ name: web }`"));
         return false;
     }
     let Some(entries) = mapping(node, what, findings) else { return false };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::fields::{Fields, Shape, boolean, list, text, word, wrong_type};
+use super::fields::{Fields, Shape, boolean, list, text, word, wrong_composed, wrong_type};
 use super::inputs::fits;
 use super::model::{Input, InputType};
 use super::scalars::{as_identifier, is_identifier};
@@ -62,7 +62,7 @@ pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut F
     }
     if node.scalar().is_some() {
         findings.push(
-            wrong_type(node, &format!("the input `{}`", key.text), "a mapping")
+            wrong_composed(node, &format!("the input `{}`", key.text), "a mapping")
                 .help("a default value goes below `default:`"),
         );
         return doc(bare(key.span));

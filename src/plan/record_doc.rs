@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::fields::{Fields, Shape, text, wrong_type};
+use super::fields::{Fields, Shape, text, wrong_composed, wrong_type};
 use super::model::{RecordOf, RecordUse};
 use super::scalars::{as_identifier, compiled, is_identifier, is_plan_name, missing_key};
 use crate::diagnostic::{Diagnostic, Findings};
@@ -43,7 +43,7 @@ pub(super) fn read(key: &Key, node: &Node, findings: &mut Findings) -> Option<Re
     }
     let doc = |plan, environment| RecordDoc { name: key.text.to_string(), name_span: key.span, plan, environment };
     if node.scalar().is_some() {
-        let finding = wrong_type(node, &format!("the record `{}`", key.text), "a mapping");
+        let finding = wrong_composed(node, &format!("the record `{}`", key.text), "a mapping");
         findings.push(finding.help("write `{ plan: NAME, environment: \"{{ environment }}\" }`"));
         return Some(doc(None, None));
     }

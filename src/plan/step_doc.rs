@@ -6,7 +6,7 @@ use super::call;
 use super::call_doc::{call_template, parts};
 use super::duration;
 use super::existing;
-use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_type};
+use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_composed, wrong_type};
 use super::file_doc;
 use super::find;
 use super::model::{Call, More, OnConflict, Rare, Ready, Retry, Undo, Wait, Written};
@@ -336,14 +336,14 @@ fn for_each(node: &Node, findings: &mut Findings) -> Option<Template> {
         }
         TemplateShape::Constant(value) if value.to_value().is_u64() => {
             let value = value.to_value();
-            let finding = wrong_type(node, "`for_each`", "a list or a mapping");
+            let finding = wrong_composed(node, "`for_each`", "a list or a mapping");
             let range = format!("\"{{{{ range({value}) }}}}\"");
             findings.push(finding.help(format!("write `{range}` to count")).suggest(node.span, range));
             None
         }
         _ => {
             findings.push(
-                wrong_type(node, "`for_each`", "a list or a mapping")
+                wrong_composed(node, "`for_each`", "a list or a mapping")
                     .help("write them out, or one template that gives them: `\"{{ range(inputs.count) }}\"`"),
             );
             None
@@ -356,7 +356,7 @@ fn wait(node: &Node, findings: &mut Findings) -> Wait {
         return Wait { skip: !wait, ..Wait::default() };
     }
     if node.entries().is_none() {
-        let finding = wrong_type(node, "`wait`", "`true`, `false` or a mapping");
+        let finding = wrong_composed(node, "`wait`", "`true`, `false` or a mapping");
         findings.push(match node.as_str().and_then(|text| duration::parse(text).ok()) {
             Some(_) => finding.help(format!("write `wait: {{ timeout: {} }}`", node.as_str().unwrap_or_default())),
             None => finding.help("write `wait: { timeout: 15m }`"),

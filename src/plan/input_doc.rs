@@ -219,7 +219,7 @@ fn allowed(node: &Node, input: &Input, findings: &mut Findings) -> Option<Vec<Va
     for item in items {
         match fits(input, item.to_value()) {
             Ok(value) => values.push(value),
-            Err(why) => findings.push(wrong_value("a value of `enum`", &why, item)),
+            Err(why) => findings.push(wrong_value("a value of `enum`", &why, item, input.r#type)),
         }
     }
     (values.len() == items.len()).then_some(values)
@@ -240,16 +240,16 @@ fn default(node: &Node, input: &Input, findings: &mut Findings) -> Option<Arc<Va
     match fits(input, value) {
         Ok(value) => Some(Arc::new(value)),
         Err(why) => {
-            findings.push(wrong_value("`default`", &why, node));
+            findings.push(wrong_value("`default`", &why, node, input.r#type));
             None
         }
     }
 }
 
-fn wrong_value(what: &str, why: &str, node: &Node) -> Diagnostic {
+fn wrong_value(what: &str, why: &str, node: &Node, r#type: InputType) -> Diagnostic {
     let finding = Diagnostic::error("input-value", node.span, format!("{what} does not fit its input: {why}"));
     match node.scalar() {
-        Some(Value::Number(number)) if why.contains("text") => {
+        Some(Value::Number(number)) if r#type == InputType::String => {
             finding.help("put quotes around it, or add a `type`").suggest(node.span, format!("\"{number}\""))
         }
         _ => finding,

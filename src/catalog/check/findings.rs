@@ -39,6 +39,9 @@ pub struct BodyFinding {
     pub message: String,
     /// What would be right, one line each.
     pub help: Vec<String>,
+    /// The name that it suggests in the place of this one.
+    #[serde(skip)]
+    pub(super) meant: Option<String>,
     /// YAML text that fixes the finding when it replaces the key or scalar.
     pub replacement: Option<String>,
     /// The schema for the quoted replacement of a number, whose spelling in the file is not known here.
@@ -77,7 +80,7 @@ pub const CODES: [&str; 23] = [
 pub(super) fn finding(severity: Severity, code: &'static str, message: impl Into<String>) -> BodyFinding {
     let (at, help) = (Vec::new(), Vec::new());
     let message = message.into();
-    BodyFinding { at, on_key: false, code, severity, message, help, replacement: None, quoted: None }
+    BodyFinding { at, on_key: false, code, severity, message, help, meant: None, replacement: None, quoted: None }
 }
 
 impl BodyFinding {
@@ -101,9 +104,10 @@ impl BodyFinding {
         self
     }
 
-    /// Whether the finding suggests another name.
-    pub(super) fn names_another(&self) -> bool {
-        self.help.first().is_some_and(|help| help.starts_with("did you mean "))
+    /// Suggests another name.
+    pub(super) fn meaning(mut self, name: &str) -> Self {
+        self.meant = Some(name.to_owned());
+        self.help(did_you_mean(name))
     }
 
     /// Adds a replacement with another spelling of the value.

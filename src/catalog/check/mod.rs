@@ -355,7 +355,7 @@ impl<'s> Checker<'s> {
             found.code == "unknown-field"
                 && found.severity == Severity::Error
                 && found.at.len() == self.at.len() + 1
-                && found.help.first().is_some_and(|help| *help == did_you_mean(name))
+                && found.meant.as_deref() == Some(name)
         })
     }
 
@@ -392,7 +392,7 @@ impl<'s> Checker<'s> {
         let found = Self::error("unknown-field", message).on_key();
         let found = if is_open { found.warning() } else { found };
         let found = match near {
-            Some(near) => found.help(did_you_mean(near)),
+            Some(near) => found.meaning(near),
             None if shape.properties.is_empty() => found.help("nothing may stand here"),
             None => found.help(format!("fields here: {}", field_list(shape.properties.keys()))),
         };

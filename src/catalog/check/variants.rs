@@ -54,7 +54,7 @@ impl Checker<'_> {
         let depth = self.at.len();
         for found in &mut self.findings[before..] {
             let Some(PathSegment::Key(key)) = found.at.get(depth) else { continue };
-            if found.code != "unknown-field" || found.at.len() != depth + 1 || found.names_another() {
+            if found.code != "unknown-field" || found.at.len() != depth + 1 || found.meant.is_some() {
                 continue;
             }
             let owners = shape
@@ -124,7 +124,7 @@ impl Checker<'_> {
             let fits = renamed.is_some_and(|renamed| self.fits(shape, &renamed));
             self.inside(PathSegment::Key(key.clone()), |checker| {
                 let message = format!("there is no field `{key}` here");
-                let found = Self::error("unknown-field", message).on_key().help(super::did_you_mean(property));
+                let found = Self::error("unknown-field", message).on_key().meaning(property);
                 checker.report(found.replace(fits.then_some(property)));
             });
             self.findings.remove(last);

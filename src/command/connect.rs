@@ -37,8 +37,8 @@ impl Account {
             key,
             request_timeout: options.request_timeout,
             authorities: authorities(context)?,
-            project_id: number_of("GCORE_CLOUD_PROJECT_ID", options.project_id, environment.project_id.as_deref())?,
-            region_id: number_of("GCORE_CLOUD_REGION_ID", options.region_id, environment.region_id.as_deref())?,
+            project_id: number_of(&PROJECT, options.project_id, environment.project_id.as_deref())?,
+            region_id: number_of(&REGION, options.region_id, environment.region_id.as_deref())?,
             renewal: options.api_key_command.clone().map(|command| (command, context.secrets.clone())),
         })
     }
@@ -104,27 +104,31 @@ pub(super) fn authorities(context: &Context) -> Result<Vec<u8>, Error> {
     if pem.is_empty() { Err(HttpError::Authorities("holds no certificate").into()) } else { Ok(pem) }
 }
 
-/// An id from a flag, or else from the variable with this name.
+/// The two ways to give an id: a flag, or else a variable.
+pub struct IdOption {
+    flag: &'static str,
+    variable: &'static str,
+}
+
+pub const PROJECT: IdOption = IdOption { flag: "--project-id", variable: "GCORE_CLOUD_PROJECT_ID" };
+pub const REGION: IdOption = IdOption { flag: "--region-id", variable: "GCORE_CLOUD_REGION_ID" };
+
+/// An id from the flag, or else from the variable.
 ///
 /// # Errors
 ///
 /// When the variable is not an integer.
-pub fn number_of(variable: &str, flag: Option<i64>, value: Option<&str>) -> Result<Option<i64>, Error> {
+pub fn number_of(option: &IdOption, flag: Option<i64>, value: Option<&str>) -> Result<Option<i64>, Error> {
     let (given, number) = match (flag, value) {
-        (Some(number), _) => (format!("{} {number}", flag_of(variable)), Some(number)),
+        (Some(number), _) => (format!("{} {number}", option.flag), Some(number)),
         (None, None) => return Ok(None),
-        (None, Some(text)) => (format!("{variable}={text}"), text.trim().parse().ok()),
+        (None, Some(text)) => (format!("{}={text}", option.variable), text.trim().parse().ok()),
     };
     match number.filter(|number| *number > 0) {
         Some(id) => Ok(Some(id)),
         None => Err(Error::usage(format!("`{given}` is no id: that is a whole number from 1"))
             .help("ids of projects and regions are numbers, as in the portal's address")),
     }
-}
-
-/// The option for this variable.
-fn flag_of(variable: &str) -> &'static str {
-    if variable.contains("PROJECT") { "--project-id" } else { "--region-id" }
 }
 
 /// The key that a command prints; its stderr is passed on.
@@ -143,9 +147,12 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_the_environment() {
-        assert_eq!(number_of("X", Some(1), Some("x")).unwrap(), Some(1));
-        assert_eq!(number_of("X", None, Some(" 7 ")).unwrap(), Some(7));
-        assert!(number_of("X", None, Some("seven")).is_err());
+        let option = IdOption { flag: "--in", variable: "IN" };
+        assert_eq!(number_of(&option, Some(1), Some("x")).unwrap(), Some(1));
+        assert_eq!(number_of(&option, None, Some(" 7 ")).unwrap(), Some(7));
+        let told = |flag, value| number_of(&option, flag, value).unwrap_err().to_string();
+        assert_eq!(told(None, Some("seven")), "`IN=seven` is no id: that is a whole number from 1");
+        assert_eq!(told(Some(0), None), "`--in 0` is no id: that is a whole number from 1");
     }
 
     #[cfg(unix)]

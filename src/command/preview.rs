@@ -12,7 +12,7 @@ use super::{compared, environment_name, load, note, preview_text, print_json, pr
 use crate::api::Client;
 use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::command::Account;
-use crate::command::connect::{client_of, number_of};
+use crate::command::connect::{PROJECT, REGION, client_of, number_of};
 use crate::context::Context;
 use crate::engine::{Action, Change, FormerSteps, RunOptions, Tally, renamed_words, shifted, shifted_words, stuck};
 use crate::error::Error;
@@ -178,8 +178,8 @@ fn without_key(context: &Context, arguments: &PreviewArguments) -> Result<Accoun
         key: String::new().into(),
         request_timeout: api.request_timeout,
         authorities: Vec::new(),
-        project_id: number_of("GCORE_CLOUD_PROJECT_ID", api.project_id, environment.project_id.as_deref())?,
-        region_id: number_of("GCORE_CLOUD_REGION_ID", api.region_id, environment.region_id.as_deref())?,
+        project_id: number_of(&PROJECT, api.project_id, environment.project_id.as_deref())?,
+        region_id: number_of(&REGION, api.region_id, environment.region_id.as_deref())?,
         renewal: None,
     })
 }

@@ -23,6 +23,8 @@ use crate::journal::{Drifted, InstanceStatus, Phase, RecordedCall, Status, field
 const PLACES: [&str; 2] = ["project_id", "region_id"];
 /// Fields that no call changes but one that has them in its body.
 const GIVEN_BY_NAME: [&str; 2] = ["name", "description"];
+/// The segment of paths whose calls only set tags.
+const TAGS: &str = "metadata";
 /// The shortest segment that is taken for an id in the path of a call that the catalogue does not know.
 const SHORTEST_ID: usize = 8;
 
@@ -193,10 +195,7 @@ impl LaterCall<'_> {
                     Sets::To(value)
                 }
                 None if GIVEN_BY_NAME.contains(&name) && self.call.method != Method::Put => Sets::Nothing,
-                // Tags have calls of their own.
-                None if name == "tags" && !self.call.path.contains("metadata") && self.call.method == Method::Post => {
-                    Sets::Nothing
-                }
+                None if name == "tags" && !sets_tags(self.call) && self.call.method == Method::Post => Sets::Nothing,
                 _ => Sets::CannotTell,
             },
         }
@@ -316,6 +315,11 @@ fn by_key<'l>(
     writers.iter().enumerate().map(part).collect()
 }
 
+/// Whether the call only sets tags, with a body of their keys.
+fn sets_tags(call: &RecordedCall) -> bool {
+    call.path.split('/').any(|segment| segment == TAGS)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -387,6 +391,8 @@ mod tests {
                 "volumes",
                 Some("?"),
             ),
+            (volumes, post, &volume("/metadata"), json!({ "team": "a" }), "tags", Some("?")),
+            (volumes, post, &volume("/metadata-export"), json!({}), "tags", Some("nothing")),
             // What makes a resource of its own.
             (volumes, post, &"/cloud/v1/snapshots/1/7".to_owned(), json!({ "volume_id": ID }), "size", None),
         ] {

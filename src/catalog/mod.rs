@@ -17,6 +17,7 @@ mod listed;
 mod openapi;
 mod operation;
 mod pace;
+mod placeholder;
 mod product;
 mod ready;
 mod regenerate;
@@ -42,12 +43,12 @@ pub use operation::{
     SecondaryAt, ValueAt,
 };
 pub use pace::{PACES, Pace, Source as PaceSource, pace_of};
-pub use ready::{Ready, readiness_of};
+pub use placeholder::is_placeholder;
+pub use ready::Ready;
 pub use regenerate::{Regenerated, regenerate};
 pub use routes::{Difference, NearestRoute, PathParameters};
 pub use schema::BodySchema;
 pub use search::{Fit, Found, asks_for_reads};
-pub use step::is_placeholder;
 pub use value::{By, Partial, Reference, Unknown};
 
 pub use embedded::CLOUD;

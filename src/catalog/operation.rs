@@ -133,6 +133,25 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// The readiness to wait for after a call, in addition to its tasks.
+    pub fn readiness(&self) -> Option<Ready> {
+        if self.ready.is_some() {
+            return self.ready.clone();
+        }
+        let status = |is: &[&str], not: &[&str]| {
+            let values = |words: &[&str]| words.iter().map(|word| Value::from(*word)).collect();
+            Some(Ready { read: None, at: "/status".to_owned(), is: values(is), not: values(not), never: Vec::new() })
+        };
+        let read = self.creates.as_ref().and_then(|creates| creates.resource.as_ref()?.read.as_deref());
+        if read == Some("/cloud/v1/images/{project_id}/{region_id}/{image_id}") {
+            // An image is `queued`, without a size, for some 20 s: observed.md §6.
+            return status(&["active"], &[]);
+        }
+        // A machine is in `RESIZE` for some 10 s after a change of flavor: observed.md §6.
+        let resized = self.task_types.iter().any(|task_type| task_type == "resize_vm");
+        if resized { status(&[], &["RESIZE"]) } else { None }
+    }
+
     /// Every kind that a call may create, by its keys in `created_resources`; the main one first.
     pub fn kinds_made(&self) -> Vec<&str> {
         let mut kinds: Vec<&str> = Vec::new();

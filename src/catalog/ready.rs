@@ -5,8 +5,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Operation;
-
 /// The values of a resource before it is ready, when it is, and when it never will be.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,25 +24,6 @@ pub struct Ready {
     /// Never ready: the operation has failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<Value>,
-}
-
-/// The readiness to wait for after a call, in addition to its tasks.
-pub fn readiness_of(operation: &Operation) -> Option<Ready> {
-    if operation.ready.is_some() {
-        return operation.ready.clone();
-    }
-    let status = |is: &[&str], not: &[&str]| {
-        let values = |words: &[&str]| words.iter().map(|word| Value::from(*word)).collect();
-        Some(Ready { read: None, at: "/status".to_owned(), is: values(is), not: values(not), never: Vec::new() })
-    };
-    let read = operation.creates.as_ref().and_then(|creates| creates.resource.as_ref()?.read.as_deref());
-    if read == Some("/cloud/v1/images/{project_id}/{region_id}/{image_id}") {
-        // An image is `queued`, without a size, for some 20 s: observed.md §6.
-        return status(&["active"], &[]);
-    }
-    // A machine is in `RESIZE` for some 10 s after a change of flavor: observed.md §6.
-    let resized = operation.task_types.iter().any(|task_type| task_type == "resize_vm");
-    if resized { status(&[], &["RESIZE"]) } else { None }
 }
 
 impl Ready {
@@ -105,7 +84,7 @@ mod tests {
     use crate::catalog::{Catalog, Route};
 
     fn of(call: &str) -> Option<Ready> {
-        readiness_of(&Catalog::embedded().find(&Route::parse(call).unwrap()).unwrap())
+        Catalog::embedded().find(&Route::parse(call).unwrap()).unwrap().readiness()
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::paths;
 use super::render::{Rendered, step_value};
 use super::unseen::{UNSEEN, unseen_for};
 use crate::api::{ReadError, Request};
-use crate::catalog::{Method, readiness_of};
+use crate::catalog::Method;
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::id::InstanceId;
@@ -114,7 +114,7 @@ impl Finishing<'_> {
     /// [`Interruption`].
     pub(super) async fn await_readiness(&self, context: &RunContext, result: &StepResult) -> Result<(), Interruption> {
         let Some(operation) = self.operation else { return Ok(()) };
-        let Some(readiness) = readiness_of(operation) else { return Ok(()) };
+        let Some(readiness) = operation.readiness() else { return Ok(()) };
         let path = paths::resource_path(operation, self.call, self.parameters, result);
         let Some(path) = path else { return Ok(()) };
         let readying = Readying {

@@ -80,8 +80,8 @@ use crate::cli::{self, Cli, Command};
 use crate::context::{Context, Streams};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::report::annotation::{Annotation, Level};
 use crate::report::github::output::Ending;
-use crate::report::github::{Annotation, Level};
 use crate::report::{Palette, sanitize};
 
 pub use account::Account;

@@ -10,7 +10,7 @@ use crate::cli::ResultFormat;
 use crate::context::Context;
 use crate::engine::RunOutput;
 use crate::error::Error;
-use crate::report::github::{Annotation, Level};
+use crate::report::annotation::{Annotation, Level};
 use crate::report::outputs::{OutputFormat, OutputValue, render};
 use crate::report::{Palette, Verbosity, duration, sanitize};
 use crate::secret::{Redacted, Secrets};

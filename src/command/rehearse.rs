@@ -24,8 +24,8 @@ use crate::exit::Exit;
 use crate::journal::{Header, Journal, MemorySink, Status};
 use crate::plan::Plan;
 use crate::report::github::output::Ending;
-use crate::report::page::Shape;
 use crate::report::reason;
+use crate::report::shape::Shape;
 use crate::simulate::{Expected, InMemory, Options, Simulator, UnknownIds};
 
 /// The default project and region of a rehearsal.

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::id::StepId;
 use crate::plan::{Graph, Plan, Segment, Selection};
 use crate::report::list;
-use crate::report::page::Shape;
+use crate::report::shape::Shape;
 use crate::secret::Secrets;
 
 /// What a run shows besides its lines.

@@ -21,7 +21,7 @@ use crate::engine::Events as EventSender;
 use crate::error::Error;
 use crate::event::Stamped;
 use crate::report::github::{Annotations, Groups, Log, Summary};
-use crate::report::page::Shape;
+use crate::report::shape::Shape;
 use crate::report::{Events, Fanout, Human, Progress, ReportError, Sink, Verbosity};
 use crate::source::Source;
 use crate::stream::Stream;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::doing::{Doing, Pending, Row, Words};
-use super::page::{Planned, Shape};
+use super::shape::{Planned, Shape};
 use super::{count, duration, list, sanitize, span};
 use crate::event::{Activity, Event, Queue, Stamped};
 use crate::id::{InstanceId, StepId};

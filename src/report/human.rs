@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::board::Board;
 use super::doing::{delay, pause, queued, waiting};
-use super::page::Shape;
+use super::shape::Shape;
 use super::story::{self, Alike, Story};
 use super::width::width;
 use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, natural, sanitize};

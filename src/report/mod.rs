@@ -12,6 +12,7 @@
 //!                  → github     groups, annotations, job summary
 //! ```
 
+pub mod annotation;
 mod board;
 pub mod diagnostics;
 mod doing;
@@ -19,10 +20,13 @@ mod events;
 pub mod github;
 mod human;
 mod live;
+mod markdown;
 pub mod outputs;
 pub mod page;
 mod palette;
 mod progress;
+mod reporter;
+pub mod shape;
 mod sink;
 mod story;
 #[cfg(test)]
@@ -38,44 +42,13 @@ pub use human::Human;
 pub use live::Room;
 pub use palette::{Color, Palette};
 pub use progress::Progress;
+pub use reporter::{Reporter, Verbosity};
 pub use sink::{ReportError, Sink};
 pub use story::reason;
 pub use text::{sanitize, sanitize_lines};
 pub use words::{clock, count, duration, kind_name, list, natural, plural, span};
 
 use crate::event::Stamped;
-
-/// How much is reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Verbosity {
-    /// Failures, warnings and the end.
-    Quiet,
-    /// One line per change.
-    #[default]
-    Normal,
-    /// Also every request.
-    Verbose,
-}
-
-/// Receives the events of a run and reports them.
-///
-/// An error in a reporter never stops a run: after a closed pipe (`EPIPE`) it is silent, any other write error is
-/// kept for [`Reporter::finish`].
-pub trait Reporter: Send {
-    fn handle(&mut self, event: &Stamped);
-
-    /// Called while no event comes: `elapsed` since the run started, on the clock of [`Stamped::elapsed_ms`].
-    fn tick(&mut self, elapsed: Duration) {
-        let _ = elapsed;
-    }
-
-    /// Writes the end of the report.
-    ///
-    /// # Errors
-    ///
-    /// The first write error, except a closed pipe.
-    fn finish(&mut self) -> Result<(), ReportError>;
-}
 
 /// All reporters of a run; each receives every event, in the order in which they were added.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::doing::Row;
 use super::live::{Live, Room};
-use super::page::Shape;
+use super::shape::Shape;
 use super::width::{beginning, ending, width};
 use super::{Color, Human, Palette, ReportError, Reporter, Sink, Verbosity, clock, duration};
 use crate::event::{Event, Stamped};
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use crate::exit::Exit;
     use crate::id::StepId;
-    use crate::report::page::Planned;
+    use crate::report::shape::Planned;
     use crate::report::testing::{Shared, accepted, done, failed, finished, stamped, started};
     use crate::secret::Secrets;
 

@@ -22,8 +22,9 @@ use crate::files;
 use crate::id::InstanceId;
 use crate::journal::Status;
 use crate::plan::Plan;
-use crate::report::page::{Collector, Format, Page, Shape, render};
+use crate::report::page::{Collector, Format, Page, render};
 use crate::report::sanitize;
+use crate::report::shape::Shape;
 
 pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Result<Exit, Error> {
     let plan = arguments.file.as_deref().and_then(|file| plan_of(context, file));

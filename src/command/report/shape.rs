@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Status};
 use crate::plan::{Graph, Plan, Selection};
-use crate::report::page::{Planned, Shape};
+use crate::report::shape::{Planned, Shape};
 
 /// The steps that a run of a plan is about: those of `--target` and what they come after, or all.
 pub(in crate::command) fn shape_of_run(plan: &Plan, target: &Selection, counts: &BTreeMap<StepId, usize>) -> Shape {

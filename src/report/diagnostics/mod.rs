@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 pub use lines::Lines;
 
-use super::github::annotations::{self, Annotation, Level};
+use super::annotation::{self, Annotation, Level};
 use super::{Color, count};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::secret::Secrets;
@@ -60,7 +60,7 @@ pub fn write(out: &mut dyn Write, files: &[Findings<'_>], format: Format) -> io:
 /// The findings of all files as annotations, errors first, at most as many as GitHub shows.
 pub fn annotations(files: &[Findings<'_>]) -> Vec<Annotation> {
     let all = files.iter().flat_map(|file| file.in_order().into_iter().map(|found| annotation(file, found)));
-    annotations::worst(all.collect())
+    annotation::worst(all.collect())
 }
 
 fn write_annotations(out: &mut dyn Write, files: &[Findings<'_>]) -> io::Result<()> {

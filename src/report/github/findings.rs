@@ -1,9 +1,9 @@
 //! The job summary for a plan with findings.
 
-use super::markdown::{code, text};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::report::count;
 use crate::report::diagnostics::{Findings, Lines, tally};
+use crate::report::markdown::{code, text};
 use crate::secret::{Redacted, Secrets};
 use crate::source::Span;
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::Log;
+use super::log::Log;
 use crate::event::{Activity, Event, Stamped};
 use crate::report::{ReportError, Reporter, sanitize};
 

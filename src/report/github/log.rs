@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::annotations::Annotation;
+use crate::report::annotation::Annotation;
 use crate::report::sanitize;
 use crate::secret::Secrets;
 use crate::stream::{Command, Stream};
@@ -205,7 +205,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::report::github::Level;
+    use crate::report::annotation::Level;
     use crate::report::testing::Shared;
 
     fn log(secrets: &Secrets) -> (Shared, Log) {

@@ -8,12 +8,11 @@
 //! [`Human`](super::Human) on [`Log::text`], [`Annotations`], and [`Summary`]. At the end [`Log::finish`] resumes
 //! command processing.
 
-pub mod annotations;
+mod annotations;
 mod findings;
 mod gantt;
 mod groups;
 mod log;
-pub(super) mod markdown;
 pub mod output;
 pub mod preview;
 mod summary;
@@ -22,7 +21,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-pub use annotations::{Annotation, Annotations, Level};
+pub use annotations::Annotations;
 pub use findings::findings_summary;
 pub use groups::Groups;
 pub use log::{Log, LogText, unmasked};

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use super::markdown::{code, text};
 use crate::report::count;
+use crate::report::markdown::{code, text};
 
 /// GitHub's limit for the body of a comment, in characters; used here for bytes.
 pub const LONGEST_COMMENT: usize = 65_535;

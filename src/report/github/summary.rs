@@ -11,11 +11,11 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use super::gantt::{self, Bar, EndState};
-use super::markdown::{code, text};
 use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::report::board::Board;
+use crate::report::markdown::{code, text};
 use crate::report::story::{self, Story};
 use crate::report::{ReportError, Reporter, Sink, count, duration, kind_name};
 use crate::secret::Secrets;

@@ -10,10 +10,10 @@ use super::super::kind_name;
 use super::super::story::{self, Story};
 use super::model::{Failure, Instance, Report, State, Step, VERSION};
 use super::picture;
-use super::shape::Shape;
 use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
+use crate::report::shape::Shape;
 
 /// Collects the report of a run.
 #[derive(Debug, Default)]

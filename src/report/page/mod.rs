@@ -7,15 +7,14 @@ mod collect;
 mod model;
 mod picture;
 mod render;
-mod shape;
 
 use std::path::{Path, PathBuf};
 
 pub use collect::Collector;
 pub use model::{Failure, Instance, Report, State};
 pub use render::render;
-pub use shape::{Planned, Shape};
 
+use super::shape::Shape;
 use super::{ReportError, Reporter};
 use crate::event::Stamped;
 use crate::files;

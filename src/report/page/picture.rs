@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::model::{Instance, Report, State, Step};
-use super::shape::Shape;
+use crate::report::shape::Shape;
 
 /// The size of a step in the graph, and the space between two.
 const WIDTH: usize = 176;

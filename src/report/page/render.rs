@@ -9,7 +9,7 @@ use minijinja::{Environment, context};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::github::markdown;
+use super::super::markdown;
 use super::super::story::without_ids;
 use super::super::{clock, count, duration, sanitize};
 use super::model::{Failure, Instance, Report, State};

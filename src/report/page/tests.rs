@@ -3,6 +3,7 @@ use serde_json::Value;
 use super::*;
 use crate::event::{Event, SkipReason};
 use crate::exit::Exit;
+use crate::report::shape::Planned;
 use crate::report::testing::{accepted, done, failed, finished, instance, stamped, started};
 
 fn shape(steps: &[(&str, &[&str])]) -> Shape {

@@ -19,7 +19,8 @@ use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::template::{Program, Template};
-use crate::yaml::{Growing, Key, List, Node, NodeKind, Parts, Taken, Word};
+use crate::word::Word;
+use crate::yaml::{Growing, Key, List, Node, NodeKind, Parts, Taken};
 
 /// A parsed plan file. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ use crate::catalog::{AllowUnknown, Method, Operation};
 use crate::id::{InstanceId, StepId};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
-use crate::yaml::Word;
+use crate::word::Word;
 
 /// The steps of a plan by their ids, in file order.
 pub type Steps = IndexMap<StepId, Step, RandomState>;

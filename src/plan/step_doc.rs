@@ -17,7 +17,8 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::id::StepId;
 use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
-use crate::yaml::{Items, List, Node, NodeKind, Word};
+use crate::word::Word;
+use crate::yaml::{Items, List, Node, NodeKind};
 
 /// A parsed step. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::names::NAMES;
 use super::uses::{FileUse, InputUse, NameUse, Others, Reference, Spoiled, Unknown, UnknownKind, Uses};
 use crate::id::StepId;
 use crate::source::Span;
-use crate::yaml::Word;
+use crate::word::Word;
 
 /// The operations on a value on its way to the output.
 #[derive(Clone, Default)]

@@ -17,7 +17,7 @@ use super::program::Program;
 use super::text::json_of;
 use super::uses::Uses;
 use super::{Part, Scope, Shape, Template, TemplateError, Text, engine, evaluate, scope};
-use crate::yaml::Word;
+use crate::word::Word;
 
 mod operations;
 mod references;

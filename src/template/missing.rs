@@ -9,7 +9,7 @@ use super::{Knowledge, Mention, Scope, TemplateError, engine, scope};
 use crate::diagnostic::nearest;
 use crate::secret::is_sensitive_name;
 use crate::source::Span;
-use crate::yaml::Word;
+use crate::word::Word;
 
 /// A reference, and how it is looked up.
 struct Written<'p> {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::id::StepId;
 use crate::source::Span;
-use crate::yaml::Word;
+use crate::word::Word;
 
 /// The references of a program, with places in its source. A long plan has as many of them as words, so that each takes
 /// no more room than it needs.

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use super::keys::Seen;
 use super::list::Growing;
 use super::taken::Parts;
-use super::{Key, Node, NodeKind, Word};
+use super::{Key, Node, NodeKind};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
+use crate::word::Word;
 
 /// The open collections, the outermost first.
 #[derive(Default)]

@@ -27,8 +27,8 @@ mod word;
 use serde_json::{Number, Value};
 
 use crate::source::Span;
+use crate::word::Word;
 
-pub use crate::word::Word;
 pub use encoding::{NoText, decode};
 pub use list::{Growing, Items, List};
 pub use places::Places;

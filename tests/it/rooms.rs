@@ -34,7 +34,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("parts", ""),
     ("pointer", ""),
     ("random", ""),
-    ("plan", "body_file catalog diagnostic id parts pointer secret source template yaml"),
+    ("plan", "body_file catalog diagnostic id parts pointer secret source template word yaml"),
     ("report", "clock diagnostic event exit files id packed secret source stream"),
     ("schema", "catalog packed"),
     ("secret", ""),
@@ -43,7 +43,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("source", ""),
     ("store", "clock files journal secret"),
     ("stream", ""),
-    ("template", "diagnostic id pointer secret source yaml"),
+    ("template", "diagnostic id pointer secret source word yaml"),
     ("word", ""),
     ("yaml", "diagnostic parts secret source word"),
 ];

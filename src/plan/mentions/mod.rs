@@ -17,7 +17,7 @@ use super::step_doc::StepDoc;
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::id::StepId;
 use crate::template::{NameUse, Program, Reference, Spoiled};
-use crate::yaml::Word;
+use crate::word::Word;
 
 /// The names of a plan.
 pub(super) struct Names<'d> {

@@ -6,7 +6,7 @@ use crate::id::StepId;
 use crate::plan::doc::PlanDoc;
 use crate::plan::programs::programs;
 use crate::template::Program;
-use crate::yaml::Word;
+use crate::word::Word;
 
 /// The steps whose `.resource` templates may refer to.
 pub(in crate::plan) fn resources_used(doc: &PlanDoc) -> BTreeSet<StepId> {

@@ -5,7 +5,7 @@ use crate::plan::fields::listed;
 use crate::plan::step_doc::StepDoc;
 use crate::source::Span;
 use crate::template::{Reference, Shape};
-use crate::yaml::Word;
+use crate::word::Word;
 
 /// The results of one call.
 pub(super) const RESULTS: &[&str] =

@@ -7,7 +7,7 @@ use crate::plan::step_doc::StepDoc;
 use crate::secret::is_sensitive_name;
 use crate::source::Span;
 use crate::template::{Reference, Spoiled};
-use crate::yaml::Word;
+use crate::word::Word;
 
 /// The answers of a secret step's call; its ids and tasks are not secret, because a teardown needs them.
 pub(super) const ANSWERS: &[&str] = &["response", "resource"];

@@ -13,6 +13,10 @@ lint:
     cargo fmt --check
     cargo clippy --all-targets --locked -- -D warnings
 
+# Which room may use which, and circles.
+arrows:
+    cargo test --locked --test it -- rooms:: modules::
+
 # The main example against the simulator.
 rehearse:
     cargo run --locked -- rehearse examples/web-server.yaml

@@ -33,6 +33,7 @@ mod server;
 #[cfg(unix)]
 mod signals;
 mod small;
+mod sources;
 #[cfg(unix)]
 mod store;
 mod strangers;

@@ -3,42 +3,8 @@
 //! What a file uses of a module that contains it is not counted as a dependency.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 
-type Module = Vec<String>;
-
-/// Every module that is not a test, with its code.
-fn modules() -> BTreeMap<Module, String> {
-    let mut found = BTreeMap::new();
-    gather(&[env!("CARGO_MANIFEST_DIR"), "src"].iter().collect::<PathBuf>(), &Vec::new(), &mut found);
-    found
-}
-
-fn gather(folder: &Path, around: &Module, found: &mut BTreeMap<Module, String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if name.contains("test") || around.is_empty() && ["lib", "main"].contains(&name.as_str()) {
-            continue;
-        }
-        let module = match name.as_str() {
-            "mod" => around.clone(),
-            _ => around.iter().cloned().chain([name]).collect(),
-        };
-        if path.is_dir() {
-            gather(&path, &module, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.insert(module, code(&fs::read_to_string(&path).unwrap()));
-        }
-    }
-}
-
-/// The text without comments and tests.
-fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
-}
+use crate::sources::{Module, modules};
 
 /// The paths in a text that begin with `crate`, `super` or `self`; those of a group in braces one by one.
 fn paths(text: &str) -> Vec<Vec<&str>> {
@@ -78,7 +44,28 @@ fn path<'t>(text: &'t str, begun: &[&'t str], found: &mut Vec<Vec<&'t str>>) -> 
     }
 }
 
-/// The module that a path leads to or into.
+/// The paths of the `use` statements in a text, each with the name that it is known by.
+fn imports(text: &str) -> Vec<(Vec<&str>, &str)> {
+    let mut found = Vec::new();
+    let statements = text.match_indices("use ").filter(|(at, _)| {
+        let before = text[..*at].rsplit('\n').next().unwrap_or_default().trim();
+        before.is_empty() || before.starts_with("pub")
+    });
+    for statement in statements.filter_map(|(at, found)| text[at + found.len()..].split(';').next()) {
+        let renamed = statement.split([',', '{', '}']).filter_map(|part| part.trim().split_once(" as "));
+        let renamed: BTreeMap<&str, &str> =
+            renamed.map(|(path, name)| (path.rsplit("::").next().unwrap_or(path), name)).collect();
+        let mut paths = Vec::new();
+        path(statement, &[], &mut paths);
+        found.extend(paths.into_iter().filter_map(|path| {
+            let last = *path.last()?;
+            Some((path, renamed.get(last).copied().unwrap_or(last)))
+        }));
+    }
+    found
+}
+
+/// The module of the item that a path leads to, also where another module passes the item on.
 fn target(path: &[&str], from: &Module, modules: &BTreeMap<Module, String>) -> Option<Module> {
     let up = path.iter().take_while(|segment| **segment == "super").count();
     let (base, skip) = match path[0] {
@@ -87,17 +74,38 @@ fn target(path: &[&str], from: &Module, modules: &BTreeMap<Module, String>) -> O
         _ => (from[..from.len().checked_sub(up)?].to_vec(), up),
     };
     let all: Module = base.into_iter().chain(path[skip..].iter().map(|&segment| segment.to_owned())).collect();
-    (1..=all.len()).rev().map(|length| all[..length].to_vec()).find(|module| modules.contains_key(module))
+    let length = (1..=all.len()).rev().find(|length| modules.contains_key(&all[..*length]))?;
+    let (module, rest) = (all[..length].to_vec(), &all[length..]);
+    let Some(item) = rest.first() else { return Some(module) };
+    let passed_on = imports(&modules[&module]).into_iter().find(|(_, name)| name == item).and_then(|(path, _)| {
+        let known = ["crate", "super", "self"].contains(&path[0]);
+        let path = if known { path } else { [&["self"], &path[..]].concat() };
+        let next = target(&path, &module, modules);
+        // A name of another crate leads no further than here.
+        next.filter(|next| known || next.len() > module.len())
+    });
+    passed_on.or(Some(module))
 }
 
 /// What each module uses, besides the modules around it.
-fn arrows() -> BTreeMap<Module, BTreeSet<Module>> {
-    let modules = modules();
+fn arrows(modules: &BTreeMap<Module, String>) -> BTreeMap<Module, BTreeSet<Module>> {
     let uses = |(module, code): (&Module, &String)| {
-        let targets = paths(code).into_iter().filter_map(|path| target(&path, module, &modules));
+        let targets = paths(code).into_iter().filter_map(|path| target(&path, module, modules));
         (module.clone(), targets.filter(|target| !module.starts_with(target)).collect())
     };
     modules.iter().map(uses).collect()
+}
+
+/// What the folders and files of each room use of one another.
+fn between_folders(arrows: &BTreeMap<Module, BTreeSet<Module>>) -> BTreeMap<Module, BTreeSet<Module>> {
+    let folder = |module: &Module| module.iter().take(2).cloned().collect::<Module>();
+    let mut found: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
+    for (module, uses) in arrows {
+        let from = folder(module);
+        let others = uses.iter().map(folder).filter(|to| !from.starts_with(to));
+        found.entry(from.clone()).or_default().extend(others);
+    }
+    found
 }
 
 /// Takes away what uses nothing of the rest, and what nothing of the rest uses, until only circles are left.
@@ -114,9 +122,9 @@ fn circles(mut left: BTreeMap<Module, BTreeSet<Module>>) -> BTreeMap<Module, BTr
     }
 }
 
-#[test]
-fn no_module_uses_itself_through_others() {
-    let left = circles(arrows());
+/// Fails with what uses itself through others.
+fn assert_no_circle(arrows: BTreeMap<Module, BTreeSet<Module>>) {
+    let left = circles(arrows);
     let lines: Vec<String> = left
         .iter()
         .map(|(module, uses)| {
@@ -125,6 +133,33 @@ fn no_module_uses_itself_through_others() {
         })
         .collect();
     assert!(lines.is_empty(), "these use one another:\n{}", lines.join("\n"));
+}
+
+#[test]
+fn no_module_uses_itself_through_others() {
+    assert_no_circle(arrows(&modules()));
+}
+
+#[test]
+fn no_folder_of_a_room_uses_itself_through_others() {
+    assert_no_circle(between_folders(&arrows(&modules())));
+}
+
+#[test]
+fn an_item_that_is_passed_on_is_used_where_it_is_declared() {
+    let code = [
+        ("a", "mod b;\nmod c;\npub use b::{One, Two as Other};\npub use self::c::Three;\nuse serde_json::Value;"),
+        ("a/b", "use super::{Other, Three, Value};"),
+        ("a/c", "use super::One;\nuse crate::d::Four;"),
+        ("d", "pub use crate::a::Other as Four;"),
+    ];
+    let module = |path: &str| path.split('/').map(str::to_owned).collect::<Module>();
+    let modules = code.into_iter().map(|(path, code)| (module(path), code.to_owned())).collect();
+    let arrows = arrows(&modules);
+    assert_eq!(arrows[&module("a/b")], BTreeSet::from([module("a/c")]));
+    assert_eq!(arrows[&module("a/c")], BTreeSet::from([module("a/b")]));
+    assert_eq!(arrows[&module("d")], BTreeSet::from([module("a/b")]));
+    assert!(!between_folders(&arrows)[&module("a/b")].contains(&module("a")));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::sources::modules;
 
 /// A room, and the rooms it may use. Others must not be used, and every entry must be needed.
 const MAY_USE: &[(&str, &str)] = &[
@@ -48,45 +50,21 @@ const MAY_USE: &[(&str, &str)] = &[
     ("yaml", "diagnostic parts secret source word"),
 ];
 
-fn source() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "src"].iter().collect()
-}
-
-/// Every file that is not a test, with its room.
-fn files(folder: &Path, room: Option<&str>, found: &mut Vec<(String, PathBuf)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let is_rust = path.extension().is_some_and(|extension| extension == "rs");
-        match room {
-            _ if name.contains("test") => {}
-            None if name == "lib" || name == "main" => {}
-            _ if path.is_dir() => files(&path, Some(room.unwrap_or(&name)), found),
-            _ if is_rust => found.push((room.unwrap_or(&name).to_owned(), path)),
-            _ => {}
-        }
-    }
-}
-
-/// The rooms that a text refers to outside of comments and tests.
-fn mentioned(text: &str) -> BTreeSet<String> {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let mentions = lines.flat_map(|line| line.split("crate::").skip(1));
+/// The rooms that a text refers to.
+fn mentioned(code: &str) -> BTreeSet<String> {
+    let mentions = code.lines().flat_map(|line| line.split("crate::").skip(1));
     let words = mentions.map(|rest| rest.split(|character: char| !character.is_alphanumeric() && character != '_'));
     words.filter_map(|mut words| words.next()).map(str::to_owned).collect()
 }
 
 fn arrows() -> BTreeMap<String, BTreeSet<String>> {
-    let mut all = Vec::new();
-    files(&source(), None, &mut all);
-    let rooms: BTreeSet<String> = all.iter().map(|(room, _)| room.clone()).collect();
+    let modules = modules();
+    let rooms: BTreeSet<String> = modules.keys().map(|module| module[0].clone()).collect();
     let mut arrows: BTreeMap<String, BTreeSet<String>> =
         rooms.iter().map(|room| (room.clone(), BTreeSet::new())).collect();
-    for (room, path) in all {
-        let used = mentioned(&fs::read_to_string(&path).unwrap());
-        let others: Vec<String> = used.into_iter().filter(|other| *other != room && rooms.contains(other)).collect();
-        arrows.entry(room).or_default().extend(others);
+    for (module, code) in &modules {
+        let others = mentioned(code).into_iter().filter(|other| *other != module[0] && rooms.contains(other));
+        arrows.entry(module[0].clone()).or_default().extend(others);
     }
     arrows
 }

@@ -10,6 +10,7 @@ mod ahead;
 mod blocks;
 mod call;
 mod durations;
+mod error;
 mod few;
 mod fold;
 mod handle;
@@ -37,13 +38,9 @@ mod time;
 mod validate;
 mod writer;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use crate::id::InstanceId;
-
 pub use call::{RecordedCall, fields_of, fields_of_mut};
 pub use durations::Durations;
+pub use error::JournalError;
 pub use few::Few;
 pub use fold::Impossible;
 pub use handle::Journal;
@@ -61,66 +58,3 @@ pub use sink::{Appending, Batch, Kept, MemorySink, Sink, Terms};
 pub use status::Status;
 pub use text::{Contents, lines, read};
 pub use validate::{id_text, is_id, is_identifier, may_undo, validate};
-
-/// Why the record cannot be read or written.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum JournalError {
-    #[error("cannot {action} `{}`: {error}", path.display())]
-    Io { action: &'static str, path: PathBuf, error: Arc<std::io::Error> },
-    #[error("{}:{line}: the journal is damaged: {why}", path.display())]
-    Damaged { path: PathBuf, line: usize, why: String },
-    /// A newer `plan` wrote it, so that this one neither reads nor changes it.
-    #[error("`{}` cannot be read by this `plan`: {why}", path.display())]
-    Newer { path: PathBuf, why: String },
-    /// It can be read, but holds a call or id that `plan` does not write.
-    #[error("`{}` is no record to act on: `{instance}`: {why}", path.display())]
-    Foreign { path: PathBuf, instance: InstanceId, why: String },
-    #[error("{}", locked(path, owner.as_ref()))]
-    Locked { path: PathBuf, owner: Option<Owner> },
-    /// Another process has taken over the lease: this process must not send any further call.
-    #[error("{}", lost(place, by.as_ref()))]
-    LeaseLost { place: String, by: Option<Owner> },
-    /// The store cannot be reached. Records made meanwhile are kept on this machine.
-    #[error("the store is away: `{place}`: {error}; what became of calls under way is kept in `{}`", spool.display())]
-    Away { place: String, error: String, spool: PathBuf },
-    /// The store refused a request, or did not answer it.
-    #[error("cannot {action} `{place}`: {error}")]
-    Store { action: &'static str, place: String, error: String },
-    /// The store does not guarantee what records need.
-    #[error("`{place}` cannot hold records: {why} ({code})")]
-    Unfit { place: String, code: &'static str, why: String },
-    /// A bug: this run tried to write a record that cannot follow.
-    #[error("an impossible record was about to be written: {0}")]
-    Impossible(Impossible),
-    /// An earlier write failed, or the writer has ended: nothing more can be recorded.
-    #[error("the journal is closed: {0}")]
-    Closed(String),
-}
-
-impl JournalError {
-    /// A line that cannot be read.
-    pub fn unreadable(path: PathBuf, line: usize, why: String) -> Self {
-        match why.starts_with(line::NEWER) {
-            true => JournalError::Newer { path, why },
-            false => JournalError::Damaged { path, line, why },
-        }
-    }
-
-    pub fn io(action: &'static str, path: &Path, error: std::io::Error) -> Self {
-        JournalError::Io { action, path: path.to_owned(), error: Arc::new(error) }
-    }
-}
-
-fn locked(path: &Path, owner: Option<&Owner>) -> String {
-    match owner {
-        Some(owner) => format!("the environment is in use by {owner}: `{}`", path.display()),
-        None => format!("the environment is in use: `{}`", path.display()),
-    }
-}
-
-fn lost(place: &str, by: Option<&Owner>) -> String {
-    match by {
-        Some(owner) => format!("the environment was taken over by {owner}: `{place}`"),
-        None => format!("the environment was taken over: `{place}`"),
-    }
-}

@@ -2,6 +2,7 @@ mod fold;
 mod trouble;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! A journal whose lines go to a store that has a lease, and may be away or too slow.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;

@@ -36,7 +36,7 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Exit,
     let named = quoted(&file.display().to_string());
     let mut files = vec![(file.clone(), example.plan(SCHEMA, &named))];
     files.extend(example.beside().map(|(path, text)| (file.with_file_name(path), text)));
-    let schema = (file.with_file_name(SCHEMA), plan_schema_text(Catalog::embedded())?);
+    let schema = (file.with_file_name(SCHEMA), plan_schema_text(Catalog::embedded()));
     let schema_is_there = context.resolve(&schema.0).exists();
     if !schema_is_there {
         files.push(schema);

@@ -8,6 +8,6 @@ use crate::exit::Exit;
 use crate::schema::plan_schema_text;
 
 pub(super) fn schema(context: &Context) -> Result<Exit, Error> {
-    print_text(context, &context.secrets.redact(&plan_schema_text(Catalog::embedded())?))?;
+    print_text(context, &context.secrets.redact(&plan_schema_text(Catalog::embedded())))?;
     Ok(Exit::Done)
 }

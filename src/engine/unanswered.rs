@@ -186,7 +186,7 @@ impl OpenAttempt<'_> {
     ) -> Result<Option<StepError>, Interruption> {
         let (instance, attempt) = (self.instance.clone(), self.attempt.intent.attempt);
         let words = made.as_ref().map(|made| {
-            let kind = made.kind.as_deref().unwrap_or("something");
+            let kind = made.kind.as_deref().unwrap_or("resource");
             format!("{kind} {}", made.id.as_deref().map(id_text).unwrap_or_default())
         });
         let record = Record::Resolved { instance, attempt, tasks, made: made.map(Box::new) };

@@ -108,7 +108,7 @@ pub struct OpsArguments {
     /// Also list read-only operations
     #[arg(long)]
     pub reads: bool,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,
     /// Use this OpenAPI document instead of the built-in catalogue

@@ -26,7 +26,7 @@ pub struct StatusArguments {
     /// Also compare the recorded resources with the API
     #[arg(long, conflicts_with = "all")]
     pub live: bool,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub struct DriftArguments {
     /// Exit 10 when a resource is gone or changed
     #[arg(long)]
     pub exit_code: bool,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ResultFormat,
     #[command(flatten)]

@@ -143,7 +143,7 @@ pub struct PreviewArguments {
     /// Save the preview to a file for `plan run`, which refuses it when the plan, its inputs or the record have changed
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: PreviewFormat,
     /// Make the reads of the plan, and fail without a key [default: when there is a key]
@@ -198,10 +198,10 @@ pub struct RehearseArguments {
     /// (`audit=closed` refuses it), and sets the server's clock ahead (`clock=-30s`: behind)
     #[arg(long, value_name = "WORDS", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Simulator")]
     pub busy: Option<String>,
-    /// Simulated seconds in each real one, to watch it as it would go [default: as fast as it can]
+    /// Simulated seconds in each real one, to watch the run at that pace [default: as fast as it can]
     #[arg(long, value_name = "N", value_parser = values::factor, help_heading = "Simulator")]
     pub speed: Option<f64>,
-    /// What ids and durations are drawn from
+    /// Seed of ids and durations
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Simulator")]
     pub seed: u64,
     #[command(flatten)]

@@ -16,7 +16,7 @@ pub enum StateCommand {
         /// The plan file
         #[arg(value_name = "FILE", conflicts_with = "plan")]
         file: Option<PathBuf>,
-        /// How it is printed
+        /// Output format
         #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
         format: ResultFormat,
         #[command(flatten)]
@@ -30,7 +30,7 @@ pub enum StateCommand {
         /// The plan file
         #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
         file: Option<PathBuf>,
-        /// How it is printed
+        /// Output format
         #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
         format: ResultFormat,
         #[command(flatten)]

@@ -38,7 +38,7 @@ pub struct SimulateArguments {
     /// Simulated seconds in each real one
     #[arg(long, value_name = "N", value_parser = values::factor, default_value = "1")]
     pub speed: f64,
-    /// What ids and durations are drawn from
+    /// Seed of ids and durations
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Trouble to inject; may be repeated

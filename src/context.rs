@@ -1,6 +1,7 @@
 //! The context of a command: environment, terminal, current folder, wall clock, arguments, standard streams.
 //!
-//! This is the only module that reads them. Other modules are given a [`Context`], so that tests can build one.
+//! This is the only module that reads environment variables, current folder and wall clock. Other modules are given a
+//! [`Context`], so that tests can build one.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

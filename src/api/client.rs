@@ -40,7 +40,7 @@ pub struct Client {
     reached: AtomicBool,
     /// When a connection did not come about for the first time.
     refused_at: OnceLock<Duration>,
-    /// The failure of the first request, when it will be that of every request.
+    /// The failure that every request will have, once one has shown it.
     shut: OnceLock<(Shut, Result<Answer, Lost>)>,
 }
 
@@ -115,9 +115,9 @@ impl Client {
         self.shut.get().map(|(_, met)| met)
     }
 
-    /// Remembers that no call can succeed: the first one found the key refused, or no server. After the key was
-    /// accepted, a refusal is about one call, because a key may lack access to parts of an account; after any answer, a
-    /// failure to connect is temporary.
+    /// Remembers that no call can succeed: before any was accepted, one found the key refused, or no server. After the
+    /// key was accepted, a refusal is about one call, because a key may lack access to parts of an account; after any
+    /// answer, a failure to connect is temporary.
     fn note_shut(&self, sent: &Result<Answer, Lost>) {
         let met = match sent {
             Ok(answer) if answer.status == UNAUTHORIZED => (Shut::Key, sent.clone()),

@@ -1,4 +1,4 @@
-//! `plan drift`: compares recorded resources with the API. Also used by `--refresh` and `plan status --live`.
+//! `plan drift`: prints how recorded resources differ from the API, and records the drift.
 
 use serde_json::{Value, json};
 

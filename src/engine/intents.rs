@@ -8,9 +8,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::shared::lock;
 
-/// At least so many for each request in flight.
+/// The fewest for each request in flight.
 const FEWEST: usize = 3;
-/// The most intents in flight, however slow the record is.
+/// The most for each request in flight, however slow the record is.
 const MOST: usize = 32;
 /// How much the last measurement counts.
 const NEWEST: f64 = 0.1;
@@ -83,8 +83,8 @@ fn mean(before: Option<f64>, took: Duration) -> f64 {
     before.map_or(took, |before| before + NEWEST * (took - before))
 }
 
-/// The number of intents that keeps the requests busy: for each request in flight as many more as could be answered
-/// during one append.
+/// The number of intents that keeps the requests busy: for each request in flight twice as many more as are answered
+/// during one append: those being written, and those queued behind them.
 fn wanted(parallelism: usize, append: f64, request: f64) -> usize {
     // Only a simulated request takes no time.
     let ahead = if request > 0.0 { append / request } else { 0.0 };

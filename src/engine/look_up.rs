@@ -1,4 +1,5 @@
-//! GET steps: sent on every run, followed through all pages, never recorded; with `find`, the result is one item.
+//! Steps that only read (a GET, or a POST that changes nothing): sent on every run, followed through all pages, never
+//! recorded; with `find`, the result is one item.
 
 use serde_json::Value;
 

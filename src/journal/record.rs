@@ -224,7 +224,7 @@ pub struct RecordedOutput {
     pub name: String,
     /// `None` for a secret value, which is not recorded, and for null.
     pub value: Option<Value>,
-    /// Since 0.2.0; in earlier records an output without a value is secret.
+    /// Absent in older records: there an output without a value is secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

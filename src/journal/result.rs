@@ -56,8 +56,8 @@ pub struct StepResult {
     pub ids: Vec<Shared<Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Ids by kind of the resources that the call made; only kinds that the tasks list. Before 0.2.0 also existing
-    /// resources that the call only used.
+    /// Ids by kind of the resources that the call made; only kinds that the tasks list. In records without
+    /// `touched` also existing resources that the call only used.
     #[serde(default, skip_serializing_if = "Kinds::is_empty")]
     pub created: Kinds,
     /// Ids by kind of the other resources that the tasks list, which existed before.

@@ -1,4 +1,4 @@
-//! What a simulator holds and what clients asked of it, for tests and tables.
+//! What a simulator holds and what clients asked of it, for tests.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::core::Simulator;
 use super::kinds;
 use super::state::Creation;
 
-/// A resource in the simulator, for tests and tables.
+/// A resource in the simulator, for tests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceView {
     /// The kind: a key of `created_resources`, or a name of the same form, such as `networks`.

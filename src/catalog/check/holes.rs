@@ -91,7 +91,7 @@ const FILLINGS: &[&str] = &[
     "a@a.b",
     ".b",
 ];
-/// With more unknown parts, all are filled in the same way.
+/// A text with more unknown parts counts as possible.
 const MOST_VARIED: usize = 2;
 
 /// Whether a text with these parts may have a format.
@@ -112,7 +112,6 @@ pub(super) fn may_have_format(name: &str, pieces: &[Option<String>]) -> bool {
         format::problem(name, &text) != Some(Problem::Wrong)
     };
     let alike = FILLINGS.iter().any(|filling| fits(&[filling]));
-    // With more unknown parts than can be varied, the text counts as possible.
     alike || holes > MOST_VARIED || FILLINGS.iter().any(|one| FILLINGS.iter().any(|two| fits(&[one, two])))
 }
 

@@ -40,7 +40,7 @@ impl Order {
         }
     }
 
-    /// Whether one waits for another that waits for it.
+    /// Whether [`Self::next`] never returned the module: it is in a circle, or waits for one that is.
     pub(super) fn is_stuck(&self, nth: usize) -> bool {
         self.waits[nth] > 0
     }

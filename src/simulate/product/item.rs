@@ -22,11 +22,14 @@ pub(in crate::simulate) struct Item {
     pub readying: Option<Readying>,
 }
 
-/// The fields of a resource until it is ready.
+/// What one field shows until the resource is ready.
 #[derive(Debug, Clone)]
 pub(in crate::simulate) struct Readying {
+    /// JSON pointer to the field.
     pub pointer: String,
+    /// Its value until then.
     pub until: Value,
+    /// When the resource is ready.
     pub at: Timestamp,
 }
 

@@ -38,7 +38,7 @@ pub fn trace_header(trace: &str) -> (String, String) {
     ("traceparent".to_owned(), format!("00-{trace}-{span}-01"))
 }
 
-/// Whether two request ids are equal, when one of them is written as a UUID.
+/// Whether two request ids are equal apart from dashes and case.
 pub fn same_id(one: &str, other: &str) -> bool {
     let digits = |id: &str| id.chars().filter(|digit| *digit != '-').map(|digit| digit.to_ascii_lowercase()).collect();
     let (one, other): (String, String) = (digits(one), digits(other));

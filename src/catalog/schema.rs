@@ -316,6 +316,10 @@ pub struct BodySchema {
 
 impl BodySchema {
     /// `definition` gives a definition by its name; unknown ones allow anything.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `definition`.
     pub fn gather<E>(root: Schema, mut definition: impl FnMut(&str) -> Result<Option<Schema>, E>) -> Result<Self, E> {
         let mut definitions: BTreeMap<String, Schema> = BTreeMap::new();
         let mut wanted: Vec<String> = root.references().into_iter().map(str::to_owned).collect();

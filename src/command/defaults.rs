@@ -1,4 +1,4 @@
-//! What holds unless the command line says otherwise, and the name that requests go by.
+//! Defaults of options, and the `User-Agent`.
 
 use std::time::Duration;
 

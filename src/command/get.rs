@@ -75,7 +75,7 @@ const KNOWN: [Known; 22] = [
     ("clusters", "/cloud/v2/k8s/clusters/{project_id}/{region_id}", &[("VERSION", "/version"), ("STATUS", "/status")]),
 ];
 
-/// Other names for some of them.
+/// Other names of these lists.
 const ALIASES: [(&str, &str); 16] = [
     ("bmflavors", "bare-metal-flavors"),
     ("bmimages", "bare-metal-images"),

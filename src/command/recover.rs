@@ -62,6 +62,11 @@ pub(super) struct Recovery {
 }
 
 impl Recovery {
+    /// Reads the plan, and what it is recovered with.
+    ///
+    /// # Errors
+    ///
+    /// When the plan, its inputs, the account or the store cannot be used.
     pub fn of(context: &Context, arguments: &RecoverArguments) -> Result<Self, Error> {
         let loaded = load::load_plan(context, &arguments.file, None)?;
         let plan = &loaded.plan;
@@ -91,6 +96,10 @@ impl Recovery {
     }
 
     /// Searches the account for what is not on record.
+    ///
+    /// # Errors
+    ///
+    /// When there is no key, or the account cannot be read.
     pub async fn look(&self, context: &Context, status: &Status) -> Result<Recovered, Error> {
         let client = self.account.client(context, Clock::starting_at(context.now, 1.0))?;
         let plan = &self.loaded.plan;

@@ -158,6 +158,10 @@ impl<'a> Search<'a> {
 
     /// One round of the search. `last`: there will be no further one, so that nothing can be expected to show up
     /// later.
+    ///
+    /// # Errors
+    ///
+    /// When the API cannot be read.
     pub async fn look(&self, last: bool) -> Result<Round, ReadError> {
         if let Some(resolved) = self.by_stamp().await? {
             return Ok(Round::Resolved(resolved));

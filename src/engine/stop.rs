@@ -113,12 +113,20 @@ impl Stopped {
         *self.0.borrow()
     }
 
-    /// Whether new steps may start.
+    /// Ok while new steps may start.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
     pub fn may_start(&self) -> Result<(), Stop> {
         self.now().map_or(Ok(()), Err)
     }
 
-    /// Whether work already begun may be completed, such as a rollback, even when no new step may start.
+    /// Ok while work already begun may be completed, such as a rollback, even when no new step may start.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
     pub fn may_go_on(&self) -> Result<(), Stop> {
         self.now().filter(|stop| !matches!(stop, Stop::NoNewSteps | Stop::Shut(_))).map_or(Ok(()), Err)
     }
@@ -138,6 +146,10 @@ impl Stopped {
     }
 
     /// Runs `work`, unless the run must be left before it completes.
+    ///
+    /// # Errors
+    ///
+    /// Why the run is left.
     pub async fn or_leave<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
         tokio::select! {
             biased;

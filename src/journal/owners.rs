@@ -35,7 +35,7 @@ fn entries(place: usize, known: &InstanceStatus) -> impl Iterator<Item = (u64, u
     things.filter_map(|thing| thing.id.as_ref()).map(move |id| (hash(id), place))
 }
 
-/// It is made of the instances, which are compared themselves.
+/// Always equal: derived from the instances, which are compared themselves.
 impl PartialEq for Owners {
     fn eq(&self, _: &Self) -> bool {
         true

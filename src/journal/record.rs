@@ -121,6 +121,7 @@ pub enum Record {
     /// lines were written so far, when more than are left.
     Compacted {
         tasks: Vec<String>,
+        /// Type and milliseconds of finished tasks.
         durations: Vec<(String, u64)>,
         #[serde(default, skip_serializing_if = "is_zero")]
         lines: u64,
@@ -241,7 +242,7 @@ impl Record {
 }
 
 impl Succeeded {
-    /// The same; what was made and the result hold one id.
+    /// Frees spare room; `made` and `result` then share one id.
     pub(super) fn shrink(&mut self) {
         self.result.shrink();
         self.made.shrink();

@@ -88,7 +88,7 @@ impl StepResult {
         self.id = self.ids.first().cloned();
     }
 
-    /// The same; its ids hold each text once.
+    /// Frees spare room; equal ids then share one text.
     pub(super) fn shrink(&mut self) {
         self.ids.shrink_to_fit();
         if let (Some(id), Some(first)) = (&self.id, self.ids.first_mut())

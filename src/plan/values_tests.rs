@@ -239,7 +239,7 @@ fn a_value_is_checked_only_where_its_condition_lets_it_through() {
         ),
         ("big: { type: boolean }", body("('standard' if inputs.big else 'x') | trim"), vec!["6:63 value-not-allowed"]),
         ("big: { type: boolean }", body("('standard' if inputs.big else 'cold') | trim"), vec![]),
-        // Of other conditions as well, what is computed from either value.
+        // Under any condition, both values are checked.
         ("n: { type: integer }", body("('standard' if inputs.n > 3 else 'x') | trim"), vec!["6:63 value-not-allowed"]),
         ("n: { type: integer }", body("('Standard' if inputs.n > 3 else 'COLD') | lower"), vec![]),
         (

@@ -21,7 +21,9 @@ pub enum Doing {
 /// An active call. Times count from the start of the run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pending {
+    /// When the call began.
     pub started: Duration,
+    /// When it began to do this.
     pub since: Duration,
     pub doing: Doing,
 }

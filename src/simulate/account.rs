@@ -16,7 +16,7 @@ use super::tasks::{CLIENT, number};
 use crate::api::{Answer, Request};
 use crate::catalog::{Effect, Method};
 
-/// Answers if the path is one of these; `segments` follow the version.
+/// Answers a request that is about no kind of resource; `None` for other paths. `segments` follow the version.
 pub(super) fn respond(state: &mut State, call: &Call<'_>, segments: &[&str]) -> Option<Result<Answer, Refusal>> {
     Some(match (call.method(), segments) {
         (_, ["tasks", rest @ ..]) => tasks(state, call, rest),

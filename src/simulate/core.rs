@@ -67,7 +67,7 @@ impl Simulator {
         Self { state: State::new(options), products, deferred, bystanders, request_ids, requests: BTreeMap::new() }
     }
 
-    /// Handles one request at a time of the client's clock.
+    /// Handles a request that arrives at `now`, on the client's clock.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Reaction {
         self.advance(now);
         let request_id = self.request_id(request);

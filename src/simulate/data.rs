@@ -123,7 +123,7 @@ fn machine(state: &State, call: &Call<'_>, main: Uid, reservation: &Value) -> Ma
     }))
 }
 
-/// The same while the machine is being built: without secrets, with the chosen parts.
+/// The data of a machine's task while the machine is being built: without secrets, with the chosen parts.
 pub(super) fn machine_built(state: &State, main: Uid, mut data: Map<String, Value>) -> Map<String, Value> {
     data.shift_remove("user_data");
     data.shift_remove("admin_pass");

@@ -38,7 +38,7 @@ pub enum FaultKind {
     Reset,
     /// Carried out; then the connection is reset.
     LoseAnswer,
-    /// An error status; `acted` says whether the request was carried out first.
+    /// An error status; `acted` says whether the request was carried out first. `retry_after`: in seconds.
     Status { status: u16, retry_after: Option<u64>, html: bool, acted: bool },
     /// Carried out; half of the answer's body arrives.
     Cut,
@@ -116,7 +116,7 @@ impl Default for Faults {
 }
 
 const WRITES: [Method; 4] = [Method::Post, Method::Put, Method::Patch, Method::Delete];
-/// According to the API's documentation a client waits 1 to 5 s after an error.
+/// Seconds; according to the API's documentation a client waits 1 to 5 s after an error.
 const RETRY_AFTER: u64 = 2;
 
 impl Faults {

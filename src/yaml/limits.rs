@@ -56,7 +56,7 @@ impl Values {
         self.held_before = self.held;
     }
 
-    /// A part of it was taken out.
+    /// A part of the tree was taken out: its values are no longer held.
     pub fn release_part(&mut self) {
         self.held = self.held_before;
     }

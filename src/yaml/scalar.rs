@@ -15,6 +15,10 @@ pub enum Unreadable {
 }
 
 /// The value of a plain (unquoted) word.
+///
+/// # Errors
+///
+/// When the word is a number that JSON cannot carry.
 pub fn resolve(word: &str) -> Result<Value, Unreadable> {
     match word {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),

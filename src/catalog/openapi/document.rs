@@ -14,6 +14,10 @@ pub(in crate::catalog) struct Document {
 
 impl Document {
     /// Parses JSON or YAML.
+    ///
+    /// # Errors
+    ///
+    /// When the text cannot be parsed, or has no `paths`.
     pub fn parse(text: &str) -> Result<Self, CatalogError> {
         let root = if text.trim_start().starts_with('{') {
             serde_json::from_str(text).map_err(|error| CatalogError::Document(error.to_string()))?
@@ -35,6 +39,11 @@ impl Document {
         self.paths().any(|(path, _)| crate::catalog::root_of(path) == root)
     }
 
+    /// The document with this content.
+    ///
+    /// # Errors
+    ///
+    /// When it has no `paths`.
     pub fn new(root: Value) -> Result<Self, CatalogError> {
         if root.get("paths").is_some_and(Value::is_object) {
             Ok(Self { root })
@@ -63,6 +72,10 @@ impl Document {
     }
 
     /// The schema of the JSON body of a call, given as `METHOD /path`.
+    ///
+    /// # Errors
+    ///
+    /// When a reference leads nowhere, or back to itself.
     pub fn body_of(&self, call: &str) -> Result<Option<&Value>, CatalogError> {
         let (method, path) = call.split_once(' ').unwrap_or_default();
         let item = self.root.get("paths").and_then(|paths| paths.get(path));
@@ -77,6 +90,10 @@ impl Document {
     }
 
     /// Follows `$ref` to its target.
+    ///
+    /// # Errors
+    ///
+    /// When a reference leads nowhere, or back to itself.
     pub fn resolve<'d>(&'d self, value: &'d Value) -> Result<&'d Value, CatalogError> {
         let mut value = value;
         for _ in 0..DEEPEST {

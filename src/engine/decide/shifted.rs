@@ -18,7 +18,7 @@ pub fn shifted<'c>(
     found.next().map(|(instance, _)| instance.clone())
 }
 
-/// The message about it, with the remedy.
+/// The warning that elements moved up, with the remedy.
 pub fn words(first: &InstanceId) -> String {
     format!(
         "the list of `{}` lost its element {}: those behind it move up by one, and each counts as changed; a mapping \

@@ -63,7 +63,7 @@ pub(super) struct Removal<'a> {
     named: Option<(&'a RecordedResource, String)>,
     /// The digest of the resource before an attempt that may have removed it.
     seen: Option<String>,
-    /// The same, as it was last read.
+    /// The digest when it was last read.
     shown: Option<String>,
     /// When the resource was made.
     made_at: Option<Timestamp>,

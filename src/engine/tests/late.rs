@@ -273,7 +273,7 @@ fn a_refusal_does_not_hide_that_an_attempt_before_it_may_be_carried_out() {
 #[test]
 fn an_attempt_is_looked_for_after_each_refusal_in_its_way() {
     paused(async {
-        // To come back later, and of what the first attempt made.
+        // 429 asks to come back later; 409 is about what the first attempt made.
         for refusal in [Fate::Refused(SECOND, 429), Fate::Refused(SECOND * 10, 409)] {
             for (kind, call) in KINDS {
                 let resolved = if can_be_attributed(kind, ProvenBy::ByTrace) { 12 } else { 34 };

@@ -9,7 +9,8 @@ use super::strangers::{KINDS, plan};
 use crate::exit::Exit;
 use crate::simulate::{AuditLog, Busy, Faults, Options};
 
-/// How a run of one call ended, and how many seconds that took: for one that got through, more than without faults.
+/// The exit code of a run of one call, and its seconds; of a run that ended well, only those beyond a run without
+/// faults.
 async fn delay(kind: &str, conditions: Conditions, options: Options, stamp: bool) -> (Exit, u64) {
     let (_, call) = KINDS.iter().find(|(name, _)| *name == kind).unwrap();
     let mut took = [Duration::ZERO; 2];

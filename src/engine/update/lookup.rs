@@ -61,6 +61,10 @@ pub async fn looked_up(context: &RunContext, mut call: InPlace) -> Result<InPlac
 }
 
 /// The interfaces of the machine that a call is about.
+///
+/// # Errors
+///
+/// When the API cannot be read.
 pub async fn interfaces_of(context: &RunContext, parameters: &Parameters) -> Result<Vec<Value>, ReadError> {
     let path = placed("/cloud/v1/instances/{project_id}/{region_id}", parameters);
     let path = format!("{path}/{}/interfaces", encode(&own(parameters, "instance_id")));

@@ -84,7 +84,7 @@ fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Pa
     let Written { root, parts, mut findings } = Written::read(source);
     let Whole { root, source, given, mut secret } = include(root, source, folder, &mut findings);
     let source = &source;
-    // Those of a text that cannot be read are guessed.
+    // In a text that cannot be read, secret values are guessed.
     let unread = findings.iter().any(|finding| finding.is_error() && finding.code.starts_with("yaml-"));
     let guessed = if unread { written_secrets::in_unreadable(source.text()) } else { Vec::new() };
     let mut lacks_steps = false;

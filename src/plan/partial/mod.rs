@@ -33,7 +33,7 @@ pub struct Given<'g> {
     /// Whether these are all values of a run: other inputs have none. Otherwise the values of other inputs are not
     /// known yet.
     pub complete: bool,
-    /// What the plan is checked with once more: what that decides is judged then.
+    /// The values of a further check that will follow: what they decide is judged then.
     pub later: NextCheck<'g>,
     pub environment: Option<&'g str>,
     pub project_id: Option<i64>,

@@ -16,6 +16,11 @@ const ONE_EXCERPT: usize = 64 * 1024;
 /// Of lines longer than this only the place is shown, without an excerpt.
 const LONGEST_LINE: usize = 16 * 1024;
 
+/// Writes findings for people: with the lines of the plan that they are about.
+///
+/// # Errors
+///
+/// The writer's error, including a closed pipe.
 pub fn write(out: &mut dyn Write, files: &[Findings<'_>], color: Color, width: Option<usize>) -> io::Result<()> {
     let renderer = match color {
         Color::On => Renderer::styled().hyperlink(false),

@@ -57,6 +57,11 @@ struct Replacement<'a> {
     text: &'a str,
 }
 
+/// Writes findings as one JSON document.
+///
+/// # Errors
+///
+/// The writer's error, including a closed pipe.
 pub fn write(out: &mut dyn Write, files: &[Findings<'_>]) -> io::Result<()> {
     let findings =
         files.iter().flat_map(|file| file.in_order().into_iter().map(|diagnostic| finding(file, diagnostic))).collect();

@@ -14,6 +14,11 @@ const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os
 /// The characters that the path of a URI has unencoded.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
+/// Writes findings as a SARIF log.
+///
+/// # Errors
+///
+/// The writer's error, including a closed pipe.
 pub fn write(out: &mut dyn Write, files: &[Findings<'_>]) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &log(files))?;
     writeln!(out)?;

@@ -54,11 +54,19 @@ impl<'d> Converter<'d> {
     }
 
     /// Converts a body: references to the document's schemas remain references.
+    ///
+    /// # Errors
+    ///
+    /// When a reference leads nowhere, or a shape is nested in itself.
     pub fn body(&mut self, raw: &Value) -> Result<Schema, CatalogError> {
         self.convert(raw, Context::default())
     }
 
     /// Converts a parameter: references are expanded.
+    ///
+    /// # Errors
+    ///
+    /// When a reference leads nowhere, or a shape is nested in itself.
     pub fn parameter(&mut self, name: &str, raw: &Value) -> Result<Schema, CatalogError> {
         let context = Context { field: Some(name), ..Context::default() };
         self.in_parameter = true;

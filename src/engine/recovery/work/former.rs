@@ -27,8 +27,8 @@ impl Work<'_> {
         stamped.filter(|instance| !self.search.plan.steps.contains_key(&instance.step))
     }
 
-    /// The instance of a former name that the planned one is: the only one with its key whose resource agrees with the
-    /// whole call, when no other open call agrees with that resource.
+    /// The lost instance of a renamed step that `asked` continues: the only one with its key whose resource agrees with
+    /// the whole call, unless another open call agrees with that resource.
     pub(super) fn former(&self, asked: &PlannedCreate<'_>, open: &[(InstanceId, RecordedCall)]) -> Option<InstanceId> {
         let list = asked.operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()?;
         if !asked.whole || !is_whole(&asked.call) {

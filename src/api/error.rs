@@ -161,7 +161,7 @@ impl ApiError {
             // These ask for the same request at another address. Others send elsewhere for what came of this one (303),
             // or say nothing of it.
             301 | 307 | 308 => Meaning::Rejected,
-            status if status < 400 || status >= 500 => Meaning::Unknown,
+            status if !(400..500).contains(&status) => Meaning::Unknown,
             _ => Meaning::Rejected,
         }
     }

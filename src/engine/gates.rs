@@ -1,5 +1,6 @@
 //! What limits the requests of a run: a number of requests in flight, one write at a time below a parent that the API
-//! locks, and no write to a route while an unknown outcome on that route is being resolved.
+//! locks, no write to a route while an unknown outcome on that route is being resolved, and one removal of an instance
+//! at a time.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use tokio::sync::{
 };
 
 use super::intents::Intents;
+use crate::id::InstanceId;
 use crate::shared::lock;
 
 /// Started instances that do not wait, besides those that intents need: each holds its call, so a plan of a hundred
@@ -31,6 +33,8 @@ pub struct Gates {
     /// By the id of a resource: the parent that is locked with it.
     roots: Mutex<HashMap<String, String>>,
     routes: Mutex<HashMap<String, Arc<RwLock<()>>>>,
+    /// Instances that are being removed.
+    removals: Mutex<HashMap<InstanceId, Arc<AsyncMutex<()>>>>,
 }
 
 impl Gates {
@@ -46,6 +50,7 @@ impl Gates {
             parents: Mutex::default(),
             roots: Mutex::default(),
             routes: Mutex::default(),
+            removals: Mutex::default(),
         }
     }
 
@@ -138,6 +143,17 @@ impl Gates {
         self.route(route).write_owned().await
     }
 
+    /// Waits until no other removal of an instance is under way: several resources that it was made from may be
+    /// replaced at once, and each takes it down first.
+    pub async fn removal(&self, instance: &InstanceId) -> Removes<'_> {
+        let gate = lock(&self.removals).entry(instance.clone()).or_default().clone();
+        let (waited, held) = match gate.clone().try_lock_owned() {
+            Ok(held) => (false, held),
+            Err(_) => (true, gate.lock_owned().await),
+        };
+        Removes { gates: self, instance: instance.clone(), waited, held: Some(held) }
+    }
+
     fn route(&self, route: &str) -> Arc<RwLock<()>> {
         lock(&self.routes).entry(route.to_owned()).or_default().clone()
     }
@@ -152,9 +168,31 @@ impl Drop for Waits<'_> {
     }
 }
 
+/// The removal of an instance, until it is dropped.
+pub struct Removes<'g> {
+    gates: &'g Gates,
+    instance: InstanceId,
+    /// Whether another removal had to end first.
+    pub waited: bool,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for Removes<'_> {
+    fn drop(&mut self) {
+        let mut removals = lock(&self.gates.removals);
+        self.held = None;
+        // Those that wait hold it as well.
+        if removals.get(&self.instance).is_some_and(|gate| Arc::strong_count(gate) == 1) {
+            removals.remove(&self.instance);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::tests::harness::paused;
+    use crate::plan::Selection;
 
     #[test]
     fn requests_in_flight_are_limited_and_counted() {
@@ -181,6 +219,26 @@ mod tests {
         gates.answered(Duration::from_millis(1));
         gates.appended(Duration::from_millis(5));
         assert!(gates.has_room(most) && !gates.has_room(STARTED + gates.intents.size()));
+    }
+
+    #[test]
+    fn an_instance_is_removed_once_at_a_time_and_forgotten_afterwards() {
+        paused(async {
+            let gates = Gates::new(1);
+            let [one, other] = ["one", "other"].map(Selection::name);
+            let first = gates.removal(&one).await;
+            assert!(!first.waited && !gates.removal(&other).await.waited);
+            let mut second = Box::pin(gates.removal(&one));
+            assert!(tokio::time::timeout(Duration::from_secs(1), &mut second).await.is_err());
+            drop(first);
+            assert!(second.await.waited);
+            assert!(lock(&gates.removals).is_empty());
+            // One that gave up waiting leaves nothing behind either.
+            let held = gates.removal(&one).await;
+            assert!(tokio::time::timeout(Duration::from_secs(1), gates.removal(&one)).await.is_err());
+            drop(held);
+            assert!(lock(&gates.removals).is_empty());
+        });
     }
 
     #[test]

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use super::context::{About, RunContext};
 use super::decide::{Kept, Removal, deleted_with_parent, removal};
 use super::interruption::Interruption;
-use super::remove::{Extent, Removed, remove};
+use super::remove::{Extent, Removed, remove, removed_with_parent};
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
@@ -71,8 +71,12 @@ pub async fn teardown(
                 torn.removed += usize::from(removed == Removed::Deleted);
                 torn.reverted += usize::from(removed == Removed::Reverted);
                 for gone in inside.remove(&instance).unwrap_or_default() {
-                    record_removed_with_parent(context, &gone).await?;
-                    torn.removed += 1;
+                    match removed_with_parent(context, &gone).await {
+                        Ok(was_there) => torn.removed += usize::from(was_there),
+                        Err(Interruption::Journal(error)) => return Err(error),
+                        Err(Interruption::Stopped(stop)) => torn.stopped = Some(stop),
+                        Err(_) => {}
+                    }
                 }
                 order.mark_gone(&instance);
             }
@@ -122,24 +126,6 @@ pub async fn forget_changes(context: &RunContext, mut before: HashSet<(String, S
         records.map(|(instance, _)| Record::Removed { instance: instance.clone() }).collect::<Vec<_>>()
     });
     if changes.is_empty() { Ok(()) } else { context.journal.append(changes).await }
-}
-
-/// Records that an instance is gone because the resource that contained it was deleted.
-async fn record_removed_with_parent(context: &RunContext, instance: &InstanceId) -> Result<(), JournalError> {
-    let made = context
-        .journal
-        .with_status(|status| status.instances.get(instance).map(|known| known.made.clone()).unwrap_or_default());
-    context.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
-    for made in made {
-        context.events.emit(Event::ResourceRemoved {
-            instance: instance.clone(),
-            kind: made.kind,
-            id: made.id.as_deref().map(id_text),
-            already_gone: false,
-            reverted_by: None,
-        });
-    }
-    Ok(())
 }
 
 impl TeardownEnd {

@@ -52,6 +52,10 @@ pub enum Removed {
 ///
 /// [`Interruption`] when a resource is left.
 pub async fn remove(context: &RunContext, instance: &InstanceId, extent: Extent) -> Result<Removed, Interruption> {
+    let alone = context.stopped.or_leave(context.gates.removal(instance)).await.map_err(Interruption::Stopped)?;
+    if alone.waited && !may_exist(context, instance) {
+        return Ok(Removed::Nothing);
+    }
     complete_pending(context, instance).await?;
     let Some(status) = status_of(context, instance) else { return Ok(Removed::Nothing) };
     let stays = match extent {
@@ -101,6 +105,36 @@ fn warn_about_kept(context: &RunContext, instance: &InstanceId, known: &Instance
 
 fn status_of(context: &RunContext, instance: &InstanceId) -> Option<Shared<InstanceStatus>> {
     context.journal.with_status(|status| status.instances.get(instance).cloned())
+}
+
+/// Whether there is something of an instance to remove.
+fn may_exist(context: &RunContext, instance: &InstanceId) -> bool {
+    context.journal.with_status(|status| status.instances.get(instance).is_some_and(|known| known.may_exist()))
+}
+
+/// Takes an instance off the record that is gone because the resource that contained it was deleted. Returns whether
+/// it was there.
+///
+/// # Errors
+///
+/// [`Interruption`] when the record cannot be written, or the run ends while another removal of it is under way.
+pub async fn removed_with_parent(context: &RunContext, instance: &InstanceId) -> Result<bool, Interruption> {
+    let alone = context.stopped.or_leave(context.gates.removal(instance)).await.map_err(Interruption::Stopped)?;
+    if alone.waited && !may_exist(context, instance) {
+        return Ok(false);
+    }
+    let made = status_of(context, instance).map(|known| known.made.clone()).unwrap_or_default();
+    context.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
+    for made in made {
+        context.events.emit(Event::ResourceRemoved {
+            instance: instance.clone(),
+            kind: made.kind,
+            id: made.id.as_deref().map(id_text),
+            already_gone: false,
+            reverted_by: None,
+        });
+    }
+    Ok(true)
 }
 
 /// Removes one resource with its secondary resources, of the latter only those that its own call is proven to have

@@ -109,16 +109,23 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
 /// The resources to remove, in order of removal.
 fn listed(status: &Status) -> String {
     let mut text = String::new();
-    for id in removal_order(status) {
-        let Some(known) = status.instances.get(&id) else { continue };
+    let (order, kept) = removal_order(status);
+    let kept_for = kept.iter().map(|kept| (&kept.instance, Some(kept).filter(|kept| !kept.stays())));
+    for (id, kept) in order.iter().map(|id| (id, None)).chain(kept_for) {
+        let Some(known) = status.instances.get(id) else { continue };
         let things = known.made.iter().rev().flat_map(|made| std::iter::once(made).chain(&made.secondary));
         let mut lines: Vec<String> = things
             .filter(|made| made.id.is_some() || made.undo.is_some())
             .map(|made| {
-                let sign = if made.undo.is_some() && !made.uncertain { "-" } else { "=" };
+                let goes = made.undo.is_some() && !made.uncertain && kept.is_none();
+                let sign = if goes { "-" } else { "=" };
                 let kind = made.kind.as_deref().map(kind_name).unwrap_or_default();
                 let name = made.name.iter().map(|name| format!("`{name}` ")).collect::<String>();
-                let stays = if sign == "=" { "  stays" } else { "" };
+                let stays = match kept {
+                    Some(kept) => format!("  stays: `{}` depends on it", kept.because_of),
+                    None if goes => String::new(),
+                    None => "  stays".to_owned(),
+                };
                 let resource = made.id.as_deref().map(id_text).unwrap_or_default();
                 format!("{sign}  {id}  {kind} {name}{resource}{stays}")
             })

@@ -55,6 +55,9 @@ pub fn words_of(change: &Change) -> String {
             let on = on.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
             if *read { format!("keep, unless reading {on} says otherwise") } else { format!("known after {on}") }
         }
+        Action::Gone { stays_for: Some(other), .. } if *other == change.instance => {
+            "no longer in the plan, and cannot be removed: no `undo` takes it away".to_owned()
+        }
         Action::Gone { stays_for: Some(other), .. } => {
             format!("no longer in the plan, and cannot be removed: `{other}` depends on it, and stays")
         }

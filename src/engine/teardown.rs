@@ -7,9 +7,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::context::{About, RunContext};
-use super::decide::{Kept, Removal, deleted_with_parent, removal};
+use super::decide::{Kept, Removal, deleted_with_parent, removal, stays};
 use super::interruption::Interruption;
-use super::remove::{Extent, Removed, remove, removed_with_parent};
+use super::remove::{Extent, Removed, forget, remove, removed_with_parent};
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
@@ -102,6 +102,22 @@ pub async fn teardown(
     Ok(torn)
 }
 
+/// The error for an instance that is kept without a call.
+fn why_kept(context: &RunContext, kept: &Kept) -> StepError {
+    let Kept { instance, because_of } = kept;
+    let stays = context.journal.with_status(|status| status.instances.get(because_of).is_some_and(|one| stays(one)));
+    let words = match (kept.stays(), stays) {
+        (true, _) => "it stays: no `undo` takes it away".to_owned(),
+        (false, true) => format!("`{because_of}` came after it, and stays: no `undo` takes it away"),
+        (false, false) => format!("`{because_of}` came after it, and is still there"),
+    };
+    let mut error = context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+    if kept.stays() {
+        error.help.push(format!("to take down what it uses, delete it by hand; then {}", forget(context, instance)));
+    }
+    error
+}
+
 /// What is on record as made and can be removed: kinds and ids.
 pub fn removable(status: &Status) -> HashSet<(String, String)> {
     let made = status.instances.values().flat_map(|known| &known.made).filter(|made| made.undo.is_some());
@@ -155,8 +171,9 @@ impl TeardownEnd {
                 self.add_left(context, instance, waits(format!("it goes with `{holder}`, which is still there")));
             }
         }
-        for Kept { instance, because_of } in order.kept.iter().cloned().chain(order.never_free()) {
-            self.add_left(context, instance, waits(format!("`{because_of}` came after it, and is still there")));
+        for kept in order.kept.iter().cloned().chain(order.never_free()) {
+            let why = blind.cloned().unwrap_or_else(|| why_kept(context, &kept));
+            self.add_left(context, kept.instance, why);
         }
         for instance in order.not_gone() {
             if let Some(error) = blind {

@@ -18,7 +18,7 @@ pub use instance::{ChangeKind, Decision, Differs, Wanted, instance, reads};
 pub use moved::{moves, stuck};
 pub use orphans::orphans;
 pub use references::References;
-pub use removal::{Kept, Removal, removal, removal_order};
+pub use removal::{Kept, Removal, removal, removal_order, stays};
 pub use renamed::{FormerSteps, words as renamed_words};
 pub use replaced::{may_replace, replaced_with};
 pub use shifted::{shifted, words as shifted_words};

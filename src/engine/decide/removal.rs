@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::References;
 use crate::id::{InstanceId, StepId};
-use crate::journal::Status;
+use crate::journal::{InstanceStatus, IntendedUndo, Status};
 use crate::plan::ReadyQueue;
 
 /// Instances to remove, and how far the removal has come.
@@ -28,8 +28,21 @@ pub struct Removal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     pub instance: InstanceId,
-    /// The dependant that is kept.
+    /// The dependant that is kept; the instance itself when no undo takes away what it made.
     pub because_of: InstanceId,
+}
+
+impl Kept {
+    /// Whether it is kept because no undo takes it away.
+    pub fn stays(&self) -> bool {
+        self.because_of == self.instance
+    }
+}
+
+/// Whether a removal leaves what an instance has where it is: by `undo: none`, or because it was adopted.
+pub fn stays(known: &InstanceStatus) -> bool {
+    let kept = known.intent.as_ref().is_none_or(|intent| intent.undo == IntendedUndo::Keep);
+    kept && known.made.iter().any(|made| made.undo.is_none() && made.id.is_some())
 }
 
 /// Orders a removal: dependants before what they depend on. Whatever a kept instance depends on is kept as well.
@@ -75,7 +88,8 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
     Removal { instances, places, waits_for, ready, gone, youngest, kept }
 }
 
-/// Of the instances to remove, those that are kept because a dependant is.
+/// Of the instances to remove, those that are kept because a dependant is. One that no undo takes away stays on record
+/// together with what it uses.
 fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> Vec<Kept> {
     let place = |id: &InstanceId| status.instances.get_index_of(id);
     let mut going: HashSet<usize> = wanted.iter().filter_map(place).collect();
@@ -88,6 +102,21 @@ fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> 
         }
     }
     let mut kept = Vec::new();
+    let id = |at: usize| status.instances.get_index(at).map(|(id, _)| id.clone());
+    let goes = |at: &usize| {
+        let known = status.instances.get_index(*at).filter(|_| going.contains(at));
+        known.is_some_and(|(_, known)| known.made.iter().any(|made| made.undo.is_some()))
+    };
+    let used = |at: usize| references.uses(at).iter().flat_map(|mention| references.meaning(*mention));
+    let stay = wanted.iter().filter(|id| status.instances.get(*id).is_some_and(|known| stays(known)));
+    let stay: Vec<usize> = stay.filter_map(place).filter(|at| used(*at).any(|used| used != at && goes(used))).collect();
+    for at in stay {
+        going.remove(&at);
+        kept.extend(id(at).map(|instance| Kept { because_of: instance.clone(), instance }));
+        for mention in references.uses(at) {
+            staying.entry(*mention).or_insert(at);
+        }
+    }
     // When an instance turns out to be kept, everything it depends on has to be examined again.
     let mut open: Vec<usize> = wanted.iter().rev().filter_map(place).collect();
     while let Some(at) = open.pop() {
@@ -97,7 +126,6 @@ fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> 
         if !going.remove(&at) {
             continue;
         }
-        let id = |at: usize| status.instances.get_index(at).map(|(id, _)| id.clone());
         kept.extend(id(at).zip(id(user)).map(|(instance, because_of)| Kept { instance, because_of }));
         for mention in references.uses(at).iter().filter(|_| may_exist(&at)) {
             if !staying.contains_key(mention) {
@@ -109,8 +137,8 @@ fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> 
     kept
 }
 
-/// All existing instances, in an order in which they can be removed.
-pub fn removal_order(status: &Status) -> Vec<InstanceId> {
+/// All existing instances, in an order in which they can be removed; and those that are kept.
+pub fn removal_order(status: &Status) -> (Vec<InstanceId>, Vec<Kept>) {
     let existing: Vec<InstanceId> = status.existing().map(|(instance, _)| instance.clone()).collect();
     let mut removal = removal(status, &existing);
     let mut order = Vec::new();
@@ -118,7 +146,7 @@ pub fn removal_order(status: &Status) -> Vec<InstanceId> {
         removal.mark_gone(&instance);
         order.push(instance);
     }
-    order
+    (order, removal.kept)
 }
 
 impl Removal {
@@ -191,7 +219,7 @@ mod tests {
 
     use super::*;
     use crate::catalog::Method;
-    use crate::journal::{Header, InstanceStatus, Phase, RecordedCall, RecordedResource, StepResult};
+    use crate::journal::{Header, Intent, Phase, RecordedCall, RecordedResource, StepResult};
 
     fn id(text: &str) -> InstanceId {
         match text.split_once('[') {
@@ -213,7 +241,11 @@ mod tests {
                 phase: Phase::Succeeded,
                 agrees: Some(call.into()),
                 result: Some(StepResult { id: Some(own.clone().into()), ..StepResult::default() }),
-                made: vec![RecordedResource { id: Some(own.into()), ..RecordedResource::default() }],
+                made: vec![RecordedResource {
+                    undo: Some(RecordedCall::new(Method::Delete, "/x")),
+                    id: Some(own.into()),
+                    ..RecordedResource::default()
+                }],
                 after: after.iter().map(|step| StepId::new(*step)).collect(),
                 ..InstanceStatus::default()
             };
@@ -278,7 +310,7 @@ mod tests {
         let removal = removal(&status, &wanted);
         let entries: usize = removal.waits_for.iter().map(Vec::len).sum();
         assert!(entries <= 4 * wanted.len(), "{entries}");
-        let order = removal_order(&status);
+        let (order, _) = removal_order(&status);
         assert!(order.iter().take(300).all(|instance| instance.step.as_str() == "vm") && order.len() == 600);
         // One that stays keeps all of them, and all depend on one that is replaced.
         let all_but_one: Vec<InstanceId> =
@@ -308,6 +340,34 @@ mod tests {
         let (waves, kept) = waves(&chains(), &["net[0]", "sub[0]", "net[1]"]);
         assert_eq!(waves, Vec::<String>::new());
         assert_eq!(kept, ["sub[0] for vm", "net[0] for sub[0]", "net[1] for sub[1]"]);
+    }
+
+    #[test]
+    fn what_no_undo_takes_away_keeps_what_it_uses_and_stays_on_record_with_it() {
+        let intent = |undo| -> Intent {
+            serde_json::from_value(json!({
+                "instance": id("sub[1]"), "call": RecordedCall::new(Method::Post, "/x"), "attempt": 1, "nonce": "n",
+                "stamped": false, "after": [], "undo": undo,
+            }))
+            .unwrap()
+        };
+        let all = ["net[0]", "net[1]", "sub[0]", "sub[1]", "vm"];
+        for (undo, of_plan, wanted, kept) in [
+            (None, Some(IntendedUndo::Keep), &all[..], &["sub[1] for sub[1]", "net[1] for sub[1]"][..]),
+            // It was adopted.
+            (None, None, &all, &["sub[1] for sub[1]", "net[1] for sub[1]"]),
+            // It was there before, inside of what goes.
+            (None, Some(IntendedUndo::Default), &all, &[]),
+            (Some(RecordedCall::new(Method::Delete, "/x")), Some(IntendedUndo::Default), &all, &[]),
+            // Nothing that it uses goes.
+            (None, None, &["sub[1]"], &[]),
+        ] {
+            let mut status = chains();
+            let sub = status.instances.get_mut(&id("sub[1]")).unwrap();
+            sub.intent = of_plan.map(|undo| intent(undo).into());
+            sub.made[0].undo = undo;
+            assert_eq!(waves(&status, wanted).1, kept, "{wanted:?}");
+        }
     }
 
     #[test]
@@ -354,10 +414,10 @@ mod tests {
     #[test]
     fn all_that_exists_is_in_the_order_of_removal_even_in_a_circle() {
         let names = |order: Vec<InstanceId>| order.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(names(removal_order(&chains())), ["sub[1]", "net[1]", "vm", "sub[0]", "net[0]"]);
+        assert_eq!(names(removal_order(&chains()).0), ["sub[1]", "net[1]", "vm", "sub[0]", "net[0]"]);
         let mut circle = status(&[("a", json!({}), &["b"]), ("b", json!({}), &["a"]), ("c", json!({}), &[])]);
         circle.instances.insert(id("gone"), InstanceStatus::default().into());
-        assert_eq!(names(removal_order(&circle)), ["c", "b", "a"]);
+        assert_eq!(names(removal_order(&circle).0), ["c", "b", "a"]);
     }
 
     #[test]

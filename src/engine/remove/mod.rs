@@ -231,7 +231,7 @@ fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) ->
 }
 
 /// The command after which the record no longer knows an instance.
-fn forget(context: &RunContext, instance: &InstanceId) -> String {
+pub fn forget(context: &RunContext, instance: &InstanceId) -> String {
     format!("`plan state forget{} '{instance}'`", context.settings.record_flags)
 }
 

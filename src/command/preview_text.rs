@@ -48,7 +48,10 @@ pub fn words_of(change: &Change) -> String {
         Action::Read => "read".to_owned(),
         Action::Keep => "keep".to_owned(),
         Action::Skip => "skip: `when` is false".to_owned(),
-        Action::Continue { phase } => format!("continue: {phase}"),
+        Action::Continue { phase, then } => match then.as_deref() {
+            Some(Action::Change { how, .. }) => format!("continue: {phase}, then {}", change_words(*how)),
+            _ => format!("continue: {phase}"),
+        },
         Action::Retry => "remove what the failed call left, and call again".to_owned(),
         Action::Change { how, .. } => change_words(*how).to_owned(),
         Action::Depends { on, read } => {
@@ -72,26 +75,28 @@ pub fn details_of(change: &Change) -> Vec<String> {
     if let Action::Wrong { help, .. } = &change.action {
         return help.iter().map(|help| format!("help: {help}")).collect();
     }
-    let Action::Change { how, fields, calls, removes, forced, because_of } = &change.action else { return Vec::new() };
+    let Action::Change { fields, calls, removes, forced, because_of, bar, .. } = change.action.change() else {
+        return Vec::new();
+    };
     let removes = removes.iter().map(|part| format!("removes {part}"));
     let calls = calls.iter().map(|call| format!("by {call}"));
     let forced = forced.iter().map(|forced| format!("needs a new resource: `{}`: {}", forced.field, forced.reason));
-    let because_of = because_of.as_ref().map(|other| match how {
-        ChangeKind::Error => format!("`{other}` depends on it, and may not be replaced"),
-        _ => format!("it depends on `{other}`, which is replaced"),
+    let because_of = because_of.as_ref().map(|other| match bar {
+        Some(bar) => bar.words(other),
+        None => format!("it depends on `{other}`, which is replaced"),
     });
     fields.iter().cloned().chain(calls).chain(removes).chain(forced).chain(because_of).collect()
 }
 
 fn line(text: &mut String, change: &Change) {
     let words = words_of(change);
-    let in_place = matches!(&change.action, Action::Change { calls, .. } if !calls.is_empty());
+    let in_place = matches!(change.action.change(), Action::Change { calls, .. } if !calls.is_empty());
     let call = change.call.as_ref().filter(|_| !in_place).map(ToString::to_string);
     let sign = change.symbol().sign();
     let parts = [sign.to_owned(), change.instance.to_string(), words, call.unwrap_or_default()];
     let parts = parts.iter().filter(|part| !part.is_empty()).map(|part| sanitize(part).into_owned());
     let _ = writeln!(text, "{}", parts.collect::<Vec<_>>().join("  "));
-    match (&change.action, &change.call) {
+    match (change.action.change(), &change.call) {
         (Action::Change { .. } | Action::Wrong { .. }, _) => {
             for detail in details_of(change) {
                 let _ = writeln!(text, "      {}", sanitize(&detail));

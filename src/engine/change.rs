@@ -1,7 +1,6 @@
 //! What a step does when its call differs from the recorded one (`on_change`), and when the API answers that the
 //! resource exists already (`on_conflict`).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,13 +9,14 @@ use super::call::Write;
 use super::called::Called;
 use super::collection::adoptable;
 use super::context::RunContext;
-use super::decide::{self, ChangeKind};
+use super::decide::{self, Allowed, Bar, ChangeKind};
 use super::differences::differences;
 use super::evidence::tags::stamp_value;
 use super::instance::Instance;
 use super::interruption::Interruption;
 use super::operation;
 use super::refresh::recovered;
+use super::remade::Turn;
 use super::render::{CallParts, Rendered, step_value};
 use super::resolve::InDoubt;
 use super::results;
@@ -25,9 +25,10 @@ use super::update::{Changing, Difference, InPlace, NotFound, looked_up, wanted_c
 use crate::api::{ReadError, Request};
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
-use crate::id::{InstanceId, StepId};
+use crate::id::InstanceId;
 use crate::journal::{
-    Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
+    Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Record, RecordedCall, RecordedResource, Status, StepResult,
+    Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict};
 use crate::shared::Shared;
@@ -243,26 +244,39 @@ impl Instance {
         self.make(&self.write_of(id, rendered, None), known, None, provenance, started).await
     }
 
-    /// Removes the resource of this step, and before it the recorded dependants that may be replaced as well.
+    /// Removes the resource of this step, and before it the recorded dependants, which this run makes again or prunes.
     async fn replace(&self, id: &InstanceId, provenance: &mut Provenance) -> Result<(), Interruption> {
         let dependants = self.run.recorded_dependants(id);
-        let orphans = self.run.context.journal.with_status(decide::orphans);
-        let may = |other: &InstanceId| decide::may_replace(&self.run.plan, &self.run.options.replace, &orphans, other);
-        let fixed: BTreeSet<&StepId> = dependants.iter().filter(|other| !may(other)).map(|other| &other.step).collect();
-        if let Some(step) = fixed.first() {
+        if let Some((dependant, bar)) = self.barred(id, &dependants) {
             let mut error = self.run.context.error(
                 &self.about(&self.step_call(id)),
                 EffectKnown::NotApplied,
                 ErrorClass::Rejected,
-                format!("it cannot be replaced: `{step}` depends on it, and may not be replaced"),
+                format!("it cannot be replaced: {}", bar.words(dependant)),
             );
-            error.help.push(format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"));
+            error.help.push(bar.help(dependant, &id.step, !self.run.options.target.is_empty()));
             return Err(Interruption::Failed(error));
         }
         *provenance = Provenance::Called;
         let mut all = dependants;
         all.push(id.clone());
         self.run.remove_all(&all).await
+    }
+
+    /// The first of the dependants that may not be removed with the resource of this step, and why.
+    fn barred<'d>(&self, id: &InstanceId, dependants: &'d [InstanceId]) -> Option<(&'d InstanceId, Bar)> {
+        let (run, options) = (&self.run, &self.run.options);
+        let look = |status: &Status| (decide::orphans(status), decide::staying(status, id, dependants));
+        let (orphans, staying) = run.context.journal.with_status(look);
+        let (target, replace, prune) = (&options.target, &options.replace, options.prune);
+        let turn = Turn {
+            allowed: Allowed { plan: &run.plan, target, replace, prune, orphans: &orphans },
+            replaced: id,
+            staying: staying.as_ref(),
+            surroundings: run.surroundings(&self.values, None),
+            is_known: &|reference| self.values.contains_key(&reference.step),
+        };
+        turn.barred(dependants)
     }
 
     fn step_call(&self, id: &InstanceId) -> Shared<RecordedCall> {

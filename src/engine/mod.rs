@@ -54,6 +54,7 @@ mod prove;
 mod ready;
 mod recovery;
 mod refresh;
+mod remade;
 mod remove;
 mod render;
 mod repeated;
@@ -84,7 +85,7 @@ pub use conceal::{hide_data, hide_once_shown, without_sensitive};
 pub use context::{Events, RunContext, Settings};
 pub use counts::{first_missing, instance_counts};
 pub use decide::{
-    ChangeKind, FormerSteps, moves, reads as is_read, removal_order, renamed_words, shifted, shifted_words, stuck,
+    Bar, ChangeKind, FormerSteps, moves, reads as is_read, removal_order, renamed_words, shifted, shifted_words, stuck,
 };
 pub use find::{FoundItem, ListSearch, NotOne};
 pub use gates::Gates;

@@ -1,9 +1,12 @@
-//! What is replaced together with a resource: everything that was made from it.
+//! What is replaced together with a resource: everything that was made from it. Each of these has to be allowed to go,
+//! and has to be made again by the same run.
 
 use std::collections::HashSet;
 
-use super::References;
-use crate::id::InstanceId;
+use serde::Serialize;
+
+use super::{References, removal};
+use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
 use crate::plan::{OnChange, Plan, Selection};
 
@@ -14,14 +17,160 @@ pub fn replaced_with(status: &Status, instance: &InstanceId) -> Vec<InstanceId> 
     existing.filter(|other| dependants.contains(*other)).cloned().collect()
 }
 
-/// Whether an instance may be replaced: by the plan, by `--replace`, or because its resource would be lost anyway.
-/// `orphans`: instances that were made from a resource which does not exist any more.
-pub fn may_replace(plan: &Plan, replace: &Selection, orphans: &HashSet<InstanceId>, instance: &InstanceId) -> bool {
-    replace.covers(instance)
-        || orphans.contains(instance)
-        || plan.steps.get(&instance.step).is_none_or(|step| {
-            // Only a create has a resource that can be lost.
-            let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
-            matches!(step.on_change, Some(OnChange::Replace)) || !creates
-        })
+/// The first of these dependants that no undo takes away, if the removal before the resource is replaced would reach it.
+pub fn staying(status: &Status, instance: &InstanceId, dependants: &[InstanceId]) -> Option<InstanceId> {
+    let all: Vec<InstanceId> = dependants.iter().chain([instance]).cloned().collect();
+    let kept = removal(status, &all).kept;
+    kept.into_iter().find(|kept| kept.stays() && kept.instance != *instance).map(|kept| kept.instance)
+}
+
+/// What a run does about a dependant once the resource that it was made from is there again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remade {
+    /// It is made again.
+    Yes,
+    /// Nothing: the plan does not have it any more, or its `when` is false.
+    Gone,
+    /// Nothing: `--target` leaves it out.
+    Untargeted,
+    /// In the plan it does not come after the resource any more: its turn may be over, or under way.
+    Apart,
+}
+
+/// Why a dependant keeps a resource from being replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bar {
+    /// Neither the plan nor a flag allows to replace it.
+    NotAllowed,
+    /// It is no longer in the plan: it would be removed, and not made again.
+    Gone,
+    /// It is not targeted: it would be removed, and not made again.
+    Untargeted,
+    /// In the plan it does not come after the resource.
+    Apart,
+    /// No undo takes it away.
+    Stays,
+}
+
+/// What the plan and the flags of a run allow to be removed.
+#[derive(Clone, Copy)]
+pub struct Allowed<'a> {
+    pub plan: &'a Plan,
+    /// `--target`
+    pub target: &'a Selection,
+    /// `--replace`
+    pub replace: &'a Selection,
+    /// `--prune`
+    pub prune: bool,
+    /// Instances that were made from a resource which does not exist any more.
+    pub orphans: &'a HashSet<InstanceId>,
+}
+
+impl Allowed<'_> {
+    /// Why a dependant may not be removed together with the resource that it was made from; `None`: it may.
+    pub fn bar(&self, dependant: &InstanceId, remade: Remade) -> Option<Bar> {
+        match remade {
+            // With `--target` a run prunes nothing.
+            Remade::Gone if self.prune && self.target.is_empty() => None,
+            Remade::Gone => Some(Bar::Gone),
+            Remade::Untargeted => Some(Bar::Untargeted),
+            Remade::Apart => Some(Bar::Apart),
+            Remade::Yes if self.may_replace(dependant) => None,
+            Remade::Yes => Some(Bar::NotAllowed),
+        }
+    }
+
+    /// Whether an instance may be replaced: by the plan, by `--replace`, or because its resource would be lost anyway.
+    fn may_replace(&self, instance: &InstanceId) -> bool {
+        self.replace.covers(instance)
+            || self.orphans.contains(instance)
+            || self.plan.steps.get(&instance.step).is_none_or(|step| {
+                // Only a create has a resource that can be lost.
+                let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
+                matches!(step.on_change, Some(OnChange::Replace)) || !creates
+            })
+    }
+}
+
+impl Bar {
+    pub fn words(self, dependant: &InstanceId) -> String {
+        let step = &dependant.step;
+        match self {
+            Bar::NotAllowed => format!("`{step}` depends on it, and may not be replaced"),
+            Bar::Gone => {
+                format!("`{dependant}` depends on it, and is no longer in the plan: it would not be made again")
+            }
+            Bar::Untargeted => {
+                format!("`{dependant}` depends on it, and is not targeted: it would not be made again")
+            }
+            Bar::Stays => format!("`{dependant}` depends on it, and stays: no `undo` takes it away"),
+            Bar::Apart => {
+                format!("on record `{dependant}` depends on it, and in the plan it does not come after it any more")
+            }
+        }
+    }
+
+    /// What to do about it. `replaced`: the step that is to be replaced; `targeted`: `--target` is given.
+    pub fn help(self, dependant: &InstanceId, replaced: &StepId, targeted: bool) -> String {
+        let step = &dependant.step;
+        match self {
+            Bar::NotAllowed => format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"),
+            Bar::Gone if targeted => {
+                format!("let it go: `--prune`, without `--target`; keep it: take `{step}` back into the plan")
+            }
+            Bar::Gone => format!("let it go: add `--prune`; keep it: take `{dependant}` back into the plan"),
+            Bar::Untargeted => format!("add `--target {step}`"),
+            Bar::Stays => format!("keep `{replaced}` as it is: `on_change: ignore`"),
+            Bar::Apart => format!(
+                "change it first: `--target {step}`; or let it be made again after it: `needs: {replaced}` in `{step}`"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::harness::Trial;
+
+    const PLAN: &str = "name: demo\nsteps:\n  - id: fixed\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
+                        body: { name: net-a }\n  - id: free\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                        body: { name: vol-b, source: new-volume, size: 1 }\n    on_change: replace\n  - id: action\n    undo: none\n    \
+                        call: POST /cloud/v1/volumes/{project_id}/{region_id}/{{ steps.free.id }}/extend\n    \
+                        body: { size: 2 }\n";
+
+    #[test]
+    fn a_dependant_goes_only_when_it_is_allowed_to_and_made_again_or_pruned() {
+        let plan = Trial::plan("plan.yaml", PLAN);
+        let (none, one) = (Selection::default(), Selection::from([StepId::new("fixed")]));
+        let (found, orphan) = (HashSet::new(), HashSet::from([Selection::name("fixed")]));
+        let allowed = Allowed { plan: &plan, target: &none, replace: &none, prune: false, orphans: &found };
+        let replaced = Allowed { replace: &one, ..allowed };
+        let pruned = Allowed { prune: true, ..allowed };
+        let part = Allowed { target: &one, ..pruned };
+        let lost = Allowed { orphans: &orphan, ..allowed };
+        for (allowed, dependant, remade, bar) in [
+            (allowed, "fixed", Remade::Yes, Some(Bar::NotAllowed)),
+            (allowed, "free", Remade::Yes, None),
+            (allowed, "action", Remade::Yes, None),
+            (replaced, "fixed", Remade::Yes, None),
+            (lost, "fixed", Remade::Yes, None),
+            // Whatever the plan allows: it would be gone for good.
+            (allowed, "free", Remade::Gone, Some(Bar::Gone)),
+            (allowed, "action", Remade::Gone, Some(Bar::Gone)),
+            (allowed, "former", Remade::Gone, Some(Bar::Gone)),
+            (replaced, "fixed", Remade::Gone, Some(Bar::Gone)),
+            (lost, "fixed", Remade::Gone, Some(Bar::Gone)),
+            (pruned, "former", Remade::Gone, None),
+            (pruned, "fixed", Remade::Gone, None),
+            (part, "former", Remade::Gone, Some(Bar::Gone)),
+            (pruned, "free", Remade::Untargeted, Some(Bar::Untargeted)),
+            (replaced, "fixed", Remade::Untargeted, Some(Bar::Untargeted)),
+            (pruned, "free", Remade::Apart, Some(Bar::Apart)),
+            (lost, "fixed", Remade::Apart, Some(Bar::Apart)),
+        ] {
+            assert_eq!(allowed.bar(&Selection::name(dependant), remade), bar, "{dependant} {remade:?}");
+        }
+    }
 }

@@ -5,8 +5,10 @@
 //! changed. Values that only have to be read (the answer of a GET, `.resource`) are shown as *(known after reading
 //! `step`)* and are assumed to be unchanged.
 
+mod continued;
 mod reads;
 mod tally;
+mod together;
 mod unknown;
 
 use std::collections::{BTreeMap, HashSet};
@@ -18,13 +20,12 @@ use serde_json::Value;
 use super::conceal::conceal;
 use super::context::Settings;
 use super::counts::{NoInstance, no_instance};
-use super::decide::{self, ChangeKind, Decision, Differs, Wanted, removal};
-use super::differences::differences;
+use super::decide::{self, Bar, ChangeKind, Decision, Differs, Wanted};
 use super::find::looked_up;
 use super::refresh::recovered;
 use super::render::{CallParts, Surroundings, elements, step_value};
 use super::results;
-use super::update::{Difference, Forced, wanted_call, with_new_name};
+use super::update::{Difference, Forced, with_new_name};
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, JsonText, RecordedCall, RecordedResource, Status, StepResult};
@@ -32,6 +33,7 @@ use crate::plan::{Graph, OnChange, Plan, Selection, Step};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{Each, TemplateError, value_of};
+use continued::changed;
 use unknown::{KnownValues, UnknownBecause, accepted};
 
 pub use reads::{Reads, object_of};
@@ -58,8 +60,12 @@ pub enum Action {
     Read,
     /// Keep the result: the recorded call agrees.
     Keep,
-    /// Complete what an earlier run began.
-    Continue { phase: String },
+    /// Complete what an earlier run began. `then`: how the run changes it afterwards.
+    Continue {
+        phase: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        then: Option<Box<Action>>,
+    },
     /// Remove what a failed attempt left, and send the call again.
     Retry,
     /// The recorded call differs.
@@ -80,6 +86,9 @@ pub enum Action {
         /// with (`replace`), or the dependant that may not be replaced (`error`).
         #[serde(skip_serializing_if = "Option::is_none")]
         because_of: Option<InstanceId>,
+        /// Why that dependant may not be replaced.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        bar: Option<Bar>,
     },
     /// `when` is false.
     Skip,
@@ -87,7 +96,7 @@ pub enum Action {
     /// read; an earlier run decided it, and it is assumed to stay the same.
     Depends { on: Vec<StepId>, read: bool },
     /// No longer in the plan. `pruned`: this run removes it. `stays_for`: it would be removed, but a dependant is
-    /// kept.
+    /// kept; or no undo takes away what it made, and it is the instance itself.
     Gone {
         pruned: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +111,16 @@ pub enum Action {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         help: Vec<String>,
     },
+}
+
+impl Action {
+    /// The change after what an earlier run began is complete, where there is one; otherwise the action itself.
+    pub fn change(&self) -> &Action {
+        match self {
+            Action::Continue { then: Some(then), .. } => then,
+            action => action,
+        }
+    }
 }
 
 impl Change {
@@ -183,7 +202,7 @@ impl Preview<'_> {
         }
         let mut changes: Vec<Change> = by_step.into_values().flatten().collect();
         if self.target.is_empty() {
-            changes.extend(self.gone(&changes));
+            changes.extend(self.gone(&changes, &known));
         }
         let is_gone = |change: &Change| {
             change.action == Action::Skip && self.recorded(&change.instance).is_some_and(InstanceStatus::may_exist)
@@ -306,41 +325,15 @@ impl Preview<'_> {
             }
         };
         let action = self.with_dependants(&id, action, known);
-        (Change { instance: id, action, call: Some(call) }, value)
-    }
-
-    /// The instance is removed with the one that it was made from, and created again.
-    fn replaced_with(&self, id: &InstanceId, step: &Step, call: &RecordedCall, cause: InstanceId) -> Action {
-        let before = self.recorded(id).and_then(|known| known.agrees.as_deref());
-        let fields = before.map(|before| differences(before, &wanted_call(before, call, &step.ignored_changes)));
-        Action::Change {
-            how: ChangeKind::Replace,
-            fields: fields.unwrap_or_default(),
-            calls: Vec::new(),
-            removes: Vec::new(),
-            forced: Vec::new(),
-            because_of: Some(cause),
-        }
-    }
-
-    /// With a resource everything that was made from it is replaced as well; the run fails where one of these may not
-    /// be replaced.
-    fn with_dependants(&self, id: &InstanceId, mut action: Action, known: &mut KnownValues) -> Action {
-        let (Some(status), Action::Change { how: how @ ChangeKind::Replace, because_of: because_of @ None, .. }) =
-            (self.status, &mut action)
-        else {
-            return action;
-        };
-        let dependants = decide::replaced_with(status, id);
-        let may = |other: &&InstanceId| decide::may_replace(self.plan, self.replace, &known.orphans, other);
-        match dependants.iter().find(|other| !may(other)) {
-            Some(fixed) => {
-                *how = ChangeKind::Error;
-                *because_of = Some(fixed.clone());
+        known.note_changed(&id, &action, &call);
+        let value = match action.change() {
+            // It stays as it is.
+            Action::Change { bar: Some(_), .. } => {
+                self.recorded(&id).and_then(|known| Some(step_value(known.result.as_ref()?, None)))
             }
-            None => known.replaced.extend(dependants.into_iter().map(|other| (other, id.clone()))),
-        }
-        action
+            _ => value,
+        };
+        (Change { instance: id, action, call: Some(call) }, value)
     }
 
     fn action(
@@ -382,16 +375,13 @@ impl Preview<'_> {
             // The step is done once its call is accepted.
             Decision::Wait if step.wait.skip => (Action::Keep, recorded.and_then(accepted)),
             Decision::Resolve | Decision::Wait => {
-                let phase = recorded.map_or("", |known| known.phase.name()).to_owned();
-                (Action::Continue { phase }, None)
+                let phase = known.phase.name().to_owned();
+                let then = self.then(step, known, call, orphan, update).map(Box::new);
+                (Action::Continue { phase, then }, None)
             }
             Decision::Clear => (Action::Retry, None),
             Decision::Change(how) => {
                 let keeps = matches!(how, ChangeKind::Ignore | ChangeKind::Update | ChangeKind::Error);
-                let fields = known
-                    .agrees
-                    .as_ref()
-                    .map(|before| differences(before, &wanted_call(before, call, &step.ignored_changes)));
                 let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
                     Some(last) => known.result.as_ref().map(|result| {
                         let object = object(result);
@@ -402,16 +392,8 @@ impl Preview<'_> {
                     }),
                     None => value(),
                 };
-                let in_place = matches!(how, ChangeKind::Update | ChangeKind::Error)
-                    && !(recovered.is_some() && kind == Differs::Forces)
-                    && !matches!(step.on_change, Some(OnChange::Error | OnChange::Update(_)));
-                let made = split.calls.into_iter().filter(|_| in_place);
-                let (calls, removes): (Vec<_>, Vec<_>) = made.map(|call| (call.recorded, call.removes)).unzip();
-                let removes = removes.into_iter().flatten().collect();
-                let calls = update.filter(|_| how == ChangeKind::Update).map_or(calls, |call| vec![call]);
-                let fields = fields.unwrap_or_default();
-                let change = Action::Change { how, fields, calls, removes, forced: split.forced, because_of: None };
-                (change, value.filter(|_| keeps))
+                let in_place = !(recovered.is_some() && kind == Differs::Forces);
+                (changed(step, known, call, (how, split), update, in_place), value.filter(|_| keeps))
             }
         }
     }
@@ -473,30 +455,5 @@ impl Preview<'_> {
             at: self.plan.source.shown(span.start()),
             help: help.into_iter().map(|help| redacted(&help)).collect(),
         }
-    }
-
-    /// Recorded instances that the plan does not have any more.
-    fn gone(&self, changes: &[Change]) -> Vec<Change> {
-        let Some(status) = self.status else { return Vec::new() };
-        let undecided = changes
-            .iter()
-            .filter(|change| matches!(change.action, Action::Depends { .. } | Action::Wrong { .. }))
-            .map(|change| change.instance.step.clone())
-            .collect();
-        // What a step made before it became a read is no longer part of the plan.
-        let present = changes.iter().filter(|change| !matches!(change.action, Action::Skip | Action::Read));
-        let present = present.map(|change| change.instance.clone()).collect();
-        let gone = decide::gone(status, &present, &undecided);
-        let kept = removal(status, &gone).kept;
-        gone.into_iter()
-            .map(|instance| {
-                let known = &status.instances[&instance];
-                let stays = kept.iter().find(|kept| kept.instance == instance).filter(|_| self.prune);
-                let stays_for = stays.map(|kept| kept.because_of.clone());
-                let pruned = self.prune && stays_for.is_none();
-                let action = Action::Gone { pruned, stays_for, made: known.made.clone() };
-                Change { action, call: known.agreed().cloned(), instance }
-            })
-            .collect()
     }
 }

@@ -42,14 +42,14 @@ impl Symbol {
 impl Change {
     /// The number of elements that are removed from a kept resource.
     fn removes(&self) -> usize {
-        match &self.action {
+        match self.action.change() {
             Action::Change { removes, .. } => removes.len(),
             _ => 0,
         }
     }
 
     pub fn symbol(&self) -> Symbol {
-        match &self.action {
+        match self.action.change() {
             Action::Call => Symbol::Make,
             Action::Adopt => Symbol::Adopt,
             Action::Read | Action::Skip => Symbol::Nothing,
@@ -64,6 +64,7 @@ impl Change {
                 ChangeKind::Error => Symbol::Stop,
                 ChangeKind::Replace => Symbol::Replace,
                 ChangeKind::Rerun | ChangeKind::Update => Symbol::Update,
+                ChangeKind::Ignore if matches!(self.action, Action::Continue { .. }) => Symbol::Continue,
                 ChangeKind::Ignore => Symbol::Keep,
             },
         }

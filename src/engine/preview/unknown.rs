@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::engine::placeholder::{is_known_later, known_after, known_after_reading};
+use super::Action;
+use crate::engine::decide::ChangeKind;
+use crate::engine::placeholder::{has_placeholder, is_known_later, known_after, known_after_reading};
 use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier, step_value};
 use crate::engine::repeated::Recording;
 use crate::id::{InstanceId, StepId};
@@ -34,6 +36,9 @@ pub struct KnownValues {
     pub orphans: HashSet<InstanceId>,
     /// Instances that are removed because what they were made from is replaced: by which.
     pub replaced: HashMap<InstanceId, InstanceId>,
+    /// Instances whose recorded calls the run makes anew or changes, and the calls that they agree with then, without the
+    /// values that are known later.
+    pub changed: Vec<(InstanceId, RecordedCall)>,
     /// Steps that a run would change something for, and steps after these: a read that comes after one of them may be
     /// answered differently then.
     pub unsettled: BTreeSet<StepId>,
@@ -45,6 +50,18 @@ impl KnownValues {
     /// Marks the results of a step as not known.
     pub fn forget(&mut self, step: &StepId, why: UnknownBecause) {
         self.unknown.insert(step.clone(), why);
+    }
+
+    /// Notes the call that a recorded instance agrees with once the run has changed it.
+    pub fn note_changed(&mut self, instance: &InstanceId, action: &Action, call: &RecordedCall) {
+        let how = match action.change() {
+            Action::Retry => Some(ChangeKind::Replace),
+            Action::Change { how, .. } => Some(*how),
+            _ => None,
+        };
+        if matches!(how, Some(ChangeKind::Replace | ChangeKind::Rerun | ChangeKind::Update)) {
+            self.changed.push((instance.clone(), known_now(call.clone())));
+        }
     }
 
     /// Those of these steps that are not settled.
@@ -229,8 +246,28 @@ fn later(why: UnknownBecause, steps: &[StepId]) -> String {
     }
 }
 
+/// The call without the values that are known only later.
+fn known_now(mut call: RecordedCall) -> RecordedCall {
+    fn clear(value: &mut Value) {
+        match value {
+            Value::String(text) if is_known_later(text) => *value = Value::Null,
+            Value::Array(items) => items.iter_mut().for_each(clear),
+            Value::Object(fields) => fields.values_mut().for_each(clear),
+            _ => {}
+        }
+    }
+    if is_known_later(&call.path) {
+        call.path.clear();
+    }
+    call.query = call.query.iter().filter(|(_, value)| !is_known_later(value)).cloned().collect::<Vec<_>>().into();
+    if let Some(body) = call.body.as_mut().filter(|body| has_placeholder(body)) {
+        body.edit(clear);
+    }
+    call
+}
+
 /// The path of a call with placeholders: as they are, not percent-encoded.
-fn legible(call: RecordedCall) -> RecordedCall {
+pub fn legible(call: RecordedCall) -> RecordedCall {
     let path = percent_encoding::percent_decode_str(&call.path).decode_utf8_lossy().into_owned();
     if is_known_later(&path) { RecordedCall { path, ..call } } else { call }
 }

@@ -36,5 +36,6 @@ mod stored;
 mod strangers;
 mod takedown;
 mod takeover;
+mod together;
 mod updates;
 mod waiting;

@@ -18,6 +18,7 @@ use crate::simulate::Options;
 pub(super) struct Asked<'a> {
     pub prune: bool,
     pub target: &'a [&'a str],
+    pub replace: &'a [&'a str],
     pub reads: Reads,
 }
 
@@ -48,7 +49,7 @@ impl Trial {
             digest_key: status.header.key.as_bytes(),
             inputs: &inputs,
             status: Some(&status).filter(|status| !status.instances.is_empty()),
-            replace: &Selection::default(),
+            replace: &asked.replace.iter().map(|name| Selection::name(name)).collect(),
             target: &asked.target.iter().map(|name| Selection::name(name)).collect(),
             prune: asked.prune,
             reads: &asked.reads,
@@ -369,6 +370,7 @@ fn elements_that_a_change_removes_are_counted_as_removed() {
         removes: removes.iter().map(|&words| words.to_owned()).collect(),
         forced: Vec::new(),
         because_of: None,
+        bar: None,
     };
     let gone = Action::Gone { pruned: true, stays_for: None, made: Vec::new() };
     let changes = [update(&["a", "b"]), update(&[]), gone, Action::Keep].map(change);

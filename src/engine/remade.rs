@@ -1,0 +1,84 @@
+//! Which dependants of a replaced resource the run makes again: those that the plan still has, that are targeted, and
+//! whose turn comes after the resource's. A run and a preview ask alike.
+
+use std::collections::{HashMap, HashSet};
+
+use super::decide::{self, Allowed, Bar, Remade};
+use super::render::{Surroundings, elements};
+use crate::id::{InstanceId, StepId};
+use crate::plan::{Graph, Step};
+use crate::template::{Each, Reference};
+
+/// The elements of a `for_each`, by key.
+type Elements = HashMap<String, Each>;
+
+/// The turn in which a resource is to be replaced.
+pub struct Turn<'a> {
+    pub allowed: Allowed<'a>,
+    /// The instance that is to be replaced.
+    pub replaced: &'a InstanceId,
+    /// Of its dependants one that no undo takes away.
+    pub staying: Option<&'a InstanceId>,
+    /// The values of the steps that it comes after.
+    pub surroundings: Surroundings<'a>,
+    /// Whether the value that a template refers to is known in this turn.
+    pub is_known: &'a dyn Fn(&Reference) -> bool,
+}
+
+impl Turn<'_> {
+    /// The first of the dependants that may not be removed with the resource, and why.
+    pub fn barred<'d>(&self, dependants: &'d [InstanceId]) -> Option<(&'d InstanceId, Bar)> {
+        if dependants.is_empty() {
+            return None;
+        }
+        let graph = Graph::of(self.allowed.plan);
+        let target = self.allowed.target;
+        let earlier: HashSet<&StepId> = target.steps().flat_map(|step| graph.all_dependencies(step)).collect();
+        let targeted = |one: &InstanceId| target.is_empty() || earlier.contains(&one.step) || target.covers(one);
+        let comes_after = |step: &StepId| graph.all_dependencies(step).contains(&&self.replaced.step);
+        // By step: its elements, and whether it comes after the resource.
+        let mut steps: HashMap<&StepId, (Option<Elements>, bool)> = HashMap::new();
+        let barred = dependants.iter().find_map(|one| {
+            let remade = match self.allowed.plan.steps.get(&one.step) {
+                Some(step) if !decide::reads(step) => {
+                    let (each, later) =
+                        steps.entry(&one.step).or_insert_with(|| (self.elements(step), comes_after(&step.id)));
+                    match () {
+                        () if !self.has(step, each.as_ref(), one) => Remade::Gone,
+                        () if !targeted(one) => Remade::Untargeted,
+                        () if !*later => Remade::Apart,
+                        () => Remade::Yes,
+                    }
+                }
+                _ => Remade::Gone,
+            };
+            Some((one, self.allowed.bar(one, remade)?))
+        });
+        let staying = || dependants.iter().find(|one| Some(*one) == self.staying).map(|one| (one, Bar::Stays));
+        barred.or_else(staying)
+    }
+
+    /// The elements of a step's `for_each`, by key; `None` while they are not known.
+    fn elements(&self, step: &Step) -> Option<Elements> {
+        let list = step.for_each.as_ref()?;
+        let known = list.references().all(self.is_known);
+        let found = known.then(|| elements(list, &self.surroundings.scope()).ok()).flatten()?;
+        Some(found.into_iter().map(|each| (each.key.clone(), each)).collect())
+    }
+
+    /// Whether the plan has an instance of a step. What is not known yet is assumed to stay as it is on record.
+    fn has(&self, step: &Step, elements: Option<&Elements>, instance: &InstanceId) -> bool {
+        let each = match (&step.for_each, &instance.key, elements) {
+            (None, None, _) => None,
+            (Some(_), Some(key), Some(elements)) => match elements.get(&**key) {
+                Some(each) => Some(each),
+                None => return false,
+            },
+            (Some(_), Some(_), None) => return true,
+            (None, Some(_), _) | (Some(_), None, _) => return false,
+        };
+        let Some(when) = step.when.as_ref().filter(|when| when.references().all(self.is_known)) else { return true };
+        let surroundings = Surroundings { each, ..self.surroundings };
+        when.is_true(&surroundings.scope()).unwrap_or(true)
+    }
+}

@@ -170,8 +170,11 @@ impl Error {
                 [read_hint(error)].into_iter().chain(shown).map(str::to_owned).collect()
             }
             Error::NotInTime { .. } => vec!["run it again later, or with a longer `--timeout`".to_owned()],
-            Error::Journal(JournalError::Locked { .. }) => {
-                vec!["wait for it with `--lock-timeout 10m`, or end that process".to_owned()]
+            Error::Journal(JournalError::Locked { path, .. }) => {
+                let wait = "wait for it with `--lock-timeout 10m`, or end that process";
+                // In a folder the path is that of a file.
+                let keep = path.ends_with("lock").then_some("the lock ends with that process: do not remove its file");
+                std::iter::once(wait).chain(keep).map(str::to_owned).collect()
             }
             Error::Journal(JournalError::Damaged { .. }) => vec![
                 "`plan state salvage PLAN` keeps a copy and what can be read of it, and looks for the rest in the account"
@@ -180,6 +183,23 @@ impl Error {
             Error::Journal(JournalError::Newer { .. }) => {
                 vec!["nothing is wrong with it: use the `plan` that wrote it, or a later one".to_owned()]
             }
+            Error::Journal(JournalError::TakenAway { .. }) => vec![
+                "no further call was sent; another command, a cleaning (`git clean`, a checkout) or a copy changed it: keep it \
+                 where none of them does, and never remove its lock file, which is free once its process has ended"
+                    .to_owned(),
+                "put the record back if there is a copy of it; otherwise `plan state recover` finds what exists, given the plan \
+                 file"
+                    .to_owned(),
+            ],
+            Error::Journal(JournalError::Misplaced { plan, environment, .. }) => vec![
+                format!(
+                    "a copy is no record of its own: keep it outside of the folder of records; the record itself: `--plan \
+                     {plan} --environment {environment}`"
+                ),
+                "if its folder was renamed, give it its name again, or copy the record to its place with `plan state pull` and \
+                 `plan state push`"
+                    .to_owned(),
+            ],
             Error::Journal(JournalError::LeaseLost { .. }) => vec![
                 "nothing was sent since; run again when the other run has ended: it continues where both stopped"
                     .to_owned(),

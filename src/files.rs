@@ -69,6 +69,31 @@ fn not_a_file(why: &'static str) -> io::Error {
 /// Any I/O error.
 pub fn read_at_most(from: &mut impl Read, most: usize, expected: Option<u64>) -> io::Result<Vec<u8>> {
     let expected = expected.and_then(|expected| usize::try_from(expected).ok()).unwrap_or_default();
+/// Which file it is, apart from its name and contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    #[cfg(unix)]
+    device: u64,
+    #[cfg(unix)]
+    number: u64,
+}
+
+impl Identity {
+    pub fn of(found: &fs::Metadata) -> Self {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Self { device: found.dev(), number: found.ino() }
+        }
+        #[cfg(not(unix))]
+        {
+            // An open file can be neither removed nor replaced there.
+            let _ = found;
+            Self {}
+        }
+    }
+}
+
     let mut bytes = Vec::with_capacity(expected.min(most));
     from.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -10,7 +10,7 @@ use super::resume_command::place;
 use super::session::{Parts, Session, export_ending};
 use super::shell_words::{quoted, record_flags};
 use super::view::ViewOptions;
-use super::{Account, confirm, note, print_text, records, report};
+use super::{Account, confirm, guard, note, print_text, records, report};
 use crate::api::trace;
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, DestroyArguments};
@@ -63,13 +63,24 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         }
         found => found?,
     };
-    let Some(status) = record.read().await? else {
+    let status = record.read().await?;
+    let unsearched = match &status {
+        Some(status) if !status.instances.is_empty() => None,
+        // The record may be lost, and not the resources.
+        _ => guard::guard_teardown(context, plan_file(arguments, status.as_ref()), &arguments.api, &record).await?,
+    };
+    let not_searched = unsearched.map(|why| format!("; the account was not searched: {why}")).unwrap_or_default();
+    let Some(status) = status else {
         if arguments.if_exists {
-            note(context, &format!("environment `{}` does not exist", record.environment()))?;
+            note(context, &format!("environment `{}` does not exist{not_searched}", record.environment()))?;
             return print_job(context, &record, &arguments.api, Exit::Done);
         }
         return Err(records::no_record(&record).await?);
     };
+    if !not_searched.is_empty() {
+        note(context, &format!("no call is on record of environment `{}`{not_searched}", record.environment()))?;
+        return print_job(context, &record, &arguments.api, Exit::Done);
+    }
     let existing = status.existing().count();
     if existing == 0 && status.unanswered().next().is_none() {
         note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
@@ -104,6 +115,12 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     };
     let exit = destroy_environment(context, &record, &options).await?;
     print_job(context, &record, &arguments.api, exit)
+}
+
+/// The plan file: as named, or as the record names it.
+fn plan_file<'a>(arguments: &'a DestroyArguments, status: Option<&'a Status>) -> Option<&'a Path> {
+    let recorded = status.and_then(|status| status.started.as_ref()).and_then(|(_, started)| started.file.as_deref());
+    arguments.file.as_deref().or(recorded.map(Path::new))
 }
 
 /// The resources to remove, in order of removal.
@@ -210,9 +227,13 @@ pub async fn destroy_environment(
         state: Some(record.place()),
         api: account.base_url.clone(),
     });
-    let mut finished = engine::destroy(&session.run_context)
+    let destroyed = engine::destroy(&session.run_context)
         .instrument(trace::run("destroy", record.plan(), record.environment()))
-        .await?;
+        .await;
+    let mut finished = match destroyed {
+        Ok(finished) => finished,
+        Err(error) => return Err(session.broken_off(context, error, &retry_command(record, options.api)).await),
+    };
     let left_by_hand = session.run_context.journal.with_status(left_by_hand);
     finished.next = (finished.exit != Exit::Done).then(|| match left_by_hand {
         Some(instance) => forget_command(record, &instance),

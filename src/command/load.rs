@@ -167,6 +167,12 @@ pub fn resolve_inputs_over(
     }
 }
 
+/// The values of the inputs, as far as they are known without those of the command line that ran the plan; none when
+/// one is missing.
+pub fn known_inputs(context: &Context, plan: &Plan, options: &PlanOptions) -> BTreeMap<String, minijinja::Value> {
+    values_of(context, plan, &BTreeMap::new(), options).ok().and_then(Result::ok).unwrap_or_default()
+}
+
 /// Project and region of a plan's calls, in order of precedence: flag, environment file, plan, variable.
 ///
 /// # Errors

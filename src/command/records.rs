@@ -1,5 +1,6 @@
 //! Finds the store and the record that a command works on.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +10,16 @@ use futures_util::{FutureExt, StreamExt, stream};
 use crate::cli::{RecordOptions, StateOptions};
 use crate::clock::Clock;
 use crate::command::load::read_source;
+use crate::command::shell_words::record_flags;
 use crate::command::state_place::{self, Durability};
 use crate::command::{environment_name, note, preview_file, warn};
 use crate::context::Context;
 use crate::engine::OtherRecords;
 use crate::error::Error;
-use crate::journal::{Journal, Owner, Status};
-use crate::report::list;
+use crate::files;
+use crate::journal::{Journal, JournalError, Owner, Status};
+use crate::plan::Plan;
+use crate::report::{count, list};
 use crate::store::folder::StateFolder;
 use crate::store::objects;
 use crate::store::{AnyStore, EnvironmentRecord, Opened, Opening};
@@ -168,7 +172,10 @@ async fn recorded_as(store: &AnyStore, file: &Path, environment: &str) -> Result
     let shown = file.display().to_string();
     let mut found = Vec::new();
     for name in store.environments().await?.into_iter().filter(|name| name.environment == environment) {
-        let status = store.read(&name).await?;
+        let status = match store.read(&name).await {
+            Err(JournalError::Misplaced { .. }) => continue,
+            read => read?,
+        };
         let started = status.and_then(|status| status.started);
         if started.is_some_and(|(_, started)| started.file.as_deref() == Some(&shown)) {
             found.push(name.plan);
@@ -211,7 +218,8 @@ pub(super) async fn no_record(record: &EnvironmentRecord) -> Result<Error, Error
         return Ok(no_store(store));
     }
     let names = store.environments().await?.into_iter();
-    let others: Vec<String> = names.filter(|name| name.plan == record.plan()).map(|name| name.environment).collect();
+    let others: Vec<String> =
+        names.filter(|name| name.plan == record.plan() && *name != record.name).map(|name| name.environment).collect();
     let message = format!("environment `{}` of plan `{}` has no record", record.environment(), record.plan());
     Ok(Error::usage(message).help(match others.is_empty() {
         true => format!("records are looked for in `{}`: name another place with `--state`", store.name()),
@@ -280,6 +288,52 @@ async fn others_of(own: EnvironmentRecord) -> Vec<(String, Status)> {
 }
 
 /// This process, as the holder of a lock or lease.
+/// Before a first record: warns when a plan of another name has made the same steps of the same file in this environment.
+/// Its file was renamed inside, and a run makes everything a second time.
+///
+/// # Errors
+///
+/// When stderr cannot be written.
+pub(super) async fn warn_of_former(
+    context: &Context,
+    record: &EnvironmentRecord,
+    plan: &Plan,
+    file: &Path,
+) -> Result<(), Error> {
+    // Different projects keep plans of one file name in an object store.
+    let is_folder = record.store.folder().is_some();
+    let names = record.store.environments().await.unwrap_or_default();
+    for name in names.into_iter().filter(|name| name.environment == record.environment() && *name != record.name) {
+        let former = EnvironmentRecord { store: record.store.clone(), name };
+        let Ok(Some(status)) = former.read().await else { continue };
+        let typed = status.started.as_ref().and_then(|(_, started)| started.file.as_deref()).map(Path::new);
+        let mut existing = status.existing().map(|(instance, _)| plan.steps.contains_key(&instance.step)).peekable();
+        let has_steps = existing.peek().is_some()
+            && if is_folder { existing.any(|known| known) } else { existing.all(|known| known) };
+        if has_steps && typed.is_some_and(|typed| is_same_file(context, typed, file)) {
+            let steps = count(status.existing().count(), "instance");
+            warn(
+                context,
+                &format!(
+                    "plan `{0}` has {steps} of this file on record in environment `{1}`: a run under the name `{2}` makes them \
+                     again; give the plan its name again (`name: {0}`), or take down what it made: `plan destroy{3}`",
+                    former.plan(),
+                    former.environment(),
+                    record.plan(),
+                    record_flags(&former),
+                ),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a path as an earlier command was given it names the same file.
+fn is_same_file(context: &Context, typed: &Path, file: &Path) -> bool {
+    let whole = |path: &Path| context.resolve(path).canonicalize().ok();
+    typed == file || whole(typed).is_some_and(|typed| whole(file) == Some(typed))
+}
+
 pub fn owner(context: &Context, command: &str) -> Owner {
     Owner {
         pid: std::process::id(),

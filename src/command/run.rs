@@ -76,7 +76,10 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         stopper: session.stopper.clone(),
         former_steps: OnceLock::new(),
     };
-    let mut end = engine::run(Arc::new(run)).instrument(of_run).await?;
+    let mut end = match engine::run(Arc::new(run)).instrument(of_run).await {
+        Ok(end) => end,
+        Err(error) => return Err(session.broken_off(context, error, &resume).await),
+    };
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;

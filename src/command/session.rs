@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::Signals;
+use super::recorded::words;
 use super::view::{PATIENCE, View, ViewOptions};
+use super::{Signals, note};
 use crate::api::{Client, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -18,9 +19,13 @@ use crate::engine::{
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
-use crate::journal::{Journal, Phase, Status, Trouble};
+use crate::journal::{Journal, JournalError, Phase, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
+use crate::report::{list, sanitize};
+
+/// The most resources that are named when the record cannot be written, and can be read.
+const NAMED: usize = 20;
 
 /// The parts of a session.
 pub struct Parts {
@@ -110,6 +115,42 @@ impl Session {
         self.run_context.journal.leave();
         self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
     }
+}
+
+impl Session {
+    /// Ends a command whose record can no longer be written: what exists is named, because it may be on no record.
+    /// `next`: the command that goes on. Returns the error.
+    pub async fn broken_off(self, context: &Context, error: JournalError, next: &str) -> Error {
+        let known = self.run_context.journal.known();
+        // When this cannot be written either, the error and its exit code remain.
+        drop(self.view.finish(context, PATIENCE).await);
+        let most = if matches!(error, JournalError::TakenAway { .. }) { usize::MAX } else { NAMED };
+        let (exist, may_exist) = left(&known);
+        for (head, things) in [("exists", exist), ("may exist", may_exist)] {
+            if !things.is_empty() {
+                let line = format!("{head}: {}", list(things, most));
+                drop(note(context, &context.secrets.redact(&sanitize(&line))));
+            }
+        }
+        drop(note(context, &context.secrets.redact(&format!("next: {next}"))));
+        error.into()
+    }
+}
+
+/// What exists, and the instances whose call may have made something.
+fn left(known: &Status) -> (Vec<String>, Vec<String>) {
+    let (mut exist, mut may_exist) = (Vec::new(), Vec::new());
+    for (instance, status) in known.existing() {
+        let made = status.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+        let made = made.filter(|made| made.id.is_some());
+        exist.extend(made.map(|made| format!("`{instance}` {}", words(made))));
+        match &status.phase {
+            Phase::Accepted { tasks, .. } => may_exist.push(format!("`{instance}` (task {})", tasks.join(", "))),
+            Phase::InDoubt => may_exist.push(format!("`{instance}` (its call was under way)")),
+            _ => {}
+        }
+    }
+    (exist, may_exist)
 }
 
 /// How many instances are done.

@@ -11,13 +11,13 @@ use super::instance::{Shown, instance_json, others, shown};
 use super::print::age;
 use super::records::{existing_store, find_record, plan_name, read};
 use super::table::{Rows, print_rows, table};
-use super::{Account, compared, environment_file, note, print_json, print_text};
+use super::{Account, compared, environment_file, note, print_json, print_text, warn};
 use crate::cli::{ResultFormat, StatusArguments};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, Status};
+use crate::journal::{InstanceStatus, JournalError, Phase, Status};
 use crate::parts::in_parts;
 use crate::report::{Palette, count, kind_name, sanitize};
 use crate::store::{EnvironmentRecord, Holder};
@@ -204,7 +204,14 @@ async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Err
             continue;
         }
         let record = EnvironmentRecord { store: store.clone(), name };
-        let Some(status) = record.read().await? else { continue };
+        let status = match record.read().await {
+            Err(error @ JournalError::Misplaced { .. }) => {
+                warn(context, &format!("{error}: it is not listed"))?;
+                continue;
+            }
+            read => read?,
+        };
+        let Some(status) = status else { continue };
         let holder = record.holder().await?;
         let plan_file = plan_file(arguments, record.plan(), &status);
         let declared = plan_file.as_ref().map(|plan| environment_file::declared(context, plan)).unwrap_or_default();

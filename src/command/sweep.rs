@@ -6,12 +6,12 @@ use super::destroy::{TeardownOptions, destroy_environment};
 use super::records::existing_store;
 use super::status::{environment_row, expires};
 use super::table::table;
-use super::{confirm, findings, note, print_json, print_text};
+use super::{confirm, findings, note, print_json, print_text, warn};
 use crate::cli::{ResultFormat, SweepArguments};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::journal::Status;
+use crate::journal::{JournalError, Status};
 use crate::report::{Palette, count};
 use crate::store::EnvironmentRecord;
 
@@ -66,6 +66,11 @@ async fn find_expired(
         let status = match record.read().await {
             Ok(Some(status)) => status,
             Ok(None) => continue,
+            // Its resources are those of the record that it is a copy of.
+            Err(error @ JournalError::Misplaced { .. }) => {
+                warn(context, &format!("{error}: it is left alone"))?;
+                continue;
+            }
             Err(error) => {
                 *worst = (*worst).max(print_failed(context, &record, &error.into())?);
                 continue;

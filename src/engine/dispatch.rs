@@ -79,7 +79,7 @@ impl Dispatched {
 ///
 /// # Errors
 ///
-/// [`JournalError`] when the record cannot be written: steps in progress are abandoned then.
+/// [`JournalError`] when the record cannot be written: steps in progress end with the answers to their requests then.
 pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
     let mut dispatcher = Dispatcher::new(run);
     let mut tasks: JoinSet<(InstanceId, InstanceEnd)> = JoinSet::new();
@@ -112,7 +112,10 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
         match joined {
             Ok((task, (id, end))) => {
                 names.remove(&task);
-                dispatcher.ended(id, end)?;
+                if let Err(error) = dispatcher.ended(id, end) {
+                    hear_answers(run, &mut tasks).await;
+                    return Err(error);
+                }
             }
             Err(error) => {
                 // After a panic in one step the writes of other steps still have to be completed.
@@ -126,6 +129,13 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
         }
     }
     Ok(dispatcher.finish())
+}
+
+/// The record cannot be written: lets the steps in progress hear the answers to their requests. What these made is on no
+/// record, but the journal knows it.
+async fn hear_answers(run: &Run, tasks: &mut JoinSet<(InstanceId, InstanceEnd)>) {
+    run.stopper.stop(Stop::RecordLost);
+    while tasks.join_next().await.is_some() {}
 }
 
 struct Dispatcher<'r> {

@@ -31,6 +31,8 @@ pub enum Stop {
     StoreAway,
     /// Another process has taken over the lease of the record: leave at once.
     LeaseLost,
+    /// The record cannot be written: leave as soon as the answers to the requests in flight are known.
+    RecordLost,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,7 @@ impl Stop {
             Stop::Shut(Shut::Connection) => "there is no way to the API",
             Stop::StoreAway => "the store of the record is away",
             Stop::LeaseLost => "another run took the environment over",
+            Stop::RecordLost => "the record cannot be written",
         }
     }
 }
@@ -163,12 +166,13 @@ impl Stopped {
 mod tests {
     use super::*;
 
-    const ALL: [Stop; 9] = [
+    const ALL: [Stop; 10] = [
         Stop::Interrupt(Signal::Interrupt),
         Stop::Interrupt(Signal::Terminate),
         Stop::Interrupt(Signal::Hangup),
         Stop::OutOfTime,
         Stop::LeaseLost,
+        Stop::RecordLost,
         Stop::NoNewSteps,
         Stop::Shut(Shut::Key),
         Stop::Shut(Shut::Connection),

@@ -50,6 +50,11 @@ impl Ahead {
         Ok(())
     }
 
+    /// The records, oldest first.
+    pub fn waiting(&self) -> impl Iterator<Item = (Timestamp, &Record)> {
+        self.records.iter().map(|(at, record)| (*at, &**record))
+    }
+
     /// Removes the oldest record, which is durable now.
     pub fn written(&mut self) {
         if let Some((_, record)) = self.records.pop_front() {

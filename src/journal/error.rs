@@ -26,6 +26,12 @@ pub enum JournalError {
     /// Another process has taken over the lease: this process must not send any further call.
     #[error("{}", lost(place, by.as_ref()))]
     LeaseLost { place: String, by: Option<Owner> },
+    /// Another program removed, replaced or changed the files of the record while this process wrote it.
+    #[error("the record was changed under this command: `{}` {why}", path.display())]
+    TakenAway { path: PathBuf, why: String },
+    /// The header of a record names another plan or environment than its place.
+    #[error("`{place}` holds the record of plan `{plan}`, environment `{environment}`")]
+    Misplaced { place: String, plan: String, environment: String },
     /// The store cannot be reached. Records made meanwhile are kept on this machine.
     #[error("the store is away: `{place}`: {error}; what became of calls under way is kept in `{}`", spool.display())]
     Away { place: String, error: String, spool: PathBuf },

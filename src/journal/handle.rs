@@ -13,6 +13,7 @@ use super::queue::{Append, Shared, Trouble, Waiting};
 use super::record::Record;
 use super::sink::{Sink, Terms};
 use super::status::Status;
+use super::witness::Witness;
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::secret::Secrets;
@@ -43,6 +44,7 @@ impl Journal {
         let (terms, checksum) = (sink.terms(), Checksum::of(&status.header));
         let shared = Arc::new(Mutex::new(Shared::new(status, next, terms.is_some())));
         let (written, own, hurried) = (shared.clone(), appends.downgrade(), hurry.subscribe());
+        let sink = Box::new(Witness { sink, shared: shared.clone() });
         let writer = Writer { sink, queue, shared: written, checksum, own, tell, hurried, clock };
         tokio::spawn(writer.run());
         Self { appends, shared, trouble, hurry, terms, clock }
@@ -73,9 +75,9 @@ impl Journal {
             }
             let waiting = vec![Waiting { done, error: None }];
             let append = shared.number(records, self.clock, opens, waiting)?;
-            self.appends.send(append).map_err(|_| closed())?;
+            self.appends.send(append).map_err(|_| closed(&shared))?;
         }
-        answer.await.unwrap_or_else(|_| Err(closed()))
+        answer.await.unwrap_or_else(|_| Err(closed(&self.lock())))
     }
 
     /// Checks, before a call is sent, that no other process can have taken over the lease.
@@ -137,6 +139,11 @@ impl Journal {
         look(&self.lock().status)
     }
 
+    /// The status of all durable records, and of those that could not be written.
+    pub fn known(&self) -> Status {
+        self.lock().known()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -147,7 +154,7 @@ fn opens_call(record: &Record) -> bool {
     matches!(record, Record::Intent(_) | Record::Removing { .. } | Record::Beat)
 }
 
-/// The error of an append that the writer did not answer.
-fn closed() -> JournalError {
-    JournalError::Closed("an earlier write failed".to_owned())
+/// The error of an append that the writer did not answer: the one that ended it.
+fn closed(shared: &Shared) -> JournalError {
+    shared.ended.clone().unwrap_or_else(|| JournalError::Closed("an earlier write failed".to_owned()))
 }

@@ -36,6 +36,7 @@ mod tests;
 mod text;
 mod time;
 mod validate;
+mod witness;
 mod writer;
 
 pub use call::{RecordedCall, fields_of, fields_of_mut};

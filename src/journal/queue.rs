@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub confirmed: Instant,
     /// What the writer redacts.
     pub secrets: Secrets,
+    /// The error after which nothing more is written.
+    pub ended: Option<JournalError>,
     next: u64,
     /// The store can be away while the run goes on: intents are taken back then.
     takes_back: bool,
@@ -77,7 +79,7 @@ impl Shared {
     /// be away.
     pub fn new(status: Status, next: u64, takes_back: bool) -> Self {
         let (ahead, confirmed) = (Ahead::of(&status), Instant::now());
-        Self { status, ahead, confirmed, secrets: Secrets::default(), next, takes_back }
+        Self { status, ahead, confirmed, secrets: Secrets::default(), ended: None, next, takes_back }
     }
 
     /// Numbers records that follow what is written and what waits; they must be queued before the lock is released.
@@ -123,6 +125,20 @@ impl Shared {
             self.status.apply(at, Arc::unwrap_or_clone(record)).map_err(JournalError::Impossible)?;
         }
         Ok(())
+    }
+}
+
+impl Shared {
+    /// The status with the records that could not be written: what this process knows. A call whose intent could not be
+    /// written was not sent.
+    pub fn known(&self) -> Status {
+        let mut status = self.status.clone();
+        let is_sent = |record: &Record| !matches!(record, Record::Intent(_) | Record::Removing { .. });
+        for (at, record) in self.ahead.waiting().filter(|(_, record)| is_sent(record)) {
+            // One that cannot follow tells nothing more.
+            drop(status.apply(at, Record::clone(record)));
+        }
+        status
     }
 }
 

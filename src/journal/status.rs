@@ -319,6 +319,12 @@ impl Status {
         head.into_iter().chain(records).collect()
     }
 
+    /// Whether it says nothing: no command has begun, and no call is on record.
+    pub fn is_blank(&self) -> bool {
+        let is_unused = self.instances.is_empty() && self.tasks.is_empty() && self.outputs.is_empty();
+        is_unused && self.started.is_none() && self.finished.is_none()
+    }
+
     /// Instances with a resource that exists, or may exist, in recorded order.
     pub fn existing(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus)> {
         self.instances.iter().map(|(id, known)| (id, &**known)).filter(|(_, known)| known.may_exist())

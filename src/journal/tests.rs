@@ -276,18 +276,28 @@ async fn an_impossible_record_leaves_no_gap_behind() {
 
 #[tokio::test]
 async fn after_a_failed_write_nothing_more_is_written() {
-    struct Full;
+    #[derive(Default)]
+    struct Full {
+        asked: bool,
+    }
     impl Sink for Full {
         fn append<'a>(&'a mut self, _: &'a Batch) -> Appending<'a> {
+            assert!(!std::mem::replace(&mut self.asked, true), "it is written to again");
             let full = JournalError::io("write", Path::new("j"), std::io::Error::other("disk full"));
             Box::pin(std::future::ready(Err(full)))
         }
     }
     let Record::Header(first) = header() else { unreachable!("it is a header") };
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
-    let journal = Journal::start(Full, Status::new(first, Timestamp::UNIX_EPOCH), 1, clock);
-    assert!(journal.append(vec![intent("a", 1)]).await.unwrap_err().to_string().contains("disk full"));
-    assert!(matches!(journal.append(vec![intent("b", 1)]).await, Err(JournalError::Closed(_))));
+    let mut status = Status::new(first, Timestamp::UNIX_EPOCH);
+    status.apply(Timestamp::UNIX_EPOCH, intent("a", 1)).unwrap();
+    let journal = Journal::start(Full::default(), status, 2, clock);
+    assert!(journal.append(vec![accepted("a")]).await.unwrap_err().to_string().contains("disk full"));
+    // Every later step is told the cause.
+    assert!(journal.append(vec![intent("b", 1)]).await.unwrap_err().to_string().contains("disk full"));
+    // What was answered is known until the process ends; a call whose intent is not on record was not sent.
+    let phases = |status: &Status| status.instances.values().map(|known| known.phase.name()).collect::<Vec<_>>();
+    assert_eq!((journal.with_status(phases), phases(&journal.known())), (vec!["in doubt"], vec!["waiting"]));
 }
 
 fn any_record() -> impl Strategy<Value = Record> {

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use environment::EnvironmentRecord;
 
 use crate::clock::Clock;
-use crate::journal::{JournalError, Line, Owner, Sink, Status};
+use crate::journal::{Header, JournalError, Line, Owner, Sink, Status};
 
 /// A pending operation of a store.
 pub type Working<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + Send + 'a>>;
@@ -28,6 +28,17 @@ pub type Working<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> +
 pub struct EnvironmentName {
     pub plan: String,
     pub environment: String,
+}
+
+impl EnvironmentName {
+    /// Checks that the record at this place is the one that the name says: a copy is no record of its own.
+    fn check(&self, header: &Header, place: &str) -> Result<(), JournalError> {
+        if (&header.plan, &header.environment) == (&self.plan, &self.environment) {
+            return Ok(());
+        }
+        let (plan, environment) = (header.plan.clone(), header.environment.clone());
+        Err(JournalError::Misplaced { place: place.to_owned(), plan, environment })
+    }
 }
 
 /// The holder of a record's lock or lease.
@@ -102,7 +113,8 @@ pub trait Store: Debug + Send + Sync {
     /// Every environment with a record, by plan and name.
     fn environments(&self) -> Working<'_, Vec<EnvironmentName>>;
 
-    /// The status of a record, read without lock or lease.
+    /// The status of a record, read without lock or lease. `None` as well when it says nothing: a command took the lock or
+    /// lease, and was refused.
     fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>>;
 
     /// The lines of a record, as far back as they are kept.

@@ -17,6 +17,7 @@ use super::evidence::tags::{STAMP, stamp_value, tag};
 use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
 use super::operation;
+use super::ownership::Claimable;
 use super::permits::parent_lock;
 use super::prove::prove;
 use super::secondary::unknown_kinds_of;
@@ -153,6 +154,9 @@ async fn remove_made(
     if made.uncertain && may_be_theirs && !carries_our_stamp(context, instance, made).await {
         return Err(Interruption::Failed(kept(context, instance, made)));
     }
+    if let Some(record) = owned_elsewhere(context, made).filter(|_| deletes && may_create(context, known)) {
+        return Err(Interruption::Failed(kept_for(context, instance, made, &record)));
+    }
     let along = made.undo.as_ref().map(|undo| inclusion_parameters(context.catalog, made.kind.as_deref(), undo));
     let along = along.unwrap_or_default();
     let main = made.undo.as_ref().map(|undo| split_included(context.catalog, &along, undo));
@@ -219,6 +223,23 @@ async fn carries_our_stamp(context: &RunContext, instance: &InstanceId, made: &R
     let owner = stamp_value(&context.settings.plan, &context.settings.environment, instance);
     let read = context.client.read(Request::get(path)).await;
     read.is_ok_and(|item| tag(&item, None, STAMP) == Some(owner))
+}
+
+/// The other record of the store that has a resource as its own, by an id that the API gave out. A name can be that of
+/// another account's resource.
+fn owned_elsewhere(context: &RunContext, made: &RecordedResource) -> Option<String> {
+    let thing = Claimable::of(made).filter(|thing| !matches!(thing, Claimable::Resource { path: Some(_), .. }))?;
+    context.owners.other_record(&thing)
+}
+
+/// The error for a resource that is kept because another record has it as its own.
+fn kept_for(context: &RunContext, instance: &InstanceId, made: &RecordedResource, record: &str) -> StepError {
+    let about = About { call: made.undo.clone().map(Shared::from), place: None };
+    let words = format!("kept: it is on record as made by {record} as well");
+    let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
+    error.help.push(format!("if it belongs to that one, {}", forget(context, instance)));
+    error.help.push("if it belongs to this one, take it off the record of the other in the same way".to_owned());
+    error
 }
 
 /// The error for a resource that is kept because another client may own it.

@@ -231,6 +231,8 @@ pub struct Disk {
     pub kept: MemorySink,
     pub life: Life,
     left: usize,
+    /// How many lines fit, when the disk is full after them; the process lives on.
+    pub room: Option<usize>,
 }
 
 impl Disk {
@@ -239,7 +241,7 @@ impl Disk {
             When::Records { kept, .. } => kept,
             _ => usize::MAX,
         };
-        Self { kept: MemorySink::default(), life: life.clone(), left }
+        Self { kept: MemorySink::default(), life: life.clone(), left, room: None }
     }
 }
 
@@ -250,6 +252,11 @@ impl Disk {
             if self.life.is_over() {
                 return gone();
             }
+            if self.room == Some(0) {
+                let full = std::io::ErrorKind::StorageFull.into();
+                return Err(JournalError::io("write", std::path::Path::new("journal"), full));
+            }
+            self.room = self.room.map(|room| room - 1);
             if self.left == 0 {
                 if let When::Records { torn: true, .. } = self.life.0.when {
                     self.kept.push(&line.as_bytes()[..line.len() / 2]);

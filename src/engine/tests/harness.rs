@@ -58,6 +58,10 @@ pub struct Trial {
     pub on_the_way: Arc<Mutex<OnTheWay>>,
     /// Set when the record is in an object store.
     pub place: Option<Place>,
+    /// How many lines fit into the record of the next process.
+    pub room: Option<usize>,
+    /// What the last process knew at its end.
+    pub known: Option<Status>,
     /// Freezes the next process at this write, for this long.
     pub freeze: Option<(u64, Duration)>,
 }
@@ -97,6 +101,8 @@ impl Trial {
             parallelism: 10,
             on_the_way: Arc::default(),
             place: None,
+            room: None,
+            known: None,
             freeze: None,
         }
     }
@@ -121,7 +127,8 @@ impl Trial {
                 kept: MemorySink::default(),
             });
         }
-        let disk = Disk::new(life);
+        let mut disk = Disk::new(life);
+        disk.room = self.room;
         let kept = disk.kept.clone();
         let lines = self.journal.iter().filter(|&&byte| byte == b'\n').count() as u64;
         Ok(Book { sink: Box::new(disk), status: self.status(), next: lines, kept })
@@ -379,6 +386,7 @@ impl Trial {
             }
             end
         };
+        self.known = Some(under_way_journal.known());
         self.keep(&kept, &mut events).await;
         end
     }

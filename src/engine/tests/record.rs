@@ -1,8 +1,10 @@
+use super::death::{Life, When};
 use super::harness::{Trial, assert_done, paused};
 use super::order::CHAIN;
 use crate::engine::{RunOptions, Signal, Stop};
 use crate::exit::Exit;
 use crate::id::StepId;
+use crate::journal::Status;
 use crate::simulate::Options;
 
 #[test]
@@ -129,5 +131,22 @@ fn an_interrupted_run_names_pending_steps() {
         let end = trial.run_with(CHAIN, RunOptions::default(), signal).await;
         assert_eq!(end.finished.exit, Exit::Interrupted);
         assert_eq!((end.finished.waiting, end.finished.skipped), (4, 1));
+    });
+}
+
+#[test]
+fn answers_that_arrive_when_the_record_cannot_be_written_are_known() {
+    let plan = "name: demo\nsteps:\n  - id: disk\n    for_each: [1, 2, 3, 4]\n    \
+                call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                body: { name: data, source: new-volume, size: 5 }\n";
+    paused(async {
+        let mut trial = Trial::new(Options { slow_calls: true, ..Options::default() });
+        // Each call was sent, and the first answer does not fit.
+        trial.room = Some(5);
+        let exit = trial.run_or_give_up(&Trial::plan("plan.yaml", plan), &Life::until(When::Never)).await;
+        assert_eq!(exit, Some(Exit::RecordUnusable));
+        let phases = |status: &Status| status.instances.values().map(|known| known.phase.name()).collect::<Vec<_>>();
+        assert_eq!(phases(&trial.status()), ["in doubt"; 4]);
+        assert_eq!(phases(trial.known.as_ref().unwrap()), ["waiting"; 4]);
     });
 }

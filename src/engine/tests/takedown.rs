@@ -520,3 +520,20 @@ fn a_step_that_makes_another_kind_changes_nothing_in_place() {
         assert!(matches!(&trial.alive()[..], [one] if one.contains("volume")), "{:?}", trial.alive());
     });
 }
+
+#[test]
+fn what_another_record_has_as_its_own_is_kept() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(NETWORK).await;
+        let ours = trial.status();
+        trial.other_records = vec![("plan `demo`, environment `live`".to_owned(), ours)];
+        let finished = trial.destroy().await;
+        assert_eq!(finished.exit, Exit::TeardownIncomplete);
+        assert!(trial.left()[0].contains("made by plan `demo`, environment `live` as well"), "{:?}", trial.left());
+        assert_eq!(trial.alive().len(), 1);
+        trial.other_records.clear();
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}

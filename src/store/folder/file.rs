@@ -1,7 +1,7 @@
 //! The journal as a file: read whole, appended with a sync, replaced atomically when compacted.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::lock::Lock;
-use crate::files;
+use crate::files::{self, Identity};
 use crate::journal;
 use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status};
 use crate::store::Renewal;
@@ -72,20 +72,46 @@ pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Optio
     Ok(kept)
 }
 
-/// An open journal file, positioned at its end.
+/// A journal that is continued. There is no file before the first append: a command that is refused leaves none.
 #[derive(Debug)]
 pub struct JournalFile {
-    file: Arc<File>,
+    state: State,
     path: PathBuf,
     /// The last append took less time than handing one to another thread.
     is_quick: bool,
     /// Held as long as the file can be written.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    /// Made by the first append, with this line.
+    New {
+        header: String,
+    },
+    Open(Open),
+}
+
+/// An open file, positioned at its end.
+#[derive(Debug, Clone)]
+struct Open {
+    file: Arc<File>,
+    identity: Identity,
+    length: u64,
+}
+
+impl Open {
+    fn at(path: &Path) -> Result<Self, JournalError> {
+        let wrong = |error| JournalError::io("open", path, error);
+        let file = files::open_regular(path, OpenOptions::new().append(true)).map_err(wrong)?;
+        let found = file.metadata().map_err(wrong)?;
+        Ok(Self { file: Arc::new(file), identity: Identity::of(&found), length: found.len() })
+    }
 }
 
 impl JournalFile {
-    /// Opens the journal for appending: creates it with `header` when there is none, cuts off a torn last line, and
-    /// compacts it when it has grown long. Also returns the number of lines. The caller holds the lock.
+    /// Opens the journal for appending: cuts off a torn last line, and compacts it when it has grown long. When there is
+    /// none, the first append makes it with `header`. Also returns the number of lines. The caller holds the lock.
     ///
     /// # Errors
     ///
@@ -99,35 +125,69 @@ impl JournalFile {
         let Some(contents) = read(path)? else {
             let header = header();
             let first = Line { n: 0, at: now, record: Record::Header(header.clone()) };
-            files::replace(path, first.encode().as_bytes()).map_err(wrong)?;
-            return Ok((Self::at_end(path)?, Status::new(header, now), 1));
+            let state = State::New { header: first.encode() };
+            return Ok((Self::new(path, state), Status::new(header, now), 1));
         };
         if contents.lines > COMPACT_ABOVE.max(contents.status.instances.len() as u64 * COMPACT_RATIO) {
             let (text, lines) = compacted(&contents.status);
             let status = journal::read(path, text.as_bytes())?.status;
             if status.instances == contents.status.instances {
                 files::replace(path, text.as_bytes()).map_err(wrong)?;
-                return Ok((Self::at_end(path)?, status, lines));
+                return Ok((Self::new(path, State::Open(Open::at(path)?)), status, lines));
             }
         }
-        let journal = Self::at_end(path)?;
-        if journal.file.metadata().map_err(wrong)?.len() != contents.whole {
-            journal.file.set_len(contents.whole).map_err(wrong)?;
-            journal.file.sync_all().map_err(wrong)?;
+        let mut open = Open::at(path)?;
+        if open.length != contents.whole {
+            open.file.set_len(contents.whole).map_err(wrong)?;
+            open.file.sync_all().map_err(wrong)?;
+            open.length = contents.whole;
         }
-        Ok((journal, contents.status, contents.lines))
+        Ok((Self::new(path, State::Open(open)), contents.status, contents.lines))
     }
 
-    fn at_end(path: &Path) -> Result<Self, JournalError> {
-        let file = files::open_regular(path, OpenOptions::new().append(true))
-            .map_err(|error| JournalError::io("open", path, error))?;
-        Ok(Self { file: Arc::new(file), path: path.to_owned(), is_quick: false, _lock: None })
+    fn new(path: &Path, state: State) -> Self {
+        Self { state, path: path.to_owned(), is_quick: false, lock: None }
     }
 
     /// Keeps the lock as long as the file is open.
     #[must_use]
     pub fn held_by(self, lock: Lock) -> Self {
-        Self { _lock: Some(lock), ..self }
+        Self { lock: Some(lock), ..self }
+    }
+
+    /// Checks that other processes find this very file, as it was left by the last append, and the lock. Otherwise what
+    /// is appended would be on no record, or would damage that of another process.
+    fn check(&self) -> Result<(), JournalError> {
+        if let Some(lock) = &self.lock {
+            lock.check()?;
+        }
+        let away = |why: String| JournalError::TakenAway { path: self.path.clone(), why };
+        match (&self.state, fs::symlink_metadata(&self.path)) {
+            (State::New { .. }, Err(error)) if error.kind() == ErrorKind::NotFound => Ok(()),
+            (State::New { .. }, Ok(_)) => Err(away("was written by another command".to_owned())),
+            (State::Open(open), Ok(found)) if Identity::of(&found) != open.identity => {
+                Err(away("is another file now".to_owned()))
+            }
+            (State::Open(open), Ok(found)) if found.len() != open.length => {
+                Err(away(format!("has {} bytes where {} were written", found.len(), open.length)))
+            }
+            (State::Open(_), Ok(_)) => Ok(()),
+            (State::Open(_), Err(error)) if error.kind() == ErrorKind::NotFound => Err(away("is gone".to_owned())),
+            (_, Err(error)) => Err(JournalError::io("look at", &self.path, error)),
+        }
+    }
+
+    /// The open file; makes it before the first append.
+    fn opened(&mut self) -> Result<&mut Open, JournalError> {
+        if let State::New { header } = &self.state {
+            files::replace(&self.path, header.as_bytes())
+                .map_err(|error| JournalError::io("write", &self.path, error))?;
+            self.state = State::Open(Open::at(&self.path)?);
+        }
+        match &mut self.state {
+            State::Open(open) => Ok(open),
+            State::New { .. } => Err(JournalError::Closed("its file was not made".to_owned())),
+        }
     }
 }
 
@@ -142,15 +202,22 @@ fn append_all(mut file: &File, text: &str) -> std::io::Result<Duration> {
 impl Sink for JournalFile {
     fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a> {
         Box::pin(async move {
-            let written = if self.is_quick {
-                Ok(append_all(&self.file, &batch.text))
+            if batch.count == 0 {
+                return Ok(Kept::Durably);
+            }
+            self.check()?;
+            let is_quick = self.is_quick;
+            let open = self.opened()?;
+            let written = if is_quick {
+                Ok(append_all(&open.file, &batch.text))
             } else {
                 // On a blocking thread, which also keeps a paused clock from advancing.
-                let (file, text) = (self.file.clone(), batch.text.clone());
+                let (file, text) = (open.file.clone(), batch.text.clone());
                 tokio::task::spawn_blocking(move || append_all(&file, &text)).await
             };
             match written {
                 Ok(Ok(took)) => {
+                    open.length += batch.text.len() as u64;
                     self.is_quick = took < QUICK;
                     Ok(Kept::Durably)
                 }

@@ -1,20 +1,25 @@
 //! One writer at a time: a lock file beside the journal, locked by the kernel as long as its owner lives.
 //!
 //! The file names its owner for processes that find it locked. It is never deleted: deleting it while another process
-//! waits for the lock would allow two owners.
+//! waits for the lock would allow two owners. A user may do so nevertheless, which its owner notices before it writes on.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::files;
+use crate::files::{self, Identity};
 use crate::journal::{JournalError, Owner};
 
 /// A held lock; released when it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
+    path: PathBuf,
+    identity: Identity,
     _file: File,
 }
+
+/// How often a lock file that vanished while it was locked is opened again.
+const TRIES: u32 = 10;
 
 impl Lock {
     /// Takes the lock, or names its owner.
@@ -23,6 +28,33 @@ impl Lock {
     ///
     /// [`JournalError::Locked`] when another process holds it; otherwise an I/O error with the path.
     pub fn take(path: &Path, owner: &Owner) -> Result<Self, JournalError> {
+        let mut tries = 1;
+        loop {
+            let lock = Self::take_once(path, owner)?;
+            match lock.check() {
+                // The file was removed after it was opened: another process can lock the one that has its name now.
+                Err(_) if tries < TRIES => tries += 1,
+                checked => return checked.map(|()| lock),
+            }
+        }
+    }
+
+    /// Checks that the locked file still is the one that other processes find.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::TakenAway`] when another process could hold the lock as well; an I/O error with the path.
+    pub fn check(&self) -> Result<(), JournalError> {
+        let away = |why: &str| JournalError::TakenAway { path: self.path.clone(), why: why.to_owned() };
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) if Identity::of(&found) == self.identity => Ok(()),
+            Ok(_) => Err(away("is another file now, and another command may be writing")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(away("is gone")),
+            Err(error) => Err(JournalError::io("look at", &self.path, error)),
+        }
+    }
+
+    fn take_once(path: &Path, owner: &Owner) -> Result<Self, JournalError> {
         let wrong = |error| JournalError::io("lock", path, error);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -40,7 +72,8 @@ impl Lock {
         file.rewind().map_err(wrong)?;
         file.set_len(0).map_err(wrong)?;
         file.write_all(text.as_bytes()).map_err(wrong)?;
-        Ok(Self { _file: file })
+        let identity = Identity::of(&file.metadata().map_err(wrong)?);
+        Ok(Self { path: path.to_owned(), identity, _file: file })
     }
 
     /// The owner of the lock at `path`; `None` when it is free.

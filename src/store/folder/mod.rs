@@ -145,7 +145,11 @@ impl Store for StateFolder {
 
     fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>> {
         let read = self.is_ours(environment).and_then(|()| read(&self.journal(environment)));
-        let read = read.map(|contents| contents.map(|contents| contents.status));
+        let read = read.and_then(|contents| {
+            let status = contents.map(|contents| contents.status).filter(|status| !status.is_blank());
+            status.iter().try_for_each(|status| environment.check(&status.header, &self.place(environment)))?;
+            Ok(status)
+        });
         Box::pin(std::future::ready(read))
     }
 
@@ -176,6 +180,7 @@ impl Store for StateFolder {
     }
 
     fn raw<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<u8>> {
+            environment.check(&status.header, &self.place(environment))?;
         let path = self.journal(environment);
         let read = self.is_ours(environment).and_then(|()| match files::read_regular(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

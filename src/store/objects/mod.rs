@@ -107,7 +107,12 @@ impl Store for ObjectRecords {
     }
 
     fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>> {
-        Box::pin(async { Ok(self.log(environment).load().await?.map(|fold| fold.status)) })
+        Box::pin(async {
+            let status = self.log(environment).load().await?.map(|fold| fold.status);
+            let status = status.filter(|status| !status.is_blank());
+            status.iter().try_for_each(|status| environment.check(&status.header, &self.place(environment)))?;
+            Ok(status)
+        })
     }
 
     fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>> {

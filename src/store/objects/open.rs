@@ -37,6 +37,7 @@ pub async fn open(
 ) -> Result<Opened, JournalError> {
     let spool = Spool::new(spool);
     let mut fold = log.load().await?;
+    fold.iter().try_for_each(|fold| environment.check(&fold.status.header, log.place()))?;
     let kept = spool.read()?;
     let rest = append_spooled(log, &mut fold, &kept).await?;
     let mut fold = take(log, environment, fold, &opening).await?;

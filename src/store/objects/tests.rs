@@ -133,7 +133,7 @@ async fn a_writer_that_was_taken_over_from_writes_and_sends_nothing_more() {
     assert!(matches!(journal.append(vec![finished(0)]).await, Err(JournalError::LeaseLost { .. })));
     assert!(matches!(journal.trouble().await, crate::journal::Trouble::LeaseLost(_)));
     // The lease is released, so that the next process need not wait.
-    assert!(place.status().await.lease.is_none());
+    assert_eq!(place.records().holder(&name()).await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,7 +168,7 @@ async fn while_the_store_is_unreachable_no_step_starts_and_outcomes_are_spooled(
     }
 
     place.store.away.store(false, Ordering::SeqCst);
-    assert_eq!(place.status().await.finished, None);
+    assert_eq!(place.records().read(&name()).await.unwrap(), None, "only its lease is in the log");
     let opened = place.open(owner("run", None), Duration::ZERO).await.unwrap();
     assert_eq!(opened.status.finished, Some(12));
     assert!(!kept.exists());

@@ -26,6 +26,11 @@ pub use connect::{Address, CA_FILE};
 use self::log::{Log, patiently};
 use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::journal::{JournalError, Line, Owner, Status};
+use crate::store::log::hash;
+
+/// The characters of a store's name in that of its spool, and the digits of its hash.
+const LONGEST_NAME: usize = 60;
+const DIGITS: usize = 8;
 
 /// A bucket with the records of any number of plans and environments.
 #[derive(Debug, Clone)]
@@ -66,8 +71,12 @@ impl ObjectRecords {
         Log::new(self.bucket.clone(), folder, self.place(environment))
     }
 
+    /// The spool names its store: what is kept for one must not be handed to another.
     fn spool(&self, environment: &EnvironmentName) -> PathBuf {
-        self.spool.join(&environment.plan).join(format!("{}.jsonl", environment.environment))
+        let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '-' };
+        let words: String = self.name.chars().map(plain).take(LONGEST_NAME).collect();
+        let store = format!("{words}-{}", hash(self.name.as_bytes()).get(..DIGITS).unwrap_or_default());
+        self.spool.join(store).join(&environment.plan).join(format!("{}.jsonl", environment.environment))
     }
 
     async fn list(&self) -> Result<Vec<EnvironmentName>, String> {

@@ -213,7 +213,13 @@ async fn settle_rest(
         (opening.notice)(format!("handed in what was kept in `{}`", spool.path().display()));
         return spool.remove();
     };
-    let before = log.load_until(first).await?.map(|fold| fold.status);
+    let before = log.load_until(first).await?;
+    // Every object names the hash of the one before it.
+    if rest.first().map(|entry| &entry.previous) != before.as_ref().map(|fold| &fold.hash) {
+        (opening.notice)(format!("`{}` belongs to another record: it is left alone", spool.path().display()));
+        return Ok(());
+    }
+    let before = before.map(|fold| fold.status);
     let mut status = fold.status.clone();
     let (mut true_still, mut others) = (Vec::new(), 0);
     for (at, record) in rest.iter().flat_map(records_of).filter(|(_, record)| is_outcome(record)) {

@@ -54,7 +54,10 @@ impl LogSink {
     async fn write(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
         let bytes = self.object(batch);
         let kept = match &self.away {
-            Some(error) => self.spool.push(&bytes).map(|()| Kept::Spooled(error.clone()))?,
+            Some(error) => {
+                self.push(&bytes, error)?;
+                Kept::Spooled(error.clone())
+            }
             None => match self.log.append(self.next, bytes.clone(), PATIENCE).await {
                 Appended::Done => Kept::Durably,
                 Appended::Fenced(theirs) => return Err(self.lost(&theirs)),
@@ -68,9 +71,20 @@ impl LogSink {
     fn keep(&mut self, bytes: &[u8], error: String) -> Result<Kept, JournalError> {
         let place = self.log.place().to_owned();
         let error = JournalError::Away { place, error, spool: self.spool.path().to_owned() };
-        self.spool.push(bytes)?;
+        self.push(bytes, &error)?;
         self.away = Some(error.clone());
         Ok(Kept::Spooled(error))
+    }
+
+    /// Spools an object; `away`: why it is not in the store. When it cannot be kept here either, the error says both.
+    fn push(&self, bytes: &[u8], away: &JournalError) -> Result<(), JournalError> {
+        self.spool.push(bytes).map_err(|unkept| match away {
+            JournalError::Away { place, error, .. } => {
+                let error = format!("{error}; and what became of calls under way is not kept here either: {unkept}");
+                JournalError::Store { action: "write to", place: place.clone(), error }
+            }
+            _ => unkept,
+        })
     }
 
     fn wrote(&mut self, batch: &Batch, bytes: &[u8]) {

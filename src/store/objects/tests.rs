@@ -159,7 +159,7 @@ async fn while_the_store_is_unreachable_no_step_starts_and_outcomes_are_spooled(
     assert!(journal.confirm().await.is_err());
     journal.append(vec![outputs()]).await.unwrap();
     journal.append(vec![finished(12)]).await.unwrap();
-    let kept = place.spool.path().join("demo/default.jsonl");
+    let kept = place.records().spool(&name());
     assert!(kept.exists());
     #[cfg(unix)]
     {
@@ -172,6 +172,69 @@ async fn while_the_store_is_unreachable_no_step_starts_and_outcomes_are_spooled(
     let opened = place.open(owner("run", None), Duration::ZERO).await.unwrap();
     assert_eq!(opened.status.finished, Some(12));
     assert!(!kept.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_writes_nothing_leaves_a_lease_and_no_record() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    journal.close().await.unwrap();
+    assert_eq!(place.records().read(&name()).await.unwrap(), None);
+    let journal = place.journal("run").await;
+    journal.append(vec![finished(0)]).await.unwrap();
+    assert_eq!(place.status().await.finished, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_for_one_store_is_not_handed_to_another() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    place.store.away.store(true, Ordering::SeqCst);
+    journal.append(vec![finished(12)]).await.unwrap();
+    let kept = place.records().spool(&name());
+    assert!(kept.exists());
+    // Another store, and the same address on another server.
+    for other in ["s3://bucket/other", "s3://bucket/team/records"] {
+        let bucket = Bucket::new(Arc::new(Troubled::default()), Path::from("x"));
+        let other = ObjectRecords::new(other.to_owned(), bucket, place.spool.path().to_owned());
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
+        let opening = Opening { owner: owner("run", None), patience: Duration::ZERO, clock, notice: &|_| {} };
+        assert_eq!(other.open(&name(), opening).await.unwrap().status.finished, None);
+        assert!(kept.exists(), "{}", other.name);
+    }
+    place.store.away.store(false, Ordering::SeqCst);
+    assert_eq!(place.open(owner("run", None), Duration::ZERO).await.unwrap().status.finished, Some(12));
+    assert!(!kept.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_in_another_place_is_no_record_of_its_own() {
+    let place = Place::new();
+    place.journal("run").await.append(vec![finished(0)]).await.unwrap();
+    let log =
+        |environment: &str, first: u64| Path::from(format!("team/records/demo/{environment}/log/{first:012}.jsonl"));
+    for first in [0, 2] {
+        let object = place.store.inner.get_opts(&log("default", first), GetOptions::default()).await.unwrap();
+        let bytes = object.bytes().await.unwrap();
+        place.store.inner.put_opts(&log("copy", first), bytes.into(), PutOptions::default()).await.unwrap();
+    }
+    let copy = EnvironmentName { environment: "copy".to_owned(), ..name() };
+    assert!(matches!(place.records().read(&copy).await, Err(JournalError::Misplaced { .. })));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_is_kept_nowhere_is_told_with_both_reasons() {
+    let place = Place::new();
+    let journal = place.journal("run").await;
+    place.store.away.store(true, Ordering::SeqCst);
+    let spool = place.records().spool(&name());
+    std::fs::create_dir_all(spool.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &spool).unwrap();
+    let unkept = journal.append(vec![finished(12)]).await.unwrap_err().to_string();
+    assert!(unkept.contains("the connection was closed") && unkept.contains("is not kept here either"), "{unkept}");
+    let after = journal.append(vec![finished(12)]).await.unwrap_err().to_string();
+    assert_eq!(after, unkept, "the cause is told to every caller");
 }
 
 #[tokio::test(start_paused = true)]

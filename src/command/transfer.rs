@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use super::records::{self, find_record, no_record};
-use super::{note, warn};
+use super::{note, print_text, warn};
 use crate::cli::{PullArguments, PushArguments};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -23,8 +23,12 @@ use crate::store::{EnvironmentRecord, Renewal};
 /// When there is no record, it cannot be read, or the file exists.
 pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result<Exit, Error> {
     let record = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
-    let to = context.resolve(&arguments.to);
-    if to.exists() {
+    let (to, is_stdout) = (context.resolve(&arguments.to), arguments.to.as_os_str() == "-");
+    if !is_stdout && to.parent().is_some_and(|folder| !folder.is_dir()) {
+        return Err(Error::usage(format!("`{}` is in no folder that exists", arguments.to.display()))
+            .help("make its folder, or name another file"));
+    }
+    if !is_stdout && to.exists() {
         return Err(Error::usage(format!("`{}` is there already", arguments.to.display()))
             .help("name a new file: that one may be the only copy of a record"));
     }
@@ -34,6 +38,10 @@ pub(super) async fn pull(context: &Context, arguments: &PullArguments) -> Result
     let Some(history) = history(&record).await? else { return Err(no_record(&record).await?) };
     let checksum = Checksum::of(&history.status.header);
     let text: String = history.lines().map(|line| line.encode_for(checksum)).collect();
+    if is_stdout {
+        print_text(context, &context.secrets.redact(&text))?;
+        return Ok(Exit::Done);
+    }
     files::replace(&to, text.as_bytes()).map_err(|error| Error::write(&arguments.to, error))?;
     note(context, &format!("`{}` holds {}", arguments.to.display(), described(&record, &history.status)))?;
     Ok(Exit::Done)
@@ -84,11 +92,19 @@ fn from_file(context: &Context, arguments: &PushArguments) -> Result<History, Er
     let no_record = |why: String| {
         Error::usage(format!("`{}` is no record{why}", path.display())).help("name a file that `plan state pull` wrote")
     };
+    if bytes.last().is_some_and(|last| *last != b'\n') {
+        let why = format!("`{}` was cut off: its last line has no end", path.display());
+        return Err(Error::usage(why).help("copy the whole file again: what is missing would be on no record"));
+    }
     let lines = journal::lines(path, &bytes).map_err(|error| match error {
         JournalError::Damaged { line: 1, why, .. } => no_record(format!(": {why}")),
         other => Error::Journal(other),
     })?;
-    History::of(lines).ok_or_else(|| no_record(String::new()))
+    let history = History::of(lines).ok_or_else(|| no_record(String::new()))?;
+    if history.status.is_blank() {
+        return Err(no_record(": no command has begun in it".to_owned()));
+    }
+    Ok(history)
 }
 
 async fn history(record: &EnvironmentRecord) -> Result<Option<History>, Error> {

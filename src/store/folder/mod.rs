@@ -67,6 +67,10 @@ impl StateFolder {
     /// Creates the folder of records, with a `.gitignore` in it.
     fn make_root(&self) -> Result<(), JournalError> {
         if !self.root.exists() {
+            if fs::symlink_metadata(&self.root).is_ok() {
+                let nowhere = io::Error::new(io::ErrorKind::InvalidInput, "it is a link to nothing");
+                return Err(JournalError::io("use", &self.root, nowhere));
+            }
             files::make_private_folder(&self.root).map_err(|error| JournalError::io("make", &self.root, error))?;
             let ignore = self.root.join(IGNORE);
             files::replace(&ignore, b"*\n").map_err(|error| JournalError::io("write", &ignore, error))?;

@@ -124,6 +124,31 @@ mod tests {
     #[test]
     fn neither_links_nor_pipes_are_opened() {
         let folder = tempfile::tempdir().unwrap();
+/// Creates a folder with mode 0700 where every user may create one, or checks that the existing one is this user's, and
+/// only this user's.
+///
+/// # Errors
+///
+/// When it is another user's, a link, or open to others; any other I/O error.
+pub fn make_own_folder(path: &Path) -> io::Result<()> {
+    make_private_folder(path)?;
+    let found = fs::symlink_metadata(path)?;
+    if !found.is_dir() {
+        return Err(not_a_file("it is no folder"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if found.uid() != rustix::process::geteuid().as_raw() {
+            return Err(not_a_file("it belongs to another user"));
+        }
+        if found.mode() & 0o077 != 0 {
+            return Err(not_a_file("other users may enter it"));
+        }
+    }
+    Ok(())
+}
+
         let at = |name: &str| folder.path().join(name);
         fs::write(at("file"), "text").unwrap();
         std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
@@ -133,6 +158,21 @@ mod tests {
         for (name, why) in [("link", "it is a link"), ("pipe", "it is no regular file"), (".", "regular file")] {
             assert!(read_regular(&at(name)).unwrap_err().to_string().contains(why), "{name}");
         }
+    #[test]
+    fn a_folder_of_our_own_is_open_to_nobody_else() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        for _ in 0..2 {
+            make_own_folder(&own).unwrap();
+        }
+        assert_eq!(fs::metadata(&own).unwrap().permissions().mode() & 0o777, 0o700);
+        std::os::unix::fs::symlink(&own, folder.path().join("link")).unwrap();
+        assert!(make_own_folder(&folder.path().join("link")).unwrap_err().to_string().contains("no folder"));
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(make_own_folder(&own).unwrap_err().to_string().contains("other users"));
+    }
+
         let written = open_regular(&at("link"), OpenOptions::new().write(true).create(true));
         assert!(written.is_err() && read_regular(&at("missing")).unwrap_err().kind() == io::ErrorKind::NotFound);
     }

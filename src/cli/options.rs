@@ -100,7 +100,7 @@ pub struct PlanOptions {
 #[command(next_help_heading = "Record")]
 pub struct StateOptions {
     /// Where records are kept: a folder, or an object store as `s3://BUCKET/PREFIX`, `gs://…`, `az://…` [default: .plan
-    /// beside the plan; `ephemeral`: gone when the job is]
+    /// beside the plan; `ephemeral`: in a temporary folder]
     #[arg(long, value_name = "PLACE")]
     pub state: Option<PathBuf>,
 }

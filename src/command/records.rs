@@ -47,7 +47,13 @@ pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> 
     };
     let address = named.to_string_lossy();
     if address == state_place::EPHEMERAL {
-        return Ok(Arc::new(StateFolder::new(state_place::for_the_job(&context.environment))));
+        // However the folder is named, its records are in one place.
+        let beside = beside.canonicalize().unwrap_or(beside);
+        let folder = state_place::for_the_job(&context.environment, &beside);
+        if !state_place::is_of_job(&context.environment) {
+            files::make_own_folder(&folder).map_err(|error| not_ours(&folder, &error))?;
+        }
+        return Ok(Arc::new(StateFolder::new(folder)));
     }
     if !address.contains("://") {
         return Ok(Arc::new(StateFolder::new(context.resolve(named))));
@@ -55,6 +61,13 @@ pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> 
     let records = objects::connect(&address, &context.store_variables(), beside.join(SPOOL));
     let records = records.map_err(|why| Error::usage(format!("`{address}` cannot be used: {why}")).help(ADDRESSES))?;
     Ok(records)
+}
+
+fn not_ours(folder: &Path, error: &io::Error) -> Error {
+    Error::usage(format!("`{}` cannot hold records: {error}", folder.display())).help(
+        "the folder for temporary files is shared: remove that folder when it is yours, or name another place with `--state \
+         FOLDER`",
+    )
 }
 
 fn named<'c>(context: &'c Context, options: &'c StateOptions) -> Option<&'c PathBuf> {

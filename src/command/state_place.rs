@@ -4,7 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::context::Environment;
+use crate::secret::hex;
 
 /// The value by which the user accepts that a record does not outlive the job.
 pub const EPHEMERAL: &str = "ephemeral";
@@ -12,12 +15,14 @@ pub const EPHEMERAL: &str = "ephemeral";
 const BESIDE_PLAN: &str = ".plan";
 /// In a folder that lasts as long as the job.
 const FOR_THE_JOB: &str = "plan-records";
+/// The digits of a folder's digest that its name has: enough for the projects of one machine.
+const DIGITS: usize = 16;
 
 /// The default folder of records: next to the plan. In a job not in the workspace, which the next checkout deletes.
 pub fn default_folder(environment: &Environment, beside: &Path) -> PathBuf {
     let Some(job) = &environment.github else { return beside.join(BESIDE_PLAN) };
     if job.hosted {
-        return for_the_job(environment);
+        return for_the_job(environment, beside);
     }
     // A folder shared by several repositories would mix their records.
     match (&environment.state_home, &job.repository) {
@@ -26,10 +31,21 @@ pub fn default_folder(environment: &Environment, beside: &Path) -> PathBuf {
     }
 }
 
-/// A folder that is deleted with the job.
-pub fn for_the_job(environment: &Environment) -> PathBuf {
-    let temporary = environment.github.as_ref().and_then(|job| job.runner_temp.clone());
-    temporary.unwrap_or_else(std::env::temp_dir).join(FOR_THE_JOB)
+/// A folder that is deleted with the job. Where no such folder is known, one in the folder for temporary files, which
+/// outlives jobs and serves several projects: it is that of the plans in `beside` alone.
+pub fn for_the_job(environment: &Environment, beside: &Path) -> PathBuf {
+    match environment.github.as_ref().and_then(|job| job.runner_temp.as_ref()) {
+        Some(temporary) => temporary.join(FOR_THE_JOB),
+        None => {
+            let digest = hex(&Sha256::digest(beside.as_os_str().as_encoded_bytes()));
+            std::env::temp_dir().join(format!("{FOR_THE_JOB}-{}", digest.get(..DIGITS).unwrap_or_default()))
+        }
+    }
+}
+
+/// Whether the folder of [`for_the_job`] belongs to the job alone.
+pub fn is_of_job(environment: &Environment) -> bool {
+    environment.github.as_ref().is_some_and(|job| job.runner_temp.is_some())
 }
 
 /// Whether a record in a folder lasts.
@@ -103,6 +119,14 @@ mod tests {
         ] {
             assert_eq!(default_folder(&environment, beside), Path::new(folder));
         }
+    }
+
+    #[test]
+    fn outside_of_github_a_record_for_the_job_is_that_of_its_project() {
+        let (none, here) = (Environment::default(), Path::new("/builds/a"));
+        assert_eq!(for_the_job(&job(false, false), here), Path::new("/job/temp/plan-records"));
+        assert_eq!(for_the_job(&none, here), for_the_job(&none, here));
+        assert_ne!(for_the_job(&none, here), for_the_job(&none, Path::new("/builds/b")));
     }
 
     #[test]

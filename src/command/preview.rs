@@ -38,7 +38,9 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let store = records::store(context, state, Some(file))?;
     let record = EnvironmentRecord::new(store, &plan.name, &values.environment);
     let status = record.read().await?;
-
+    if recorded(status.as_ref()).is_none() {
+        records::warn_of_former(context, &record, plan, file).await?;
+    }
     let status = recorded(status.as_ref());
     let target = selection(plan, &arguments.target)?;
     let options = RunOptions {

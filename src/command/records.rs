@@ -288,19 +288,6 @@ pub(super) async fn other_records(record: &EnvironmentRecord) -> OtherRecords {
     Arc::new(move || others.clone())
 }
 
-async fn others_of(own: EnvironmentRecord) -> Vec<(String, Status)> {
-    let names = own.store.environments().await.unwrap_or_default();
-    let others = names.into_iter().filter(|name| *name != own.name).map(|name| {
-        let other = EnvironmentRecord { store: own.store.clone(), name };
-        async move {
-            let status = other.read().await.ok().flatten()?;
-            Some((format!("plan `{}`, environment `{}`", other.plan(), other.environment()), status))
-        }
-    });
-    stream::iter(others).buffer_unordered(READ_AT_ONCE).filter_map(std::future::ready).collect().await
-}
-
-/// This process, as the holder of a lock or lease.
 /// Before a first record: warns when a plan of another name has made the same steps of the same file in this environment.
 /// Its file was renamed inside, and a run makes everything a second time.
 ///
@@ -347,6 +334,19 @@ fn is_same_file(context: &Context, typed: &Path, file: &Path) -> bool {
     typed == file || whole(typed).is_some_and(|typed| whole(file) == Some(typed))
 }
 
+async fn others_of(own: EnvironmentRecord) -> Vec<(String, Status)> {
+    let names = own.store.environments().await.unwrap_or_default();
+    let others = names.into_iter().filter(|name| *name != own.name).map(|name| {
+        let other = EnvironmentRecord { store: own.store.clone(), name };
+        async move {
+            let status = other.read().await.ok().flatten()?;
+            Some((format!("plan `{}`, environment `{}`", other.plan(), other.environment()), status))
+        }
+    });
+    stream::iter(others).buffer_unordered(READ_AT_ONCE).filter_map(std::future::ready).collect().await
+}
+
+/// This process, as the holder of a lock or lease.
 pub fn owner(context: &Context, command: &str) -> Owner {
     Owner {
         pid: std::process::id(),

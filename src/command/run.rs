@@ -185,6 +185,9 @@ impl<'a> Prepared<'a> {
             let key = approved.key(recorded);
             self.verify(approved, &key, fresh.as_ref().unwrap_or(recorded)).await?;
         }
+        if recorded.instances.is_empty() {
+            records::warn_of_former(self.context, &self.record, &self.loaded.plan, &self.arguments.file).await?;
+        }
         if self.is_first(recorded) {
             let client = Client::new(self.transport.clone(), self.clock)
                 .traced(self.context.trace.clone())

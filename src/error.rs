@@ -237,9 +237,14 @@ impl Error {
             Error::Journal(JournalError::Io { error, .. }) if error.kind() == io::ErrorKind::InvalidInput => {
                 vec!["a record is a file of its own, so nothing was read or done: name another place with `--state`".to_owned()]
             }
+            Error::Journal(JournalError::Io { error, .. }) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                vec!["its file system is read-only: make it writable; `plan state pull` and `plan state push` move a record to \
+                      another place, where `--state` names it"
+                    .to_owned()]
+            }
             Error::Journal(JournalError::Io { error, .. }) if is_full(error) => {
-                let under_way = "no further call was sent; `plan status` shows what is on record, and the next run resolves \
-                                 the outcome of the calls that were under way";
+                let under_way = "no further call was sent; `plan status` shows what is on record, and the same command goes on \
+                                 from there: it resolves the outcome of calls that were under way";
                 io_hint(error).into_iter().chain([under_way.to_owned()]).collect()
             }
             Error::Journal(JournalError::Io { error, .. }) => io_hint(error).into_iter().collect(),

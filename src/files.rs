@@ -4,6 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+/// What the name of a file begins with that is not written yet.
+const UNFINISHED: &str = ".new-";
+
 /// Replaces a file atomically: a temporary file (mode 0600) is written, synced and renamed, and the folder synced, so
 /// that after a crash the old or the new file exists.
 ///
@@ -17,12 +20,21 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     };
     fs::metadata(folder)?;
     // Temporary files have mode 0600. The text of an error would name the temporary path, which says nothing to a user.
-    let file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder);
+    let file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder);
     let mut file = file.map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(contents)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
+}
+
+/// Removes what processes that were killed while they replaced a file have left in a folder. The caller is the only one
+/// that replaces files there. What cannot be removed stays: it harms nothing.
+pub fn remove_unfinished(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+        let _ = fs::remove_file(entry.path());
+    }
 }
 
 /// Opens a regular file: follows no symbolic link, and does not block on a pipe or device.
@@ -57,18 +69,6 @@ pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn not_a_file(why: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, why)
-}
-
-/// Reads to the end, but at most one byte more than `most`, so that the caller can detect a longer input. `expected`:
-/// the number of bytes, when it is known; reading them then needs no second copy.
-///
-/// # Errors
-///
-/// Any I/O error.
-pub fn read_at_most(from: &mut impl Read, most: usize, expected: Option<u64>) -> io::Result<Vec<u8>> {
-    let expected = expected.and_then(|expected| usize::try_from(expected).ok()).unwrap_or_default();
 /// Which file it is, apart from its name and contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
@@ -94,6 +94,18 @@ impl Identity {
     }
 }
 
+fn not_a_file(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
+}
+
+/// Reads to the end, but at most one byte more than `most`, so that the caller can detect a longer input. `expected`:
+/// the number of bytes, when it is known; reading them then needs no second copy.
+///
+/// # Errors
+///
+/// Any I/O error.
+pub fn read_at_most(from: &mut impl Read, most: usize, expected: Option<u64>) -> io::Result<Vec<u8>> {
+    let expected = expected.and_then(|expected| usize::try_from(expected).ok()).unwrap_or_default();
     let mut bytes = Vec::with_capacity(expected.min(most));
     from.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -112,18 +124,6 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes the entries of a folder durable. Not needed on Windows.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neither_links_nor_pipes_are_opened() {
-        let folder = tempfile::tempdir().unwrap();
 /// Creates a folder with mode 0700 where every user may create one, or checks that the existing one is this user's, and
 /// only this user's.
 ///
@@ -149,15 +149,15 @@ pub fn make_own_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-        let at = |name: &str| folder.path().join(name);
-        fs::write(at("file"), "text").unwrap();
-        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
-        let made = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
-        assert!(made.success());
-        assert_eq!(read_regular(&at("file")).unwrap(), b"text");
-        for (name, why) in [("link", "it is a link"), ("pipe", "it is no regular file"), (".", "regular file")] {
-            assert!(read_regular(&at(name)).unwrap_err().to_string().contains(why), "{name}");
-        }
+/// Makes the entries of a folder durable. Not needed on Windows.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
     #[test]
     fn a_folder_of_our_own_is_open_to_nobody_else() {
         use std::os::unix::fs::PermissionsExt;
@@ -173,6 +173,18 @@ pub fn make_own_folder(path: &Path) -> io::Result<()> {
         assert!(make_own_folder(&own).unwrap_err().to_string().contains("other users"));
     }
 
+    #[test]
+    fn neither_links_nor_pipes_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "text").unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+        assert!(made.success());
+        assert_eq!(read_regular(&at("file")).unwrap(), b"text");
+        for (name, why) in [("link", "it is a link"), ("pipe", "it is no regular file"), (".", "regular file")] {
+            assert!(read_regular(&at(name)).unwrap_err().to_string().contains(why), "{name}");
+        }
         let written = open_regular(&at("link"), OpenOptions::new().write(true).create(true));
         assert!(written.is_err() && read_regular(&at("missing")).unwrap_err().kind() == io::ErrorKind::NotFound);
     }

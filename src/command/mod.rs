@@ -146,6 +146,7 @@ pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
 
 /// Runs a command with its log.
 async fn logged(context: &mut Context, command: &Command) -> Result<Exit, Error> {
+    signals::survive_size_limits();
     let log = log::Log::start(context, command)?;
     let ended = dispatch(context, command).await;
     // An error of the command takes precedence over one of the log.

@@ -17,6 +17,14 @@ pub struct Signals {
     close: tokio::signal::windows::CtrlClose,
 }
 
+/// Turns the end of the process at a file that grows too large into an error of the write. Where that is not possible, the
+/// system's default applies.
+pub fn survive_size_limits() {
+    // A handler, which stays.
+    #[cfg(unix)]
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_TOO_LARGE)));
+}
+
 /// SIGXFSZ: a file has grown to the limit of the shell (`ulimit -f`). By default it ends the process without a word, in
 /// the middle of a record.
 #[cfg(unix)]
@@ -33,8 +41,6 @@ impl Signals {
     #[cfg(unix)]
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        // A handler, which stays, turns the end of the process into an error of the write.
-        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE))?);
         Ok(Self {
             streams: [
                 (signal(SignalKind::interrupt())?, Signal::Interrupt),

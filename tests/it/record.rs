@@ -243,6 +243,35 @@ fn a_sweep_lists_what_has_expired() {
 }
 
 #[test]
+fn a_copy_of_a_record_is_left_alone() {
+    let folder = Folder::new();
+    let journal = write_record(&folder, "default");
+    let copy = folder.path().join(".plan/demo/default.bak");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::copy(&journal, copy.join("journal.jsonl")).unwrap();
+    let words = "holds the record of plan `demo`, environment `default`";
+    let swept = folder.run(&["sweep", "--dry-run", "--format", "json"]).with_code(0);
+    swept.says(words);
+    assert_eq!(swept.json().as_array().unwrap().len(), 1);
+    let listed = folder.run(&["status", "--all", "--format", "json"]).with_code(0);
+    listed.says(words);
+    assert_eq!(listed.json().as_array().unwrap().len(), 1);
+    for command in ["status", "destroy"] {
+        folder.run(&[command, "--plan", "demo", "--environment", "default.bak"]).with_code(12).says(words);
+    }
+}
+
+#[test]
+fn what_a_killed_command_left_half_written_is_removed_by_the_next() {
+    let folder = Folder::new();
+    let journal = write_record(&folder, "default");
+    let half = journal.with_file_name(".new-x1Y2z3");
+    std::fs::write(&half, "half").unwrap();
+    folder.run(&["state", "forget", "network", "--yes"]).with_code(0);
+    assert!(!half.exists() && journal.exists());
+}
+
+#[test]
 fn reading_a_store_that_does_not_exist_is_an_error() {
     let folder = Folder::new();
     for command in [&["status", "--all"][..], &["sweep", "--dry-run"], &["destroy", "--yes"], &["state", "list"]] {

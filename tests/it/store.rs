@@ -226,3 +226,99 @@ fn a_resource_with_only_a_matching_name_is_recorded_when_confirmed() {
     account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0).says("4 removed");
     assert!(account.cloud.simulator().everything().is_empty());
 }
+
+#[test]
+fn a_lost_record_is_no_environment_of_which_nothing_is_left() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+    let whole = std::fs::read_to_string(&journal).unwrap();
+    let header = whole.lines().next().unwrap().to_owned() + "\n";
+    let begun: String = whole.lines().take(2).flat_map(|line| [line, "\n"]).collect();
+    std::fs::remove_file(&journal).unwrap();
+    account.plan(&["run", "plan.yaml"]).with_code(12).says("the account holds 3 resources of demo/default");
+    assert!(!journal.exists(), "a refused first run leaves no record");
+    for left in [None, Some(header), Some(begun)] {
+        match &left {
+            None => assert!(!journal.exists()),
+            Some(text) => std::fs::write(&journal, text).unwrap(),
+        }
+        for more in [&[][..], &["--if-exists"], &["--dry-run"]] {
+            let destroy = [&["destroy", "plan.yaml", "--yes"], more].concat();
+            account.plan(&destroy).with_code(12).says("the account holds 3 resources of demo/default");
+        }
+    }
+    // Without the plan file it is not known where to look.
+    account.plan(&["destroy", "--plan", "demo", "--yes", "--if-exists"]).with_code(12);
+    std::fs::remove_file(&journal).unwrap();
+    let unsearched = account.plan(&["destroy", "--plan", "demo", "--yes", "--if-exists"]).with_code(0);
+    unsearched.says("does not exist; the account was not searched: its plan file is not named");
+    assert_eq!(account.cloud.simulator().everything().len(), 3);
+}
+
+#[test]
+fn a_header_alone_is_no_record() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+    let whole = std::fs::read_to_string(&journal).unwrap();
+    std::fs::write(&journal, whole.lines().next().unwrap().to_owned() + "\n").unwrap();
+    account.plan(&["status", "plan.yaml"]).with_code(2).says("has no record");
+    account.plan(&["state", "salvage", "plan.yaml"]).with_code(2).says("`plan state recover` makes one");
+    account.plan(&["state", "recover", "plan.yaml"]).with_code(0).says("3 instances on record again");
+}
+
+#[test]
+fn a_plan_that_was_renamed_is_told_what_it_made_under_its_old_name() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    std::fs::write(account.folder.path().join("plan.yaml"), PLAN.replace("name: demo", "name: other")).unwrap();
+    for command in ["preview", "run"] {
+        let ended = account.plan(&[command, "plan.yaml"]).with_code(0);
+        ended.says("plan `demo` has 3 instances of this file on record in environment `default`");
+        ended.says("plan destroy --plan demo --environment default");
+    }
+    assert!(!account.plan(&["run", "plan.yaml"]).with_code(0).stderr.contains("of this file on record"));
+}
+
+#[test]
+fn only_a_whole_file_is_pushed_and_pulled_to_where_it_can_be() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    let whole = account.plan(&["state", "pull", "-", "-f", "plan.yaml"]).with_code(0).stdout;
+    account.plan(&["state", "pull", "nowhere/x", "-f", "plan.yaml"]).with_code(2).says("in no folder that exists");
+    let cut = account.folder.path().join("cut.jsonl");
+    let header = whole.lines().next().unwrap().len() + 1;
+    for (length, words) in
+        [(whole.len() - 1, "was cut off"), (header + 40, "was cut off"), (header, "no command has begun")]
+    {
+        std::fs::write(&cut, &whole[..length]).unwrap();
+        account.plan(&["state", "push", "cut.jsonl", "--state", "new"]).with_code(2).says(words);
+        assert!(!account.folder.path().join("new").exists());
+    }
+    std::fs::write(&cut, &whole).unwrap();
+    account.plan(&["state", "push", "cut.jsonl", "--state", "new"]).with_code(0).says("3 instances");
+}
+
+#[test]
+fn outside_of_github_an_ephemeral_record_is_that_of_its_project() {
+    let account = Account::new();
+    let temporary = account.folder.path().join("temp");
+    std::fs::create_dir_all(account.folder.path().join("two")).unwrap();
+    std::fs::create_dir_all(&temporary).unwrap();
+    std::fs::write(account.folder.path().join("two/plan.yaml"), PLAN.replace("name: web", "name: two")).unwrap();
+    let variables = [("TMPDIR", temporary.to_str().unwrap())];
+    let run = |arguments: &[&str]| account.plan_in(&[arguments, &["--state", "ephemeral"]].concat(), &variables);
+    run(&["run", "plan.yaml"]).with_code(0);
+    run(&["status", "two/plan.yaml"]).with_code(2).says("has no record");
+    run(&["status", "plan.yaml"]).with_code(0);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        for folder in std::fs::read_dir(&temporary).unwrap() {
+            let open = std::fs::Permissions::from_mode(0o777);
+            std::fs::set_permissions(folder.unwrap().path(), open).unwrap();
+        }
+        run(&["status", "plan.yaml"]).with_code(2).says("other users may enter it");
+    }
+}

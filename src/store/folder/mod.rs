@@ -177,14 +177,15 @@ impl Store for StateFolder {
             self.is_ours(environment)?;
             self.make(environment)?;
             let lock = self.lock(environment, &opening).await?;
+            files::remove_unfinished(&self.of(environment));
             let header = || Header::new(&environment.plan, &environment.environment);
             let (file, status, next) = JournalFile::open(&self.journal(environment), header, opening.clock.now())?;
+            environment.check(&status.header, &self.place(environment))?;
             Ok(Opened { status, next, sink: Box::new(file.held_by(lock)) })
         })
     }
 
     fn raw<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<u8>> {
-            environment.check(&status.header, &self.place(environment))?;
         let path = self.journal(environment);
         let read = self.is_ours(environment).and_then(|()| match files::read_regular(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -203,6 +204,7 @@ impl Store for StateFolder {
             self.is_ours(environment)?;
             self.make(environment)?;
             let _lock = self.lock(environment, &opening).await?;
+            files::remove_unfinished(&self.of(environment));
             file::renew(&self.journal(environment), &renewal, opening.clock.now())
         })
     }

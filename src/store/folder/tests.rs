@@ -63,7 +63,8 @@ async fn nothing_is_appended_once_another_program_took_the_record_away() {
     let emptied = |path: &Path| std::fs::write(path, "").unwrap();
     let without_folder = |path: &Path| std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
     let longer = |path: &Path| std::fs::write(path, std::fs::read_to_string(path).unwrap() + "x").unwrap();
-    let cases: [(&str, &dyn Fn(&Path), &str); 8] = [
+    type Change<'a> = &'a dyn Fn(&Path);
+    let cases: [(&str, Change<'_>, &str); 8] = [
         (LOCK, &removed, "lock` is gone"),
         (LOCK, &replaced, "lock` is another file now"),
         (LOCK, &without_folder, "lock` is gone"),

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::api::Trace;
-use crate::cli::{ColorChoice, GlobalOptions};
+use crate::cli::{ColorChoice, GlobalOptions, Typed};
 use crate::report::{Color, Room, Verbosity, github};
 use crate::secret::Secrets;
 use crate::store::objects::CA_FILE;
@@ -38,6 +38,8 @@ pub struct Context {
     /// The command line, including the program's name, to suggest the next command.
     pub arguments: Vec<OsString>,
     pub global: GlobalOptions,
+    /// What the user typed that the next command repeats.
+    pub typed: Typed,
     /// For results.
     pub stdout: Stream,
     /// For people.
@@ -250,6 +252,7 @@ impl Context {
             now: Timestamp::now(),
             arguments: std::env::args_os().collect(),
             global,
+            typed: Typed::default(),
             interactive: io::stdin().is_terminal() && stderr.terminal,
             stdout,
             stderr,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::api::{HttpError, Meaning, ReadError};
 use crate::catalog::CatalogError;
+use crate::cli::Typed;
 use crate::exit::Exit;
 use crate::journal::JournalError;
 use crate::report::{ReportError, duration};
@@ -129,12 +130,12 @@ impl Error {
         }
     }
 
-    /// What to do next, one line each.
-    pub fn hints(&self) -> Vec<String> {
+    /// What to do next, one line each. `typed`: what the command was given, which the next one repeats.
+    pub fn hints(&self, typed: &Typed) -> Vec<String> {
         match self {
             Error::Usage { help, .. } => help.clone(),
-            Error::RecordEmpty { environment, .. } => vec![
-                format!("name the place of the record with `--state`, or recover it: `plan state recover FILE --environment {environment}`"),
+            Error::RecordEmpty { .. } => vec![
+                format!("name the place of the record with `--state`, or recover it: `{}`", typed.with_plan("state recover", &[])),
                 "to create everything a second time, use another environment".to_owned(),
             ],
             Error::Moved { what } => {
@@ -170,6 +171,13 @@ impl Error {
                 [read_hint(error)].into_iter().chain(shown).map(str::to_owned).collect()
             }
             Error::NotInTime { .. } => vec!["run it again later, or with a longer `--timeout`".to_owned()],
+            Error::Journal(JournalError::Locked { path, .. }) if path.to_string_lossy().contains("://") => vec![
+                "wait for it with `--lock-timeout 10m`, or end that process, which may be on another machine".to_owned(),
+                format!(
+                    "when it has ended without a word: the lock expires a minute later, or at once with `{}`",
+                    typed.with_record("state unlock", &["--force".to_owned()])
+                ),
+            ],
             Error::Journal(JournalError::Locked { path, .. }) => {
                 let wait = "wait for it with `--lock-timeout 10m`, or end that process";
                 // In a folder the path is that of a file.
@@ -177,8 +185,10 @@ impl Error {
                 std::iter::once(wait).chain(keep).map(str::to_owned).collect()
             }
             Error::Journal(JournalError::Damaged { .. }) => vec![
-                "`plan state salvage PLAN` keeps a copy and what can be read of it, and looks for the rest in the account"
-                    .to_owned(),
+                format!(
+                    "`{}` keeps a copy and what can be read of it, and looks for the rest in the account",
+                    typed.with_plan("state salvage", &[])
+                ),
             ],
             Error::Journal(JournalError::Newer { .. }) => {
                 vec!["nothing is wrong with it: use the `plan` that wrote it, or a later one".to_owned()]
@@ -243,9 +253,12 @@ impl Error {
                     .to_owned()]
             }
             Error::Journal(JournalError::Io { error, .. }) if is_full(error) => {
-                let under_way = "no further call was sent; `plan status` shows what is on record, and the same command goes on \
-                                 from there: it resolves the outcome of calls that were under way";
-                io_hint(error).into_iter().chain([under_way.to_owned()]).collect()
+                let under_way = format!(
+                    "no further call was sent; `{}` shows what is on record, and the same command goes on from there: it \
+                     resolves the outcome of calls that were under way",
+                    typed.with_record("status", &[])
+                );
+                io_hint(error).into_iter().chain([under_way]).collect()
             }
             Error::Journal(JournalError::Io { error, .. }) => io_hint(error).into_iter().collect(),
             Error::PlanWrong
@@ -337,12 +350,22 @@ mod tests {
     }
 
     #[test]
+    fn who_holds_a_lock_in_a_store_may_be_on_another_machine() {
+        for (path, told) in [("s3://team/records/demo/default", true), ("/work/.plan/demo/default/lock", false)] {
+            let locked = Error::Journal(JournalError::Locked { path: path.into(), owner: None });
+            let hints = locked.hints(&Typed::default()).join("\n");
+            assert_eq!(hints.contains("another machine"), told, "{hints}");
+            assert_eq!(hints.contains("`plan state unlock --force`"), told, "{hints}");
+        }
+    }
+
+    #[test]
     fn the_record_has_codes_of_its_own() {
         let locked = JournalError::Locked { path: "p".into(), owner: None };
         assert_eq!(Error::Journal(locked).exit(), Exit::Locked);
         let damaged = JournalError::Damaged { path: "p".into(), line: 3, why: "torn".into() };
         let error = Error::Journal(damaged);
         assert_eq!(error.exit(), Exit::RecordUnusable);
-        assert!(!error.hints().is_empty());
+        assert!(!error.hints(&Typed::default()).is_empty());
     }
 }

@@ -1,11 +1,12 @@
 //! What was typed; no meaning yet.
 //!
 //! `options` holds the groups several commands share, `arguments` what each command takes, `values` the words that are
-//! more than text. Nothing here reads the environment: `context` does, and the commands put both together.
+//! more than text, `typed` the commands that repeat what was typed. Nothing here reads the environment: `context` does, and the commands put both together.
 
 mod arguments;
 mod meaning;
 mod options;
+mod typed;
 mod values;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +22,7 @@ pub use meaning::{read, read_from};
 pub use options::{
     ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions,
 };
+pub use typed::{SECRET, Typed, flag, place, quoted};
 pub use values::{
     Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, PreviewFormat, ResultFormat, environment_name,
     plan_name,

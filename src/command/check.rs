@@ -25,7 +25,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
                 Ok(checked) => checked,
                 // The other files are checked nevertheless.
                 Err(error @ Error::Read { .. }) if arguments.files.len() > 1 => {
-                    findings::print_line(context, &error.to_string(), &error.hints())?;
+                    findings::print_line(context, &error.to_string(), &error.hints(&context.typed))?;
                     unread = true;
                     continue;
                 }

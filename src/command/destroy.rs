@@ -6,13 +6,13 @@ use std::time::Duration;
 use tracing::Instrument as _;
 
 use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
-use super::resume_command::place;
 use super::session::{Parts, Session, export_ending};
 use super::shell_words::{quoted, record_flags};
 use super::view::ViewOptions;
 use super::{Account, confirm, guard, note, print_text, records, report};
 use crate::api::trace;
 use crate::catalog::Catalog;
+use crate::cli::place;
 use crate::cli::{ApiOptions, DestroyArguments};
 use crate::clock::Clock;
 use crate::context::Context;

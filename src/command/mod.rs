@@ -128,6 +128,7 @@ pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
         Ok(context) => context,
         Err(error) => return print_early(&streams, "find the current folder", &error),
     };
+    context.typed = cli::Typed::of(&cli.command);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return print_early(&streams, "start the runtime", &error),
@@ -193,7 +194,7 @@ fn print(context: &Context, error: &Error) -> Exit {
     }
     if !error.is_silent() {
         let hidden = |text: &str| sanitize(&context.secrets.redact(text)).into_owned();
-        let (message, hints) = (hidden(&error.to_string()), error.hints());
+        let (message, hints) = (hidden(&error.to_string()), error.hints(&context.typed));
         let hints: Vec<String> = hints.iter().map(|hint| hidden(hint)).collect();
         let mut err = context.stderr.clone();
         // When this fails, too, only the exit code remains.

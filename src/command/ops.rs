@@ -162,6 +162,6 @@ mod tests {
     fn several_candidates_are_named() {
         let error = find_operation(Catalog::embedded(), "POST").unwrap_err();
         assert!(error.to_string().ends_with("operations fit `POST`"), "{error}");
-        assert_eq!(error.hints().len(), NAMED);
+        assert_eq!(error.hints(&crate::cli::Typed::default()).len(), NAMED);
     }
 }

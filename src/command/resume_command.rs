@@ -3,13 +3,9 @@
 
 use std::path::Path;
 
-use super::shell_words::quoted;
-use crate::cli::{ApiOptions, PlanOptions, RunArguments};
+use crate::cli::{PlanOptions, RunArguments, SECRET, flag, place, quoted};
 use crate::engine::Import;
 use crate::plan::Plan;
-
-/// Stands for what is secret.
-const SECRET: &str = "…";
 
 /// The command that continues the run, without secret inputs. What is to be replaced is not replaced again.
 pub(super) fn resume_command(
@@ -59,22 +55,6 @@ pub(super) fn resume_command(
         words.extend(flag("--ttl", &format!("{}s", ttl.as_secs())));
     }
     words.join(" ")
-}
-
-/// The options that say which API, with which key, and where in the account.
-pub(super) fn place(api: &ApiOptions) -> Vec<String> {
-    let id = |name: &str, id: Option<i64>| id.map(|id| flag(name, &id.to_string())).into_iter().flatten();
-    let text = |name: &str, text: Option<&str>| text.map(|text| flag(name, text)).into_iter().flatten();
-    let key_command = api.api_key_command.as_ref().map(|_| SECRET);
-    text("--base-url", api.base_url.as_deref())
-        .chain(text("--api-key-command", key_command))
-        .chain(id("--project-id", api.project_id))
-        .chain(id("--region-id", api.region_id))
-        .collect()
-}
-
-fn flag(name: &str, value: &str) -> [String; 2] {
-    [name.to_owned(), quoted(value)]
 }
 
 #[cfg(test)]

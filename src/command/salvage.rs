@@ -25,11 +25,12 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
         Err(damage @ JournalError::Damaged { .. }) => damage,
         Err(other) => return Err(other.into()),
         Ok(None) => {
-            let help = "`plan state recover` makes one of what the account holds";
+            let help = format!("`{}` makes one of what the account holds", context.typed.with_plan("state recover", &[]));
             return Err(Error::usage("there is no record, damaged or not: no command has begun in it").help(help));
         }
         Ok(Some(_)) => {
-            let help = "`plan state recover` adds what the account holds and the record does not";
+            let command = context.typed.with_plan("state recover", &[]);
+            let help = format!("`{command}` adds what the account holds and the record does not");
             return Err(Error::usage("the record is not damaged").help(help));
         }
     };

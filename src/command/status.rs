@@ -10,6 +10,7 @@ use super::connect::client_of;
 use super::instance::{Shown, instance_json, others, shown};
 use super::print::age;
 use super::records::{existing_store, find_record, plan_name, read};
+use super::shell_words::record_flags;
 use super::table::{Rows, print_rows, table};
 use super::{Account, compared, environment_file, note, print_json, print_text, warn};
 use crate::cli::{ResultFormat, StatusArguments};
@@ -67,10 +68,8 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
     }
     print_rows(context, &COLUMNS, parts)?;
     if status.instances.values().any(|instance| !instance.stays.is_empty()) {
-        note(
-            context,
-            "stays: no `undo` takes it away, and nothing will; `plan state forget STEP` takes it off the record",
-        )?;
+        let forget = format!("`plan state forget{} STEP`", record_flags(record));
+        note(context, &format!("stays: no `undo` takes it away, and nothing will; {forget} takes it off the record"))?;
     }
     for (id, instance) in status.instances.iter().filter(|(_, instance)| is_listed(instance)) {
         if let Some(error) = &instance.error {

@@ -113,7 +113,7 @@ fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentRecord, 
 fn print_failed(context: &Context, record: &EnvironmentRecord, error: &Error) -> Result<Exit, Error> {
     if !error.is_silent() {
         let message = format!("{} ({}): {error}", record.plan(), record.environment());
-        findings::print_line(context, &message, &error.hints())?;
+        findings::print_line(context, &message, &error.hints(&context.typed.in_environment(record.environment())))?;
     }
     Ok(error.exit())
 }

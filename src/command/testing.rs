@@ -48,6 +48,7 @@ pub fn context() -> (Context, Written) {
         now: "2026-01-02T03:04:05Z".parse().unwrap(),
         arguments: vec!["plan".into()],
         global: GlobalOptions::default(),
+        typed: crate::cli::Typed::default(),
         stdout: Stream::new(Memory::default(), false),
         stderr: Stream::new(written.err.clone(), false),
         interactive: false,

@@ -277,7 +277,8 @@ impl Finishing<'_> {
         let kind = made.kind.as_deref().unwrap_or("resource");
         let words = format!("{kind} {id} exists, and its secret was in the answer that was lost");
         let mut error = context.error(self.about, EffectKnown::Applied, ErrorClass::Unknown, words);
-        error.help.push("run again, or `plan destroy`: it is removed first".to_owned());
+        let destroy = context.settings.destroy_command();
+        error.help.push(format!("run again, or {destroy}: it is removed first"));
         context.warn(format!("`{instance}`: {}: it is removed, and another one made", error.message));
         let leftover = Some(Box::new(made));
         let record = Record::Failed { instance: instance.clone(), error, leftover, unclear: false };
@@ -412,7 +413,8 @@ impl Finishing<'_> {
         };
         if !left.is_empty() {
             let left = left.join(", ");
-            error.help.push(format!("it left {left} behind: the next run, or `plan destroy`, removes it first"));
+            let destroy = context.settings.destroy_command();
+            error.help.push(format!("it left {left} behind: the next run, or {destroy}, removes it first"));
         } else if !certain {
             error.help.push(match candidates.as_slice() {
                 [] => "whether the failed call left a resource behind is not known: look for it by its name".to_owned(),

@@ -16,6 +16,7 @@ mod call;
 mod called;
 mod change;
 mod collection;
+mod commands;
 mod conceal;
 mod context;
 mod counts;

@@ -68,9 +68,10 @@ pub fn warn_of_open(context: &RunContext, unknown: &HashSet<InstanceId>) {
     let names: Vec<String> = open.iter().map(|(instance, _)| format!("`{instance}`")).collect();
     context.warn(format!(
         "never answered, and nothing was found of it: a call of {}; it may still be carried out within {} min: \
-         another run, or `plan destroy`, searches once more",
+         another run, or {}, searches once more",
         names.join(", "),
-        longest.as_secs().div_euclid(60) + 1
+        longest.as_secs().div_euclid(60) + 1,
+        context.settings.destroy_command()
     ));
 }
 
@@ -214,9 +215,11 @@ impl OpenAttempt<'_> {
             ),
         };
         let mut error = self.context.error(&self.about(), EffectKnown::Unknown, ErrorClass::Unknown, words);
+        let settings = &self.context.settings;
+        let resolve = |decision: &str| settings.state_command("resolve", self.instance, decision);
         error.help = vec![
-            format!("decide with `plan state resolve '{}' --id ID` (it made that, too)", self.instance),
-            format!("or `plan state resolve '{}' --not-applied` (it made none of them)", self.instance),
+            format!("decide with {} (it made that, too)", resolve("--id ID")),
+            format!("or {} (it made none of them)", resolve("--not-applied")),
         ];
         error
     }
@@ -228,7 +231,8 @@ impl OpenAttempt<'_> {
             tasks.join(", ")
         );
         let mut error = self.context.error(&self.about(), EffectKnown::Applied, ErrorClass::Unknown, words);
-        error.help.push("run again, or `plan destroy`: it is waited for".to_owned());
+        let destroy = self.context.settings.destroy_command();
+        error.help.push(format!("run again, or {destroy}: it is waited for"));
         error
     }
 

@@ -76,7 +76,8 @@ pub async fn resolve_undo(
     };
     let unknown = |words: String| {
         let mut error = context.error(about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        error.help.push("run `plan destroy` again: it is looked for once more, and not repeated before".to_owned());
+        let destroy = context.settings.destroy_command();
+        error.help.push(format!("run {destroy} again: it is looked for once more, and not repeated before"));
         Err(Interruption::Unknown(error))
     };
     match resolve(context, &in_doubt).await {

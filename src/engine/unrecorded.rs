@@ -81,9 +81,8 @@ fn error_for(run: &Run, stamped: &Stamped) -> StepError {
         id_of(&stamped.status).unwrap_or_default()
     );
     let mut error = run.context.error(&About::default(), EffectKnown::Applied, ErrorClass::Unknown, words);
-    error.help.push(
-        "delete it by hand, or destroy the environment and then recover the rest: `plan state recover FILE`".to_owned(),
-    );
+    let recover = run.context.settings.recover_command(&run.plan.source.path_at(0).display().to_string());
+    error.help.push(format!("delete it by hand, or destroy the environment and then recover the rest: {recover}"));
     error
         .help
         .push("a record in an object store (`--state s3://BUCKET/PREFIX`) is the same for all runners".to_owned());

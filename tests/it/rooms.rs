@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &str)] = &[
         "engine",
         "api body_file catalog clock diagnostic event exit id journal plan pointer random secret shared source template",
     ),
-    ("error", "api catalog exit journal report"),
+    ("error", "api catalog cli exit journal report"),
     ("event", "exit id"),
     ("examples", "packed yaml"),
     ("exit", ""),

@@ -65,7 +65,7 @@ fn a_run_with_an_empty_record_stops_when_the_account_has_its_resources() {
     let made = account.made();
     let ended = account.plan(&["run", "plan.yaml", "--state", "second"]).with_code(12);
     ended.says("the record is empty, but the account holds 3 resources of demo/default");
-    ended.says("plan state recover FILE --environment default");
+    ended.says("`plan state recover plan.yaml --state second`");
     assert_eq!(account.made(), made);
     // Another environment is not affected.
     account.plan(&["run", "plan.yaml", "--state", "second", "--environment", "other"]).with_code(0);

@@ -92,11 +92,10 @@ impl Write {
         let in_doubt = InDoubt { attempt, earlier: open, since, cause, slow: false, disowned };
         let unknown = |words: String| {
             let mut error = self.in_doubt_error(context, &in_doubt, words);
+            let resolve = |decision: &str| context.settings.state_command("resolve", instance, decision);
             error.help = vec![
-                format!("decide with `plan state resolve '{instance}' --id ID` (it is that one)"),
-                format!(
-                    "or `plan state resolve '{instance}' --not-applied` (it made none): the next run sends it again"
-                ),
+                format!("decide with {} (it is that one)", resolve("--id ID")),
+                format!("or {} (it made none): the next run sends it again", resolve("--not-applied")),
             ];
             Err(Interruption::Unknown(error))
         };
@@ -175,17 +174,16 @@ impl Write {
     ) -> Result<Option<Called>, Interruption> {
         let mut error = self.in_doubt_error(context, in_doubt, words);
         let instance = self.instance();
+        let resolve = |decision: &str| context.settings.state_command("resolve", instance, decision);
         error.help = if candidates.is_empty() {
             vec![
                 "run again: the outcome is looked up once more".to_owned(),
-                format!(
-                    "or decide: `plan state resolve '{instance}' --id ID` (it exists), or `--not-applied` (it does not)"
-                ),
+                format!("or decide: {} (it exists), or `--not-applied` (it does not)", resolve("--id ID")),
             ]
         } else {
             vec![
-                format!("decide with `plan state resolve '{instance}' --id ID` (it is that one)"),
-                format!("or `plan state resolve '{instance}' --not-applied` (it is none of them)"),
+                format!("decide with {} (it is that one)", resolve("--id ID")),
+                format!("or {} (it is none of them)", resolve("--not-applied")),
             ]
         };
         context.journal.append(vec![Record::Unknown { instance: instance.clone(), error: error.clone() }]).await?;

@@ -253,7 +253,7 @@ fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) ->
 
 /// The command after which the record no longer knows an instance.
 pub fn forget(context: &RunContext, instance: &InstanceId) -> String {
-    format!("`plan state forget{} '{instance}'`", context.settings.record_flags)
+    context.settings.state_command("forget", instance, "")
 }
 
 /// Makes the calls without which the API refuses the delete. A refusal of such a call is ignored: it may have been

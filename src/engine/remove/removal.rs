@@ -252,7 +252,8 @@ impl<'a> Removal<'a> {
                 // An earlier attempt may have been carried out.
                 let effect = if self.tried_before { EffectKnown::Unknown } else { EffectKnown::NotApplied };
                 let mut error = self.context.error(&self.about, effect, ErrorClass::Unreachable, words);
-                error.help.push("run `plan destroy` again: it continues where it stopped".to_owned());
+                let destroy = self.context.settings.destroy_command();
+                error.help.push(format!("run {destroy} again: it continues where it stopped"));
                 Err(self.record_failed_removal(error).await?)
             }
             Sent::Lost { cause, head, .. } => {
@@ -310,7 +311,10 @@ impl<'a> Removal<'a> {
         let unrecorded_ids = unrecorded_ids(self.context, self.call, &error.message);
         let budget = if unrecorded_ids.is_empty() { BUDGET } else { UNRECORDED_BUDGET };
         let help = match unrecorded_ids.is_empty() {
-            true => "run `plan destroy` again once nothing uses it any more".to_owned(),
+            true => {
+                let destroy = self.context.settings.destroy_command();
+                format!("run {destroy} again once nothing uses it any more")
+            }
             false => {
                 format!("this record knows nothing of {}: once that is gone, try again", unrecorded_ids.join(", "))
             }
@@ -340,7 +344,7 @@ impl<'a> Removal<'a> {
         error: &ApiError,
         after: Option<Duration>,
     ) -> Result<Step, Interruption> {
-        let help = "run `plan destroy` again: it continues where it stopped".to_owned();
+        let help = format!("run {} again: it continues where it stopped", self.context.settings.destroy_command());
         self.again_within(BUDGET, reason, error, after, help).await
     }
 
@@ -373,7 +377,8 @@ impl<'a> Removal<'a> {
                 let unsent = matches!(reason, Delay::NotSent { .. }) && !self.tried_before;
                 let effect = if unsent { EffectKnown::NotApplied } else { EffectKnown::Unknown };
                 let mut error = self.context.error(&self.about, effect, ErrorClass::Unreachable, cause);
-                error.help.push("run `plan destroy` again: it continues where it stopped".to_owned());
+                let destroy = self.context.settings.destroy_command();
+                error.help.push(format!("run {destroy} again: it continues where it stopped"));
                 Err(self.record_failed_removal(error).await?)
             }
         }
@@ -455,7 +460,8 @@ impl<'a> Removal<'a> {
         refusal.message =
             format!("its removal was accepted, and task {tasks} cannot be looked at: {}", refusal.message);
         refusal.effect = EffectKnown::Unknown;
-        refusal.help.push("once it can, run `plan destroy` again: it continues where it stopped".to_owned());
+        let destroy = self.context.settings.destroy_command();
+        refusal.help.push(format!("once it can, run {destroy} again: it continues where it stopped"));
         refusal
     }
 

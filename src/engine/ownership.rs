@@ -66,6 +66,8 @@ pub type OtherRecords = Arc<dyn Fn() -> Vec<(String, Status)> + Send + Sync>;
 pub struct Ownership {
     /// Owned by the steps of this run.
     claims: Mutex<HashMap<Claimable, InstanceId>>,
+    /// Resources that an instance was removed without, because another of this record holds them as its own.
+    let_go: Mutex<Vec<(InstanceId, Claimable)>>,
     other_records: OtherRecords,
     /// Owned by other records when these were last read, with the name of the record.
     elsewhere: Arc<Mutex<Option<HashMap<Claimable, String>>>>,
@@ -73,7 +75,7 @@ pub struct Ownership {
 
 impl Ownership {
     pub fn new(other_records: OtherRecords) -> Self {
-        Self { claims: Mutex::default(), other_records, elsewhere: Arc::default() }
+        Self { claims: Mutex::default(), let_go: Mutex::default(), other_records, elsewhere: Arc::default() }
     }
 
     /// Claims a task or resource for an instance. `false` when another step of this run has claimed it; claiming
@@ -89,6 +91,26 @@ impl Ownership {
         if claims.get(thing) == Some(by) {
             claims.remove(thing);
         }
+    }
+
+    /// The holder to whom an instance that is removed leaves a resource, with the secondary ones; `None` when it is the
+    /// only one left. Of holders that are removed at the same time the last one removes the resource.
+    pub fn let_go(
+        &self,
+        thing: &Claimable,
+        secondary: impl Iterator<Item = Claimable>,
+        by: &InstanceId,
+        holders: &[InstanceId],
+    ) -> Option<InstanceId> {
+        let mut gone = lock(&self.let_go);
+        let left_to = holders.iter().find(|holder| *holder != by && !has_let_go(&gone, thing, holder))?.clone();
+        gone.extend(secondary.chain([thing.clone()]).map(|thing| (by.clone(), thing)));
+        Some(left_to)
+    }
+
+    /// Whether an instance was removed without this resource, which it left to another.
+    pub fn has_let_go(&self, thing: &Claimable, by: &InstanceId) -> bool {
+        has_let_go(&lock(&self.let_go), thing, by)
     }
 
     /// Whether a step of this run, or a call in this record, owns it.
@@ -131,6 +153,10 @@ fn read(other_records: &OtherRecords) -> HashMap<Claimable, String> {
     other_records().into_iter().flat_map(held).collect()
 }
 
+fn has_let_go(gone: &[(InstanceId, Claimable)], thing: &Claimable, by: &InstanceId) -> bool {
+    gone.iter().any(|(other, left)| other == by && left.is(thing))
+}
+
 fn holds(status: &Status, thing: &Claimable) -> bool {
     match thing {
         Claimable::Task(task) => status.tasks.contains(task),
@@ -165,6 +191,32 @@ mod tests {
         assert!(!ownership.claim(volume.clone(), &step("b")), "only its owner can give it back");
         ownership.release(&volume, &step("a"));
         assert!(ownership.claim(volume, &step("b")));
+    }
+
+    #[test]
+    fn of_instances_with_one_resource_the_last_that_is_removed_takes_it_away() {
+        let volume = Claimable::resource("volumes", VOLUME);
+        let [a, b, c] = ["a", "b", "c"].map(step);
+        for (holders, removed, expected) in [
+            (vec![&a], vec![&a], vec![None]),
+            (vec![&a, &b], vec![&a], vec![Some(&b)]),
+            (vec![&a, &b], vec![&a, &b], vec![Some(&b), None]),
+            (vec![&a, &b], vec![&b, &a], vec![Some(&a), None]),
+            (vec![&a, &b, &c], vec![&b, &a, &c], vec![Some(&a), Some(&c), None]),
+            // Again, as after a removal that stopped.
+            (vec![&a, &b], vec![&a, &a], vec![Some(&b), Some(&b)]),
+        ] {
+            let ownership = Ownership::new(Arc::new(Vec::new));
+            let holders: Vec<InstanceId> = holders.into_iter().cloned().collect();
+            for (by, left_to) in removed.into_iter().zip(expected) {
+                let router = Claimable::resource("routers", "r");
+                let left = ownership.let_go(&volume, std::iter::once(router.clone()), by, &holders);
+                assert_eq!(left.as_ref(), left_to, "{holders:?} {by}");
+                assert_eq!(ownership.has_let_go(&router, by), left.is_some());
+            }
+            let other = Claimable::resource("volumes", "another");
+            assert!(!ownership.has_let_go(&other, &a));
+        }
     }
 
     #[test]

@@ -72,13 +72,17 @@ async fn owner_of(
     kind: &str,
     id: &Value,
 ) -> Owner {
-    if context.journal.with_status(|status| status.other_owner(instance, kind, id).is_some()) {
+    let claimed = Claimable::resource(kind, &id_text(id));
+    let is_others = |owner: &InstanceId, other: &RecordedResource| {
+        owner != instance && other.kind.as_deref() == Some(kind) && !context.owners.has_let_go(&claimed, owner)
+    };
+    if context.journal.with_status(|status| status.owners_of(id).any(|(owner, other)| is_others(owner, other))) {
         return Owner::OtherStep;
     }
     if is_mentioned(context, known, id) {
         return Owner::Other("the call that made the rest names it".to_owned());
     }
-    if let Some(record) = context.owners.other_record(&Claimable::resource(kind, &id_text(id))) {
+    if let Some(record) = context.owners.other_record(&claimed) {
         return Owner::Other(format!("it is on the record of {record}"));
     }
     let path = thing.undo.as_ref().and_then(|undo| read_of(context.catalog, kind, id, undo));

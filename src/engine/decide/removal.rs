@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::References;
+use crate::catalog::Method;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, IntendedUndo, Status};
+use crate::journal::{InstanceStatus, IntendedUndo, RecordedResource, Status};
 use crate::plan::ReadyQueue;
 
 /// Instances to remove, and how far the removal has come.
@@ -123,7 +124,7 @@ fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> 
         let Some(user) = references.meant_by(at).iter().find_map(|mention| staying.get(mention)).copied() else {
             continue;
         };
-        if !going.remove(&at) {
+        if is_anothers(status, at, &going) || !going.remove(&at) {
             continue;
         }
         kept.extend(id(at).zip(id(user)).map(|(instance, because_of)| Kept { instance, because_of }));
@@ -135,6 +136,20 @@ fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> 
         }
     }
     kept
+}
+
+/// Whether all that an instance made is held by others that stay: nobody uses it under this name.
+fn is_anothers(status: &Status, at: usize, going: &HashSet<usize>) -> bool {
+    let Some((instance, known)) = status.instances.get_index(at) else { return false };
+    let stays = |owner: &InstanceId| {
+        owner != instance && status.instances.get_index_of(owner).is_some_and(|place| !going.contains(&place))
+    };
+    let deletes = |made: &RecordedResource| made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
+    let mut made = known.made.iter().map(|made| {
+        let id = made.id.as_deref().filter(|_| deletes(made))?;
+        status.owners_of(id).find(|(owner, other)| stays(owner) && deletes(other) && other.kind == made.kind)
+    });
+    !known.made.is_empty() && made.all(|owner| owner.is_some())
 }
 
 /// All existing instances, in an order in which they can be removed; and those that are kept.
@@ -218,8 +233,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::catalog::Method;
-    use crate::journal::{Header, Intent, Phase, RecordedCall, RecordedResource, StepResult};
+    use crate::journal::{Header, Intent, Phase, RecordedCall, StepResult};
 
     fn id(text: &str) -> InstanceId {
         match text.split_once('[') {
@@ -333,6 +347,17 @@ mod tests {
         let sub = status.instances.get_mut(&id("sub[1]")).unwrap();
         sub.agrees.as_mut().unwrap().body = Some(json!({ "key": "twin" }).into());
         assert_eq!(waves(&status, &["net[1]"]).1, ["net[1] for sub[1]"]);
+    }
+
+    #[test]
+    fn what_another_holds_too_is_not_kept_for_its_users() {
+        let mut status = chains();
+        let net = status.instances.get_mut(&id("net[0]")).unwrap();
+        net.made[0].undo = Some(RecordedCall::new(Method::Delete, "/cloud/v1/networks/1/7/id-of-net-0-"));
+        let second = net.clone();
+        status.instances.insert(id("old"), second);
+        assert_eq!(waves(&status, &["old"]), (vec!["old".to_owned()], vec![]));
+        assert_eq!(waves(&status, &["old", "net[0]"]).1, ["net[0] for sub[0]"]);
     }
 
     #[test]

@@ -149,6 +149,12 @@ async fn remove_made(
     made: &RecordedResource,
     more: bool,
 ) -> Result<Removed, Interruption> {
+    if let Some(holder) = left_to(context, instance, made) {
+        let (kind, id) = (made.kind.as_deref().unwrap_or("resource"), made.id.as_deref().map(results::id_text));
+        let id = id.unwrap_or_default();
+        context.warn(format!("`{instance}`: {kind} {id} stays: it is on record as `{holder}`, too"));
+        return Ok(Removed::Nothing);
+    }
     let deletes = made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
     let may_be_theirs = made.undo.is_some() && (deletes || may_create(context, known));
     if made.uncertain && may_be_theirs && !carries_our_stamp(context, instance, made).await {
@@ -206,6 +212,23 @@ async fn remove_made(
         Some((_, error)) => Err(Interruption::Failed(error)),
         None => Ok(removed),
     }
+}
+
+/// The other instance of the record that holds this resource as its own: it is that one's to remove.
+fn left_to(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> Option<InstanceId> {
+    // Other calls take back a change of what another instance made.
+    let deletes = |made: &RecordedResource| made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
+    let thing = Claimable::of(made).filter(|_| deletes(made))?;
+    let is_it = |made: &RecordedResource| {
+        deletes(made) && !made.uncertain && Claimable::of(made).is_some_and(|held| held.is(&thing))
+    };
+    let holders: Vec<InstanceId> = context.journal.with_status(|status| {
+        let owners = status.owners_of(made.id.as_deref()?).map(|(owner, _)| owner).filter(|owner| *owner != instance);
+        let holds =
+            |owner: &&InstanceId| status.instances.get(*owner).is_some_and(|known| known.made.iter().any(is_it));
+        Some(owners.filter(holds).cloned().collect())
+    })?;
+    context.owners.let_go(&thing, made.secondary.iter().filter_map(Claimable::of), instance, &holders)
 }
 
 /// Whether the call of an instance may create something. The undo of one that only changes what is there (it attaches a

@@ -284,6 +284,9 @@ pub struct StepError {
     pub place: Option<Place>,
     /// What to do next.
     pub help: Vec<String>,
+    /// Instances whose resources an earlier run made, and that do not exist any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<InstanceId>,
 }
 
 impl StepError {
@@ -300,6 +303,7 @@ impl StepError {
             invalid_fields: Vec::new(),
             place: None,
             help: Vec::new(),
+            gone: Vec::new(),
         }
     }
 }

@@ -80,6 +80,9 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         Ok(end) => end,
         Err(error) => return Err(session.broken_off(context, error, &resume).await),
     };
+    let is_gone = end.failure.as_ref().is_some_and(|(_, error)| !error.gone.is_empty());
+    // Without it the next run would fail in the same way.
+    let resume = if is_gone && !arguments.refresh { format!("{resume} --refresh") } else { resume };
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
     session.finish(context, end.finished.clone()).await?;
@@ -131,6 +134,14 @@ impl<'a> Prepared<'a> {
         records::guard_place(context, &arguments.state, &store)?;
         let ends_with_job = records::is_for_the_job(context, &arguments.state, &store);
         let record = EnvironmentRecord::new(store, &plan.name, &values.environment);
+        if let Some(Import { instance, id, .. }) = &import
+            && instance.key.is_none()
+            && plan.steps.get(&instance.step).is_some_and(|step| step.for_each.is_some())
+        {
+            let step = &instance.step;
+            let error = Error::usage(format!("`{step}` has `for_each`: each of its instances is imported by itself"));
+            return Err(error.help(format!("say which one {id} is: `{step}[0]`; `plan preview` names them")));
+        }
         let options = options(plan, arguments, import)?;
         let settings = values.settings(plan, &arguments.run, Some(&record));
         need_instances(plan, &settings, &context.secrets, &values.inputs, [&options.target, &options.replace])?;

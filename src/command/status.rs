@@ -110,6 +110,9 @@ pub(super) fn expires(status: &Status) -> Option<Timestamp> {
     status.started.as_ref().and_then(|(_, started)| started.expires)
 }
 
+/// Earlier times stand for an unknown one: 2001, in seconds.
+const LONG_AGO: i64 = 978_307_200;
+
 fn since(from: Timestamp, to: Timestamp) -> String {
     age(to.duration_since(from))
 }
@@ -129,6 +132,8 @@ fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Times
         table.cell(since);
     };
     let at = instance.finished_at.filter(|_| instance.phase == Phase::Succeeded).or(instance.intended_at);
+    // Of a recovered call in doubt it is not known when it was made.
+    let at = at.filter(|at| at.as_second() > LONG_AGO);
     let is_over = instance.phase == Phase::Absent && instance.error.is_none() && instance.lost.is_empty();
     if !is_over {
         row(phase(instance), shown(instance), at.map(|at| since(at, now)).unwrap_or_default());

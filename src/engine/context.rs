@@ -176,6 +176,7 @@ impl RunContext {
         StepError {
             status: Some(error.status),
             request_id: error.request_id.as_deref().map(|id| self.secrets.redact(id).into_owned()),
+            gone: Vec::new(),
             invalid_fields: error
                 .invalid_fields
                 .iter()

@@ -107,7 +107,10 @@ impl Instance {
             // The dispatcher reports a stop; a journal error ends the run.
             Interruption::Stopped(_) | Interruption::Journal(_) => return why,
         };
-        self.run.emit_existing(id);
+        let is_gone = matches!(&why, Interruption::Failed(error) if error.gone.contains(id));
+        if !is_gone {
+            self.run.emit_existing(id);
+        }
         self.run.context.events.emit(event);
         why
     }

@@ -240,6 +240,7 @@ impl Instance {
             failed.effect = EffectKnown::NotApplied;
             failed.call = about.call.as_ref().map(ToString::to_string);
             failed.message = format!("what an earlier run made is not there any more: {}", failed.message);
+            failed.gone = vec![self.id().clone()];
             let (step, id, flags) = (&self.step().id, self.id(), &self.run.context.settings.record_flags);
             failed.help = vec![
                 format!("replace it: run with `--replace {step}`"),

@@ -300,6 +300,9 @@ impl Human {
 
 impl Reporter for Human {
     fn handle(&mut self, event: &Stamped) {
+        if let Event::StepFailed { error, .. } = &event.event {
+            self.exists.retain(|(existing, _)| !error.gone.contains(existing));
+        }
         if self.is_shown(event) {
             self.write_line(event);
         }

@@ -45,6 +45,7 @@ pub async fn blame(context: &RunContext, own: &InstanceId, calls: &[&RecordedCal
     } else {
         format!("{names} {is} not there any more, and this call names it: {}", error.message)
     };
+    error.gone.clone_from(&gone);
     error.help.push("run with `--refresh`: what is gone is made again, with what depends on it".to_owned());
 }
 

@@ -13,6 +13,7 @@ use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, RunOptions, drift
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Intent, Record, RecordedCall};
+use crate::plan::Selection;
 use crate::simulate::{AuditLog, Busy, Durations, InMemory, Options};
 
 impl Trial {
@@ -158,6 +159,7 @@ fn a_call_that_mentions_a_missing_resource_reports_it() {
         let failures = trial.failures().join("\n");
         assert!(failures.contains("late: `disk` is not there any more, and this call names it"), "{failures}");
         let (_, error) = end.failure.unwrap();
+        assert_eq!(error.gone, [Selection::name("disk")]);
         assert!(error.help.iter().any(|help| help.contains("--refresh")), "{error:?}");
     });
 }

@@ -219,6 +219,22 @@ fn what_an_earlier_run_made_is_not_called_not_made() {
 }
 
 #[test]
+fn what_is_not_there_any_more_is_not_called_existing() {
+    let (out, mut human) = human(Verbosity::Normal, Color::Off);
+    handle(&mut human, 0, started());
+    for name in ["net", "sub", "disk"] {
+        let (kind, id) = (Some("subnets".to_owned()), format!("id-{name}"));
+        handle(&mut human, 10, Event::ResourceExists { instance: instance(name), kind, id, name: None });
+    }
+    let gone = vec![instance("net"), instance("sub")];
+    let error = StepError { gone, ..error("`net` and `sub` are not there any more, and this call names them") };
+    handle(&mut human, 10, Event::StepFailed { instance: instance("sub"), error });
+    handle(&mut human, 20, Event::RunFinished(finished(Exit::StepFailed)));
+    let text = out.text();
+    assert!(text.contains("exists: `disk` subnet id-disk\n") && !text.contains("id-sub exists"), "{text}");
+}
+
+#[test]
 fn the_resource_of_a_failed_step_is_reported_as_existing() {
     let (out, mut human) = human(Verbosity::Normal, Color::Off);
     handle(&mut human, 0, started());

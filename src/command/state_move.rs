@@ -6,10 +6,10 @@ use super::note;
 use super::recorded::named;
 use super::records::{open, read};
 use crate::context::Context;
-use crate::engine::moves;
+use crate::engine::{merges, moves};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::plan::{Moved, Selection};
+use crate::plan::{self, Moved, Selection};
 use crate::report::count;
 use crate::source::Span;
 use crate::store::EnvironmentRecord;
@@ -29,10 +29,22 @@ pub(super) async fn rename(
     named(&read(environment).await?, from)?;
     let nowhere = Span::at(0);
     let (from_id, to_id) = (Selection::name(from), Selection::name(to));
-    let moved = [Moved { from: from_id, from_span: nowhere, to: to_id, to_span: nowhere }];
+    if !plan::is_identifier(to_id.step.as_str()) {
+        let error = Error::usage(format!("`{}` is no id for a step", to_id.step.as_str()));
+        return Err(error.help("letters, digits and `_`, no digit first"));
+    }
+    let moved = [Moved { from: from_id.clone(), from_span: nowhere, to: to_id.clone(), to_span: nowhere }];
     let journal = open(context, environment, "state mv", patience).await?;
     let records = journal.with_status(|status| moves(status, &moved));
     let many = records.len();
+    // Once they have one name, nobody can tell any more which was whose.
+    let merged = journal.with_status(|status| merges(status, &from_id, &to_id));
+    if merged > 0 {
+        journal.close().await?;
+        let error = Error::usage(format!("`{to}` is on record already, with {}", count(merged, "instance")));
+        let help = "rename that first, or say which instance it becomes: `web[0]`";
+        return Err(error.help(help));
+    }
     let written = if records.is_empty() { Ok(()) } else { journal.append(records).await };
     journal.close().await?;
     written?;

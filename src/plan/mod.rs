@@ -70,6 +70,7 @@ pub use model::{
     Ready, RecordOf, RecordUse, Retry, Segment, Step, Steps, Undo, Wait,
 };
 pub use partial::{Given, NextCheck};
+pub use scalars::is_identifier;
 pub use selection::Selection;
 pub use step_doc::may_set_header;
 pub use values::check_values;

@@ -53,7 +53,7 @@ pub(super) fn compiled(node: &Node, findings: &mut Findings) -> Option<Template>
 }
 
 /// `[A-Za-z_][A-Za-z0-9_]*`
-pub(super) fn is_identifier(name: &str) -> bool {
+pub fn is_identifier(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
 }

@@ -15,7 +15,7 @@ mod shifted;
 pub use deleted_with_parent::deleted_with_parent;
 pub use gone::gone;
 pub use instance::{ChangeKind, Decision, Differs, Wanted, instance, reads};
-pub use moved::{moves, stuck};
+pub use moved::{merges, moves, stuck};
 pub use orphans::orphans;
 pub use references::References;
 pub use removal::{Kept, Removal, removal, removal_order, stays};

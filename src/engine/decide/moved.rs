@@ -11,6 +11,21 @@ pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
     renamed(status, moved).0
 }
 
+/// How many instances on record a move by hand would mix with what it renames: the step that it names has instances of
+/// its own, or another form (with keys, or without).
+pub fn merges(status: &Status, from: &InstanceId, to: &InstanceId) -> usize {
+    let is_in_the_way = |other: &InstanceId| {
+        other.step == to.step
+            && (from.step != to.step || from.key.is_some())
+            && other != from
+            && match &to.key {
+                None => true,
+                Some(_) => other.key.is_none(),
+            }
+    };
+    status.existing().filter(|(other, _)| is_in_the_way(other)).count()
+}
+
 /// Messages about recorded names that left the plan and cannot be moved, because the new name is recorded as well.
 pub fn stuck(status: &Status, moved: &[Moved], steps: &Steps) -> Vec<String> {
     let (_, names) = renamed(status, moved);
@@ -65,6 +80,36 @@ mod tests {
     use crate::journal::{Header, InstanceStatus, Phase, RecordedResource};
     use crate::plan::Selection;
     use crate::source::Span;
+
+    #[test]
+    fn a_move_by_hand_mixes_no_two_steps() {
+        let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+        for name in ["solo", "disk[0]", "disk[1]", "port"] {
+            let known = InstanceStatus {
+                phase: Phase::Succeeded,
+                made: vec![RecordedResource::default()],
+                ..InstanceStatus::default()
+            };
+            status.instances.insert(Selection::name(name), known.into());
+        }
+        status.instances.insert(Selection::name("gone[0]"), InstanceStatus::default().into());
+        for (from, to, mixed) in [
+            ("solo", "single", 0),
+            ("solo", "disk", 2),
+            ("solo", "disk[2]", 0),
+            ("solo", "gone", 0),
+            ("solo", "solo[a]", 0),
+            ("disk", "data", 0),
+            ("disk", "solo", 1),
+            ("disk[0]", "disk[a]", 0),
+            ("disk[0]", "port", 1),
+            ("disk[0]", "port[a]", 1),
+            // The other one would be left in a form that no plan has.
+            ("disk[0]", "disk", 1),
+        ] {
+            assert_eq!(merges(&status, &Selection::name(from), &Selection::name(to)), mixed, "{from} {to}");
+        }
+    }
 
     #[test]
     fn only_recorded_old_names_are_moved_and_only_once() {

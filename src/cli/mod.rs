@@ -170,6 +170,7 @@ impl Command {
             Command::Drift(arguments) => &arguments.api,
             Command::Sweep(arguments) => &arguments.api,
             Command::State(StateCommand::Import(arguments)) => &arguments.run.api,
+            Command::State(StateCommand::Resolve(arguments)) => &arguments.api,
             Command::State(StateCommand::Recover(arguments) | StateCommand::Salvage(arguments)) => &arguments.api,
             Command::Get(arguments) => &arguments.api,
             Command::Tasks(arguments) => &arguments.api,

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::connect::client_of;
 use super::recorded::{named, words};
-use super::records::{find_record, open, read};
-use super::{confirm, note};
+use super::records::{find_record, open, other_records, read};
+use super::{Account, confirm, note};
 use crate::api::{Task, TaskState};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Method};
 use crate::cli::ResolveArguments;
 use crate::context::Context;
-use crate::engine::{Before, made, of_tasks, operation_of};
+use crate::engine::{
+    Before, Claimable, Given, Ownership, given, id_text, made, of_tasks, operation_of, stamped_by_another,
+};
 use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::exit::Exit;
@@ -20,7 +23,7 @@ use crate::id::InstanceId;
 use crate::journal::{
     Evidence, InstanceStatus, Intent, Journal, Phase, Record, RecordedResource, StepResult, Succeeded, Unanswered,
 };
-use crate::report::{count, list};
+use crate::report::{count, list, thing};
 use crate::store::EnvironmentRecord;
 
 /// The most names in a message.
@@ -31,16 +34,27 @@ pub(super) async fn resolve(context: &Context, arguments: &ResolveArguments) -> 
     let environment = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
     read(&environment).await?;
     let journal = open(context, &environment, "state resolve", arguments.lock.lock_timeout).await?;
-    let done = decide(context, &journal, arguments).await;
+    let done = decide(context, &environment, &journal, arguments).await;
     journal.close().await?;
     done
 }
 
-async fn decide(context: &Context, journal: &Journal, arguments: &ResolveArguments) -> Result<Exit, Error> {
-    let records = journal.with_status(|status| {
+async fn decide(
+    context: &Context,
+    environment: &EnvironmentRecord,
+    journal: &Journal,
+    arguments: &ResolveArguments,
+) -> Result<Exit, Error> {
+    let mut records = journal.with_status(|status| {
         let (instance, known) = only(named(status, &arguments.step)?, &arguments.step)?;
         decided(instance, known, arguments)
     })?;
+    not_anothers_tasks(environment, journal, &arguments.task).await?;
+    if let Some((instance, made)) = records.iter_mut().find_map(made_of) {
+        let known = journal.with_status(|status| status.instances.get(&instance).cloned()).unwrap_or_default();
+        not_anothers(environment, journal, &instance, made).await?;
+        exists(context, environment, arguments, &instance, &known, made).await?;
+    }
     let said = match records.iter().find(|record| !matches!(record, Record::Found { .. })).unwrap_or(&records[0]) {
         Record::Resolved { instance, made: Some(made), .. } => {
             format!("{instance}: {} is on record as made by it, too", words(made))
@@ -55,6 +69,103 @@ async fn decide(context: &Context, journal: &Journal, arguments: &ResolveArgumen
     journal.append(records).await?;
     note(context, &said)?;
     Ok(Exit::Done)
+}
+
+/// What a decision records as made.
+fn made_of(record: &mut Record) -> Option<(InstanceId, &mut RecordedResource)> {
+    match record {
+        Record::Resolved { instance, made: Some(made), .. } => Some((instance.clone(), made)),
+        Record::Succeeded(done) if done.agrees.is_none() => Some((done.instance.clone(), &mut done.made)),
+        _ => None,
+    }
+}
+
+/// Refuses a resource that is on record: of another step, of an earlier attempt, or of another record of the store.
+async fn not_anothers(
+    environment: &EnvironmentRecord,
+    journal: &Journal,
+    instance: &InstanceId,
+    made: &RecordedResource,
+) -> Result<(), Error> {
+    // A call that changes what another step made has the id of that.
+    let deletes = made.undo.as_ref().is_none_or(|undo| undo.method == Method::Delete);
+    let Some(thing) = Claimable::of(made).filter(|_| deletes) else { return Ok(()) };
+    let here = journal.with_status(|status| {
+        let mut resources = status.resources();
+        let owner = resources.find(|(_, made)| Claimable::of(made).is_some_and(|held| held.is(&thing)));
+        owner.map(|(owner, _)| owner.clone())
+    });
+    let whose = match here {
+        Some(owner) if owner == *instance => Some("an earlier attempt of the same step".to_owned()),
+        Some(owner) => Some(format!("step `{owner}`")),
+        None => Ownership::new(other_records(environment).await).other_record(&thing),
+    };
+    match whose {
+        Some(whose) => Err(is_anothers(&format!("{} is on record already: it belongs to {whose}", unnamed(made)))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses tasks that belong to another call of this record, or to another record of the store.
+async fn not_anothers_tasks(environment: &EnvironmentRecord, journal: &Journal, tasks: &[String]) -> Result<(), Error> {
+    let owners = Ownership::new(other_records(environment).await);
+    for task in tasks {
+        let is_here = journal.with_status(|status| status.tasks.contains(task));
+        let whose = if is_here { Some("another call of this record".to_owned()) } else { None };
+        if let Some(whose) = whose.or_else(|| owners.other_record(&Claimable::task(task))) {
+            return Err(is_anothers(&format!("task {task} is on record already: it belongs to {whose}")));
+        }
+    }
+    Ok(())
+}
+
+fn is_anothers(message: &str) -> Error {
+    Error::usage(message).help("name what this call made, or say `--not-applied`")
+}
+
+/// A resource as text, without the name, which comes from the plan.
+fn unnamed(made: &RecordedResource) -> String {
+    words(&RecordedResource { name: None, ..made.clone() })
+}
+
+/// Refuses a resource that does not exist, or whose stamp names another step or environment; the name on record is the
+/// one that it has. Without an API key nothing is read.
+async fn exists(
+    context: &Context,
+    environment: &EnvironmentRecord,
+    arguments: &ResolveArguments,
+    instance: &InstanceId,
+    known: &InstanceStatus,
+    made: &mut RecordedResource,
+) -> Result<(), Error> {
+    let earlier = known.earlier.first().map(|earlier| &earlier.intent);
+    let intent = known.intent.as_ref().filter(|_| known.phase == Phase::InDoubt).or(earlier);
+    let (Some(intent), Some(id)) = (intent, made.id.as_deref().map(id_text)) else { return Ok(()) };
+    let account = match Account::of(context, &arguments.api) {
+        Ok(account) => account,
+        Err(Error::NoKey { .. }) => {
+            return note(context, &format!("whether `{id}` exists was not checked: there is no API key"));
+        }
+        Err(error) => return Err(error),
+    };
+    let (client, catalog) = (client_of(context, &account)?, Catalog::embedded());
+    let read = given(&client, catalog, &intent.call, &id).await;
+    let item = match read.map_err(|error| Error::Api { what: format!("`{id}` cannot be read"), error })? {
+        Given::There(item) => item,
+        Given::Unread => return Ok(()),
+        Given::Missing => {
+            let kind = made.kind.as_deref().map_or("resource".to_owned(), thing);
+            return Err(is_anothers(&format!("there is no {kind} `{id}`")));
+        }
+    };
+    let names = (environment.plan(), environment.environment());
+    if let Some(whose) = stamped_by_another(catalog, &intent.call, &item, names, instance, &intent.nonce) {
+        return Err(is_anothers(&format!("{} was not made by `{instance}`: {whose}", unnamed(made))));
+    }
+    if let Some(name) = item.get("name").and_then(Value::as_str) {
+        made.name = Some(name.to_owned());
+    }
+    Ok(())
 }
 
 fn only<'s>(

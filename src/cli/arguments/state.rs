@@ -263,4 +263,6 @@ pub struct ResolveArguments {
     pub lock: LockOptions,
     #[command(flatten)]
     pub record: RecordOptions,
+    #[command(flatten)]
+    pub api: ApiOptions,
 }

@@ -37,6 +37,12 @@ pub fn stamp_value(plan: &str, environment: &str, instance: &InstanceId) -> Stri
     format!("{plan}/{environment}/{instance}").chars().take(LONGEST_TAG).collect()
 }
 
+/// Whose a resource is by its stamp, when that names another environment than the one of `prefix`.
+pub fn others_stamp(stamp: &str, prefix: &str) -> Option<String> {
+    let is_stamp = stamp.splitn(3, '/').filter(|part| !part.is_empty()).count() == 3;
+    (is_stamp && !stamp.starts_with(prefix)).then(|| format!("it carries the stamp `{stamp}`"))
+}
+
 /// Leaves both tags on what a body asks for. `false`: the body has no place for them.
 pub fn stamp(body: Option<&mut Value>, owner: String, nonce: &str) -> bool {
     let Some(Value::Object(body)) = body else { return false };
@@ -81,10 +87,19 @@ fn in_remark(text: &str, key: &str) -> Option<String> {
 pub fn of_item(item: &Value, list: Option<&ListCall>, intent: &Intent) -> Verdict {
     match tag(item, list, STAMP_ATTEMPT) {
         Some(nonce) if nonce == intent.nonce => Verdict::Ours(Evidence::Stamp),
+        // A recovery left it in doubt, and does not know the attempt: the stamp of the instance may be a copy.
+        Some(_) if intent.mark.user_agent.is_none() && !intent.stamped && names(item, list, &intent.instance) => {
+            Verdict::CannotTell
+        }
         Some(_) => Verdict::NotOurs,
         // The resource shows its tags and ours are not among them, although they were sent.
         None => Verdict::not_if(intent.stamped && shows_tags(item, list)),
     }
+}
+
+/// Whether the stamp of a resource is that of this instance, in whatever environment.
+fn names(item: &Value, list: Option<&ListCall>, instance: &InstanceId) -> bool {
+    tag(item, list, STAMP).is_some_and(|stamp| stamp.ends_with(&format!("/{instance}")))
 }
 
 /// What the tags in a task's `data` say: some task types show those of the resource, in several forms (`observed.md`
@@ -139,6 +154,23 @@ mod tests {
     const OURS: Verdict = Verdict::Ours(Evidence::Stamp);
 
     #[test]
+    fn a_stamp_of_another_environment_tells_whose_a_resource_is() {
+        for (stamp, is_anothers) in [
+            ("demo/default/web", false),
+            ("demo/default/web[a/b]", false),
+            ("demo/production/web", true),
+            ("other/default/web", true),
+            ("demo/default2/web", true),
+            // A tag of that name that is no stamp.
+            ("gold", false),
+            ("a/b", false),
+            ("a//b", false),
+        ] {
+            assert_eq!(others_stamp(stamp, "demo/default/").is_some(), is_anothers, "{stamp}");
+        }
+    }
+
+    #[test]
     fn a_resource_says_by_its_tags_which_attempt_made_it() {
         let unstamped = intent(json!({}));
         let stamped = Intent { stamped: true, ..unstamped.clone() };
@@ -150,6 +182,17 @@ mod tests {
             (json!({ "tags": pair("c0ffee") }), Verdict::NotOurs, Verdict::NotOurs),
             (json!({ "tags": [] }), Verdict::NotOurs, Verdict::CannotTell),
             (json!({ "tags": [{ "key": "team", "value": "web" }] }), Verdict::NotOurs, Verdict::CannotTell),
+            // As a recovery left it in doubt.
+            (
+                json!({ "tags": { STAMP: format!("demo/default/{}", unstamped.instance), STAMP_ATTEMPT: "c0ffee" } }),
+                Verdict::NotOurs,
+                Verdict::CannotTell,
+            ),
+            (
+                json!({ "tags": { STAMP: "demo/default/another", STAMP_ATTEMPT: "c0ffee" } }),
+                Verdict::NotOurs,
+                Verdict::NotOurs,
+            ),
             (json!({ "tags": null }), Verdict::CannotTell, Verdict::CannotTell),
             (json!({ "name": "web" }), Verdict::CannotTell, Verdict::CannotTell),
         ] {

@@ -8,13 +8,14 @@ use super::records::{self, open};
 use super::shell_words::{quoted, record_flags};
 use super::table::table;
 use super::{Account, LoadedPlan, environment_name, load, note, print_text, warn};
-use crate::cli::RecoverArguments;
+use crate::cli::{RecoverArguments, flag};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{self, Recovered, Search, Settings};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::journal::{Header, InstanceStatus, Phase, Status};
+use crate::id::InstanceId;
+use crate::journal::{Header, InstanceStatus, Phase, Status, id_text};
 use crate::report::{Palette, count, list};
 use crate::store::EnvironmentRecord;
 
@@ -112,6 +113,7 @@ impl Recovery {
             inputs: &self.inputs,
             accepted: &self.accepted,
             status,
+            other_records: records::other_records(&self.record).await,
         };
         Ok(engine::recover(&search).await)
     }
@@ -122,10 +124,21 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
     let found = recovered.found.iter().map(|(instance, trace)| {
         vec![instance.to_string(), resource_text(&recovered.status.instances[instance]), trace.words()]
     });
-    let in_doubt = recovered.in_doubt.iter().map(|(instance, ids)| {
-        vec![instance.to_string(), list(ids.iter().cloned(), NAMED), "in doubt: only the name speaks for it".to_owned()]
+    // Those with a stamp have a line of their own, with more words.
+    let unrecorded = recovered
+        .unrecorded
+        .iter()
+        .map(|copy| vec![copy.instance.to_string(), words(&copy.resource), format!("in doubt: {}", copy.why)]);
+    let has_stamp = |instance: &InstanceId, id: &str| {
+        let mut copies = recovered.unrecorded.iter().filter(|copy| copy.instance == *instance);
+        copies.any(|copy| copy.resource.id.as_deref().is_some_and(|known| id_text(known) == id))
+    };
+    let in_doubt = recovered.in_doubt.iter().filter_map(|(instance, ids)| {
+        let named: Vec<String> = ids.iter().filter(|id| !has_stamp(instance, id)).cloned().collect();
+        let words = "in doubt: only the name speaks for it".to_owned();
+        (!named.is_empty()).then(|| vec![instance.to_string(), list(named, NAMED), words])
     });
-    let rows: Vec<Vec<String>> = found.chain(in_doubt).collect();
+    let rows: Vec<Vec<String>> = found.chain(unrecorded).chain(in_doubt).collect();
     if !rows.is_empty() {
         let palette = Palette::new(context.color(&context.stdout));
         print_text(context, &context.secrets.redact(&table(&["STEP", "FOUND", "HOW SURE"], &rows, palette)))?;
@@ -136,7 +149,17 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
         warn(context, &format!("not searched: `{path}`: {why}"))?;
     }
     for (step, id) in &recovered.refused {
-        warn(context, &format!("not accepted: `{id}` is no resource that the call of `{step}` creates"))?;
+        let whose = recovered.theirs.iter().find(|(instance, known, _)| known == id && instance.to_string() == *step);
+        let why = whose.map_or(format!("is no resource that the call of `{step}` creates"), |(_, _, whose)| {
+            format!("is not that of `{step}`: {whose}")
+        });
+        warn(context, &format!("not accepted: `{id}` {why}"))?;
+    }
+    let accepted = |step: &InstanceId, id: &str| {
+        recovered.refused.iter().any(|(name, known)| known == id && *name == step.to_string())
+    };
+    for (instance, id, whose) in recovered.theirs.iter().filter(|(instance, id, _)| !accepted(instance, id)) {
+        note(context, &format!("`{instance}`: {id} has its name, and is another's: {whose}"))?;
     }
     if !recovered.absent.is_empty() {
         let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
@@ -149,18 +172,27 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
         let names = on.iter().map(|step| format!("`{step}`"));
         note(context, &format!("`{instance}` was not searched for: it depends on {}", list(names, NAMED)))?;
     }
-    let undecided: Vec<String> = recovered.undecided().map(|instance| format!("`{instance}`")).collect();
-    if !undecided.is_empty() {
-        let names = list(undecided, NAMED);
-        note(context, &format!("still in doubt since an earlier recovery: {names}; decide with `plan state resolve`"))?;
+    let flags = record_flags(record);
+    let resolve =
+        |instance: &str, decision: &str| format!("`plan state resolve{flags} {} {decision}`", quoted(instance));
+    let undecided: Vec<&InstanceId> = recovered.undecided().collect();
+    if let Some(first) = undecided.first() {
+        let names = list(undecided.iter().map(|instance| format!("`{instance}`")), NAMED);
+        let command = resolve(&first.to_string(), "--id ID");
+        note(context, &format!("still in doubt since an earlier recovery: {names}; decide with {command}"))?;
     }
     if let Some((instance, ids)) = recovered.in_doubt.first() {
         let name = instance.to_string();
-        let accept = ids.first().map(|id| quoted(&format!("{name}={id}"))).unwrap_or_default();
-        let words =
-            format!("what is in doubt is yours to decide: recover with `--accept {accept}` when it is this one");
-        note(context, &words)?;
-        note(context, &format!("if it is another client's: `plan state resolve {} --not-applied`", quoted(&name)))?;
+        let accept = ids.first().map(|id| format!("{name}={id}")).unwrap_or_default();
+        let command = context.typed.with_plan("state recover", &flag("--accept", &accept));
+        note(context, &format!("what is in doubt is yours to decide: `{command}` when it is this one"))?;
+        note(context, &format!("if it is another client's: {}", resolve(&name, "--not-applied")))?;
+    }
+    let is_decided = |instance: &InstanceId| recovered.in_doubt.iter().any(|(told, _)| told == instance);
+    if recovered.unrecorded.iter().any(|copy| !is_decided(&copy.instance)) {
+        let words = "what is in doubt and carries the stamp is on no record, and no command deletes it: if it is yours, \
+                     delete it by hand; if it is another client's, its tag `plan` can be taken off";
+        note(context, words)?;
     }
     Ok(())
 }

@@ -13,17 +13,16 @@ use crate::api::{Task, TaskState};
 use crate::catalog::{Catalog, Method};
 use crate::cli::ResolveArguments;
 use crate::context::Context;
-use crate::engine::{
-    Before, Claimable, Given, Ownership, given, id_text, made, of_tasks, operation_of, stamped_by_another,
-};
+use crate::engine::{Before, Claimable, Given, Ownership, given, made, of_tasks, operation_of, stamped_by_another};
 use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{
     Evidence, InstanceStatus, Intent, Journal, Phase, Record, RecordedResource, StepResult, Succeeded, Unanswered,
+    id_text,
 };
-use crate::report::{count, list, thing};
+use crate::report::{count, kind_name, list};
 use crate::store::EnvironmentRecord;
 
 /// The most names in a message.
@@ -154,7 +153,7 @@ async fn exists(
         Given::There(item) => item,
         Given::Unread => return Ok(()),
         Given::Missing => {
-            let kind = made.kind.as_deref().map_or("resource".to_owned(), thing);
+            let kind = made.kind.as_deref().map_or("resource".to_owned(), kind_name);
             return Err(is_anothers(&format!("there is no {kind} `{id}`")));
         }
     };

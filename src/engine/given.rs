@@ -4,13 +4,14 @@
 use serde_json::Value;
 
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT, others_stamp, stamp_value, tag};
+use super::operation::operation_of;
 use super::pages::{Paging, pages};
-use super::results::{fill_path, id_text, operation_of};
+use super::paths::fill_path;
 use crate::api::{Client, ReadError, Request};
 use crate::catalog::update::shown_at;
 use crate::catalog::{Catalog, ListCall};
 use crate::id::InstanceId;
-use crate::journal::RecordedCall;
+use crate::journal::{RecordedCall, id_text};
 
 /// What the API shows under an id.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::Settings;
 use super::evidence::audit::AUDIT_LOG;
 use super::operation::operation_of;
+use super::ownership::OtherRecords;
 use super::preview::{Preview, Reads};
 use super::stamps::Spot;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, Phase, Record, Status};
+use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, Status};
 use crate::plan::{Plan, Segment, Selection, Step};
 use crate::secret::Secrets;
 
@@ -33,6 +34,16 @@ pub struct Search<'a> {
     pub accepted: &'a [(String, String)],
     /// The existing record, which is kept; only instances in doubt that the user has confirmed are changed.
     pub status: &'a Status,
+    /// The other records of the store: what they own is theirs.
+    pub other_records: OtherRecords,
+}
+
+/// A resource with the stamp of an instance that is on no record: the instance has another one, or it may be a copy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unrecorded {
+    pub instance: InstanceId,
+    pub resource: RecordedResource,
+    pub why: String,
 }
 
 /// The evidence by which a resource was recovered.
@@ -75,6 +86,10 @@ pub struct Recovered {
     pub found: Vec<(InstanceId, Trace)>,
     /// Instances in doubt, with the ids of the resources that have the right name.
     pub in_doubt: Vec<(InstanceId, Vec<String>)>,
+    /// Resources with the stamp of this environment that are not recorded.
+    pub unrecorded: Vec<Unrecorded>,
+    /// Resources that have the right name and are certainly another's: the instance, the id, and whose it is.
+    pub theirs: Vec<(InstanceId, String, String)>,
     /// Pairs of instance and id that the user confirmed and that cannot be right.
     pub refused: Vec<(String, String)>,
     /// Instances without any resource that agrees with the plan.
@@ -123,6 +138,7 @@ impl Recovered {
             && self.renamed.is_empty()
             && self.not_looked_for.is_empty()
             && self.refused.is_empty()
+            && self.unrecorded.is_empty()
             && all_was_read
     }
 }
@@ -176,8 +192,8 @@ fn is_in_usual_place(step: &Step) -> bool {
 /// Searches the account and recovers the record.
 pub async fn recover(search: &Search<'_>) -> Recovered {
     let mut work = work::Work::new(search);
-    work.by_stamps().await;
     work.read_audit_log().await;
+    work.by_stamps().await;
     while work.round(false).await || work.round(true).await {}
     work.complete_what_the_plan_lost().await;
     work.finish()
@@ -201,6 +217,8 @@ mod tests {
             status,
             found: Vec::new(),
             in_doubt: Vec::new(),
+            unrecorded: Vec::new(),
+            theirs: Vec::new(),
             refused: Vec::new(),
             absent: Vec::new(),
             renamed: Vec::new(),
@@ -215,11 +233,14 @@ mod tests {
         assert!(nothing().is_complete());
         let pair = |path: &str| vec![(path.to_owned(), "why".to_owned())];
         let found = vec![(named("a"), Trace::Stamp)];
+        let copy = Unrecorded { instance: named("a"), resource: RecordedResource::default(), why: "a copy".to_owned() };
         for (recovered, complete) in [
             (Recovered { found, ..nothing() }, true),
             (Recovered { absent: vec![named("a")], ..nothing() }, true),
             (Recovered { in_doubt: vec![(named("a"), Vec::new())], ..nothing() }, false),
             (Recovered { refused: pair("a"), ..nothing() }, false),
+            (Recovered { unrecorded: vec![copy], ..nothing() }, false),
+            (Recovered { theirs: vec![(named("a"), "id".to_owned(), "theirs".to_owned())], ..nothing() }, true),
             (Recovered { renamed: vec![(named("a"), named("b"))], ..nothing() }, false),
             (Recovered { not_looked_for: vec![(named("a"), Vec::new())], ..nothing() }, false),
             (Recovered { unread: pair("/cloud/v1/networks/1/7"), ..nothing() }, false),

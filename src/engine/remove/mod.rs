@@ -150,7 +150,7 @@ async fn remove_made(
     more: bool,
 ) -> Result<Removed, Interruption> {
     if let Some(holder) = left_to(context, instance, made) {
-        let (kind, id) = (made.kind.as_deref().unwrap_or("resource"), made.id.as_deref().map(results::id_text));
+        let (kind, id) = (made.kind.as_deref().unwrap_or("resource"), made.id.as_deref().map(id_text));
         let id = id.unwrap_or_default();
         context.warn(format!("`{instance}`: {kind} {id} stays: it is on record as `{holder}`, too"));
         return Ok(Removed::Nothing);

@@ -171,6 +171,10 @@ impl Trial {
             inputs: &inputs,
             accepted,
             status: &status,
+            other_records: {
+                let others = self.other_records.clone();
+                Arc::new(move || others.clone())
+            },
         };
         let recovered = recover(&search).await;
         self.keep(&kept, &mut events).await;

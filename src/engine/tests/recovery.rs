@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use super::harness::{Trial, paused};
 use super::reliability::plans::examples;
+use crate::catalog::Method;
 use crate::engine::Recovered;
 use crate::engine::recovery::Trace;
 use crate::exit::Exit;
-use crate::journal::{InstanceStatus, Phase, Record, Status};
+use crate::id::{InstanceId, StepId};
+use crate::journal::{InstanceStatus, Phase, Record, RecordedCall, Status};
 use crate::plan::{Plan, Selection};
 use crate::simulate::{AuditLog, Busy, Options};
 
@@ -425,5 +427,154 @@ fn of_several_in_one_parent_none_is_recovered() {
             let recovered = trial.recover(&plan, &[]).await;
             assert_eq!((recovered.found.len(), recovered.in_doubt.len()), (2 - others, others), "{recovered:#?}");
         }
+    });
+}
+
+/// Its stamp, its task and the audit log have the former name.
+#[test]
+fn what_is_on_record_under_another_name_is_not_found_again() {
+    for text in [DISKS, SCHEDULES, GROUPS] {
+        paused(async {
+            let plan = Trial::plan("plan.yaml", text);
+            let mut trial = Trial::new(Options::default());
+            assert_eq!(run(&mut trial, &plan).await, Exit::Done);
+            let names: Vec<_> = trial.status().instances.keys().cloned().collect();
+            for instance in names {
+                let to = InstanceId { step: StepId::new(format!("{}_2", instance.step)), key: instance.key.clone() };
+                trial.record(Record::Moved { instance, to });
+            }
+            let before = summary(&trial.status());
+            let renamed = text.replace("id: network\n", "id: network_2\n").replace("id: disk", "id: disk_2");
+            let renamed = renamed.replace("id: router", "id: router_2").replace("id: nightly", "id: nightly_2");
+            let renamed = renamed.replace("id: group", "id: group_2").replace("id: key", "id: key_2");
+            // Also while the plan still has the former names.
+            for plan in [Trial::plan("plan.yaml", &renamed), plan.clone()] {
+                let recovered = trial.recover(&plan, &[]).await;
+                assert_eq!(recovered.found, [], "{recovered:#?}");
+                assert_eq!(summary(&trial.status()), before);
+            }
+        });
+    }
+}
+
+const GROUPS: &str = r#"
+name: demo
+steps:
+  - id: group
+    call: POST /cloud/v1/servergroups/{project_id}/{region_id}
+    body: { name: web, policy: affinity }
+  - id: key
+    call: POST /cloud/v1/ssh_keys/{project_id}
+    body: { name: web, public_key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKj0000000000000000000000000000000000000000000" }
+"#;
+
+/// As an earlier version recorded them.
+#[test]
+fn a_resource_on_record_under_two_names_is_removed_with_the_last_of_them() {
+    paused(async {
+        let plan = Trial::plan("plan.yaml", &DISKS.replace("    undo: none\n", ""));
+        let mut trial = Trial::new(Options::default());
+        assert_eq!(run(&mut trial, &plan).await, Exit::Done);
+        let status = trial.status();
+        for (instance, known) in &status.instances {
+            let second = InstanceId { step: StepId::new(format!("old_{}", instance.step)), key: instance.key.clone() };
+            trial.record(Record::Kept { instance: second, status: Box::new(known.clone().into_owned()) });
+        }
+        let alive = trial.alive();
+        trial.options.prune = true;
+        assert_eq!(run(&mut trial, &plan).await, Exit::Done, "{:?}", trial.failures());
+        trial.options.prune = false;
+        assert_eq!(trial.alive(), alive, "removed under its former name");
+        assert_eq!(trial.warnings().matches("is on record as `").count(), 4, "{}", trial.warnings());
+        assert_eq!(trial.status().existing().count(), 4);
+        for (instance, known) in &status.instances {
+            let second = InstanceId { step: StepId::new(format!("old_{}", instance.step)), key: instance.key.clone() };
+            trial.record(Record::Kept { instance: second, status: Box::new(known.clone().into_owned()) });
+        }
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.alive(), Vec::<String>::new());
+        assert_eq!(trial.status().existing().count(), 0);
+    });
+}
+
+/// Another client clones a volume with its tags, and gives a network of its own the tag with the name of the step.
+#[test]
+fn a_copied_stamp_hides_nothing_and_is_not_taken() {
+    let plan = Trial::plan(
+        "plan.yaml",
+        "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: ours, create_router: false }\n  - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { name: data, source: new-volume, size: 10 }\n",
+    );
+    for (audit, found, in_doubt, exit, left) in [
+        (AuditLog::OnTime, ["disk", "net"].as_slice(), [].as_slice(), Exit::Done, 2),
+        (AuditLog::Closed, &["net"], &["disk"], Exit::Unknown, 3),
+    ] {
+        paused(async {
+            let mut trial = lost(&plan, audit).await;
+            let volumes = trial.by_hand(&RecordedCall::new(Method::Get, "/cloud/v1/volumes/1/7")).await;
+            let tags = volumes["results"][0]["tags"].as_array().unwrap().iter();
+            let tags = tags.filter(|tag| tag["read_only"] != json!(true));
+            let tags: serde_json::Map<String, Value> =
+                tags.map(|tag| (tag["key"].as_str().unwrap().to_owned(), tag["value"].clone())).collect();
+            let call = |path: &str, body: Value| RecordedCall {
+                body: Some(body.into()),
+                ..RecordedCall::new(Method::Post, path)
+            };
+            let body = json!({ "name": "data", "source": "new-volume", "size": 10, "tags": tags });
+            trial.by_hand(&call("/cloud/v1/volumes/1/7", body)).await;
+            let body = json!({ "name": "theirs", "create_router": false, "tags": { "plan": "demo/default/net" } });
+            trial.by_hand(&call("/cloud/v1/networks/1/7", body)).await;
+            let made = trial.made();
+            let recovered = trial.recover(&plan, &[]).await;
+            let mut names: Vec<String> = recovered.found.iter().map(|(name, _)| name.to_string()).collect();
+            names.sort();
+            assert_eq!(names, found, "{recovered:#?}");
+            let doubted: Vec<&str> = recovered.in_doubt.iter().map(|(name, _)| name.step.as_str()).collect();
+            assert_eq!((doubted.as_slice(), recovered.is_complete()), (in_doubt, false));
+            // Each is listed: those that were taken, and those that were not.
+            assert_eq!(found.len() + recovered.unrecorded.len(), 4, "{recovered:#?}");
+            assert_eq!(run(&mut trial, &plan).await, exit, "{:?}", trial.failures());
+            assert_eq!(trial.made(), made, "made twice");
+            trial.destroy().await;
+            let alive = trial.alive();
+            assert!(alive.contains(&"networks theirs".to_owned()) && alive.len() == left, "{alive:?}");
+        });
+    }
+}
+
+#[test]
+fn what_is_certainly_another_environments_is_neither_offered_nor_accepted() {
+    let plan = Trial::plan("plan.yaml", &SCHEDULES.replace("{ a: 1, b: 2 }", "{ a: 1 }"));
+    let disk = Trial::plan(
+        "plan.yaml",
+        "name: demo\nsteps:\n  - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { name: data, source: new-volume, size: 10 }\n",
+    );
+    paused(async {
+        // Its stamp names production.
+        let mut trial = Trial::new(Options::default());
+        let tags = json!({ "plan": "demo/production/disk", "plan-attempt": "n1" });
+        let body = json!({ "name": "data", "source": "new-volume", "size": 10, "tags": tags });
+        let call = RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, "/cloud/v1/volumes/1/7") };
+        trial.by_hand(&call).await;
+        let recovered = trial.recover(&disk, &[]).await;
+        assert_eq!((recovered.in_doubt.len(), recovered.theirs.len()), (0, 1), "{recovered:#?}");
+        let accepted = [("disk".to_owned(), recovered.theirs[0].1.clone())];
+        let recovered = trial.recover(&disk, &accepted).await;
+        assert_eq!((recovered.found.len(), recovered.refused.as_slice()), (0, accepted.as_slice()), "{recovered:#?}");
+        // It is on the record of another environment.
+        let mut trial = lost(&plan, AuditLog::Closed).await;
+        let recovered = trial.recover(&plan, &[]).await;
+        let (instance, ids) = recovered.in_doubt[0].clone();
+        trial.lose_the_record();
+        let accepted = [(instance.to_string(), ids[0].clone())];
+        let theirs = {
+            let mut other = trial.elsewhere();
+            other.recover(&plan, &accepted).await;
+            other.status()
+        };
+        trial.other_records = vec![("plan `demo`, environment `production`".to_owned(), theirs)];
+        let recovered = trial.recover(&plan, &accepted).await;
+        assert_eq!((recovered.found.len(), recovered.in_doubt.len()), (0, 0), "{recovered:#?}");
+        assert_eq!(recovered.refused.as_slice(), accepted.as_slice());
+        assert!(recovered.theirs[0].2.contains("production"), "{recovered:#?}");
     });
 }

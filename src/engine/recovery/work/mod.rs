@@ -1,6 +1,7 @@
 //! Searches for one instance after another, until a round finds nothing new. `seek` searches for one instance, `read`
 //! reads the API, `parts` is pure.
 
+mod copies;
 mod former;
 mod parts;
 mod read;
@@ -8,26 +9,29 @@ mod seek;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::trail::{self, Sent};
-use super::{AUDIT_LOG, Recovered, Search, Trace};
+use super::trail::{self, Makers, Sent};
+use super::{AUDIT_LOG, Recovered, Search, Trace, Unrecorded};
 use crate::api::{Request, Task};
 use crate::catalog::Operation;
 use crate::engine::context::{RunContext, Settings};
 use crate::engine::made::made;
 use crate::engine::operation::{Parameters, operation_of};
+use crate::engine::ownership::{Claimable, Ownership};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{fill_path, read_path};
 use crate::engine::placeholder::is_known_later;
 use crate::engine::preview::{Action, Change, Preview, Reads};
 use crate::engine::render::{CallParts, Surroundings, each_value, step_value};
-use crate::engine::stamps::{Spot, instance_of, intent_of, is_findable, stamped};
+use crate::engine::stamps::{Spot, Stamped, instance_of, intent_of, is_findable, stamped};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult, id_text};
 use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
-use parts::{add, each_of, in_doubt_status, is_whole, known_part, known_steps, mentions};
+use copies::{Facts, objections};
+use parts::{add, each_of, id_of, in_doubt_status, is_whole, known_part, known_steps, mentions};
 
 const TASKS: &str = "/cloud/v1/tasks";
 
@@ -45,6 +49,12 @@ pub struct Work<'a> {
     /// By instance: the resources that have the right name and no other evidence.
     alike: BTreeMap<InstanceId, (RecordedCall, Vec<String>)>,
     sent: Vec<Sent>,
+    makers: Makers,
+    elsewhere: Ownership,
+    /// Instances of which each resource with their stamp may be a copy, with the ids.
+    doubted: BTreeMap<InstanceId, Vec<String>>,
+    unrecorded: Vec<Unrecorded>,
+    theirs: Vec<(InstanceId, String, String)>,
     /// Tasks with a stamp in their `data`, by instance; read when first needed.
     tasks: Option<Vec<(InstanceId, Task)>>,
     lists: usize,
@@ -74,6 +84,11 @@ impl<'a> Work<'a> {
             resources: HashMap::new(),
             alike: BTreeMap::new(),
             sent: Vec::new(),
+            makers: Makers::default(),
+            elsewhere: Ownership::new(search.other_records.clone()),
+            doubted: BTreeMap::new(),
+            unrecorded: Vec::new(),
+            theirs: Vec::new(),
             tasks: None,
             lists: 0,
             unread: Vec::new(),
@@ -87,18 +102,67 @@ impl<'a> Work<'a> {
         let looked = stamped(client, catalog, operations, &self.spots, &settings.plan, &settings.environment).await;
         self.lists += looked.lists;
         self.unread.extend(looked.unread.into_iter().map(|(path, error)| (path, error.to_string())));
-        for stamped in looked.found {
-            let is_found = self.found.iter().any(|(instance, _)| *instance == stamped.instance);
-            match self.status.instances.get(&stamped.instance) {
-                // Two resources of one instance: both are recorded, and the younger one is the result.
-                Some(known) if is_found => {
-                    let mut both = InstanceStatus::clone(known);
-                    add(&mut both, stamped.status);
-                    self.status.put(stamped.instance, both);
-                }
-                Some(known) if known.phase != Phase::Absent || known.may_exist() => {}
-                _ => self.put(stamped.instance, Trace::Stamp, stamped.status),
+        let mut found: IndexMap<InstanceId, Vec<Stamped>> = IndexMap::new();
+        for stamped in looked.found.into_iter().filter(|stamped| !self.is_on_record(&stamped.status)) {
+            found.entry(stamped.instance.clone()).or_default().push(stamped);
+        }
+        for (instance, stamped) in found {
+            self.tell_apart(instance, stamped);
+        }
+    }
+
+    /// Records the resources with the stamp of an instance that are ours, and notes the others.
+    fn tell_apart(&mut self, instance: InstanceId, stamped: Vec<Stamped>) {
+        let known = self.status.instances.get(&instance);
+        let is_open = known.is_none_or(|known| known.phase == Phase::Absent && !known.may_exist());
+        let is_undecided = known.is_some_and(|known| known.phase == Phase::InDoubt && known.made.is_empty());
+        let accepted = self.accepted(&instance).filter(|_| is_open || is_undecided);
+        let is_accepted = |stamped: &Stamped| accepted.is_some() && id_of(&stamped.status).as_deref() == accepted;
+        let is_decided = stamped.iter().any(is_accepted);
+        let facts: Vec<Facts> = stamped.iter().map(|stamped| self.facts(&stamped.status)).collect();
+        for (stamped, objection) in stamped.into_iter().zip(objections(&facts)) {
+            let why = match () {
+                () if is_decided && is_accepted(&stamped) => None,
+                () if is_decided => Some("another one was accepted"),
+                () if !is_open => objection.or(Some("it carries the stamp, and the record has another one")),
+                () => objection,
+            };
+            match why {
+                Some(why) => self.unrecorded.push(Unrecorded {
+                    instance: instance.clone(),
+                    resource: stamped.status.made.last().cloned().unwrap_or_default(),
+                    why: why.to_owned(),
+                }),
+                None => self.take_stamped(stamped, if is_decided { Trace::Decision } else { Trace::Stamp }),
             }
+        }
+        if is_open && !self.found.iter().any(|(found, _)| *found == instance) {
+            let ids = self.unrecorded.iter().filter(|copy| copy.instance == instance);
+            let ids = ids.filter_map(|copy| copy.resource.id.as_deref().map(id_text)).collect();
+            self.doubted.insert(instance, ids);
+        }
+    }
+
+    fn take_stamped(&mut self, stamped: Stamped, trace: Trace) {
+        let is_found = self.found.iter().any(|(instance, _)| *instance == stamped.instance);
+        match self.status.instances.get(&stamped.instance).filter(|_| is_found) {
+            // Two resources of one instance: both are recorded, and the younger one is the result.
+            Some(known) => {
+                let mut both = InstanceStatus::clone(known);
+                add(&mut both, stamped.status);
+                self.status.put(stamped.instance, both);
+            }
+            None => self.put(stamped.instance, trace, stamped.status),
+        }
+    }
+
+    /// What is known of a resource with a stamp.
+    fn facts(&self, found: &InstanceStatus) -> Facts {
+        let task = found.result.as_ref().and_then(|result| result.tasks.first().cloned());
+        Facts {
+            nonce: found.intent.as_ref().map(|intent| intent.nonce.clone()).unwrap_or_default(),
+            maker: self.makers.of(id_of(found).as_deref(), task.as_deref()),
+            task,
         }
     }
 
@@ -110,10 +174,33 @@ impl<'a> Work<'a> {
                 Ok(entries) => {
                     let settings = self.search.settings;
                     self.sent.extend(trail::sent(&entries, &settings.plan, &settings.environment));
+                    self.makers.read(&entries, &settings.plan, &settings.environment);
                 }
                 Err(error) => self.unread.push((AUDIT_LOG.to_owned(), error.to_string())),
             }
         }
+    }
+
+    /// Whether what was found belongs to an instance on record, under whatever name: as its own, or because that waits
+    /// for the task that makes it, or is in doubt about the attempt that made it.
+    fn is_on_record(&self, found: &InstanceStatus) -> bool {
+        let owns = |thing: Claimable| {
+            self.status.resources().any(|(_, made)| Claimable::of(made).is_some_and(|held| held.is(&thing)))
+        };
+        let tasks: Vec<&String> = found.result.iter().flat_map(|result| &result.tasks).collect();
+        let nonce = found.intent.as_ref().map(|intent| intent.nonce.as_str()).filter(|nonce| !nonce.is_empty());
+        let awaits = |known: &InstanceStatus| match &known.phase {
+            Phase::Accepted { tasks: awaited, .. } => awaited.iter().any(|task| tasks.contains(&task)),
+            _ => false,
+        };
+        let doubts = |known: &InstanceStatus| {
+            let open = known.intent.as_ref().filter(|_| known.phase == Phase::InDoubt);
+            let attempts = open.into_iter().map(|intent| intent.nonce.as_str());
+            let earlier = known.earlier.iter().map(|attempt| attempt.intent.nonce.as_str());
+            attempts.chain(earlier).any(|own| Some(own) == nonce)
+        };
+        found.made.iter().filter_map(Claimable::of).any(owns)
+            || self.search.status.instances.values().any(|known| awaits(known) || doubts(known))
     }
 
     fn accepted(&self, instance: &InstanceId) -> Option<&'a str> {
@@ -170,6 +257,8 @@ impl<'a> Work<'a> {
             if is_found {
                 self.bind(&asked).await;
                 moved |= self.bound.insert(instance.clone());
+            } else if let Some(ids) = self.doubted.get(&instance) {
+                self.alike.insert(instance.clone(), (asked.call, ids.clone()));
             } else if let Some(former) = self.former(&asked, &open) {
                 self.rename(&former, &instance);
                 self.bind(&asked).await;
@@ -372,7 +461,8 @@ impl<'a> Work<'a> {
             let step = self.search.plan.steps.get(&instance.step);
             ids.retain(|id| !self.status.owned().any(|(_, _, known)| id_text(known) == *id));
             // With `on_conflict: adopt` the run itself can adopt the resource.
-            if ids.is_empty() || step.is_some_and(|step| step.on_conflict == OnConflict::Adopt) {
+            let adopts = step.is_some_and(|step| step.on_conflict == OnConflict::Adopt);
+            if ids.is_empty() || (adopts && !self.doubted.contains_key(&instance)) {
                 continue;
             }
             self.status.put(instance.clone(), in_doubt_status(&instance, call, step));
@@ -405,8 +495,22 @@ impl<'a> Work<'a> {
         let refused = self.search.accepted.iter().filter(|(name, _)| !is_taken(name)).cloned().collect();
         self.unread.sort();
         self.unread.dedup();
-        let Self { status, found, lists, unread, .. } = self;
-        Recovered { status, found, in_doubt, refused, absent, renamed, not_looked_for, lists, unread }
+        self.theirs.sort();
+        self.theirs.dedup();
+        let Self { status, found, unrecorded, theirs, lists, unread, .. } = self;
+        Recovered {
+            status,
+            found,
+            in_doubt,
+            unrecorded,
+            theirs,
+            refused,
+            absent,
+            renamed,
+            not_looked_for,
+            lists,
+            unread,
+        }
     }
 
     /// Reads what the creates of recovered instances made besides their resources, of steps that the plan does not have

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::trail::Sent;
+use super::super::trail::{Maker, Sent};
 use super::super::{Trace, trail};
+use super::copies::{Facts, objections};
 use super::parts::{mentions, merge, stamp_in};
 use super::{PlannedCreate, TASKS, Work};
 use crate::api::{Request, Task, TaskState};
@@ -11,9 +12,10 @@ use crate::catalog::ListCall;
 use crate::engine::collection::{creator_task, result_of_item};
 use crate::engine::conceal::without_sensitive;
 use crate::engine::evidence::likeness::{contradicts, is_digest};
-use crate::engine::evidence::tags::{STAMP, STAMP_ATTEMPT, stamp_value, tag};
+use crate::engine::evidence::tags::{STAMP, STAMP_ATTEMPT, others_stamp, stamp_value, tag};
+use crate::engine::ownership::Claimable;
 use crate::engine::pages::{Paging, pages};
-use crate::engine::paths::fill_path;
+use crate::engine::paths::{fill_path, own_path};
 use crate::engine::stamps::instance_of;
 use crate::id::InstanceId;
 use crate::journal::{Evidence, InstanceStatus, Phase, StepResult, id_text};
@@ -39,8 +41,10 @@ impl Work<'_> {
             self.tasks = Some(self.read_tasks().await);
         }
         let known = self.tasks.iter().flatten();
-        let tasks: Vec<Task> =
-            known.filter(|(instance, _)| instance == asked.instance).map(|(_, task)| task.clone()).collect();
+        let ours = known.filter(|(instance, task)| {
+            instance == asked.instance && self.makers.of(None, Some(&task.id)) != Maker::Another
+        });
+        let tasks: Vec<Task> = ours.map(|(_, task)| task.clone()).collect();
         let mut status = None;
         for task in tasks {
             self.take_result_of_task(asked, &task, String::new(), &mut status).await;
@@ -83,13 +87,20 @@ impl Work<'_> {
                 (None, Some(id)) => {
                     if let Some(item) = self.by_id(asked, id).await {
                         let result = result_of_item(Some(asked.operation), &asked.call, &without_sensitive(&item));
-                        merge(&mut status, self.succeeded(asked, result, sent.nonce));
+                        self.take(&mut status, self.succeeded(asked, result, sent.nonce));
                     }
                 }
                 (None, None) => {}
             }
         }
         status
+    }
+
+    /// Adds what was found, unless it is on record.
+    fn take(&self, status: &mut Option<InstanceStatus>, found: InstanceStatus) {
+        if !self.is_on_record(&found) {
+            merge(status, found);
+        }
     }
 
     /// Takes the resource that a task of ours made, if it still exists; a running task is left for the next run.
@@ -105,9 +116,11 @@ impl Work<'_> {
                 let mut result = self.result_of_task(asked, task);
                 if let Some(item) = self.object_of(asked, &result).await {
                     result.response = Some(without_sensitive(&item).into());
-                    merge(status, self.succeeded(asked, result, nonce));
+                    self.take(status, self.succeeded(asked, result, nonce));
                 }
             }
+            // The instance of another name waits for it.
+            TaskState::Pending(_) if self.status.tasks.contains(&task.id) => {}
             TaskState::Pending(_) => {
                 let mut accepted = self.succeeded(asked, StepResult::default(), nonce);
                 (accepted.result, accepted.made) = (None, Vec::new());
@@ -135,12 +148,27 @@ impl Work<'_> {
             Ok(elements) => list.resources(elements),
         };
         self.lists += 1;
-        let alike: Vec<Value> =
-            items.into_iter().filter(|item| self.is_candidate(asked, list, &creates.kind, item)).collect();
+        let fitting = items.into_iter().filter(|item| self.is_candidate(asked, list, &creates.kind, item));
+        let mut alike: Vec<Value> = fitting.collect();
+        alike.retain(|item| {
+            let whose = self.whose(asked, list, &creates.kind, item);
+            let id = item.get(&list.id_field).map(id_text).unwrap_or_default();
+            self.theirs.extend(whose.iter().map(|whose| (asked.instance.clone(), id.clone(), whose.clone())));
+            whose.is_none()
+        });
+        let accepted = self.accepted(asked.instance);
+        let taken = alike.iter().find(|item| item.get(&list.id_field).map(id_text).as_deref() == accepted);
+        if let (Some(item), Some(_)) = (taken, accepted) {
+            let result = self.result_of_listed(asked, item).await;
+            return Some((Trace::Decision, self.succeeded(asked, result, String::new())));
+        }
         let settings = self.search.settings;
         let owner = stamp_value(&settings.plan, &settings.environment, asked.instance);
         let is_stamped = |item: &&Value| tag(item, Some(list), STAMP).as_ref() == Some(&owner);
-        if let Some(item) = alike.iter().rfind(is_stamped) {
+        let stamped: Vec<&Value> = alike.iter().filter(is_stamped).collect();
+        let facts: Vec<Facts> = stamped.iter().map(|item| self.facts_of_listed(list, item)).collect();
+        let mut ours = stamped.into_iter().zip(objections(&facts)).filter(|(_, objection)| objection.is_none());
+        if let Some((item, _)) = ours.next_back() {
             let result = self.result_of_listed(asked, item).await;
             let nonce = tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default();
             return Some((Trace::Stamp, self.succeeded(asked, result, nonce)));
@@ -149,12 +177,6 @@ impl Work<'_> {
         if let [item] = renamed[..] {
             let result = self.result_of_listed(asked, item).await;
             return Some((Trace::AuditLog, self.succeeded(asked, result, String::new())));
-        }
-        let accepted = self.accepted(asked.instance);
-        let taken = alike.iter().find(|item| item.get(&list.id_field).map(id_text).as_deref() == accepted);
-        if let (Some(item), Some(_)) = (taken, accepted) {
-            let result = self.result_of_listed(asked, item).await;
-            return Some((Trace::Decision, self.succeeded(asked, result, String::new())));
         }
         if let [item] = &alike[..]
             && let Some(parent) = self.parent_of(asked, &path, item)
@@ -192,6 +214,25 @@ impl Work<'_> {
         let is_named = name.is_none() || item.get(list.name_field.as_deref().unwrap_or("name")) == name;
         let is_owned = self.status.owned().any(|(_, owned, known)| owned == kind && id_text(known) == id);
         is_named && !is_owned && !contradicts(item, &asked.call, &[])
+    }
+
+    /// Whose an item is, when it is certainly another's.
+    fn whose(&self, asked: &PlannedCreate<'_>, list: &ListCall, kind: &str, item: &Value) -> Option<String> {
+        let settings = self.search.settings;
+        let prefix = format!("{}/{}/", settings.plan, settings.environment);
+        let stamp = tag(item, Some(list), STAMP).and_then(|stamp| others_stamp(&stamp, &prefix));
+        stamp.or_else(|| {
+            let id = id_text(item.get(&list.id_field)?);
+            let own = own_path(asked.operation, &asked.parameters, &id);
+            let record = self.elsewhere.other_record(&Claimable::resource_at(kind, &id, own.as_deref()))?;
+            Some(format!("it is on the record of {record}"))
+        })
+    }
+
+    fn facts_of_listed(&self, list: &ListCall, item: &Value) -> Facts {
+        let (id, task) = (item.get(&list.id_field).map(id_text), creator_task(item));
+        let nonce = tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default();
+        Facts { nonce, maker: self.makers.of(id.as_deref(), task.as_deref()), task }
     }
 
     /// Whether the audit log has the create of an item by this environment, for a step that the plan does not have any

@@ -8,7 +8,7 @@ mod facts;
 
 use std::sync::Arc;
 
-use super::operation::{Method, Operation, Route};
+use super::operation::{IdAt, Method, Operation, Route};
 use super::schema::Schema;
 use super::{BodySchema, Catalog, root_of};
 use facts::{FACTS, MONITOR, OTHER_PATHS, WRAPPED, full, is, is_fixed};
@@ -157,6 +157,20 @@ pub fn resource_route(create: &Operation) -> Option<&str> {
     let resource = create.creates.as_ref()?.resource.as_ref()?;
     let delete = resource.delete.as_ref().map(|delete| delete.path.as_str());
     resource.read.as_deref().or(delete)
+}
+
+/// The field of a create's body by which the API knows the resource from then on: its name, where the paths that read,
+/// change and delete it have that in place of an id. With another value it is another resource, even where the update
+/// call takes the field, as the PUT of a DNS zone does.
+pub fn key_field(create: &Operation) -> Option<&str> {
+    let creates = create.creates.as_ref()?;
+    let by_name = creates.resource.as_ref().is_some_and(|resource| resource.by_name);
+    let pointer = match &creates.id_at {
+        IdAt::Body(pointer) => pointer,
+        _ if by_name => creates.name_at.as_deref().unwrap_or("/name"),
+        _ => return None,
+    };
+    pointer.strip_prefix('/')?.split('/').next()
 }
 
 impl Catalog {
@@ -325,6 +339,34 @@ mod tests {
         ] {
             assert_eq!(ways(create), expected, "{create}");
         }
+    }
+
+    /// Where the update call takes the name that the resource goes by, no other rule would say that this needs a new one.
+    #[test]
+    fn what_a_resource_goes_by_is_known_although_an_update_takes_it() {
+        let catalog = Catalog::embedded();
+        let current = catalog.operations().filter(|operation| operation.creates.is_some() && !operation.deprecated);
+        let (mut by_name, mut taken) = (Vec::new(), Vec::new());
+        for operation in current {
+            let Some(key) = key_field(&operation) else { continue };
+            by_name.push(format!("{}: {key}", operation.route));
+            if catalog.ways(&operation).iter().any(|way| way.act.takes(key)) {
+                taken.push(format!("{}: {key}", operation.route));
+            }
+        }
+        assert_eq!(taken, ["POST /dns/v2/zones: name"]);
+        assert_eq!(
+            by_name,
+            [
+                "POST /cloud/v1/faas/namespaces/{project_id}/{region_id}: name",
+                "POST /cloud/v1/faas/namespaces/{project_id}/{region_id}/{namespace_name}/functions: name",
+                "POST /cloud/v2/k8s/clusters/{project_id}/{region_id}: name",
+                "POST /cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_name}/pools: name",
+                "POST /cloud/v3/inference/applications/{project_id}/deployments: name",
+                "POST /dns/v2/zones: name",
+                "POST /cdn/presets/{preset_id}/applied: object_id",
+            ]
+        );
     }
 
     #[test]

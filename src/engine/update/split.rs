@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::in_place::InPlace;
 use super::patch::{FieldChange, RecordedAndSent};
-use crate::catalog::update::{Act, Rule, Way, can_be_reset, must_be_sent_alone, only_grows};
+use crate::catalog::update::{Act, Rule, Way, can_be_reset, key_field, must_be_sent_alone, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::operation::{self, Parameters};
@@ -17,6 +17,9 @@ use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, field
 
 /// The reason when the catalogue has no call that changes a field.
 pub(super) const NO_CALL: &str = "the API has no call that changes it";
+
+/// The reason when a field is what the API knows the resource by.
+const GOES_BY_IT: &str = "the API knows the resource by it";
 
 /// The reason when a list made several resources, or should.
 const EACH_MAKES_ONE: &str =
@@ -126,6 +129,13 @@ pub fn split<'a>(
         changed.iter().for_each(|name| split.force(format!("body/{name}"), NO_CALL));
         return split;
     };
+    if let Some(key) = key_field(&thing.create)
+        && changed.iter().any(|name| *name == key)
+    {
+        // With another name it is another resource: a call by the new name would meet that of another client.
+        split.force(format!("body/{key}"), GOES_BY_IT);
+        return split;
+    }
     let mut work = Splitting { catalog, thing, old, new, real, changed, now: before.clone(), split, may_remove };
     for way in &thing.ways {
         work.go(way);

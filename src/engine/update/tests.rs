@@ -36,6 +36,22 @@ fn words(path: &str, before: Value, after: Value) -> (Vec<String>, Vec<String>) 
     (called.collect(), forced.collect())
 }
 
+/// Even where the update call takes the name, what it leaves would be another resource, or another client's.
+#[test]
+fn another_name_of_what_goes_by_its_name_needs_a_new_resource() {
+    let zone = |name: &str, contact: &str| {
+        let body = json!({ "name": name, "contact": contact });
+        RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, "/dns/v2/zones") }
+    };
+    for contact in ["a@one.example", "b@one.example"] {
+        let split = divided(&zone("one.example", "a@one.example"), &zone("two.example", contact));
+        let forced: Vec<&str> = split.forced.iter().map(|forced| forced.field.as_str()).collect();
+        assert_eq!((forced, split.calls.len()), (vec!["body/name"], 0), "{contact}");
+    }
+    let split = divided(&zone("one.example", "a@one.example"), &zone("one.example", "b@one.example"));
+    assert_eq!((split.forced.len(), split.calls.len()), (0, 1));
+}
+
 #[test]
 fn changes_in_place_use_the_call_for_them() {
     for (path, before, after, calls) in [

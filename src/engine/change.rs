@@ -352,12 +352,7 @@ impl Instance {
         let context = &self.run.context;
         let id = &write.intent.instance;
         if let Some(holder) = self.holder(write) {
-            let flags = &context.settings.record_flags;
-            refusal.message = format!("{}; `{holder}` of this record has it", refusal.message);
-            refusal.help = vec![format!(
-                "let it go by its new name: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
-            )];
-            return Err(Interruption::Failed(refusal));
+            return Err(Interruption::Failed(self.held_by(&holder, id, refusal)));
         }
         let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
         else {
@@ -386,17 +381,53 @@ impl Instance {
         }
     }
 
-    /// Another instance of this record that has what the call asks for: of one kind and name, in one collection. Both
-    /// would take it for theirs, and what the one lets go would be gone for the other.
+    /// The error for a call that asks for what another instance of this record has.
+    fn held_by(&self, holder: &InstanceId, id: &InstanceId, mut error: StepError) -> StepError {
+        let flags = &self.run.context.settings.record_flags;
+        error.message = format!("{}; `{holder}` of this record has it", error.message);
+        error.help = vec![format!(
+            "let it go by its new name: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
+        )];
+        error
+    }
+
+    /// Refuses a call that would be carried out on what an instance has that the plan does not have any more, as after
+    /// a step was renamed: the API has no conflict to tell, and `--prune` would remove what the plan still has.
+    pub(super) fn not_held(&self, write: &Write) -> Result<(), Interruption> {
+        let id = &write.intent.instance;
+        if !operation::or_changes(write.operation.as_deref()) {
+            return Ok(());
+        }
+        let is_former = |holder: &InstanceId| holder.step == id.step || !self.run.plan.steps.contains_key(&holder.step);
+        match self.holder(write).filter(is_former) {
+            Some(holder) => {
+                let words = "it would change what exists already";
+                let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
+                Err(Interruption::Failed(self.held_by(&holder, id, error)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Another instance of this record that has what the call asks for: of one kind and name, in one collection, or by
+    /// one path where that identifies it (a record set). Both would take it for theirs, and what the one lets go would
+    /// be gone for the other.
     fn holder(&self, write: &Write) -> Option<InstanceId> {
         let call = &write.intent.call;
         let asked = results::of_answer(write.operation.as_deref(), call, 0, Value::Null);
         let has_it = |known: &InstanceStatus| {
             let made = known.result.as_ref().filter(|_| !known.made.is_empty());
-            let same = made.is_some_and(|made| made.kind == asked.kind && made.name == asked.name);
-            same && known.agreed().is_some_and(|made_by| made_by.path == call.path)
+            let by_key = |made: &StepResult| match &asked.name {
+                Some(_) => made.name == asked.name,
+                None => made.id == asked.id,
+            };
+            made.is_some_and(|made| made.kind == asked.kind && by_key(made))
+                && known.agreed().is_some_and(|made_by| made_by.path == call.path)
         };
-        asked.name.as_ref()?;
+        write.operation.as_ref()?.creates.as_ref()?;
+        if asked.name.is_none() && asked.id.is_none() {
+            return None;
+        }
         self.run.context.journal.with_status(|status| {
             let others = status.instances.iter().filter(|(other, _)| **other != write.intent.instance);
             others.filter(|(_, known)| has_it(known)).map(|(other, _)| other.clone()).next()

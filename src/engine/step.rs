@@ -304,6 +304,7 @@ impl Instance {
                 }
                 *provenance = Provenance::Called;
                 let write = self.write_of(id, rendered, None);
+                self.not_held(&write)?;
                 self.make(&write, known, None, provenance, started).await
             }
             (Decision::Resolve, _, Some(intent))

@@ -118,31 +118,44 @@ fn an_adopted_resource_outlives_the_teardown() {
 
 #[test]
 fn what_another_step_of_the_record_has_is_not_adopted() {
-    paused(async {
-        let mut trial = Trial::new(Options::default());
-        let text = |id: &str| {
-            format!(
-                "name: demo\nsteps:\n  - id: {id}\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    \
-                 body: {{ name: key-1 }}\n    on_conflict: adopt\n"
-            )
-        };
-        let end = trial.run(&text("old")).await;
-        assert_done(&trial, &end);
-        // Pruning `old` would take away what `new` uses.
-        let options = RunOptions { prune: true, ..RunOptions::default() };
-        let end = trial.run_with(&text("new"), options, std::future::pending()).await;
-        assert_eq!(end.finished.exit, Exit::StepFailed, "{:?}", trial.events);
-        assert_eq!(trial.alive().len(), 1, "{:?}", trial.alive());
-        assert!(
-            trial.failures().iter().any(|words| words.contains("`old` of this record has it")),
-            "{:?}",
-            trial.failures()
-        );
-        let moved = format!("{}moved: [{{ from: old, to: new }}]\n", text("new"));
-        let end = trial.run(&moved).await;
-        assert_done(&trial, &end);
-        assert_eq!(trial.alive().len(), 1, "{:?}", trial.alive());
-    });
+    // A record set goes by its path, and a PUT of one meets no conflict.
+    let records = "{ ttl: 300, resource_records: [{ content: ['192.0.2.1'] }] }";
+    let set = "/dns/v2/zones/example.com/www.example.com/A";
+    for (call, body, on_conflict) in [
+        ("POST /cloud/v1/ssh_keys/{project_id}", "{ name: key-1 }", "on_conflict: adopt"),
+        (&format!("POST {set}"), records, "on_conflict: adopt"),
+        (&format!("POST {set}"), records, ""),
+        (&format!("PUT {set}"), records, ""),
+    ] {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            let zone = RecordedCall {
+                body: Some(json!({ "name": "example.com" }).into()),
+                ..RecordedCall::new(Method::Post, "/dns/v2/zones")
+            };
+            trial.by_hand(&zone).await;
+            let text = |id: &str| {
+                format!("name: demo\nsteps:\n  - id: {id}\n    call: {call}\n    body: {body}\n    {on_conflict}\n")
+            };
+            let end = trial.run(&text("old")).await;
+            assert_done(&trial, &end);
+            let before = trial.alive();
+            // Pruning `old` would take away what `new` uses.
+            let options = RunOptions { prune: true, ..RunOptions::default() };
+            let end = trial.run_with(&text("new"), options, std::future::pending()).await;
+            assert_eq!(end.finished.exit, Exit::StepFailed, "{call}: {:?}", trial.events);
+            assert_eq!(trial.alive(), before, "{call}");
+            assert!(
+                trial.failures().iter().any(|words| words.contains("`old` of this record has it")),
+                "{call}: {:?}",
+                trial.failures()
+            );
+            let moved = format!("{}moved: [{{ from: old, to: new }}]\n", text("new"));
+            let end = trial.run(&moved).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.alive(), before, "{call}");
+        });
+    }
 }
 
 #[test]

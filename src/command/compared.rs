@@ -42,8 +42,9 @@ pub(super) async fn compare(context: &Context, client: &Client, status: &Status)
 
 /// The status with what was found applied.
 pub(super) fn refreshed(context: &Context, status: &Status, checks: &[DriftCheck]) -> Status {
+    let records = drift_records(checks, status);
     let mut status = status.clone();
-    for record in drift_records(checks) {
+    for record in records {
         // A result of comparing a record can always be applied to that record.
         let _ = status.apply(context.now, record);
     }
@@ -69,6 +70,13 @@ pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
             DriftState::CannotTell { why } => format!("?  {}  {what}  {why}", one.instance),
         };
         let _ = writeln!(text, "{}", sanitize(&line));
+        if one.found == DriftState::Gone {
+            for left in known.iter().flat_map(|known| known.outliving()) {
+                let (kind, id) = (left.kind.as_deref().map(kind_name), left.id.as_deref().map(id_text));
+                let line = format!("{} {} stays on record", kind.unwrap_or_default(), id.unwrap_or_default());
+                let _ = writeln!(text, "      {}", sanitize(&line));
+            }
+        }
         if let DriftState::Changed { fields } = &one.found {
             for field in fields {
                 let _ = writeln!(text, "      {}", sanitize(&difference_text(field, known)));

@@ -26,7 +26,7 @@ pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Resu
     let status = journal.with_status(Status::clone);
     let found = compare(context, &client, &status).await;
     let written = match &found {
-        Ok(checks) => match drift_records(checks) {
+        Ok(checks) => match drift_records(checks, &status) {
             records if records.is_empty() => Ok(()),
             records => journal.append(records).await,
         },

@@ -52,7 +52,7 @@ pub fn words_of(change: &Change) -> String {
             Some(Action::Change { how, .. }) => format!("continue: {phase}, then {}", change_words(*how)),
             _ => format!("continue: {phase}"),
         },
-        Action::Retry => "remove what the failed call left, and call again".to_owned(),
+        Action::Retry { .. } => "remove what is left of an earlier call, and call again".to_owned(),
         Action::Change { how, .. } => change_words(*how).to_owned(),
         Action::Depends { on, read } => {
             let on = on.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
@@ -110,7 +110,7 @@ fn line(text: &mut String, change: &Change) {
                 let _ = writeln!(text, "      {}: {}", sanitize(name), sanitize(&shown(value)));
             }
         }
-        (Action::Gone { made, .. }, _) => {
+        (Action::Gone { made, .. } | Action::Retry { left: made }, _) => {
             for made in made.iter().filter(|made| made.id.is_some()) {
                 let kind = made.kind.as_deref().map(crate::report::kind_name).unwrap_or_default();
                 let id = made.id.as_deref().map(crate::journal::id_text).unwrap_or_default();

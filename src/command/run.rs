@@ -307,7 +307,7 @@ fn options(plan: &Plan, arguments: &RunArguments, import: Option<Import>) -> Res
 async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Result<Status, Error> {
     let status = journal.with_status(Status::clone);
     let looked = compared::compare(context, &client_of(context, account)?, &status).await?;
-    let records = drift_records(&looked);
+    let records = drift_records(&looked, &status);
     if records.is_empty() {
         return Ok(status);
     }

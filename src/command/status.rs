@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::connect::client_of;
-use super::instance::{Shown, instance_json, others, shown};
+use super::instance::{Shown, instance_json, others, shown, things};
 use super::print::age;
 use super::records::{existing_store, find_record, plan_name, read};
 use super::shell_words::record_flags;
@@ -135,10 +135,15 @@ fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Times
     // Of a recovered call in doubt it is not known when it was made.
     let at = at.filter(|at| at.as_second() > LONG_AGO);
     let is_over = instance.phase == Phase::Absent && instance.error.is_none() && instance.lost.is_empty();
+    let is_gone = instance.phase == Phase::Absent && !instance.lost.is_empty();
     if !is_over {
-        row(phase(instance), shown(instance), at.map(|at| since(at, now)).unwrap_or_default());
+        let own = if is_gone { Shown::default() } else { shown(instance) };
+        row(phase(instance), own, at.map(|at| since(at, now)).unwrap_or_default());
     }
-    others(instance).for_each(|made| row("secondary", made.into(), String::new()));
+    match is_gone {
+        true => things(instance).for_each(|made| row("secondary", made.into(), String::new())),
+        false => others(instance).for_each(|made| row("secondary", made.into(), String::new())),
+    }
     instance.stays.iter().for_each(|made| row("stays", made.into(), String::new()));
 }
 
@@ -329,6 +334,13 @@ mod tests {
         let mut table = Rows::new(COLUMNS.len());
         rows(&mut table, &id, &instance, Timestamp::UNIX_EPOCH);
         assert_eq!(table.cells().skip(3).step_by(COLUMNS.len()).collect::<Vec<_>>(), ["v-2", "v-1"]);
+        // Of what is gone itself, all that is left is secondary.
+        let gone = InstanceStatus { phase: Phase::Absent, lost: vec![json!("vm-1")].into(), ..instance.clone() };
+        let mut table = Rows::new(COLUMNS.len());
+        rows(&mut table, &id, &gone, Timestamp::UNIX_EPOCH);
+        let cells: Vec<&str> = table.cells().collect();
+        let shown: Vec<_> = cells.chunks(COLUMNS.len()).map(|row| (row[1], row[3])).collect();
+        assert_eq!(shown, [("gone", ""), ("secondary", "v-1"), ("secondary", "v-2")]);
         let shown = instance_json(&id, &instance);
         assert_eq!(
             (&shown["id"], &shown["as_well"][0]["id"], &shown["beside"]),

@@ -57,6 +57,33 @@ impl InstanceStatus {
         self.made.retain(|made| made.undo.is_some() || made.id.is_some() || !made.secondary.is_empty());
     }
 
+    /// Remembers the ids of its resources as missing.
+    fn lose(&mut self) {
+        let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+        self.lost.extend(things.filter_map(|thing| thing.id.as_deref().cloned()));
+    }
+
+    /// Kind and id of its main resource.
+    fn main(&self) -> Option<(Option<String>, Option<Value>)> {
+        let id = self.result.as_ref()?.id.as_ref();
+        let made = self.made.iter().rev().find(|made| made.id.as_ref() == id)?;
+        Some((made.kind.clone(), made.id.as_deref().cloned()))
+    }
+
+    /// What stays of it when its main resource is found to be gone. Of what was attributed by likeness nothing says whose
+    /// the resources beside it are.
+    pub fn outliving(&self) -> impl Iterator<Item = &RecordedResource> {
+        let main = self.main();
+        let is_main = move |made: &RecordedResource| {
+            main.as_ref().is_some_and(|(kind, id)| made.kind == *kind && made.id.as_deref() == id.as_ref())
+        };
+        self.made.iter().flat_map(move |made| {
+            let secondary = made.secondary.iter().filter(|_| !made.uncertain);
+            let own = Some(made).filter(|made| made.id.is_some() && !is_main(made));
+            own.into_iter().chain(secondary)
+        })
+    }
+
     fn fall_back(&mut self) {
         self.phase = if self.result.is_some() { Phase::Succeeded } else { Phase::Absent };
     }
@@ -104,7 +131,7 @@ impl InstanceStatus {
                 Phase::Removing | Phase::RemovalAccepted { .. },
                 Record::PartRemoved { .. } | Record::RemovalFailed { .. },
             )
-            | (Phase::Succeeded, Record::Gone { .. } | Record::Drifted { .. })
+            | (Phase::Succeeded, Record::Gone { .. } | Record::MainGone { .. } | Record::Drifted { .. })
             | (_, Record::Removed { .. } | Record::RolledBack { .. } | Record::Forgotten { .. }) => true,
             _ => false,
         }
@@ -188,16 +215,30 @@ impl InstanceStatus {
                 self.error = Some(error.into());
             }
             Record::Gone { .. } => {
-                let mut lost = std::mem::take(&mut self.lost);
-                let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-                lost.extend(things.filter_map(|thing| thing.id.as_deref().cloned()));
+                self.lose();
                 let (earlier, stays) = (std::mem::take(&mut self.earlier), std::mem::take(&mut self.stays));
+                let lost = std::mem::take(&mut self.lost);
                 *self = Self { attempts: self.attempts, lost, earlier, stays, ..Self::default() };
+            }
+            Record::MainGone { .. } => {
+                self.lose();
+                let uncertain = self.made.iter_mut().filter(|made| made.uncertain);
+                uncertain.for_each(|made| made.secondary = Few::default());
+                if let Some((kind, id)) = self.main() {
+                    self.remove_resource(kind.as_ref(), id.as_ref());
+                }
+                (self.result, self.agrees, self.evidence) = (None, None, None);
+                (self.removal, self.asked) = (None, None);
+                self.drifted.clear();
+                self.fall_back();
             }
             Record::Drifted { fields, .. } => self.drift(fields),
             Record::Removed { .. } => {
                 let (earlier, stays) = (self.earlier_beside_kept(), self.staying(0));
-                *self = Self { attempts: self.attempts, finished_at: Some(at), earlier, stays, ..Self::default() };
+                // Only what was left behind is removed: what was found missing is still missing.
+                let lost = if self.result.is_none() { std::mem::take(&mut self.lost) } else { Few::default() };
+                *self =
+                    Self { attempts: self.attempts, finished_at: Some(at), lost, earlier, stays, ..Self::default() };
             }
             Record::Forgotten { .. } => {
                 *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };

@@ -107,6 +107,9 @@ pub enum Record {
     Forgotten { instance: InstanceId },
     /// The resource was looked for and does not exist any more.
     Gone { instance: InstanceId },
+    /// The same of its main resource alone: what it has beside that outlives it, and stays on record as left behind. A
+    /// record of its own, so that an earlier version refuses it and does not forget what is left.
+    MainGone { instance: InstanceId },
     /// The resource was read: these fields were changed outside of `plan`.
     Drifted { instance: InstanceId, fields: Vec<Drifted> },
     /// An existing resource was adopted, without a call.
@@ -281,6 +284,7 @@ impl Record {
             | Record::RolledBack { instance }
             | Record::Forgotten { instance }
             | Record::Gone { instance }
+            | Record::MainGone { instance }
             | Record::Drifted { instance, .. }
             | Record::Moved { instance, .. }
             | Record::Kept { instance, .. } => Some(instance),
@@ -317,6 +321,7 @@ impl Record {
             Record::RolledBack { .. } => "rolled-back",
             Record::Forgotten { .. } => "forgotten",
             Record::Gone { .. } => "gone",
+            Record::MainGone { .. } => "main-gone",
             Record::Drifted { .. } => "drifted",
             Record::Adopted(_) => "adopted",
             Record::Moved { .. } => "moved",

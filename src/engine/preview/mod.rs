@@ -66,8 +66,11 @@ pub enum Action {
         #[serde(skip_serializing_if = "Option::is_none")]
         then: Option<Box<Action>>,
     },
-    /// Remove what a failed attempt left, and send the call again.
-    Retry,
+    /// Remove what is left of an earlier call, and send the call again.
+    Retry {
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        left: Vec<RecordedResource>,
+    },
     /// The recorded call differs.
     Change {
         how: ChangeKind,
@@ -136,7 +139,9 @@ impl Change {
             Action::Gone { pruned, stays_for, .. } => *pruned || stays_for.is_some(),
             Action::Change { how, .. } => *how != ChangeKind::Ignore,
             Action::Depends { read, .. } => !read,
-            Action::Call | Action::Adopt | Action::Continue { .. } | Action::Retry | Action::Wrong { .. } => true,
+            Action::Call | Action::Adopt | Action::Continue { .. } | Action::Retry { .. } | Action::Wrong { .. } => {
+                true
+            }
         }
     }
 }
@@ -379,7 +384,11 @@ impl Preview<'_> {
                 let then = self.then(step, known, call, orphan, update).map(Box::new);
                 (Action::Continue { phase, then }, None)
             }
-            Decision::Clear => (Action::Retry, None),
+            Decision::Clear => {
+                let made = recorded.iter().flat_map(|known| &known.made);
+                let left = made.flat_map(|made| std::iter::once(made).chain(&made.secondary));
+                (Action::Retry { left: left.filter(|left| left.undo.is_some()).cloned().collect() }, None)
+            }
             Decision::Change(how) => {
                 let keeps = matches!(how, ChangeKind::Ignore | ChangeKind::Update | ChangeKind::Error);
                 let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {

@@ -55,7 +55,7 @@ impl Change {
             Action::Read | Action::Skip => Symbol::Nothing,
             Action::Keep | Action::Depends { read: true, .. } => Symbol::Keep,
             Action::Continue { .. } => Symbol::Continue,
-            Action::Retry => Symbol::Replace,
+            Action::Retry { .. } => Symbol::Replace,
             Action::Depends { read: false, .. } => Symbol::Unknown,
             Action::Gone { stays_for: Some(_), .. } | Action::Wrong { .. } => Symbol::Stop,
             Action::Gone { pruned: true, .. } => Symbol::Remove,

@@ -55,7 +55,7 @@ impl KnownValues {
     /// Notes the call that a recorded instance agrees with once the run has changed it.
     pub fn note_changed(&mut self, instance: &InstanceId, action: &Action, call: &RecordedCall) {
         let how = match action.change() {
-            Action::Retry => Some(ChangeKind::Replace),
+            Action::Retry { .. } => Some(ChangeKind::Replace),
             Action::Change { how, .. } => Some(*how),
             _ => None,
         };

@@ -86,11 +86,14 @@ pub enum NoAnswer {
     Project { id: String, error: ReadError },
 }
 
-/// The records for resources that are gone or changed.
-pub fn records(checks: &[DriftCheck]) -> Vec<Record> {
+/// The records for resources that are gone or changed. Of what is gone, what it had beside it stays on record.
+pub fn records(checks: &[DriftCheck], status: &Status) -> Vec<Record> {
+    let outlived =
+        |instance: &InstanceId| status.instances.get(instance).is_some_and(|known| known.outliving().next().is_some());
     let records = checks.iter().filter_map(|check| {
         let instance = check.instance.clone();
         match &check.found {
+            DriftState::Gone if outlived(&instance) => Some(Record::MainGone { instance }),
             DriftState::Gone => Some(Record::Gone { instance }),
             DriftState::Changed { fields } => Some(Record::Drifted { instance, fields: fields.clone() }),
             DriftState::Same | DriftState::CannotTell { .. } => None,

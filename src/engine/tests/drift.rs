@@ -34,7 +34,7 @@ impl Trial {
     /// Refreshes, and records what was found.
     pub(super) async fn refresh(&mut self) -> Vec<String> {
         let looked = self.looked().await;
-        for record in drift_records(&looked) {
+        for record in drift_records(&looked, &self.status()) {
             self.record(record);
         }
         let told = looked.into_iter().filter_map(|looked| match looked.found {
@@ -136,11 +136,65 @@ fn a_missing_resource_is_created_again_with_its_dependants() {
         // An instance recorded as made from a missing resource may be created again without the plan's permission.
         let looked = trial.looked().await;
         let net: Vec<DriftCheck> = looked.into_iter().filter(|looked| looked.instance.to_string() == "net").collect();
-        drift_records(&net).into_iter().for_each(|record| trial.record(record));
+        drift_records(&net, &trial.status()).into_iter().for_each(|record| trial.record(record));
         let end = trial.run(PLAN).await;
         assert_done(&trial, &end);
         assert_eq!((trial.made()["networks"], trial.made()["subnets"]), (2, 4));
         assert_eq!(trial.refresh().await, Vec::<String>::new());
+    });
+}
+
+/// A machine with two disks and a network with a router: another client deletes machine and network.
+const WITH_MORE_BESIDE: &str = r#"
+name: demo
+steps:
+  - id: routed
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: routed, create_router: true }
+  - id: net
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: network-1, create_router: false }
+  - id: sub
+    call: POST /cloud/v1/subnets/{project_id}/{region_id}
+    body: { name: subnet-1, network_id: "{{ steps.net.id }}", cidr: 10.0.0.0/24 }
+  - id: vm
+    call: POST /cloud/v2/instances/{project_id}/{region_id}
+    body:
+      name: machine
+      flavor: g2-standard-2-4
+      volumes:
+        - { source: image, image_id: 2f9d5d5e-8c1b-4f0e-9a67-3b1f6c5d8e42, size: 20, boot_index: 0, delete_on_termination: false }
+        - { source: new-volume, size: 7 }
+      interfaces: [{ type: subnet, network_id: "{{ steps.net.id }}", subnet_id: "{{ steps.sub.id }}" }]
+"#;
+
+#[test]
+fn what_a_missing_resource_had_beside_it_is_removed_by_the_next_run_or_the_destroy() {
+    paused(async {
+        for runs_again in [true, false] {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(WITH_MORE_BESIDE).await;
+            assert_done(&trial, &end);
+            let kinds = |trial: &Trial| {
+                let mut alive = trial.alive();
+                alive.sort();
+                alive
+            };
+            let before = kinds(&trial).len();
+            for gone in ["routed", "vm"] {
+                trial.call(Method::Delete, gone, "", None).await;
+            }
+            assert_eq!(trial.refresh().await, ["routed gone", "vm gone"]);
+            assert!(recorded(&trial, "vm").may_exist() && recorded(&trial, "routed").may_exist());
+            if runs_again {
+                let end = trial.run(WITH_MORE_BESIDE).await;
+                assert_done(&trial, &end);
+                assert_eq!(kinds(&trial).len(), before, "{:?}", kinds(&trial));
+                assert_eq!(trial.refresh().await, Vec::<String>::new());
+            }
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+            assert_eq!(kinds(&trial), Vec::<String>::new(), "run again: {runs_again}");
+        }
     });
 }
 

@@ -207,6 +207,39 @@ fn of_what_is_gone_the_attempts_and_the_time_stay() {
 }
 
 #[test]
+fn what_outlives_a_missing_resource_stays_on_record() {
+    let with_disks = |uncertain: bool| {
+        made(|done| {
+            let secondary = vec![resource("volumes", "boot"), resource("volumes", "data")];
+            done.made = RecordedResource { secondary: secondary.into(), ..resource("instances", "vm") };
+            done.result.id = Some(json!("vm").into());
+            done.result.tasks = vec!["t".to_owned()].into();
+            if uncertain {
+                (done.provenance, done.evidence) = (Provenance::Recovered, Some(Evidence::Likeness));
+            }
+        })
+    };
+    let gone = || Record::MainGone { instance: a() };
+    let of = |uncertain, rest: &[Record]| of_a(&[&[intent("a", 1), with_disks(uncertain)], rest].concat());
+    let outliving = |known: &InstanceStatus| known.outliving().map(|left| left.id.clone().unwrap()).collect::<Vec<_>>();
+    let ids: Vec<_> = ["boot", "data"].map(|id| json!(id).into()).into();
+    assert_eq!(outliving(&of(false, &[])), ids);
+    let left = of(false, &[gone()]);
+    assert_eq!((&left.phase, left.attempts, &left.result, &left.agrees), (&Phase::Absent, 1, &None, &None));
+    assert_eq!(outliving(&left), ids);
+    assert!(left.may_exist() && left.made.len() == 1 && left.made[0].id.is_none() && left.made[0].undo.is_none());
+    assert_eq!(left.made[0].tasks[..], ["t".to_owned()], "they show that the disks are its work");
+    assert!(left.lost.contains(&json!("vm")) && left.intent.is_some());
+    // Once that is removed the machine is still missing, so that what was made from it is made again.
+    let removed = of(false, &[gone(), removing(), part_removed("volumes", "boot"), Record::Removed { instance: a() }]);
+    assert!(!removed.may_exist() && removed.lost.contains(&json!("vm")));
+    let removed = of(false, &[Record::Removed { instance: a() }]);
+    assert!(removed.lost.is_empty(), "it was removed, and not found missing");
+    // What was attributed by its likeness alone may be another's, with what is beside it.
+    assert_eq!((outliving(&of(true, &[])).len(), of(true, &[gone()]).may_exist()), (0, false));
+}
+
+#[test]
 fn of_each_field_the_last_drift_counts() {
     let drifted = |fields: &[(&str, Option<&str>)]| {
         let fields =

@@ -32,7 +32,10 @@ fn summary(changes: &[Change], recorded: bool) -> String {
 fn lines(changes: &[Change]) -> String {
     let mut text = String::new();
     for change in changes {
-        let left = matches!(change.action, Action::Gone { .. } | Action::Change { how: ChangeKind::Ignore, .. });
+        let left = matches!(
+            change.action,
+            Action::Gone { .. } | Action::Amend { .. } | Action::Change { how: ChangeKind::Ignore, .. }
+        );
         if left || !matches!(change.symbol(), Symbol::Keep | Symbol::Nothing) {
             line(&mut text, change);
         }
@@ -53,6 +56,8 @@ pub fn words_of(change: &Change) -> String {
             _ => format!("continue: {phase}"),
         },
         Action::Retry { .. } => "remove what is left of an earlier call, and call again".to_owned(),
+        Action::Amend { fields, .. } if fields.is_empty() => "keep".to_owned(),
+        Action::Amend { .. } => "change the record, without a call".to_owned(),
         Action::Change { how, .. } => change_words(*how).to_owned(),
         Action::Depends { on, read } => {
             let on = on.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
@@ -75,6 +80,9 @@ pub fn details_of(change: &Change) -> Vec<String> {
     if let Action::Wrong { help, .. } = &change.action {
         return help.iter().map(|help| format!("help: {help}")).collect();
     }
+    if let Action::Amend { fields, said } = &change.action {
+        return fields.iter().chain(said).cloned().collect();
+    }
     let Action::Change { fields, calls, removes, forced, because_of, bar, .. } = change.action.change() else {
         return Vec::new();
     };
@@ -90,14 +98,15 @@ pub fn details_of(change: &Change) -> Vec<String> {
 
 fn line(text: &mut String, change: &Change) {
     let words = words_of(change);
-    let in_place = matches!(change.action.change(), Action::Change { calls, .. } if !calls.is_empty());
+    let in_place = matches!(change.action.change(), Action::Change { calls, .. } if !calls.is_empty())
+        || matches!(change.action, Action::Amend { .. });
     let call = change.call.as_ref().filter(|_| !in_place).map(ToString::to_string);
     let sign = change.symbol().sign();
     let parts = [sign.to_owned(), change.instance.to_string(), words, call.unwrap_or_default()];
     let parts = parts.iter().filter(|part| !part.is_empty()).map(|part| sanitize(part).into_owned());
     let _ = writeln!(text, "{}", parts.collect::<Vec<_>>().join("  "));
     match (change.action.change(), &change.call) {
-        (Action::Change { .. } | Action::Wrong { .. }, _) => {
+        (Action::Change { .. } | Action::Amend { .. } | Action::Wrong { .. }, _) => {
             for detail in details_of(change) {
                 let _ = writeln!(text, "      {}", sanitize(&detail));
             }

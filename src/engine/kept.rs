@@ -33,6 +33,9 @@ impl Instance {
         if known.agrees.as_ref() != Some(&rendered.recorded) {
             return None;
         }
+        if !self.amendment(&known).is_empty() {
+            return None;
+        }
         let result = known.result.clone().unwrap_or_default();
         let done = Done { result, provenance: Provenance::Reused, resource: None };
         Some(self.succeeded(id, rendered.recorded, done, self.run.context.clock().elapsed()))

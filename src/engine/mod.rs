@@ -11,6 +11,7 @@
 mod accepted;
 mod access;
 mod adopt;
+mod amend;
 mod before;
 mod call;
 mod called;

@@ -87,18 +87,28 @@ impl Instance {
         id: &InstanceId,
         progress: &mut Progress,
     ) -> Result<Option<(Shared<RecordedCall>, Done)>, Interruption> {
-        let (mut accepted, mut kept) = match Box::pin(self.begin(id, progress)).await? {
-            Stage::Ended(end) => return Ok(end),
-            Stage::Waits(accepted, kept) => (accepted, kept),
-        };
+        let (mut accepted, mut kept) =
+            match Box::pin(async { self.amended(id, self.begin(id, progress).await?).await }).await? {
+                Stage::Ended(end) => return Ok(end),
+                Stage::Waits(accepted, kept) => (accepted, kept),
+            };
         loop {
             let ends = self.begin_to_wait(id, &accepted).wait().await;
             let ends = ends.map_err(|left| left.of_tasks(&accepted.tasks))?;
-            match Box::pin(self.go_on(id, progress, (accepted, kept), ends)).await? {
+            let next = async { self.amended(id, self.go_on(id, progress, (accepted, kept), ends).await?).await };
+            match Box::pin(next).await? {
                 Stage::Ended(end) => return Ok(end),
                 Stage::Waits(next, still) => (accepted, kept) = (next, still),
             }
         }
+    }
+
+    /// The same stage; at the end of an instance, with what the plan says besides its call on record.
+    async fn amended(&self, id: &InstanceId, stage: Stage) -> Result<Stage, Interruption> {
+        if matches!(stage, Stage::Ended(Some(_))) {
+            self.amend(id).await?;
+        }
+        Ok(stage)
     }
 
     /// From the templates to the first tasks, or to the end.

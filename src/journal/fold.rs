@@ -7,7 +7,7 @@ use super::call::{fields_of, fields_of_mut};
 use super::few::Few;
 use super::instance::{Asked, InstanceStatus, Phase};
 use super::intent::{Evidence, Head, Intent, Unanswered};
-use super::record::{Adopted, Record, Succeeded};
+use super::record::{Adopted, Amended, Record, Succeeded};
 use super::result::{Drifted, RecordedResource};
 use crate::event::{EffectKnown, Provenance};
 use crate::id::InstanceId;
@@ -131,7 +131,7 @@ impl InstanceStatus {
                 Phase::Removing | Phase::RemovalAccepted { .. },
                 Record::PartRemoved { .. } | Record::RemovalFailed { .. },
             )
-            | (Phase::Succeeded, Record::Gone { .. } | Record::MainGone { .. } | Record::Drifted { .. })
+            | (Phase::Succeeded, Record::Gone { .. } | Record::MainGone { .. } | Record::Drifted { .. } | Record::Amended(_))
             | (_, Record::Removed { .. } | Record::RolledBack { .. } | Record::Forgotten { .. }) => true,
             _ => false,
         }
@@ -142,6 +142,7 @@ impl InstanceStatus {
         match record {
             Record::Intent(intent) => self.intend(at, intent),
             Record::Adopted(adopted) => self.take_over(at, *adopted),
+            Record::Amended(amended) => self.amend(*amended),
             Record::NotApplied { error, unanswered, .. } => {
                 if unanswered {
                     self.phase = Phase::InDoubt;
@@ -331,11 +332,38 @@ impl InstanceStatus {
         self.result = Some(adopted.result);
         self.agrees = Some(adopted.agrees);
         self.made = vec![adopted.made];
+        self.called = false;
         self.finished_at = Some(at);
+    }
+
+    /// Its main resource: the one that its result is about, or else the last that it made.
+    pub fn main_made(&self) -> Option<&RecordedResource> {
+        self.made.get(self.place_of_main()?)
+    }
+
+    fn place_of_main(&self) -> Option<usize> {
+        let id = self.result.as_ref().and_then(|result| result.id.as_ref());
+        let place = self.made.iter().rposition(|made| made.id.as_ref() == id);
+        place.or_else(|| self.made.len().checked_sub(1))
+    }
+
+    fn amend(&mut self, amended: Amended) {
+        if let Some(after) = amended.after {
+            self.after = after;
+        }
+        let Some(made) = amended.made else { return };
+        match (self.place_of_main(), made == RecordedResource::default()) {
+            (Some(place), true) => drop(self.made.remove(place)),
+            (Some(place), false) => self.made[place] = made,
+            (None, true) => {}
+            (None, false) => self.made.push(made),
+        }
     }
 
     fn succeed(&mut self, at: Timestamp, mut done: Succeeded) {
         done.shrink();
+        // A resource found by a conflict is adopted although a call of ours was recorded before it.
+        let by_call = matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. });
         let Succeeded { result, made, agrees, evidence, provenance, duration_ms, .. } = done;
         let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
         if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
@@ -349,6 +377,9 @@ impl InstanceStatus {
         self.result = Some(result);
         self.head = None;
         let makes_nothing = made == RecordedResource::default();
+        if !update && (by_call || !makes_nothing) {
+            self.called = by_call && provenance != Provenance::Adopted;
+        }
         if let Some(intent) = &mut self.intent {
             if makes_nothing {
                 // A call that makes nothing is done, however often it was carried out.

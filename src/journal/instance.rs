@@ -50,6 +50,10 @@ pub struct InstanceStatus {
     /// Drift: fields that another client changed, with the values found since the last call.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub drifted: Few<Drifted>,
+    /// Its main resource was made by its own call, and not adopted. Unknown, and therefore not set, in what an earlier
+    /// version compacted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub called: bool,
     /// What it made and a removal left where it is, because no undo takes it away.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub stays: Few<RecordedResource>,

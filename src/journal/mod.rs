@@ -53,7 +53,7 @@ pub use line::{Checksum, Line, decode};
 pub use open_call::{Marks, OpenCall, OpenValue, Part};
 pub use owner::{Lease, Owner};
 pub use queue::Trouble;
-pub use record::{Adopted, Header, Record, RecordedOutput, Started, Succeeded, VERSION};
+pub use record::{Adopted, Amended, Header, Record, RecordedOutput, Started, Succeeded, VERSION};
 pub use result::{Drifted, RecordedResource, StepResult};
 pub use sink::{Appending, Batch, Kept, MemorySink, Sink, Terms};
 pub use status::Status;

@@ -114,6 +114,9 @@ pub enum Record {
     Drifted { instance: InstanceId, fields: Vec<Drifted> },
     /// An existing resource was adopted, without a call.
     Adopted(Box<Adopted>),
+    /// The plan says otherwise what a teardown does about the instance, and what it comes after; its call is as
+    /// recorded.
+    Amended(Box<Amended>),
     /// The instance has a new name.
     Moved { instance: InstanceId, to: InstanceId },
     /// The outputs at the end of a run; secret ones as digests.
@@ -223,6 +226,19 @@ pub struct Adopted {
     pub agrees: Shared<RecordedCall>,
 }
 
+/// What of an instance has changed in the plan besides its call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Amended {
+    pub instance: InstanceId,
+    /// Its main resource, with the undo that counts from now on; the default when no undo is left of a call that makes
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<RecordedResource>,
+    /// The steps that the instance comes after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Vec<StepId>>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedOutput {
     pub name: String,
@@ -269,6 +285,7 @@ impl Record {
             Record::Intent(intent) => Some(&intent.instance),
             Record::Succeeded(succeeded) => Some(&succeeded.instance),
             Record::Adopted(adopted) => Some(&adopted.instance),
+            Record::Amended(amended) => Some(&amended.instance),
             Record::NotApplied { instance, .. }
             | Record::Unknown { instance, .. }
             | Record::Found { instance, .. }
@@ -324,6 +341,7 @@ impl Record {
             Record::MainGone { .. } => "main-gone",
             Record::Drifted { .. } => "drifted",
             Record::Adopted(_) => "adopted",
+            Record::Amended(_) => "amended",
             Record::Moved { .. } => "moved",
             Record::Outputs { .. } => "outputs",
             Record::Finished { .. } => "finished",

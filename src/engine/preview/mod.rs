@@ -17,6 +17,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::amend::{Amendment, amendment};
 use super::conceal::conceal;
 use super::context::Settings;
 use super::counts::{NoInstance, no_instance};
@@ -60,6 +61,14 @@ pub enum Action {
     Read,
     /// Keep the result: the recorded call agrees.
     Keep,
+    /// Keep the result, and record what the plan says otherwise of a teardown: no call is made.
+    Amend {
+        /// The differences: ``undo: `DELETE …` → none``.
+        fields: Vec<String>,
+        /// What the plan says without an effect.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        said: Vec<String>,
+    },
     /// Complete what an earlier run began. `then`: how the run changes it afterwards.
     Continue {
         phase: String,
@@ -138,6 +147,7 @@ impl Change {
             Action::Read | Action::Keep | Action::Skip => false,
             Action::Gone { pruned, stays_for, .. } => *pruned || stays_for.is_some(),
             Action::Change { how, .. } => *how != ChangeKind::Ignore,
+            Action::Amend { fields, .. } => !fields.is_empty(),
             Action::Depends { read, .. } => !read,
             Action::Call | Action::Adopt | Action::Continue { .. } | Action::Retry { .. } | Action::Wrong { .. } => {
                 true
@@ -231,7 +241,8 @@ impl Preview<'_> {
 
     fn step(&self, step: &Step, known: &mut KnownValues) -> Vec<Change> {
         let changes = self.instances(step, known);
-        if changes.iter().any(Change::is_pending) || known.unsettled_among(&step.after).next().is_some() {
+        let changes_something = |change: &Change| change.is_pending() && !matches!(change.action, Action::Amend { .. });
+        if changes.iter().any(changes_something) || known.unsettled_among(&step.after).next().is_some() {
             known.unsettled.insert(step.id.clone());
         }
         changes
@@ -329,7 +340,7 @@ impl Preview<'_> {
                 self.action(step, &id, &call, &find, known, update)
             }
         };
-        let action = self.with_dependants(&id, action, known);
+        let action = self.with_dependants(&id, self.amended(step, &id, each, action, known), known);
         known.note_changed(&id, &action, &call);
         let value = match action.change() {
             // It stays as it is.
@@ -339,6 +350,30 @@ impl Preview<'_> {
             _ => value,
         };
         (Change { instance: id, action, call: Some(call) }, value)
+    }
+
+    /// The same with what the plan says otherwise besides the call, of an instance whose resource stays.
+    fn amended(
+        &self,
+        step: &Step,
+        id: &InstanceId,
+        each: Option<&Each>,
+        mut action: Action,
+        known: &KnownValues,
+    ) -> Action {
+        let Some(recorded) = self.recorded(id) else { return action };
+        let amendment = || amendment(self.catalog, step, recorded, &self.surroundings(known, each));
+        match action {
+            Action::Keep => match amendment() {
+                amendment if amendment.is_empty() => Action::Keep,
+                Amendment { fields, said, .. } => Action::Amend { fields, said },
+            },
+            Action::Change { how: ChangeKind::Update | ChangeKind::Ignore, ref mut fields, .. } => {
+                fields.extend(amendment().fields);
+                action
+            }
+            action => action,
+        }
     }
 
     fn action(

@@ -60,6 +60,8 @@ impl Change {
             Action::Gone { stays_for: Some(_), .. } | Action::Wrong { .. } => Symbol::Stop,
             Action::Gone { pruned: true, .. } => Symbol::Remove,
             Action::Gone { pruned: false, .. } => Symbol::Keep,
+            Action::Amend { fields, .. } if fields.is_empty() => Symbol::Keep,
+            Action::Amend { .. } => Symbol::Update,
             Action::Change { how, .. } => match how {
                 ChangeKind::Error => Symbol::Stop,
                 ChangeKind::Replace => Symbol::Replace,

@@ -240,6 +240,29 @@ fn what_outlives_a_missing_resource_stays_on_record() {
 }
 
 #[test]
+fn an_amendment_changes_what_a_teardown_does_and_only_a_call_of_ours_makes_a_resource_ours() {
+    let amended = |made: Option<RecordedResource>, after: Option<&str>| {
+        let after = after.map(|step| vec![StepId::new(step)]);
+        Record::Amended(Box::new(Amended { instance: a(), made, after }))
+    };
+    let done = [intent("a", 1), made(|done| done.made = resource("networks", "id"))];
+    let of = |last: Record| of_a(&[&done[..], &[last]].concat());
+    let kept = of(amended(Some(RecordedResource { undo: None, ..resource("networks", "id") }), None));
+    assert_eq!((kept.made.len(), &kept.made[0].undo, kept.phase), (1, &None, Phase::Succeeded));
+    let ordered = of(amended(None, Some("net")));
+    assert_eq!((ordered.made[0].undo.is_some(), &ordered.after[..]), (true, &[StepId::new("net")][..]));
+    assert!(of(amended(Some(RecordedResource::default()), None)).made.is_empty());
+    let nothing = [intent("a", 1), made(|done| done.made = RecordedResource::default())];
+    let added = of_a(&[&nothing[..], &[amended(Some(resource("networks", "id")), None)]].concat());
+    assert_eq!(added.made.len(), 1);
+    // A resource found after a conflict was there before.
+    let adopted = made(|done| done.provenance = Provenance::Adopted);
+    assert!(of_a(&done).called);
+    assert!(!of_a(&[intent("a", 1), not_applied("a"), adopted]).called);
+    assert!(of_a(&[&done[..], &[update(2), succeeded("a")]].concat()).called, "what is changed in place stays ours");
+}
+
+#[test]
 fn of_each_field_the_last_drift_counts() {
     let drifted = |fields: &[(&str, Option<&str>)]| {
         let fields =

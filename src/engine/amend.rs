@@ -1,0 +1,382 @@
+//! What the plan says of a step besides its call, where the record has it otherwise: its `undo`, whether what it adopted
+//! is its own, and what it comes after. A teardown takes all of this from the record alone, so that a run records it,
+//! without a call.
+
+use super::context::RunContext;
+use super::instance::Instance;
+use super::interruption::Interruption;
+use super::made::made;
+use super::operation::{operation_of, or_changes};
+use super::render::{CallParts, Surroundings, step_value};
+use crate::catalog::{Catalog, Operation};
+use crate::id::{InstanceId, StepId};
+use crate::journal::{Amended, InstanceStatus, IntendedUndo, Phase, Record, RecordedResource, StepResult, id_text};
+use crate::plan::{AdoptBy, Step, Undo};
+use crate::template::value_of;
+
+/// How the plan differs from the record besides the call.
+#[derive(Debug, Default, PartialEq)]
+pub struct Amendment {
+    made: Option<RecordedResource>,
+    after: Option<Vec<StepId>>,
+    /// The differences that a run records: ``undo: `DELETE …` → none``.
+    pub fields: Vec<String>,
+    /// What the plan says without an effect.
+    pub said: Vec<String>,
+}
+
+impl Amendment {
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.said.is_empty()
+    }
+}
+
+/// The `adopt` of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Adopts {
+    own: bool,
+    by_id: bool,
+    /// The id or name.
+    which: String,
+}
+
+/// What the plan asks for; `None` where it cannot be evaluated.
+struct Asked<'a> {
+    undo: Option<IntendedUndo>,
+    adopts: Option<Adopts>,
+    after: &'a [StepId],
+}
+
+/// What a run would record of an instance that is done, besides its call.
+pub fn amendment(catalog: &Catalog, step: &Step, known: &InstanceStatus, surroundings: &Surroundings<'_>) -> Amendment {
+    if known.phase != Phase::Succeeded || known.result.is_none() {
+        return Amendment::default();
+    }
+    let is_plain = matches!(step.undo, Undo::Default) && step.adopt.is_none();
+    if is_plain && same_steps(&known.after, &step.after) && is_usual(step.operation.as_deref(), known) {
+        return Amendment::default();
+    }
+    let adopts = step.adopt.as_ref().and_then(|adopt| {
+        let which = adopt.by.template().evaluate_text(&surroundings.scope()).ok()?;
+        Some(Adopts { own: adopt.own, by_id: matches!(adopt.by, AdoptBy::Id(_)), which })
+    });
+    let asked = Asked { undo: undo_of_plan(step, known, surroundings), adopts, after: &step.after };
+    compared(catalog, known, &asked)
+}
+
+/// The plan's undo with the values of the result; `None` when it cannot be evaluated, or needs a secret.
+fn undo_of_plan(step: &Step, known: &InstanceStatus, surroundings: &Surroundings<'_>) -> Option<IntendedUndo> {
+    let template = match &step.undo {
+        Undo::Default => return Some(IntendedUndo::Default),
+        Undo::Keep => return Some(IntendedUndo::Keep),
+        Undo::Call(template) => template,
+    };
+    // The recorded answer lacks its secrets, so that an undo which needs more of it stays as it was recorded then.
+    let result = StepResult { response: None, ..known.result.clone()? };
+    let own = value_of(&step_value(&result, None));
+    let parts = CallParts { headers: None, ..CallParts::of_template(template, step) };
+    let rendered = surroundings.render(&parts, Some(&own)).ok()?;
+    let has_secret = RunContext::request(&rendered.recorded) != rendered.request;
+    (!has_secret).then(|| IntendedUndo::Call(rendered.recorded.into_owned().into()))
+}
+
+/// Whether what is recorded is what a step with no `undo` of its own has: the catalogue's delete, or nothing where the
+/// call makes nothing.
+fn is_usual(operation: Option<&Operation>, known: &InstanceStatus) -> bool {
+    let Some(made) = known.main_made() else { return true };
+    let delete = operation.and_then(|operation| operation.creates.as_ref()?.resource.as_ref()?.delete.as_ref());
+    match (&made.undo, delete) {
+        (Some(undo), Some(delete)) => undo.method == delete.method && fits(&delete.path, &undo.path),
+        // Of what was adopted, and of what the plan kept, only the latter may become the plan's to delete.
+        (None, Some(_)) => !known.called,
+        (undo, None) => undo.is_none(),
+    }
+}
+
+/// Whether a path is one of these, of whatever version of the API.
+fn fits(documented: &str, path: &str) -> bool {
+    let is_version =
+        |word: &str| word.len() > 1 && word.starts_with('v') && word[1..].bytes().all(|one| one.is_ascii_digit());
+    let (documented, path): (Vec<&str>, Vec<&str>) = (documented.split('/').collect(), path.split('/').collect());
+    documented.len() == path.len()
+        && documented
+            .iter()
+            .zip(&path)
+            .all(|(one, other)| one == other || one.starts_with('{') || (is_version(one) && is_version(other)))
+}
+
+fn same_steps(one: &[StepId], other: &[StepId]) -> bool {
+    one == other || (one.iter().all(|step| other.contains(step)) && other.iter().all(|step| one.contains(step)))
+}
+
+fn compared(catalog: &Catalog, known: &InstanceStatus, asked: &Asked<'_>) -> Amendment {
+    let mut amendment = Amendment::default();
+    if !same_steps(&known.after, asked.after) {
+        amendment.after = Some(asked.after.to_vec());
+        amendment.fields.push(format!("comes after: {} → {}", names(&known.after), names(asked.after)));
+    }
+    amendment.said.extend(without_effect(known, asked.adopts.as_ref()));
+    if let Some(now) = made_now(catalog, known, asked) {
+        let before = known.main_made();
+        let undo = |made: Option<&RecordedResource>| {
+            made.and_then(|made| made.undo.as_ref()).map_or("none".to_owned(), |undo| format!("`{undo}`"))
+        };
+        amendment.fields.push(format!("undo: {} → {}", undo(before), undo(Some(&now))));
+        amendment.made = Some(now);
+    }
+    amendment
+}
+
+fn names(steps: &[StepId]) -> String {
+    match steps {
+        [] => "nothing".to_owned(),
+        steps => steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Whether an `adopt` names what the record has; by a name this may be unknown, since a run may have changed that.
+fn names_it(known: &InstanceStatus, adopts: &Adopts) -> Option<bool> {
+    let result = known.result.as_ref()?;
+    let is_it = result.id.as_deref().map(id_text).as_ref() == Some(&adopts.which)
+        || result.name.as_ref() == Some(&adopts.which);
+    (is_it || adopts.by_id).then_some(is_it)
+}
+
+/// What of an `adopt` has no effect, because the step has a resource already.
+fn without_effect(known: &InstanceStatus, adopts: Option<&Adopts>) -> Option<String> {
+    let adopts = adopts?;
+    let id = known.result.as_ref()?.id.as_deref().map(id_text)?;
+    let remedy = "to adopt that one, take this one off the record by `plan state forget` first";
+    match names_it(known, adopts) {
+        Some(true) if known.called && !adopts.own => Some(format!(
+            "`adopt` has no effect: the step made {id} itself, and a destroy removes it (`undo: none` keeps it)"
+        )),
+        Some(false) => Some(format!("`adopt` names {}, and has no effect: the step has {id}; {remedy}", adopts.which)),
+        None if known.called => Some(format!("`adopt` has no effect: the step made {id} itself; {remedy}")),
+        _ => None,
+    }
+}
+
+/// The main resource with the plan's undo; `None` when the record has that, or when it stays as it is: what the record
+/// does not show to be made by the step's own call is never made deletable, but by an `own: true` that names it.
+fn made_now(catalog: &Catalog, known: &InstanceStatus, asked: &Asked<'_>) -> Option<RecordedResource> {
+    let (call, result) = (known.agreed()?, known.result.as_ref()?);
+    let matched = operation_of(catalog, call);
+    let creates = matched.as_ref().is_none_or(|(operation, _)| operation.creates.is_some());
+    let before = known.main_made();
+    let undo_before = before.and_then(|made| made.undo.as_ref());
+    let is_meant = |adopts: &&Adopts| !known.called && names_it(known, adopts) != Some(false);
+    let adopted = asked.adopts.as_ref().filter(is_meant);
+    let may_be_deleted = match adopted {
+        Some(adopts) => adopts.own && names_it(known, adopts) == Some(true),
+        // What a PUT found there stays.
+        None => known.called && !matched.as_ref().is_some_and(|(operation, _)| or_changes(Some(operation))),
+    };
+    let undo = match asked.undo.as_ref()? {
+        _ if adopted.is_some_and(|adopts| !adopts.own) => &IntendedUndo::Keep,
+        undo => undo,
+    };
+    if !creates {
+        // A call that makes nothing is taken back by the plan's undo alone.
+        return match (undo, undo_before) {
+            (IntendedUndo::Call(now), before) if before != Some(&**now) => Some(made(catalog, call, result, undo)),
+            (IntendedUndo::Call(_), _) | (_, None) => None,
+            (_, Some(_)) => Some(RecordedResource::default()),
+        };
+    }
+    let before = before?;
+    let stays = match (undo, undo_before) {
+        // Of a call that is not known here (`--spec`) the usual undo is not known either.
+        (IntendedUndo::Default, _) if matched.is_none() => true,
+        (IntendedUndo::Keep, before) => before.is_none(),
+        (_, None) => !may_be_deleted,
+        (IntendedUndo::Call(now), Some(before)) => **now == *before,
+        (IntendedUndo::Default, Some(_)) => is_usual(matched.as_ref().map(|(operation, _)| &**operation), known),
+        (IntendedUndo::Open(_), _) => true,
+    };
+    if stays {
+        return None;
+    }
+    let now = made(catalog, call, result, undo);
+    let now = RecordedResource { undo: now.undo, secondary: now.secondary, ..before.clone() };
+    (now.undo.as_ref() != undo_before).then_some(now)
+}
+
+impl Instance {
+    /// How the plan differs from what the record has of this instance, besides the call.
+    pub(super) fn amendment(&self, known: &InstanceStatus) -> Amendment {
+        if self.run.options.import.is_some() {
+            return Amendment::default();
+        }
+        amendment(self.run.context.catalog, self.step(), known, &self.surroundings())
+    }
+
+    /// Records what the plan says otherwise of an instance that is done, and warns of what has no effect.
+    pub(super) async fn amend(&self, id: &InstanceId) -> Result<(), Interruption> {
+        let amendment = self.amendment(&self.known(id));
+        for words in &amendment.said {
+            self.run.context.warn(format!("`{id}`: {words}"));
+        }
+        if amendment.fields.is_empty() {
+            return Ok(());
+        }
+        let Amendment { made, after, .. } = amendment;
+        let record = Record::Amended(Box::new(Amended { instance: id.clone(), made, after }));
+        Ok(self.run.context.journal.append(vec![record]).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::Method;
+    use crate::journal::RecordedCall;
+
+    fn call(method: Method, path: &str) -> RecordedCall {
+        RecordedCall::new(method, path)
+    }
+
+    const VOLUME: &str = "/cloud/v1/volumes/1/7";
+
+    /// A volume on record. `undo`: whether a destroy deletes it; `called`: whether the step's call made it.
+    fn volume(undo: bool, called: bool) -> InstanceStatus {
+        let result = StepResult {
+            kind: Some("volumes".to_owned()),
+            id: Some(json!("v-1").into()),
+            name: Some("data".to_owned()),
+            ..StepResult::default()
+        };
+        let create = RecordedCall { body: Some(json!({ "name": "data" }).into()), ..call(Method::Post, VOLUME) };
+        let made = RecordedResource {
+            kind: result.kind.clone(),
+            id: result.id.clone(),
+            name: result.name.clone(),
+            undo: undo.then(|| call(Method::Delete, &format!("{VOLUME}/v-1"))),
+            tasks: vec!["t".to_owned()].into(),
+            ..RecordedResource::default()
+        };
+        InstanceStatus {
+            phase: Phase::Succeeded,
+            agrees: Some(create.into()),
+            result: Some(result),
+            made: vec![made],
+            after: vec![StepId::new("net")],
+            called,
+            ..InstanceStatus::default()
+        }
+    }
+
+    fn by_plan() -> IntendedUndo {
+        IntendedUndo::Call(Box::new(call(Method::Post, "/cloud/v1/volumes/1/7/v-1/archive")))
+    }
+
+    fn adopts(own: bool, by_id: bool, which: &str) -> Option<Adopts> {
+        Some(Adopts { own, by_id, which: which.to_owned() })
+    }
+
+    fn of(known: &InstanceStatus, undo: IntendedUndo, adopts: Option<Adopts>) -> Amendment {
+        let after = [StepId::new("net")];
+        compared(Catalog::embedded(), known, &Asked { undo: Some(undo), adopts, after: &after })
+    }
+
+    #[test]
+    fn the_undo_of_the_plan_counts_for_what_the_step_made() {
+        let delete = "`DELETE /cloud/v1/volumes/1/7/v-1`";
+        let archive = "`POST /cloud/v1/volumes/1/7/v-1/archive`";
+        for (undo, called, plan, expected) in [
+            (true, true, IntendedUndo::Default, None),
+            (true, true, IntendedUndo::Keep, Some(format!("undo: {delete} → none"))),
+            (true, true, by_plan(), Some(format!("undo: {delete} → {archive}"))),
+            (false, true, IntendedUndo::Keep, None),
+            (false, true, IntendedUndo::Default, Some(format!("undo: none → {delete}"))),
+            (false, true, by_plan(), Some(format!("undo: none → {archive}"))),
+            // What it did not make is never made deletable, and may be kept.
+            (false, false, IntendedUndo::Default, None),
+            (false, false, by_plan(), None),
+            (true, false, IntendedUndo::Keep, Some(format!("undo: {delete} → none"))),
+        ] {
+            let amendment = of(&volume(undo, called), plan.clone(), None);
+            assert_eq!(amendment.fields.first(), expected.as_ref(), "{undo} {called} {plan:?}");
+            assert!(amendment.said.is_empty());
+            if let Some(made) = amendment.made {
+                assert_eq!((made.id, made.tasks.len()), (Some(json!("v-1").into()), 1));
+            }
+        }
+        // The plan's own undo is taken out of the plan.
+        let mut known = volume(true, true);
+        let IntendedUndo::Call(archived) = by_plan() else { unreachable!("it is a call") };
+        known.made[0].undo = Some(*archived);
+        assert_eq!(of(&known, IntendedUndo::Default, None).fields, [format!("undo: {archive} → {delete}")]);
+    }
+
+    #[test]
+    fn whether_an_adopted_resource_is_owned_is_recorded_and_another_id_is_said() {
+        for (undo, called, adopted, changes, says) in [
+            (false, false, adopts(false, true, "v-1"), false, false),
+            (false, false, adopts(true, true, "v-1"), true, false),
+            (false, false, adopts(true, false, "data"), true, false),
+            (true, false, adopts(true, true, "v-1"), false, false),
+            (true, false, adopts(false, true, "v-1"), true, false),
+            (true, false, adopts(false, false, "former name"), true, false),
+            // An `own` that does not name it is no ground to delete it.
+            (false, false, adopts(true, true, "v-2"), false, true),
+            (false, false, adopts(true, false, "former name"), false, false),
+            (false, false, adopts(false, true, "v-2"), false, true),
+            // What an earlier version compacted does not show whether the step made it: that stays as it is.
+            (true, false, adopts(false, true, "v-2"), false, true),
+            // It has made one itself.
+            (true, true, adopts(false, true, "v-2"), false, true),
+            (true, true, adopts(false, true, "v-1"), false, true),
+            (true, true, adopts(true, true, "v-1"), false, false),
+            (true, true, adopts(false, false, "other"), false, true),
+        ] {
+            let amendment = of(&volume(undo, called), IntendedUndo::Default, adopted.clone());
+            let found = (!amendment.fields.is_empty(), !amendment.said.is_empty());
+            assert_eq!(found, (changes, says), "{undo} {called} {adopted:?}: {amendment:?}");
+        }
+    }
+
+    #[test]
+    fn an_action_has_the_undo_of_the_plan_alone() {
+        let path = "/cloud/v2/volumes/1/7/v-1/attach";
+        let action = |undo: Option<RecordedCall>| {
+            let known = volume(false, true);
+            let made = undo.map(|undo| RecordedResource { undo: Some(undo), ..known.made[0].clone() });
+            let body = Some(json!({ "instance_id": "vm" }).into());
+            let agrees = RecordedCall { body, ..call(Method::Post, path) };
+            InstanceStatus { agrees: Some(agrees.into()), made: made.into_iter().collect(), ..known }
+        };
+        let IntendedUndo::Call(archive) = by_plan() else { unreachable!("it is a call") };
+        assert_eq!(of(&action(None), IntendedUndo::Default, None), Amendment::default());
+        assert_eq!(of(&action(Some((*archive).clone())), by_plan(), None), Amendment::default());
+        let taken_out = of(&action(Some((*archive).clone())), IntendedUndo::Default, None);
+        assert_eq!(taken_out.made, Some(RecordedResource::default()));
+        let added = of(&action(None), by_plan(), None);
+        assert_eq!(added.made.and_then(|made| made.undo), Some(*archive));
+    }
+
+    #[test]
+    fn what_a_step_comes_after_is_compared_without_its_order() {
+        let known = InstanceStatus { after: vec![StepId::new("a"), StepId::new("b")], ..volume(true, true) };
+        for (after, changes) in [(&["b", "a"][..], false), (&["a"], true), (&["a", "b", "c"], true), (&[], true)] {
+            let after: Vec<StepId> = after.iter().map(|step| StepId::new(*step)).collect();
+            let asked = Asked { undo: Some(IntendedUndo::Default), adopts: None, after: &after };
+            let amendment = compared(Catalog::embedded(), &known, &asked);
+            assert_eq!(amendment.after, changes.then_some(after.clone()), "{after:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_fits_in_every_version() {
+        for (path, is_it) in [
+            ("/cloud/v1/volumes/1/7/v-1", true),
+            ("/cloud/v3/volumes/1/7/v-1", true),
+            ("/cloud/v1/volumes/1/7/v-1/x", false),
+            ("/cloud/v1/networks/1/7/v-1", false),
+        ] {
+            assert_eq!(fits("/cloud/v1/volumes/{project_id}/{region_id}/{volume_id}", path), is_it, "{path}");
+        }
+    }
+}

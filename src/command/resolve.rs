@@ -237,6 +237,7 @@ fn carried_out(
         durations: Vec::new(),
         evidence: Some(Evidence::Decision),
         agrees,
+        existed_on: None,
     };
     vec![Record::Succeeded(Box::new(done))]
 }

@@ -228,6 +228,7 @@ impl Instance {
             durations: Vec::new(),
             evidence: Some(Evidence::Stamp),
             agrees: known.agrees.clone(),
+            existed_on: None,
         }));
         Ok(self.run.context.journal.append(vec![record]).await?)
     }

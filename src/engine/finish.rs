@@ -335,6 +335,8 @@ impl Finishing<'_> {
         if let (Some(id), Some(lock)) = (&made.id, &made.lock) {
             context.gates.register_parent(&id_text(id), lock);
         }
+        let by_name = made.id.as_deref().is_some_and(results::is_name);
+        let existed_on = by_name.then(|| context.client.known_server_time(context.now())).flatten();
         // The answer is copied once: without what the record may not hold.
         let response = result.response.take();
         let recordable = response.as_ref().filter(|_| !self.intent.secret).map(conceal::recordable);
@@ -349,6 +351,7 @@ impl Finishing<'_> {
             durations,
             evidence,
             agrees,
+            existed_on,
         };
         context.journal.append(vec![Record::Succeeded(Box::new(succeeded))]).await?;
         Ok(result)

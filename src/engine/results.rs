@@ -108,6 +108,11 @@ fn ids_of(
     answered.or_else(|| created.get(&creates.kind)?.first().cloned()).into_iter().collect()
 }
 
+/// Whether a client has chosen an id: the API gives out numbers and UUIDs.
+pub fn is_name(id: &Value) -> bool {
+    id.as_str().is_some_and(|id| uuid::Uuid::try_parse(id).is_err())
+}
+
 /// Kind and id of the existing resource that a call is about: the last one named by its path.
 pub(super) fn subject(operation: &Operation, call: &RecordedCall) -> (Option<String>, Option<Value>) {
     let places = operation.route.path.split('/').zip(call.path.split('/')).collect::<Vec<_>>();

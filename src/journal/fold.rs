@@ -332,7 +332,7 @@ impl InstanceStatus {
         self.result = Some(adopted.result);
         self.agrees = Some(adopted.agrees);
         self.made = vec![adopted.made];
-        self.called = false;
+        (self.called, self.existed_on) = (false, None);
         self.finished_at = Some(at);
     }
 
@@ -364,7 +364,7 @@ impl InstanceStatus {
         done.shrink();
         // A resource found by a conflict is adopted although a call of ours was recorded before it.
         let by_call = matches!(self.phase, Phase::InDoubt | Phase::Accepted { .. });
-        let Succeeded { result, made, agrees, evidence, provenance, duration_ms, .. } = done;
+        let Succeeded { result, made, agrees, evidence, provenance, duration_ms, existed_on, .. } = done;
         let update = self.intent.as_ref().is_some_and(|intent| intent.update.is_some()) && self.result.is_some();
         if let (true, Some(made)) = (update && self.made.len() == 1, self.made.last_mut()) {
             made.name.clone_from(&result.name);
@@ -377,6 +377,9 @@ impl InstanceStatus {
         self.result = Some(result);
         self.head = None;
         let makes_nothing = made == RecordedResource::default();
+        if !update && !makes_nothing {
+            self.existed_on = existed_on;
+        }
         if !update && (by_call || !makes_nothing) {
             self.called = by_call && provenance != Provenance::Adopted;
         }

@@ -8,6 +8,7 @@ use super::call::RecordedCall;
 use super::few::Few;
 use super::intent::{Evidence, Head, Intent, Unanswered};
 use super::result::{Drifted, RecordedResource, StepResult};
+use super::time;
 use crate::event::StepError;
 use crate::id::StepId;
 use crate::shared::Shared;
@@ -54,6 +55,9 @@ pub struct InstanceStatus {
     /// version compacted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub called: bool,
+    /// The API's time by which its resource existed, where that goes by its name.
+    #[serde(default, deserialize_with = "time::optional", skip_serializing_if = "Option::is_none")]
+    pub existed_on: Option<Timestamp>,
     /// What it made and a removal left where it is, because no undo takes it away.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub stays: Few<RecordedResource>,

@@ -14,6 +14,7 @@ use super::instance::InstanceStatus;
 use super::intent::{Evidence, Intent};
 use super::owner::Lease;
 use super::result::{Drifted, RecordedResource, StepResult};
+use super::time;
 use crate::event::{Provenance, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::secret::hex;
@@ -212,6 +213,10 @@ pub struct Succeeded {
     /// `ignore`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agrees: Option<Shared<RecordedCall>>,
+    /// The API's time by which a resource that goes by its name existed: what goes by that name and was created later is
+    /// another's.
+    #[serde(default, deserialize_with = "time::optional", skip_serializing_if = "Option::is_none")]
+    pub existed_on: Option<Timestamp>,
 }
 
 /// A resource adopted for an instance.

@@ -64,6 +64,7 @@ fn succeeded(name: &str) -> Record {
         durations: vec![("create_network".to_owned(), 7000)],
         evidence: None,
         agrees: None,
+        existed_on: None,
     }))
 }
 

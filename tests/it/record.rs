@@ -57,6 +57,7 @@ fn succeeded(step: &str) -> Record {
         durations: Vec::new(),
         evidence: None,
         agrees: None,
+        existed_on: None,
     }))
 }
 

@@ -320,6 +320,7 @@ fn an_update_is_done_when_the_resource_shows_it() {
                     durations: Vec::new(),
                     evidence: None,
                     agrees: None,
+                    existed_on: None,
                 };
                 context.journal.append(vec![created, Record::Succeeded(Box::new(succeeded))]).await.unwrap();
                 write.make(context, 1, None).await

@@ -4,13 +4,22 @@
 //! The id that the API gives to a resource says that by itself. A zone, a record set or a bucket goes by a name, so it is
 //! read before its DELETE, and a digest of what tells it from another of its name is on record.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
+use crate::api::timestamp;
 use crate::catalog::{Catalog, Method};
 use crate::engine::context::RunContext;
 use crate::engine::made::read_of;
+use crate::engine::results::is_name;
 use crate::journal::RecordedResource;
 use crate::secret::digest_of;
+
+/// Fields with the time of the creation.
+const CREATED: [&str; 4] = ["created", "created_at", "created_on", "creation_date"];
+
+/// The clocks behind one API may differ by so much.
+const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// Fields with the time of the creation, or with an id beside the name: whichever a read shows is enough.
 const OF_CREATION: [&str; 6] = ["id", "uuid", "created", "created_at", "created_on", "creation_date"];
@@ -26,14 +35,17 @@ pub(super) fn read_of_named(catalog: &Catalog, made: &RecordedResource) -> Optio
     same.or_else(|| read_of(catalog, kind, id, undo))
 }
 
-/// Whether a client has chosen an id: the API gives out numbers and UUIDs.
-fn is_name(id: &Value) -> bool {
-    id.as_str().is_some_and(|id| uuid::Uuid::try_parse(id).is_err())
-}
-
 /// The digest of what tells a resource from another of its name.
 pub(super) fn digest(context: &RunContext, id: Option<&Value>, item: &Value) -> String {
     digest_of(&telling(id, item), &context.digest_key)
+}
+
+/// The time of creation that a read shows, when that is clearly later than the time by which the resource existed: then
+/// another client has made it anew. A time without a zone says nothing.
+pub(super) fn created_later(item: &Value, existed_on: Timestamp) -> Option<&str> {
+    let texts = CREATED.iter().filter_map(|field| item.get(field)?.as_str());
+    let mut with_zone = texts.filter(|text| text.ends_with('Z') || text.contains('+'));
+    with_zone.find(|text| timestamp(text).is_some_and(|created| created > existed_on + MARGIN))
 }
 
 /// What tells a resource from another of its name: id and time of its creation, or else all that a read shows, besides
@@ -86,6 +98,25 @@ mod tests {
                 RecordedResource { kind: Some(kind.to_owned()), id: Some(id.into()), undo, ..Default::default() };
             let found = read_of_named(Catalog::embedded(), &made);
             assert_eq!(found.as_deref(), read.then_some(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_was_created_after_ours_existed_is_anothers() {
+        let ours: Timestamp = "2026-05-23T05:07:31Z".parse().unwrap();
+        for (item, later) in [
+            (json!({ "created_at": "2026-05-23T05:07:00Z" }), false),
+            (json!({ "created_at": "2026-05-23T05:08:20+0000" }), false),
+            (json!({ "created_at": "2026-05-23T05:09:00+0000" }), true),
+            (json!({ "created": "2026-05-23T09:09:00+04:00" }), true),
+            (json!({ "created_on": "2026-05-23T09:07:00+04:00" }), false),
+            // Whose zone is this?
+            (json!({ "created_at": "2026-05-23T09:09:00" }), false),
+            (json!({ "created_at": 1779512940, "name": "x" }), false),
+            (json!({ "updated_at": "2026-05-24T05:09:00Z" }), false),
+            (json!([]), false),
+        ] {
+            assert_eq!(created_later(&item, ours).is_some(), later, "{item}");
         }
     }
 

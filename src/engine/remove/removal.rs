@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::access::check_access;
-use super::identity::{digest, read_of_named};
+use super::identity::{created_later, digest, read_of_named};
 use super::{forget, status_of};
 use crate::api::{ApiError, Meaning, Policy, Request};
 use crate::catalog::pace_of;
@@ -125,6 +126,12 @@ impl<'a> Removal<'a> {
         let reading = self.context.client.read(Request::get(path.clone()));
         let words = match self.context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)? {
             Ok(item) => {
+                if let Some(created) = self.is_made_anew(made, &item) {
+                    let words = format!(
+                        "kept: what goes by its name now was created on {created}, after this step's, and may be another client's"
+                    );
+                    return Err(Interruption::Failed(self.kept(words, EffectKnown::NotApplied)));
+                }
                 let now = digest(self.context, made.id.as_deref(), &item);
                 if self.seen.as_ref().is_none_or(|seen| *seen == now) {
                     return Ok(Some(now));
@@ -139,11 +146,22 @@ impl<'a> Removal<'a> {
                  still the same could not be read: {error}"
             ),
         };
-        let mut error = self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        // Its DELETE stays on record as one that may have been carried out.
+        Err(Interruption::Failed(self.kept(words, EffectKnown::Unknown)))
+    }
+
+    /// The time at which what goes by the name now was created, when that was after the step's resource was made.
+    fn is_made_anew<'i>(&self, made: &RecordedResource, item: &'i Value) -> Option<&'i str> {
+        let known = status_of(self.context, self.instance)?;
+        let is_main = known.main_made().is_some_and(|main| main.id == made.id);
+        created_later(item, known.existed_on.filter(|_| is_main && self.seen.is_none())?)
+    }
+
+    fn kept(&self, words: String, effect: EffectKnown) -> StepError {
+        let mut error = self.context.error(&self.about, effect, ErrorClass::Unknown, words);
         let forget = forget(self.context, self.instance);
         error.help.push(format!("if it is yours, delete it by hand, and destroy again; if not, {forget}"));
-        // Its DELETE stays on record as one that may have been carried out.
-        Err(Interruption::Failed(error))
+        error
     }
 
     /// Resumes a removal of an earlier run that is not idempotent: waits for its tasks, or resolves its lost answer.

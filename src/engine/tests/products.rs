@@ -216,6 +216,30 @@ steps:
     }
 }
 
+/// Without any removal of ours before: the read shows another time of creation.
+#[test]
+fn what_another_client_made_anew_since_is_kept_where_a_read_shows_its_creation() {
+    const PATH: &str = "/cloud/v1/faas/namespaces/1/7";
+    for anew in [false, true] {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            let body = json!({ "name": "ours" });
+            let steps = json!([{ "id": "space", "call": format!("POST {PATH}"), "body": body }]);
+            let plan = json!({ "name": "demo", "steps": steps }).to_string();
+            assert_eq!(trial.run(&plan).await.finished.exit, Exit::Done, "{:?}", trial.failures());
+            if anew {
+                trial.by_hand(&RecordedCall::new(Method::Delete, format!("{PATH}/ours"))).await;
+                trial.by_hand(&call(Method::Post, PATH, body)).await;
+            }
+            let before = trial.alive();
+            let finished = trial.destroy().await;
+            let expected = if anew { (Exit::TeardownIncomplete, before) } else { (Exit::Done, Vec::new()) };
+            assert_eq!((finished.exit, trial.alive()), expected, "{:?}", trial.left());
+            assert_eq!(format!("{:?}", trial.left()).contains("was created on"), anew, "{:?}", trial.left());
+        });
+    }
+}
+
 /// A destroy that died after its DELETE was carried out: what another client has made by the same name since is kept.
 /// Before that the destroy goes on.
 #[test]

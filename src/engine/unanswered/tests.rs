@@ -62,6 +62,7 @@ fn late(intent: &Intent, way: &Way, succeeded: bool, age: Duration, table: &[(&s
                     durations: Vec::new(),
                     evidence: None,
                     agrees: None,
+                    existed_on: None,
                 };
                 records.push(Record::Succeeded(Box::new(succeeded)));
             }

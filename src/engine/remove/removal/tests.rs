@@ -46,6 +46,7 @@ fn removed(age: Duration, answers: Vec<Canned>, reads: Vec<(&str, Vec<Canned>)>)
                 durations: Vec::new(),
                 evidence: None,
                 agrees: None,
+                existed_on: None,
             };
             let of_volume = Intent { instance: instance.clone(), ..intent(json!({})) };
             let records = vec![Record::Intent(of_volume.into()), Record::Succeeded(Box::new(succeeded))];

@@ -88,13 +88,16 @@ pub fn of_item(item: &Value, list: Option<&ListCall>, intent: &Intent) -> Verdic
     match tag(item, list, STAMP_ATTEMPT) {
         Some(nonce) if nonce == intent.nonce => Verdict::Ours(Evidence::Stamp),
         // A recovery left it in doubt, and does not know the attempt: the stamp of the instance may be a copy.
-        Some(_) if intent.mark.user_agent.is_none() && !intent.stamped && names(item, list, &intent.instance) => {
-            Verdict::CannotTell
-        }
+        Some(_) if is_of_a_recovery(intent) && names(item, list, &intent.instance) => Verdict::CannotTell,
         Some(_) => Verdict::NotOurs,
         // The resource shows its tags and ours are not among them, although they were sent.
         None => Verdict::not_if(intent.stamped && shows_tags(item, list)),
     }
+}
+
+/// Whether a recovery recorded the attempt as in doubt: its nonce was never sent.
+fn is_of_a_recovery(intent: &Intent) -> bool {
+    intent.mark.user_agent.is_none() && !intent.stamped
 }
 
 /// Whether the stamp of a resource is that of this instance, in whatever environment.
@@ -108,6 +111,8 @@ pub fn of_data(data: &Value, intent: &Intent) -> Verdict {
     let text = data.to_string();
     if text.contains(&intent.nonce) {
         Verdict::Ours(Evidence::Stamp)
+    } else if is_of_a_recovery(intent) && text.contains(&format!("/{}\"", intent.instance)) {
+        Verdict::CannotTell
     } else {
         Verdict::not_if(text.contains(STAMP_ATTEMPT))
     }
@@ -242,6 +247,11 @@ mod tests {
             (json!({ "tags": ["plan=demo/default/ip", "plan-attempt=0ddba11"] }), OURS),
             (json!({ "metadata": { STAMP_ATTEMPT: "0ddba11" } }), OURS),
             (json!({ "tags": ["plan-attempt=c0ffee"] }), Verdict::NotOurs),
+            // As a recovery left it in doubt.
+            (
+                json!({ "tags": [format!("plan=demo/default/{}", intent.instance), "plan-attempt=c0ffee"] }),
+                Verdict::CannotTell,
+            ),
             (json!({ "tags": [] }), Verdict::CannotTell),
             (json!(null), Verdict::CannotTell),
         ] {

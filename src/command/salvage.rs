@@ -25,7 +25,8 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
         Err(damage @ JournalError::Damaged { .. }) => damage,
         Err(other) => return Err(other.into()),
         Ok(None) => {
-            let help = format!("`{}` makes one of what the account holds", context.typed.with_plan("state recover", &[]));
+            let help =
+                format!("`{}` makes one of what the account holds", context.typed.with_plan("state recover", &[]));
             return Err(Error::usage("there is no record, damaged or not: no command has begun in it").help(help));
         }
         Ok(Some(_)) => {

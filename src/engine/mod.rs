@@ -88,8 +88,8 @@ pub use conceal::{hide_data, hide_once_shown, without_sensitive};
 pub use context::{Events, RunContext, Settings};
 pub use counts::{first_missing, instance_counts};
 pub use decide::{
-    Bar, ChangeKind, FormerSteps, merges, moves, reads as is_read, removal_order, renamed_words, shifted, shifted_words,
-    stuck,
+    Bar, ChangeKind, FormerSteps, merges, moves, reads as is_read, removal_order, renamed_words, shifted,
+    shifted_words, stuck,
 };
 pub use find::{FoundItem, ListSearch, NotOne};
 pub use gates::Gates;

@@ -197,9 +197,10 @@ impl Error {
                 "no further call was sent; another command, a cleaning (`git clean`, a checkout) or a copy changed it: keep it \
                  where none of them does, and never remove its lock file, which is free once its process has ended"
                     .to_owned(),
-                "put the record back if there is a copy of it; otherwise `plan state recover` finds what exists, given the plan \
-                 file"
-                    .to_owned(),
+                format!(
+                    "put the record back if there is a copy of it; otherwise `{}` finds what exists",
+                    typed.with_plan("state recover", &[])
+                ),
             ],
             Error::Journal(JournalError::Misplaced { plan, environment, .. }) => vec![
                 format!(

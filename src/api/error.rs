@@ -158,9 +158,8 @@ impl ApiError {
             400 | 422 if EXISTS.iter().any(|words| message.contains(words)) => Meaning::Conflict,
             425 | 429 => Meaning::RateLimited,
             503 if self.retry_after.is_some() && self.form == Form::Api => Meaning::Unavailable,
-            // These ask for the same request at another address. Others send elsewhere for what came of this one (303),
-            // or say nothing of it.
-            301 | 307 | 308 => Meaning::Rejected,
+            // These ask for the same request at another address. Others say where to see what came of it (303), or nothing.
+            301 | 302 | 307 | 308 => Meaning::Rejected,
             status if !(400..500).contains(&status) => Meaning::Unknown,
             _ => Meaning::Rejected,
         }
@@ -302,7 +301,7 @@ mod tests {
             (418, "zone already exists", Meaning::Rejected),
             (101, "", Meaning::Unknown),
             (301, "", Meaning::Rejected),
-            (302, "", Meaning::Unknown),
+            (302, "", Meaning::Rejected),
             (303, "", Meaning::Unknown),
             (304, "", Meaning::Unknown),
             (308, "", Meaning::Rejected),

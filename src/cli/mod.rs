@@ -251,10 +251,12 @@ mod tests {
             command.get_subcommands().for_each(|command| visit(command, &words, number));
             let is_switch = |argument: &clap::Arg| !argument.get_action().takes_values();
             if command.get_arguments().any(|argument| argument.get_long() == Some("curl") && is_switch(argument)) {
-                // More positional arguments than any command takes are left out one by one.
-                let typed = (0..4).find_map(|positional| {
-                    let given = (0..positional).map(|_| "x".to_owned());
-                    Cli::try_parse_from(words.iter().cloned().chain(given).chain(["--curl".to_owned()])).ok()
+                // More positional arguments than any command takes are left out one by one; `state resolve` needs a decision.
+                let typed = [&["--curl"][..], &["--curl", "--not-applied"]].into_iter().find_map(|flags| {
+                    (0..4).find_map(|positional| {
+                        let given = std::iter::repeat_n("x", positional).chain(flags.iter().copied());
+                        Cli::try_parse_from(words.iter().map(String::as_str).chain(given)).ok()
+                    })
                 });
                 let typed = typed.unwrap_or_else(|| panic!("{words:?}"));
                 assert!(typed.command.prints_curl(), "{words:?}");

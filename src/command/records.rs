@@ -312,15 +312,16 @@ pub(super) async fn warn_of_former(
             && if is_folder { existing.any(|known| known) } else { existing.all(|known| known) };
         if has_steps && typed.is_some_and(|typed| is_same_file(context, typed, file)) {
             let steps = count(status.existing().count(), "instance");
+            let destroy = format!("`plan destroy{}`", record_flags(&former));
             warn(
                 context,
                 &format!(
                     "plan `{0}` has {steps} of this file on record in environment `{1}`: a run under the name `{2}` makes them \
-                     again; give the plan its name again (`name: {0}`), or take down what it made: `plan destroy{3}`",
+                     again; give the plan its name again (`name: {0}`), or take down what it made: {3}",
                     former.plan(),
                     former.environment(),
                     record.plan(),
-                    record_flags(&former),
+                    destroy,
                 ),
             )?;
         }

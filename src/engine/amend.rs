@@ -146,7 +146,7 @@ fn names_it(known: &InstanceStatus, adopts: &Adopts) -> Option<bool> {
 fn without_effect(known: &InstanceStatus, adopts: Option<&Adopts>) -> Option<String> {
     let adopts = adopts?;
     let id = known.result.as_ref()?.id.as_deref().map(id_text)?;
-    let remedy = "to adopt that one, take this one off the record by `plan state forget` first";
+    let remedy = "to adopt that one, take this one off the record first (`state forget`)";
     match names_it(known, adopts) {
         Some(true) if known.called && !adopts.own => Some(format!(
             "`adopt` has no effect: the step made {id} itself, and a destroy removes it (`undo: none` keeps it)"

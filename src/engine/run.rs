@@ -153,7 +153,7 @@ impl Run {
 
     /// Recorded instances that depend on this one, directly or through others.
     pub(super) fn recorded_dependants(&self, instance: &InstanceId) -> Vec<InstanceId> {
-        self.context.journal.with_status(|status| decide::replaced_with(status, instance))
+        self.context.journal.with_status(|status| decide::replaced_with(status, &self.plan, instance))
     }
 
     /// Whether the instance was made from a resource that does not exist any more: then it is created again without

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::call::{fields_of, fields_of_mut};
 use super::few::Few;
 use super::instance::{Asked, InstanceStatus, Phase};
-use super::intent::{Evidence, Head, Intent, Unanswered};
+use super::intent::{Evidence, Head, IntendedUndo, Intent, Unanswered};
 use super::record::{Adopted, Amended, Record, Succeeded};
 use super::result::{Drifted, RecordedResource};
 use crate::event::{EffectKnown, Provenance};
@@ -352,6 +352,13 @@ impl InstanceStatus {
             self.after = after;
         }
         let Some(made) = amended.made else { return };
+        if let (Some(intent), Some(_)) = (&mut self.intent, &made.id) {
+            match (&made.undo, &intent.undo) {
+                (None, _) => intent.undo = IntendedUndo::Keep,
+                (Some(_), IntendedUndo::Keep) => intent.undo = IntendedUndo::Default,
+                (Some(_), _) => {}
+            }
+        }
         match (self.place_of_main(), made == RecordedResource::default()) {
             (Some(place), true) => drop(self.made.remove(place)),
             (Some(place), false) => self.made[place] = made,

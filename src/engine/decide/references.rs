@@ -42,6 +42,11 @@ struct Mention {
 impl<'s> References<'s> {
     /// Reads the dependencies from a record.
     pub fn of(status: &'s Status) -> Self {
+        Self::where_after(status, |_, _| true)
+    }
+
+    /// The same where an instance depends on a step as a whole only as long as this holds of both.
+    pub fn where_after(status: &'s Status, comes_after: impl Fn(&InstanceId, &StepId) -> bool) -> Self {
         let number = status.instances.len();
         let Words { by_id, by_name, mut mentions } = words(status);
         let mut uses = Vec::with_capacity(number);
@@ -60,8 +65,9 @@ impl<'s> References<'s> {
             used.sort_unstable();
             used.iter().for_each(|mention| mentions[*mention].users.push(at));
             uses.push(used);
-            let whole: Vec<&StepId> =
-                known.after.iter().filter(|step| earlier.contains(step) && !named.contains(step)).collect();
+            let is_whole =
+                |step: &&StepId| earlier.contains(step) && !named.contains(step) && comes_after(instance, step);
+            let whole: Vec<&StepId> = known.after.iter().filter(is_whole).collect();
             whole.iter().for_each(|step| after.entry(step).or_default().push(at));
             steps.push(whole);
         }

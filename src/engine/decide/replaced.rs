@@ -10,9 +10,13 @@ use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
 use crate::plan::{OnChange, Plan, Selection};
 
-/// Recorded instances that exist and depend on this one, directly or through others: they are removed before it.
-pub fn replaced_with(status: &Status, instance: &InstanceId) -> Vec<InstanceId> {
-    let dependants = References::of(status).dependants(instance);
+/// Recorded instances that exist and depend on this one, directly or through others: they are removed before it. One
+/// that only came after it does so no more where the plan says otherwise by now.
+pub fn replaced_with(status: &Status, plan: &Plan, instance: &InstanceId) -> Vec<InstanceId> {
+    let comes_after = |other: &InstanceId, step: &StepId| {
+        plan.steps.get(&other.step).is_none_or(|other| other.after.contains(step) || !plan.steps.contains_key(step))
+    };
+    let dependants = References::where_after(status, comes_after).dependants(instance);
     let existing = status.existing().map(|(other, _)| other);
     existing.filter(|other| dependants.contains(*other)).cloned().collect()
 }

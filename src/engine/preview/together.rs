@@ -45,7 +45,7 @@ impl Preview<'_> {
         let earlier: HashSet<&StepId> = graph.all_dependencies(&id.step).into_iter().collect();
         let changed = known.changed.iter().filter(|(other, _)| earlier.contains(&other.step));
         let status = self.record_after(status, changed);
-        let dependants = decide::replaced_with(&status, id);
+        let dependants = decide::replaced_with(&status, self.plan, id);
         let staying = decide::staying(&status, id, &dependants);
         let is_known = |reference: &Reference| {
             self.plan.steps[&id.step].after.contains(&reference.step)

@@ -85,8 +85,8 @@ async fn of_another_client(trial: &Trial, name: &str) -> String {
     let body = json!({ "name": name, "source": "new-volume", "size": 5 });
     trial.by_hand(&RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, VOLUMES) }).await;
     let simulator = trial.simulator.lock().unwrap();
-    let held = simulator.everything().into_iter().filter(|held| held.name == name).map(|held| held.id.clone());
-    held.last().unwrap()
+    let mut held = simulator.everything().into_iter().filter(|held| held.name == name).map(|held| held.id.clone());
+    held.next_back().unwrap()
 }
 
 #[test]

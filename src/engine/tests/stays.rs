@@ -40,6 +40,35 @@ fn what_no_undo_takes_away_stays_on_record_as_such() {
     });
 }
 
+#[test]
+fn what_a_resource_was_made_from_stays_with_it_also_when_its_undo_was_taken_away_later() {
+    paused(async {
+        let plan = |undo: &str| {
+            format!(
+                "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{{project_id}}/{{region_id}}\n    \
+                 body: {{ name: net-1, create_router: false }}\n  - id: sub\n    \
+                 call: POST /cloud/v1/subnets/{{project_id}}/{{region_id}}\n    \
+                 body: {{ name: sub-1, network_id: \"{{{{ steps.net.id }}}}\", cidr: 10.0.0.0/24 }}\n{undo}"
+            )
+        };
+        let mut trial = Trial::new(Options::default());
+        for undo in ["", "    undo: none\n"] {
+            let end = trial.run(&plan(undo)).await;
+            assert_done(&trial, &end);
+        }
+        let writes = trial.writes();
+        assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+        assert_eq!(
+            (trial.writes(), trial.alive()),
+            (writes, vec!["networks net-1".to_owned(), "subnets sub-1".to_owned()])
+        );
+        let end = trial.run(&plan("")).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
 /// What an adopted resource is was there before, and is nothing that the plan left.
 #[test]
 fn what_was_adopted_does_not_stay() {

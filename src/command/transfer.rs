@@ -92,15 +92,15 @@ fn from_file(context: &Context, arguments: &PushArguments) -> Result<History, Er
     let no_record = |why: String| {
         Error::usage(format!("`{}` is no record{why}", path.display())).help("name a file that `plan state pull` wrote")
     };
-    if bytes.last().is_some_and(|last| *last != b'\n') {
-        let why = format!("`{}` was cut off: its last line has no end", path.display());
-        return Err(Error::usage(why).help("copy the whole file again: what is missing would be on no record"));
-    }
     let lines = journal::lines(path, &bytes).map_err(|error| match error {
         JournalError::Damaged { line: 1, why, .. } => no_record(format!(": {why}")),
         other => Error::Journal(other),
     })?;
     let history = History::of(lines).ok_or_else(|| no_record(String::new()))?;
+    if bytes.last().is_some_and(|last| *last != b'\n') {
+        let why = format!("`{}` was cut off: its last line has no end", path.display());
+        return Err(Error::usage(why).help("copy the whole file again: what is missing would be on no record"));
+    }
     if history.status.is_blank() {
         return Err(no_record(": no command has begun in it".to_owned()));
     }

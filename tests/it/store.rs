@@ -264,7 +264,7 @@ fn a_header_alone_is_no_record() {
     let whole = std::fs::read_to_string(&journal).unwrap();
     std::fs::write(&journal, whole.lines().next().unwrap().to_owned() + "\n").unwrap();
     account.plan(&["status", "plan.yaml"]).with_code(2).says("has no record");
-    account.plan(&["state", "salvage", "plan.yaml"]).with_code(2).says("`plan state recover` makes one");
+    account.plan(&["state", "salvage", "plan.yaml"]).with_code(2).says("`plan state recover plan.yaml` makes one");
     account.plan(&["state", "recover", "plan.yaml"]).with_code(0).says("3 instances on record again");
 }
 

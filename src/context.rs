@@ -174,7 +174,7 @@ impl Environment {
                 set.insert(name, value);
             }
         }
-        inputs.sort();
+        inputs.sort_unstable();
         let store = set.iter().filter(|(name, _)| STORE_PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
         let store = store.map(|(name, value)| (name.clone(), value.to_string_lossy().into_owned())).collect();
         let mut text = |name: &str| set.remove(name).map(|value| value.to_string_lossy().into_owned());

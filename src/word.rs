@@ -161,7 +161,7 @@ mod tests {
         }
         assert_ne!(Word::from("a"), Word::from("a\0"));
         let mut words = ["b", "aaaaaaaaaaaaaaaaaaaa", "aa", "a"].map(Word::from);
-        words.sort();
+        words.sort_unstable();
         assert_eq!(words, ["a", "aa", "aaaaaaaaaaaaaaaaaaaa", "b"]);
         assert!(size_of::<Word>() <= 16);
     }

@@ -278,7 +278,7 @@ impl Creates {
     pub fn lasting_kinds(&self) -> Vec<&String> {
         let included = self.also_deleted().iter().map(|also| &also.kind);
         let mut kinds: Vec<&String> = self.stays.iter().chain(included).filter(|kind| **kind != self.kind).collect();
-        kinds.sort();
+        kinds.sort_unstable();
         kinds.dedup();
         kinds
     }

@@ -44,7 +44,7 @@ fn product_of(document: &Document, root: &str, folder: &Path, written: &mut Rege
             facts.operations.push(older);
         }
     }
-    facts.operations.sort_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
+    facts.operations.sort_unstable_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
     let texts = Texts::write(&facts);
     let folder = if root == CLOUD { folder.to_owned() } else { folder.join(root) };
     if root != CLOUD {

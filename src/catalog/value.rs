@@ -185,7 +185,7 @@ fn in_order(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(in_order).collect(),
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.into_iter().map(|(name, field)| (name, in_order(field))).collect();
-            fields.sort_by(|(one, _), (two, _)| one.cmp(two));
+            fields.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));
             Value::Object(fields.into_iter().collect())
         }
         other => other,

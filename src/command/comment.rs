@@ -147,7 +147,7 @@ impl Comments<'_> {
                 break;
             }
         }
-        found.sort_by_key(|(id, _)| *id);
+        found.sort_unstable_by_key(|(id, _)| *id);
         Ok(found)
     }
 

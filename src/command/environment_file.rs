@@ -69,7 +69,7 @@ pub(super) fn declared(context: &Context, plan: &Path) -> Vec<(String, PathBuf)>
         .filter_map(|file| Some((file.file_stem()?.to_str()?.to_owned(), beside.join(&file))))
         .filter(|(name, _)| crate::cli::environment_name(name).is_ok())
         .collect();
-    names.sort();
+    names.sort_unstable();
     names
 }
 

@@ -139,7 +139,7 @@ async fn search_all(search: &Search<'_>, earlier: &[Search<'_>], last: bool) -> 
             (Round::Resolved(resolved), _) | (_, Round::Resolved(resolved)) => return Ok(Round::Resolved(resolved)),
             (Round::Undecided(mut candidates), Round::Undecided(others)) => {
                 candidates.extend(others);
-                candidates.sort();
+                candidates.sort_unstable();
                 candidates.dedup();
                 Round::Undecided(candidates)
             }

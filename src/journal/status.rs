@@ -303,7 +303,7 @@ impl Status {
     /// Records that fold to the same status, as few as there can be.
     pub fn compacted(&self) -> Vec<(Timestamp, Record)> {
         let mut tasks: Vec<_> = self.tasks.iter().cloned().collect();
-        tasks.sort();
+        tasks.sort_unstable();
         let mut records = Vec::new();
         records.extend(self.started.iter().map(|(at, started)| (*at, Record::Started(started.clone()))));
         for (instance, status) in &self.instances {

@@ -217,7 +217,7 @@ pub fn spellings(text: &str) -> Vec<SecretString> {
         found.push(STANDARD.encode(part));
     }
     found.push(STANDARD.encode(text));
-    found.sort();
+    found.sort_unstable();
     found.dedup();
     found.into_iter().filter(|form| form.len() >= SHORTEST && form != text).map(SecretString::from).collect()
 }

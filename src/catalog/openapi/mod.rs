@@ -54,7 +54,7 @@ pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts,
             operations.push(reader.operation(route, item, raw)?);
         }
     }
-    operations.sort_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
+    operations.sort_unstable_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
     let Converter { definitions, skipped_patterns, .. } = reader.converter;
     let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
     let schemas = reachable(bodies, &definitions).into_iter().map(|(name, schema)| (name, schema.of_body())).collect();

@@ -279,7 +279,7 @@ mod tests {
                 way.operation.route.to_string().replace("{project_id}/{region_id}", "PR").replace("/cloud/", "");
             match way.act {
                 Act::Fields { mut fields, whole, inside } => {
-                    fields.sort();
+                    fields.sort_unstable();
                     let whole = if whole { " whole" } else { "" };
                     format!(
                         "{route}{whole}{}: {}",

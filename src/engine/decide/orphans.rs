@@ -56,7 +56,7 @@ mod tests {
 
     fn names(found: HashSet<InstanceId>) -> Vec<String> {
         let mut names: Vec<String> = found.iter().map(ToString::to_string).collect();
-        names.sort();
+        names.sort_unstable();
         names
     }
 

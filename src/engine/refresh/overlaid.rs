@@ -89,7 +89,7 @@ impl<'a> Calls<'a> {
                 let body = call.body.as_deref().and_then(Value::as_object);
                 names.extend(body.into_iter().flat_map(Map::values).filter_map(Value::as_str).map(str::to_owned));
             }
-            names.sort();
+            names.sort_unstable();
             names.dedup();
             if names.is_empty() {
                 continue;

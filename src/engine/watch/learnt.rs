@@ -57,7 +57,7 @@ impl Learnt {
 
 fn corrected(table: Pace, durations: &VecDeque<f64>) -> Pace {
     let mut seen: Vec<f64> = durations.iter().copied().collect();
-    seen.sort_by(f64::total_cmp);
+    seen.sort_unstable_by(f64::total_cmp);
     // With a margin on both sides, so that a task outside the observed range is still polled in time.
     let earliest = Duration::from_secs_f64(seen[0] * 0.85).min(table.latest);
     let latest = Duration::from_secs_f64(seen[seen.len() - 1] * 1.15).max(earliest + Duration::from_secs(2));

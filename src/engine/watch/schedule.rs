@@ -168,7 +168,7 @@ impl Schedule {
         for place in places {
             let listed = place.project_id.is_some() && !self.unlisted.contains(&place);
             let mut tasks = self.due_at(&place, now, listed);
-            tasks.sort();
+            tasks.sort_unstable();
             for task in &tasks {
                 self.poll_begins(task);
             }

@@ -117,7 +117,7 @@ fn names_in(folder: &Path) -> Result<Vec<String>, JournalError> {
     for entry in entries {
         names.extend(entry.map_err(wrong)?.file_name().into_string());
     }
-    names.sort();
+    names.sort_unstable();
     Ok(names)
 }
 

@@ -84,7 +84,7 @@ impl Bucket {
         let found: Vec<_> = listed.try_collect().await.map_err(|error| error_text(&error))?;
         let mut names: Vec<String> =
             found.iter().filter_map(|object| object.location.filename().map(str::to_owned)).collect();
-        names.sort();
+        names.sort_unstable();
         Ok(names)
     }
 
@@ -98,7 +98,7 @@ impl Bucket {
         let listed = self.store.list_with_delimiter(Some(&path)).await.map_err(|error| error_text(&error))?;
         let mut names: Vec<String> =
             listed.common_prefixes.iter().filter_map(|prefix| prefix.filename().map(str::to_owned)).collect();
-        names.sort();
+        names.sort_unstable();
         Ok(names)
     }
 

@@ -493,9 +493,9 @@ impl<'a> Work<'a> {
             self.found.iter().any(|(instance, trace)| *trace == Trace::Decision && instance.to_string() == name)
         };
         let refused = self.search.accepted.iter().filter(|(name, _)| !is_taken(name)).cloned().collect();
-        self.unread.sort();
+        self.unread.sort_unstable();
         self.unread.dedup();
-        self.theirs.sort();
+        self.theirs.sort_unstable();
         self.theirs.dedup();
         let Self { status, found, unrecorded, theirs, lists, unread, .. } = self;
         Recovered {

@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn who_holds_a_lock_in_a_store_may_be_on_another_machine() {
-        for (path, told) in [("s3://team/records/demo/default", true), ("/work/.plan/demo/default/lock", false)] {
+        for (path, told) in [("s3://team/records/demo/default", true), ("/home/me/.plan/demo/default/lock", false)] {
             let locked = Error::Journal(JournalError::Locked { path: path.into(), owner: None });
             let hints = locked.hints(&Typed::default()).join("\n");
             assert_eq!(hints.contains("another machine"), told, "{hints}");

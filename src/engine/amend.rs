@@ -97,12 +97,16 @@ fn is_usual(operation: Option<&Operation>, known: &InstanceStatus) -> bool {
 fn fits(documented: &str, path: &str) -> bool {
     let is_version =
         |word: &str| word.len() > 1 && word.starts_with('v') && word[1..].bytes().all(|one| one.is_ascii_digit());
-    let (documented, path): (Vec<&str>, Vec<&str>) = (documented.split('/').collect(), path.split('/').collect());
-    documented.len() == path.len()
-        && documented
-            .iter()
-            .zip(&path)
-            .all(|(one, other)| one == other || one.starts_with('{') || (is_version(one) && is_version(other)))
+    let is_one =
+        |one: &str, other: &str| one == other || one.starts_with('{') || (is_version(one) && is_version(other));
+    let (mut documented, mut path) = (documented.split('/'), path.split('/'));
+    loop {
+        match (documented.next(), path.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) if is_one(one, other) => {}
+            _ => return false,
+        }
+    }
 }
 
 fn same_steps(one: &[StepId], other: &[StepId]) -> bool {

@@ -95,11 +95,11 @@ fn is_usual(operation: Option<&Operation>, known: &InstanceStatus) -> bool {
 
 /// Whether a path is one of these, of whatever version of the API.
 fn fits(documented: &str, path: &str) -> bool {
-    let is_version =
-        |word: &str| word.len() > 1 && word.starts_with('v') && word[1..].bytes().all(|one| one.is_ascii_digit());
+    let is_version = |word: &[u8]| word.len() > 1 && word.starts_with(b"v") && word[1..].iter().all(u8::is_ascii_digit);
     let is_one =
-        |one: &str, other: &str| one == other || one.starts_with('{') || (is_version(one) && is_version(other));
-    let (mut documented, mut path) = (documented.split('/'), path.split('/'));
+        |one: &[u8], other: &[u8]| one == other || one.starts_with(b"{") || (is_version(one) && is_version(other));
+    let is_slash = |byte: &u8| *byte == b'/';
+    let (mut documented, mut path) = (documented.as_bytes().split(is_slash), path.as_bytes().split(is_slash));
     loop {
         match (documented.next(), path.next()) {
             (None, None) => return true,

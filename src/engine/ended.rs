@@ -50,8 +50,10 @@ impl Instance {
         });
         if !self.is_read {
             // What is secret in it is hidden from now on, whether a later step reads it or not.
-            let answers = done.result.response.map(JsonText::into_value).into_iter().chain(done.resource);
-            answers.filter(|_| self.step().secret).for_each(|answer| drop(conceal(answer)));
+            if self.step().secret {
+                let answer = done.result.response.map(JsonText::into_value);
+                answer.into_iter().chain(done.resource).for_each(|answer| drop(conceal(answer)));
+            }
             return InstanceEnd::Done { value: None, reused };
         }
         let named = conceal_names(&context.secrets, done.result);

@@ -70,12 +70,13 @@ pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: 
     Some(filled)
 }
 
-/// Percent-encodes one path segment (RFC 3986 §2.3: all but unreserved characters).
+/// Percent-encodes one path segment.
 pub fn encode(segment: &str) -> String {
     Cow::from(encoded(segment)).into_owned()
 }
 
-fn encoded(segment: &str) -> PercentEncode<'_> {
+/// The parts of a percent-encoded path segment (RFC 3986 §2.3: all but unreserved characters).
+pub fn encoded(segment: &str) -> PercentEncode<'_> {
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(segment, RESERVED)
 }

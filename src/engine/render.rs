@@ -1,5 +1,6 @@
 //! Evaluates the templates of a step; returns the request to send, and its recorded form without secrets.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::context::Settings;
 use super::operation::Parameters;
-use super::paths::encode;
+use super::paths::encoded;
 use super::placeholder::is_known_later;
 use super::repeated::Recording;
 use crate::api::Request;
@@ -23,7 +24,7 @@ use crate::source::Span;
 use crate::template::{Each, Scope, Template, TemplateError, value_of};
 
 /// A text with its secrets, or with digests in their place.
-type Unmarked = Result<String, BrokenMarker>;
+type Unmarked<'t> = Result<Cow<'t, str>, BrokenMarker>;
 
 /// The templates of a call, before evaluation.
 pub struct CallParts<'a> {
@@ -210,23 +211,22 @@ impl<'a> Surroundings<'a> {
             }
         };
         let body_span = parts.body.map_or(parts.call.span, |body| body.span);
-        let texts = |values: &[(String, String)], secret: &dyn Fn(&str) -> Unmarked| {
-            values.iter().map(|(name, value)| Ok((name.clone(), secret(value)?))).collect::<Result<Vec<_>, _>>()
+        let texts = |values: &[(String, String)], secret: &dyn Fn(&str) -> Unmarked<'_>| {
+            let pair = |(name, value): &(String, String)| Ok((name.clone(), secret(value)?.into_owned()));
+            values.iter().map(pair).collect::<Result<Vec<_>, _>>()
         };
-        let reveal = |text: &str| self.secrets.reveal_text(text);
         let recording = Recording { secrets: self.secrets, digest_key: self.digest_key };
-        let recorded = |template: Option<&Template>, text: &str| recording.text(template, text);
-        let path = |secret: &dyn Fn(Option<&Template>, &str) -> Unmarked| {
+        let path = |secret: &dyn for<'t> Fn(Option<&Template>, &'t str) -> Unmarked<'t>| {
             let pairs = parts.call.segments.iter().map(Segment::template).zip(segments);
-            let mut path = String::new();
+            let mut path = String::with_capacity(segments.iter().map(|text| text.len() + 1).sum());
             for (template, text) in pairs {
                 path.push('/');
-                path.push_str(&encode(&secret(template, text).map_err(broken(parts.call.span))?));
+                path.extend(encoded(&secret(template, text).map_err(broken(parts.call.span))?));
             }
             Ok(path)
         };
         let wrong = broken(body_span);
-        let sent_headers = texts(&headers, &reveal).map_err(&wrong)?;
+        let sent_headers = texts(&headers, &|text| self.secrets.reveal_text(text)).map_err(&wrong)?;
         if let Some((name, _)) =
             sent_headers.iter().find(|(_, value)| value.contains(|c: char| c.is_control() && c != '\t'))
         {
@@ -236,9 +236,9 @@ impl<'a> Surroundings<'a> {
         }
         let recorded_call = RecordedCall {
             method: parts.call.method,
-            path: path(&recorded)?,
-            query: texts(&query, &|text| recorded(parts.query, text)).map_err(&wrong)?.into(),
-            headers: texts(&headers, &|text| recorded(parts.headers, text)).map_err(&wrong)?.into(),
+            path: path(&|template, text| recording.text(template, text))?,
+            query: texts(&query, &|text| recording.text(parts.query, text)).map_err(&wrong)?.into(),
+            headers: texts(&headers, &|text| recording.text(parts.headers, text)).map_err(&wrong)?.into(),
             body: measured
                 .or(body.as_ref())
                 .zip(parts.body)
@@ -252,8 +252,8 @@ impl<'a> Surroundings<'a> {
             parameters: parameters(parts.operation, segments),
             request: Request {
                 method: parts.call.method,
-                path: path(&|_, text| reveal(text))?,
-                query: texts(&query, &reveal).map_err(&wrong)?,
+                path: path(&|_, text| self.secrets.reveal_text(text))?,
+                query: texts(&query, &|text| self.secrets.reveal_text(text)).map_err(&wrong)?,
                 headers: sent_headers,
                 body: body.map(|body| revealed(self.secrets, body)).transpose().map_err(&wrong)?.map(Shared::from),
                 body_file: None,

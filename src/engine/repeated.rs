@@ -3,6 +3,8 @@
 //!
 //! What the plan itself says in clear stays, though it may be equal to a secret.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::journal::JsonText;
@@ -60,20 +62,20 @@ impl Recording<'_> {
     /// # Errors
     ///
     /// [`BrokenMarker`] when part of a secret's marker remains.
-    pub fn text(&self, template: Option<&Template>, text: &str) -> Result<String, BrokenMarker> {
+    pub fn text<'t>(&self, template: Option<&Template>, text: &'t str) -> Result<Cow<'t, str>, BrokenMarker> {
         let is_clear = self.repeats_none(template);
         if is_clear && !Secrets::marks(text) {
-            return Ok(text.to_owned());
+            return Ok(Cow::Borrowed(text));
         }
         let value = Value::String(text.to_owned());
         let recorded = match is_clear {
             true => self.secrets.digest(&value, self.digest_key),
             false => self.secrets.without_repeated(&value, self.digest_key),
         };
-        Ok(match recorded? {
+        Ok(Cow::Owned(match recorded? {
             Value::String(text) => text,
             other => other.to_string(),
-        })
+        }))
     }
 }
 

@@ -16,7 +16,7 @@ const FARTHEST: usize = 4096;
 
 /// The places of the parts of secrets beside each ellipsis of a text.
 pub(super) fn places(text: &str, patterns: &[Pattern]) -> Vec<Range<usize>> {
-    if patterns.is_empty() {
+    if patterns.is_empty() || !has_ellipsis(text) {
         return Vec::new();
     }
     let beside = |(at, mark): (usize, &str)| {
@@ -29,6 +29,13 @@ pub(super) fn places(text: &str, patterns: &[Pattern]) -> Vec<Range<usize>> {
     };
     let found = |mark: &'static str| memchr::memmem::find_iter(text.as_bytes(), mark).map(move |at| (at, mark));
     ELLIPSES.into_iter().flat_map(found).flat_map(beside).flatten().collect()
+}
+
+/// Whether there is an ellipsis at all: a search for two bytes, since most texts have none.
+pub(super) fn has_ellipsis(text: &str) -> bool {
+    let [sign, dots] = ELLIPSES.map(str::as_bytes);
+    let mut starts = memchr::memchr2_iter(sign[0], dots[0], text.as_bytes()).map(|at| &text.as_bytes()[at..]);
+    starts.any(|rest| rest.starts_with(sign) || rest.starts_with(dots))
 }
 
 /// The length of the longest beginning of a secret that the text ends with.

@@ -49,6 +49,8 @@ pub struct Finder {
     automaton: Option<AhoCorasick>,
     /// Says more quickly than the automaton that nothing is there; only for as many patterns as it can compare at once.
     quick: Option<Searcher>,
+    /// The length of the shortest pattern. Every encoding of a secret is at least as long as its pattern.
+    shortest: usize,
     /// By pattern: whether it may be wrapped.
     wraps: Vec<bool>,
     /// The length of the shortest pattern that may be wrapped.
@@ -65,11 +67,13 @@ impl Finder {
         // Building fails only for more patterns than memory can hold.
         let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words.clone()).ok();
         let codes = patterns.iter().filter(|pattern| pattern.code).map(|pattern| pattern.text.expose_secret());
-        let longest = words.clone().map(str::len).max().unwrap_or_default();
+        let lengths = words.clone().map(str::len);
+        let (shortest, longest) = (lengths.clone().min().unwrap_or(usize::MAX), lengths.max().unwrap_or_default());
         let quick = packed::Config::new().builder().extend(words).build();
         Self {
             automaton: automaton.filter(|_| !patterns.is_empty()),
             quick: quick.filter(|_| patterns.len() <= MOST_QUICK),
+            shortest,
             wraps: patterns.iter().map(|pattern| pattern.code).collect(),
             shortest_code: codes.clone().map(str::len).min().unwrap_or(usize::MAX),
             trigrams: Trigrams::of(codes),
@@ -77,9 +81,14 @@ impl Finder {
         }
     }
 
+    /// Whether a text is too short for any secret, in any encoding.
+    pub fn is_too_short(&self, text: &str) -> bool {
+        text.len() < self.shortest
+    }
+
     /// The places of all secrets in a text, sorted and merged.
     pub fn find(&self, text: &str) -> Vec<Range<usize>> {
-        let Some(automaton) = &self.automaton else { return Vec::new() };
+        let Some(automaton) = self.automaton.as_ref().filter(|_| !self.is_too_short(text)) else { return Vec::new() };
         let mut found = Vec::new();
         if self.is_match(automaton, text.as_bytes()) {
             found.extend(automaton.find_overlapping_iter(text).map(|one| one.start()..one.end()));

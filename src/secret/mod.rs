@@ -191,14 +191,14 @@ impl Secrets {
     /// # Errors
     ///
     /// [`BrokenMarker`] when part of a marker remains.
-    pub fn reveal_text(&self, text: &str) -> Result<String, BrokenMarker> {
+    pub fn reveal_text<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, BrokenMarker> {
         if !Self::marks(text) {
-            return Ok(text.to_owned());
+            return Ok(Cow::Borrowed(text));
         }
-        match self.reveal(&Value::String(text.to_owned()))? {
-            Value::String(text) => Ok(text),
-            other => Ok(other.to_string()),
-        }
+        Ok(Cow::Owned(match self.reveal(&Value::String(text.to_owned()))? {
+            Value::String(text) => text,
+            other => other.to_string(),
+        }))
     }
 
     /// The recorded form of a value: every marker becomes a digest, keyed with `key`.
@@ -271,6 +271,9 @@ impl Secrets {
     /// too long to be a coincidence.
     pub fn redact_name(&self, name: &str) -> String {
         let find = |text: &str| self.places(text);
+        if self.read().finder().is_too_short(name) && !cut::has_ellipsis(name) {
+            return name.to_owned();
+        }
         // Base64 of a text that contains a secret is no coincidence, but its ends depend on the text around the
         // secret.
         let is_secret = |text: &str, found: &[Range<usize>]| {

@@ -4,6 +4,9 @@
 //! decoded, and every decoded byte has its place in the text: what is found in a view is redacted in the text.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 /// A decoded text.
 pub struct View {
@@ -116,7 +119,7 @@ pub fn is_plain(text: &str) -> bool {
 pub fn is_encoded(text: &[u8]) -> bool {
     // JSON consists of quotes, of which two together are rare.
     let has_sign = || memchr::memchr3(b'%', b'\\', b'&', text).or_else(|| memchr::memchr2(b'+', b'=', text)).is_some();
-    let has_doubled = || [b"\"\"", b"''"].iter().any(|two| memchr::memmem::find(text, *two).is_some());
+    let has_doubled = || DOUBLED.iter().any(|two| two.find(text).is_some());
     if !has_sign() && !has_doubled() {
         return false;
     }
@@ -173,8 +176,12 @@ pub fn join(text: &[u8], signs: bool, joined: &mut Vec<u8>) -> bool {
 
 /// Whether a text may contain a divider of several bytes.
 pub fn has_long_divider(text: &[u8], signs: bool) -> bool {
-    memchr::memchr2(b'\\', LINE_BREAK, text).is_some() || signs && memchr::memmem::find(text, b"0x").is_some()
+    memchr::memchr2(b'\\', LINE_BREAK, text).is_some() || signs && HEXADECIMAL.find(text).is_some()
 }
+
+/// Searchers that are made once: each text is searched for these.
+static DOUBLED: LazyLock<[Finder<'_>; 2]> = LazyLock::new(|| [Finder::new("\"\""), Finder::new("''")]);
+static HEXADECIMAL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("0x"));
 
 /// The first byte of `⏎`.
 const LINE_BREAK: u8 = "⏎".as_bytes()[0];

@@ -87,6 +87,12 @@ impl Typed {
         Self { environment: Some(environment.to_owned()), ..self.clone() }
     }
 
+    /// The same with the plan file of the record, where none was typed.
+    #[must_use]
+    pub fn or_file(&self, file: Option<&Path>) -> Self {
+        Self { file: self.file.clone().or(file.map(Path::to_owned)), ..self.clone() }
+    }
+
     /// A command that takes the plan and its inputs, as `state recover`; `more`: its own words.
     pub fn with_plan(&self, command: &str, more: &[String]) -> String {
         let file = self.file.as_ref().map_or("FILE".to_owned(), |file| quoted(&file.display().to_string()));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::session::{Parts, Session, export_ending};
+use super::settings::settings_of_record;
 use super::shell_words::{quoted, record_flags};
 use super::view::ViewOptions;
 use super::{Account, confirm, guard, note, print_text, records, report};
@@ -16,7 +16,7 @@ use crate::cli::place;
 use crate::cli::{ApiOptions, DestroyArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Settings, removal_order};
+use crate::engine::{self, removal_order};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -114,7 +114,12 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         api: &arguments.api,
     };
     let exit = destroy_environment(context, &record, &options).await?;
-    print_job(context, &record, &arguments.api, exit)
+    print_job(context, &record, &arguments.api, exit)?;
+    if exit == Exit::Done {
+        guard::warn_of_unrecorded(context, plan_file(arguments, Some(&status)), &arguments.api, &record, &status)
+            .await?;
+    }
+    Ok(exit)
 }
 
 /// The plan file: as named, or as the record names it.
@@ -194,18 +199,7 @@ pub async fn destroy_environment(
             catalog: Catalog::embedded(),
             journal,
             other_records: records::other_records(record).await,
-            settings: Settings {
-                plan: record.plan().to_owned(),
-                environment: record.environment().to_owned(),
-                project_id: account.project_id,
-                region_id: account.region_id,
-                stamp: false,
-                resolve_time: RESOLVE_TIME,
-                max_items: MAX_ITEMS,
-                records: None,
-                record_flags: record_flags(record),
-                user_agent: USER_AGENT.to_owned(),
-            },
+            settings: settings_of_record(record, (account.project_id, account.region_id)),
             parallelism: options.parallelism,
             timeout: options.timeout,
             view: ViewOptions {

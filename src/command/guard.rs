@@ -1,33 +1,73 @@
-//! Before the first run with an empty record, and before a teardown of one says that nothing is left: searches the
-//! account for resources of an earlier run.
+//! Searches the account for resources with an environment's stamp that its record does not have: before the first run with
+//! an empty record, before a teardown of one says that nothing is left, and after a teardown.
 
 use std::collections::BTreeMap;
-
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::patience::with_wait_note;
-use super::shell_words::record_flags;
+use super::recorded::words;
+use super::settings::settings_of_record;
 use super::{Account, load, warn};
-use crate::api::{Client, ReadError};
-use crate::catalog::Catalog;
+use crate::api::{Client, ReadError, Request};
+use crate::catalog::{Catalog, Operation};
 use crate::cli::{ApiOptions, PlanOptions};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{Settings, spots_of, stampable, stamped};
+use crate::engine::{Settings, Spot, StampSearch, spots_of, stampable, stamped, stamped_on_record};
 use crate::error::Error;
+use crate::journal::{RecordedResource, Status, id_text};
 use crate::plan::Plan;
 use crate::report::{count, list};
 use crate::store::EnvironmentRecord;
 
-/// The most lists in a message.
+/// The most lists and resources in a message.
 const NAMED: usize = 5;
+/// A teardown that is done waits no longer than this for the search that follows it.
+const SEARCH_AFTER: Duration = Duration::from_secs(30);
 
-/// Searches for the stamps of this environment, with one list per kind and region.
+/// What the account is searched for: the stamps of one environment, on what these creates make in these projects and
+/// regions.
+struct Search<'a> {
+    catalog: &'a Catalog,
+    operations: Vec<Arc<Operation>>,
+    spots: Vec<Spot>,
+    plan: &'a str,
+    environment: &'a str,
+}
+
+impl Search<'_> {
+    /// Reads one list per kind, project and region.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Api`] when the key or the address fails for all.
+    async fn look(self, context: &Context, client: &Client) -> Result<StampSearch, Error> {
+        let Self { catalog, operations, spots, plan, environment } = self;
+        if operations.is_empty() {
+            return Ok(StampSearch::default());
+        }
+        let looking = stamped(client, catalog, operations, &spots, plan, environment);
+        let what = "searching the account for resources of an earlier run";
+        let looked = with_wait_note(context, client, what, looking).await?;
+        if let Some(error) = client.shut_out() {
+            return Err(Error::Api { what: "nothing was begun".to_owned(), error });
+        }
+        // An address that answers no read will answer no write either: a call would only be in doubt.
+        let unanswered = looked.unread.iter().find(|(_, error)| error.meaning().is_none());
+        if let (0, Some((_, error))) = (looked.lists, unanswered) {
+            return Err(Error::Api { what: "nothing was begun".to_owned(), error: error.clone() });
+        }
+        Ok(looked)
+    }
+}
+
+/// Before a first run: searches for the stamps of this environment. Warns of lists that cannot be read.
 ///
 /// # Errors
 ///
-/// When there are any: the record is lost, and a run would create everything again. Also when the API cannot be read.
+/// When there are any: the record is lost, and a run would create everything again. Also when no list can be read.
 pub async fn guard(
     context: &Context,
     client: &Client,
@@ -36,49 +76,33 @@ pub async fn guard(
     settings: &Settings,
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> Result<(), Error> {
-    let unread = search(context, client, catalog, plan, settings, inputs).await?;
-    for (path, why) in &unread {
+    let search = Search {
+        catalog,
+        operations: stampable(plan),
+        spots: spots_of(plan, settings, &context.secrets, inputs),
+        plan: &plan.name,
+        environment: &settings.environment,
+    };
+    for (path, why) in none_found(search.look(context, client).await?, &plan.name, &settings.environment)? {
         warn(context, &format!("`{path}` cannot be searched for resources of an earlier run: {why}"))?;
     }
     Ok(())
 }
 
-/// Returns the lists that could not be read, and why.
-async fn search(
-    context: &Context,
-    client: &Client,
-    catalog: &Catalog,
-    plan: &Plan,
-    settings: &Settings,
-    inputs: &BTreeMap<String, minijinja::Value>,
-) -> Result<Vec<(String, ReadError)>, Error> {
-    let operations = stampable(plan);
-    if operations.is_empty() {
-        return Ok(Vec::new());
-    }
-    let spots = spots_of(plan, settings, &context.secrets, inputs);
-    let looking = stamped(client, catalog, operations, &spots, &plan.name, &settings.environment);
-    let looked =
-        with_wait_note(context, client, "searching the account for resources of an earlier run", looking).await?;
-    if let Some(error) = client.shut_out() {
-        return Err(Error::Api { what: "nothing was begun".to_owned(), error });
-    }
-    // An address that answers no read will answer no write either: a call would only be in doubt.
-    if let (0, Some((_, error))) = (looked.lists, looked.unread.iter().find(|(_, error)| error.meaning().is_none())) {
-        return Err(Error::Api { what: "nothing was begun".to_owned(), error: error.clone() });
-    }
+/// The lists that could not be read, and why.
+fn none_found(looked: StampSearch, plan: &str, environment: &str) -> Result<Vec<(String, ReadError)>, Error> {
     match looked.found.len() {
         0 => Ok(looked.unread),
         found => Err(Error::RecordEmpty {
             found: count(found, "resource"),
-            plan: plan.name.clone(),
-            environment: settings.environment.clone(),
+            plan: plan.to_owned(),
+            environment: environment.to_owned(),
         }),
     }
 }
 
-/// The same for a teardown of an environment without a call on record, given its plan file. Returns why the account was
-/// not searched, or not all of it.
+/// Before a teardown of an environment without a call on record, given its plan file: the same search. Returns why the
+/// account was not searched, or not all of it.
 ///
 /// # Errors
 ///
@@ -97,30 +121,91 @@ pub async fn guard_teardown(
     let Ok(loaded) = load::load_plan(context, file, None) else {
         return Ok(Some(format!("`{}` is no plan to tell what its calls make", file.display())));
     };
-    if stampable(&loaded.plan).is_empty() {
+    let operations = stampable(&loaded.plan);
+    if operations.is_empty() {
         return Ok(Some("nothing that its plan makes can be found by a stamp".to_owned()));
     }
     let options = PlanOptions { environment: Some(record.environment().to_owned()), ..PlanOptions::default() };
     let inputs = load::known_inputs(context, &loaded.plan, &options);
     let places = load::places(context, &loaded.plan, &inputs, record.environment(), api, &account);
-    let (project_id, region_id) = places.unwrap_or((account.project_id, account.region_id));
-    let settings = Settings {
-        plan: record.plan().to_owned(),
-        environment: record.environment().to_owned(),
-        project_id,
-        region_id,
-        stamp: false,
-        resolve_time: RESOLVE_TIME,
-        max_items: MAX_ITEMS,
-        records: None,
-        record_flags: record_flags(record),
-        user_agent: USER_AGENT.to_owned(),
-    };
-    if spots_of(&loaded.plan, &settings, &context.secrets, &inputs).is_empty() {
+    let settings = settings_of_record(record, places.unwrap_or((account.project_id, account.region_id)));
+    let spots = spots_of(&loaded.plan, &settings, &context.secrets, &inputs);
+    if spots.is_empty() {
         return Ok(Some("its project and region are not known: give `--project-id` and `--region-id`".to_owned()));
     }
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
-    let unread = search(context, &client, loaded.catalog, &loaded.plan, &settings, &inputs).await?;
+    let (plan, environment) = (loaded.plan.name.as_str(), record.environment());
+    let search = Search { catalog: loaded.catalog, operations, spots, plan, environment };
+    let unread = none_found(search.look(context, &client).await?, plan, environment)?;
     let unread: Vec<String> = unread.iter().map(|(path, why)| format!("`{path}` ({why})")).collect();
     Ok((!unread.is_empty()).then(|| format!("not to be read: {}", list(unread, NAMED))))
+}
+
+/// After a teardown: warns of resources with the stamp of the environment that were never on its record, and so were not
+/// removed. `before`: the record before the teardown; `file`: the plan file, for the kinds of resources that the record
+/// does not have.
+///
+/// # Errors
+///
+/// When stderr cannot be written.
+pub async fn warn_of_unrecorded(
+    context: &Context,
+    file: Option<&Path>,
+    api: &ApiOptions,
+    record: &EnvironmentRecord,
+    before: &Status,
+) -> Result<(), Error> {
+    let catalog = Catalog::embedded();
+    let (mut operations, spots) = stamped_on_record(catalog, before);
+    if operations.is_empty() {
+        return Ok(());
+    }
+    let checked = file.and_then(|file| load::read_and_check(context, file, catalog).ok());
+    operations.extend(checked.and_then(|(_, checked)| checked.plan).iter().flat_map(stampable));
+    let (plan, environment) = (record.plan(), record.environment());
+    let looking = async {
+        let client = Account::of(context, api)?.client(context, Clock::starting_at(context.now, 1.0))?;
+        let looked = Search { catalog, operations, spots, plan, environment }.look(context, &client).await?;
+        let mut unrecorded = Vec::new();
+        for made in looked.found.iter().filter_map(|stamped| stamped.status.main_made()) {
+            let is_on_record = made
+                .id
+                .as_deref()
+                .is_some_and(|id| before.owners_of(id).next().is_some() || before.knows(&id_text(id)));
+            if !is_on_record && still_exists(&client, made).await {
+                unrecorded.push(words(made));
+            }
+        }
+        Ok((unrecorded, looked.unread))
+    };
+    let not_searched = |why: &str| {
+        let words = "the account was not searched for resources of this environment that its record does not have";
+        warn(context, &format!("{words}: {why}"))
+    };
+    let (unrecorded, unread) = match tokio::time::timeout(SEARCH_AFTER, looking).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => return not_searched(&context.secrets.redact(&Error::to_string(&error))),
+        Err(_) => return not_searched("no answer in time"),
+    };
+    if !unread.is_empty() {
+        let unread = unread.iter().map(|(path, why)| format!("`{path}` ({why})"));
+        not_searched(&format!("not to be read: {}", list(unread, NAMED)))?;
+    }
+    if unrecorded.is_empty() {
+        return Ok(());
+    }
+    let found = count(unrecorded.len(), "resource");
+    let recover = context.typed.or_file(file).with_plan("state recover", &["--dry-run".to_owned()]);
+    let words = format!(
+        "the account holds {found} with the stamp of `{plan}/{environment}` that this record does not have, and that stay: {}. \
+         Another record has that name, or this one was an older copy; `{recover}` shows them",
+        list(unrecorded, NAMED)
+    );
+    warn(context, &context.secrets.redact(&words))
+}
+
+/// Whether a listed resource can be read: lists may show for a while what was deleted.
+async fn still_exists(client: &Client, made: &RecordedResource) -> bool {
+    let Some(undo) = &made.undo else { return true };
+    !matches!(client.read(Request::get(&undo.path)).await, Err(error) if error.is_not_found())
 }

@@ -52,6 +52,7 @@ mod run_options;
 mod salvage;
 mod schema;
 mod session;
+mod settings;
 mod shared_records;
 mod shell_words;
 mod shown;

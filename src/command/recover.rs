@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::recorded::words;
 use super::records::{self, open};
+use super::settings::settings_of_record;
 use super::shell_words::{quoted, record_flags};
 use super::table::table;
 use super::{Account, LoadedPlan, environment_name, load, note, print_text, warn};
@@ -77,18 +77,7 @@ impl Recovery {
         let (project_id, region_id) = load::places(context, plan, &inputs, &environment, &arguments.api, &account)?;
         let store = records::store(context, &arguments.state, Some(&arguments.file))?;
         let record = EnvironmentRecord::new(store, &plan.name, &environment);
-        let settings = Settings {
-            plan: plan.name.clone(),
-            environment,
-            project_id,
-            region_id,
-            stamp: true,
-            resolve_time: RESOLVE_TIME,
-            max_items: MAX_ITEMS,
-            records: None,
-            record_flags: record_flags(&record),
-            user_agent: USER_AGENT.to_owned(),
-        };
+        let settings = Settings { stamp: true, ..settings_of_record(&record, (project_id, region_id)) };
         Ok(Self { record, loaded, account, inputs, settings, accepted: arguments.accept.clone() })
     }
 

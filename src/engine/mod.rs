@@ -108,6 +108,6 @@ pub use recovery::{Recovered, Search, recover, spots_of};
 pub use refresh::{DriftCheck, DriftState, NoAnswer, Refresh, records as drift_records};
 pub use run::{Import, Run, RunOptions};
 pub use runner::{RunEnd, RunOutput, destroy, report_finished, run};
-pub use stamps::{stampable, stamped};
+pub use stamps::{Spot, StampSearch, stampable, stamped, stamped_on_record};
 pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

@@ -3,7 +3,7 @@
 //!
 //! Needs no record: it reads one list per kind, project and region.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
@@ -13,12 +13,13 @@ use super::collection::result_of_item;
 use super::conceal::without_sensitive;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT, tag};
 use super::made::made;
+use super::operation::operation_of;
 use super::pages::{Paging, pages};
 use super::paths::fill_path;
 use crate::api::{Client, ReadError, Request};
 use crate::catalog::{Catalog, ListCall, Method, Operation};
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, Phase, RecordedCall};
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, Phase, RecordedCall, Status};
 use crate::plan::Plan;
 
 /// Lists that are read concurrently.
@@ -93,6 +94,22 @@ pub fn stampable(plan: &Plan) -> Vec<Arc<Operation>> {
     let steps = plan.steps.values().filter(|step| !step.unstamped);
     let operations = steps.filter_map(|step| step.operation.clone());
     operations.filter(|operation| operation.creates.is_some() && is_findable(operation)).collect()
+}
+
+/// The creates on record that were sent with a stamp by which their resources can be found, and the projects and regions
+/// of these calls.
+pub fn stamped_on_record(catalog: &Catalog, status: &Status) -> (Vec<Arc<Operation>>, Vec<Spot>) {
+    let (mut operations, mut spots) = (BTreeMap::new(), BTreeSet::new());
+    let sent_with_stamp = |known: &&InstanceStatus| known.intent.as_ref().is_none_or(|intent| intent.stamped);
+    let calls =
+        status.instances.values().map(|known| &**known).filter(sent_with_stamp).filter_map(InstanceStatus::call);
+    let matched = calls.filter(|call| call.method == Method::Post).filter_map(|call| operation_of(catalog, call));
+    for (operation, parameters) in matched.filter(|(operation, _)| is_findable(operation)) {
+        let of = |name: &str| parameters.iter().find(|(known, _)| known == name)?.1.parse::<i64>().ok();
+        spots.extend(of("project_id").zip(of("region_id")));
+        operations.entry(operation.route.path.clone()).or_insert(operation);
+    }
+    (operations.into_values().collect(), spots.into_iter().collect())
 }
 
 /// Whether the resources that an operation creates can be found by their stamp.

@@ -257,6 +257,30 @@ fn a_lost_record_is_no_environment_of_which_nothing_is_left() {
 }
 
 #[test]
+fn a_destroy_names_what_was_made_since_an_older_copy_of_its_record() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml", "--target", "network"]).with_code(0);
+    let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+    let older = std::fs::read(&journal).unwrap();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    std::fs::write(&journal, older).unwrap();
+    let destroyed = account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0);
+    let words =
+        "the account holds 2 resources with the stamp of `demo/default` that this record does not have, and that stay";
+    destroyed.says(words);
+    destroyed.says("`plan state recover plan.yaml --dry-run");
+    let left = account.cloud.simulator().everything();
+    assert_eq!(left.len(), 2);
+    left.iter().for_each(|volume| destroyed.says(&volume.id));
+    // A record that has everything is followed by no such words.
+    std::fs::remove_dir_all(account.folder.path().join(".plan")).unwrap();
+    account.plan(&["state", "recover", "plan.yaml"]).with_code(0);
+    let destroyed = account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(0);
+    assert!(!destroyed.stderr.contains("stamp"), "{}", destroyed.stderr);
+    assert!(account.cloud.simulator().everything().is_empty());
+}
+
+#[test]
 fn a_header_alone_is_no_record() {
     let account = Account::new();
     account.plan(&["run", "plan.yaml"]).with_code(0);

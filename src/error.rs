@@ -7,6 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::api::{HttpError, Meaning, ReadError};
 use crate::catalog::CatalogError;
 use crate::cli::Typed;
@@ -23,6 +25,12 @@ pub enum Error {
     /// The record is empty, but the account has resources of this environment.
     #[error("the record is empty, but the account holds {found} of {plan}/{environment}: nothing was done")]
     RecordEmpty { found: String, plan: String, environment: String },
+    /// The account has resources of this environment that were made after the last line of the record, without it.
+    #[error(
+        "the record ends at {updated:.0}, but the account holds {found} of {plan}/{environment} that were made later, and that \
+         it does not have: nothing was done"
+    )]
+    RecordOlder { found: String, plan: String, environment: String, updated: Timestamp },
     /// The plan has errors, which have been reported.
     #[error("the plan is wrong")]
     PlanWrong,
@@ -118,7 +126,7 @@ impl Error {
             },
             Error::Journal(JournalError::Locked { .. } | JournalError::LeaseLost { .. }) => Exit::Locked,
             Error::NotInTime { .. } => Exit::StillWaiting,
-            Error::RecordEmpty { .. } => Exit::RecordUnusable,
+            Error::RecordEmpty { .. } | Error::RecordOlder { .. } => Exit::RecordUnusable,
             Error::Journal(JournalError::Impossible(_)) => Exit::Bug,
             Error::Journal(_) => Exit::RecordUnusable,
             Error::Write { .. }
@@ -137,6 +145,10 @@ impl Error {
             Error::RecordEmpty { .. } => vec![
                 format!("name the place of the record with `--state`, or recover it: `{}`", typed.with_plan("state recover", &[])),
                 "to create everything a second time, use another environment".to_owned(),
+            ],
+            Error::RecordOlder { .. } => vec![
+                format!("if an older copy of the record was put back, recover what it lacks: `{}`", typed.with_plan("state recover", &[])),
+                "if another record has the same name, use another environment, or name the place of that one with `--state`".to_owned(),
             ],
             Error::Moved { what } => {
                 let again = "look again: `plan preview FILE --out FILE`";

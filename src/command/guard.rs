@@ -1,10 +1,13 @@
 //! Searches the account for resources with an environment's stamp that its record does not have: before the first run with
-//! an empty record, before a teardown of one says that nothing is left, and after a teardown.
+//! an empty record, before a run that creates what the record does not have, before a teardown of an empty record says that
+//! nothing is left, and after a teardown.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use super::patience::with_wait_note;
 use super::recorded::words;
@@ -15,7 +18,9 @@ use crate::catalog::{Catalog, Operation};
 use crate::cli::{ApiOptions, PlanOptions};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{Settings, Spot, StampSearch, spots_of, stampable, stamped, stamped_on_record};
+use crate::engine::{
+    Settings, Spot, StampSearch, Stamped, spots_of, stampable, stamped, stamped_on_record, steps_with_new,
+};
 use crate::error::Error;
 use crate::journal::{RecordedResource, Status, id_text};
 use crate::plan::Plan;
@@ -26,6 +31,9 @@ use crate::store::EnvironmentRecord;
 const NAMED: usize = 5;
 /// A teardown that is done waits no longer than this for the search that follows it.
 const SEARCH_AFTER: Duration = Duration::from_secs(30);
+
+/// How much later a time may be on the server's clock than answers show, which have whole seconds.
+const UNCERTAIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// What the account is searched for: the stamps of one environment, on what these creates make in these projects and
 /// regions.
@@ -78,7 +86,7 @@ pub async fn guard(
 ) -> Result<(), Error> {
     let search = Search {
         catalog,
-        operations: stampable(plan),
+        operations: stampable(plan.steps.values()),
         spots: spots_of(plan, settings, &context.secrets, inputs),
         plan: &plan.name,
         environment: &settings.environment,
@@ -87,6 +95,50 @@ pub async fn guard(
         warn(context, &format!("`{path}` cannot be searched for resources of an earlier run: {why}"))?;
     }
     Ok(())
+}
+
+/// Before another run: searches for the stamps of steps of which the record does not have every instance, so that they would
+/// be created. What was made after the last line of the record, by the server's clock, was made without it. Resources that
+/// were taken off the record (`state forget`) are older than that line.
+///
+/// # Errors
+///
+/// When there are any: the record is an older copy, or another one has its name, and the run would create them again. Also
+/// when no list can be read.
+pub async fn guard_older(
+    context: &Context,
+    client: &Client,
+    catalog: &Catalog,
+    plan: &Plan,
+    settings: &Settings,
+    inputs: &BTreeMap<String, minijinja::Value>,
+    recorded: &Status,
+) -> Result<(), Error> {
+    let operations = stampable(steps_with_new(plan, settings, &context.secrets, inputs, recorded));
+    if operations.is_empty() {
+        return Ok(());
+    }
+    let spots = spots_of(plan, settings, &context.secrets, inputs);
+    let (name, environment) = (plan.name.as_str(), settings.environment.as_str());
+    let search = Search { catalog, operations, spots, plan: name, environment };
+    let looked = search.look(context, client).await?;
+    let ended = client.server_time(recorded.updated);
+    let ended = ended.checked_add(UNCERTAIN).unwrap_or(ended);
+    let is_newer = |stamped: &&Stamped| {
+        plan.steps.contains_key(&stamped.instance.step)
+            && !recorded.instances.contains_key(&stamped.instance)
+            && stamped.created.is_some_and(|created| created > ended)
+            && stamped.id().is_some_and(|id| recorded.owners_of(id).next().is_none())
+    };
+    match looked.found.iter().filter(is_newer).count() {
+        0 => Ok(()),
+        found => Err(Error::RecordOlder {
+            found: count(found, "resource"),
+            plan: name.to_owned(),
+            environment: environment.to_owned(),
+            updated: recorded.updated,
+        }),
+    }
 }
 
 /// The lists that could not be read, and why.
@@ -121,7 +173,7 @@ pub async fn guard_teardown(
     let Ok(loaded) = load::load_plan(context, file, None) else {
         return Ok(Some(format!("`{}` is no plan to tell what its calls make", file.display())));
     };
-    let operations = stampable(&loaded.plan);
+    let operations = stampable(loaded.plan.steps.values());
     if operations.is_empty() {
         return Ok(Some("nothing that its plan makes can be found by a stamp".to_owned()));
     }
@@ -161,7 +213,8 @@ pub async fn warn_of_unrecorded(
         return Ok(());
     }
     let checked = file.and_then(|file| load::read_and_check(context, file, catalog).ok());
-    operations.extend(checked.and_then(|(_, checked)| checked.plan).iter().flat_map(stampable));
+    operations
+        .extend(checked.and_then(|(_, checked)| checked.plan).iter().flat_map(|plan| stampable(plan.steps.values())));
     let (plan, environment) = (record.plan(), record.environment());
     let looking = async {
         let client = Account::of(context, api)?.client(context, Clock::starting_at(context.now, 1.0))?;

@@ -199,14 +199,18 @@ impl<'a> Prepared<'a> {
         if recorded.instances.is_empty() {
             records::warn_of_former(self.context, &self.record, &self.loaded.plan, &self.arguments.file).await?;
         }
-        if self.is_first(recorded) {
-            let client = Client::new(self.transport.clone(), self.clock)
-                .traced(self.context.trace.clone())
-                .hiding(self.context.secrets.clone());
-            let LoadedPlan { plan, catalog } = &self.loaded;
-            guard::guard(self.context, &client, catalog, plan, &self.settings(), &self.values.inputs).await?;
+        if self.arguments.run.no_stamp || self.options.import.is_some() {
+            return Ok(());
         }
-        Ok(())
+        let client = Client::new(self.transport.clone(), self.clock)
+            .traced(self.context.trace.clone())
+            .hiding(self.context.secrets.clone());
+        let LoadedPlan { plan, catalog } = &self.loaded;
+        let (settings, inputs) = (self.settings(), &self.values.inputs);
+        match recorded.instances.is_empty() {
+            true => guard::guard(self.context, &client, catalog, plan, &settings, inputs).await,
+            false => guard::guard_older(self.context, &client, catalog, plan, &settings, inputs, recorded).await,
+        }
     }
 
     /// Verifies that the run would do what the preview shows.

@@ -86,7 +86,7 @@ mod watch;
 pub use access::Access;
 pub use conceal::{hide_data, hide_once_shown, without_sensitive};
 pub use context::{Events, RunContext, Settings};
-pub use counts::{first_missing, instance_counts};
+pub use counts::{first_missing, instance_counts, steps_with_new};
 pub use decide::{
     Bar, ChangeKind, FormerSteps, merges, moves, reads as is_read, removal_order, renamed_words, shifted,
     shifted_words, stuck,
@@ -108,6 +108,6 @@ pub use recovery::{Recovered, Search, recover, spots_of};
 pub use refresh::{DriftCheck, DriftState, NoAnswer, Refresh, records as drift_records};
 pub use run::{Import, Run, RunOptions};
 pub use runner::{RunEnd, RunOutput, destroy, report_finished, run};
-pub use stamps::{Spot, StampSearch, stampable, stamped, stamped_on_record};
+pub use stamps::{Spot, StampSearch, Stamped, stampable, stamped, stamped_on_record};
 pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, Place as TaskPlace, TaskEnd, Warn, Watcher};

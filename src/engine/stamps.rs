@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::collection::result_of_item;
 use super::conceal::without_sensitive;
+use super::evidence::lists;
 use super::evidence::tags::{STAMP, STAMP_ATTEMPT, tag};
 use super::made::made;
 use super::operation::operation_of;
@@ -20,7 +22,7 @@ use crate::api::{Client, ReadError, Request};
 use crate::catalog::{Catalog, ListCall, Method, Operation};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Intent, Mark, Phase, RecordedCall, Status};
-use crate::plan::Plan;
+use crate::plan::Step;
 
 /// Lists that are read concurrently.
 const AT_ONCE: usize = 8;
@@ -34,6 +36,15 @@ pub struct Stamped {
     pub instance: InstanceId,
     /// The status that a record would have for it.
     pub status: InstanceStatus,
+    /// When it was created, where its list shows that.
+    pub created: Option<Timestamp>,
+}
+
+impl Stamped {
+    /// The id of the resource.
+    pub fn id(&self) -> Option<&Value> {
+        self.status.result.as_ref()?.id.as_deref()
+    }
 }
 
 /// The outcome of the search.
@@ -89,10 +100,9 @@ pub async fn stamped(
     looked
 }
 
-/// The creates of a plan whose resources can be found by their stamp.
-pub fn stampable(plan: &Plan) -> Vec<Arc<Operation>> {
-    let steps = plan.steps.values().filter(|step| !step.unstamped);
-    let operations = steps.filter_map(|step| step.operation.clone());
+/// The creates of these steps whose resources can be found by their stamp.
+pub fn stampable<'p>(steps: impl Iterator<Item = &'p Step>) -> Vec<Arc<Operation>> {
+    let operations = steps.filter(|step| !step.unstamped).filter_map(|step| step.operation.clone());
     operations.filter(|operation| operation.creates.is_some() && is_findable(operation)).collect()
 }
 
@@ -163,7 +173,7 @@ fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, ite
         made: vec![made],
         ..InstanceStatus::default()
     };
-    Some(Stamped { instance, status })
+    Some(Stamped { instance, status, created: lists::made(item) })
 }
 
 /// The intent of a call whose record is lost.

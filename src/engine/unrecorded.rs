@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// it shows what is older as well.
 pub async fn unrecorded(run: &Run) -> Vec<(InstanceId, StepError)> {
     let (context, settings) = (&run.context, &run.context.settings);
-    let operations = stampable(&run.plan);
+    let operations = stampable(run.plan.steps.values());
     let spots = spots_of(&run.plan, settings, &context.secrets, &run.inputs);
     let deadline = context.clock().elapsed() + UNSEEN;
     while !operations.is_empty() {

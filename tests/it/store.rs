@@ -32,9 +32,14 @@ impl Account {
     }
 
     fn of(plan: &str, audit: AuditLog) -> Self {
+        Self::taking(plan, audit, Duration::from_millis(60))
+    }
+
+    /// `task`: how long a task takes.
+    fn taking(plan: &str, audit: AuditLog, task: Duration) -> Self {
         let folder = Folder::new().with("plan.yaml", plan);
         let busy = Busy { audit, ..Busy::default() };
-        let options = Options { durations: Durations::Fixed(Duration::from_millis(60)), busy, ..Options::default() };
+        let options = Options { durations: Durations::Fixed(task), busy, ..Options::default() };
         let cloud = Cloud::start(options, folder.path().join("nowhere"));
         Self { folder, cloud }
     }
@@ -254,6 +259,45 @@ fn a_lost_record_is_no_environment_of_which_nothing_is_left() {
     let unsearched = account.plan(&["destroy", "--plan", "demo", "--yes", "--if-exists"]).with_code(0);
     unsearched.says("does not exist; the account was not searched: its plan file is not named");
     assert_eq!(account.cloud.simulator().everything().len(), 3);
+}
+
+const ONE_AFTER_ANOTHER: &str = r#"
+name: demo
+steps:
+  - id: first
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: first, source: new-volume, size: 10 }
+  - id: second
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: second, source: new-volume, size: 10 }
+    needs: [first]
+  - id: third
+    call: POST /cloud/v1/volumes/{project_id}/{region_id}
+    body: { name: third, source: new-volume, size: 10 }
+    needs: [second]
+"#;
+
+#[test]
+fn a_run_with_an_older_copy_of_its_record_makes_nothing_a_second_time() {
+    // Times of creation have whole seconds: `third` is made more than two after the end of the first run.
+    let account = Account::taking(ONE_AFTER_ANOTHER, AuditLog::OnTime, Duration::from_millis(1100));
+    let run = ["run", "plan.yaml"];
+    account.plan(&["run", "plan.yaml", "--target", "first"]).with_code(0);
+    let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+    let older = std::fs::read(&journal).unwrap();
+    account.plan(&run).with_code(0);
+    let made = account.made();
+    std::fs::write(&journal, older).unwrap();
+    let refused = account.plan(&run).with_code(12);
+    refused.says("of demo/default that were made later, and that it does not have: nothing was done");
+    refused.says("recover what it lacks: `plan state recover plan.yaml`");
+    account.plan(&["state", "recover", "plan.yaml"]).with_code(0);
+    account.plan(&run).with_code(0).says("3 unchanged");
+    assert_eq!(account.made(), made);
+    // What was taken off the record by intention is older than its last line: the run makes another.
+    account.plan(&["state", "forget", "third", "-f", "plan.yaml", "--yes"]).with_code(0);
+    account.plan(&run).with_code(0).says("1 done, 2 unchanged");
+    assert_eq!(account.made(), made + 1);
 }
 
 #[test]

@@ -16,7 +16,8 @@ pub fn of_item(item: &Value, id: &Value, attempt: &Attempt<'_>) -> Verdict {
     Verdict::not_if(seen || made(item).is_some_and(|made| made < attempt.since))
 }
 
-fn made(item: &Value) -> Option<Timestamp> {
+/// The time of creation that an item of a list shows.
+pub fn made(item: &Value) -> Option<Timestamp> {
     MADE.iter().find_map(|field| item.get(*field)?.as_str()).and_then(timestamp)
 }
 

@@ -146,6 +146,7 @@ impl Client {
 
     async fn send_open(&self, mut request: Request) -> Result<Answer, Lost> {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let path = request.path.clone();
         let asked = (request.method == Method::Get).then(new_trace);
         if let Some(trace) = &asked {
             request.headers.push(trace_header(trace));
@@ -159,7 +160,7 @@ impl Client {
             self.traceparents.note(&trace, id);
         }
         if answer.status == 429 {
-            let error = self.error(&answer);
+            let error = self.error(&path, &answer);
             self.limit.slow_down(error.retry_after.map(Duration::from_secs));
         }
         Ok(answer)
@@ -190,8 +191,9 @@ impl Client {
         (self.requests.load(Ordering::Relaxed), self.polls.load(Ordering::Relaxed))
     }
 
-    pub fn error(&self, answer: &Answer) -> ApiError {
-        ApiError::read(answer, self.server_time(self.clock.now()).as_second(), &self.secrets)
+    /// An answer without success to a request for this path.
+    pub fn error(&self, path: &str, answer: &Answer) -> ApiError {
+        ApiError::read(path, answer, self.server_time(self.clock.now()).as_second(), &self.secrets)
     }
 
     /// A time of our clock on the server's clock; unchanged before any answer.
@@ -272,7 +274,8 @@ mod tests {
         assert_eq!(client.shut(), Some(Shut::Key));
         assert!(matches!(client.shut_out(), Some(ReadError::Refused(error)) if error.status == UNAUTHORIZED));
         // Of a key that was accepted, a refusal is about one call.
-        let client = self::client(vec![answer(401, &[], ""), answer(404, &[], "")]).await;
+        let missing = answer(404, &[("request_id", "0523d9bee946fba7b9a98c5c3f190a37")], "");
+        let client = self::client(vec![answer(401, &[], ""), missing]).await;
         let missing = client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
         let refused = client.read(Request::get("/cloud/v1/tasks")).await.unwrap_err();
         assert_eq!((missing.is_not_found(), refused.is_not_found(), client.shut()), (true, false, None));

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::fields::shorten;
 use super::lock::{self, LockHolder};
 use super::{Answer, fields, quota};
+use crate::catalog::{CLOUD, root_of};
 use crate::clock::LONGEST_PAUSE;
 use crate::secret::{Secrets, without_reserved};
 
@@ -40,7 +41,7 @@ pub enum Form {
     Empty,
     /// JSON without a message.
     OtherJson,
-    /// Not JSON: the page of a proxy or of another server.
+    /// The answer of a proxy or of another server: not JSON, or a 404 for the Cloud API without what marks its own.
     Page,
 }
 
@@ -78,9 +79,10 @@ pub const WITHHELD: &str = "the API's message is not shown, since it may repeat 
 const KEY_REFUSED: &str = "the API does not accept this key";
 
 impl ApiError {
-    /// Parses an answer without success. `now` is the wall time in Unix seconds, for `Retry-After` dates. `secrets`
-    /// are redacted before the text is cut, because half of a secret would not be recognised.
-    pub fn read(answer: &Answer, now: i64, secrets: &Secrets) -> Self {
+    /// Parses an answer without success to a request for this path. `now` is the wall time in Unix seconds, for
+    /// `Retry-After` dates. `secrets` are redacted before the text is cut, because half of a secret would not be
+    /// recognised.
+    pub fn read(path: &str, answer: &Answer, now: i64, secrets: &Secrets) -> Self {
         let plain: Option<Value> = serde_json::from_slice(&answer.body).ok().map(without_reserved);
         let body = plain.as_ref().map(|body| secrets.redact_value(body));
         let text = |key: &str| {
@@ -96,7 +98,9 @@ impl ApiError {
             .into_iter()
             .find_map(|name| text(name).filter(|text| !text.starts_with(['[', '{'])))
             .or_else(|| body.as_ref().and_then(|body| fields::combined_message(body, &fields)));
+        let is_gateways = answer.status == 404 && root_of(path) == CLOUD && !is_of_cloud_api(answer, plain.as_ref());
         let form = match (&message, &body) {
+            _ if is_gateways => Form::Page,
             (Some(_), _) => Form::Api,
             (None, Some(_)) => Form::OtherJson,
             (None, None) if is_blank(answer) => Form::Empty,
@@ -230,6 +234,13 @@ fn unreadable(answer: &Answer, secrets: &Secrets) -> String {
     }
 }
 
+/// Whether an answer has what marks those of the Cloud API: a request id, in the header or the body, or a class of error
+/// (observed.md §7, §8). The 404 of a gateway that has no route to a service has neither, and may be JSON.
+fn is_of_cloud_api(answer: &Answer, body: Option<&Value>) -> bool {
+    let says = |name: &str| body.and_then(|body| body.get(name)).is_some_and(Value::is_string);
+    answer.header("request_id").is_some() || says("request_id") || says("exception_class")
+}
+
 fn is_blank(answer: &Answer) -> bool {
     answer.body.iter().all(u8::is_ascii_whitespace)
 }
@@ -273,7 +284,7 @@ mod tests {
     }
 
     fn meaning(status: u16, body: &str) -> Meaning {
-        ApiError::read(&answer(status, body), 0, &Secrets::default()).meaning()
+        ApiError::read("/dns/v2/zones", &answer(status, body), 0, &Secrets::default()).meaning()
     }
 
     #[test]
@@ -324,6 +335,34 @@ mod tests {
     }
 
     #[test]
+    fn only_the_api_says_that_something_is_not_there() {
+        let volume = "/cloud/v1/volumes/1/7/5f7f";
+        let own = ("request_id", "889505f6a6e5014448a3363a0706e518");
+        for (path, header, body, is_gone) in [
+            (volume, None, r#"{"exception_class":"NotFoundError","message":"Volume 5f7f not found"}"#, true),
+            (volume, None, r#"{"message":"no","request_id":"889505f6a6e5014448a3363a0706e518"}"#, true),
+            (volume, Some(own), r#"{"message":"no"}"#, true),
+            (volume, Some(own), "", true),
+            // A gateway that has no route to the service.
+            (volume, None, r#"{"message":"no Route matched with those values"}"#, false),
+            (volume, Some(("x-request-id", "1")), r#"{"message":"no Route matched"}"#, false),
+            (volume, None, "{}", false),
+            (volume, None, "null", false),
+            (volume, None, "", false),
+            (volume, Some(own), "<html>404</html>", false),
+            // Other products answer without these.
+            ("/dns/v2/zones/a.com", None, r#"{"error":"zone is not found"}"#, true),
+            ("/fastedge/v1/apps/7", None, "", true),
+            ("/dns/v2/zones/a.com", None, "<html>404</html>", false),
+        ] {
+            let headers = header.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+            let answer = Answer { status: 404, headers, body: body.into() };
+            let meaning = ApiError::read(path, &answer, 0, &Secrets::default()).meaning();
+            assert_eq!(meaning == Meaning::NotFound, is_gone, "{path} {header:?} {body}");
+        }
+    }
+
+    #[test]
     fn a_resource_in_use_is_recognised_by_status_and_message() {
         for (status, message, in_use) in [
             (409, "Volume is attached to a server", true),
@@ -335,14 +374,14 @@ mod tests {
             (409, "Resource `in use` is wrong", false),
         ] {
             let body = json!({ "message": message }).to_string();
-            let error = ApiError::read(&answer(status, &body), 0, &Secrets::default());
+            let error = ApiError::read("/dns/v2/zones", &answer(status, &body), 0, &Secrets::default());
             assert_eq!(error.is_in_use(), in_use, "{status} {message}");
         }
     }
 
     #[test]
     fn an_answer_without_words_of_the_api_is_foreign() {
-        let read = |body: &str| ApiError::read(&answer(502, body), 0, &Secrets::default());
+        let read = |body: &str| ApiError::read("/dns/v2/zones", &answer(502, body), 0, &Secrets::default());
         for (body, foreign, message) in [
             (r#"{"message":"no"}"#, false, "no"),
             (r#"{"message":"","detail":"later"}"#, false, "later"),
@@ -361,7 +400,7 @@ mod tests {
         let after = |body: &str| {
             let mut answer = answer(503, body);
             answer.headers.push(("retry-after".into(), "5".into()));
-            ApiError::read(&answer, 0, &Secrets::default()).meaning()
+            ApiError::read("/dns/v2/zones", &answer, 0, &Secrets::default()).meaning()
         };
         for (body, missing, unavailable) in [
             (r#"{"message":"no"}"#, Meaning::NotFound, Meaning::Unavailable),
@@ -407,7 +446,7 @@ mod tests {
         assert_eq!(meaning(503, ""), Meaning::Unknown);
         let mut later = answer(503, r#"{"message":"later"}"#);
         later.headers.push(("retry-after".into(), "3".into()));
-        let error = ApiError::read(&later, 0, &Secrets::default());
+        let error = ApiError::read("/dns/v2/zones", &later, 0, &Secrets::default());
         assert_eq!((error.meaning(), error.retry_after), (Meaning::Unavailable, Some(3)));
         assert_eq!(meaning(500, "{}"), Meaning::Unknown);
     }
@@ -432,7 +471,7 @@ mod tests {
             r#"{{"exception_class":"QuotaLimitExceed","message":"Quota limit for router_count exceeded by 1","info":{}}}"#,
             limit("router_count")
         );
-        let error = ApiError::read(&answer(400, &one), 0, &Secrets::default());
+        let error = ApiError::read("/dns/v2/zones", &answer(400, &one), 0, &Secrets::default());
         assert_eq!(error.meaning(), Meaning::Quota);
         assert_eq!(
             error.message,
@@ -443,7 +482,7 @@ mod tests {
             limit("cpu_count"),
             limit("ram_limit")
         );
-        let error = ApiError::read(&answer(400, &many), 0, &Secrets::default());
+        let error = ApiError::read("/dns/v2/zones", &answer(400, &many), 0, &Secrets::default());
         assert_eq!(error.meaning(), Meaning::Quota);
         assert_eq!(
             error.message,
@@ -459,7 +498,7 @@ mod tests {
             r#"{"detail":"token 21788*****21788","invalid_fields":{"token":"21788*****21788"}}"#,
             "<h1>21788*****21788</h1>",
         ] {
-            let error = ApiError::read(&answer(401, body), 0, &Secrets::default());
+            let error = ApiError::read("/dns/v2/zones", &answer(401, body), 0, &Secrets::default());
             assert!(!format!("{error:?} {}", error.story()).contains("21788"), "{error:?}");
             assert_eq!(error.meaning(), Meaning::NotAllowed);
         }
@@ -471,7 +510,7 @@ mod tests {
         secrets.hide("hunter22-swordfish-hunter22");
         for before in 560..600 {
             let body = json!({ "message": format!("{}hunter22-swordfish-hunter22", "x ".repeat(before / 2)) });
-            let error = ApiError::read(&answer(400, &body.to_string()), 0, &secrets);
+            let error = ApiError::read("/dns/v2/zones", &answer(400, &body.to_string()), 0, &secrets);
             assert!(!error.message.contains("hunt"), "{}", error.message);
         }
     }
@@ -483,7 +522,7 @@ mod tests {
         let told = |class: &str, id: &str| {
             let body = json!({ "exception_class": class, "message": "port hunter22 is in use", "request_id": id,
                 "invalid_fields": { "hunter22": ["bad hunter22"] } });
-            ApiError::read(&answer(409, &body.to_string()), 0, &secrets)
+            ApiError::read("/dns/v2/zones", &answer(409, &body.to_string()), 0, &secrets)
         };
         let error = told("hunter22Error", "hunter22");
         assert!(!error.story().contains("hunter22") && error.invalid_fields.is_empty(), "{}", error.story());
@@ -497,14 +536,19 @@ mod tests {
 
     #[test]
     fn html_becomes_words() {
-        let error =
-            ApiError::read(&answer(502, "<html><body><h1>Bad  Gateway</h1></body></html>"), 0, &Secrets::default());
+        let error = ApiError::read(
+            "/dns/v2/zones",
+            &answer(502, "<html><body><h1>Bad  Gateway</h1></body></html>"),
+            0,
+            &Secrets::default(),
+        );
         assert_eq!(error.story(), "the answer is not the API's (text/html): Bad Gateway (status 502)");
     }
 
     #[test]
     fn invalid_fields_become_pointers() {
         let error = ApiError::read(
+            "/dns/v2/zones",
             &answer(
                 400,
                 r#"{"exception_class":"ValidationError","message":"bad","request_id":"r1","invalid_fields":{"name":["required","short"],"volumes":{"0":{"size":["small"]}}}}"#,

@@ -80,7 +80,7 @@ impl Client {
                     None => ("the answer is not readable JSON".to_owned(), None),
                 },
                 Ok(answer) => {
-                    let error = self.error(&answer);
+                    let error = self.error(&request.path, &answer);
                     let after = error.retry_after.map(Duration::from_secs);
                     match error.meaning() {
                         Meaning::RateLimited if patience < MOST_429 => {
@@ -110,7 +110,7 @@ impl Client {
     /// The error of every read, when every request will fail ([`Client::shut`]).
     pub fn shut_out(&self) -> Option<ReadError> {
         self.met().map(|met| match met {
-            Ok(answer) => ReadError::Refused(self.error(answer)),
+            Ok(answer) => ReadError::Refused(self.error("/", answer)),
             Err(lost) => ReadError::Failed { cause: lost.to_string(), attempts: 1 },
         })
     }

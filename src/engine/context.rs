@@ -334,7 +334,7 @@ mod tests {
         ] {
             let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
             let answer = Answer { status, headers, body: body.as_bytes().to_vec() };
-            let told = refusal_help(&ApiError::read(&answer, 0, &Secrets::default()), call);
+            let told = refusal_help(&ApiError::read("/dns/v2/zones", &answer, 0, &Secrets::default()), call);
             assert!(told.contains(help), "{status} {body} {call:?}: {told}");
         }
     }
@@ -351,7 +351,7 @@ mod tests {
         let about = About { call: Some(RecordedCall::new(Method::Post, "/x").into()), place: None };
         let body = json!({ "message": "no", "errors": { "body.name": ["too long"] } }).to_string().into_bytes();
         let headers = vec![("x-request-id".to_owned(), "r1".to_owned())];
-        let error = ApiError::read(&Answer { status: 409, headers, body }, 0, &Secrets::default());
+        let error = ApiError::read("/dns/v2/zones", &Answer { status: 409, headers, body }, 0, &Secrets::default());
         let error = ApiError { invalid_fields: vec![("name".to_owned(), "too long".to_owned())], ..error };
         let told = with_answers([], async |context| context.refusal(&about, &error));
         assert_eq!((told.status, told.request_id.as_deref()), (Some(409), error.request_id.as_deref()));

@@ -197,7 +197,11 @@ mod tests {
     fn locked(holder: Option<&str>, retry_after: Option<u64>) -> ApiError {
         let answer = crate::api::Answer { status: 409, headers: Vec::new(), body: b"{}".to_vec() };
         let holder = holder.map(|task| LockHolder { task: task.to_owned(), task_type: None, since: None });
-        ApiError { lock_holder: holder, retry_after, ..ApiError::read(&answer, 0, &Secrets::default()) }
+        ApiError {
+            lock_holder: holder,
+            retry_after,
+            ..ApiError::read("/dns/v2/zones", &answer, 0, &Secrets::default())
+        }
     }
 
     fn refused_call(path: &str, body: Value) -> (Arc<Operation>, RecordedCall, Vec<(String, String)>) {

@@ -68,10 +68,10 @@ pub async fn send(context: &RunContext, leaving: Leaving<'_>, request: Request) 
             stop
         } => return Sent::Left(stop),
     };
-    sort(&context.client, answer)
+    sort(&context.client, &leaving.call.path, answer)
 }
 
-fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
+fn sort(client: &Client, path: &str, answer: Result<crate::api::Answer, Lost>) -> Sent {
     match answer {
         Ok(answer) if answer.is_success() => match json_of(&answer) {
             Some(value) => Sent::Answer { value, head: head_of(&answer) },
@@ -82,7 +82,7 @@ fn sort(client: &Client, answer: Result<crate::api::Answer, Lost>) -> Sent {
             },
         },
         Ok(answer) => {
-            let error = client.error(&answer);
+            let error = client.error(path, &answer);
             match error.meaning() {
                 Meaning::Unknown => Sent::Lost {
                     slow: matches!(error.status, 408 | 504),

@@ -194,7 +194,7 @@ fn answers_of_any_bytes_are_read() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     fuzz(&corpus, |input| {
         let answer = answer(input);
-        let error = ApiError::read(&answer, 1_800_000_000, &Secrets::default());
+        let error = ApiError::read("/cloud/v1/volumes/1/7", &answer, 1_800_000_000, &Secrets::default());
         let _ = (error.meaning(), error.is_in_use(), error.story());
         if let Some(value) = json_of(&answer) {
             let _ = Task::read(&value);

@@ -29,7 +29,9 @@ pub const NO_CONNECTION: u16 = 2;
 
 fn answered((status, body): Canned) -> Result<Answer, Lost> {
     let retry_after = body.get("retry_after").map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
-    let headers = vec![("content-type".to_owned(), "application/json".to_owned())].into_iter().chain(retry_after);
+    // Every answer of the API has a request id (observed.md §7).
+    let own = [("content-type", "application/json"), ("request_id", "0523d9bee946fba7b9a98c5c3f190a37")];
+    let headers = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(retry_after);
     match status {
         LOST => Err(Lost::unknown("reset")),
         UNSENT => Err(Lost::NotSent("refused".to_owned())),

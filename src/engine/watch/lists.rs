@@ -185,9 +185,10 @@ pub fn list_request(place: &Place, from: Timestamp) -> Request {
 
 async fn ask(client: &Client, request: Request) -> Result<Answer, Polled> {
     client.count_poll();
+    let path = request.path.clone();
     match client.send(request).await {
         Ok(answer) if answer.is_success() => Ok(answer),
-        Ok(answer) => Err(Polled::Refused(client.error(&answer))),
+        Ok(answer) => Err(Polled::Refused(client.error(&path, &answer))),
         Err(_) => Err(Polled::Nothing),
     }
 }

@@ -336,7 +336,7 @@ fn every_operation_of_every_product_is_answered() {
             assert!(status < 500, "{}: {status} {shown}", operation.route);
             if status >= 400 {
                 let answer = Answer { status, headers: vec![], body: shown.to_string().into_bytes() };
-                let error = crate::api::ApiError::read(&answer, 0, &crate::secret::Secrets::default());
+                let error = crate::api::ApiError::read(&asked.path, &answer, 0, &crate::secret::Secrets::default());
                 assert!(!error.message.contains("no readable body"), "{}: {shown}", operation.route);
                 assert!(status == 404 || !error.message.is_empty(), "{}: {shown}", operation.route);
             }

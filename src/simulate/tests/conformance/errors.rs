@@ -7,7 +7,7 @@ use crate::api::{ApiError, Meaning};
 fn refused(world: &mut World, method: Method, path: &str, body: Option<Value>) -> (ApiError, Value) {
     match world.react(method, path, body) {
         Reaction::Answer(answer) => {
-            (ApiError::read(&answer, 0, &crate::secret::Secrets::default()), super::read(&answer))
+            (ApiError::read(path, &answer, 0, &crate::secret::Secrets::default()), super::read(&answer))
         }
         other => panic!("{method} {path}: {other:?}"),
     }
@@ -61,7 +61,7 @@ fn an_invalid_key_is_refused_by_the_proxy_and_echoed_in_part() {
     let shown = super::read(&answer);
     assert_eq!(shown.as_object().unwrap().keys().collect::<Vec<_>>(), ["exception_class", "message"]);
     assert!(shown["message"].as_str().unwrap().starts_with("Invalid <APIKey> authentication token: 1$key*****"));
-    assert_eq!(ApiError::read(&answer, 0, &crate::secret::Secrets::default()).meaning(), Meaning::NotAllowed);
+    assert_eq!(ApiError::read(NETWORKS, &answer, 0, &crate::secret::Secrets::default()).meaning(), Meaning::NotAllowed);
 }
 
 #[test]

@@ -231,6 +231,9 @@ impl Finishing<'_> {
         if self.is_unnamed(&result) {
             result = Box::pin(self.named_later(context, finished, status)).await?;
         }
+        if result.ids.len() > 1 {
+            Box::pin(self.sort_touched(context, &tasks, &mut result)).await;
+        }
         match found && Box::pin(self.is_owned_by_another(context, &tasks, &result)).await {
             true => Ok(Ended::NotOurs(tasks)),
             false => Ok(Ended::Well(result, durations)),
@@ -446,8 +449,9 @@ impl Finishing<'_> {
         let at = self.resumed.unwrap_or_else(|| context.now());
         let failed = ended.iter().map(|task| task.id.clone()).collect();
         let attempt = Unanswered { intent: self.intent.clone().into(), at, head: None, failed };
-        let began = ended.iter().filter_map(|task| task.created_on).min();
-        let Some(found) = leftover(context, &attempt, operation, self.parameters, result, began).await else {
+        let now = context.client.server_time(context.now());
+        let end = ended.iter().map(|task| task.finished_on.unwrap_or(now)).max();
+        let Some(found) = leftover(context, &attempt, operation, self.parameters, result, end).await else {
             return none;
         };
         let left = self.made(context, &found.result);
@@ -506,6 +510,7 @@ fn duration_of(task: &Task) -> Option<(String, u64)> {
 mod pending;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod unnamed;
 
 pub use pending::{PendingTasks, TaskEnds};

@@ -31,18 +31,18 @@ pub struct Leftover {
 }
 
 /// Adds, to the resources that the tasks of a failed create list, those that name one of these tasks as their maker, or
-/// are otherwise its work. As long as the main one is not found, it is looked for until lists show what was made at
-/// `began`, the server's time.
+/// are otherwise its work. As long as the main one is not found, it is looked for until lists show what was made at the
+/// `end` of these tasks, a time of the server; once when that is not given.
 pub async fn leftover(
     context: &RunContext,
     attempt: &Unanswered,
     operation: &Operation,
     parameters: &Parameters,
     result: StepResult,
-    began: Option<Timestamp>,
+    end: Option<Timestamp>,
 ) -> Option<Leftover> {
     let resolve_time = SignedDuration::try_from(context.settings.resolve_time).unwrap_or_default();
-    let shown = began.map(|began| began + resolve_time);
+    let shown = end.map(|end| end + resolve_time);
     loop {
         let found = look(context, attempt, operation, parameters, result.clone()).await?;
         let left = shown.map(|shown| shown.duration_since(context.client.server_time(context.now())));

@@ -81,6 +81,29 @@ fn ended(state: &str, created: Value) -> Vec<(&'static str, Canned)> {
 }
 
 #[test]
+fn of_several_resources_that_a_task_names_those_of_other_makers_were_only_touched() {
+    let shown = |first: &str, second: Value| {
+        let made_by = |maker: Value| (200, json!({ "creator_task_id": maker }));
+        let mut table = ended("FINISHED", json!({ "volumes": ["vol-8", "vol-9"] }));
+        table.push(("/cloud/v1/volumes/1/7/vol-8", made_by(json!(first))));
+        table.push(("/cloud/v1/volumes/1/7/vol-9", made_by(second)));
+        table
+    };
+    for (first, second, own, touched) in [
+        ("t9", json!("t1"), json!(["vol-9"]), json!(["vol-8"])),
+        ("t1", json!("t9"), json!(["vol-8"]), json!(["vol-9"])),
+        ("t1", json!("t1"), json!(["vol-8", "vol-9"]), json!(null)),
+        ("t9", json!(null), json!(["vol-9"]), json!(["vol-8"])),
+        ("t9", json!("t9"), json!(["vol-8", "vol-9"]), json!(null)),
+    ] {
+        let end = finished(&volume(), tasks(None), &Wait::default(), &shown(first, second.clone()));
+        let result = json!(end.result.unwrap().unwrap());
+        assert_eq!((&result["ids"], &result["touched"]["volumes"]), (&own, &touched), "{first} {second}");
+        assert_eq!((&result["id"], &result["created"]["volumes"]), (&own[0], &own), "{first} {second}");
+    }
+}
+
+#[test]
 fn what_was_found_is_checked_against_the_resource() {
     let shown = |more: Value| {
         let mut table = ended("FINISHED", json!({ "volumes": ["vol-9"] }));

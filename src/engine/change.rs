@@ -27,8 +27,8 @@ use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::journal::{
-    Evidence, InstanceStatus, IntendedUndo, Intent, Mark, Record, RecordedCall, RecordedResource, Status, StepResult,
-    Succeeded,
+    Evidence, InstanceStatus, IntendedUndo, Intent, JournalError, Mark, Record, RecordedCall, RecordedResource, Status,
+    StepResult, Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict};
 use crate::shared::Shared;
@@ -357,7 +357,10 @@ impl Instance {
         }
         let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
         else {
-            return Err(Interruption::Failed(refusal));
+            return Err(match write.open_attempts(&self.known(id)).pop() {
+                Some(open) => self.stands_in_the_way(open.intent.attempt, id, refusal).await?,
+                None => Interruption::Failed(refusal),
+            });
         };
         let owner = stamp_value(&context.settings.plan, &context.settings.environment, id);
         match adoptable(context, operation, &write.intent.call, &write.parameters, &owner).await {
@@ -380,6 +383,27 @@ impl Instance {
                 Err(Interruption::Failed(refusal))
             }
         }
+    }
+
+    /// Records that an attempt without an answer may have made what a later one was refused for, though nothing was found of
+    /// it: the outcome is in doubt, and a refusal says nothing about that attempt.
+    async fn stands_in_the_way(
+        &self,
+        attempt: u32,
+        id: &InstanceId,
+        refusal: StepError,
+    ) -> Result<Interruption, JournalError> {
+        let words = format!("{}; attempt {attempt}, which was never answered, may have made that", refusal.message);
+        let resolve = |decision: &str| self.run.context.settings.state_command("resolve", id, decision);
+        let help = vec![
+            format!("decide with {} (it made that)", resolve("--id ID")),
+            format!("or {} (it made nothing)", resolve("--not-applied")),
+        ];
+        let error = StepError { effect: EffectKnown::Unknown, message: words, help, ..refusal };
+        let found = Record::Found { instance: id.clone(), attempt };
+        let unknown = Record::Unknown { instance: id.clone(), error: error.clone() };
+        self.run.context.journal.append(vec![found, unknown]).await?;
+        Ok(Interruption::Unknown(error))
     }
 
     /// The error for a call that asks for what another instance of this record has.

@@ -20,7 +20,7 @@ use super::resolve::resolve_late;
 use super::results;
 use super::search::Resolved;
 use crate::catalog::Operation;
-use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, StepResult, Unanswered, id_text};
 
@@ -153,6 +153,9 @@ impl OpenAttempt<'_> {
         let about = self.about();
         let since = self.context.clock().elapsed();
         let finishing = Finishing::of_record(intent, &matched, &about, since, Some(self.attempt.at));
+        if self.is_only_attempt_with_effect() {
+            return self.take_as_result(&finishing, called).await;
+        }
         let ended = match finishing.await_end(self.context, called).await {
             Err(Interruption::StillWaiting { tasks, .. }) => return Ok(Some(self.still_running(&tasks))),
             Err(Interruption::Failed(error)) => return Ok(Some(error)),
@@ -177,6 +180,46 @@ impl OpenAttempt<'_> {
                 Ok(Some(self.undecided(&tasks.iter().map(|task| format!("task {task}")).collect::<Vec<_>>())))
             }
         }
+    }
+
+    /// Whether no later attempt made anything: each was refused.
+    fn is_only_attempt_with_effect(&self) -> bool {
+        matches!(self.known.phase, Phase::Failed | Phase::Absent) && self.known.made.is_empty()
+    }
+
+    /// Completes the attempt as the one whose result is that of the step, so that no run sends the call again.
+    async fn take_as_result(
+        &self,
+        finishing: &Finishing<'_>,
+        called: Called,
+    ) -> Result<Option<StepError>, Interruption> {
+        let attempt = self.attempt.intent.attempt;
+        let mut records = vec![Record::Found { instance: self.instance.clone(), attempt }];
+        if let Called::Tasks { tasks, status, evidence } = &called {
+            records.push(Record::Accepted {
+                instance: self.instance.clone(),
+                tasks: tasks.clone(),
+                recovered: true,
+                status: *status,
+                evidence: evidence.clone(),
+            });
+        }
+        self.context.journal.append(records).await?;
+        let result = match finishing.finish(self.context, called, Provenance::Recovered).await {
+            Err(Interruption::StillWaiting { tasks, .. }) => return Ok(Some(self.still_running(&tasks))),
+            Err(Interruption::Failed(error)) => return Ok(Some(error)),
+            result => result?,
+        };
+        if let Some(result) = result {
+            let kind = result.kind.as_deref().unwrap_or("resource");
+            self.context.warn(format!(
+                "`{}`: attempt {attempt}, which was never answered, was carried out after all: {kind} {} is on record as the \
+                 result of the step, and no run sends the call again",
+                self.instance,
+                result.id.as_deref().map(id_text).unwrap_or_default()
+            ));
+        }
+        Ok(None)
     }
 
     /// Records the outcome of the attempt, and emits what exists of it.

@@ -126,7 +126,7 @@ impl Write {
 
     /// The attempts on record with this very call that may still have been carried out, oldest first. What a failed
     /// task left behind is looked for by other means.
-    fn open_attempts(&self, known: &InstanceStatus) -> Vec<Unanswered> {
+    pub(in crate::engine) fn open_attempts(&self, known: &InstanceStatus) -> Vec<Unanswered> {
         let same = |earlier: &&Unanswered| {
             let intent = &earlier.intent;
             earlier.failed.is_empty() && intent.call == self.intent.call && intent.update == self.intent.update

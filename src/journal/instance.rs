@@ -112,16 +112,6 @@ impl InstanceStatus {
             )
     }
 
-    /// Whether an id is that of a resource which it created or touched.
-    pub(super) fn names(&self, id: &str) -> bool {
-        let made = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-        let result = self.result.iter().flat_map(|result| {
-            let own = result.id.iter().chain(&result.ids).map(|id| &**id);
-            own.chain(result.created.ids()).chain(result.touched.ids())
-        });
-        made.filter_map(|made| made.id.as_deref()).chain(result).any(|known| known.as_str() == Some(id))
-    }
-
     /// The call that says what it is: of what was changed in place the create, as it stands now.
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());

@@ -381,12 +381,12 @@ impl Status {
 
     /// Whether an id is recorded as a resource that a step created or touched.
     pub fn knows(&self, id: &str) -> bool {
-        self.instances.values().any(|known| known.names(id))
-    }
-
-    /// The same, or was when the last command began: it may have been removed since.
-    pub fn knew(&self, id: &str) -> bool {
-        self.knows(id) || self.before.iter().flatten().any(|known| known.names(id))
+        let is = |value: &Value| value.as_str() == Some(id);
+        self.owned().any(|(_, _, owned)| is(owned))
+            || self.instances.values().filter_map(|known| known.result.as_ref()).any(|result| {
+                let own = result.id.iter().chain(&result.ids).map(|id| &**id);
+                own.chain(result.created.ids()).chain(result.touched.ids()).any(is)
+            })
     }
 
     /// The instance that owns a resource, when it is another than this one.

@@ -42,14 +42,13 @@ pub(super) enum Gone {
     Now,
 }
 
-/// The ids in a refusal that are not on record, and were not when this command began: the API may take a while to notice
-/// that what used the resource is removed.
+/// The ids in a refusal that are not on record.
 fn unrecorded_ids(context: &RunContext, call: &RecordedCall, message: &str) -> Vec<String> {
     let words = message.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
     let ids = words.filter(|word| uuid::Uuid::try_parse(word).is_ok() && !call.path.contains(word));
     let ids: std::collections::BTreeSet<&str> = ids.collect();
     context.journal.with_status(|status| {
-        let unrecorded_ids = ids.iter().filter(|id| !status.knew(id)).map(|id| (*id).to_owned());
+        let unrecorded_ids = ids.iter().filter(|id| !status.knows(id)).map(|id| (*id).to_owned());
         let unrecorded_ids: Vec<String> = unrecorded_ids.collect();
         // If one of them is on record it will be removed soon, and the others may depend on it.
         if unrecorded_ids.len() == ids.len() { unrecorded_ids } else { Vec::new() }

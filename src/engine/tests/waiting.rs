@@ -52,8 +52,8 @@ fn a_failure_at_the_beginning_is_seen_at_once() {
             )
             .await;
         assert_eq!(end.finished.exit, Exit::StepFailed);
-        // Seen after its 6 s; then lists have until 10 s after the beginning to show what it left.
-        assert!(started.elapsed() < Duration::from_secs(11), "{:?}", started.elapsed());
+        // Seen after its 6 s; then lists have 10 s to show what it left.
+        assert!(started.elapsed() < Duration::from_secs(17), "{:?}", started.elapsed());
     });
 }
 

@@ -127,7 +127,7 @@ impl Upload {
         Self { folder: PathBuf::new(), file: BodyFile::received(content_type, bytes) }
     }
 
-    /// The same with a name.
+    /// Gives the file a name.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.file.path);

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 
 use crate::api::Trace;
 use crate::cli::{ColorChoice, GlobalOptions, Typed};
-use crate::report::{Color, Room, Verbosity, github};
+use crate::report::{Color, TerminalSize, Verbosity, github};
 use crate::secret::Secrets;
 use crate::store::objects::CA_FILE;
 use crate::stream::Stream;
@@ -313,7 +313,7 @@ impl Context {
 
     /// The width of a stream's terminal.
     pub fn width(&self, stream: &Stream) -> Option<usize> {
-        (stream.terminal && stream.real).then(|| room().columns)
+        (stream.terminal && stream.real).then(|| terminal_size().columns)
     }
 
     /// The verbosity from the options.
@@ -382,10 +382,10 @@ impl Context {
 
 /// The size of the terminal of stderr, or a default. Not cached, because it can change.
 #[expect(clippy::disallowed_methods, reason = "nothing is written: only the size is asked")]
-pub fn room() -> Room {
-    const USUAL: Room = Room { columns: 80, lines: 24 };
+pub fn terminal_size() -> TerminalSize {
+    const USUAL: TerminalSize = TerminalSize { columns: 80, lines: 24 };
     terminal_size::terminal_size_of(io::stderr())
-        .map_or(USUAL, |(columns, lines)| Room { columns: usize::from(columns.0), lines: usize::from(lines.0) })
+        .map_or(USUAL, |(columns, lines)| TerminalSize { columns: usize::from(columns.0), lines: usize::from(lines.0) })
 }
 
 #[cfg(test)]

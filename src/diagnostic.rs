@@ -27,8 +27,9 @@ pub struct Suggestion {
 
 /// The most bytes of a suggested fix.
 const LONGEST_SUGGESTION: usize = 4096;
-/// The most characters of the file that a message quotes at a time, and the most that it has.
+/// The most characters of the file that a message quotes at a time.
 const LONGEST_QUOTE: usize = 200;
+/// The most characters of a message.
 const LONGEST_MESSAGE: usize = 4000;
 
 /// A message without the greater part of what it quotes: a word of a file may have a million characters.
@@ -96,7 +97,7 @@ impl Diagnostic {
         }
     }
 
-    /// The same finding in a text that begins `by` bytes later.
+    /// This finding, with its places `by` bytes further on.
     #[must_use]
     pub fn moved(mut self, by: usize) -> Self {
         self.primary = self.primary.moved(by);

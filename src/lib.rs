@@ -2,7 +2,7 @@
 //!
 //! A plan file is checked and becomes a plan. The engine runs the plan; it records every call before sending it, and
 //! emits events. Reporters turn events into output. Each of these stages has its own types and is tested separately.
-//! A module may use those to its right:
+//! Dependencies go from left to right; which of the modules to its right a module uses is in `tests/it/rooms.rs`:
 //!
 //! ```text
 //! command → context → engine, store, error → journal → plan, simulate → api, template, report, examples, schema → catalog, yaml, event → diagnostic, id, body_file, explain → source, stream, secret, files, packed, parts, pointer, random, word, clock, exit, shared, cli

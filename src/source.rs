@@ -40,7 +40,7 @@ impl Span {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
-    /// The same span in a text that begins `by` bytes later.
+    /// This span, `by` bytes further on.
     #[must_use]
     pub fn moved(self, by: usize) -> Self {
         Self::new(self.start() + by, self.end() + by)
@@ -266,7 +266,7 @@ impl Source {
         let (block, rest) = self.block(offset);
         let (start, seen) = (offset - rest.len(), block.line_breaks as usize + line_breaks(rest));
         first_in(offset..start + BLOCK).or_else(|| {
-            // Of the blocks, the one before the first that comes after one more line break.
+            // The next line break is in the last block with no more line breaks before it than before `offset`.
             let after = self.blocks().partition_point(|block| block.line_breaks as usize <= seen);
             let nth = after.saturating_sub(1).max(start / BLOCK);
             first_in(offset.max(nth * BLOCK)..(nth + 1) * BLOCK)

@@ -1,4 +1,4 @@
-//! Short texts in little room: names, keys and ids, of which a long plan has hundreds of thousands.
+//! Short texts in little memory: names, keys and ids, of which a long plan has hundreds of thousands.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A text of up to `N` bytes, stored inline, without an allocation.
+/// A text of up to `N` bytes, and at most 255, stored inline, without an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Short<const N: usize> {
     length: u8,

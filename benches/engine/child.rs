@@ -49,7 +49,7 @@ impl Workplace {
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command, which must succeed, and measures it.
 pub fn took(mut command: Command) -> Taken {
     let began = Instant::now();
     let before = children();
@@ -83,7 +83,7 @@ fn high_water(status: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-/// What children that ended have taken so far, in hundredths of a second.
+/// The CPU time of all children that have ended (`cutime` and `cstime` of `/proc/self/stat`), to 10 ms.
 fn children() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(13).take(2);

@@ -1,8 +1,8 @@
 //! Speed and memory of the program as its users run it, side by side in one run: `cargo bench`, or `just bench`.
 //!
 //! A table of bars: what is measured, what it came to, and what it may come to. `docs/performance.md` says how to read
-//! it. `BENCH_SCALE=100000` (10,000 without) is the size of the largest plans; words on the command line choose
-//! sections.
+//! it. `BENCH_SCALE=100000` (10,000 without) is the number of steps of the largest plans; words on the command line
+//! choose sections.
 
 #![expect(clippy::disallowed_macros, reason = "a benchmark speaks to whoever runs it")]
 

@@ -50,7 +50,7 @@ impl Server {
         Self { base, state }
     }
 
-    /// Requests so far, and how many of them asked for tasks.
+    /// The number of requests so far, and of those that listed tasks.
     pub fn counted(&self) -> (u64, u64) {
         (self.state.requests.load(Ordering::Relaxed), self.state.lists.load(Ordering::Relaxed))
     }
@@ -145,7 +145,7 @@ impl State {
         )
     }
 
-    /// A time since the server began, on the clock.
+    /// The wall-clock time of a moment, which is given as the time since the server began.
     fn wall(&self, time: Duration) -> Timestamp {
         let (now, wall) = (self.began.elapsed(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
         Timestamp::UNIX_EPOCH + (wall + time).saturating_sub(now)

@@ -38,7 +38,7 @@ pub enum HttpError {
     Client(String),
 }
 
-/// Requests to one base URL with one key, made on a thread of their own.
+/// A client of one base URL with one key, which makes its requests on a thread of its own.
 pub struct Http {
     io: Io,
     requests: Arc<Requests>,
@@ -62,7 +62,7 @@ impl Http {
         Self::with_scheme(base, "APIKey", key, timeout, authorities)
     }
 
-    /// The same with another scheme in `Authorization`.
+    /// As [`Self::new`], with another scheme in `Authorization`.
     ///
     /// # Errors
     ///

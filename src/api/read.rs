@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 use super::{Answer, ApiError, Client, Lost, Meaning, Policy, Request, trace};
 use crate::secret::without_reserved;
 
-/// How many 429 answers one read accepts; each asks for a pause.
+/// The most 429 answers of one read that do not count as attempts: before the next one the rate limit pauses.
 const MOST_429: u32 = 30;
 
 /// Why a read failed.
@@ -53,8 +53,8 @@ impl Client {
         self.read_answer(request, &[], None).await.map(|(_, value)| value)
     }
 
-    /// The same, with the status; statuses in `repeat` are retried, too. `places`: each attempt takes one of these
-    /// permits and returns it before a pause.
+    /// Sends a GET as [`Client::read`] does; returns also the status. Statuses in `repeat` are retried, too. `permits`:
+    /// each attempt takes one of these and returns it before a pause.
     ///
     /// # Errors
     ///
@@ -63,17 +63,17 @@ impl Client {
         &self,
         request: Request,
         repeat: &[u16],
-        places: Option<&Semaphore>,
+        permits: Option<&Semaphore>,
     ) -> Result<(u16, Value), ReadError> {
-        let (mut attempt, mut patience) = (0, 0);
+        let (mut attempt, mut rate_limited) = (0, 0);
         loop {
             attempt += 1;
-            let place = match places {
-                Some(places) => Some(places.acquire().await.expect("the semaphore is never closed")),
+            let permit = match permits {
+                Some(permits) => Some(permits.acquire().await.expect("the semaphore is never closed")),
                 None => None,
             };
             let sent = self.send(request.clone()).instrument(trace::attempt(attempt)).await;
-            drop(place);
+            drop(permit);
             let (cause, after) = match sent {
                 Ok(answer) if answer.is_success() => match json_of(&answer) {
                     Some(value) => return Ok((answer.status, value)),
@@ -83,8 +83,8 @@ impl Client {
                     let error = self.error(&request.path, &answer);
                     let after = error.retry_after.map(Duration::from_secs);
                     match error.meaning() {
-                        Meaning::RateLimited if patience < MOST_429 => {
-                            patience += 1;
+                        Meaning::RateLimited if rate_limited < MOST_429 => {
+                            rate_limited += 1;
                             attempt -= 1;
                             continue;
                         }

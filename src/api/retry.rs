@@ -13,7 +13,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// For connections that cannot be made and failed reads: about a minute in all.
+    /// For connections that cannot be made and failed reads: between 23 and 46 seconds of pauses, unless the API asks
+    /// for longer ones.
     pub const REQUEST: Policy =
         Policy { attempts: 8, base: Duration::from_millis(500), longest: Duration::from_secs(15) };
 
@@ -22,7 +23,7 @@ impl Policy {
         (attempt < self.attempts).then(|| self.backoff(attempt, retry_after, chance))
     }
 
-    /// The same, however many attempts there are.
+    /// The pause after attempt number `attempt`, however many attempts there are; at least `retry_after`.
     pub fn backoff(&self, attempt: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
         let doubled = self.base.saturating_mul(1 << (attempt.saturating_sub(1)).min(16)).min(self.longest);
         // Half of the pause is fixed, half is random.

@@ -33,7 +33,8 @@ impl Catalog {
     }
 }
 
-/// The value that a text stands for.
+/// The value of a text in a form: parsed as JSON, where the schema allows its type and no text; otherwise the text
+/// itself.
 fn typed(schema: &BodySchema, written: &Schema, text: &str) -> Value {
     let types = schema.resolve(written).types;
     let read = serde_json::from_str::<Value>(text).ok().filter(|value| {

@@ -45,7 +45,8 @@ impl Source {
     }
 }
 
-/// Shortest, median and longest duration; the longest interval; the time to wait. All in seconds.
+/// The shortest duration, the median, and the time by which most tasks are done; the longest interval between two
+/// polls; the timeout. All in seconds.
 const fn pace(source: Source, [earliest, usual, latest]: [u64; 3], every: u64, timeout: u64) -> Pace {
     Pace {
         earliest: Duration::from_secs(earliest),
@@ -154,8 +155,9 @@ pub const PACES: &[(&[&str], Pace)] = &[
     ),
 ];
 
-/// Clusters: no duration is known.
+/// Other tasks of GPU clusters, by assumption.
 const GPU: Pace = pace(Assumed, [60, 4 * 60, 10 * 60], 30, HOURS_2);
+/// Other tasks of Kubernetes and PostgreSQL clusters, by assumption.
 const MANAGED: Pace = pace(Assumed, [30, 2 * 60, 5 * 60], 30, HOUR);
 /// Other types: most recorded tasks end within this time.
 const UNKNOWN: Pace = pace(Assumed, [2, 8, 20], 10, MINUTES_20);

@@ -20,10 +20,11 @@ const LEFT_OUT: [&[&str]; 4] = [&[], &["{project_id}", "{region_id}"], &["{regio
 /// The values of placeholders in a concrete path, decoded.
 pub type PathParameters = Vec<(String, String)>;
 
-/// The segments of a path, without the empty one before the first slash.
+/// A route, divided into segments.
 struct Pattern {
     method: Method,
     path: String,
+    /// Those of the path, without the empty one before the first slash.
     segments: Vec<String>,
     /// By segment: its place among the words of all paths; `None` for a placeholder.
     words: Vec<Option<usize>>,
@@ -249,7 +250,7 @@ fn concrete_fit(pattern: &[String], given: &[&str]) -> Option<u128> {
     fit(pattern.iter().zip(given).map(weigh))
 }
 
-/// The same for a path as written in a plan: a template fits a parameter, a placeholder fits best the one with its
+/// `Some` when a path as written in a plan fits: a template fits a parameter, a placeholder fits best the one with its
 /// name.
 fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<u128> {
     let weigh = |(segment, value): (&String, &Option<&str>)| match (placeholder(segment), value) {

@@ -97,7 +97,7 @@ pub fn asks_for_reads(words: &str) -> bool {
 }
 
 impl Found {
-    /// The order of results: by match, creates first, then paths with fewer segments.
+    /// The order of results: by match, creates first, then paths with fewer segments that are no placeholders.
     pub fn distance(&self) -> (Fit, bool, usize) {
         let makes = self.operation.effect == Effect::Create;
         let literal = |segment: &&str| !segment.starts_with('{');

@@ -76,7 +76,7 @@ impl Partial {
         }))
     }
 
-    /// Its JSON type; `None` for `null` and unknown values.
+    /// Its JSON type; `None` for `null`, unknown values and alternatives.
     pub fn r#type(&self) -> Option<Type> {
         match self {
             Partial::Null | Partial::Unknown(_) | Partial::OneOf(_) => None,

@@ -59,7 +59,7 @@ pub fn read() -> Result<Cli, clap::Error> {
     Cli::try_parse().map_err(explain)
 }
 
-/// The same of these words.
+/// A command line of these words.
 ///
 /// # Errors
 ///

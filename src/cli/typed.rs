@@ -81,7 +81,7 @@ impl Typed {
         }
     }
 
-    /// The same for another environment of the store, as a sweep comes upon it.
+    /// What the next command repeats for another environment of the store, as a sweep comes upon it.
     #[must_use]
     pub fn in_environment(&self, environment: &str) -> Self {
         Self { environment: Some(environment.to_owned()), ..self.clone() }

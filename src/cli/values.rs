@@ -95,9 +95,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 /// So that sums of durations stay far below the range of a clock.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+/// The longest time to resolve the outcome of a call.
 const LONGEST_SEARCH: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The same, with `0s` allowed.
+/// Reads a duration such as `30s` or `15m`; `0s` is allowed.
 pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
     let wrong = || "write it as `30s`, `15m` or `1h30m`".to_owned();
     let parsed: SignedDuration = text.parse().map_err(|_| wrong())?;
@@ -119,9 +120,9 @@ pub(super) fn search_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Characters that the name of a plan may have.
+/// The most characters of a plan's name.
 pub const LONGEST_PLAN: usize = 100;
-/// Characters that the name of an environment may have.
+/// The most characters of an environment's name.
 pub const LONGEST_ENVIRONMENT: usize = 64;
 
 /// The name of a plan.

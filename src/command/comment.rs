@@ -16,11 +16,13 @@ use crate::shared::Shared;
 /// The address of the API, unless the runner names another (GitHub Enterprise).
 const GITHUB: &str = "https://api.github.com";
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The page length and the most pages of comments that are read.
+/// The comments of a page.
 const PAGE: usize = 100;
+/// The most pages of comments that are read.
 const MOST_PAGES: usize = 100;
-/// The attempts of an idempotent request, and the pause between them.
+/// The attempts of an idempotent request.
 const TRIES: u32 = 3;
+/// The pause between two of them.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Replaces the comment that begins with the same marker, or adds one. When the token may not comment, as for a pull
@@ -103,7 +105,7 @@ impl Comments<'_> {
     /// Writes the comment; returns a message about what was done.
     async fn keep(&self, marker: &str, body: &str) -> Result<String, Refused> {
         let author = self.author().await?;
-        let mut own = self.own(marker, &author).await?.into_iter();
+        let mut own = self.own_comments(marker, &author).await?.into_iter();
         let content = json!({ "body": body });
         let Some((id, old)) = own.next() else {
             let path = format!("/repos/{}/issues/{}/comments", self.repository, self.number);
@@ -134,15 +136,16 @@ impl Comments<'_> {
         }
     }
 
-    /// Our comments with this marker, oldest first. Comments of others with the marker are not touched.
-    async fn own(&self, marker: &str, author: &Author) -> Result<Vec<(u64, String)>, Refused> {
+    /// The ids and texts of the comments with this marker that earlier jobs wrote, oldest first. Comments of others
+    /// with the marker are not touched.
+    async fn own_comments(&self, marker: &str, author: &Author) -> Result<Vec<(u64, String)>, Refused> {
         let path = format!("/repos/{}/issues/{}/comments", self.repository, self.number);
         let mut found = Vec::new();
         for page in 1..=MOST_PAGES {
             let query = [("per_page", PAGE.to_string()), ("page", page.to_string())];
             let answer = self.send(Method::Get, &path, &query, None, TRIES).await?;
             let comments = answer.as_array().cloned().unwrap_or_default();
-            found.extend(comments.iter().filter_map(|comment| own(comment, marker, author)));
+            found.extend(comments.iter().filter_map(|comment| own_comment(comment, marker, author)));
             if comments.len() < PAGE {
                 break;
             }
@@ -190,17 +193,18 @@ fn judge(answer: Result<Answer, Lost>) -> Result<Value, (Refused, bool)> {
         200..=299 => Ok(value),
         status @ (403 | 404) if answer.header("retry-after").is_none() => Err((Refused::NotAllowed(status), false)),
         status => {
-            let words =
-                value.get("message").and_then(Value::as_str).map(|words| format!(": {words}")).unwrap_or_default();
+            let message =
+                value.get("message").and_then(Value::as_str).map(|text| format!(": {text}")).unwrap_or_default();
             Err((
-                Refused::Failed(format!("GitHub answered {status}{words}")),
+                Refused::Failed(format!("GitHub answered {status}{message}")),
                 status == 429 || status == 403 || status >= 500,
             ))
         }
     }
 }
 
-fn own(comment: &Value, marker: &str, author: &Author) -> Option<(u64, String)> {
+/// The id and text of a comment, when an earlier job wrote it.
+fn own_comment(comment: &Value, marker: &str, author: &Author) -> Option<(u64, String)> {
     let is_own = match author {
         Author::Login(login) => comment.pointer("/user/login").and_then(Value::as_str) == Some(login),
         Author::Bot => comment.pointer("/user/type").and_then(Value::as_str) == Some("Bot"),
@@ -239,7 +243,7 @@ mod tests {
             (comment("Bot", "github-actions[bot]", &format!("> {marker}")), Author::Bot, false),
             (comment("Bot", "github-actions[bot]", "<!-- gcore-plan preview web/default2 -->\n"), Author::Bot, false),
         ] {
-            assert_eq!(own(&comment, marker, &author).is_some(), is_ours, "{comment}");
+            assert_eq!(own_comment(&comment, marker, &author).is_some(), is_ours, "{comment}");
         }
     }
 

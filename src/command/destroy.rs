@@ -32,9 +32,9 @@ pub struct TeardownOptions<'a> {
     pub parallelism: usize,
     pub timeout: Option<Duration>,
     pub lock_timeout: Duration,
-    /// `--events FILE`
+    /// The file for the events (`--events`).
     pub events: Option<&'a Path>,
-    /// `--report FILE`
+    /// The file for the report (`--report`).
     pub report: Option<&'a Path>,
     pub api: &'a ApiOptions,
 }
@@ -128,7 +128,8 @@ fn plan_file<'a>(arguments: &'a DestroyArguments, status: Option<&'a Status>) ->
     arguments.file.as_deref().or(recorded.map(Path::new))
 }
 
-/// The resources to remove, in order of removal.
+/// A line for each recorded resource, in the order of removal: `-` is removed, `=` stays, with the reason. `?` is an
+/// instance of which no resource is known.
 fn listed(status: &Status) -> String {
     let mut text = String::new();
     let (order, kept) = removal_order(status);

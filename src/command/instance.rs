@@ -30,7 +30,7 @@ pub(super) fn shown(instance: &InstanceStatus) -> Shown<'_> {
     }
 }
 
-/// Whether of a create only secondary resources are left.
+/// Whether the main resource of a call is unknown or gone: at most secondary resources are left.
 fn is_remainder(made: &RecordedResource) -> bool {
     made.id.is_none() && made.undo.is_none()
 }

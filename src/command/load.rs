@@ -144,7 +144,7 @@ pub fn resolve_inputs(
     resolve_inputs_over(context, plan, &BTreeMap::new(), options)
 }
 
-/// The same with base values, over which all other sources take precedence.
+/// As [`resolve_inputs`], with base values in `given`, over which all other sources take precedence.
 ///
 /// # Errors
 ///

@@ -1,4 +1,6 @@
-//! The commands, one file each: they connect the other modules and have no logic of their own.
+//! The commands, one file each, and what several of them share. Rules about plans, records and the API are in the
+//! modules for these; here are those of the command line: `curl` parses a curl command, `online` checks a plan with the
+//! API, `guard` searches the account before a first run, `preview_file` verifies a saved preview.
 //!
 //! `connect` gives access to the API, `load` reads plans, `values` are what they are run with, `records` finds records; `view`
 //! shows a run, `findings` reports findings, `print` prints results. Errors are turned into messages and exit codes here.

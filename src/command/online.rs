@@ -314,7 +314,7 @@ impl Online<'_> {
         let request = Request { body: Some(Value::Object(asked).into()), ..Request::new(Method::Post, path) };
         let answer = match self.client.read(request).await {
             Ok(answer) => answer,
-            // The quota check needs unknown values, or does not exist in this region.
+            // The quota check is refused, because values are known only later, or is not offered in this region.
             Err(error) if matches!(error.meaning(), Some(Meaning::Rejected | Meaning::NotFound)) => return Ok(()),
             Err(ReadError::Refused(error)) if error.meaning() == Meaning::Quota => {
                 let span = self.call_span(&instance.step);
@@ -331,8 +331,8 @@ impl Online<'_> {
     }
 }
 
-fn quota(span: Span, words: String) -> Diagnostic {
-    Diagnostic::error("quota-exceeded", span, words)
+fn quota(span: Span, message: String) -> Diagnostic {
+    Diagnostic::error("quota-exceeded", span, message)
         .help("ask for a higher limit, choose another flavor or region, or delete resources")
 }
 
@@ -375,9 +375,9 @@ mod tests {
 
     #[test]
     fn a_finding_about_many_instances_is_reported_once_with_their_names() {
-        let finding = |step: &str, key: Option<&str>, words: &str| {
+        let finding = |step: &str, key: Option<&str>, message: &str| {
             let instance = InstanceId::new(StepId::new(step), key.map(str::to_owned));
-            (instance, Diagnostic::error("flavor-not-offered", Span::at(0), words))
+            (instance, Diagnostic::error("flavor-not-offered", Span::at(0), message))
         };
         let numbers: Vec<String> = (0..40).map(|number| number.to_string()).collect();
         let many = numbers.iter().map(|key| finding("web", Some(key), "flavor `x` is not offered there"));

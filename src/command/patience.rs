@@ -35,7 +35,7 @@ pub(super) async fn with_wait_note<T>(
     Ok(reads.await)
 }
 
-/// Reads the account before the first call of a run that may take so long, since the clock began.
+/// Reads the account before the first call of a run, for at most `timeout` since the clock began.
 ///
 /// # Errors
 ///

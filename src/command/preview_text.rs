@@ -75,7 +75,8 @@ pub fn words_of(change: &Change) -> String {
     }
 }
 
-/// The differences of an instance, the calls that change it, and the changes that need a new resource.
+/// The lines below an instance: its differences, the calls that change it, what they remove, what needs a new resource
+/// and why; for one that a run would fail at, the help.
 pub fn details_of(change: &Change) -> Vec<String> {
     if let Action::Wrong { help, .. } = &change.action {
         return help.iter().map(|help| format!("help: {help}")).collect();

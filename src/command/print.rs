@@ -53,11 +53,11 @@ pub fn print_json_text(context: &Context, json: &Redacted) -> Result<(), Error> 
 /// # Errors
 ///
 /// When stderr cannot be written.
-pub fn note(context: &Context, words: &str) -> Result<(), Error> {
+pub fn note(context: &Context, message: &str) -> Result<(), Error> {
     if context.verbosity() == Verbosity::Quiet {
         return Ok(());
     }
-    let lines = context.secrets.redact(words);
+    let lines = context.secrets.redact(message);
     let text: String = lines.lines().map(|line| format!("{}\n", sanitize(line))).collect();
     context.stderr.clone().write_all(text.as_bytes()).map_err(|error| Error::Stream { stream: "stderr", error })
 }
@@ -67,8 +67,8 @@ pub fn note(context: &Context, words: &str) -> Result<(), Error> {
 /// # Errors
 ///
 /// When stderr cannot be written.
-pub fn warn(context: &Context, words: &str) -> Result<(), Error> {
-    let text = sanitize(&context.secrets.redact(words)).into_owned();
+pub fn warn(context: &Context, message: &str) -> Result<(), Error> {
+    let text = sanitize(&context.secrets.redact(message)).into_owned();
     let mut err = context.stderr.clone();
     let written = match &context.environment.github {
         Some(_) => err.command(&Annotation::new(Level::Warning, text).command()),
@@ -77,24 +77,25 @@ pub fn warn(context: &Context, words: &str) -> Result<(), Error> {
     written.map_err(|error| Error::Stream { stream: "stderr", error })
 }
 
-/// Prints the outputs of a run on stdout: public ones, and the secret ones in `shown`.
+/// Prints the outputs of a run on stdout: public ones, and the secret ones in `show_secret`. Warns of a name there that
+/// is no output.
 ///
 /// # Errors
 ///
-/// When a name in `shown` is not an output, or stdout cannot be written.
+/// When stdout or stderr cannot be written.
 pub fn print_outputs(
     context: &Context,
     outputs: &[RunOutput],
-    shown: &[String],
+    show_secret: &[String],
     format: ResultFormat,
 ) -> Result<(), Error> {
     if outputs.is_empty() && format == ResultFormat::Human {
         return Ok(());
     }
-    for missing in shown.iter().filter(|name| !outputs.iter().any(|output| output.name == **name)) {
+    for missing in show_secret.iter().filter(|name| !outputs.iter().any(|output| output.name == **name)) {
         warn(context, &format!("there is no output `{}` to show", sanitize(missing)))?;
     }
-    let values: Vec<OutputValue> = outputs.iter().map(|output| seen(context, output, shown)).collect();
+    let values: Vec<OutputValue> = outputs.iter().map(|output| seen(context, output, show_secret)).collect();
     let format = match format {
         ResultFormat::Human => {
             OutputFormat::Table { color: context.color(&context.stdout), width: context.width(&context.stdout) }
@@ -125,9 +126,9 @@ pub(super) fn age(span: SignedDuration) -> String {
     }
 }
 
-/// An output as it may be shown: secret ones only when they are in `shown`; in others, secrets are redacted.
-fn seen(context: &Context, output: &RunOutput, shown: &[String]) -> OutputValue {
-    let asked = shown.contains(&output.name);
+/// An output as it may be shown: secret ones only when they are in `show_secret`; in others, secrets are redacted.
+fn seen(context: &Context, output: &RunOutput, show_secret: &[String]) -> OutputValue {
+    let asked = show_secret.contains(&output.name);
     OutputValue {
         name: output.name.clone(),
         value: if asked { output.value.clone() } else { context.secrets.redact_value(&output.value) },

@@ -252,9 +252,9 @@ pub(super) async fn take(
     patience: Duration,
     clock: Clock,
 ) -> Result<Opened, Error> {
-    let notice = |words: String| {
+    let notice = |message: String| {
         // When stderr is closed, the command itself will fail.
-        let _ = note(context, &words);
+        let _ = note(context, &message);
     };
     let opening = Opening { owner: owner(context, command), patience, clock, notice: &notice };
     Ok(record.open(opening).await?)

@@ -30,7 +30,7 @@ use crate::simulate::{Expected, InMemory, Options, Simulator, UnknownIds};
 
 /// The default project and region of a rehearsal.
 const PLACE: i64 = 1;
-/// With injected faults a run may fail: it is repeated this often, as a user would do.
+/// The most runs of a rehearsal with faults or other clients: one that fails is continued, as a user would do.
 const RUNS: usize = 4;
 /// The address of a rehearsal's API, which cannot exist (RFC 6761 §6.4).
 const NOWHERE: &str = "http://rehearsal.invalid";
@@ -130,7 +130,7 @@ struct Rehearsal<'a> {
 }
 
 impl Rehearsal<'_> {
-    /// Runs the plan, again after a failure that was injected; returns the end of the last run.
+    /// Runs the plan, and again as long as [`is_over`] says so; returns the end of the last run.
     async fn repeat(&self) -> Result<RunEnd, Error> {
         let (plan, settings) = (&self.loaded.plan, &self.settings);
         let mut status = Status::new(Header::new(&plan.name, &settings.environment), self.context.now);
@@ -216,7 +216,8 @@ fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Err
     Ok(())
 }
 
-/// Whether to stop repeating a run with injected faults: it is done, or makes no progress.
+/// Whether a run is the last of the rehearsal: it is done or was stopped by a signal, there are no faults and no other
+/// clients, it is the last of [`RUNS`], or made no progress after an earlier one.
 fn is_over(end: &RunEnd, runs: usize, progress: bool, arguments: &RehearseArguments) -> bool {
     end.finished.exit == Exit::Done
         || end.finished.exit.is_by_signal()

@@ -12,7 +12,7 @@ use crate::report::list;
 use crate::report::shape::Shape;
 use crate::secret::Secrets;
 
-/// What a run shows besides its lines.
+/// The files that the flags name for events and report, and what the reporters need of the plan.
 pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewOptions {
     ViewOptions { events: flags.events.clone(), source: Some(plan.source.clone()), report: flags.report.clone(), shape }
 }

@@ -47,7 +47,7 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     for kept in recovered.records() {
         status.apply(context.now, kept).map_err(JournalError::Impossible)?;
     }
-    let notice = |words: String| drop(note(context, &words));
+    let notice = |message: String| drop(note(context, &message));
     let clock = Clock::starting_at(context.now, 1.0);
     let owner = records::owner(context, "state salvage");
     let opening = Opening { owner, patience: arguments.lock.lock_timeout, clock, notice: &notice };

@@ -190,7 +190,7 @@ fn stop_on_record_error(stopper: Stopper, run_context: &Arc<RunContext>) {
 /// # Errors
 ///
 /// When `$GITHUB_OUTPUT` cannot be written, or a value contains its delimiter.
-pub fn export(context: &Context, outputs: &[RunOutput], ending: &Ending, shown: &[String]) -> Result<(), Error> {
+pub fn export(context: &Context, outputs: &[RunOutput], ending: &Ending, show_secret: &[String]) -> Result<(), Error> {
     let values: Vec<_> = outputs
         .iter()
         .map(|output| OutputValue {
@@ -200,10 +200,10 @@ pub fn export(context: &Context, outputs: &[RunOutput], ending: &Ending, shown: 
             description: output.description.clone(),
         })
         .collect();
-    export_values(context, &values, ending, shown)
+    export_values(context, &values, ending, show_secret)
 }
 
-/// The same for recorded outputs.
+/// Exports recorded outputs to later steps of the job, if there is a job.
 ///
 /// # Errors
 ///
@@ -212,10 +212,10 @@ pub fn export_values(
     context: &Context,
     values: &[OutputValue],
     ending: &Ending,
-    shown: &[String],
+    show_secret: &[String],
 ) -> Result<(), Error> {
     let Some(path) = output_file(context) else { return Ok(()) };
-    let file = output::render(values, ending, shown, &context.secrets, &delimiter(context)).map_err(refused)?;
+    let file = output::render(values, ending, show_secret, &context.secrets, &delimiter(context)).map_err(refused)?;
     for warning in &file.warnings {
         super::warn(context, &warning.to_string())?;
     }

@@ -37,7 +37,7 @@ pub(super) async fn rename(
     let journal = open(context, environment, "state mv", patience).await?;
     let records = journal.with_status(|status| moves(status, &moved));
     let many = records.len();
-    // Once they have one name, nobody can tell any more which was whose.
+    // Once the instances have one name, their resources cannot be told apart.
     let merged = journal.with_status(|status| merges(status, &from_id, &to_id));
     if merged > 0 {
         journal.close().await?;

@@ -77,7 +77,7 @@ fn without_message(task: &mut Value) {
     }
 }
 
-/// The same for a parsed task.
+/// Removes the API's message of a failed task that is parsed.
 pub(super) fn hide_message(task: &mut Task) {
     task.error = task.error.take().map(|_| NOT_ASKED_FOR.to_owned());
 }

@@ -72,7 +72,7 @@ pub(super) async fn push(context: &Context, arguments: &PushArguments) -> Result
         Some((relation, there)) if !arguments.force => may_replace(&record, relation, &brought, there)?,
         _ => {}
     }
-    let notice = |words: String| drop(note(context, &words));
+    let notice = |message: String| drop(note(context, &message));
     let clock = Clock::starting_at(context.now, 1.0);
     let owner = records::owner(context, "state push");
     let opening = crate::store::Opening { owner, patience: arguments.lock.lock_timeout, clock, notice: &notice };

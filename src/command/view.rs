@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::findings::length;
 use crate::clock::Clock;
-use crate::context::{Context, GitHub, room};
+use crate::context::{Context, GitHub, terminal_size};
 use crate::engine::Events as EventSender;
 use crate::error::Error;
 use crate::event::Stamped;
@@ -40,11 +40,11 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Options of the view.
 #[derive(Debug, Clone, Default)]
 pub struct ViewOptions {
-    /// `--events FILE`
+    /// The file for the events (`--events`).
     pub events: Option<PathBuf>,
     /// The plan, to show the lines of failures.
     pub source: Option<Arc<Source>>,
-    /// `--report FILE`
+    /// The file for the report (`--report`).
     pub report: Option<PathBuf>,
     /// The steps of the plan, for table and report.
     pub shape: Shape,
@@ -170,7 +170,7 @@ fn add_human_reporter(context: &Context, options: &ViewOptions, fanout: &mut Fan
             options.shape.clone(),
             verbosity,
             color,
-            room,
+            terminal_size,
         )));
     } else {
         fanout.add(Box::new(Human::new(sink("the log"), verbosity, color).of_plan(options.shape.clone())));

@@ -84,9 +84,9 @@ async fn end_all(
     known: &mut [Task],
 ) -> Result<(), Error> {
     let (stderr, secrets) = (context.stderr.clone(), context.secrets.clone());
-    let warn = Arc::new(move |words: String| {
+    let warn = Arc::new(move |message: String| {
         // A closed stderr does not end the wait.
-        let _ = writeln!(stderr.clone(), "warning: {}", secrets.redact(&sanitize(&words)));
+        let _ = writeln!(stderr.clone(), "warning: {}", secrets.redact(&sanitize(&message)));
     });
     let watcher = Watcher::start(Arc::clone(client), std::iter::empty(), warn);
     let waits =

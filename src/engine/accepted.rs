@@ -102,7 +102,7 @@ impl Instance {
             task_type: operation.as_ref().and_then(|operation| operation.task_types.first()),
             place: Place::of(parameters),
             wait: &self.step().wait,
-            resumed: known.intended_at.filter(|_| accepted.resumed),
+            intended_at: known.intended_at.filter(|_| accepted.resumed),
         };
         pending.begin(&self.run.context)
     }
@@ -128,7 +128,7 @@ impl Instance {
         let intended = Intended { intent: &intent, call: &call, matched };
         let about = self.about(&call);
         let finishing = self.finishing(&known, &intended, &about, started);
-        let finishing = Finishing { resumed: known.intended_at.filter(|_| resumed), ..finishing };
+        let finishing = Finishing { intended_at: known.intended_at.filter(|_| resumed), ..finishing };
         // The record changes its own copy: another would be made while this one is held.
         drop(known);
         match ends {
@@ -170,7 +170,7 @@ impl Instance {
             since: started,
             until_ready: !self.step().ready.is_off(),
             fail_when: Box::new(|result, object| self.fail_when(result, object)),
-            resumed: None,
+            intended_at: None,
         }
     }
 

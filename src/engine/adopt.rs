@@ -226,14 +226,14 @@ impl Instance {
         }
     }
 
-    pub(super) fn refused(&self, rendered: &Rendered, words: String) -> Interruption {
-        self.refused_with(rendered, words, Vec::new())
+    pub(super) fn refused(&self, rendered: &Rendered, message: String) -> Interruption {
+        self.refused_with(rendered, message, Vec::new())
     }
 
-    fn refused_with(&self, rendered: &Rendered, words: String, help: Vec<String>) -> Interruption {
+    fn refused_with(&self, rendered: &Rendered, message: String, help: Vec<String>) -> Interruption {
         let context = &self.run.context;
         let mut error =
-            context.error(&self.about(&rendered.recorded), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+            context.error(&self.about(&rendered.recorded), EffectKnown::NotApplied, ErrorClass::Rejected, message);
         error.help.extend(help.iter().map(|help| context.secrets.redact(help).into_owned()));
         Interruption::Failed(error)
     }

@@ -21,7 +21,7 @@ pub struct Amendment {
     after: Option<Vec<StepId>>,
     /// The differences that a run records: ``undo: `DELETE …` → none``.
     pub fields: Vec<String>,
-    /// What the plan says without an effect.
+    /// `adopt` of a step that has a resource already: reported, not recorded.
     pub said: Vec<String>,
 }
 

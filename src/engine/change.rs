@@ -460,7 +460,8 @@ impl Instance {
     }
 }
 
-/// The top field of a place, and the value that another client gave it; `None` without drift.
+/// The top field of a place, and the value that another client gave it; `None` without drift, and when the field is
+/// absent now.
 fn changed_by_others<'c>(known: &'c InstanceStatus, place: &'c str) -> Option<(&'c str, &'c Value)> {
     let field = place.strip_prefix("body/").filter(|field| !field.contains('/'))?;
     let drifted = known.drifted.iter().find(|drifted| drifted.field == field)?;

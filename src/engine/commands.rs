@@ -32,7 +32,7 @@ mod tests {
     /// Files that may have such commands in their texts: they are made there, or the text is a manual.
     const MADE_IN: [&str; 3] = ["engine/commands.rs", "cli/typed.rs", "command/resume_command.rs"];
 
-    /// Texts about a command that tell nobody to type it.
+    /// Texts about a command that do not tell the user to type it.
     const DESCRIBED: [&str; 4] = [
         "in use by `plan run`",
         "and `plan destroy` will not know",

@@ -86,7 +86,7 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
     let mut names: HashMap<Id, InstanceId> = HashMap::new();
     let mut kept = 0_usize;
     loop {
-        while run.context.gates.has_room(tasks.len())
+        while run.context.gates.has_slot(tasks.len())
             && let Some(instance) = dispatcher.next()
         {
             let id = instance.id();
@@ -106,7 +106,7 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
         let joined = tokio::select! {
             biased;
             joined = tasks.join_next_with_id() => joined,
-            () = run.context.gates.room_made() => continue,
+            () = run.context.gates.slot_freed() => continue,
         };
         let Some(joined) = joined else { break };
         match joined {

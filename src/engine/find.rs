@@ -20,7 +20,7 @@ pub struct NotOne {
 }
 
 impl NotOne {
-    /// The same without what the list holds, for a step whose answer is secret.
+    /// The message without what the list holds, for a step whose answer is secret.
     pub fn without_items(self) -> Self {
         Self { help: vec!["the step is `secret`: what the list holds is not shown".to_owned()], ..self }
     }
@@ -255,17 +255,18 @@ pub fn what_there_is(wanted: &str, mut names: Vec<String>) -> Vec<String> {
 /// Help that names several resources by their ids.
 pub fn they_are(mut ids: Vec<String>) -> String {
     ids.sort_unstable();
-    format!("they are {}", some(&ids))
+    format!("they are {}", first_names(&ids))
 }
 
 fn there_are(values: &[String]) -> String {
     match values {
         [only] => format!("is only `{only}`"),
-        _ => format!("are {}", some(values)),
+        _ => format!("are {}", first_names(values)),
     }
 }
 
-fn some(values: &[String]) -> String {
+/// The first names, and the number of the others.
+fn first_names(values: &[String]) -> String {
     let shown = listed(values.iter().take(SHOWN).map(String::as_str));
     match values.len().saturating_sub(SHOWN) {
         0 => shown,

@@ -55,8 +55,8 @@ pub struct Finishing<'a> {
     pub until_ready: bool,
     /// Checks the resource against the step's `fail_when`.
     pub fail_when: FailWhen<'a>,
-    /// When an earlier run received the task ids; the tasks may be finished already.
-    pub resumed: Option<Timestamp>,
+    /// When an earlier run recorded the intent, whose tasks may be finished already; `None` for a write of this run.
+    pub intended_at: Option<Timestamp>,
 }
 
 /// How an accepted write ended.
@@ -70,10 +70,12 @@ pub enum Ended {
     NotOurs(Vec<String>),
 }
 
-/// What exists although a task failed, whether the search is certain to have found all of it, and what may be its work.
+/// What exists although a task failed.
 pub struct Leftover {
     pub made: Option<RecordedResource>,
+    /// Whether the search is certain to have found all of it.
     pub certain: bool,
+    /// Resources that the call or another client may have made, in words.
     pub candidates: Vec<String>,
 }
 
@@ -84,7 +86,7 @@ impl<'a> Finishing<'a> {
         (operation, parameters): &'a Matched,
         about: &'a About,
         since: Duration,
-        resumed: Option<Timestamp>,
+        intended_at: Option<Timestamp>,
     ) -> Self {
         Self {
             intent,
@@ -98,7 +100,7 @@ impl<'a> Finishing<'a> {
             since,
             until_ready: false,
             fail_when: Box::new(|_, _| None),
-            resumed,
+            intended_at,
         }
     }
 }
@@ -360,7 +362,7 @@ impl Finishing<'_> {
         Ok(result)
     }
 
-    /// Waits for all tasks.
+    /// Waits for all tasks, unless the step does not wait.
     async fn wait(&self, context: &RunContext, tasks: &[String]) -> Result<Vec<TaskEnd>, Interruption> {
         if self.wait.skip {
             return Ok(tasks.iter().map(|task| TaskEnd::Finished(Box::new(accepted_only(task)))).collect());
@@ -371,7 +373,7 @@ impl Finishing<'_> {
             task_type: self.operation.and_then(|operation| operation.task_types.first()),
             place: Place::of(self.parameters),
             wait: &self.wait,
-            resumed: self.resumed,
+            intended_at: self.intended_at,
         };
         pending.begin(context).wait().await.map_err(|left| left.of_tasks(tasks))
     }
@@ -446,7 +448,7 @@ impl Finishing<'_> {
         let none = Leftover { made: None, certain: true, candidates: Vec::new() };
         let Some(operation) = self.operation.filter(|_| self.updates.is_none()) else { return none };
         let result = self.result_of(context, ended, None);
-        let at = self.resumed.unwrap_or_else(|| context.now());
+        let at = self.intended_at.unwrap_or_else(|| context.now());
         let failed = ended.iter().map(|task| task.id.clone()).collect();
         let attempt = Unanswered { intent: self.intent.clone().into(), at, head: None, failed };
         let now = context.client.server_time(context.now());

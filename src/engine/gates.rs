@@ -28,7 +28,7 @@ pub struct Gates {
     intents: Intents,
     /// Instances that wait for a task, a pause or another instance, and do not count as running meanwhile.
     waiting: AtomicUsize,
-    room: Notify,
+    slot_freed: Notify,
     parents: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
     /// By the id of a resource: the parent that is locked with it.
     roots: Mutex<HashMap<String, String>>,
@@ -46,7 +46,7 @@ impl Gates {
             requests: Semaphore::new(parallelism),
             intents: Intents::new(parallelism),
             waiting: AtomicUsize::new(0),
-            room: Notify::new(),
+            slot_freed: Notify::new(),
             parents: Mutex::default(),
             roots: Mutex::default(),
             routes: Mutex::default(),
@@ -90,20 +90,20 @@ impl Gates {
     }
 
     /// Whether another instance may start while so many have not ended.
-    pub fn has_room(&self, alive: usize) -> bool {
+    pub fn has_slot(&self, alive: usize) -> bool {
         let at_work = alive.saturating_sub(self.waiting.load(Ordering::Relaxed));
         at_work < STARTED + self.intents.size()
     }
 
     /// Resolves when an instance began to wait since the last time.
-    pub async fn room_made(&self) {
-        self.room.notified().await;
+    pub async fn slot_freed(&self) {
+        self.slot_freed.notified().await;
     }
 
     /// An instance waits until this is dropped: another may start meanwhile.
     pub fn start_waiting(&self) -> Waits<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.room.notify_one();
+        self.slot_freed.notify_one();
         Waits(self)
     }
 
@@ -210,15 +210,15 @@ mod tests {
     fn there_is_room_for_as_many_as_are_at_work_and_those_that_wait_do_not_count() {
         let gates = Gates::new(1);
         let most = STARTED + gates.intents.size();
-        assert!(gates.has_room(0) && gates.has_room(most - 1) && !gates.has_room(most));
+        assert!(gates.has_slot(0) && gates.has_slot(most - 1) && !gates.has_slot(most));
         let waits = [gates.start_waiting(), gates.start_waiting()];
-        assert!(gates.has_room(most + 1) && !gates.has_room(most + 2));
+        assert!(gates.has_slot(most + 1) && !gates.has_slot(most + 2));
         drop(waits);
-        assert!(!gates.has_room(most));
+        assert!(!gates.has_slot(most));
         // More intents need more instances that come next.
         gates.answered(Duration::from_millis(1));
         gates.appended(Duration::from_millis(5));
-        assert!(gates.has_room(most) && !gates.has_room(STARTED + gates.intents.size()));
+        assert!(gates.has_slot(most) && !gates.has_slot(STARTED + gates.intents.size()));
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub enum InstanceEnd {
 pub(super) struct Done {
     pub result: StepResult,
     pub provenance: Provenance,
-    /// As it was read once the call had succeeded, where that was asked for.
+    /// The resource as a read shows it after the call; `None` unless the step has `ready` or `fail_when`, or a template
+    /// refers to its `resource`.
     pub resource: Option<Value>,
 }
 

@@ -26,7 +26,7 @@ pub struct Leftover {
     /// The lists name the maker of each item, or nothing in them can be its work, so that what was not found does not
     /// exist.
     pub certain: bool,
-    /// What may be its work, or another's.
+    /// Resources that the create or another client may have made, in words.
     pub candidates: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ async fn look(
 }
 
 /// The ids of a list's items that one of the tasks made or that carry the tag of this attempt; `None` when the items do
-/// not show it.
+/// not show it, or the list cannot be read.
 async fn search(
     context: &RunContext,
     intent: &Intent,

@@ -130,7 +130,7 @@ pub fn made(catalog: &Catalog, call: &RecordedCall, result: &StepResult, undo: &
     made_by(catalog, matched, call, result, undo)
 }
 
-/// The same with the operation of the call, and its path parameters.
+/// As [`made`], for a call whose operation and path parameters are known; `None` when the catalogue does not have it.
 pub fn made_by(
     catalog: &Catalog,
     matched: Option<(&Operation, &[(String, String)])>,

@@ -80,16 +80,16 @@ impl Ownership {
 
     /// Claims a task or resource for an instance. `false` when another step of this run has claimed it; claiming
     /// again is harmless.
-    pub fn claim(&self, thing: Claimable, by: &InstanceId) -> bool {
+    pub fn claim(&self, claimed: Claimable, by: &InstanceId) -> bool {
         let mut claims = lock(&self.claims);
-        claims.entry(thing).or_insert_with(|| by.clone()) == by
+        claims.entry(claimed).or_insert_with(|| by.clone()) == by
     }
 
     /// Releases a claim that proved wrong.
-    pub fn release(&self, thing: &Claimable, by: &InstanceId) {
+    pub fn release(&self, claimed: &Claimable, by: &InstanceId) {
         let mut claims = lock(&self.claims);
-        if claims.get(thing) == Some(by) {
-            claims.remove(thing);
+        if claims.get(claimed) == Some(by) {
+            claims.remove(claimed);
         }
     }
 
@@ -97,40 +97,40 @@ impl Ownership {
     /// only one left. Of holders that are removed at the same time the last one removes the resource.
     pub fn let_go(
         &self,
-        thing: &Claimable,
+        claimed: &Claimable,
         secondary: impl Iterator<Item = Claimable>,
         by: &InstanceId,
         holders: &[InstanceId],
     ) -> Option<InstanceId> {
         let mut gone = lock(&self.let_go);
-        let left_to = holders.iter().find(|holder| *holder != by && !has_let_go(&gone, thing, holder))?.clone();
-        gone.extend(secondary.chain([thing.clone()]).map(|thing| (by.clone(), thing)));
+        let left_to = holders.iter().find(|holder| *holder != by && !has_let_go(&gone, claimed, holder))?.clone();
+        gone.extend(secondary.chain([claimed.clone()]).map(|claimed| (by.clone(), claimed)));
         Some(left_to)
     }
 
     /// Whether an instance was removed without this resource, which it left to another.
-    pub fn has_let_go(&self, thing: &Claimable, by: &InstanceId) -> bool {
-        has_let_go(&lock(&self.let_go), thing, by)
+    pub fn has_let_go(&self, claimed: &Claimable, by: &InstanceId) -> bool {
+        has_let_go(&lock(&self.let_go), claimed, by)
     }
 
     /// Whether a step of this run, or a call in this record, owns it.
-    pub fn is_ours(&self, thing: &Claimable, journal: &Journal) -> bool {
-        lock(&self.claims).contains_key(thing) || journal.with_status(|status| holds(status, thing))
+    pub fn is_ours(&self, claimed: &Claimable, journal: &Journal) -> bool {
+        lock(&self.claims).contains_key(claimed) || journal.with_status(|status| holds(status, claimed))
     }
 
     /// The name of the other record that owns it, as of the last reading of the other records.
-    pub fn other_record(&self, thing: &Claimable) -> Option<String> {
+    pub fn other_record(&self, claimed: &Claimable) -> Option<String> {
         let mut known = lock(&self.elsewhere);
         let known = known.get_or_insert_with(|| read(&self.other_records));
-        let without_path = match thing {
+        let without_path = match claimed {
             Claimable::Resource { kind, id, path: Some(_) } => known.get(&Claimable::resource(kind, id)),
             // Of a name without its path, every resource of that name may be meant.
             Claimable::Resource { id, path: None, .. } if is_name(id) => {
-                known.iter().find(|(other, _)| other.is(thing)).map(|(_, name)| name)
+                known.iter().find(|(other, _)| other.is(claimed)).map(|(_, name)| name)
             }
             Claimable::Resource { .. } | Claimable::Task(_) => None,
         };
-        known.get(thing).or(without_path).cloned()
+        known.get(claimed).or(without_path).cloned()
     }
 
     /// Reads the other records again, on a blocking thread.
@@ -153,15 +153,15 @@ fn read(other_records: &OtherRecords) -> HashMap<Claimable, String> {
     other_records().into_iter().flat_map(held).collect()
 }
 
-fn has_let_go(gone: &[(InstanceId, Claimable)], thing: &Claimable, by: &InstanceId) -> bool {
-    gone.iter().any(|(other, left)| other == by && left.is(thing))
+fn has_let_go(gone: &[(InstanceId, Claimable)], claimed: &Claimable, by: &InstanceId) -> bool {
+    gone.iter().any(|(other, left)| other == by && left.is(claimed))
 }
 
-fn holds(status: &Status, thing: &Claimable) -> bool {
-    match thing {
+fn holds(status: &Status, claimed: &Claimable) -> bool {
+    match claimed {
         Claimable::Task(task) => status.tasks.contains(task),
         Claimable::Resource { .. } => {
-            status.resources().any(|(_, made)| Claimable::of(made).is_some_and(|held| held.is(thing)))
+            status.resources().any(|(_, made)| Claimable::of(made).is_some_and(|held| held.is(claimed)))
         }
     }
 }
@@ -267,7 +267,7 @@ mod tests {
     fn a_resource_of_another_record_belongs_to_it() {
         let ownership = Ownership::new(Arc::new(|| vec![("production".to_owned(), other("t", VOLUME))]));
         let deployment = |name: &str, path: Option<&str>| Claimable::resource_at("inference_instances", name, path);
-        for (thing, owned) in [
+        for (claimed, owned) in [
             (Claimable::task("t"), true),
             (Claimable::task("u"), false),
             (Claimable::task("web"), false),
@@ -282,7 +282,7 @@ mod tests {
             (deployment("db", Some("/cloud/v3/inference/2/deployments/db")), true),
         ] {
             let name = owned.then(|| "production".to_owned());
-            assert_eq!(ownership.other_record(&thing), name, "{thing:?}");
+            assert_eq!(ownership.other_record(&claimed), name, "{claimed:?}");
         }
     }
 

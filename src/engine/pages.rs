@@ -258,7 +258,7 @@ pub fn items(answer: &Value) -> Option<&Vec<Value>> {
     lists.next().filter(|_| lists.next().is_none())
 }
 
-/// The same, to append items to.
+/// The list of [`items`], to append items to.
 fn items_mut(answer: &mut Value) -> Option<&mut Vec<Value>> {
     if answer.is_array() {
         return answer.as_array_mut();

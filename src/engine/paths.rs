@@ -30,8 +30,8 @@ pub fn resource_path(
     match call.method {
         Method::Patch | Method::Put => Some(call.path.clone()),
         Method::Post => {
-            let (thing, _) = call.path.rsplit_once('/')?;
-            Catalog::embedded().matching(Method::Get, thing).map(|_| thing.to_owned())
+            let (resource, _) = call.path.rsplit_once('/')?;
+            Catalog::embedded().matching(Method::Get, resource).map(|_| resource.to_owned())
         }
         Method::Get => Some(call.path.clone()),
         Method::Delete => None,
@@ -47,19 +47,20 @@ pub(super) fn own_value(resource: &Resource, result: &StepResult) -> Option<Stri
     }
 }
 
-/// The path of a resource, as its delete has it; `own`: its own value of the path.
-pub fn own_path(create: &Operation, parameters: &[(String, String)], own: &str) -> Option<String> {
+/// The path of a resource, as its delete has it; `value`: that of its own path parameter.
+pub fn own_path(create: &Operation, parameters: &[(String, String)], value: &str) -> Option<String> {
     let resource = create.creates.as_ref()?.resource.as_ref()?;
-    fill_path(&resource.delete.as_ref()?.path, parameters, &resource.parameter, own)
+    fill_path(&resource.delete.as_ref()?.path, parameters, &resource.parameter, value)
 }
 
-/// A documented path with its parameters filled in, percent-encoded; `None` when one is not known.
-pub fn fill_path(path: &str, parameters: &[(String, String)], own: &str, value: &str) -> Option<String> {
+/// A documented path with its parameters filled in, percent-encoded; `None` when one is not known. `placeholder`: the
+/// name of the resource's own parameter, or empty; `value`: its value.
+pub fn fill_path(path: &str, parameters: &[(String, String)], placeholder: &str, value: &str) -> Option<String> {
     let mut filled = String::with_capacity(path.len() + value.len());
     for segment in path.split('/').skip(1) {
         filled.push('/');
         match segment.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
-            Some(name) if name == own => filled.extend(encoded(value)),
+            Some(name) if name == placeholder => filled.extend(encoded(value)),
             Some(name) => {
                 let (_, known) = parameters.iter().find(|(parameter, _)| parameter == name)?;
                 filled.extend(encoded(known));

@@ -58,7 +58,7 @@ impl Turn<'_> {
         barred.or_else(staying)
     }
 
-    /// The elements of a step's `for_each`, by key; `None` while they are not known.
+    /// The elements of a step's `for_each`, by key; `None` without one, and while they are not known.
     fn elements(&self, step: &Step) -> Option<Elements> {
         let list = step.for_each.as_ref()?;
         let known = list.references().all(self.is_known);

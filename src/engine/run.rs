@@ -28,7 +28,7 @@ pub struct Import {
     pub own: bool,
 }
 
-/// Options of `plan run`.
+/// What a run, a rehearsal, a preview or an import is told to do: which instances, and what it may do to them.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// `--target`: only these steps and what they depend on.

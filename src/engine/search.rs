@@ -25,7 +25,7 @@ use crate::journal::{Evidence, Intent, RecordedCall, Unanswered, id_text};
 const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 /// The tolerance when the record has no server time, so that clocks of two machines are compared.
 const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
-/// The list of tasks is read from this long before that.
+/// The list of tasks is read from this long before the earliest time at which the attempt can have made a resource.
 const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
 /// How many resources one request to the audit log asks about.
 const LOG_RESOURCES: usize = 20;
@@ -112,7 +112,7 @@ impl<'a> Search<'a> {
         self.operation.as_ref().and_then(|operation| operation.creates.as_ref())
     }
 
-    /// The call creates no resource, as far as is known: its effect is the same from any client.
+    /// Whether the catalogue knows that the call creates no resource: its effect is then the same from any client.
     fn only_changes(&self) -> bool {
         self.operation.as_ref().is_some_and(|operation| operation.creates.is_none())
     }
@@ -276,7 +276,7 @@ impl<'a> Search<'a> {
     }
 
     /// The candidate whose name (or other key) the API keeps unique, which did not exist when this attempt was sent,
-    /// and which is what was asked for. Or the only new candidate, when the API said that the call was carried out.
+    /// and which agrees with the call. Or the only new candidate, when the API said that the call was carried out.
     fn by_own_key(&self, open: &[Candidate]) -> Option<Resolved> {
         let [Candidate::Item { id, item }] = open else { return None };
         let before = self.intent().mark.before.as_ref()?;
@@ -410,8 +410,8 @@ impl<'a> Search<'a> {
         found.into_iter().find(|item| item.get(&list.id_field).map(id_text).as_ref() == Some(&id))
     }
 
-    /// The items with the name that was asked for, except those that are certainly another's. `others`: tasks that
-    /// are another's; what they made is excluded.
+    /// The items with the name in the call, except those that certainly belong to another client. `others`: tasks of
+    /// other clients, whose resources are excluded.
     async fn items(&self, others: &HashSet<String>) -> Result<Vec<Candidate>, ReadError> {
         Ok(self.candidates(self.named_items().await?, others))
     }

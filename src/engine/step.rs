@@ -103,7 +103,7 @@ impl Instance {
         }
     }
 
-    /// The same stage; at the end of an instance, with what the plan says besides its call on record.
+    /// Records, at the end of an instance, what the plan says besides its call; returns the stage.
     async fn amended(&self, id: &InstanceId, stage: Stage) -> Result<Stage, Interruption> {
         if matches!(stage, Stage::Ended(Some(_))) {
             self.amend(id).await?;
@@ -151,7 +151,7 @@ impl Instance {
         rendered.map_err(|error| self.run.template_failed(&error))
     }
 
-    /// Waits until what was made is ready, and reads it where that is asked for.
+    /// Waits until what was made is ready, and reads it where the step or a template needs what a read shows.
     async fn until_ready(&self, id: &InstanceId, rendered: Rendered, mut done: Done) -> Result<Stage, Interruption> {
         if !self.step().wait.skip && !self.step().ready.is_off() {
             Box::pin(self.await_own_readiness(id, &rendered, &done.result, done.provenance)).await?;

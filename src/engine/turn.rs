@@ -23,7 +23,7 @@ impl From<Option<StepResult>> for TurnEnd {
 
 /// An accepted write, whose tasks are on record.
 pub struct Accepted {
-    /// As the API named them; the record is without secrets.
+    /// The ids as the API gave them; in the record, secrets in them are redacted.
     pub tasks: Vec<String>,
     pub matched: Matched,
     /// An earlier run made the call.

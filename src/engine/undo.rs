@@ -74,8 +74,8 @@ pub async fn resolve_undo(
         slow: false,
         disowned: Vec::new(),
     };
-    let unknown = |words: String| {
-        let mut error = context.error(about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+    let unknown = |message: String| {
+        let mut error = context.error(about, EffectKnown::Unknown, ErrorClass::Unknown, message);
         let destroy = context.settings.destroy_command();
         error.help.push(format!("run {destroy} again: it is looked for once more, and not repeated before"));
         Err(Interruption::Unknown(error))

@@ -55,7 +55,7 @@ pub fn fields_of(body: &Value) -> Option<&Map<String, Value>> {
     }
 }
 
-/// The same, to be changed.
+/// The fields of [`fields_of`], to be changed.
 pub fn fields_of_mut(body: &mut Value) -> Option<&mut Map<String, Value>> {
     let is_list_of_one = body.as_array().is_some_and(|items| items.len() == 1);
     let body = if is_list_of_one { body.get_mut(0)? } else { body };

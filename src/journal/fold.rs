@@ -244,7 +244,7 @@ impl InstanceStatus {
             Record::Forgotten { .. } => {
                 *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
             }
-            // Not about what one instance is at.
+            // Records that leave the status of a single instance as it is.
             Record::Header(_)
             | Record::Started(_)
             | Record::RolledBack { .. }

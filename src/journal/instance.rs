@@ -112,7 +112,7 @@ impl InstanceStatus {
             )
     }
 
-    /// The call that says what it is: of what was changed in place the create, as it stands now.
+    /// The call that describes the resource; after an update in place, the create as it stands now.
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
         let intended = self.intent.as_ref().map(|intent| &*intent.call);

@@ -129,16 +129,16 @@ pub enum Evidence {
     AuditLog,
     /// The user confirmed it with `plan state resolve`.
     Decision,
-    /// The API keeps its name or path unique; this was free before our call, and the resource is what was asked for.
+    /// The API keeps its name or path unique; this was free before our call, and the resource agrees with the call.
     OwnKey,
     /// The API said that our call was carried out, and this is the only new resource that fits.
     OnlyNew,
-    /// It fits what was asked for, and nothing else does; it may still be another's.
+    /// It agrees with the call, and no other resource does; it may belong to another client.
     Likeness,
 }
 
 impl Evidence {
-    /// Whether the evidence excludes that it is another's.
+    /// Whether the evidence excludes that it belongs to another client.
     pub fn is_certain(self) -> bool {
         self != Evidence::Likeness
     }

@@ -51,7 +51,7 @@ impl Kinds {
         &mut self.0[at].1
     }
 
-    /// The same with other ids.
+    /// These kinds, with other ids.
     #[must_use]
     pub fn map(self, change: impl Fn(Value) -> Value) -> Self {
         let changed = |ids: Vec<Shared<Value>>| ids.into_iter().map(|id| change(id.into_owned()).into()).collect();

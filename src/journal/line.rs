@@ -72,7 +72,7 @@ impl Line {
         self.encode_for(Checksum::default())
     }
 
-    /// The same for a journal that is continued.
+    /// The line with its line break, as a journal is continued: with this checksum.
     pub fn encode_for(&self, checksum: Checksum) -> String {
         let mut text = String::new();
         write(&mut text, checksum, self.n, self.at, &tagged::json(&self.record));

@@ -55,7 +55,7 @@ pub use owner::{Lease, Owner};
 pub use queue::Trouble;
 pub use record::{Adopted, Amended, Header, Record, RecordedOutput, Started, Succeeded, VERSION};
 pub use result::{Drifted, RecordedResource, StepResult};
-pub use sink::{Appending, Batch, Kept, MemorySink, Sink, Terms};
+pub use sink::{Appending, Batch, MemorySink, Sink, Stored, Terms};
 pub use status::Status;
 pub use text::{Contents, lines, read};
 pub use validate::{id_text, is_id, is_identifier, may_undo, validate};

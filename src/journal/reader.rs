@@ -121,7 +121,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// The same when it has escapes, or does not end.
+    /// A string that has escapes, or does not end.
     #[cold]
     fn escaped_string(&mut self) -> Result<String, Error> {
         let rest = &self.text.as_bytes()[self.at..];
@@ -171,7 +171,7 @@ impl<'de> Reader<'de> {
         Ok(true)
     }
 
-    /// The same of a map: to the name of a field.
+    /// Goes to the name of the next field of a map, if it has one.
     fn field(&mut self, is_first: &mut bool) -> Result<bool, Error> {
         let is_there = self.element(is_first, b'}')?;
         if is_there && self.peek() != Some(b'"') {

@@ -108,15 +108,15 @@ pub enum Record {
     Forgotten { instance: InstanceId },
     /// The resource was looked for and does not exist any more.
     Gone { instance: InstanceId },
-    /// The same of its main resource alone: what it has beside that outlives it, and stays on record as left behind. A
-    /// record of its own, so that an earlier version refuses it and does not forget what is left.
+    /// The main resource does not exist any more; secondary resources that outlive it do, and stay on record. A record
+    /// of its own, so that an earlier version refuses it and does not forget what is left.
     MainGone { instance: InstanceId },
     /// The resource was read: these fields were changed outside of `plan`.
     Drifted { instance: InstanceId, fields: Vec<Drifted> },
     /// An existing resource was adopted, without a call.
     Adopted(Box<Adopted>),
-    /// The plan says otherwise what a teardown does about the instance, and what it comes after; its call is as
-    /// recorded.
+    /// The plan's undo, ownership or dependencies of the instance changed, and its call did not: what a teardown will
+    /// use.
     Amended(Box<Amended>),
     /// The instance has a new name.
     Moved { instance: InstanceId, to: InstanceId },

@@ -20,7 +20,7 @@ pub struct Batch {
 
 /// Where a batch was stored.
 #[derive(Debug, Clone)]
-pub enum Kept {
+pub enum Stored {
     /// In its store.
     Durably,
     /// On this machine, because the store cannot be reached: no further call may be sent. With the error.
@@ -28,7 +28,7 @@ pub enum Kept {
 }
 
 /// A pending append.
-pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<Kept, JournalError>> + Send + 'a>>;
+pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<Stored, JournalError>> + Send + 'a>>;
 
 /// The time limits of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub trait Sink: Send + 'static {
     /// # Errors
     ///
     /// [`JournalError`] when that fails, too.
-    fn keep_here(&mut self, _: &Batch) -> Result<Kept, JournalError> {
+    fn keep_here(&mut self, _: &Batch) -> Result<Stored, JournalError> {
         Err(JournalError::Closed("the process had to end".to_owned()))
     }
 
@@ -80,6 +80,6 @@ impl MemorySink {
 impl Sink for MemorySink {
     fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a> {
         self.push(batch.text.as_bytes());
-        Box::pin(std::future::ready(Ok(Kept::Durably)))
+        Box::pin(std::future::ready(Ok(Stored::Durably)))
     }
 }

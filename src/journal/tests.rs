@@ -435,7 +435,7 @@ impl Sink for Failing {
             match self.left.checked_sub(1) {
                 Some(left) => {
                     self.left = left;
-                    Ok(Kept::Durably)
+                    Ok(Stored::Durably)
                 }
                 None => Err(JournalError::Closed("the disk is full".to_owned())),
             }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::JournalError;
 use super::queue::Shared;
-use super::sink::{Appending, Batch, Kept, Sink, Terms};
+use super::sink::{Appending, Batch, Sink, Stored, Terms};
 
 /// A sink whose first error is known to the handles of the journal.
 pub(super) struct Witness {
@@ -13,7 +13,7 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    fn note(&self, kept: &Result<Kept, JournalError>) {
+    fn note(&self, kept: &Result<Stored, JournalError>) {
         if let Err(error) = kept {
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
             shared.ended.get_or_insert_with(|| error.clone());
@@ -30,7 +30,7 @@ impl Sink for Witness {
         })
     }
 
-    fn keep_here(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
+    fn keep_here(&mut self, batch: &Batch) -> Result<Stored, JournalError> {
         let kept = self.sink.keep_here(batch);
         self.note(&kept);
         kept

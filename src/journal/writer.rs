@@ -14,7 +14,7 @@ use super::line::{self, Checksum};
 use super::queue::{Append, Shared, Trouble, Waiting};
 use super::record::Record;
 use super::redact::Encoded;
-use super::sink::{Batch, Kept, Sink};
+use super::sink::{Batch, Sink, Stored};
 use crate::clock::Clock;
 
 /// How long the store is waited for when the process must end.
@@ -50,11 +50,11 @@ impl Writer {
             }
             let began = Instant::now();
             match self.write(&mut waiting).await {
-                Ok(Kept::Durably) => {
+                Ok(Stored::Durably) => {
                     self.lock().confirmed = began;
                     answer(waiting, None);
                 }
-                Ok(Kept::Spooled(error)) => {
+                Ok(Stored::Spooled(error)) => {
                     self.tell.send_replace(Some(Trouble::Away(error.clone())));
                     let (opening, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|append| append.opens);
                     answer(others, None);
@@ -74,7 +74,7 @@ impl Writer {
 
     /// Writes the records of these appends, and applies them to the status: a caller that is answered finds its record
     /// there.
-    async fn write(&mut self, appends: &mut [Append]) -> Result<Kept, JournalError> {
+    async fn write(&mut self, appends: &mut [Append]) -> Result<Stored, JournalError> {
         let Written { batch, records } = self.encoded(appends);
         let kept = self.append(&batch).await?;
         self.lock().written(records)?;
@@ -104,7 +104,7 @@ impl Writer {
     }
 
     /// Appends a batch, or stores it on this machine when the process must end first.
-    async fn append(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
+    async fn append(&mut self, batch: &Batch) -> Result<Stored, JournalError> {
         let patient = self.sink.terms().is_none();
         let hurried = &mut self.hurried;
         let out_of_time = async {

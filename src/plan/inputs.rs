@@ -95,7 +95,7 @@ pub fn resolve(
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
-/// The same, with the valid values in addition to the problems of others.
+/// As [`resolve`], but returns the valid values also when others have problems.
 pub fn resolve_known(
     declared: &IndexMap<String, Input>,
     sources: &InputSources<'_>,

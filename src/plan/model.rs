@@ -140,7 +140,7 @@ impl Written {
         (undo, update)
     }
 
-    /// The same, to be changed.
+    /// The calls of [`Self::calls`], to be changed.
     pub(super) fn calls_mut(&mut self) -> (Option<&mut CallTemplate>, Option<&mut CallTemplate>) {
         let Some(rare) = self.more.as_mut().and_then(|more| more.rare.as_mut()) else { return (None, None) };
         let undo = match &mut rare.undo {
@@ -306,12 +306,12 @@ pub struct FileTemplate {
 /// The conditions for readiness, in addition to the end of the tasks.
 #[derive(Debug, Clone, Default)]
 pub enum Ready {
-    /// The catalogue's readiness of the kind.
+    /// The step waits until the resource is ready as the catalogue says of its kind.
     #[default]
     Usual,
-    /// `ready: false`: nothing.
+    /// `ready: false`: the step waits for no readiness.
     Off,
-    /// This condition in addition.
+    /// The step also waits for this condition.
     Also(Box<Expression>),
 }
 

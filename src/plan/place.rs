@@ -8,17 +8,22 @@ use crate::template::ListFrom;
 /// The place of a template, which determines what it can refer to.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
+    /// The place in words, for findings: `a step`.
     pub(super) what: &'static str,
+    /// `steps` and `records` can be referred to.
     pub(super) steps: bool,
+    /// `each` can be referred to.
     pub(super) each: bool,
+    /// `self`, the result of the step's own call, can be referred to.
     pub(super) own_results: bool,
+    /// `resource`, as a read shows it, can be referred to.
     pub(super) resource: bool,
     /// A secret must not decide: a condition, a loop.
     pub(super) decides: bool,
     /// A public output.
     pub(super) public: bool,
     /// The value is recorded until it is sent, and the record contains no secrets.
-    pub(super) kept: bool,
+    pub(super) recorded: bool,
     /// The answer of the step itself is secret.
     pub(super) secret_answer: bool,
     pub(super) ids: bool,
@@ -44,7 +49,7 @@ impl Place {
         resource: false,
         decides: false,
         public: false,
-        kept: false,
+        recorded: false,
         secret_answer: false,
         ids: false,
         before_calls: false,
@@ -75,7 +80,7 @@ impl Place {
     }
 
     pub(super) fn undo(each: bool, secret: bool) -> Self {
-        Place { what: "an undo", kept: true, secret_answer: secret, ..Self::own_results(each) }
+        Place { what: "an undo", recorded: true, secret_answer: secret, ..Self::own_results(each) }
     }
 
     pub(super) fn ready(each: bool) -> Self {

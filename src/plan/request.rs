@@ -116,7 +116,7 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &
         };
         (key, here) = (span, value);
     }
-    // A key within the value of a template is not written here.
+    // The key is made by a template, and stands nowhere in the file.
     let on_key = found.on_key && !is_within;
     let place = match (on_key, key, here.shape()) {
         (true, Some(key), _) => key,
@@ -133,7 +133,7 @@ fn placed(found: BodyFinding, template: Option<&Template>, call: Span, source: &
     let written = source.slice(place);
     let is_number = matches!(crate::yaml::resolve(written), Ok(serde_json::Value::Number(_)));
     let found = match on_key && written.starts_with(['"', '\'']) {
-        // The value after an unquoted key needs a space before it.
+        // The new key is in quotes as well: a value may follow them without a space.
         true => found.in_quotes(),
         false if is_number => found.written(written),
         false => found,

@@ -425,8 +425,9 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// One of this many operations is taken; and the number of mutated bodies of each.
+/// Of so many operations one is taken.
 const STRIDE: u64 = 20;
+/// The mutated bodies of an operation.
 const SPOILT: usize = 3;
 
 /// The operations of one run, with the seeds of their values.

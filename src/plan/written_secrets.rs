@@ -20,7 +20,7 @@ pub(super) fn in_declaration<'n>(node: &'n Node, keys: &[&str]) -> impl Iterator
     entries().filter(move |(key, _)| is_secret && !HARMLESS.contains(&key.text.as_str())).map(|(_, node)| node)
 }
 
-/// The same in a plan whose inputs stand under another key, or in a list.
+/// The values of [`in_declaration`] in a plan whose inputs stand under another key, or in a list.
 pub(super) fn misplaced<'n>(root: &'n Node, keys: &[&str]) -> impl Iterator<Item = &'n Node> {
     let parts = root.entries().into_iter().flatten().map(|(_, node)| node);
     let declarations = parts.flat_map(|part| {
@@ -77,8 +77,8 @@ fn inside_quotes(written: &str) -> &str {
 /// most values that are guessed.
 const MOST_GUESSED: (usize, usize, usize) = (10_000, 200, 500);
 
-/// The same for a text that cannot be read as YAML, in which the declarations of secret inputs are guessed: what comes
-/// after `default:` or `enum:` near a `secret:`.
+/// The values of probable secret inputs in a text that cannot be read as YAML: what comes after `default:` or `enum:`
+/// near a `secret:`.
 pub(super) fn in_unreadable(text: &str) -> Vec<Value> {
     let lines: Vec<&str> = text.lines().collect();
     let (declarations, longest, most) = MOST_GUESSED;

@@ -161,7 +161,7 @@ impl Board {
         self.tallies.get(step).is_some_and(|tally| tally.ended() >= tally.instances)
     }
 
-    /// The same as one line: `web[0..99]: 87 waiting, 13 done; lb: waiting, typically 30 s to 1m 30s`.
+    /// The rows as one line: `web[0..99] 87 waiting, 13 done (1m 5s); lb waits for network`.
     pub fn phrase(&self, now: Duration, most: usize) -> String {
         let rows: Vec<String> = self
             .rows(now, most)

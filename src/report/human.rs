@@ -78,7 +78,7 @@ impl Human {
         }
     }
 
-    /// The same for a plan of this shape.
+    /// Adds the steps of the plan, for lines about what is pending.
     pub fn of_plan(mut self, shape: Shape) -> Self {
         self.board = Board::of(shape);
         self
@@ -282,7 +282,7 @@ impl Human {
         }
     }
 
-    /// A line about one call.
+    /// A line about an instance.
     fn of(&mut self, now: Duration, instance: &InstanceId, what: &str) {
         self.row(now, &instance.to_string(), what);
     }

@@ -8,7 +8,7 @@ use super::width::width;
 
 /// The size of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+pub struct TerminalSize {
     pub columns: usize,
     pub lines: usize,
 }
@@ -16,25 +16,25 @@ pub struct Room {
 /// What is drawn now, and where.
 pub struct Live {
     sink: Sink,
-    room: Box<dyn Fn() -> Room + Send>,
+    size: Box<dyn Fn() -> TerminalSize + Send>,
     drawn: Vec<String>,
     /// Columns of the terminal when they were drawn.
     columns: usize,
 }
 
 impl Live {
-    /// `sink` leads to a terminal that understands escape codes; `room` is asked at every drawing: windows change.
-    pub fn new(sink: Sink, room: impl Fn() -> Room + Send + 'static) -> Self {
-        Self { sink, room: Box::new(room), drawn: Vec::new(), columns: 0 }
+    /// `sink` leads to a terminal that understands escape codes; `size` is asked at every drawing: windows change.
+    pub fn new(sink: Sink, size: impl Fn() -> TerminalSize + Send + 'static) -> Self {
+        Self { sink, size: Box::new(size), drawn: Vec::new(), columns: 0 }
     }
 
-    pub fn room(&self) -> Room {
-        (self.room)()
+    pub fn terminal_size(&self) -> TerminalSize {
+        (self.size)()
     }
 
     /// Draws these lines in place of those before.
     pub fn draw(&mut self, lines: Vec<String>) {
-        let columns = self.room().columns;
+        let columns = self.terminal_size().columns;
         let is_as_wide = columns == self.columns;
         if lines == self.drawn && (is_as_wide || lines.is_empty()) {
             return;
@@ -110,7 +110,7 @@ mod tests {
     fn live(columns: &Arc<AtomicUsize>) -> (Shared, Live) {
         let (out, columns) = (Shared::default(), columns.clone());
         let sink = Sink::new("the table", Box::new(out.clone()), Secrets::default());
-        (out, Live::new(sink, move || Room { columns: columns.load(Ordering::Relaxed), lines: 24 }))
+        (out, Live::new(sink, move || TerminalSize { columns: columns.load(Ordering::Relaxed), lines: 24 }))
     }
 
     fn lines(lines: &[&str]) -> Vec<String> {

@@ -23,8 +23,8 @@ fn escape(words: &str, code: bool) -> String {
     let (mut before, mut in_words) = (None, false);
     let mut characters = words.chars().peekable();
     while let Some(character) = characters.next() {
-        let place = Place { before, after: characters.peek().copied(), in_words, in_code: code };
-        if is_only_text(character, &place) && !(character == '.' && ends_with_www(&out)) {
+        let neighbours = Neighbours { before, after: characters.peek().copied(), in_words, in_code: code };
+        if is_only_text(character, &neighbours) && !(character == '.' && ends_with_www(&out)) {
             out.push(character);
         } else {
             let _ = write!(out, "&#{};", u32::from(character));
@@ -35,8 +35,8 @@ fn escape(words: &str, code: bool) -> String {
     out
 }
 
-/// The surroundings of a character.
-struct Place {
+/// What stands beside a character.
+struct Neighbours {
     before: Option<char>,
     after: Option<char>,
     /// After the first letter or digit no list, rule or heading can begin.
@@ -44,19 +44,19 @@ struct Place {
     in_code: bool,
 }
 
-fn is_only_text(character: char, place: &Place) -> bool {
+fn is_only_text(character: char, near: &Neighbours) -> bool {
     let alphanumeric = |neighbour: Option<char>| neighbour.is_some_and(char::is_alphanumeric);
     match character {
         ' ' | '/' | '=' | ',' | '?' | ';' | '(' | '{' | '}' | '\'' | '"' => true,
-        '-' | '+' => place.in_words,
-        '_' => alphanumeric(place.before) && alphanumeric(place.after),
+        '-' | '+' => near.in_words,
+        '_' => alphanumeric(near.before) && alphanumeric(near.after),
         // After a number it would begin a list.
-        '.' => alphanumeric(place.after),
-        ')' => place.after.is_some_and(|after| after != ' ') || !place.before.is_some_and(char::is_numeric),
+        '.' => alphanumeric(near.after),
+        ')' => near.after.is_some_and(|after| after != ' ') || !near.before.is_some_and(char::is_numeric),
         // Between letters it could end an emoji code, which is escaped; before a slash it makes a link.
         ':' => {
-            alphanumeric(place.before)
-                && (matches!(place.after, None | Some(' ')) || (place.in_code && alphanumeric(place.after)))
+            alphanumeric(near.before)
+                && (matches!(near.after, None | Some(' ')) || (near.in_code && alphanumeric(near.after)))
         }
         character => character.is_alphanumeric() || !character.is_ascii(),
     }

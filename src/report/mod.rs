@@ -39,7 +39,7 @@ use std::time::Duration;
 
 pub use events::Events;
 pub use human::Human;
-pub use live::Room;
+pub use live::TerminalSize;
 pub use palette::{Color, Palette};
 pub use progress::Progress;
 pub use reporter::{Reporter, Verbosity};

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::doing::Row;
-use super::live::{Live, Room};
+use super::live::{Live, TerminalSize};
 use super::shape::Shape;
 use super::width::{beginning, ending, width};
 use super::{Color, Human, Palette, ReportError, Reporter, Sink, Verbosity, clock, duration};
@@ -15,7 +15,7 @@ use crate::event::{Event, Stamped};
 
 /// The most rows of the table; a small terminal has fewer.
 const MOST_ROWS: usize = 12;
-/// The last line of the table.
+/// The number of lines below the rows: the totals.
 const BOTTOM: usize = 1;
 
 /// The reporter with lines and a table.
@@ -28,19 +28,19 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// `lines` and `table` must lead to the same terminal; `room` is asked at every drawing: windows change.
+    /// `lines` and `table` must lead to the same terminal; `size` is asked at every drawing: windows change.
     pub fn new(
         lines: Sink,
         table: Sink,
         shape: Shape,
         verbosity: Verbosity,
         color: Color,
-        room: impl Fn() -> Room + Send + 'static,
+        size: impl Fn() -> TerminalSize + Send + 'static,
     ) -> Self {
         Self {
             human: Human::new(lines, verbosity, color).of_plan(shape).above_table(),
             palette: Palette::new(color),
-            live: Live::new(table, room),
+            live: Live::new(table, size),
             running: false,
         }
     }
@@ -51,13 +51,13 @@ impl Progress {
     }
 
     fn table(&self, now: Duration) -> Vec<String> {
-        let room = self.live.room();
-        let most = room.lines.saturating_sub(BOTTOM + 1).clamp(1, MOST_ROWS);
+        let size = self.live.terminal_size();
+        let most = size.lines.saturating_sub(BOTTOM + 1).clamp(1, MOST_ROWS);
         let board = self.human.board();
         let rows = board.rows(now, most);
-        let width = rows.iter().map(|row| width(&row.who)).max().unwrap_or(0).min(room.columns / 3);
-        let mut lines: Vec<String> = rows.iter().map(|row| self.line(row, width, room.columns)).collect();
-        lines.push(self.palette.faint(cut(&format!("{:>7}  {}", clock(now), board.totals()), room.columns)));
+        let width = rows.iter().map(|row| width(&row.who)).max().unwrap_or(0).min(size.columns / 3);
+        let mut lines: Vec<String> = rows.iter().map(|row| self.line(row, width, size.columns)).collect();
+        lines.push(self.palette.faint(cut(&format!("{:>7}  {}", clock(now), board.totals()), size.columns)));
         lines
     }
 
@@ -135,9 +135,9 @@ mod tests {
     fn progress(columns: usize, lines: usize) -> (Shared, Progress) {
         let out = Shared::default();
         let sink = |what| Sink::new(what, Box::new(out.clone()), Secrets::default());
-        let room = move || Room { columns, lines };
+        let size = move || TerminalSize { columns, lines };
         let (lines, table) = (sink("the lines"), sink("the table"));
-        let progress = Progress::new(lines, table, Shape::default(), Verbosity::Normal, Color::Off, room);
+        let progress = Progress::new(lines, table, Shape::default(), Verbosity::Normal, Color::Off, size);
         (out, progress)
     }
 

@@ -23,7 +23,7 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
-/// The same with its line breaks and tabs.
+/// The text as safe lines, with its line breaks and tabs.
 pub fn sanitize_lines(text: &str) -> Cow<'_, str> {
     let harmful = |character: char| !matches!(character, '\n' | '\r' | '\t' | JOINER) && mark(character).is_some();
     if !text.contains(harmful) {

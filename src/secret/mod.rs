@@ -126,7 +126,7 @@ impl Secrets {
         self.mark(value)
     }
 
-    /// The same without searching for the value elsewhere: for ids and names in a secret answer.
+    /// Returns a marker for a secret that is not searched for elsewhere: for ids and names in a secret answer.
     pub fn mark(&self, value: &Value) -> String {
         let mut inner = self.write();
         let number = inner.keep(value);
@@ -186,7 +186,7 @@ impl Secrets {
         self.replace(value, &|json| serde_json::from_str(json).unwrap_or(Value::Null))
     }
 
-    /// The same for a text, such as a path segment or header.
+    /// Replaces markers in a text, such as a path segment or header.
     ///
     /// # Errors
     ///

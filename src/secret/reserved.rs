@@ -10,7 +10,7 @@ pub fn is_reserved(text: &str) -> bool {
     !text.is_ascii() && text.contains(RESERVED)
 }
 
-/// The same for every text in a value, including keys.
+/// Whether any text in a value, including keys, contains a reserved character.
 pub fn is_reserved_value(value: &Value) -> bool {
     match value {
         Value::String(text) => is_reserved(text),

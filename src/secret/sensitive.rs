@@ -1,6 +1,6 @@
 //! Recognises secret fields by their names.
 
-/// Parts of names of secret fields.
+/// Parts of the names of secret fields.
 const SENSITIVE: [&str; 13] = [
     "secret",
     "password",

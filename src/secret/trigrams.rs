@@ -28,7 +28,7 @@ impl Trigrams {
     pub fn of<'p>(codes: impl Iterator<Item = &'p str>) -> Option<Self> {
         let mut found = Self { known: vec![0; TRIPLES / 64], stride: usize::MAX };
         for code in codes {
-            let numbers: Vec<u8> = code.bytes().map(|byte| WORDS[usize::from(byte)]).collect();
+            let numbers: Vec<u8> = code.bytes().map(|byte| CLASSES[usize::from(byte)]).collect();
             if numbers.iter().any(|number| *number >= DIVIDER) {
                 return None;
             }
@@ -41,7 +41,7 @@ impl Trigrams {
 
     /// Whether a code may be in a text, wrapped or not; `false` is certain. For a text in which each divider is one byte.
     pub fn may_be_in(&self, text: &[u8]) -> bool {
-        [&WORDS, &BYTES].into_iter().any(|classes| self.is_met(text, classes))
+        [&CLASSES, &CLASSES_WITH_SIGNS].into_iter().any(|classes| self.is_met(text, classes))
     }
 
     fn is_met(&self, text: &[u8], classes: &[u8; 256]) -> bool {
@@ -85,12 +85,12 @@ fn number_of(triple: &[u8]) -> usize {
     triple.iter().fold(0, |number, character| number << BITS | usize::from(*character))
 }
 
-/// The class of each byte where only white space divides.
-const WORDS: [u8; 256] = classes(&DIVIDES_WORDS);
-/// The same where signs between bytes in hexadecimal divide, too.
-const BYTES: [u8; 256] = classes(&DIVIDES_BYTES);
+/// The class of each byte, where only white space divides.
+const CLASSES: [u8; 256] = classes(&DIVIDES_WORDS);
+/// The class of each byte, where also the signs between bytes in hexadecimal divide (`:`, `-`, `,`, `_`).
+const CLASSES_WITH_SIGNS: [u8; 256] = classes(&DIVIDES_BYTES);
 
-/// Both alphabets of base64 have the same numbers.
+/// The number of each base64 character, in both alphabets; of other bytes [`DIVIDER`] or [`OTHER`].
 const fn classes(divides: &[bool; 256]) -> [u8; 256] {
     let mut classes = [OTHER; 256];
     let mut byte = 0;

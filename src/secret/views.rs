@@ -74,8 +74,8 @@ impl View {
         all
     }
 
-    /// The same without line breaks and what else divides long words: for base64 and hexadecimal that were wrapped.
-    /// With `signs` also without what stands between bytes in hexadecimal.
+    /// This view without white space and written line breaks (`\n`, `⏎`): for base64 and hexadecimal that were wrapped.
+    /// `signs`: also without the signs that stand between bytes in hexadecimal.
     pub fn joined(&self, signs: bool) -> View {
         self.read(|rest| divider(rest, signs))
     }
@@ -185,8 +185,9 @@ static HEXADECIMAL: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("0x"));
 
 /// The first byte of `⏎`.
 const LINE_BREAK: u8 = "⏎".as_bytes()[0];
-/// The single bytes that [`divider`] takes, without `signs` and with them.
+/// The single bytes that [`divider`] takes without `signs`.
 pub(super) const DIVIDES_WORDS: [bool; 256] = among(b" \t\n\r");
+/// The single bytes that [`divider`] takes with `signs`.
 pub(super) const DIVIDES_BYTES: [bool; 256] = among(b" \t\n\r:-,_");
 
 /// The first bytes of all escapes.
@@ -207,7 +208,7 @@ const fn among(bytes: &[u8]) -> [bool; 256] {
     table
 }
 
-/// The same, for these and all letters and digits of ASCII.
+/// A table of bytes: whether each is one of these, or a letter or digit of ASCII.
 const fn alphanumeric_or(bytes: &[u8]) -> [bool; 256] {
     let mut table = among(bytes);
     let mut byte = 0;
@@ -243,7 +244,7 @@ fn characters(rest: &[u8]) -> Option<(usize, Meaning)> {
     backslash(rest, |code| char::from_u32(code).map(Meaning::Character))
 }
 
-/// The same where `\xc3` and `\303` are bytes.
+/// Backslashes as in [`characters`], where `\xc3` and `\303` are bytes.
 fn bytes(rest: &[u8]) -> Option<(usize, Meaning)> {
     let octal = rest
         .strip_prefix(b"\\")

@@ -143,7 +143,7 @@ fn finish(state: &mut State, call: &Call<'_>, uid: Uid, action: &str, work: Work
     Ok(ok(200, shown))
 }
 
-/// The task type of an action: the one that contains the action's name, where an operation has several.
+/// The task type of an action: the first that begins with the action's name; otherwise the operation's first.
 fn action_task<'c>(call: &'c Call<'_>) -> &'c str {
     let word = match call.text("action") {
         Some("reboot") => "soft_reboot",

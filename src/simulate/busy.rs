@@ -83,6 +83,7 @@ impl Busy {
 
 /// How long before the client's request the first bystander acts.
 pub(super) const BEFORE: Duration = Duration::from_secs(5);
+/// How long after it the last one acts.
 pub(super) const AFTER: Duration = Duration::from_millis(500);
 
 /// The bystanders, by number.

@@ -52,7 +52,7 @@ impl Draw {
         self.request_id()
     }
 
-    /// A duration within the window, in milliseconds.
+    /// A duration of whole milliseconds between the two, whose fractions of a millisecond are left out.
     pub(super) fn between(&mut self, earliest: Duration, latest: Duration) -> Duration {
         let low = u64::try_from(earliest.as_millis()).unwrap_or(u64::MAX);
         let high = u64::try_from(latest.as_millis()).unwrap_or(u64::MAX).max(low);

@@ -31,7 +31,7 @@ use super::draw::Draw;
 use crate::api::Request;
 use crate::catalog::Method;
 
-/// How a request fails.
+/// What goes wrong with a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultKind {
     /// The connection is reset; the request has no effect.

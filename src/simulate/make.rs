@@ -44,7 +44,7 @@ fn name_of<'b>(kind: &Kind, body: &'b Map<String, Value>) -> &'b str {
     body.get(kind.name_field).or_else(|| body.get("name")).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The task type of the operation; the kind's own where the operation has several.
+/// The task type of a create: the kind's, when the operation has it or none at all; otherwise the operation's first.
 fn create_task(call: &Call<'_>, kind: &Kind) -> String {
     match call.operation.task_types.as_slice() {
         [] => kind.create_task.to_owned(),

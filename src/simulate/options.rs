@@ -63,7 +63,7 @@ pub enum Durations {
     Documented,
     /// The documented range, times a factor.
     Scaled(f64),
-    /// The same for all.
+    /// This duration, for tasks of every type.
     Fixed(Duration),
 }
 

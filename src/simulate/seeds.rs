@@ -198,7 +198,7 @@ pub(super) fn flavor_of(name: &str) -> Value {
     })
 }
 
-/// The same for bare metal.
+/// A bare metal server's flavour, as a read of the server shows it.
 pub(super) fn bare_metal_flavor_of(name: &str) -> Value {
     let (processors, memory) = size(name);
     json!({

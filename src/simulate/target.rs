@@ -25,27 +25,30 @@ impl Target {
         Target { kind: "", project: 0, region: 0, parent: None, key: None, rest: Vec::new() };
 }
 
-struct Place {
+/// The path of a collection of one kind.
+struct Collection {
     kind: &'static Kind,
     segments: Vec<&'static str>,
 }
 
 /// The most specific path first: `lbpools/…/{pool}/member` before `lbpools/…`.
-static PLACES: LazyLock<Vec<Place>> = LazyLock::new(|| {
-    let mut places: Vec<_> = KINDS
+static COLLECTIONS: LazyLock<Vec<Collection>> = LazyLock::new(|| {
+    let mut all: Vec<_> = KINDS
         .iter()
-        .flat_map(|kind| kind.collections.iter().map(move |path| Place { kind, segments: path.split('/').collect() }))
+        .flat_map(|kind| {
+            kind.collections.iter().map(move |path| Collection { kind, segments: path.split('/').collect() })
+        })
         .collect();
-    places.sort_by_key(|place| std::cmp::Reverse(place.segments.len()));
-    places
+    all.sort_by_key(|collection| std::cmp::Reverse(collection.segments.len()));
+    all
 });
 
 /// The target of the segments after the version, if they belong to a kind.
 pub(super) fn target(segments: &[String]) -> Option<Target> {
-    PLACES.iter().find_map(|place| place.target(segments))
+    COLLECTIONS.iter().find_map(|collection| collection.target(segments))
 }
 
-impl Place {
+impl Collection {
     fn target(&self, segments: &[String]) -> Option<Target> {
         let (head, tail) = segments.split_at_checked(self.segments.len())?;
         let mut target = Target {

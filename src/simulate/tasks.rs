@@ -262,7 +262,8 @@ impl Tasks {
         Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
     }
 
-    /// The same for the unfinished tasks of one project and region.
+    /// The total, and one page, of the unfinished tasks of one project and region that match a query, without those
+    /// started after `until`.
     pub(super) fn active(
         &self,
         scope: Scope,

@@ -28,7 +28,7 @@ impl EnvironmentRecord {
         self.store.place(&self.name)
     }
 
-    /// Its status, read without a lease. `None` when there is no record.
+    /// Its status, read without lock or lease. `None` when there is no record, or the record says nothing.
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ struct Out {
     line: Vec<u8>,
     /// Inside of [`Stream::together`]: its thread, and what is still to be written.
     held: Option<(ThreadId, Vec<u8>)>,
-    /// The error of a write that nobody waited for.
+    /// The error of a write for which no caller waited.
     error: Option<io::Error>,
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::lexicon::{self, Cut, Piece, Refused};
-use super::program::{Place, Program};
+use super::program::{Program, SourceMap};
 use super::{Expression, ExpressionKind, ListFrom, Part, Shape, Template, Text};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, narrow};
@@ -24,7 +24,7 @@ impl Template {
         Self::compile_owned(node.clone())
     }
 
-    /// The same for a node that is not needed any more: its texts move.
+    /// As [`Self::compile`], for a node that is not needed any more: its texts are not copied.
     ///
     /// # Errors
     ///
@@ -213,8 +213,8 @@ impl Words<'_> {
         }
     }
 
-    fn place(&self, start: usize) -> Place {
-        Place { places: self.places.clone(), base: narrow(self.base + start), whole: self.whole }
+    fn place(&self, start: usize) -> SourceMap {
+        SourceMap { places: self.places.clone(), base: narrow(self.base + start), whole: self.whole }
     }
 
     fn locate(&self, range: Range<usize>) -> Span {

@@ -18,7 +18,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// The same for a part of the value: what guards the whole does not guard it.
+    /// The operations on a part of the value, which what guards the whole does not guard.
     pub fn unguarded(&self) -> Self {
         Self { guarded: false, ..self.clone() }
     }
@@ -71,7 +71,7 @@ impl Found {
         self.names.push(NameUse { name, path, path_spans, span, guarded, spoiled });
     }
 
-    /// All references, in little room.
+    /// All references, in little memory.
     pub fn into_uses(self) -> Uses {
         let Found { steps, inputs, names, files, unknown, alone, reads_files, surroundings, too_heavy } = self;
         let (steps, inputs, names) = (steps.into(), inputs.into(), names.into());

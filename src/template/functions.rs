@@ -45,8 +45,8 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_function("file", file);
 }
 
-fn refuse(words: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidOperation, words.into())
+fn refuse(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message.into())
 }
 
 /// A secret list is one marker: its items are joined behind it.

@@ -21,7 +21,7 @@ const DEEPEST: usize = 24;
 const MOST_ALTERNATIVES: usize = 32;
 /// `{% ... %}` in one text.
 const MOST_STATEMENTS: usize = 1024;
-/// The engine counts offsets in 32 bits and lines in 16.
+/// The longest text, in bytes: the engine counts offsets in 32 bits and lines in 16.
 const LONGEST: usize = 4 << 20;
 
 /// One part of a text.

@@ -11,7 +11,7 @@ use crate::secret::is_sensitive_name;
 use crate::source::Span;
 use crate::word::Word;
 
-/// A reference, and how it is looked up.
+/// A reference: the names on its path, and its place in the file.
 struct Written<'p> {
     names: Vec<&'p str>,
     span: Span,

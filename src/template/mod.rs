@@ -232,7 +232,7 @@ impl Template {
         self.programs_in_lists().into_iter().map(|(program, _)| program).collect()
     }
 
-    /// The same, each with the lists built with `for` that contain it, the innermost last.
+    /// All programs, in file order, each with the lists built with `for` that contain it, the innermost last.
     pub fn programs_in_lists(&self) -> Vec<(&Program, Vec<&ListFrom>)> {
         let mut programs = Vec::new();
         self.collect(&mut Vec::new(), &mut programs);

@@ -28,7 +28,7 @@ pub struct Program {
 
 struct Inner {
     parsed: Arc<Parsed>,
-    place: Place,
+    place: SourceMap,
 }
 
 /// The parts of a program that do not depend on its place in the file. A large plan has the same template in many
@@ -43,8 +43,9 @@ struct Parsed {
     kind: Kind,
 }
 
-/// The most programs that are kept for other places, and the most bytes of their sources.
+/// The most parsed programs that are shared between places.
 const MOST_SHARED: usize = 4096;
+/// A program whose source is longer, in bytes, is not shared.
 const LONGEST_SHARED: usize = 200;
 
 /// Programs by kind and source.
@@ -64,18 +65,18 @@ enum Code {
     Text(Box<Environment<'static>>),
 }
 
-/// The most programs whose code is kept, at some 12 KB each.
-const MOST_KEPT: usize = 256;
+/// The most programs whose code is cached, at some 12 KB each.
+const MOST_CACHED: usize = 256;
 
 /// Code by source.
-type Kept = HashMap<(Kind, String), Arc<Code>>;
+type Cached = HashMap<(Kind, String), Arc<Code>>;
 
 /// Recently used code.
-static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
+static CACHE: LazyLock<Mutex<Cached>> = LazyLock::new(Mutex::default);
 
 fn code_of(kind: Kind, source: String) -> Result<Arc<Code>, Error> {
     let key = (kind, source);
-    if let Some(code) = KEPT.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+    if let Some(code) = CACHE.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return Ok(Arc::clone(code));
     }
     let source = key.1.clone();
@@ -88,17 +89,17 @@ fn code_of(kind: Kind, source: String) -> Result<Arc<Code>, Error> {
             Code::Text(Box::new(environment))
         }
     });
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.len() >= MOST_KEPT {
-        kept.clear();
+    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    if cache.len() >= MOST_CACHED {
+        cache.clear();
     }
-    kept.insert(key, Arc::clone(&code));
+    cache.insert(key, Arc::clone(&code));
     Ok(code)
 }
 
 /// Maps a program's source to the file.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct SourceMap {
     pub places: Places,
     /// The offset of the program's source in the scalar's text.
     pub base: u32,
@@ -106,7 +107,7 @@ pub(super) struct Place {
     pub whole: Span,
 }
 
-impl Place {
+impl SourceMap {
     pub(super) fn locate(&self, range: Range<usize>) -> Span {
         let base = self.base as usize;
         self.places.span(base + range.start..base + range.end, self.whole)
@@ -146,12 +147,12 @@ impl Program {
     }
 
     /// Parses an expression.
-    pub(super) fn expression(source: &str, place: Place) -> Result<Self, Error> {
+    pub(super) fn expression(source: &str, place: SourceMap) -> Result<Self, Error> {
         Self::shared(Kind::Expression, source, place, || Ok(walk::of_expression(&parse_expr(source)?, source)))
     }
 
     /// Parses a text with statements.
-    pub(super) fn text(source: &str, place: Place) -> Result<Self, Error> {
+    pub(super) fn text(source: &str, place: SourceMap) -> Result<Self, Error> {
         let parsed = || Ok(walk::of_template(&parse(source, "", engine::syntax())?, source));
         Self::shared(Kind::Text, source, place, parsed)
     }
@@ -159,7 +160,7 @@ impl Program {
     fn shared(
         kind: Kind,
         source: &str,
-        place: Place,
+        place: SourceMap,
         parse: impl FnOnce() -> Result<(Uses, Joints), Error>,
     ) -> Result<Self, Error> {
         let known = || SHARED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,7 +28,7 @@ pub(super) fn text_of(value: &Value) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-/// The same for the output of a template.
+/// Writes a scalar into the output of a template.
 pub(super) fn format(
     output: &mut minijinja::Output<'_>,
     _: &mut minijinja::State<'_, '_>,
@@ -39,9 +39,10 @@ pub(super) fn format(
 
 /// The greatest depth of a value; more than any answer of the API has.
 const DEEPEST: usize = 128;
-/// The most values and bytes of text in a result. The engine limits its own work, but ranges and joined lists are
-/// lazy and cost only when they are iterated over.
+/// The most values in a result. The engine limits its own work, but ranges and joined lists are lazy and cost only when
+/// they are iterated over.
 const MOST_VALUES: usize = 1_000_000;
+/// The most bytes of text in a result.
 const MOST_BYTES: usize = 32 << 20;
 
 /// The JSON form of a result.
@@ -97,8 +98,8 @@ impl Budget {
     }
 }
 
-fn refused<T>(words: &'static str) -> Result<T, Error> {
-    Err(Error::new(ErrorKind::InvalidOperation, words))
+fn refused<T>(message: &'static str) -> Result<T, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, message))
 }
 
 fn too_much() -> Error {

@@ -55,7 +55,7 @@ impl Others {
 }
 
 impl Uses {
-    /// The same with other places.
+    /// These uses, each at the place that `place` gives for it.
     pub(super) fn located(&self, place: &dyn Fn(Span) -> Span) -> Self {
         let mut uses = self.clone();
         let spoil = |spoiled: &mut Option<Box<Spoiled>>| {

@@ -23,7 +23,7 @@ pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str) -> (Uses, Joints
     walk.end()
 }
 
-/// The same of a text with statements.
+/// The references of a text with statements, and the operands of `~` in it.
 pub(super) fn of_template(stmt: &ast::Stmt<'_>, source: &str) -> (Uses, Joints) {
     let mut walk = Walk::new(source);
     walk.stmt(stmt, &Flow::default());

@@ -7,8 +7,9 @@ use super::{Node, NodeKind};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-/// The most that aliases may add to a file: nodes, and bytes of text.
+/// The most nodes that aliases may add to a file.
 const MOST_ALIASED_NODES: usize = 100_000;
+/// The most bytes of text that aliases may add to a file.
 const MOST_ALIASED_BYTES: usize = 8 << 20;
 /// The most anchors of a file.
 const MOST_ANCHORS: usize = 100_000;

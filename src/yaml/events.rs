@@ -10,8 +10,9 @@ use crate::parts::STACK;
 
 /// A text below this size, in bytes, is parsed before a thread has started.
 const LONG: usize = 64 * 1024;
-/// How many events are handed over together, and how often that is done ahead of the reader.
+/// The number of events that are handed over together.
 const TOGETHER: usize = 1024;
+/// The most such batches ahead of the reader.
 const AHEAD: usize = 4;
 
 /// The next event, and its place.

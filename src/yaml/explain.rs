@@ -102,7 +102,7 @@ pub(super) fn too_deep(span: Span) -> Diagnostic {
         .help("take the inner part apart: no API call needs this depth")
 }
 
-/// The finding for a number that has no value of ours.
+/// The finding for a number that does not fit into 64 bits, or that JSON cannot hold.
 pub(super) fn number(text: &str, problem: Unreadable, span: Span) -> Diagnostic {
     match problem {
         Unreadable::TooLarge => {

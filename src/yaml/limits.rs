@@ -34,7 +34,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// None yet of a text, whose tree may hold `most_held`.
+    /// Counts no value yet of a text, whose tree may hold `most_held`.
     pub fn new(text: &str, most_held: usize) -> Self {
         let most = MOST_VALUES.max(text.len() / BYTES_OF_A_VALUE);
         Self { read: 0, most, held: 0, most_held, held_before: 0 }
@@ -46,7 +46,7 @@ impl Values {
         self.held += 1;
     }
 
-    /// A value in the tree takes the room of a template.
+    /// A value in the tree takes the memory of a template.
     pub fn hold_template(&mut self) {
         self.held += VALUES_OF_A_TEMPLATE - 1;
     }

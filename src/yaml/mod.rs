@@ -4,7 +4,7 @@
 //! not depend on plans. `encoding` decodes bytes, `events` parses them, `read` builds nodes from events: `frames` are the open
 //! collections, with their `keys`, `anchors` what aliases stand for, `limits` how much there may be, `taken` what never gets into
 //! the tree. `scalar` resolves plain words, `places` maps characters of a scalar to the file, `text`, `word` and `list` hold what
-//! there is much of in little room, `explain` and `unquoted` say what is wrong.
+//! there is much of in little memory, `explain` and `unquoted` say what is wrong.
 
 mod anchors;
 mod encoding;
@@ -158,7 +158,7 @@ impl Node {
         }
     }
 
-    /// The same in a file that begins `by` bytes later.
+    /// This node, with its places in the file `by` bytes further on.
     #[must_use]
     pub fn moved(&self, by: usize) -> Node {
         let kind = match &self.kind {

@@ -55,7 +55,7 @@ impl Places {
         Self { runs: Runs::Table(Arc::new(runs)) }
     }
 
-    /// The same places in a file that begins `by` bytes later.
+    /// These places, `by` bytes further on.
     pub fn moved(&self, by: usize) -> Self {
         let later = |place: u32| narrow(place as usize + by);
         Self {

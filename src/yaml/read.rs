@@ -42,13 +42,13 @@ pub fn parse(text: &str) -> Parsed {
     parsed(text, None, most_held(text))
 }
 
-/// The same for a file that may have as many values in its tree as in the whole of one that is taken apart.
+/// Parses one document without the limit on values held in its tree ([`most_held`]).
 pub fn parse_whole(text: &str) -> Parsed {
     parsed(text, None, usize::MAX)
 }
 
-/// The same, but hands every item or entry of the lists and mappings below some keys of the root to `take` as soon as
-/// it is read: a long one is never held as nodes. They are empty in the tree.
+/// Parses one document, and hands every item or entry of the lists and mappings below some keys of the root to `take`
+/// as soon as it is read: a long one is never held as nodes. They are empty in the tree.
 pub fn parse_taking<'t>(text: &'t str, parts: &'t [(&'t str, Parts)], take: &'t mut dyn FnMut(Taken<'_>)) -> Parsed {
     parsed(text, Some(Taking { parts, take }), most_held(text))
 }

@@ -25,7 +25,7 @@ pub(super) struct Taking<'t> {
 }
 
 impl<'t> Taking<'t> {
-    /// The key of the root, when these parts below it are taken.
+    /// `key`, when the items or entries below it are handed to the caller.
     pub fn below(&self, key: &str, parts: Parts) -> Option<&'t str> {
         self.parts.iter().find(|(below, wanted)| *below == key && *wanted == parts).map(|(below, _)| *below)
     }

@@ -96,7 +96,7 @@ impl Text {
         }
     }
 
-    /// The same in a file that begins `by` bytes later.
+    /// This text, with its places in the file `by` bytes further on.
     #[must_use]
     pub fn moved(&self, by: usize) -> Self {
         match &self.0 {

@@ -23,7 +23,7 @@ use gcore_plan::{journal, plan, yaml};
 
 /// Inputs tried in an ordinary run.
 const TRIES: usize = 400;
-/// The longest input.
+/// The longest input, in bytes.
 const LONGEST: usize = 64 * 1024;
 /// Words with a meaning to parsers.
 const WORDS: [&str; 40] = [

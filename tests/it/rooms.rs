@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::sources::modules;
 
-/// A room, and the rooms it may use. Others must not be used, and every entry must be needed.
+/// A room, and all rooms that it uses: others must not be used, and every entry must be needed.
 const MAY_USE: &[(&str, &str)] = &[
     ("api", "body_file catalog clock random secret shared"),
     ("body_file", "files pointer secret"),

@@ -212,7 +212,7 @@ fn a_signal_ends_the_simulator_in_order() {
 #[test]
 fn a_key_that_has_run_out_is_asked_for_again() {
     let folder = Folder::new().with("plan.yaml", PLAN);
-    // The first key is refused, and every other is taken.
+    // The first create of a network is answered with 401, whatever its key, and no other request is.
     let served = Served::start(&folder, &["--speed", "1000", "--fault", "status=401:POST:networks:1"]);
     let command = "echo x >> asked; echo key-number-$(wc -l < asked)";
     served.run(&folder, &["run", "plan.yaml", "--api-key-command", command]).with_code(0);

@@ -1,4 +1,4 @@
-//! Before anything is answered: whom to trust, keys that are refused, servers that speak no TLS.
+//! Connections that give no answer: certificate authorities, refused keys, servers without TLS.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

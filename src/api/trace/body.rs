@@ -17,7 +17,7 @@ pub(super) fn of_value(body: &Value, secrets: &Secrets) -> String {
     short(&fields_of(body, secrets).to_string())
 }
 
-/// The fields of a request's body.
+/// The body of a request, with secrets and sensitive fields replaced.
 pub(super) fn fields_of(body: &Value, secrets: &Secrets) -> Value {
     hide(&secrets.redact_value(body), false)
 }

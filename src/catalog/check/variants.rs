@@ -254,6 +254,7 @@ impl Checker<'_> {
             return i64::MIN / 2;
         }
         let weigh = |(name, value): &(String, Partial)| match shape.properties.get(name) {
+            // A field that no schema has is a typo: it counts against all alike, and decides nothing.
             None => -1,
             Some(field) => {
                 let takes = |field: &Schema, value: &Value| self.schema.resolve(field).values.contains(value);
@@ -264,7 +265,7 @@ impl Checker<'_> {
                 match value.known() {
                     Some(value) if takes(field, &value) => 10,
                     Some(value) if elsewhere(&value) => -10,
-                    // A field that no schema has is a typo, and does not count for any.
+                    // The schema has the field, and the value distinguishes no schemas.
                     _ => 1,
                 }
             }

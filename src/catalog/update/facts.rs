@@ -203,9 +203,9 @@ const FORMS: &[(&str, &str, Form)] = &[
     ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::Listed { pointer: "/pools", key: "name", shown: "name" }),
 ];
 
-/// Where a field of the resource with this documented path is shown.
-pub fn form_of(thing: &str, field: &str) -> Form {
-    let known = FORMS.iter().find(|(of, name, _)| *name == field && full(of) == thing);
+/// Where a read of the resource with this documented path shows a field.
+pub fn form_of(route: &str, field: &str) -> Form {
+    let known = FORMS.iter().find(|(of, name, _)| *name == field && full(of) == route);
     known.map_or(Form::Same, |(_, _, form)| *form)
 }
 

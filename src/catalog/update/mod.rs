@@ -177,8 +177,8 @@ impl Catalog {
     /// The calls that change a created resource, in the order in which they are sent.
     pub fn ways(&self, create: &Operation) -> Vec<Way> {
         let mut ways = self.updates_of(create);
-        let Some(thing) = resource_route(create) else { return ways };
-        for (_, call, act) in FACTS.iter().filter(|(of, _, _)| full(of) == thing) {
+        let Some(resource) = resource_route(create) else { return ways };
+        for (_, call, act) in FACTS.iter().filter(|(of, _, _)| full(of) == resource) {
             ways.extend(self.find_call(call).map(|operation| Way { operation, act: act.clone() }));
         }
         ways
@@ -193,7 +193,7 @@ impl Catalog {
         let inside = if is_monitor { Some(monitor) } else { wrapped };
         let operations = match is_monitor {
             true => self.find_call(monitor_call).into_iter().collect(),
-            false => resource_route(create).map(|thing| self.update_routes(thing)).unwrap_or_default(),
+            false => resource_route(create).map(|resource| self.update_routes(resource)).unwrap_or_default(),
         };
         let Some(made) = self.body_schema(create).map(|body| top_fields(&body)) else { return Vec::new() };
         let mut ways: Vec<Way> = Vec::new();
@@ -214,13 +214,13 @@ impl Catalog {
         ways
     }
 
-    /// The update calls for a path: in any version, unless deprecated.
-    fn update_routes(&self, thing: &str) -> Vec<Arc<Operation>> {
-        if let Some((_, call)) = OTHER_PATHS.iter().find(|(of, _)| full(of) == thing) {
+    /// The update calls for the documented path of a resource: in any version, unless deprecated.
+    fn update_routes(&self, resource: &str) -> Vec<Arc<Operation>> {
+        if let Some((_, call)) = OTHER_PATHS.iter().find(|(of, _)| full(of) == resource) {
             return self.find_call(call).into_iter().collect();
         }
-        let wanted = shape(thing);
-        let root = root_of(thing);
+        let wanted = shape(resource);
+        let root = root_of(resource);
         let first = |method: Method| {
             let wanted = wanted.clone();
             let mut found =

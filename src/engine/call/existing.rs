@@ -21,8 +21,8 @@ use crate::engine::pages::{Pages, Paging, each_page, endless};
 use crate::engine::results::named_in_path;
 use crate::journal::{Mark, id_text};
 
-/// Up to this number of creates in a run, each sends a request filtered by its name, where the API has such a filter;
-/// more of them share one reading of the whole list.
+/// Up to this number of creates in a run (or the number of pages of a list that is too long to be read), each sends a
+/// request filtered by its name, where the API has such a filter; more of them share one reading of the whole list.
 const FEW: usize = 3;
 
 /// What exists before the first attempt.

@@ -41,35 +41,35 @@ impl Write {
             // A resource shows an update at once, even when its task is not found.
             Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(in_doubt))),
             Resolved::Nothing if in_doubt.is_carried_out() => {
-                let words = format!("the API carried it out, and what it made was not found: {reason}");
-                self.record_unknown(context, in_doubt, words, &[]).await
+                let message = format!("the API carried it out, and what it made was not found: {reason}");
+                self.record_unknown(context, in_doubt, message, &[]).await
             }
             Resolved::Nothing if state.resends < RESENDS => {
                 state.resends += 1;
                 Ok(None)
             }
             Resolved::Nothing => {
-                let words = format!(
+                let message = format!(
                     "sent {} times without a usable answer, and no resource or task of it was found: {reason}",
                     state.resends + 1
                 );
-                self.record_unknown(context, in_doubt, words, &[]).await
+                self.record_unknown(context, in_doubt, message, &[]).await
             }
             Resolved::Undecided(candidates) if candidates.is_empty() => {
-                let words =
+                let message =
                     format!("the answer was lost ({reason}), and the API has no list that would show what was made");
-                self.record_unknown(context, in_doubt, words, &[]).await
+                self.record_unknown(context, in_doubt, message, &[]).await
             }
             Resolved::Undecided(candidates) => {
-                let words = format!(
+                let message = format!(
                     "the answer was lost ({reason}); what may be its work may be another client's as well: {}",
                     candidates.join(", ")
                 );
-                self.record_unknown(context, in_doubt, words, &candidates).await
+                self.record_unknown(context, in_doubt, message, &candidates).await
             }
             Resolved::CannotTell(why) => {
-                let words = format!("the answer was lost ({reason}), and looking for it failed: {why}");
-                self.record_unknown(context, in_doubt, words, &[]).await
+                let message = format!("the answer was lost ({reason}), and looking for it failed: {why}");
+                self.record_unknown(context, in_doubt, message, &[]).await
             }
         }
     }
@@ -90,8 +90,8 @@ impl Write {
         context.events.emit(Event::ResolvingStarted { instance: instance.clone(), reason: cause.clone() });
         let since = context.clock().elapsed();
         let in_doubt = InDoubt { attempt, earlier: open, since, cause, slow: false, disowned };
-        let unknown = |words: String| {
-            let mut error = self.in_doubt_error(context, &in_doubt, words);
+        let unknown = |message: String| {
+            let mut error = self.in_doubt_error(context, &in_doubt, message);
             let resolve = |decision: &str| context.settings.state_command("resolve", instance, decision);
             error.help = vec![
                 format!("decide with {} (it is that one)", resolve("--id ID")),
@@ -157,8 +157,8 @@ impl Write {
         Called::Answered { status: in_doubt.attempt.head.as_ref().map_or(200, |head| head.status), value: Value::Null }
     }
 
-    pub(super) fn in_doubt_error(&self, context: &RunContext, in_doubt: &InDoubt, words: String) -> StepError {
-        let mut error = context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+    pub(super) fn in_doubt_error(&self, context: &RunContext, in_doubt: &InDoubt, message: String) -> StepError {
+        let mut error = context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, message);
         error.status = in_doubt.attempt.head.as_ref().map(|head| head.status);
         error.request_id = in_doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
         error
@@ -169,10 +169,10 @@ impl Write {
         &self,
         context: &RunContext,
         in_doubt: &InDoubt,
-        words: String,
+        message: String,
         candidates: &[String],
     ) -> Result<Option<Called>, Interruption> {
-        let mut error = self.in_doubt_error(context, in_doubt, words);
+        let mut error = self.in_doubt_error(context, in_doubt, message);
         let instance = self.instance();
         let resolve = |decision: &str| context.settings.state_command("resolve", instance, decision);
         error.help = if candidates.is_empty() {

@@ -357,7 +357,8 @@ impl Write {
         context.journal.with_status(known)
     }
 
-    /// What exists before it is sent is evidence after a lost answer, or says what it has made.
+    /// Whether what exists before the call is listed: as evidence after a lost answer, or to tell what the call has
+    /// made.
     fn needs_what_was_there(&self) -> bool {
         !self.is_repeatable() || self.or_changes()
     }

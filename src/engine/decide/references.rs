@@ -45,7 +45,8 @@ impl<'s> References<'s> {
         Self::where_after(status, |_, _| true)
     }
 
-    /// The same where an instance depends on a step as a whole only as long as this holds of both.
+    /// As [`Self::of`], but a dependency of an instance on a whole step counts only where `comes_after` holds of the
+    /// two.
     pub fn where_after(status: &'s Status, comes_after: impl Fn(&InstanceId, &StepId) -> bool) -> Self {
         let number = status.instances.len();
         let Words { by_id, by_name, mut mentions } = words(status);

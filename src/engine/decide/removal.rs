@@ -89,8 +89,8 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> Removal {
     Removal { instances, places, waits_for, ready, gone, youngest, kept }
 }
 
-/// Of the instances to remove, those that are kept because a dependant is. One that no undo takes away stays on record
-/// together with what it uses.
+/// Of the instances to remove, those that are kept because a dependant is kept. One that no undo takes away stays on
+/// record together with what it uses.
 fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> Vec<Kept> {
     let place = |id: &InstanceId| status.instances.get_index_of(id);
     let mut going: HashSet<usize> = wanted.iter().filter_map(place).collect();
@@ -138,7 +138,7 @@ fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> 
     kept
 }
 
-/// Whether all that an instance made is held by others that stay: nobody uses it under this name.
+/// Whether all that an instance made is also recorded of other instances, which stay: no call uses it under this name.
 fn is_anothers(status: &Status, at: usize, going: &HashSet<usize>) -> bool {
     let Some((instance, known)) = status.instances.get_index(at) else { return false };
     let stays = |owner: &InstanceId| {

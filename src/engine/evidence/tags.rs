@@ -13,9 +13,9 @@ pub const STAMP: &str = "plan";
 /// The tag with the attempt's nonce.
 pub const STAMP_ATTEMPT: &str = "plan-attempt";
 
-/// Longest value of a tag.
+/// The longest value of a tag, in characters.
 const LONGEST_TAG: usize = 255;
-/// The longest stamp in a text: what the shortest such field takes (descriptions of WAAP rules).
+/// The longest stamp in a text, in characters: what the shortest such field takes (descriptions of WAAP rules).
 const LONGEST_REMARK: usize = 100;
 
 /// Fields in which the API shows tags, besides the one that the catalogue gives for a list (`observed.md` §10).

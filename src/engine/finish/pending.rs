@@ -23,8 +23,9 @@ pub struct PendingTasks<'a> {
     pub task_type: Option<&'a String>,
     pub place: Place,
     pub wait: &'a Wait,
-    /// When an earlier run received the task ids; the tasks may be finished already.
-    pub resumed: Option<Timestamp>,
+    /// When an earlier run recorded the intent of the write, whose tasks may be finished already; `None` for a write of
+    /// this run.
+    pub intended_at: Option<Timestamp>,
 }
 
 /// A wait for tasks that has begun.
@@ -42,7 +43,7 @@ pub enum Left {
 }
 
 impl Left {
-    /// The same for an instance that waited for these tasks.
+    /// Why an instance that waited for these tasks ends without a result.
     pub fn of_tasks(self, tasks: &[String]) -> Interruption {
         match self {
             Left::OutOfTime(waited) => Interruption::StillWaiting { tasks: tasks.to_vec(), waited, until: None },
@@ -54,7 +55,7 @@ impl Left {
 impl PendingTasks<'_> {
     /// Tells that the tasks are waited for, and has them watched.
     pub fn begin<'c>(&self, context: &'c RunContext) -> TaskEnds<'c> {
-        let since = self.resumed.unwrap_or_else(|| context.now());
+        let since = self.intended_at.unwrap_or_else(|| context.now());
         let pace = pace_of(self.task_type.map_or("", String::as_str));
         context.events.emit(Event::TasksAccepted {
             instance: self.instance.clone(),
@@ -68,7 +69,7 @@ impl PendingTasks<'_> {
                 place: self.place.clone(),
                 task_type: self.task_type.cloned(),
                 since,
-                first: if self.resumed.is_some() { Some(Duration::ZERO) } else { self.wait.first },
+                first: if self.intended_at.is_some() { Some(Duration::ZERO) } else { self.wait.first },
                 every: self.wait.every,
             })
         });

@@ -86,9 +86,9 @@ pub struct Tally {
     /// Instances begun by an earlier run.
     pub to_continue: usize,
     pub unknown: usize,
-    /// Instances at which the run would stop.
+    /// Instances that a run would fail at.
     pub refused: usize,
-    /// Those of them that cannot be evaluated or looked up.
+    /// Those of them that fail whatever is allowed: a template or a look-up has no result.
     pub failing: usize,
     pub kept: usize,
 }

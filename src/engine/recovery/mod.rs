@@ -38,7 +38,7 @@ pub struct Search<'a> {
     pub other_records: OtherRecords,
 }
 
-/// A resource with the stamp of an instance that is on no record: the instance has another one, or it may be a copy.
+/// A stamped resource that no record has: its instance has another resource, or the stamped one may be a copy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unrecorded {
     pub instance: InstanceId,

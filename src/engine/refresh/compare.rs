@@ -22,7 +22,7 @@ pub enum Comparison {
 /// A resource as it was read, and what is needed to compare it.
 pub struct Shown<'a> {
     /// The documented path of the resource.
-    pub thing: &'a str,
+    pub route: &'a str,
     pub object: &'a Value,
     /// The key of the digests that stand for secrets.
     pub digest_key: &'a [u8],
@@ -32,11 +32,11 @@ pub struct Shown<'a> {
 
 impl Shown<'_> {
     fn has_own_keys(&self, name: &str) -> bool {
-        OWN_KEYS.contains(&name) && self.thing.starts_with("/cloud/")
+        OWN_KEYS.contains(&name) && self.route.starts_with("/cloud/")
     }
 
     fn has_all_keys(&self, name: &str) -> bool {
-        WITH_ALL_KEYS.iter().any(|(thing, names)| self.thing.starts_with(thing) && names.contains(&name))
+        WITH_ALL_KEYS.iter().any(|(start, names)| self.route.starts_with(start) && names.contains(&name))
     }
 }
 
@@ -81,7 +81,7 @@ pub fn field(name: &str, planned: Option<&Value>, shown: &Shown<'_>) -> Comparis
     if name == "tags" && planned.is_none_or(Value::is_object) {
         return tags(planned.and_then(Value::as_object), shown.object);
     }
-    match form_of(shown.thing, name) {
+    match form_of(shown.route, name) {
         Form::At("") => value(name, planned.map(without_its_own).as_ref(), Some(shown.object), shown),
         Form::At(pointer) => value(name, planned, shown.object.pointer(pointer), shown),
         Form::Listed { pointer, key, shown: by } => listed_elements(planned, shown.object.pointer(pointer), (key, by)),
@@ -182,7 +182,7 @@ fn address(text: &str) -> Option<(IpAddr, Option<u8>)> {
     }
 }
 
-/// The same for a mapping in which every key that the plan does not have is another client's.
+/// Compares a mapping in which every key that the plan does not have was added by another client.
 fn own_keys(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> ValueComparison {
     let may_be_told = |name: &String| !is_sensitive_name(name);
     let mut now = match mappings(planned, seen, shown) {
@@ -196,7 +196,7 @@ fn own_keys(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Sho
     if now == *planned { ValueComparison::CannotTell } else { ValueComparison::Differs(Value::Object(now)) }
 }
 
-/// The same for a mapping of which every key that was sent is shown.
+/// Compares a mapping of which a read shows every key that was sent: one that it does not show was removed.
 fn without_missing(planned: &Map<String, Value>, seen: &Map<String, Value>) -> ValueComparison {
     let is_shown = |name: &String| seen.get(name).is_some_and(|value| !value.is_null());
     // An empty mapping may be shown as `null`, unless other keys are shown.
@@ -299,7 +299,8 @@ fn pair(item: usize, fits: &[Vec<usize>], taken: &mut [Option<usize>], tried: &m
     })
 }
 
-/// Whether every element that the plan names is shown. Elements without a name cannot be compared.
+/// Compares the names of the elements: one that the plan names and a read does not show was removed. Whether the others
+/// agree cannot be told.
 fn listed_elements(planned: Option<&Value>, seen: Option<&Value>, (key, by): (&str, &str)) -> Comparison {
     let (Some(Value::Array(planned)), Some(Value::Array(seen))) = (planned, seen) else {
         return Comparison::CannotTell;

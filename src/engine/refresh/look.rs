@@ -146,20 +146,21 @@ impl Refresh<'_> {
     ///
     /// [`NoAnswer`], when a resource that is not shown may exist all the same.
     pub async fn look(&self) -> Result<Vec<DriftCheck>, NoAnswer> {
-        let things: Vec<RecordedItem<'_>> =
-            self.status.instances.iter().filter_map(|(id, known)| self.thing(id, known)).collect();
+        let resources: Vec<RecordedItem<'_>> =
+            self.status.instances.iter().filter_map(|(id, known)| self.recorded(id, known)).collect();
         let calls = Calls::of(self.catalog, self.status);
-        let mut found = self.compare(&calls, &things.iter().collect::<Vec<_>>()).await?;
-        self.look_again(&calls, &things, &mut found).await?;
-        self.check_projects(&things, &found).await?;
-        let checks = things.iter().zip(found).flat_map(|(thing, found)| {
-            let of = Some(thing.instance.clone());
+        let mut found = self.compare(&calls, &resources.iter().collect::<Vec<_>>()).await?;
+        self.look_again(&calls, &resources, &mut found).await?;
+        self.check_projects(&resources, &found).await?;
+        let checks = resources.iter().zip(found).flat_map(|(resource, found)| {
+            let of = Some(resource.instance.clone());
             let later = found.later.into_iter().map(move |(instance, fields)| DriftCheck {
                 instance,
                 found: changed(fields),
                 of: of.clone(),
             });
-            std::iter::once(DriftCheck { instance: thing.instance.clone(), found: found.state, of: None }).chain(later)
+            std::iter::once(DriftCheck { instance: resource.instance.clone(), found: found.state, of: None })
+                .chain(later)
         });
         Ok(checks.collect())
     }
@@ -168,7 +169,7 @@ impl Refresh<'_> {
     async fn look_again(
         &self,
         calls: &Calls<'_>,
-        things: &[RecordedItem<'_>],
+        resources: &[RecordedItem<'_>],
         found: &mut [Found],
     ) -> Result<(), NoAnswer> {
         let clock = self.client.clock();
@@ -176,10 +177,10 @@ impl Refresh<'_> {
         loop {
             let mut open = Vec::new();
             let mut longest = Duration::ZERO;
-            for at in (0..things.len()).filter(|at| found[*at].state == DriftState::Gone) {
+            for at in (0..resources.len()).filter(|at| found[*at].state == DriftState::Gone) {
                 let left = deadline.saturating_sub(clock.elapsed());
-                let left = left.min(unseen_for(things[at].known.finished_at, clock.now()));
-                if !left.is_zero() && !self.is_deleted(&things[at]).await {
+                let left = left.min(unseen_for(resources[at].known.finished_at, clock.now()));
+                if !left.is_zero() && !self.is_deleted(&resources[at]).await {
                     open.push(at);
                     longest = longest.max(left);
                 }
@@ -188,11 +189,11 @@ impl Refresh<'_> {
                 return Ok(());
             }
             if pause == PAUSE {
-                (self.notice)(&open.iter().map(|at| things[*at].instance).collect::<Vec<_>>(), longest);
+                (self.notice)(&open.iter().map(|at| resources[*at].instance).collect::<Vec<_>>(), longest);
             }
             clock.sleep(pause.min(longest)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            let again: Vec<&RecordedItem<'_>> = open.iter().map(|at| &things[*at]).collect();
+            let again: Vec<&RecordedItem<'_>> = open.iter().map(|at| &resources[*at]).collect();
             for (at, now) in open.into_iter().zip(self.compare(calls, &again).await?) {
                 found[at] = now;
             }
@@ -200,34 +201,34 @@ impl Refresh<'_> {
     }
 
     /// Whether the audit log has the deletion of a resource. A log that cannot be read has none.
-    async fn is_deleted(&self, thing: &RecordedItem<'_>) -> bool {
-        if root_of(&thing.call.path) != CLOUD {
+    async fn is_deleted(&self, resource: &RecordedItem<'_>) -> bool {
+        if root_of(&resource.call.path) != CLOUD {
             return false;
         }
-        let request = Request::get(AUDIT_LOG).query("resource_id", &thing.id).query("action_type", "delete");
+        let request = Request::get(AUDIT_LOG).query("resource_id", &resource.id).query("action_type", "delete");
         let entries = pages(self.client, &request, "/results", Paging::CLOUD).await;
-        entries.is_ok_and(|entries| audit::is_deleted(&entries, &thing.id))
+        entries.is_ok_and(|entries| audit::is_deleted(&entries, &resource.id))
     }
 
     /// The state of each of these resources now.
-    async fn compare(&self, calls: &Calls<'_>, things: &[&RecordedItem<'_>]) -> Result<Vec<Found>, NoAnswer> {
+    async fn compare(&self, calls: &Calls<'_>, resources: &[&RecordedItem<'_>]) -> Result<Vec<Found>, NoAnswer> {
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
-        let list_of = |thing: &RecordedItem<'_>| {
-            let creates = thing.create.creates.as_ref()?;
+        let list_of = |resource: &RecordedItem<'_>| {
+            let creates = resource.create.creates.as_ref()?;
             // A resource identified by its path has no such id in a list.
-            let by_path = matches!(creates.id_at, IdAt::Path(_)) && thing.read.is_some();
+            let by_path = matches!(creates.id_at, IdAt::Path(_)) && resource.read.is_some();
             let list = creates.resource.as_ref()?.list.clone().filter(|_| !by_path)?;
-            Some((list_call(&list, &thing.parameters)?, list))
+            Some((list_call(&list, &resource.parameters)?, list))
         };
-        for path in things.iter().copied().filter_map(list_of).map(|(request, _)| request.path) {
+        for path in resources.iter().copied().filter_map(list_of).map(|(request, _)| request.path) {
             *groups.entry(path).or_default() += 1;
         }
         let mut lists: BTreeMap<String, Option<Vec<Value>>> = BTreeMap::new();
         let mut found = Vec::new();
-        for thing in things {
+        for resource in resources {
             let mut listed = None;
             if let Some((request, list)) =
-                list_of(thing).filter(|(request, _)| groups[&request.path] > 1 || thing.read.is_none())
+                list_of(resource).filter(|(request, _)| groups[&request.path] > 1 || resource.read.is_none())
             {
                 if !lists.contains_key(&request.path) {
                     let items = match pages(self.client, &request, &list.items_at, Paging::of(&list)).await {
@@ -239,16 +240,17 @@ impl Refresh<'_> {
                     lists.insert(request.path.clone(), items);
                 }
                 let items = lists[&request.path].as_deref().unwrap_or_default();
-                let is_it = |item: &&Value| item.get(&list.id_field).map(id_text).as_deref() == Some(&thing.id);
+                let is_it = |item: &&Value| item.get(&list.id_field).map(id_text).as_deref() == Some(&resource.id);
                 listed = Some(items.iter().find(is_it).cloned());
             }
-            found.push(self.found(calls, thing, listed).await?);
+            found.push(self.found(calls, resource, listed).await?);
         }
         Ok(found)
     }
 
-    /// How a recorded resource is read; `None` for a call that makes nothing, or is not complete.
-    fn thing<'s>(&self, instance: &'s InstanceId, known: &'s InstanceStatus) -> Option<RecordedItem<'s>> {
+    /// How a recorded resource is read; `None` for a call that makes nothing, is not complete, or is not in the
+    /// catalogue.
+    fn recorded<'s>(&self, instance: &'s InstanceId, known: &'s InstanceStatus) -> Option<RecordedItem<'s>> {
         let (call, result) = (known.agreed()?, known.result.as_ref()?);
         if known.phase != Phase::Succeeded || known.made.is_empty() {
             return None;
@@ -264,21 +266,21 @@ impl Refresh<'_> {
     async fn found(
         &self,
         calls: &Calls<'_>,
-        thing: &RecordedItem<'_>,
+        resource: &RecordedItem<'_>,
         listed: Option<Option<Value>>,
     ) -> Result<Found, NoAnswer> {
-        match (listed, &thing.read) {
-            (Some(Some(item)), None) => Ok(self.drift(calls, thing, &item).found()),
-            (Some(Some(item)), Some(_)) if self.drift(calls, thing, &item).is_all_there() => {
+        match (listed, &resource.read) {
+            (Some(Some(item)), None) => Ok(self.drift(calls, resource, &item).found()),
+            (Some(Some(item)), Some(_)) if self.drift(calls, resource, &item).is_all_there() => {
                 Ok(DriftState::Same.into())
             }
             (Some(None), None) => Ok(DriftState::Gone.into()),
             (_, Some(path)) => match self.client.read(Request::get(path.clone())).await {
                 Ok(object) => {
-                    let shown = shown_at(&thing.create);
+                    let shown = shown_at(&resource.create);
                     match shown.map_or(Some(&object), |pointer| object.pointer(pointer)) {
                         None | Some(Value::Null) => Ok(DriftState::Gone.into()),
-                        Some(object) => Ok(self.drift(calls, thing, object).found()),
+                        Some(object) => Ok(self.drift(calls, resource, object).found()),
                     }
                 }
                 Err(error) if error.is_not_found() => Ok(DriftState::Gone.into()),
@@ -291,18 +293,17 @@ impl Refresh<'_> {
     }
 
     /// The fields that the plan set, that can be changed in place, and that differ in the resource.
-    fn drift(&self, calls: &Calls<'_>, thing: &RecordedItem<'_>, object: &Value) -> Drift {
-        let secret = thing.known.intent.as_ref().is_some_and(|intent| intent.secret);
+    fn drift(&self, calls: &Calls<'_>, resource: &RecordedItem<'_>, object: &Value) -> Drift {
+        let secret = resource.known.intent.as_ref().is_some_and(|intent| intent.secret);
         let (Some(route), Some(body), false) =
-            (resource_route(&thing.create), thing.call.body.as_deref().and_then(fields_of), secret)
+            (resource_route(&resource.create), resource.call.body.as_deref().and_then(fields_of), secret)
         else {
             return Drift::default();
         };
-        let ways = self.catalog.ways(&thing.create);
-        let is_owned_by_another = |id: &Value| self.status.is_made_by_another(thing.instance, id);
-        let shown =
-            Shown { thing: route, object, digest_key: self.digest_key, is_owned_by_another: &is_owned_by_another };
-        let later = self.later(calls, thing, &ways);
+        let ways = self.catalog.ways(&resource.create);
+        let is_owned_by_another = |id: &Value| self.status.is_made_by_another(resource.instance, id);
+        let shown = Shown { route, object, digest_key: self.digest_key, is_owned_by_another: &is_owned_by_another };
+        let later = self.later(calls, resource, &ways);
         let takes = |name: &str| ways.iter().any(|way| way.act.takes(name));
         let added = ways.iter().flat_map(|way| way.act.fields()).filter(|name| !body.contains_key(*name));
         let added = added.filter(|name| later.iter().any(|call| matches!(call.sets(name), Sets::To(_))));
@@ -310,7 +311,7 @@ impl Refresh<'_> {
         let names = body.keys().map(String::as_str).filter(|name| takes(name)).chain(added);
         let mut drift = Drift::default();
         for name in names {
-            for (by, found) in compared(name, body.get(name), thing.known, &later, &shown) {
+            for (by, found) in compared(name, body.get(name), resource.known, &later, &shown) {
                 match found {
                     // Secret values must not be recorded; a boolean is no secret, whatever its name.
                     Comparison::Differs(now) if may_be_recorded(name, body.get(name).or(now.as_ref())) => match by {
@@ -328,20 +329,21 @@ impl Refresh<'_> {
     }
 
     /// The calls of other instances that changed a resource after it was made.
-    fn later<'c>(&self, calls: &Calls<'c>, thing: &RecordedItem<'_>, ways: &[Way]) -> Vec<LaterCall<'c>> {
-        let resource = thing.create.creates.as_ref().and_then(|creates| creates.resource.as_ref());
-        let own = resource.zip(thing.known.result.as_ref()).and_then(|(resource, result)| own_value(resource, result));
-        let (Some(resource), Some(own)) = (resource, own) else { return Vec::new() };
+    fn later<'c>(&self, calls: &Calls<'c>, recorded: &RecordedItem<'_>, ways: &[Way]) -> Vec<LaterCall<'c>> {
+        let described = recorded.create.creates.as_ref().and_then(|creates| creates.resource.as_ref());
+        let own =
+            described.zip(recorded.known.result.as_ref()).and_then(|(resource, result)| own_value(resource, result));
+        let (Some(described), Some(own)) = (described, own) else { return Vec::new() };
         // A copy is created below the path of its original, whose id is not that of the copy.
-        let mut parameters = thing.parameters.clone();
-        parameters.retain(|(name, _)| *name != resource.parameter);
-        let kind = thing.create.creates.as_ref().map(|creates| creates.kind.as_str());
+        let mut parameters = recorded.parameters.clone();
+        parameters.retain(|(name, _)| *name != described.parameter);
+        let kind = recorded.create.creates.as_ref().map(|creates| creates.kind.as_str());
         calls.on(&Made {
-            instance: thing.instance,
+            instance: recorded.instance,
             kind,
-            id: &thing.id,
+            id: &recorded.id,
             parameters: &parameters,
-            own: (&resource.parameter, &own),
+            own: (&described.parameter, &own),
             ways,
         })
     }
@@ -349,16 +351,19 @@ impl Refresh<'_> {
     /// Checks that the projects of resources that seem gone can be read: without access, every resource answers 404
     /// (`observed.md` §8). For what is in no project, such as a DNS zone, those of all others on record are checked: the
     /// key may be of another account.
-    async fn check_projects(&self, things: &[RecordedItem<'_>], found: &[Found]) -> Result<(), NoAnswer> {
-        let gone =
-            things.iter().zip(found).filter(|(_, found)| found.state == DriftState::Gone).map(|(thing, _)| thing);
+    async fn check_projects(&self, resources: &[RecordedItem<'_>], found: &[Found]) -> Result<(), NoAnswer> {
+        let gone = resources
+            .iter()
+            .zip(found)
+            .filter(|(_, found)| found.state == DriftState::Gone)
+            .map(|(resource, _)| resource);
         let gone: Vec<&RecordedItem<'_>> = gone.collect();
-        let project = |thing: &RecordedItem<'_>| {
-            let named = thing.parameters.iter().find(|(name, _)| name == "project_id");
+        let project = |resource: &RecordedItem<'_>| {
+            let named = resource.parameters.iter().find(|(name, _)| name == "project_id");
             named.map(|(_, id)| id.clone())
         };
-        let projects: BTreeSet<String> = match gone.iter().any(|thing| project(thing).is_none()) {
-            true => things.iter().filter_map(project).collect(),
+        let projects: BTreeSet<String> = match gone.iter().any(|resource| project(resource).is_none()) {
+            true => resources.iter().filter_map(project).collect(),
             false => gone.into_iter().filter_map(project).collect(),
         };
         for id in projects {

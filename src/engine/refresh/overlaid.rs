@@ -145,7 +145,7 @@ impl Made<'_> {
         if let Some(path) = fill_path(&operation.route.path, self.parameters, own, value) {
             return path == call.path;
         }
-        // The path names a part of it, or the other of two resources that are joined.
+        // The path is longer: it names a part of this resource, or another resource which the call joins with this one.
         let known = |name: &str| self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value);
         let agrees = |(name, value): &(String, String)| {
             if name == own { value == self.own.1 } else { known(name).is_none_or(|known| known == value) }

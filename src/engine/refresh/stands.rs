@@ -19,9 +19,9 @@ pub fn as_it_stands(
     item: &Value,
 ) -> RecordedCall {
     let mut stands = planned.clone();
-    let (Some(thing), Some(body)) = (resource_route(create), &mut stands.body) else { return stands };
+    let (Some(route), Some(body)) = (resource_route(create), &mut stands.body) else { return stands };
     let shown = Shown {
-        thing,
+        route,
         object: item,
         digest_key: status.header.key.as_bytes(),
         is_owned_by_another: &|other| status.is_made_by_another(instance, other),

@@ -111,7 +111,7 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// The same for the call that removes this resource.
+    /// The removal of this resource by the call; what is read of the resource first tells it from another of its name.
     pub(super) fn of(self, made: &'a RecordedResource) -> Self {
         let named = read_of_named(self.context.catalog, made).map(|path| (made, path));
         let asked = status_of(self.context, self.instance).and_then(|status| status.asked.clone());

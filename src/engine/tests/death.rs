@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::conditions::Conditions;
 use crate::api::{Answer, Lost, Request, Sending, Transport};
-use crate::journal::{Appending, Batch, JournalError, Kept, MemorySink, Sink};
+use crate::journal::{Appending, Batch, JournalError, MemorySink, Sink, Stored};
 use crate::simulate::InMemory;
 
 /// How long a request may still be under way after its sender died.
@@ -246,7 +246,7 @@ impl Disk {
 }
 
 impl Disk {
-    fn write(&mut self, text: &str) -> Result<Kept, JournalError> {
+    fn write(&mut self, text: &str) -> Result<Stored, JournalError> {
         let gone = || Err(JournalError::Closed("the process died".to_owned()));
         for line in text.split_inclusive('\n') {
             if self.life.is_over() {
@@ -271,7 +271,7 @@ impl Disk {
             self.life.die();
             return gone();
         }
-        Ok(Kept::Durably)
+        Ok(Stored::Durably)
     }
 }
 

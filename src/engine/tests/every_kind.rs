@@ -192,7 +192,7 @@ pub(super) fn differing(trial: &Trial) -> Vec<String> {
     let object = trial.read(&path);
     let object = shown_at(&create).and_then(|pointer| object.pointer(pointer).cloned()).unwrap_or(object);
     let shown = Shown {
-        thing: resource_route(&create).unwrap(),
+        route: resource_route(&create).unwrap(),
         object: &object,
         digest_key: status.header.key.as_bytes(),
         is_owned_by_another: &|_| false,

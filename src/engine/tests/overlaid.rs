@@ -101,7 +101,7 @@ fn a_disk_that_another_client_extended_after_a_step_did_is_drift_of_the_disk() {
     });
 }
 
-/// After an update of the create nobody knows which of the two calls was the last to set the name.
+/// After an update of the create it is unknown which of the two calls was the last to set the name.
 #[test]
 fn what_cannot_be_known_is_no_drift() {
     paused(async {

@@ -11,7 +11,7 @@ use super::death::Life;
 use crate::api::{Request, Sending, Transport};
 use crate::catalog::Method;
 use crate::clock::Clock;
-use crate::journal::{Appending, Batch, JournalError, Kept, Line, Owner, Sink, Terms};
+use crate::journal::{Appending, Batch, JournalError, Line, Owner, Sink, Stored, Terms};
 use crate::store::lineage::History;
 use crate::store::objects::troubled::Troubled;
 use crate::store::objects::{Bucket, ObjectRecords};
@@ -93,7 +93,7 @@ impl Sink for Mortal {
         })
     }
 
-    fn keep_here(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
+    fn keep_here(&mut self, batch: &Batch) -> Result<Stored, JournalError> {
         self.inner.keep_here(batch)
     }
 

@@ -24,7 +24,7 @@ pub(super) fn of_fields(before: Option<&Value>, after: Option<&Value>, shown: &S
     let changed = changed.filter(|name| old.get(*name) != new.get(*name));
     let mut state = UpdateState::CannotTell;
     for name in changed {
-        if let Form::Below(pointer) = form_of(shown.thing, name)
+        if let Form::Below(pointer) = form_of(shown.route, name)
             && holds_any(shown.object.pointer(pointer), old.get(name), new.get(name))
         {
             return UpdateState::NotDone;

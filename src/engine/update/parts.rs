@@ -134,7 +134,7 @@ impl Part<'_> {
         let Some(own) = paths::fill_path(path, &self.parameters, "", "") else { return Ok(UpdateState::CannotTell) };
         let object = self.read(&own).await?;
         let shown = Shown {
-            thing: path,
+            route: path,
             object: &object,
             digest_key: &self.context.digest_key,
             is_owned_by_another: &|_| false,

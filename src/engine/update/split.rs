@@ -54,7 +54,8 @@ pub struct Forced {
 }
 
 impl UpdatedResource {
-    /// The resource of a recorded create; `None` when the call creates nothing, or no call that changes it is known.
+    /// The resource of a recorded create; `None` when the catalogue does not know the call as a create, or the result
+    /// lacks what the resource's paths need.
     pub fn of(catalog: &Catalog, create: &RecordedCall, result: &StepResult) -> Option<Self> {
         let (operation, mut parameters) = operation::operation_of(catalog, create)?;
         let resource = operation.creates.as_ref()?.resource.as_ref()?;
@@ -83,7 +84,7 @@ impl UpdatedResource {
         Self { create, parameters, own: true, ways, made: Kinds::default() }
     }
 
-    /// Its key in paths.
+    /// The value of its own path parameter; `None` when its paths name only its parents.
     pub(super) fn own(&self) -> Option<&str> {
         self.parameters.last().filter(|_| self.own).map(|(_, own)| own.as_str())
     }
@@ -367,7 +368,7 @@ impl<'a> Splitting<'a> {
         self.call_after(way, field, (recorded, sent), after, &[]);
     }
 
-    /// The same with further path parameters. Later calls may change the same field again.
+    /// As [`Self::step`], with further path parameters. Later calls may change the same field again.
     pub(super) fn call_after(
         &mut self,
         way: &Way,

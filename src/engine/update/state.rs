@@ -24,12 +24,12 @@ pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState 
         return UpdateState::CannotTell;
     };
     let path = paths::read_path(&create, &parameters, result);
-    let (Some(path), Some(thing)) = (path, resource_route(&create)) else { return UpdateState::CannotTell };
+    let (Some(path), Some(route)) = (path, resource_route(&create)) else { return UpdateState::CannotTell };
     let Ok(object) = context.client.read(Request::get(path)).await else { return UpdateState::CannotTell };
     let is_owned_by_another =
         |id: &Value| context.journal.with_status(|status| status.is_made_by_another(&intent.instance, id));
     let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
     let Some(object) = object else { return UpdateState::CannotTell };
-    let shown = Shown { thing, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
+    let shown = Shown { route, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
     of_fields(before.body.as_deref(), after.body.as_deref(), &shown)
 }

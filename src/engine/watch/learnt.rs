@@ -76,7 +76,7 @@ mod tests {
         for (seen, earliest, usual, latest) in [
             (&[10.0, 40.0, 20.0][..], 8.5, 20.0, 46.0),
             (&[10.0, 40.0, 20.0, 30.0], 8.5, 30.0, 46.0),
-            // At least two seconds wide, and never later than the table's last.
+            // At least two seconds wide; the earliest end is never after the table's latest.
             (&[4.0, 4.0, 4.0], 3.4, 4.0, 5.4),
             (&[1000.0, 1000.0, 1000.0], table.latest.as_secs_f64(), 1000.0, 1150.0),
         ] {

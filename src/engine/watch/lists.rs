@@ -26,7 +26,7 @@ const PAGES: usize = 5;
 const WORTH: usize = 50;
 /// How many tasks missing from a list are polled concurrently.
 const AT_A_TIME: usize = 8;
-/// A list starts this much before the oldest acceptance, because clocks differ and times are rounded.
+/// The most by which a list starts before the oldest acceptance, because clocks differ and times are rounded.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 /// So much of it is for what is rounded, to whole seconds: the server's time, and the time of a task.
 const ROUNDED: SignedDuration = SignedDuration::from_secs(2);
@@ -129,7 +129,7 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// `None` when the answer has none.
+    /// The page in an answer; `None` when there is none.
     pub(super) fn read(answer: &'a Answer) -> Option<Self> {
         serde_json::from_slice(&answer.body).ok()
     }

@@ -40,7 +40,8 @@ impl Place {
 pub struct Entry {
     pub place: Place,
     pub task_type: String,
-    /// When the API accepted it, on the run's clock; negative for a task of an earlier run.
+    /// When the API accepted the task, on the run's clock; for one of an earlier run, when its intent was recorded,
+    /// which is negative.
     pub since: SignedDuration,
     /// The first poll and the interval that the plan sets.
     pub first: Option<Duration>,
@@ -138,12 +139,12 @@ impl Schedule {
         }
     }
 
-    /// No poll of the tasks of a place is due before this time, or before it is released.
+    /// Until this time no poll of the tasks of a place is due, unless [`Self::release`] comes first.
     pub fn hold(&mut self, place: &Place, until: Duration) {
         self.held.insert(place.clone(), until);
     }
 
-    /// The tasks of a place are due again.
+    /// Ends [`Self::hold`]: the tasks of a place are due as before.
     pub fn release(&mut self, place: &Place) {
         self.held.remove(place);
     }

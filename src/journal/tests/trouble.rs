@@ -35,15 +35,15 @@ impl Sink for Leasing {
                 Store::Taken => Err(JournalError::LeaseLost { place: "s3://b/p".to_owned(), by: None }),
                 Store::There | Store::Away => {
                     self.lines.push(batch.text.as_bytes());
-                    Ok(if store == Store::There { Kept::Durably } else { Kept::Spooled(away()) })
+                    Ok(if store == Store::There { Stored::Durably } else { Stored::Spooled(away()) })
                 }
             }
         })
     }
 
-    fn keep_here(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
+    fn keep_here(&mut self, batch: &Batch) -> Result<Stored, JournalError> {
         self.lines.push(batch.text.as_bytes());
-        Ok(Kept::Spooled(away()))
+        Ok(Stored::Spooled(away()))
     }
 
     fn terms(&self) -> Option<Terms> {

@@ -13,7 +13,7 @@ pub(super) fn edges_of(step: &StepDoc) -> Vec<(StepId, Span)> {
     references.chain(step.needs.iter().cloned()).collect()
 }
 
-/// The same without places: sorted, each once.
+/// The steps that a step depends on, sorted, each once.
 pub(super) fn dependencies_of(step: &StepDoc) -> Box<[StepId]> {
     let mut after: Vec<StepId> = edges_of(step).into_iter().map(|(id, _)| id).collect();
     after.sort_unstable();

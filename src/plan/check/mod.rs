@@ -55,17 +55,18 @@ pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
     check_all(source, catalog, None, Values::None)
 }
 
-/// The same; also checks that files named by templates can be read in `folder`.
+/// Reads and checks a plan file against a catalogue, with the modules and other files that it names in `folder`.
 pub fn check_in(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
     check_all(source, Some(catalog), Some(folder), Values::None)
 }
 
-/// The same for a plan that is checked with all values of a run before it is run: what these decide is judged then.
+/// As [`check_in`], for a plan that is checked again with all values before it is run: what these decide is judged
+/// then.
 pub fn check_before_values(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
     check_all(source, Some(catalog), Some(folder), Values::Later)
 }
 
-/// The same; also checks the plan with the input values of a run, as far as they are known.
+/// As [`check_in`], and with the input values of a run, as far as they are known.
 pub fn check_assuming(source: &Arc<Source>, catalog: &Catalog, folder: &Path, assumed: &Assumed<'_>) -> Checked {
     check_all(source, Some(catalog), Some(folder), Values::Assumed(assumed))
 }
@@ -76,7 +77,7 @@ enum Values<'v> {
     None,
     /// Those of a run that would start now.
     Assumed(&'v Assumed<'v>),
-    /// None yet; all of a run later.
+    /// No values yet: every one is given when the plan is run.
     Later,
 }
 

@@ -71,7 +71,8 @@ impl<'d> Checker<'d> {
         }
     }
 
-    /// The new name of a move must exist in the plan, or move on by a later entry, and the old one must not.
+    /// Reports entries of `moved` whose new name is no step and no later entry's old name, or is a step of another form
+    /// (with or without `for_each`); whose old name is still a step; that name an old name twice, or swap two names.
     fn moved(&mut self) {
         let many = self.doc.moved.len();
         let mut later: HashMap<&str, usize> = HashMap::with_capacity(many);

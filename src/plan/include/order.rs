@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 /// Modules that wait for others, by their numbers in the file.
 pub(super) struct Order {
     ready: BTreeSet<usize>,
-    /// For how many others each waits.
+    /// By module: for how many others it waits.
     waits: Vec<usize>,
-    /// Who waits for a module.
+    /// The modules that wait for a module.
     waiting: HashMap<String, Vec<usize>>,
 }
 
@@ -25,7 +25,7 @@ impl Order {
         order
     }
 
-    /// The first in the file that waits for none.
+    /// The first module in the file that waits for no other.
     pub(super) fn next(&mut self) -> Option<usize> {
         self.ready.pop_first()
     }

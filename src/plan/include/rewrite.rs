@@ -35,10 +35,13 @@ pub(super) struct Names {
     pub inputs: BTreeMap<String, String>,
     /// Inputs that were used.
     pub used: RefCell<BTreeSet<String>>,
-    /// Steps that use modules; their outputs, their steps, and those that could not be read.
+    /// The steps that use modules.
     pub modules: BTreeSet<String>,
+    /// By step that uses a module: the expressions that replace the module's outputs.
     pub given: BTreeMap<String, BTreeMap<String, String>>,
+    /// By step that uses a module: the ids of the module's steps.
     pub ids: BTreeMap<String, Vec<String>>,
+    /// The steps whose module could not be read.
     pub failed: BTreeSet<String>,
     /// The growth of templates so far, over all levels.
     grown: Rc<Cell<usize>>,
@@ -79,7 +82,7 @@ pub(super) fn rewritten(node: &Node, names: &Names, findings: &mut Findings) -> 
     Node { span: node.span, kind }
 }
 
-/// The same for a whole step, including its id, `needs` and conditions.
+/// A whole step with every template in it rewritten, and its id, `needs` and conditions.
 pub(super) fn rewritten_step(step: &Node, names: &Names, findings: &mut Findings) -> Node {
     let NodeKind::Mapping(entries) = &step.kind else { return step.clone() };
     let entries = entries.iter().map(|(key, node)| {

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 pub(super) use self::resources::resources_used;
 use self::results::result;
 use self::secrets::{ANSWERS, in_answer, mentions_answer, secret_field, secret_use, shown_once};
-use self::unknown::{name_use, not_here, some};
+use self::unknown::{first_names, name_use, not_here};
 use super::doc::PlanDoc;
 use super::place::Place;
 use super::step_doc::StepDoc;
@@ -118,7 +118,7 @@ impl<'d> Names<'d> {
             return Some(match nearest(name, self.record_names.iter().copied()) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
                 None if self.records.is_empty() => finding.help("declare it below `records:`"),
-                None => finding.help(format!("the plan's records are {}", some(&self.record_names))),
+                None => finding.help(format!("the plan's records are {}", first_names(&self.record_names))),
             });
         }
         match (used.path.get(1).map(Word::as_str), used.path_spans.get(1)) {

@@ -55,7 +55,7 @@ pub(super) fn shown_once(
 ) -> Option<Diagnostic> {
     let is_secret = secret_field(path).is_some() || step.is_some_and(|step| step.secret);
     // An undo is rendered by the run that makes the call, and `resource` is read by every run.
-    if !is_secret || path.first().is_none_or(|first| first != "response") || place.kept {
+    if !is_secret || path.first().is_none_or(|first| first != "response") || place.recorded {
         return None;
     }
     let is_sent_again = step.is_some_and(|step| {
@@ -89,7 +89,7 @@ pub(super) fn secret_use(
             false => finding.related(spoiled.span, "here"),
         });
     }
-    if place.kept {
+    if place.recorded {
         return Some(
             Diagnostic::error("undo-secret", span, "an undo cannot hold a secret")
                 .label(format!("this is {what}"))

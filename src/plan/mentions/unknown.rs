@@ -24,8 +24,8 @@ pub(super) fn did_you_mean<'a>(
     }
 }
 
-/// A selection of many names.
-pub(super) fn some(names: &[&str]) -> String {
+/// The first names, and the number of the others.
+pub(super) fn first_names(names: &[&str]) -> String {
     const SHOWN: usize = 8;
     match names.len() > SHOWN {
         true => format!("{} and {} more", listed(names[..SHOWN].iter().copied()), names.len() - SHOWN),
@@ -95,7 +95,7 @@ impl<'d> Names<'d> {
         match near {
             Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
             None if names.is_empty() => finding,
-            None => finding.help(format!("the plan's steps are {}", some(names))),
+            None => finding.help(format!("the plan's steps are {}", first_names(names))),
         }
     }
 
@@ -106,7 +106,7 @@ impl<'d> Names<'d> {
         match near {
             Some(near) => finding.help(format!("did you mean `{near}`?")).suggest(span, near),
             None if names.is_empty() => finding.help("declare it below `inputs:`"),
-            None => finding.help(format!("the plan's inputs are {}", some(names))),
+            None => finding.help(format!("the plan's inputs are {}", first_names(names))),
         }
     }
 

@@ -12,7 +12,7 @@ pub(super) fn source_of(value: &Partial) -> Option<&str> {
     }
 }
 
-/// The step whose results, all of them, a value is.
+/// The step, when a value is all of its results.
 pub(in crate::plan) fn results_of(value: &Partial) -> Option<&str> {
     let step = source_of(value)?.strip_prefix("steps.")?;
     (!step.contains('.')).then_some(step)

@@ -100,7 +100,7 @@ fn known_steps<'s, L: Iterator<Item = StepView<'s>>>(
 
 /// Marks the steps that certainly do not run. `views`: all steps, each made when it is looked at.
 fn skip<'s, L: Iterator<Item = StepView<'s>>>(views: impl Fn() -> L, known: &mut Known<'_>) {
-    /// Conditions may refer to steps that are skipped themselves.
+    /// The most rounds: a condition may refer to a step that an earlier round has marked.
     const ROUNDS: usize = 3;
     for _ in 0..ROUNDS {
         let off = views().filter_map(|view| {

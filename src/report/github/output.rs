@@ -41,7 +41,8 @@ pub enum OutputFileError {
     Delimiter { name: String },
 }
 
-/// Renders the file. Secret outputs, and others that contain a secret, are left out unless they are in `asked_for`.
+/// Renders the file. Secret outputs, and others that contain a secret, are left out unless they are in
+/// `show_secret`.
 ///
 /// # Errors
 ///
@@ -49,7 +50,7 @@ pub enum OutputFileError {
 pub fn render(
     outputs: &[OutputValue],
     ending: &Ending,
-    asked_for: &[String],
+    show_secret: &[String],
     secrets: &Secrets,
     delimiter: &str,
 ) -> Result<OutputFile, OutputFileError> {
@@ -58,7 +59,7 @@ pub fn render(
     file.put_ending(ending, secrets)?;
     let shown: Vec<(&OutputValue, Destination)> = outputs
         .iter()
-        .filter_map(|output| Some((output, destination_of(output, asked_for, secrets, &mut warnings)?)))
+        .filter_map(|output| Some((output, destination_of(output, show_secret, secrets, &mut warnings)?)))
         .collect();
     let all: Map<String, Value> = shown
         .iter()
@@ -103,13 +104,13 @@ enum Destination {
 
 fn destination_of(
     output: &OutputValue,
-    asked_for: &[String],
+    show_secret: &[String],
     secrets: &Secrets,
     warnings: &mut Vec<String>,
 ) -> Option<Destination> {
     let name = sanitize(&output.name);
     let masked = secrets.redact_value(&output.value) != output.value;
-    match (output.secret, masked, asked_for.contains(&output.name)) {
+    match (output.secret, masked, show_secret.contains(&output.name)) {
         (false, false, _) => return Some(Destination::Public),
         (_, _, true) => {
             warnings.push(format!(

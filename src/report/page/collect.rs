@@ -130,7 +130,8 @@ impl Collector {
         instance.reason = Some(why(reason));
     }
 
-    /// Marks what an earlier run made of a step that was not reached as kept; returns whether there is any.
+    /// Marks the instances that an earlier run made of a step which this run did not reach; returns whether there are
+    /// any.
     fn mark_kept(&mut self, id: &InstanceId, reason: &SkipReason) -> bool {
         let (name, step) = (id.to_string(), id.step.to_string());
         let is_it = |known: &&mut Instance| known.name == name || (id.key.is_none() && known.step == step);
@@ -164,20 +165,21 @@ impl Collector {
         }
     }
 
-    fn failed(&mut self, id: &InstanceId, state: State, error: &StepError, now: u64) {
+    fn failed(&mut self, id: &InstanceId, state: State, error: &StepError, now_ms: u64) {
         let Story { what, place, facts, help } = Story::of(error);
         let facts = facts.into_iter().map(|(label, text)| (label.to_owned(), text)).collect();
         let instance = self.of(id);
         instance.state = state;
-        instance.ended_ms = Some(now);
+        instance.ended_ms = Some(now_ms);
         if instance.call.is_none() {
             instance.call.clone_from(&error.call);
         }
         instance.failure = Some(Failure { what, place, request_id: error.request_id.clone(), facts, help });
     }
 
-    /// Sets the state of instances that did not end in a run that did, with what to do about them.
-    fn resolve(&self, instance: &mut Instance) {
+    /// Says of an instance without an end what is known of it, and what to do; once the run has ended, it is not
+    /// running.
+    fn settle_state(&self, instance: &mut Instance) {
         if instance.state == State::Running && self.finished.is_some() {
             instance.state = if instance.tasks.is_empty() { State::Unknown } else { State::Waiting };
         }
@@ -234,7 +236,7 @@ impl Collector {
                 instances.push(unreached);
             }
         }
-        instances.iter_mut().for_each(|instance| self.resolve(instance));
+        instances.iter_mut().for_each(|instance| self.settle_state(instance));
         picture::mark_critical_path(&mut instances, &self.shape);
         let finished = self.finished.as_ref();
         Report {

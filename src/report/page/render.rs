@@ -30,7 +30,7 @@ const NAMED: usize = 30;
 const UNFOLDED: usize = 12;
 /// The smallest visible part of a bar.
 const SMALLEST: f64 = 0.01;
-/// The number of marks on the time axis.
+/// The number of equal parts into which marks divide the time axis.
 const MARKS: u64 = 4;
 
 /// The whole document, with secrets redacted and untrusted text escaped.

@@ -87,7 +87,7 @@ impl Item {
         }
     }
 
-    /// Sets the fields of a change that replaces what is there.
+    /// Sets the fields of a change; a field that is an object is replaced as a whole.
     pub(super) fn replace(&mut self, fields: &Map<String, Value>) {
         self.shown.retain(|name, value| !value.is_object() || !fields.contains_key(name));
         self.merge(fields);

@@ -92,8 +92,8 @@ impl Refused {
     }
 
     /// A refusal with a message about the whole request.
-    pub(super) fn of_message(status: u16, words: impl Into<String>) -> Self {
-        Self::of(Reason::Words { status, words: words.into() })
+    pub(super) fn of_message(status: u16, message: impl Into<String>) -> Self {
+        Self::of(Reason::Words { status, words: message.into() })
     }
 
     pub(in crate::simulate) fn answer(&self, root: &str) -> Answer {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::lock::Lock;
 use crate::files::{self, Identity};
 use crate::journal;
-use crate::journal::{Appending, Batch, Contents, Header, JournalError, Kept, Line, Record, Sink, Status};
+use crate::journal::{Appending, Batch, Contents, Header, JournalError, Line, Record, Sink, Status, Stored};
 use crate::store::Renewal;
 
 /// An append that takes less, as on a file system in memory, is not worth another thread, which has to be woken.
@@ -203,7 +203,7 @@ impl Sink for JournalFile {
     fn append<'a>(&'a mut self, batch: &'a Batch) -> Appending<'a> {
         Box::pin(async move {
             if batch.count == 0 {
-                return Ok(Kept::Durably);
+                return Ok(Stored::Durably);
             }
             self.check()?;
             let is_quick = self.is_quick;
@@ -219,7 +219,7 @@ impl Sink for JournalFile {
                 Ok(Ok(took)) => {
                     open.length += batch.text.len() as u64;
                     self.is_quick = took < QUICK;
-                    Ok(Kept::Durably)
+                    Ok(Stored::Durably)
                 }
                 Ok(Err(error)) => Err(JournalError::io("write", &self.path, error)),
                 Err(error) => Err(JournalError::Closed(format!("the writer stopped: {error}"))),

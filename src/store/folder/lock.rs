@@ -76,7 +76,7 @@ impl Lock {
         Ok(Self { path: path.to_owned(), identity, _file: file })
     }
 
-    /// The owner of the lock at `path`; `None` when it is free.
+    /// The owner of the lock at `path`; `None` when it is free, `Some(None)` when the owner is not legible.
     ///
     /// # Errors
     ///

@@ -280,7 +280,7 @@ impl World {
 
     fn assert_sole_writer(&self, who: usize, folds: &mut Folds) {
         let last = folds.of(&self.log).expect("whoever sends has written");
-        assert_eq!(last.writer, self.writers[who].name, "a call was sent after somebody else had begun to write");
+        assert_eq!(last.writer, self.writers[who].name, "a call was sent after another writer had begun to write");
         let own = self.writers[who].fold.as_ref().expect("whoever sends has written");
         assert_eq!(last.hash, own.hash, "a call was sent whose intent is not the last word");
     }

@@ -28,8 +28,9 @@ use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::journal::{JournalError, Line, Owner, Status};
 use crate::store::log::hash;
 
-/// The characters of a store's name in that of its spool, and the digits of its hash.
+/// The most characters of a store's name in the name of its spool.
 const LONGEST_NAME: usize = 60;
+/// The digits of the hash of a store's name in the name of its spool.
 const DIGITS: usize = 8;
 
 /// A bucket with the records of any number of plans and environments.

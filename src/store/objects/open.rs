@@ -20,7 +20,7 @@ pub(super) const READ_PAUSE: Duration = Duration::from_secs(5);
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// A log with more objects than this is restated by the next takeover, so that reading it stays fast.
 const MANY_OBJECTS: usize = 200;
-/// The same for the number of lines.
+/// A log with more lines than this is restated, too.
 const MANY_LINES: u64 = 2_000;
 
 /// Takes the lease of a log.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::contents::owner_in;
 use super::log::{Appended, Log};
 use super::spool::Spool;
-use crate::journal::{Appending, Batch, JournalError, Kept, Sink, Terms};
+use crate::journal::{Appending, Batch, JournalError, Sink, Stored, Terms};
 use crate::store::log::{BEAT, Entry, Fold, VALID, hash};
 
 /// How long an append is repeated without an answer before the store counts as unreachable.
@@ -51,15 +51,15 @@ impl LogSink {
         entry.encode()
     }
 
-    async fn write(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
+    async fn write(&mut self, batch: &Batch) -> Result<Stored, JournalError> {
         let bytes = self.object(batch);
         let kept = match &self.away {
             Some(error) => {
                 self.push(&bytes, error)?;
-                Kept::Spooled(error.clone())
+                Stored::Spooled(error.clone())
             }
             None => match self.log.append(self.next, bytes.clone(), PATIENCE).await {
-                Appended::Done => Kept::Durably,
+                Appended::Done => Stored::Durably,
                 Appended::Fenced(theirs) => return Err(self.lost(&theirs)),
                 Appended::Away(error) => self.keep(&bytes, error)?,
             },
@@ -68,12 +68,12 @@ impl LogSink {
         Ok(kept)
     }
 
-    fn keep(&mut self, bytes: &[u8], error: String) -> Result<Kept, JournalError> {
+    fn keep(&mut self, bytes: &[u8], error: String) -> Result<Stored, JournalError> {
         let place = self.log.place().to_owned();
         let error = JournalError::Away { place, error, spool: self.spool.path().to_owned() };
         self.push(bytes, &error)?;
         self.away = Some(error.clone());
-        Ok(Kept::Spooled(error))
+        Ok(Stored::Spooled(error))
     }
 
     /// Spools an object; `away`: why it is not in the store. When it cannot be kept here either, the error says both.
@@ -103,7 +103,7 @@ impl Sink for LogSink {
         Box::pin(self.write(batch))
     }
 
-    fn keep_here(&mut self, batch: &Batch) -> Result<Kept, JournalError> {
+    fn keep_here(&mut self, batch: &Batch) -> Result<Stored, JournalError> {
         let bytes = self.object(batch);
         let kept = self.keep(&bytes, "it did not answer before the process had to end".to_owned())?;
         self.wrote(batch, &bytes);

@@ -25,7 +25,7 @@ pub enum Fate {
     Doubled,
     /// It is not carried out, and answered as if an object existed.
     Conflict,
-    /// The same with another error.
+    /// It is not carried out, and answered with another error.
     Refused,
     /// It takes this long.
     Slow(Duration),

@@ -53,7 +53,7 @@ fn serve(read: Answer, write: Answer) -> String {
     address
 }
 
-/// Answers one request of a connection.
+/// Answers one request of a connection; `None` when the client has closed it, or sent half a request.
 fn one(stream: &TcpStream, read: Answer, write: Answer) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();

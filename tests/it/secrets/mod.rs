@@ -23,7 +23,8 @@ use encodings::{KINDS, encodings, json as json_text};
 
 const KEY: &str = "9999$sesame-open-seventy-seven";
 
-/// Every secret in every encoding, the key first. In the middle of an id a short one counts as coincidence.
+/// Every secret in every encoding, the key first. Without the short `zx81` between other letters: inside of an id it
+/// counts as coincidence, and is not redacted.
 fn texts() -> Vec<String> {
     let by_chance = |text: &String| text == "beforezx81after";
     std::iter::once(&KEY).chain(&KINDS).flat_map(|secret| encodings(secret)).filter(|text| !by_chance(text)).collect()
@@ -43,7 +44,7 @@ fn signs(texts: &[String]) -> Vec<String> {
     all.into_iter().collect()
 }
 
-/// A plan with all secrets, and one call for each text.
+/// A plan with all secrets as inputs, and `number` instances of each step: a create, and for `Answered` also its read.
 fn plan(form: Form, number: usize) -> String {
     let secrets: Vec<String> = (0..KINDS.len()).map(|nth| format!("s{nth}")).collect();
     let inputs: serde_json::Map<_, _> = secrets.iter().map(|name| (name.clone(), json!({ "secret": true }))).collect();
@@ -195,14 +196,14 @@ fn trial(form: Form, in_job: bool, texts: &Arc<Vec<String>>, search: &Search) ->
 fn a_secret_repeated_by_the_api_is_in_no_output() {
     let texts = texts();
     let search = Search::new(&texts);
-    // Looking for what became of a call takes its time.
+    // Resolving the outcome of a call is slow: fewer texts.
     let number = |form| if form == Form::Cut { 5 } else { usize::MAX };
     let trials = FORMS.iter().flat_map(|form| [(*form, false), (*form, true)]).enumerate();
     // The trials share the encodings: every one stands in every place of some answer.
     let share = |nth: usize, form| {
         Arc::new(texts.iter().skip(nth).step_by(2 * FORMS.len()).take(number(form)).cloned().collect::<Vec<_>>())
     };
-    // Much of a trial is waiting, which they do together.
+    // The trials mostly wait: they run side by side.
     let leaks: Vec<String> = std::thread::scope(|scope| {
         let started: Vec<_> = trials
             .map(|(nth, (form, in_job))| {

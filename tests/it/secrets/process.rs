@@ -22,7 +22,7 @@ impl Drop for Running {
 fn a_process_that_dies_leaves_no_core() {
     let folder = Folder::new();
     let mut running = Running(folder.command(&["simulate"]).stdout(Stdio::piped()).spawn().unwrap());
-    // From its first line on it is set up.
+    // Core dumps are disabled before the first line is printed.
     BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
     let limits = fs::read_to_string(format!("/proc/{}/limits", running.0.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();

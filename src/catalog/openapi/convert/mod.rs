@@ -37,9 +37,9 @@ pub(super) struct Converter<'d> {
     in_parameter: bool,
 }
 
-/// The context of a schema, from which the kind of a field is derived.
+/// Where a schema stands in the document; the kind of a field is derived from it.
 #[derive(Clone, Copy, Default)]
-struct Context<'a> {
+struct SchemaPosition<'a> {
     /// The field whose value, or element, it is.
     field: Option<&'a str>,
     /// The parent field.
@@ -59,7 +59,7 @@ impl<'d> Converter<'d> {
     ///
     /// When a reference leads nowhere, or a shape is nested in itself.
     pub fn body(&mut self, raw: &Value) -> Result<Schema, CatalogError> {
-        self.convert(raw, Context::default())
+        self.convert(raw, SchemaPosition::default())
     }
 
     /// Converts a parameter: references are expanded.
@@ -68,9 +68,9 @@ impl<'d> Converter<'d> {
     ///
     /// When a reference leads nowhere, or a shape is nested in itself.
     pub fn parameter(&mut self, name: &str, raw: &Value) -> Result<Schema, CatalogError> {
-        let context = Context { field: Some(name), ..Context::default() };
+        let position = SchemaPosition { field: Some(name), ..SchemaPosition::default() };
         self.in_parameter = true;
-        let converted = self.convert_inline(raw, context);
+        let converted = self.convert_inline(raw, position);
         self.in_parameter = false;
         let mut schema = self.dereferenced(converted?);
         if let Some(items) = schema.items.take() {
@@ -87,15 +87,15 @@ impl<'d> Converter<'d> {
         Ok(schema)
     }
 
-    fn convert(&mut self, raw: &Value, context: Context<'_>) -> Result<Schema, CatalogError> {
-        let Some(name) = schema_name(raw) else { return self.convert_inline(raw, context) };
-        if context.field.is_some_and(|field| self.knowledge.narrows_below(field)) {
-            return self.convert_inline(raw, context);
+    fn convert(&mut self, raw: &Value, position: SchemaPosition<'_>) -> Result<Schema, CatalogError> {
+        let Some(name) = schema_name(raw) else { return self.convert_inline(raw, position) };
+        if position.field.is_some_and(|field| self.knowledge.narrows_below(field)) {
+            return self.convert_inline(raw, position);
         }
         self.define(name)?;
         let mut schema = Schema::reference(self.definition_name(name));
         annotate(&mut schema, raw);
-        self.set_kind(&mut schema, context);
+        self.set_kind(&mut schema, position);
         Ok(schema)
     }
 
@@ -114,21 +114,21 @@ impl<'d> Converter<'d> {
         self.definitions.insert(defined.clone(), Schema::default());
         // Bodies use it as well.
         let in_parameter = std::mem::take(&mut self.in_parameter);
-        let schema = self.convert(raw, Context { schema: Some(name), ..Context::default() })?;
+        let schema = self.convert(raw, SchemaPosition { schema: Some(name), ..SchemaPosition::default() })?;
         self.in_parameter = in_parameter;
         self.definitions.insert(defined, schema);
         Ok(())
     }
 
-    fn convert_inline(&mut self, raw: &Value, context: Context<'_>) -> Result<Schema, CatalogError> {
+    fn convert_inline(&mut self, raw: &Value, position: SchemaPosition<'_>) -> Result<Schema, CatalogError> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(CatalogError::Reference("a shape is nested in itself".to_owned()));
         }
         let target = self.document.resolve(raw)?;
-        let context = Context { schema: schema_name(raw).or(context.schema), ..context };
+        let position = SchemaPosition { schema: schema_name(raw).or(position.schema), ..position };
         let schema = match target {
-            Value::Object(fields) => self.convert_object(fields, context),
+            Value::Object(fields) => self.convert_object(fields, position),
             // `true` and `false` mean anything and nothing; the latter does not occur in bodies.
             _ => Ok(Schema::default()),
         };
@@ -138,7 +138,7 @@ impl<'d> Converter<'d> {
         for example in examples(target) {
             self.widen(&mut schema, example);
         }
-        self.set_kind(&mut schema, context);
+        self.set_kind(&mut schema, position);
         Ok(schema)
     }
 
@@ -194,10 +194,14 @@ impl<'d> Converter<'d> {
         }
     }
 
-    fn convert_object(&mut self, raw: &Map<String, Value>, context: Context<'_>) -> Result<Schema, CatalogError> {
-        let mut schema = self.convert_own(raw, context)?;
+    fn convert_object(
+        &mut self,
+        raw: &Map<String, Value>,
+        position: SchemaPosition<'_>,
+    ) -> Result<Schema, CatalogError> {
+        let mut schema = self.convert_own(raw, position)?;
         for part in list(raw, "allOf") {
-            let converted = self.convert_inline(part, context)?;
+            let converted = self.convert_inline(part, position)?;
             schema = merge(schema, converted);
         }
         // An example of one part is an example of the whole.
@@ -209,13 +213,13 @@ impl<'d> Converter<'d> {
         let alternatives = [list(raw, "anyOf"), list(raw, "oneOf")];
         if let Some(alternatives) = alternatives.into_iter().find(|list| !list.is_empty()) {
             let discriminator = raw.get("discriminator");
-            schema = self.convert_alternatives(schema, alternatives, discriminator, context)?;
+            schema = self.convert_alternatives(schema, alternatives, discriminator, position)?;
         }
         Ok(schema)
     }
 
     /// The keywords of a schema itself, without combinations.
-    fn convert_own(&mut self, raw: &Map<String, Value>, context: Context<'_>) -> Result<Schema, CatalogError> {
+    fn convert_own(&mut self, raw: &Map<String, Value>, position: SchemaPosition<'_>) -> Result<Schema, CatalogError> {
         let (types, null) = types(raw);
         if self.knowledge.untyped_objects && is_bare_object(raw) {
             return Ok(Schema { nullable: null, ..Schema::default() });
@@ -245,8 +249,8 @@ impl<'d> Converter<'d> {
         schema.values.retain(|value| !value.is_null());
         self.replace_stand_ins(&mut schema);
         for (name, field) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let below = context.field.or(context.below);
-            let inside = Context { field: Some(name), below, ..context };
+            let below = position.field.or(position.below);
+            let inside = SchemaPosition { field: Some(name), below, ..position };
             let target = self.document.resolve(field)?;
             let says = |word: &str| target.get(word).or(field.get(word)) == Some(&Value::Bool(true));
             if says("readOnly") {
@@ -260,10 +264,10 @@ impl<'d> Converter<'d> {
         }
         if let Some(items) = raw.get("items") {
             // Elements have the kind of the list's field, as in `volume_ids`.
-            schema.items = Some(Box::new(self.convert(items, context)?));
+            schema.items = Some(Box::new(self.convert(items, position)?));
         }
         if let Some(keys) = raw.get("propertyNames") {
-            schema.keys = Some(Box::new(self.convert(keys, Context::default())?));
+            schema.keys = Some(Box::new(self.convert(keys, SchemaPosition::default())?));
         }
         schema.additional = self.additional(raw, &schema)?;
         Ok(schema)
@@ -279,9 +283,9 @@ impl<'d> Converter<'d> {
             Some(Value::String(word)) if word == MEANINGLESS => Additional::Meaningless,
             Some(shape) if shape.as_object().is_some_and(Map::is_empty) => Additional::Any,
             Some(Value::Object(usual)) if usual.contains_key(USUALLY) => {
-                Additional::Usually(Box::new(self.convert(&usual[USUALLY], Context::default())?))
+                Additional::Usually(Box::new(self.convert(&usual[USUALLY], SchemaPosition::default())?))
             }
-            Some(shape) => Additional::Of(Box::new(self.convert(shape, Context::default())?)),
+            Some(shape) => Additional::Of(Box::new(self.convert(shape, SchemaPosition::default())?)),
             None if schema.properties.is_empty() && schema.types.contains(Type::Object) => Additional::Any,
             None => Additional::None,
         })
@@ -292,12 +296,12 @@ impl<'d> Converter<'d> {
         own: Schema,
         alternatives: &[Value],
         discriminator: Option<&Value>,
-        context: Context<'_>,
+        position: SchemaPosition<'_>,
     ) -> Result<Schema, CatalogError> {
         let (nulls, shapes): (Vec<&Value>, Vec<&Value>) = alternatives.iter().partition(|shape| is_null(shape));
         let mut converted = Vec::new();
         for shape in &shapes {
-            converted.push(self.convert(shape, context)?);
+            converted.push(self.convert(shape, position)?);
         }
         let nullable = !nulls.is_empty();
         let mut schema = match converted.len() {
@@ -392,12 +396,12 @@ impl<'d> Converter<'d> {
     }
 
     /// Sets the kind that a value refers to, when it follows from the field's name.
-    fn set_kind(&self, schema: &mut Schema, context: Context<'_>) {
+    fn set_kind(&self, schema: &mut Schema, position: SchemaPosition<'_>) {
         let whole = if schema.reference.is_some() { self.dereferenced(schema.clone()) } else { schema.clone() };
         if !may_be_an_id(&whole) {
             return;
         }
-        let known = context.field.and_then(|field| self.knowledge.field(field, context.below, context.schema));
+        let known = position.field.and_then(|field| self.knowledge.field(field, position.below, position.schema));
         if let Some(known) = known {
             schema.kind = Some(known.kind.clone());
             schema.by_name = known.by_name;

@@ -9,7 +9,7 @@ fn compare(thing: &str, name: &str, planned: Value, seen: Value) -> Comparison {
 /// With the whole object that a read shows, and a body that may not have the field.
 fn compare_with(thing: &str, name: &str, planned: Option<Value>, object: Value) -> Comparison {
     let is_owned_by_another = |id: &Value| id == "another's";
-    let shown = Shown { thing, object: &object, digest_key: b"key", is_owned_by_another: &is_owned_by_another };
+    let shown = Shown { route: thing, object: &object, digest_key: b"key", is_owned_by_another: &is_owned_by_another };
     field(name, planned.as_ref(), &shown)
 }
 
@@ -251,7 +251,7 @@ fn a_key_that_was_sent_and_is_not_shown_is_missed_where_all_are_shown() {
 fn what_the_api_sets_in_a_field_that_is_the_resource_is_not_compared() {
     let player = |planned: Value| {
         let shown = Shown {
-            thing: "/streaming/players/{player_id}",
+            route: "/streaming/players/{player_id}",
             object: &json!({ "id": 1001, "client_id": 7, "name": "Player" }),
             digest_key: b"key",
             is_owned_by_another: &|_| false,

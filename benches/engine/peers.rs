@@ -1,4 +1,4 @@
-//! Others that do the same, where they are installed and can run without a network.
+//! Terraform and the Python SDK at the same work, where they are installed and can run without a network.
 
 use std::process::Command;
 

@@ -13,7 +13,7 @@ use crate::secret::Secrets;
 ///
 /// # Errors
 ///
-/// When it prints no key.
+/// When it cannot be started, fails, or prints no key.
 pub(super) fn ask_command(command: &str, secrets: &Secrets, quiet: bool) -> Result<(SecretString, String), Error> {
     let mut shell = match cfg!(windows) {
         true => Command::new("cmd"),

@@ -67,7 +67,7 @@ pub struct RunFlags {
 ///
 /// # Errors
 ///
-/// When it has another version.
+/// When it is damaged, or has another version.
 pub fn read(context: &Context, path: &Path) -> Result<Option<PreviewFile>, Error> {
     let Ok(Some(text)) = object_text(&context.resolve(path)) else { return Ok(None) };
     let Some(value) = parse(&text) else {
@@ -197,7 +197,7 @@ impl PreviewFile {
         self.key.clone().unwrap_or_else(|| status.header.key.clone())
     }
 
-    /// Fails when anything differs from the preview; `changes` is what a run would do now.
+    /// Fails when anything differs from the preview. `now`: the preview of a run that would start now.
     ///
     /// # Errors
     ///

@@ -25,7 +25,7 @@ pub fn list_call(list: &ListCall, parameters: &[(String, String)]) -> Option<Req
     Some(Request::get(fill_path(&list.path, parameters, "", "")?))
 }
 
-/// All items of a list, from all its pages.
+/// All items of a list, from all its pages; none when the parent of the list does not exist.
 ///
 /// # Errors
 ///

@@ -20,6 +20,8 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// A queue in front of a stream, to which a thread of its own writes.
+    ///
     /// # Errors
     ///
     /// When the thread cannot be started.

@@ -45,7 +45,7 @@ const TASK: Duration = Duration::from_millis(60);
 const TOGETHER: usize = 32;
 /// The most runs in a row before the plan must be complete.
 const CONTINUED: usize = 4;
-/// From 2 on every moment of every request is taken; otherwise one moment of each request, in turn.
+/// Unset or `1`: one moment of each request, in turn; otherwise every moment of every request is taken.
 const SCALE: &str = "RELIABILITY_SCALE";
 
 /// One environment over any number of processes.

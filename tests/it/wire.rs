@@ -1,4 +1,4 @@
-//! Connections that give no answer: certificate authorities, refused keys, servers without TLS.
+//! Connections to the API: certificate authorities, refused keys, servers without TLS.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

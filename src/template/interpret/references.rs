@@ -28,7 +28,7 @@ const FOR_LISTS: [&str; 14] = [
 ];
 
 impl<'i> Interpreter<'i> {
-    /// A reference; a part of a value that has no parts is none, nor is an instance that a step has not.
+    /// The outline of a reference. Reports one to a part of a value without parts, or to an instance that its step lacks.
     pub(super) fn mentioned(&self, expr: &ast::Expr<'i>, mention: Mention) -> Outline {
         let missing = self.no_part(&mention).or_else(|| self.no_instance(expr, &mention));
         if let Some((message, help)) = missing {
@@ -37,7 +37,7 @@ impl<'i> Interpreter<'i> {
         Outline::Mention(mention)
     }
 
-    /// Reports a filter for lists whose input is all that is known of a step.
+    /// Reports a filter for lists that is given the result of a step.
     pub(super) fn no_list(&self, filter: &ast::Filter<'i>) {
         let Some(expr) = filter.expr.as_ref().filter(|_| FOR_LISTS.contains(&filter.name)) else { return };
         let Some(mention) = mention(expr) else { return };

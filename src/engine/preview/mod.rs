@@ -349,6 +349,9 @@ impl Preview<'_> {
             }
             _ => value,
         };
+        if value.is_none() && !step.wait.skip && will_send(action.change()) {
+            known.note_ahead(&id, &results::of_answer(step.operation.as_deref(), &call, 0, Value::Null));
+        }
         (Change { instance: id, action, call: Some(call) }, value)
     }
 
@@ -499,5 +502,14 @@ impl Preview<'_> {
             at: self.plan.source.shown(span.start()),
             help: help.into_iter().map(|help| redacted(&help)).collect(),
         }
+    }
+}
+
+/// Whether an action sends the call that an instance then has its result of.
+fn will_send(action: &Action) -> bool {
+    match action {
+        Action::Call | Action::Retry { .. } => true,
+        Action::Change { how, bar, .. } => matches!(how, ChangeKind::Replace | ChangeKind::Rerun) && bar.is_none(),
+        _ => false,
     }
 }

@@ -32,6 +32,10 @@ pub struct KnownValues {
     unread: BTreeSet<StepId>,
     /// Steps of which some instances have no known result.
     partly: BTreeSet<StepId>,
+    /// By instance whose call will be sent: the fields of its result that the call itself says.
+    ahead: HashMap<InstanceId, Map<String, Value>>,
+    /// By step whose results are not known: those of its fields that are.
+    told: BTreeMap<StepId, BTreeSet<String>>,
     /// Instances that were made from a resource which does not exist any more.
     pub orphans: HashSet<InstanceId>,
     /// Instances that are removed because what they were made from is replaced: by which.
@@ -50,6 +54,18 @@ impl KnownValues {
     /// Marks the results of a step as not known.
     pub fn forget(&mut self, step: &StepId, why: UnknownBecause) {
         self.unknown.insert(step.clone(), why);
+    }
+
+    /// Notes what a call that will be sent says of its result.
+    pub fn note_ahead(&mut self, instance: &InstanceId, result: &StepResult) {
+        let ids: Vec<Value> = result.ids.iter().map(|id| Value::clone(id)).collect();
+        let id = result.id.as_deref().cloned().map(|id| [("id", id), ("ids", Value::Array(ids))]);
+        let name = result.name.clone().map(|name| ("name", Value::String(name)));
+        let known = id.into_iter().flatten().chain(name).filter(|(_, value)| !has_placeholder(value));
+        let known: Map<String, Value> = known.map(|(field, value)| (field.to_owned(), value)).collect();
+        if !known.is_empty() {
+            self.ahead.insert(instance.clone(), known);
+        }
     }
 
     /// Notes the call that a recorded instance agrees with once the run has changed it.
@@ -76,12 +92,18 @@ impl KnownValues {
         }
         let some_unknown = values.iter().any(|(_, value)| value.is_none());
         if some_unknown && (reads || step.for_each.is_none()) {
+            if let [(instance, _)] = &values[..]
+                && let Some(known) = self.ahead.get(instance).filter(|_| !reads)
+            {
+                self.told.insert(step.id.clone(), known.keys().cloned().collect());
+                self.values.insert(step.id.clone(), value_of(&self.placeholder(instance)));
+            }
             return self.forget(&step.id, if reads { UnknownBecause::Reading } else { UnknownBecause::Change });
         }
         let unread = values.iter().any(|(_, value)| value.as_ref().is_none_or(|value| value.get("resource").is_none()));
         let told = |(instance, value): (InstanceId, Option<Value>)| {
             let key = instance.key.as_deref().unwrap_or_default().to_owned();
-            (key, value.unwrap_or_else(|| placeholder(&instance)))
+            (key, value.unwrap_or_else(|| self.placeholder(&instance)))
         };
         let mut done: Vec<(String, Value)> = values.into_iter().map(told).collect();
         let value = match &step.for_each {
@@ -103,7 +125,20 @@ impl KnownValues {
         let may_read = path.first().is_none_or(|first| ["all", "each"].contains(&first.as_str()))
             || path.iter().any(|field| field == "resource");
         let unread = || (may_read && self.unread.contains(&reference.step)).then_some(UnknownBecause::Reading);
-        self.unknown.get(&reference.step).copied().or_else(unread)
+        let told =
+            || self.told.get(&reference.step).zip(path.first()).is_some_and(|(told, field)| told.contains(&**field));
+        self.unknown.get(&reference.step).copied().filter(|_| !told()).or_else(unread)
+    }
+
+    /// The value of an instance without a result, as templates see it: what its call says, and the rest known later.
+    fn placeholder(&self, instance: &InstanceId) -> Value {
+        let text = known_after(&format!("`{instance}`"));
+        let mut value =
+            json!({ "id": text, "ids": [text], "name": text, "task": text, "tasks": [text], "outcome": "succeeded" });
+        if let (Some(known), Some(fields)) = (self.ahead.get(instance), value.as_object_mut()) {
+            fields.extend(known.clone());
+        }
+        value
     }
 
     /// The steps among these references whose results are not known, and why.
@@ -230,12 +265,6 @@ pub fn accepted(known: &InstanceStatus) -> Option<Value> {
     let Phase::Accepted { tasks, status, .. } = &known.phase else { return None };
     let result = StepResult { tasks: tasks.clone().into(), status: *status, ..StepResult::default() };
     Some(step_value(&result, None))
-}
-
-/// The value of an instance without a result, as templates see it.
-fn placeholder(instance: &InstanceId) -> Value {
-    let text = known_after(&format!("`{instance}`"));
-    json!({ "id": text, "ids": [text], "name": text, "task": text, "tasks": [text], "outcome": "succeeded" })
 }
 
 fn later(why: UnknownBecause, steps: &[StepId]) -> String {

@@ -2,6 +2,7 @@
 
 use super::harness::{Trial, assert_done, paused};
 use super::preview::Asked;
+use crate::catalog::Method;
 use crate::simulate::Options;
 
 impl Trial {
@@ -104,7 +105,7 @@ fn values_to_be_read_are_shown_differently_from_values_of_later_steps() {
                 "images read ",
                 "group call {name:group-1,policy:affinity}",
                 "shown call {name:(known after `group`),policy:affinity}",
-                "named call {name:(known after `group`),policy:affinity}",
+                "named call {name:by-group-1,policy:affinity}",
                 "each depends ",
             ]
         );
@@ -120,5 +121,60 @@ fn values_to_be_read_are_shown_differently_from_values_of_later_steps() {
                 "named keep {name:by-group-1,policy:affinity}",
             ]
         );
+    });
+}
+
+/// Names that calls say before they are sent; and a zone, whose id is its name.
+const NAMED: &str = r#"
+name: demo
+steps:
+  - id: key
+    call: POST /cloud/v1/ssh_keys/{project_id}
+    body: { name: key-1, public_key: "ssh-ed25519 AAAA x@y" }
+  - id: keys
+    for_each: { a: 1, b: 2 }
+    call: POST /cloud/v1/ssh_keys/{project_id}
+    body: { name: "key-{{ each.key }}", public_key: "ssh-ed25519 AAAA x@y" }
+  - id: zone
+    call: POST /dns/v2/zones
+    body: { name: our.example }
+  - id: record
+    call: PUT /dns/v2/zones/{{ steps.zone.id }}/www.{{ steps.zone.name }}/A
+    body: { ttl: 300, resource_records: [{ content: ["192.0.2.1"] }] }
+  - id: group
+    call: POST /cloud/v1/servergroups/{project_id}/{region_id}
+    body: { name: "{{ steps.key.name }}-{{ steps.keys.each['b'].name }}", policy: affinity }
+"#;
+
+/// What a missing resource is made again as is known before it is: what refers to that alone does not change.
+#[test]
+fn what_a_call_itself_says_is_known_before_it_is_sent() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let first = trial.previewed(NAMED, &Asked::default()).0;
+        let call = |step: &str| first.iter().find(|change| change.instance.step.as_str() == step)?.call.clone();
+        assert_eq!(call("record").unwrap().path, "/dns/v2/zones/our.example/www.our.example/A");
+        let body = call("group").unwrap().body.unwrap();
+        assert_eq!(body.text(), r#"{"name":"key-1-key-b","policy":"affinity"}"#);
+        let end = trial.run(NAMED).await;
+        assert_done(&trial, &end);
+        for gone in ["key", "keys[b]"] {
+            trial.call(Method::Delete, gone, "", None).await;
+            assert_eq!(trial.refresh().await, [format!("{gone} gone")]);
+            let pending: Vec<String> =
+                trial.preview(NAMED, false).into_iter().filter(|line| line.contains('*')).collect();
+            assert_eq!(pending, [format!("{gone}* call")]);
+            let end = trial.run(NAMED).await;
+            assert_done(&trial, &end);
+            assert_eq!((end.finished.succeeded, end.finished.reused), (1, 5));
+        }
+        // Its id is not known.
+        let by_id = NAMED.replace("steps.key.name", "steps.key.id");
+        let end = trial.run(&by_id).await;
+        assert!(end.failure.is_some());
+        trial.call(Method::Delete, "key", "", None).await;
+        trial.refresh().await;
+        let shown = trial.preview(&by_id, false);
+        assert_eq!(shown.last().unwrap(), "group* change error");
     });
 }

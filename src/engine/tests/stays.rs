@@ -193,7 +193,7 @@ fn a_step_that_does_not_wait_is_shown_as_done() {
 fn an_instance_that_does_not_exist_is_told_with_those_that_do() {
     paused(async {
         let plan = "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
-                    body: { name: net-1, create_router: false }\n  - id: sub\n    for_each: \"{{ [steps.net.name] }}\"\n    \
+                    body: { name: net-1, create_router: false }\n  - id: sub\n    for_each: \"{{ [steps.net.id] }}\"\n    \
                     call: POST /cloud/v1/subnets/{project_id}/{region_id}\n    \
                     body: { name: \"sub-{{ each.key }}\", network_id: \"{{ steps.net.id }}\", cidr: 10.0.0.0/24 }\n";
         let mut trial = Trial::new(Options::default());

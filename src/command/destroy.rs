@@ -16,7 +16,7 @@ use crate::cli::place;
 use crate::cli::{ApiOptions, DestroyArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, removal_order};
+use crate::engine::{self, removal_order, unsendable};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -136,18 +136,21 @@ fn listed(status: &Status) -> String {
     let kept_for = kept.iter().map(|kept| (&kept.instance, Some(kept).filter(|kept| !kept.stays())));
     for (id, kept) in order.iter().map(|id| (id, None)).chain(kept_for) {
         let Some(known) = status.instances.get(id) else { continue };
+        let call = known.intent.as_ref().map(|intent| &*intent.call);
         let things = known.made.iter().rev().flat_map(|made| std::iter::once(made).chain(&made.secondary));
         let mut lines: Vec<String> = things
             .filter(|made| made.id.is_some() || made.undo.is_some())
             .map(|made| {
-                let goes = made.undo.is_some() && !made.uncertain && kept.is_none();
+                let obstacle = made.undo.as_ref().and_then(|undo| unsendable(Catalog::embedded(), call, undo));
+                let goes = made.undo.is_some() && !made.uncertain && kept.is_none() && obstacle.is_none();
                 let sign = if goes { "-" } else { "=" };
                 let kind = made.kind.as_deref().map(kind_name).unwrap_or_default();
                 let name = made.name.iter().map(|name| format!("`{name}` ")).collect::<String>();
-                let stays = match kept {
-                    Some(kept) => format!("  stays: `{}` depends on it", kept.because_of),
-                    None if goes => String::new(),
-                    None => "  stays".to_owned(),
+                let stays = match (kept, obstacle) {
+                    (Some(kept), _) => format!("  stays: `{}` depends on it", kept.because_of),
+                    (None, Some(why)) => format!("  stays: the call that would take it back {why}"),
+                    (None, None) if goes => String::new(),
+                    (None, None) => "  stays".to_owned(),
                 };
                 let resource = made.id.as_deref().map(id_text).unwrap_or_default();
                 format!("{sign}  {id}  {kind} {name}{resource}{stays}")

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::engine::{Action, Change, ChangeKind, Symbol, Tally};
-use crate::report::{count, sanitize};
+use crate::journal::{RecordedResource, id_text};
+use crate::report::{count, kind_name, sanitize};
 use crate::secret::hide_digests;
 
 /// The changes of a plan, without instances that stay the same.
@@ -69,8 +70,13 @@ pub fn words_of(change: &Change) -> String {
         Action::Gone { stays_for: Some(other), .. } => {
             format!("no longer in the plan, and cannot be removed: `{other}` depends on it, and stays")
         }
+        Action::Gone { obstacle: Some(why), .. } => {
+            format!("no longer in the plan, and cannot be removed: the call that would take it back {why}")
+        }
         Action::Gone { pruned: true, .. } => "remove: no longer in the plan".to_owned(),
-        Action::Gone { pruned: false, .. } => "kept, though no longer in the plan (`--prune` removes it)".to_owned(),
+        Action::Gone { forgotten: true, .. } => "forget: no longer in the plan, and stays".to_owned(),
+        Action::Gone { goes: true, .. } => "kept, though no longer in the plan (`--prune` removes it)".to_owned(),
+        Action::Gone { .. } => "kept, though no longer in the plan (`--prune` takes it off the record)".to_owned(),
         Action::Wrong { message, at, .. } => format!("the run would fail here: {message} ({at})"),
     }
 }
@@ -120,15 +126,26 @@ fn line(text: &mut String, change: &Change) {
                 let _ = writeln!(text, "      {}: {}", sanitize(name), sanitize(&shown(value)));
             }
         }
-        (Action::Gone { made, .. } | Action::Retry { left: made }, _) => {
-            for made in made.iter().filter(|made| made.id.is_some()) {
-                let kind = made.kind.as_deref().map(crate::report::kind_name).unwrap_or_default();
-                let id = made.id.as_deref().map(crate::journal::id_text).unwrap_or_default();
-                let _ = writeln!(text, "      {}", sanitize(&format!("{kind} {id}")));
+        (Action::Retry { left }, _) => left.iter().for_each(|left| resource(text, left, "")),
+        (Action::Gone { made, stays, .. }, _) => {
+            let things = made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+            for thing in things {
+                let id = thing.id.as_deref().map(id_text);
+                let staying =
+                    stays.iter().find(|staying| staying.kind == thing.kind && Some(&staying.id) == id.as_ref());
+                let why = staying.map(|staying| format!("  stays: {}", staying.why)).unwrap_or_default();
+                resource(text, thing, &why);
             }
         }
         _ => {}
     }
+}
+
+/// A line for a resource with an id.
+fn resource(text: &mut String, made: &RecordedResource, more: &str) {
+    let Some(id) = made.id.as_deref().map(id_text) else { return };
+    let kind = made.kind.as_deref().map(kind_name).unwrap_or_default();
+    let _ = writeln!(text, "      {}", sanitize(&format!("{kind} {id}{more}")));
 }
 
 fn change_words(how: ChangeKind) -> &'static str {

@@ -56,6 +56,7 @@ fn page<'p>(
         update: tally.to_update,
         replace: tally.to_replace,
         remove: tally.to_remove,
+        forget: tally.to_forget,
     };
     let commit = context.environment.github.as_ref().and_then(|github| github.commit.as_deref());
     PreviewPage { plan: &plan.name, environment, counts, rows, kept: tally.kept, commit }

@@ -253,9 +253,10 @@ impl Instance {
                 &self.about(&self.step_call(id)),
                 EffectKnown::NotApplied,
                 ErrorClass::Rejected,
-                format!("it cannot be replaced: {}", bar.words(dependant)),
+                format!("it cannot be replaced: {}", bar.words(&dependant)),
             );
-            error.help.push(bar.help(dependant, &id.step, !self.run.options.target.is_empty()));
+            let forget = self.run.context.settings.state_command("forget", &dependant, "");
+            error.help.push(bar.help(&dependant, &id.step, !self.run.options.target.is_empty(), &forget));
             return Err(Interruption::Failed(error));
         }
         *provenance = Provenance::Called;
@@ -264,8 +265,8 @@ impl Instance {
         self.run.remove_all(&all).await
     }
 
-    /// The first of the dependants that may not be removed with the resource of this step, and why.
-    fn barred<'d>(&self, id: &InstanceId, dependants: &'d [InstanceId]) -> Option<(&'d InstanceId, Bar)> {
+    /// What may not be removed where the resource of this step is to be replaced, and why: itself, or a dependant.
+    fn barred(&self, id: &InstanceId, dependants: &[InstanceId]) -> Option<(InstanceId, Bar)> {
         let (run, options) = (&self.run, &self.run.options);
         let look = |status: &Status| (decide::orphans(status), decide::staying(status, id, dependants));
         let (orphans, staying) = run.context.journal.with_status(look);
@@ -277,7 +278,7 @@ impl Instance {
             surroundings: run.surroundings(&self.values, None),
             is_known: &|reference| self.values.contains_key(&reference.step),
         };
-        turn.barred(dependants)
+        turn.barred(dependants).map(|(barred, bar)| (barred.clone(), bar))
     }
 
     fn step_call(&self, id: &InstanceId) -> Shared<RecordedCall> {

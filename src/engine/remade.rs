@@ -17,7 +17,7 @@ pub struct Turn<'a> {
     pub allowed: Allowed<'a>,
     /// The instance that is to be replaced.
     pub replaced: &'a InstanceId,
-    /// Of its dependants one that no undo takes away.
+    /// What no undo takes away: itself, or one of its dependants.
     pub staying: Option<&'a InstanceId>,
     /// The values of the steps that it comes after.
     pub surroundings: Surroundings<'a>,
@@ -26,8 +26,11 @@ pub struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// The first of the dependants that may not be removed with the resource, and why.
-    pub fn barred<'d>(&self, dependants: &'d [InstanceId]) -> Option<(&'d InstanceId, Bar)> {
+    /// What may not be removed, and why: the resource itself, or the first of its dependants.
+    pub fn barred<'d>(&'d self, dependants: &'d [InstanceId]) -> Option<(&'d InstanceId, Bar)> {
+        if self.staying == Some(self.replaced) {
+            return Some((self.replaced, Bar::Itself));
+        }
         if dependants.is_empty() {
             return None;
         }

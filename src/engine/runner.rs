@@ -159,7 +159,16 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TeardownEn
     if run.options.prune {
         return teardown(&run.context, &gone, Extent::Whole).await;
     }
-    run.context.warn(format!("no longer in the plan, and kept: {}; `--prune` takes it down", names(&gone)));
+    let (down, off) = run.context.journal.with_status(|status| {
+        let going = gone.iter().cloned().collect();
+        let goes = |one: &InstanceId| decide::fate(run.context.catalog, status, one, &going).goes;
+        gone.iter().cloned().partition::<Vec<InstanceId>, _>(goes)
+    });
+    for (kept, what) in [(down, "takes it down"), (off, "takes it off the record, and what it has stays")] {
+        if !kept.is_empty() {
+            run.context.warn(format!("no longer in the plan, and kept: {}; `--prune` {what}", names(&kept)));
+        }
+    }
     Ok(TeardownEnd::default())
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::is_untouched;
 use crate::catalog::Effect;
 use crate::journal::{InstanceStatus, Phase};
 use crate::plan::{OnChange, Step};
@@ -97,7 +98,11 @@ pub fn instance(wanted: &Wanted<'_>, known: Option<&InstanceStatus>, differs: Di
         Phase::InDoubt if known.intent.is_some() => Decision::Resolve,
         Phase::Accepted { .. } if known.intent.is_some() => Decision::Wait,
         Phase::Succeeded if differs == Differs::No && !wanted.replace && !wanted.always => Decision::Keep,
-        Phase::Succeeded => Decision::Change(change(wanted, differs)),
+        Phase::Succeeded => Decision::Change(match change(wanted, differs) {
+            // Nothing could be removed before: a PUT overwrites it, a POST makes another one.
+            ChangeKind::Replace if wanted.creates && is_untouched(known) => ChangeKind::Rerun,
+            kind => kind,
+        }),
         _ => Decision::Clear,
     }
 }

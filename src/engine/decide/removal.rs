@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::References;
+use super::{References, stays};
 use crate::catalog::Method;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, IntendedUndo, RecordedResource, Status};
+use crate::journal::{RecordedResource, Status};
 use crate::plan::ReadyQueue;
 
 /// Instances to remove, and how far the removal has come.
@@ -38,12 +38,6 @@ impl Kept {
     pub fn stays(&self) -> bool {
         self.because_of == self.instance
     }
-}
-
-/// Whether a removal leaves what an instance has where it is: by `undo: none`, or because it was adopted.
-pub fn stays(known: &InstanceStatus) -> bool {
-    let kept = known.intent.as_ref().is_none_or(|intent| intent.undo == IntendedUndo::Keep);
-    kept && known.made.iter().any(|made| made.undo.is_none() && made.id.is_some())
 }
 
 /// Orders a removal: dependants before what they depend on. Whatever a kept instance depends on is kept as well.
@@ -233,7 +227,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::journal::{Header, Intent, Phase, RecordedCall, StepResult};
+    use crate::journal::{Header, InstanceStatus, IntendedUndo, Intent, Phase, RecordedCall, StepResult};
 
     fn id(text: &str) -> InstanceId {
         match text.split_once('[') {
@@ -390,6 +384,7 @@ mod tests {
             let mut status = chains();
             let sub = status.instances.get_mut(&id("sub[1]")).unwrap();
             sub.intent = of_plan.map(|undo| intent(undo).into());
+            sub.called = sub.intent.is_some();
             sub.made[0].undo = undo;
             assert_eq!(waves(&status, wanted).1, kept, "{wanted:?}");
         }

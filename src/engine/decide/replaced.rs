@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::{References, removal};
+use super::{References, stays};
 use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
 use crate::plan::{OnChange, Plan, Selection};
@@ -21,11 +21,10 @@ pub fn replaced_with(status: &Status, plan: &Plan, instance: &InstanceId) -> Vec
     existing.filter(|other| dependants.contains(*other)).cloned().collect()
 }
 
-/// The first of these dependants that no undo takes away, if the removal before the resource is replaced would reach it.
+/// What no undo takes away of a resource that is to be replaced and its dependants: itself, or else the first of those.
 pub fn staying(status: &Status, instance: &InstanceId, dependants: &[InstanceId]) -> Option<InstanceId> {
-    let all: Vec<InstanceId> = dependants.iter().chain([instance]).cloned().collect();
-    let kept = removal(status, &all).kept;
-    kept.into_iter().find(|kept| kept.stays() && kept.instance != *instance).map(|kept| kept.instance)
+    let stays = |one: &&InstanceId| status.instances.get(*one).is_some_and(|known| stays(known));
+    std::iter::once(instance).chain(dependants).find(stays).cloned()
 }
 
 /// What a run does about a dependant once the resource that it was made from is there again.
@@ -55,6 +54,8 @@ pub enum Bar {
     Apart,
     /// No undo takes it away.
     Stays,
+    /// It is the resource itself, and no undo takes it away: a second one would be made beside it.
+    Itself,
 }
 
 /// What the plan and the flags of a run allow to be removed.
@@ -109,14 +110,16 @@ impl Bar {
                 format!("`{dependant}` depends on it, and is not targeted: it would not be made again")
             }
             Bar::Stays => format!("`{dependant}` depends on it, and stays: no `undo` takes it away"),
+            Bar::Itself => "no `undo` takes it away, and a second one would be made beside it".to_owned(),
             Bar::Apart => {
                 format!("on record `{dependant}` depends on it, and in the plan it does not come after it any more")
             }
         }
     }
 
-    /// What to do about it. `replaced`: the step that is to be replaced; `targeted`: `--target` is given.
-    pub fn help(self, dependant: &InstanceId, replaced: &StepId, targeted: bool) -> String {
+    /// What to do about it. `replaced`: the step that is to be replaced; `targeted`: `--target` is given; `forget`: the
+    /// command that takes the dependant off the record.
+    pub fn help(self, dependant: &InstanceId, replaced: &StepId, targeted: bool, forget: &str) -> String {
         let step = &dependant.step;
         match self {
             Bar::NotAllowed => format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"),
@@ -126,6 +129,7 @@ impl Bar {
             Bar::Gone => format!("let it go: add `--prune`; keep it: take `{dependant}` back into the plan"),
             Bar::Untargeted => format!("add `--target {step}`"),
             Bar::Stays => format!("keep `{replaced}` as it is: `on_change: ignore`"),
+            Bar::Itself => format!("to leave it where it is, and have the step begin anew: {forget}"),
             Bar::Apart => format!(
                 "change it first: `--target {step}`; or let it be made again after it: `needs: {replaced}` in `{step}`"
             ),

@@ -21,7 +21,7 @@ use super::amend::{Amendment, amendment};
 use super::conceal::conceal;
 use super::context::Settings;
 use super::counts::{NoInstance, no_instance};
-use super::decide::{self, Bar, ChangeKind, Decision, Differs, Wanted};
+use super::decide::{self, Bar, ChangeKind, Decision, Differs, Staying, Wanted};
 use super::find::looked_up;
 use super::refresh::recovered;
 use super::render::{CallParts, Surroundings, elements, step_value};
@@ -107,13 +107,27 @@ pub enum Action {
     /// Whether it exists, or how often, or what a look-up finds, is known only later. `read`: known once a step has been
     /// read; an earlier run decided it, and it is assumed to stay the same.
     Depends { on: Vec<StepId>, read: bool },
-    /// No longer in the plan. `pruned`: this run removes it. `stays_for`: it would be removed, but a dependant is
-    /// kept; or no undo takes away what it made, and it is the instance itself.
+    /// No longer in the plan.
     Gone {
+        /// This run removes it.
         pruned: bool,
+        /// This run takes it off the record, and nothing is removed: all that it has stays.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        forgotten: bool,
+        /// It would be removed, but this dependant is kept; or no undo takes away what it made, and it is the instance
+        /// itself.
         #[serde(skip_serializing_if = "Option::is_none")]
         stays_for: Option<InstanceId>,
+        /// Why the call that removes it would not be sent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        obstacle: Option<&'static str>,
         made: Vec<RecordedResource>,
+        /// What of it a removal leaves where it is.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        stays: Vec<Staying>,
+        /// Whether a removal would remove something.
+        #[serde(skip)]
+        goes: bool,
     },
     /// Its templates cannot be evaluated, or its `find` does not select one item.
     Wrong {
@@ -145,7 +159,9 @@ impl Change {
     pub fn is_pending(&self) -> bool {
         match &self.action {
             Action::Read | Action::Keep | Action::Skip => false,
-            Action::Gone { pruned, stays_for, .. } => *pruned || stays_for.is_some(),
+            Action::Gone { pruned, forgotten, stays_for, obstacle, .. } => {
+                *pruned || *forgotten || stays_for.is_some() || obstacle.is_some()
+            }
             Action::Change { how, .. } => *how != ChangeKind::Ignore,
             Action::Amend { fields, .. } => !fields.is_empty(),
             Action::Depends { read, .. } => !read,

@@ -12,6 +12,8 @@ pub enum Symbol {
     Replace,
     Keep,
     Remove,
+    /// Taken off the record, and left where it is.
+    Forget,
     /// Not known before another step is done.
     Unknown,
     /// An existing resource is adopted.
@@ -30,7 +32,7 @@ impl Symbol {
             Symbol::Make => "+",
             Symbol::Update => "~",
             Symbol::Replace => "-/+",
-            Symbol::Keep | Symbol::Nothing => "=",
+            Symbol::Keep | Symbol::Nothing | Symbol::Forget => "=",
             Symbol::Remove => "-",
             Symbol::Unknown => "?",
             Symbol::Adopt | Symbol::Continue => ">",
@@ -57,9 +59,12 @@ impl Change {
             Action::Continue { .. } => Symbol::Continue,
             Action::Retry { .. } => Symbol::Replace,
             Action::Depends { read: false, .. } => Symbol::Unknown,
-            Action::Gone { stays_for: Some(_), .. } | Action::Wrong { .. } => Symbol::Stop,
+            Action::Gone { stays_for: Some(_), .. } | Action::Gone { obstacle: Some(_), .. } | Action::Wrong { .. } => {
+                Symbol::Stop
+            }
             Action::Gone { pruned: true, .. } => Symbol::Remove,
-            Action::Gone { pruned: false, .. } => Symbol::Keep,
+            Action::Gone { forgotten: true, .. } => Symbol::Forget,
+            Action::Gone { .. } => Symbol::Keep,
             Action::Amend { fields, .. } if fields.is_empty() => Symbol::Keep,
             Action::Amend { .. } => Symbol::Update,
             Action::Change { how, .. } => match how {
@@ -81,6 +86,8 @@ pub struct Tally {
     pub to_update: usize,
     pub to_replace: usize,
     pub to_remove: usize,
+    /// Instances to take off the record whose resources stay.
+    pub to_forget: usize,
     /// Existing resources to adopt.
     pub to_adopt: usize,
     /// Instances begun by an earlier run.
@@ -101,6 +108,7 @@ impl Tally {
             to_update: count(Symbol::Update),
             to_replace: count(Symbol::Replace),
             to_remove: count(Symbol::Remove) + changes.iter().map(Change::removes).sum::<usize>(),
+            to_forget: count(Symbol::Forget),
             to_adopt: count(Symbol::Adopt),
             to_continue: count(Symbol::Continue),
             unknown: count(Symbol::Unknown),
@@ -117,6 +125,7 @@ impl Tally {
             (self.to_update, "to update"),
             (self.to_replace, "to replace"),
             (self.to_remove, "to remove"),
+            (self.to_forget, "to forget"),
             (self.to_adopt, "to adopt"),
             (self.to_continue, "to continue"),
             (self.unknown, "known later"),

@@ -1,10 +1,10 @@
 //! What goes together: dependants with the resource that they were made from, and what the plan does not have any more.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::unknown::KnownValues;
 use super::{Action, Change, Preview};
-use crate::engine::decide::{self, Allowed, ChangeKind, removal};
+use crate::engine::decide::{self, Allowed, ChangeKind, Fate, removal};
 use crate::engine::differences::differences;
 use crate::engine::remade::Turn;
 use crate::engine::update::wanted_call;
@@ -112,13 +112,19 @@ impl Preview<'_> {
         }
         // They go at the end of the run: what it changes or makes again does not need them any more.
         let kept = removal(&self.record_after(status, known.changed.iter()), &gone).kept;
+        let kept: HashMap<InstanceId, InstanceId> =
+            kept.into_iter().map(|kept| (kept.instance, kept.because_of)).collect();
+        let going: HashSet<InstanceId> = gone.iter().filter(|one| !kept.contains_key(*one)).cloned().collect();
         gone.into_iter()
             .map(|instance| {
                 let known = &status.instances[&instance];
-                let stays = kept.iter().find(|kept| kept.instance == instance).filter(|_| self.prune);
-                let stays_for = stays.map(|kept| kept.because_of.clone());
-                let pruned = self.prune && stays_for.is_none();
-                let action = Action::Gone { pruned, stays_for, made: known.made.clone() };
+                let Fate { goes, stays, obstacle } = decide::fate(self.catalog, status, &instance, &going);
+                let stays_for = kept.get(&instance).filter(|_| self.prune).cloned();
+                let obstacle = obstacle.filter(|_| self.prune && stays_for.is_none());
+                let taken_off = self.prune && stays_for.is_none() && obstacle.is_none();
+                let (pruned, forgotten) = (taken_off && goes, taken_off && !goes);
+                let made = known.made.clone();
+                let action = Action::Gone { pruned, forgotten, stays_for, obstacle, made, stays, goes };
                 Change { action, call: known.agreed().cloned(), instance }
             })
             .collect()

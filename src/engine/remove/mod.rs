@@ -13,6 +13,7 @@ use self::pending::complete_pending;
 use self::removal::{Gone, Removal};
 use super::before::before_delete;
 use super::context::{About, RunContext};
+use super::decide::{NO_UNDO, held_by, holders, unsendable};
 use super::evidence::tags::{STAMP, stamp_value, tag};
 use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
@@ -25,7 +26,7 @@ use crate::api::Request;
 use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, id_text, may_undo};
+use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, id_text};
 use crate::shared::Shared;
 
 /// Which resources of an instance are removed.
@@ -85,7 +86,7 @@ fn warn_about_kept(context: &RunContext, instance: &InstanceId, known: &Instance
     if matched.as_ref().is_some_and(|(operation, _)| operation.creates.is_some()) {
         for made in known.made.iter().filter(|made| made.undo.is_none()) {
             let (Some(kind), Some(id)) = (&made.kind, &made.id) else { continue };
-            context.warn(format!("`{instance}`: {kind} {} stays: no `undo` takes it away", id_text(id)));
+            context.warn(format!("`{instance}`: {kind} {} stays: {NO_UNDO}", id_text(id)));
         }
     }
     let unknown_kinds_of = unknown_kinds_of(context, known);
@@ -152,7 +153,7 @@ async fn remove_made(
     if let Some(holder) = left_to(context, instance, made) {
         let (kind, id) = (made.kind.as_deref().unwrap_or("resource"), made.id.as_deref().map(id_text));
         let id = id.unwrap_or_default();
-        context.warn(format!("`{instance}`: {kind} {id} stays: it is on record as `{holder}`, too"));
+        context.warn(format!("`{instance}`: {kind} {id} stays: {}", held_by(&holder)));
         return Ok(Removed::Nothing);
     }
     let deletes = made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
@@ -216,19 +217,9 @@ async fn remove_made(
 
 /// The other instance of the record that holds this resource as its own: it is that one's to remove.
 fn left_to(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> Option<InstanceId> {
-    // Other calls take back a change of what another instance made.
-    let deletes = |made: &RecordedResource| made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
-    let thing = Claimable::of(made).filter(|_| deletes(made))?;
-    let is_it = |made: &RecordedResource| {
-        deletes(made) && !made.uncertain && Claimable::of(made).is_some_and(|held| held.is(&thing))
-    };
-    let holders: Vec<InstanceId> = context.journal.with_status(|status| {
-        let owners = status.owners_of(made.id.as_deref()?).map(|(owner, _)| owner).filter(|owner| *owner != instance);
-        let holds =
-            |owner: &&InstanceId| status.instances.get(*owner).is_some_and(|known| known.made.iter().any(is_it));
-        Some(owners.filter(holds).cloned().collect())
-    })?;
-    context.owners.let_go(&thing, made.secondary.iter().filter_map(Claimable::of), instance, &holders)
+    let holders = context.journal.with_status(|status| holders(status, instance, made));
+    let secondary = made.secondary.iter().filter_map(Claimable::of);
+    context.owners.let_go(&Claimable::of(made)?, secondary, instance, &holders)
 }
 
 /// Whether the call of an instance may create something. The undo of one that only changes what is there (it attaches a
@@ -318,17 +309,8 @@ async fn remove_one(
 ) -> Result<(Removed, Option<Gone>), Interruption> {
     let Some(call) = &made.undo else { return Ok((Removed::Nothing, None)) };
     let known = status_of(context, instance).and_then(|known| known.intent.clone());
-    let why = match () {
-        () if call.lacks_a_secret() => Some("needs a secret, and the record holds none"),
-        // Both were recorded by an earlier version: an undo that is a read, and one for a result without an id.
-        () if call.method == Method::Get => Some("only reads"),
-        () if call.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
-        () if !may_undo(context.catalog, known.as_ref().map(|intent| &*intent.call), call) => {
-            Some("is none of the API's")
-        }
-        () => None,
-    };
-    if let Some(why) = why {
+    let intended = known.as_ref().map(|intent| &*intent.call);
+    if let Some(why) = unsendable(context.catalog, intended, call) {
         let about = About { call: Some(call.clone().into()), place: None };
         let words = format!("the call that would take it back {why}: it is not sent");
         let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);

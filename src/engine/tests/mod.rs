@@ -13,6 +13,7 @@ mod exits;
 pub(super) mod harness;
 mod known_later;
 mod late;
+mod left_in_place;
 mod leftovers;
 mod listings;
 mod look_ups;

@@ -372,7 +372,15 @@ fn elements_that_a_change_removes_are_counted_as_removed() {
         because_of: None,
         bar: None,
     };
-    let gone = Action::Gone { pruned: true, stays_for: None, made: Vec::new() };
+    let gone = Action::Gone {
+        pruned: true,
+        forgotten: false,
+        stays_for: None,
+        obstacle: None,
+        made: Vec::new(),
+        stays: Vec::new(),
+        goes: true,
+    };
     let changes = [update(&["a", "b"]), update(&[]), gone, Action::Keep].map(change);
     let tally = Tally::of(&changes);
     assert_eq!(

@@ -61,7 +61,7 @@ fn named(names: &[&str]) -> Selection {
 }
 
 impl Trial {
-    async fn asked(&mut self, plan: &str, asked: &Asked<'_>) -> RunEnd {
+    pub(super) async fn asked(&mut self, plan: &str, asked: &Asked<'_>) -> RunEnd {
         let options = RunOptions {
             prune: asked.prune,
             target: named(asked.target),
@@ -72,13 +72,13 @@ impl Trial {
     }
 
     /// How often calls were sent whose paths end so.
-    fn sent(&self, method: Method, end: &str) -> usize {
+    pub(super) fn sent(&self, method: Method, end: &str) -> usize {
         let requests = self.requests.lock().unwrap();
         requests.iter().filter(|request| request.method == method && request.path.ends_with(end)).count()
     }
 
     /// Of the preview what keeps an instance from being replaced.
-    fn bar_of(&self, plan: &str, asked: &Asked<'_>, step: &str) -> Option<(String, Bar)> {
+    pub(super) fn bar_of(&self, plan: &str, asked: &Asked<'_>, step: &str) -> Option<(String, Bar)> {
         let changes = self.previewed(plan, asked).0;
         let change = changes.iter().find(|change| change.instance == Selection::name(step)).unwrap();
         match change.action.change() {

@@ -20,6 +20,8 @@ pub struct Counts {
     pub update: usize,
     pub replace: usize,
     pub remove: usize,
+    /// Taken off the record, and left where it is.
+    pub forget: usize,
 }
 
 /// One instance that a run would change.
@@ -49,13 +51,18 @@ pub struct PreviewPage<'a> {
 impl Counts {
     /// Lines for `$GITHUB_OUTPUT`: only numbers, which need no quoting.
     pub fn outputs(&self) -> String {
-        let Counts { changes, create, update, replace, remove } = self;
+        let Counts { changes, create, update, replace, remove, forget: _ } = self;
         format!("changes={changes}\nto-create={create}\nto-update={update}\nto-replace={replace}\nto-remove={remove}\n")
     }
 
     fn words(&self) -> String {
-        let kinds =
-            [("create", self.create), ("update", self.update), ("replace", self.replace), ("remove", self.remove)];
+        let kinds = [
+            ("create", self.create),
+            ("update", self.update),
+            ("replace", self.replace),
+            ("remove", self.remove),
+            ("forget", self.forget),
+        ];
         let other = self.changes.saturating_sub(kinds.iter().map(|(_, number)| number).sum());
         let words =
             kinds.into_iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{number} to {word}"));
@@ -174,7 +181,7 @@ mod tests {
 
     #[test]
     fn counts_become_outputs() {
-        let counts = Counts { changes: 5, create: 1, update: 2, replace: 0, remove: 1 };
+        let counts = Counts { changes: 5, create: 1, update: 2, replace: 0, remove: 1, forget: 0 };
         assert_eq!(counts.outputs(), "changes=5\nto-create=1\nto-update=2\nto-replace=0\nto-remove=1\n");
         assert_eq!(counts.words(), "1 to create, 2 to update, 1 to remove, 1 to decide");
     }

@@ -187,8 +187,7 @@ impl Human {
                 self.of(now, instance, &palette.good(words));
             }
             Event::ResourceLeft { instance, kind, id, error } => {
-                let what = format!("left: {}", story::named(kind.as_deref(), None, id.as_deref()));
-                self.failure(now, instance, &what, error);
+                self.failure(now, instance, &story::left(kind.as_deref(), id.as_deref()), error);
             }
             Event::InterruptReceived { signal, in_flight } => {
                 let requests = count(*in_flight, "request");

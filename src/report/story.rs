@@ -194,6 +194,14 @@ pub fn named(kind: Option<&str>, name: Option<&str>, id: Option<&str>) -> String
     words.join(" ")
 }
 
+/// ``left: network 7b5c…``; of a call whose outcome is not known there is nothing to name.
+pub fn left(kind: Option<&str>, id: Option<&str>) -> String {
+    match (kind, id) {
+        (None, None) => "left".to_owned(),
+        (kind, id) => format!("left: {}", named(kind, None, id)),
+    }
+}
+
 /// `removed network 7b5c…`; `reverted_by`: the undo that set it back instead.
 pub fn removal(kind: Option<&str>, id: Option<&str>, already_gone: bool, reverted_by: Option<&str>) -> String {
     let what = named(kind, None, id);

@@ -61,8 +61,8 @@ impl Reporter for Annotations {
                 self.failure(format!("{} is unknown", sanitize(&instance.to_string())), error);
             }
             Event::ResourceLeft { instance, kind, id, error } => {
-                let what = story::named(kind.as_deref(), None, id.as_deref());
-                self.failure(format!("{} left {what}", sanitize(&instance.to_string())), error);
+                let left = story::left(kind.as_deref(), id.as_deref());
+                self.failure(format!("{} {left}", sanitize(&instance.to_string())), error);
             }
             Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
                 let words = story::still_waiting(tasks, until.as_deref(), Duration::from_millis(*waited_ms));

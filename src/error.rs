@@ -24,7 +24,7 @@ pub enum Error {
     Usage { message: String, help: Vec<String> },
     /// The record is empty, but the account has resources of this environment.
     #[error("the record is empty, but the account holds {found} of {plan}/{environment}: nothing was done")]
-    RecordEmpty { found: String, plan: String, environment: String },
+    RecordEmpty { found: String, plan: String, environment: String, teardown: bool },
     /// The account has resources of this environment that were made after the last line of the record, without it.
     #[error(
         "the record ends at {updated:.0}, but the account holds {found} of {plan}/{environment} that were made later, and that \
@@ -142,9 +142,13 @@ impl Error {
     pub fn hints(&self, typed: &Typed) -> Vec<String> {
         match self {
             Error::Usage { help, .. } => help.clone(),
-            Error::RecordEmpty { .. } => vec![
+            Error::RecordEmpty { teardown, .. } => vec![
                 format!("name the place of the record with `--state`, or recover it: `{}`", typed.with_plan("state recover", &[])),
-                "to create everything a second time, use another environment".to_owned(),
+                match teardown {
+                    true => "then destroy again: with an empty record nothing of it would be removed",
+                    false => "to create everything a second time, use another environment",
+                }
+                .to_owned(),
             ],
             Error::RecordOlder { .. } => vec![
                 format!("if an older copy of the record was put back, recover what it lacks: `{}`", typed.with_plan("state recover", &[])),

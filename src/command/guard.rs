@@ -91,7 +91,8 @@ pub async fn guard(
         plan: &plan.name,
         environment: &settings.environment,
     };
-    for (path, why) in none_found(search.look(context, client).await?, &plan.name, &settings.environment)? {
+    let looked = search.look(context, client).await?;
+    for (path, why) in none_found(looked, &plan.name, &settings.environment, false)? {
         warn(context, &format!("`{path}` cannot be searched for resources of an earlier run: {why}"))?;
     }
     Ok(())
@@ -141,14 +142,20 @@ pub async fn guard_older(
     }
 }
 
-/// The lists that could not be read, and why.
-fn none_found(looked: StampSearch, plan: &str, environment: &str) -> Result<Vec<(String, ReadError)>, Error> {
+/// The lists that could not be read, and why. `teardown`: nothing would be removed, in place of made twice.
+fn none_found(
+    looked: StampSearch,
+    plan: &str,
+    environment: &str,
+    teardown: bool,
+) -> Result<Vec<(String, ReadError)>, Error> {
     match looked.found.len() {
         0 => Ok(looked.unread),
         found => Err(Error::RecordEmpty {
             found: count(found, "resource"),
             plan: plan.to_owned(),
             environment: environment.to_owned(),
+            teardown,
         }),
     }
 }
@@ -188,7 +195,7 @@ pub async fn guard_teardown(
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let (plan, environment) = (loaded.plan.name.as_str(), record.environment());
     let search = Search { catalog: loaded.catalog, operations, spots, plan, environment };
-    let unread = none_found(search.look(context, &client).await?, plan, environment)?;
+    let unread = none_found(search.look(context, &client).await?, plan, environment, true)?;
     let unread: Vec<String> = unread.iter().map(|(path, why)| format!("`{path}` ({why})")).collect();
     Ok((!unread.is_empty()).then(|| format!("not to be read: {}", list(unread, NAMED))))
 }

@@ -12,10 +12,11 @@ use crate::clock::Clock;
 use crate::command::load::read_source;
 use crate::command::shell_words::record_flags;
 use crate::command::state_place::{self, Durability};
-use crate::command::{environment_name, note, preview_file, warn};
+use crate::command::{environment_name, findings, note, preview_file, warn};
 use crate::context::Context;
 use crate::engine::OtherRecords;
 use crate::error::Error;
+use crate::exit::Exit;
 use crate::files;
 use crate::journal::{Journal, JournalError, Owner, Status};
 use crate::plan::Plan;
@@ -355,4 +356,13 @@ pub fn owner(context: &Context, command: &str) -> Owner {
         since: context.now,
         job: context.environment.github.as_ref().and_then(|github| github.job.clone()),
     }
+}
+
+/// Reports what failed about one of several environments; returns the exit code.
+pub(super) fn print_failure(context: &Context, record: &EnvironmentRecord, error: &Error) -> Result<Exit, Error> {
+    if !error.is_silent() {
+        let message = format!("{} ({}): {error}", record.plan(), record.environment());
+        findings::print_line(context, &message, &error.hints(&context.typed.in_environment(record.environment())))?;
+    }
+    Ok(error.exit())
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::connect::client_of;
 use super::instance::{Shown, instance_json, others, shown, things};
 use super::print::age;
-use super::records::{existing_store, find_record, plan_name, read};
+use super::records::{existing_store, find_record, plan_name, print_failure, read};
 use super::shell_words::record_flags;
 use super::table::{Rows, print_rows, table};
 use super::{Account, compared, environment_file, note, print_json, print_text, warn};
@@ -202,12 +202,13 @@ fn shown_path(path: &Path) -> String {
     sanitize(&path.display().to_string()).into_owned()
 }
 
-/// `--all`: every environment of the store, and those that have a file and no record.
+/// `--all`: every environment of the store, and those that have a file and no record. A record that cannot be read does
+/// not keep the others from being listed; it decides of the exit code.
 async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
     let store = existing_store(context, &arguments.record.state, arguments.file.as_deref()).await?;
     let mut rows = Vec::new();
     let mut values = Vec::new();
-    let (mut plans, mut made) = (BTreeMap::new(), BTreeSet::new());
+    let (mut plans, mut made, mut worst) = (BTreeMap::new(), BTreeSet::new(), Exit::Done);
     for name in store.environments().await? {
         if arguments.record.plan.as_deref().is_some_and(|plan| plan != name.plan) {
             continue;
@@ -218,10 +219,21 @@ async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Err
                 warn(context, &format!("{error}: it is not listed"))?;
                 continue;
             }
-            read => read?,
+            read => read.map_err(Error::from),
         };
-        let Some(status) = status else { continue };
-        let holder = record.holder().await?;
+        let read = match status {
+            Ok(Some(status)) => record.holder().await.map(|holder| (status, holder)).map_err(Error::from),
+            Ok(None) => continue,
+            Err(error) => Err(error),
+        };
+        let (status, holder) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                worst = worst.max(print_failure(context, &record, &error)?);
+                made.insert((record.plan().to_owned(), record.environment().to_owned()));
+                continue;
+            }
+        };
         let plan_file = plan_file(arguments, record.plan(), &status);
         let declared = plan_file.as_ref().map(|plan| environment_file::declared(context, plan)).unwrap_or_default();
         let file = declared.iter().find(|(name, _)| name == record.environment()).map(|(_, file)| shown_path(file));
@@ -253,9 +265,10 @@ async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Err
     }
     match arguments.format {
         ResultFormat::Json => print_json(context, &Value::Array(values))?,
-        ResultFormat::Human if rows.is_empty() => {
+        ResultFormat::Human if rows.is_empty() && worst == Exit::Done => {
             note(context, &format!("there are no records in `{}`", store.name()))?
         }
+        ResultFormat::Human if rows.is_empty() => {}
         ResultFormat::Human => {
             let palette = Palette::new(context.color(&context.stdout));
             // The column is shown only when there are environment files.
@@ -264,7 +277,7 @@ async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Err
             print_text(context, &context.secrets.redact(&table(&HEAD[..columns], &rows, palette)))?;
         }
     }
-    Ok(Exit::Done)
+    Ok(worst)
 }
 
 pub(super) fn environment_row(

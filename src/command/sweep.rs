@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::destroy::{TeardownOptions, destroy_environment};
-use super::records::existing_store;
+use super::records::{existing_store, print_failure};
 use super::status::{environment_row, expires};
 use super::table::table;
-use super::{confirm, findings, note, print_json, print_text, warn};
+use super::{confirm, note, print_json, print_text, warn};
 use crate::cli::{ResultFormat, SweepArguments};
 use crate::context::Context;
 use crate::error::Error;
@@ -39,7 +39,7 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
     for (record, _) in &expired {
         let exit = match destroy_environment(context, record, &options).await {
             Ok(exit) => exit,
-            Err(error) => print_failed(context, record, &error)?,
+            Err(error) => print_failure(context, record, &error)?,
         };
         worst = worst.max(exit);
         if exit.is_by_signal() {
@@ -72,7 +72,7 @@ async fn find_expired(
                 continue;
             }
             Err(error) => {
-                *worst = (*worst).max(print_failed(context, &record, &error.into())?);
+                *worst = (*worst).max(print_failure(context, &record, &error.into())?);
                 continue;
             }
         };
@@ -107,13 +107,4 @@ fn list(context: &Context, format: ResultFormat, expired: &[(EnvironmentRecord, 
             print_text(context, &context.secrets.redact(&table(&head, &rows, palette)))
         }
     }
-}
-
-/// Reports why an environment was not destroyed; returns the exit code.
-fn print_failed(context: &Context, record: &EnvironmentRecord, error: &Error) -> Result<Exit, Error> {
-    if !error.is_silent() {
-        let message = format!("{} ({}): {error}", record.plan(), record.environment());
-        findings::print_line(context, &message, &error.hints(&context.typed.in_environment(record.environment())))?;
-    }
-    Ok(error.exit())
 }

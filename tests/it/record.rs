@@ -231,6 +231,14 @@ fn a_damaged_record_exits_12_and_names_the_line() {
     let ended = folder.run(&["status"]).with_code(12);
     ended.says("journal.jsonl:4");
     ended.says("checksum");
+    // The others are listed all the same.
+    write_record(&folder, "other");
+    let listed = folder.run(&["status", "--all"]).with_code(12);
+    listed.says("demo (default): ");
+    listed.says("journal.jsonl:4");
+    listed.prints("other");
+    let listed = folder.run(&["status", "--all", "--format", "json"]).with_code(12).json();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["environment"]), (1, &"other".into()));
 }
 
 #[test]

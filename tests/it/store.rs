@@ -71,7 +71,12 @@ fn a_run_with_an_empty_record_stops_when_the_account_has_its_resources() {
     let ended = account.plan(&["run", "plan.yaml", "--state", "second"]).with_code(12);
     ended.says("the record is empty, but the account holds 3 resources of demo/default");
     ended.says("`plan state recover plan.yaml --state second`");
+    ended.says("to create everything a second time, use another environment");
     assert_eq!(account.made(), made);
+    // A destroy would make nothing.
+    let ended = account.plan(&["destroy", "plan.yaml", "--yes", "--state", "second"]).with_code(12);
+    ended.says("`plan state recover plan.yaml --state second`");
+    ended.says("then destroy again");
     // Another environment is not affected.
     account.plan(&["run", "plan.yaml", "--state", "second", "--environment", "other"]).with_code(0);
 }

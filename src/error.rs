@@ -269,6 +269,10 @@ impl Error {
                       another place, where `--state` names it"
                     .to_owned()]
             }
+            // As a whole, by a command that sends no call.
+            Error::Journal(JournalError::Io { action: "replace", error, .. }) if is_full(error) => {
+                io_hint(error).into_iter().chain(["what was there is as it was".to_owned()]).collect()
+            }
             Error::Journal(JournalError::Io { error, .. }) if is_full(error) => {
                 let under_way = format!(
                     "no further call was sent; `{}` shows what is on record, and the same command goes on from there: it \
@@ -373,6 +377,18 @@ mod tests {
             let hints = locked.hints(&Typed::default()).join("\n");
             assert_eq!(hints.contains("another machine"), told, "{hints}");
             assert_eq!(hints.contains("`plan state unlock --force`"), told, "{hints}");
+        }
+    }
+
+    /// What replaces a record as a whole has sent no call, and leaves none under way.
+    #[test]
+    fn a_full_disk_is_told_by_what_was_to_be_written() {
+        for (action, told) in [("write", "calls that were under way"), ("replace", "what was there is as it was")] {
+            let full = io::ErrorKind::StorageFull.into();
+            let error = Error::Journal(JournalError::io(action, Path::new("p"), full));
+            let hints = error.hints(&Typed::default());
+            assert_eq!(hints.len(), 2, "{hints:?}");
+            assert!(hints[0].contains("the disk is full") && hints[1].contains(told), "{hints:?}");
         }
     }
 

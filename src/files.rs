@@ -22,7 +22,7 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     // Temporary files have mode 0600. The text of an error would name the temporary path, which says nothing to a user.
     let file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder);
     let mut file = file.map_err(|error| io::Error::from(error.kind()))?;
-    file.write_all(contents)?;
+    file.as_file_mut().write_all(contents)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)

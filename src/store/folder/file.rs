@@ -51,6 +51,7 @@ fn compacted(status: &Status) -> (String, u64) {
 ///
 /// An I/O error with the path; the journal is unchanged then.
 pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Option<String>, JournalError> {
+    let not_replaced = |error| JournalError::io("replace", path, error);
     let copy = path.with_extension(format!("before-{}.jsonl", now.as_second()));
     let kept = match files::read_regular(path) {
         Ok(bytes) => {
@@ -58,7 +59,7 @@ pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Optio
                 let there = journal::read(path, bytes.as_slice())?.status;
                 renewal.may_replace(&path.display().to_string(), Some(&there))?;
             }
-            files::replace(&copy, &bytes).map_err(|error| JournalError::io("write", &copy, error))?;
+            files::replace(&copy, &bytes).map_err(not_replaced)?;
             Some(copy.display().to_string())
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -68,7 +69,7 @@ pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Optio
         Err(error) => return Err(JournalError::io("read", path, error)),
     };
     let (text, _) = compacted(renewal.status);
-    files::replace(path, text.as_bytes()).map_err(|error| JournalError::io("write", path, error))?;
+    files::replace(path, text.as_bytes()).map_err(not_replaced)?;
     Ok(kept)
 }
 
@@ -237,5 +238,21 @@ mod tests {
     fn a_line_that_the_disk_does_not_confirm_is_not_durable() {
         let file = OpenOptions::new().append(true).open("/dev/null").unwrap();
         assert!(append_all(&file, "a line\n").is_err());
+    }
+
+    /// Both the copy and the record itself: whichever fails, the record was not replaced.
+    #[test]
+    fn a_record_that_is_not_replaced_is_named_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let status = Status::new(crate::journal::Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+        let renewal = Renewal { status: &status, over: None };
+        assert_eq!(renew(&path, &renewal, Timestamp::UNIX_EPOCH).unwrap(), None);
+        let before = std::fs::read(&path).unwrap();
+        // No file goes where a folder is.
+        std::fs::create_dir_all(folder.path().join("journal.before-0.jsonl/full")).unwrap();
+        let error = renew(&path, &renewal, Timestamp::UNIX_EPOCH).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("cannot replace `{}`: ", path.display())), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 }

@@ -178,32 +178,97 @@ fn pairs_of(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Splits a shell command line into words: quotes, backslashes, `$'…'`, continued lines.
-fn split_words(command: &str) -> Result<Vec<String>, String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut rest = command.chars().peekable();
+/// The words of a command, as a shell separates them.
+#[derive(Default)]
+struct Words {
+    ended: Vec<String>,
+    /// The word that is being read.
+    word: Option<String>,
+    /// It is the file of a redirection, which is no part of the call.
+    is_target: bool,
+}
+
+impl Words {
+    fn push(&mut self, character: char) {
+        self.word().push(character);
+    }
+
+    fn word(&mut self) -> &mut String {
+        self.word.get_or_insert_default()
+    }
+
+    fn end_word(&mut self) {
+        if let Some(word) = self.word.take()
+            && !std::mem::take(&mut self.is_target)
+        {
+            self.ended.push(word);
+        }
+    }
+
+    /// The next word is the file, or the stream, of a redirection.
+    fn redirect(&mut self) {
+        // The number of a stream, as in `2>`.
+        if self.word.as_ref().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit())) {
+            self.word = None;
+        }
+        self.end_word();
+        self.is_target = true;
+    }
+}
+
+/// The words of the first curl command in a line of a shell: quotes, backslashes, `$'…'`, continued lines, redirections.
+/// Those of the line's first command when none of its commands is curl.
+fn split_words(line: &str) -> Result<Vec<String>, String> {
+    let mut words = Words::default();
+    let mut first = None;
+    let mut rest = line.chars().peekable();
     while let Some(character) = rest.next() {
         match character {
             '\\' => match rest.next() {
                 Some('\n') | None => {}
                 Some('\r') if rest.peek() == Some(&'\n') => drop(rest.next()),
-                Some(escaped) => word.get_or_insert_default().push(escaped),
+                Some(escaped) => words.push(escaped),
             },
             '$' if rest.peek() == Some(&'\'') => {
                 rest.next();
-                quoted(&mut rest, '\'', true, word.get_or_insert_default())?;
+                quoted(&mut rest, '\'', true, words.word())?;
             }
-            '\'' => quoted(&mut rest, '\'', false, word.get_or_insert_default())?,
-            '"' => quoted(&mut rest, '"', true, word.get_or_insert_default())?,
-            blank if blank.is_whitespace() => words.extend(word.take()),
-            // Another command follows.
-            '|' | ';' | '>' => break,
-            other => word.get_or_insert_default().push(other),
+            '\'' => quoted(&mut rest, '\'', false, words.word())?,
+            '"' => quoted(&mut rest, '"', true, words.word())?,
+            blank if blank.is_whitespace() => words.end_word(),
+            '<' if rest.peek() == Some(&'<') => {
+                return Err("a body after `<<` is not read: write it after `-d`, in quotes".to_owned());
+            }
+            '<' | '>' => {
+                words.redirect();
+                while rest.next_if(|sign| matches!(sign, '<' | '>' | '&' | '|')).is_some() {}
+            }
+            // Of `&>`, a redirection of two streams.
+            '&' if rest.peek() == Some(&'>') => {}
+            // In an address without quotes. A shell would end the command here, and lose the rest of the query.
+            '&' if words.word.is_some() && rest.peek().is_some_and(|next| *next != '&' && !next.is_whitespace()) => {
+                words.push('&');
+            }
+            // The next command of a pipeline or list.
+            '|' | ';' | '&' => {
+                words.end_word();
+                let ended = std::mem::take(&mut words).ended;
+                if is_curl(&ended) {
+                    return Ok(ended);
+                }
+                first = first.or(Some(ended).filter(|ended| !ended.is_empty()));
+            }
+            // A comment.
+            '#' if words.word.is_none() => while rest.next().is_some_and(|sign| sign != '\n') {},
+            other => words.push(other),
         }
     }
-    words.extend(word);
-    Ok(words)
+    words.end_word();
+    Ok(if is_curl(&words.ended) { words.ended } else { first.unwrap_or(words.ended) })
+}
+
+fn is_curl(words: &[String]) -> bool {
+    words.iter().any(|word| word == "curl")
 }
 
 fn quoted(rest: &mut impl Iterator<Item = char>, end: char, escapes: bool, word: &mut String) -> Result<(), String> {
@@ -461,6 +526,35 @@ mod tests {
     }
 
     #[test]
+    fn redirections_and_other_commands_of_the_line_are_no_part_of_the_call() {
+        let plain = parse(r#"curl https://x/cloud/v1/a -d '{"name": "n"}'"#).unwrap();
+        assert_eq!((plain.method, plain.body.is_some()), (Method::Post, true));
+        for line in [
+            r#"curl https://x/cloud/v1/a > out.json -d '{"name": "n"}'"#,
+            r#"curl https://x/cloud/v1/a >out.json -d '{"name": "n"}'"#,
+            r#"curl https://x/cloud/v1/a>"an answer.json" -d '{"name": "n"}'"#,
+            r#"curl https://x/cloud/v1/a >> out.json 2>/dev/null -d '{"name": "n"}'"#,
+            r#"curl 2> /dev/null https://x/cloud/v1/a -d '{"name": "n"}' 2>&1 | jq . -d x"#,
+            r#"curl https://x/cloud/v1/a &>/dev/null -d '{"name": "n"}'"#,
+            r#"curl https://x/cloud/v1/a <in.json -d '{"name": "n"}' >&2"#,
+            r#"curl https://x/cloud/v1/a -d '{"name": "n"}' && echo done"#,
+            r#"curl https://x/cloud/v1/a -d '{"name": "n"}'&&echo done"#,
+            r#"curl https://x/cloud/v1/a -d '{"name": "n"}' || exit 1"#,
+            r#"curl https://x/cloud/v1/a -d '{"name": "n"}'; echo done"#,
+            r#"curl https://x/cloud/v1/a -d '{"name": "n"}' &"#,
+            r#"cd /tmp && curl https://x/cloud/v1/a -d '{"name": "n"}'"#,
+            r#"curl https://x/cloud/v1/a -d '{"name": "n"}' # makes it"#,
+        ] {
+            assert_eq!(parse(line).as_ref(), Ok(&plain), "{line}");
+        }
+        let query = |line| parse(line).unwrap().query.len();
+        assert_eq!(query("curl https://x/cloud/v1/a?b=1&c=2 &"), 2, "an address without quotes keeps its query");
+        assert_eq!(query("curl 'https://x/cloud/v1/a?b=1&c=2'&& true"), 2);
+        let numbers = parse("curl https://x/cloud/v1/networks/1/7/2 -X GET").unwrap();
+        assert_eq!(numbers.path, "/cloud/v1/networks/1/7/2", "digits are a stream only before a redirection");
+    }
+
+    #[test]
     fn an_unreadable_curl_command_is_reported() {
         for (command, words) in [
             ("wget x", "start with"),
@@ -469,6 +563,8 @@ mod tests {
             ("curl 'https://x/a", "has no end"),
             ("curl https://x/a -X BREW", "no method"),
             ("curl https://x/a -F file", "no part of a form"),
+            ("curl https://x/a -d @- <<EOF", "write it after `-d`"),
+            ("wget x | jq", "start with"),
         ] {
             let error = parse(command).unwrap_err();
             assert!(error.contains(words), "{command}: {error}");

@@ -247,7 +247,7 @@ fn started(context: &Context, status: &Status) -> Started {
     let last = status.started.as_ref().map(|(_, started)| started);
     Started {
         run: context.token(),
-        command: "destroy".to_owned(),
+        command: Started::DESTROY.to_owned(),
         file: last.and_then(|last| last.file.clone()),
         project_id: last.and_then(|last| last.project_id),
         region_id: last.and_then(|last| last.region_id),

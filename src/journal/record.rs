@@ -179,6 +179,11 @@ pub struct Started {
     pub secrets: bool,
 }
 
+impl Started {
+    /// The `command` of a teardown of the whole environment.
+    pub const DESTROY: &str = "destroy";
+}
+
 impl Header {
     /// The header of a new journal, with a new key.
     pub fn new(plan: &str, environment: &str) -> Self {

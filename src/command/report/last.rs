@@ -13,15 +13,26 @@ use crate::id::InstanceId;
 use crate::journal::{Line, Phase, Record, RecordedResource, Started, Status, Succeeded, id_text};
 use crate::store::lineage::History;
 
-/// How a record names the command that takes everything down.
-const DESTROY: &str = "destroy";
+/// The lines up to the end of the last recorded command: its `Finished`, or, when it was killed, the first correction by
+/// hand after it (`plan state forget`, `mv`), which is no part of it.
+pub(super) fn until_its_end(lines: &[Line]) -> &[Line] {
+    let Some(first) = beginning(lines) else { return lines };
+    let mut touched: HashSet<&InstanceId> = HashSet::new();
+    for (at, line) in lines.iter().enumerate().skip(first) {
+        match &line.record {
+            Record::Finished { .. } => return &lines[..=at],
+            Record::Forgotten { .. } => return &lines[..at],
+            // A run takes on the names of `moved` before it begins with the instances.
+            Record::Moved { instance, .. } if touched.contains(instance) => return &lines[..at],
+            record => touched.extend(record.instance()),
+        }
+    }
+    lines
+}
 
-/// The events of the last recorded command; empty without one.
+/// The events of the last recorded command, of which these lines are all; empty without one. `status`: at its end.
 pub(super) fn last_run(lines: &[Line], status: &Status, state: &str) -> Vec<Stamped> {
     let Some(first) = beginning(lines) else { return Vec::new() };
-    // What was corrected by hand afterwards (`plan state mv`) is no part of the run.
-    let end = lines[first..].iter().position(|line| matches!(line.record, Record::Finished { .. }));
-    let lines = &lines[..end.map_or(lines.len(), |end| first + end + 1)];
     // What is gone is gone from the status as well.
     let made: HashMap<&InstanceId, &RecordedResource> = lines.iter().filter_map(|line| made_by(&line.record)).collect();
     let lines = &lines[first..];
@@ -60,7 +71,7 @@ fn beginning(lines: &[Line]) -> Option<usize> {
 pub(super) fn torn_down(lines: &[Line]) -> Option<Status> {
     let first = beginning(lines)?;
     match &lines[first].record {
-        Record::Started(started) if started.command == DESTROY => {
+        Record::Started(started) if started.command == Started::DESTROY => {
             History::of(lines[..first].to_vec()).map(|history| history.status)
         }
         _ => None,
@@ -70,7 +81,7 @@ pub(super) fn torn_down(lines: &[Line]) -> Option<Status> {
 fn run_started(started: &Started, status: &Status, state: &str) -> RunStarted {
     RunStarted {
         version: EVENTS_VERSION,
-        command: if started.command == DESTROY { Activity::Destroy } else { Activity::Run },
+        command: if started.command == Started::DESTROY { Activity::Destroy } else { Activity::Run },
         plan: status.header.plan.clone(),
         file: started.file.clone(),
         environment: status.header.environment.clone(),
@@ -138,7 +149,7 @@ fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &Recor
             id: resource(instance),
             error: error.clone(),
         },
-        Record::Removed { instance } | Record::Forgotten { instance } => Event::ResourceRemoved {
+        Record::Removed { instance } => Event::ResourceRemoved {
             instance: instance.clone(),
             kind: kind(instance),
             id: resource(instance),
@@ -170,4 +181,46 @@ fn done_of(done: &Succeeded, status: &Status) -> StepDone {
 
 fn run_finished(exit: u8, at: Timestamp, start: Timestamp) -> RunFinished {
     RunFinished::new(Exit::of(exit), u64::try_from(at.duration_since(start).as_millis()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::StepId;
+    use crate::journal::Header;
+
+    #[test]
+    fn the_last_command_ends_with_its_last_line_or_before_a_correction_by_hand() {
+        let id = |name: &str| InstanceId::new(StepId::new(name), None);
+        let started = || {
+            Record::Started(Started {
+                run: "r".to_owned(),
+                command: "run".to_owned(),
+                file: None,
+                project_id: None,
+                region_id: None,
+                expires: None,
+                secrets: false,
+            })
+        };
+        let accepted = |name| Record::RemovalAccepted { instance: id(name), tasks: Vec::new() };
+        let moved = |from, to| Record::Moved { instance: id(from), to: id(to) };
+        let forgotten = |name| Record::Forgotten { instance: id(name) };
+        let finished = || Record::Finished { exit: 0 };
+        for (records, length, why) in [
+            (vec![], 1, "nothing was run"),
+            (vec![started(), accepted("a"), finished()], 4, "all of it"),
+            (vec![started(), accepted("a"), finished(), forgotten("a")], 4, "what follows its end"),
+            (vec![started(), accepted("a")], 3, "killed"),
+            (vec![started(), accepted("a"), forgotten("b")], 3, "killed, and something was forgotten"),
+            (vec![started(), accepted("a"), moved("a", "b"), accepted("c")], 3, "killed, and something was renamed"),
+            (vec![started(), moved("a", "b"), accepted("b")], 4, "renamed by the plan"),
+            (vec![started(), finished(), started(), accepted("a"), forgotten("a")], 5, "the second one was killed"),
+        ] {
+            let records = std::iter::once(Record::Header(Header::new("demo", "default"))).chain(records);
+            let lines: Vec<Line> =
+                (0..).zip(records).map(|(n, record)| Line { n, at: Timestamp::UNIX_EPOCH, record }).collect();
+            assert_eq!(until_its_end(&lines).len(), length, "{why}");
+        }
+    }
 }

@@ -25,6 +25,7 @@ use crate::plan::Plan;
 use crate::report::page::{Collector, Format, Page, render};
 use crate::report::sanitize;
 use crate::report::shape::Shape;
+use crate::store::lineage::History;
 
 pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Result<Exit, Error> {
     let plan = arguments.file.as_deref().and_then(|file| plan_of(context, file));
@@ -34,8 +35,10 @@ pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Re
             let record = find_record(context, arguments.file.as_deref(), &arguments.record).await?;
             let status = read(&record).await?;
             let lines = record.store.lines(&record.name).await?;
-            let events = last::last_run(&lines, &status, &record.place());
-            let shape = match last::torn_down(&lines) {
+            let lines = last::until_its_end(&lines);
+            let status = History::of(lines.to_vec()).map_or(status, |then| then.status);
+            let events = last::last_run(lines, &status, &record.place());
+            let shape = match last::torn_down(lines) {
                 Some(before) => shape_of_torn_down(&events, &before),
                 None => plan.as_ref().map_or_else(|| shape_of_record(&status), shape_of_plan),
             };

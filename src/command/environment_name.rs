@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::Error;
 
 /// That of a command that names none.
-const DEFAULT_ENVIRONMENT: &str = "default";
+pub(super) const DEFAULT_ENVIRONMENT: &str = "default";
 
 /// `--environment`, else `PLAN_ENVIRONMENT`, else `default`.
 ///

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::environment_name::DEFAULT_ENVIRONMENT;
 use crate::cli::{PlanOptions, RunArguments, SECRET, flag, place, quoted};
 use crate::engine::Import;
 use crate::plan::Plan;
@@ -27,7 +28,7 @@ pub(super) fn resume_command(
     if import.is_some_and(|import| import.own) {
         words.push("--own".to_owned());
     }
-    if environment != "default" {
+    if environment != DEFAULT_ENVIRONMENT {
         words.extend(flag("--environment", environment));
     }
     if let Some(state) = &arguments.state.state {
@@ -75,7 +76,7 @@ mod tests {
         let plan = crate::plan::load(&Arc::new(Source::new("deploy.yaml", PLAN))).unwrap();
         let typed = ["plan", "run", "deploy.yaml"].iter().chain(words);
         let Command::Run(arguments) = Cli::try_parse_from(typed).unwrap().command else { panic!("it is no run") };
-        let environment = arguments.plan.environment.clone().unwrap_or_else(|| "default".to_owned());
+        let environment = arguments.plan.environment.clone().unwrap_or_else(|| DEFAULT_ENVIRONMENT.to_owned());
         resume_command(&plan, &environment, &arguments.file, &arguments, import)
     }
 

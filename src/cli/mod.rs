@@ -269,6 +269,21 @@ mod tests {
     }
 
     #[test]
+    fn no_paragraph_of_a_help_text_is_broken_by_hand() {
+        fn visit(command: &clap::Command) {
+            let texts = [command.get_after_help(), command.get_long_about(), command.get_about()];
+            for text in texts.into_iter().flatten().map(ToString::to_string) {
+                let lines: Vec<&str> = text.lines().collect();
+                let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+                let broken = lines.windows(2).find(|pair| pair.iter().all(|line| is_prose(line)));
+                assert_eq!(broken, None, "{}", command.get_name());
+            }
+            command.get_subcommands().for_each(visit);
+        }
+        visit(&Cli::command());
+    }
+
+    #[test]
     fn every_command_says_what_it_does() {
         for command in Cli::command().get_subcommands() {
             assert!(command.get_about().is_some(), "{}", command.get_name());

@@ -45,6 +45,11 @@ impl Board {
         Self { shape, ..Self::default() }
     }
 
+    /// What the command does; `None` before it has started.
+    pub fn activity(&self) -> Option<Activity> {
+        self.activity
+    }
+
     pub fn handle(&mut self, stamped: &Stamped) {
         let now = Duration::from_millis(stamped.elapsed_ms);
         match &stamped.event {

@@ -15,7 +15,7 @@ use super::shape::Shape;
 use super::story::{self, Alike, Story};
 use super::width::width;
 use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, natural, sanitize};
-use crate::event::{Delay, Event, Provenance, RunFinished, SkipReason, Stamped, StepDone, StepError};
+use crate::event::{Activity, Delay, Event, Provenance, RunFinished, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 
@@ -178,7 +178,8 @@ impl Human {
             // Of many, a line at the end names all together.
             Event::StepStillWaiting { .. } if self.waiting.len() >= WAITING_SHOWN => {}
             Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
-                let words = story::still_waiting(tasks, until.as_deref(), Duration::from_millis(*waited_ms));
+                let waited = Duration::from_millis(*waited_ms);
+                let words = story::still_waiting(self.board.activity(), tasks, until.as_deref(), waited);
                 self.of(now, instance, &palette.warning(words));
             }
             Event::StepSkipped { instance, reason } => self.of(now, instance, &palette.faint(story::skip(reason))),
@@ -253,7 +254,11 @@ impl Human {
             who.sort_by_key(|instance| natural(&instance.to_string()));
             let who = list(who.iter().map(|instance| sanitize(&instance.to_string()).into_owned()), NAMED_TOGETHER);
             let label = self.palette.name("still waiting:");
-            self.sink.line(&format!("{label} {who} (the next run waits for their tasks)"));
+            let next = match self.board.activity() {
+                Some(Activity::Rehearse) => "",
+                _ => " (the next run waits for their tasks)",
+            };
+            self.sink.line(&format!("{label} {who}{next}"));
         }
         for (why, mut who) in std::mem::take(&mut self.not_made) {
             who.sort_by_key(|instance| natural(&instance.to_string()));

@@ -229,17 +229,22 @@ pub fn why_not_made(reason: &SkipReason) -> Option<String> {
     }
 }
 
-/// Why a step is not done: its tasks run, its resource is not ready (`until`), or a call has no answer yet.
-pub fn still_waiting(tasks: &[String], until: Option<&str>, waited: Duration) -> String {
+/// Why a step is not done: its tasks run, its resource is not ready (`until`), or a call has no answer yet. A rehearsal
+/// keeps no record, from which another run could go on.
+pub fn still_waiting(command: Option<Activity>, tasks: &[String], until: Option<&str>, waited: Duration) -> String {
     let waited = duration(waited);
-    if let Some(until) = until {
-        return format!("not ready after {waited}, waiting until {}; the next run goes on waiting", sanitize(until));
-    }
     let listed = list(tasks.iter().map(|task| sanitize(task)), 3);
-    match tasks {
-        [] => format!("no answer after {waited}: the next run resolves its outcome"),
-        [_] => format!("still not done after {waited}: task {listed} goes on, the next run waits for it"),
-        _ => format!("still not done after {waited}: tasks {listed} go on, the next run waits for them"),
+    let (now, next) = match (until, tasks) {
+        (Some(until), _) => {
+            (format!("not ready after {waited}, waiting until {}", sanitize(until)), "; the next run goes on waiting")
+        }
+        (None, []) => (format!("no answer after {waited}"), ": the next run resolves its outcome"),
+        (None, [_]) => (format!("still not done after {waited}: task {listed} goes on"), ", the next run waits for it"),
+        (None, _) => (format!("still not done after {waited}: tasks {listed} go on"), ", the next run waits for them"),
+    };
+    match command {
+        Some(Activity::Rehearse) => now,
+        _ => now + next,
     }
 }
 
@@ -382,6 +387,21 @@ mod tests {
         let facts = Story::of(&error).facts;
         assert_eq!(facts.last(), Some(&("now", "no call was made".to_owned())));
         assert_eq!(reason(&instance("web[2]"), &error), "`web[2]`: `name` is undefined (deploy.yaml:23:5)");
+    }
+
+    #[test]
+    fn a_rehearsal_that_stops_waiting_promises_no_next_run() {
+        let tasks = |number| vec!["t".to_owned(); number];
+        for (number, until, now) in [
+            (0, None, "no answer after 1 s"),
+            (1, None, "still not done after 1 s: task t goes on"),
+            (2, None, "still not done after 1 s: tasks t and t go on"),
+            (1, Some("`status` is `active`"), "not ready after 1 s, waiting until `status` is `active`"),
+        ] {
+            let words = |command| still_waiting(Some(command), &tasks(number), until, Duration::from_secs(1));
+            assert_eq!(words(Activity::Rehearse), now);
+            assert!(words(Activity::Run).starts_with(now) && words(Activity::Run).contains("the next run"));
+        }
     }
 
     #[test]

@@ -185,8 +185,9 @@ Examples:
   plan rehearse deploy.yaml --fault random:0.3:seed=7               three requests in ten meet trouble
   plan rehearse deploy.yaml --busy --fault late=3s:POST:volumes     with other clients, and a request that acts late
 
-A fault is words with colons between them: reset, lost-answer, status=503, rate-limit, cut, html, bad-json,
-task-error, delay=2s, late=3s, quota or random:P, then which requests: a method, a piece of the path, a number, every=N, p=P.")]
+A fault is words with colons between them: reset, lost-answer, status=503, rate-limit, cut, html, bad-json, task-error, \
+delay=2s, late=3s, quota or random:P, then which requests: a method, a piece of the path, a number, every=N, p=P.")]
+#[command(mut_arg("timeout", |timeout| timeout.help("Stop waiting after this long, in simulated time")))]
 pub struct RehearseArguments {
     /// The plan file
     #[arg(value_name = "FILE")]

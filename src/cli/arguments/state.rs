@@ -99,7 +99,7 @@ Examples:
   plan state init s3://records/team
   AWS_ENDPOINT_URL_S3=https://… plan state init s3://records/team
 
-Of several concurrent creates of one object exactly one must succeed. This is tested once for each store, and noted in
+Of several concurrent creates of one object exactly one must succeed. This is tested once for each store, and noted in \
 it; `plan run` does the same when it first writes there.")]
     Init {
         /// The store: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, or a folder
@@ -120,7 +120,7 @@ Examples:
   plan state push record.jsonl --state s3://records/team
   plan state push record.jsonl --state .plan
 
-The file names its plan and environment. The store must have no record of these, or an earlier state of the one in the file:
+The file names its plan and environment. The store must have no record of these, or an earlier state of the one in the file: \
 a newer or diverged record is refused.")]
     Push(PushArguments),
     /// Recover a lost record from the account
@@ -129,8 +129,8 @@ Examples:
   plan state recover deploy.yaml --dry-run
   plan state recover deploy.yaml --environment staging --accept key=8f1c0a3e-…
 
-Finds resources that have the tag `plan` with the name of this environment, that tasks and the audit log attribute to our
-calls, or that alone match the plan inside a resource of ours. One that has only the right name is recorded as in doubt:
+Finds resources that have the tag `plan` with the name of this environment, that tasks and the audit log attribute to our \
+calls, or that alone match the plan inside a resource of ours. One that has only the right name is recorded as in doubt: \
 the next run does not create it, and `--accept STEP=ID` decides.")]
     Recover(RecoverArguments),
     /// Repair a damaged record: from its readable lines, and from the account

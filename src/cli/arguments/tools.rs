@@ -78,7 +78,7 @@ Examples:
   source <(plan completions zsh)             in ~/.zshrc, after compinit
   plan completions fish > ~/.config/fish/completions/plan.fish
 
-The script asks `plan` while you type: it completes steps, inputs and outputs of the plan on the line, recorded environments,
+The script asks `plan` while you type: it completes steps, inputs and outputs of the plan on the line, recorded environments, \
 codes and examples.")]
 pub struct CompletionsArguments {
     /// The shell

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::log::Log;
-use crate::event::{EffectKnown, Event, Stamped, StepError};
+use crate::event::{Activity, EffectKnown, Event, Stamped, StepError};
 use crate::report::annotation::{Annotation, Level, worst};
 use crate::report::story::{self, Story};
 use crate::report::{ReportError, Reporter, sanitize};
@@ -15,6 +15,7 @@ pub struct Annotations {
     log: Log,
     /// The working folder relative to the repository, put before relative file names.
     folder: PathBuf,
+    command: Option<Activity>,
     /// Each with its rank; the lowest is the gravest.
     collected: Vec<(u8, Annotation)>,
 }
@@ -22,7 +23,7 @@ pub struct Annotations {
 impl Annotations {
     /// `folder` is the working folder, relative to the repository or absolute below it; empty when they are the same.
     pub fn new(log: Log, folder: impl Into<PathBuf>) -> Self {
-        Self { log, folder: folder.into(), collected: Vec::new() }
+        Self { log, folder: folder.into(), command: None, collected: Vec::new() }
     }
 
     fn failure(&mut self, title: String, error: &StepError) {
@@ -54,6 +55,7 @@ impl Annotations {
 impl Reporter for Annotations {
     fn handle(&mut self, event: &Stamped) {
         match &event.event {
+            Event::RunStarted(run) => self.command = Some(run.command),
             Event::StepFailed { instance, error } => {
                 self.failure(format!("{} failed", sanitize(&instance.to_string())), error);
             }
@@ -65,7 +67,8 @@ impl Reporter for Annotations {
                 self.failure(format!("{} {left}", sanitize(&instance.to_string())), error);
             }
             Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
-                let words = story::still_waiting(tasks, until.as_deref(), Duration::from_millis(*waited_ms));
+                let words =
+                    story::still_waiting(self.command, tasks, until.as_deref(), Duration::from_millis(*waited_ms));
                 self.warn(format!("{}: {words}", sanitize(&instance.to_string())));
             }
             Event::Warned { message } => self.warn(sanitize(message).into_owned()),

@@ -308,7 +308,8 @@ impl Phase {
                 (None, None)
             }
             Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
-                let what = story::still_waiting(tasks, until.as_deref(), Duration::from_millis(*waited_ms));
+                let command = self.started.as_ref().map(|run| run.command);
+                let what = story::still_waiting(command, tasks, until.as_deref(), Duration::from_millis(*waited_ms));
                 self.resource(instance, &None, &None, &what);
                 (Some(instance), ends(EndState::Active))
             }

@@ -189,6 +189,9 @@ fn an_instance_that_a_step_does_not_have_is_found() {
         ("\"{{ range(inputs.three) }}\"", "steps.sub.all[3].id", "step `sub` has 3 instances, and no `all[3]`"),
         ("[a, b]", "steps.sub[0].id", "its instances are in `all` [\"write `steps.sub.all[0]`\"]"),
         ("[a, b]", "steps.sub | map(attribute='id') | first", "`steps.sub` is the result of a step, and no list"),
+        ("[a, b]", "steps.sub | slice(2)", "`steps.sub` is the result of a step, and no list"),
+        ("[a, b]", "[1] | chain(steps.sub) | first", "`steps.sub` is the result of a step, and no list"),
+        ("[a, b]", "steps.sub | length", "the instances of a step with `for_each` are `steps.sub.all`"),
         ("[a, b]", "steps.sub", "this template gives a mapping [\"use `steps.sub.id`\"]"),
     ] {
         let told = message(&with_subnets(elements, &port(id)), &[]);

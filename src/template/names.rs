@@ -112,6 +112,35 @@ pub const TESTS: &[&str] = &[
     "upper",
 ];
 
+/// Filters whose input is a list: the result of a step, a mapping, would give the names or the number of its fields.
+pub(super) const FILTERS_FOR_LISTS: &[&str] = &[
+    "batch",
+    "chain",
+    "count",
+    "first",
+    "groupby",
+    "join",
+    "last",
+    "length",
+    "list",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "reverse",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "sum",
+    "unique",
+    "zip",
+];
+
+/// Of these, the filters whose arguments are lists as well.
+pub(super) const JOINING_LISTS: &[&str] = &["chain", "zip"];
+
 /// Filters for secrets: they keep the marker, or conceal their result.
 pub(super) const FILTERS_FOR_SECRETS: &[&str] =
     &["b64decode", "b64encode", "d", "default", "join", "sha256", "string", "tojson"];

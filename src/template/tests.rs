@@ -186,6 +186,25 @@ fn our_functions_and_filters() {
 }
 
 #[test]
+fn a_filter_that_gives_the_names_or_the_number_of_fields_is_one_for_lists() {
+    let fields = "{'kx': 7001, 'ky': 7002, 'kz': 7003}";
+    for name in FILTERS {
+        let arguments = ["", "(2)", "([1])", "(',')", "('upper')", "('string')"];
+        let given = arguments.iter().filter_map(|arguments| {
+            let value = evaluate(&format!("{{{{ {fields} | {name}{arguments} }}}}")).ok()?;
+            let text = value.to_string();
+            let names = text.contains("\"kx") || text.contains("KX") || text.contains("kz");
+            ((names && !text.contains("7001")) || value == json!(3)).then_some(text)
+        });
+        let given: Vec<String> = given.collect();
+        assert!(given.is_empty() || names::FILTERS_FOR_LISTS.contains(name), "{name} gives {given:?}");
+    }
+    for name in names::FILTERS_FOR_LISTS {
+        assert!(FILTERS.contains(name), "{name}");
+    }
+}
+
+#[test]
 fn every_word_that_is_offered_exists() {
     let environment = engine::environment();
     let mut state = environment.empty_state();

@@ -4,28 +4,11 @@ use minijinja::machinery::ast;
 use serde_json::Value;
 
 use super::super::chain::{Link, unchain};
+use super::super::names::{FILTERS_FOR_LISTS, JOINING_LISTS};
 use super::super::nodes::{mention, range};
 use super::super::outline::{Mention, Outline, Sort};
 use super::{Failure, Interpreter};
 use crate::diagnostic::nearest;
-
-/// Filters whose input is a list.
-const FOR_LISTS: [&str; 14] = [
-    "batch",
-    "first",
-    "groupby",
-    "join",
-    "last",
-    "list",
-    "map",
-    "reject",
-    "rejectattr",
-    "select",
-    "selectattr",
-    "sort",
-    "sum",
-    "unique",
-];
 
 impl<'i> Interpreter<'i> {
     /// The outline of a reference. Reports one to a part of a value without parts, or to an instance that its step lacks.
@@ -39,12 +22,20 @@ impl<'i> Interpreter<'i> {
 
     /// Reports a filter for lists that is given the result of a step.
     pub(super) fn no_list(&self, filter: &ast::Filter<'i>) {
-        let Some(expr) = filter.expr.as_ref().filter(|_| FOR_LISTS.contains(&filter.name)) else { return };
-        let Some(mention) = mention(expr) else { return };
-        if let ("steps", [step], []) = (mention.root.as_str(), mention.path.as_slice(), mention.rest.as_slice()) {
-            let message = format!("`steps.{step}` is the result of a step, and no list");
-            let help = format!("the instances of a step with `for_each` are `steps.{step}.all`");
-            self.fail(Failure::NoPart { range: range(expr), message, help: Some(help) });
+        if !FILTERS_FOR_LISTS.contains(&filter.name) {
+            return;
+        }
+        let joined = filter.args.iter().filter_map(|arg| match arg {
+            ast::CallArg::Pos(expr) if JOINING_LISTS.contains(&filter.name) => Some(expr),
+            _ => None,
+        });
+        for expr in filter.expr.iter().chain(joined) {
+            let Some(mention) = mention(expr) else { continue };
+            if let ("steps", [step], []) = (mention.root.as_str(), mention.path.as_slice(), mention.rest.as_slice()) {
+                let message = format!("`steps.{step}` is the result of a step, and no list");
+                let help = format!("the instances of a step with `for_each` are `steps.{step}.all`");
+                self.fail(Failure::NoPart { range: range(expr), message, help: Some(help) });
+            }
         }
     }
 

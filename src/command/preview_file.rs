@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::shown::Shown;
 use crate::cli::RunArguments;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Changed, Error};
 use crate::files;
 use crate::journal::Status;
 use crate::plan::Plan;
@@ -206,19 +206,19 @@ impl PreviewFile {
         let input =
             self.inputs.keys().chain(now.inputs.keys()).find(|name| self.inputs.get(*name) != now.inputs.get(*name));
         let what = if self.plan_digest != now.plan_digest {
-            "the plan file".to_owned()
+            Changed::PlanFile
         } else if let Some(name) = input {
-            format!("input `{name}`")
+            Changed::Input(name.clone())
         } else if (self.project_id, self.region_id) != (now.project_id, now.region_id) {
-            "the project or region".to_owned()
+            Changed::Place
         } else if self.record != now.record {
-            "the record".to_owned()
+            Changed::Record
         } else if self.changes != now.changes {
-            "what the plan reads".to_owned()
+            Changed::Reads
         } else {
             return Ok(());
         };
-        Err(Error::Moved { what })
+        Err(Error::ChangedSincePreview { what })
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::line::{Line, decode};
+use super::line::{BadLine, Line, decode};
 
 /// Bytes that are read at once.
 const BLOCK: usize = 1 << 20;
@@ -19,7 +19,7 @@ struct Parsed {
     /// Each with its length in bytes, with its line break.
     lines: Vec<(Line, usize)>,
     /// Why the next one cannot be parsed.
-    wrong: Option<String>,
+    wrong: Option<BadLine>,
     text: Vec<u8>,
     /// Where the text after these lines begins.
     end: usize,
@@ -29,7 +29,7 @@ struct Parsed {
 #[derive(Debug, Default)]
 pub struct End {
     /// Why the next line cannot be parsed; `None` at the end of the journal.
-    pub wrong: Option<String>,
+    pub wrong: Option<BadLine>,
     /// All text from there on.
     pub rest: Vec<u8>,
 }

@@ -1,10 +1,11 @@
 //! Why a record cannot be read or written.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fold::Impossible;
-use super::line::NEWER;
+use super::line::BadLine;
 use super::owner::Owner;
 use crate::id::InstanceId;
 
@@ -16,13 +17,13 @@ pub enum JournalError {
     #[error("{}:{line}: the journal is damaged: {why}", path.display())]
     Damaged { path: PathBuf, line: usize, why: String },
     /// A newer `plan` wrote it, so that this one neither reads nor changes it.
-    #[error("`{}` cannot be read by this `plan`: {why}", path.display())]
-    Newer { path: PathBuf, why: String },
+    #[error("`{}` cannot be read by this `plan`: {}", path.display(), BadLine::Newer { version: *version })]
+    Newer { path: PathBuf, version: u64 },
     /// It can be read, but holds a call or id that `plan` does not write.
     #[error("`{}` is no record to act on: `{instance}`: {why}", path.display())]
     Foreign { path: PathBuf, instance: InstanceId, why: String },
-    #[error("{}", locked(path, owner.as_ref()))]
-    Locked { path: PathBuf, owner: Option<Owner> },
+    #[error("{}", locked(what, owner.as_ref()))]
+    Locked { what: Locked, owner: Option<Owner> },
     /// Another process has taken over the lease: this process must not send any further call.
     #[error("{}", lost(place, by.as_ref()))]
     LeaseLost { place: String, by: Option<Owner> },
@@ -49,12 +50,30 @@ pub enum JournalError {
     Closed(String),
 }
 
+/// What another process holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Locked {
+    /// The lock file of a record in a folder, which is free once that process has ended.
+    File(PathBuf),
+    /// The lease of the record at this place in an object store, which expires after the last heartbeat.
+    Lease(String),
+}
+
+impl fmt::Display for Locked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Locked::File(path) => path.display().fmt(f),
+            Locked::Lease(place) => place.fmt(f),
+        }
+    }
+}
+
 impl JournalError {
     /// A line that cannot be read.
-    pub fn unreadable(path: PathBuf, line: usize, why: String) -> Self {
-        match why.starts_with(NEWER) {
-            true => JournalError::Newer { path, why },
-            false => JournalError::Damaged { path, line, why },
+    pub fn unreadable(path: PathBuf, line: usize, why: BadLine) -> Self {
+        match why {
+            BadLine::Newer { version } => JournalError::Newer { path, version },
+            BadLine::Damaged(why) => JournalError::Damaged { path, line, why },
         }
     }
 
@@ -63,10 +82,10 @@ impl JournalError {
     }
 }
 
-fn locked(path: &Path, owner: Option<&Owner>) -> String {
+fn locked(what: &Locked, owner: Option<&Owner>) -> String {
     match owner {
-        Some(owner) => format!("the environment is in use by {owner}: `{}`", path.display()),
-        None => format!("the environment is in use: `{}`", path.display()),
+        Some(owner) => format!("the environment is in use by {owner}: `{what}`"),
+        None => format!("the environment is in use: `{what}`"),
     }
 }
 

@@ -9,7 +9,7 @@
 //! first eight digits of the SHA-256. Both detect damage and neither detects forgery: whoever may write to a record can
 //! write a checksum as well. Lines are numbered without gaps.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 use serde::de::Error;
@@ -128,28 +128,57 @@ pub(super) fn write(text: &mut String, checksum: Checksum, n: u64, at: Timestamp
 /// # Errors
 ///
 /// In words: what is wrong with it.
-pub fn decode(text: &[u8]) -> Result<Line, String> {
+pub fn decode(text: &[u8]) -> Result<Line, BadLine> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not text".to_owned())?;
     check_version(text)?;
-    Line::decode(text)
+    Ok(Line::decode(text)?)
 }
 
-/// The first words of the error for a line that a newer version wrote.
-pub(super) const NEWER: &str = "it was written by a newer `plan`";
+/// Why a line cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BadLine {
+    /// A newer `plan` wrote the journal, in this version of the format.
+    Newer {
+        version: u64,
+    },
+    Damaged(String),
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadLine::Newer { version } => write!(
+                f,
+                "it was written by a newer `plan` (journal version {version}, this one reads up to {VERSION})"
+            ),
+            BadLine::Damaged(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<String> for BadLine {
+    fn from(why: String) -> Self {
+        BadLine::Damaged(why)
+    }
+}
+
+impl From<&str> for BadLine {
+    fn from(why: &str) -> Self {
+        BadLine::Damaged(why.to_owned())
+    }
+}
 
 /// Within so many bytes a line says what kind of record it is.
 pub(super) const HEAD: usize = 128;
 
-fn check_version(text: &str) -> Result<(), String> {
+fn check_version(text: &str) -> Result<(), BadLine> {
     // Before the record is read as ours: a later version may hold records this one does not know.
     if !text.get(..HEAD).unwrap_or(text).contains("\"record\":\"header\"") {
         return Ok(());
     }
     let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     match value.get("version").and_then(serde_json::Value::as_u64) {
-        Some(version) if version > u64::from(VERSION) => {
-            Err(format!("{NEWER} (journal version {version}, this one reads up to {VERSION})"))
-        }
+        Some(version) if version > u64::from(VERSION) => Err(BadLine::Newer { version }),
         _ => Ok(()),
     }
 }

@@ -41,7 +41,7 @@ mod writer;
 
 pub use call::{RecordedCall, fields_of, fields_of_mut};
 pub use durations::Durations;
-pub use error::JournalError;
+pub use error::{JournalError, Locked};
 pub use few::Few;
 pub use fold::Impossible;
 pub use handle::Journal;
@@ -49,7 +49,7 @@ pub use instance::{Asked, InstanceStatus, Phase};
 pub use intent::{Evidence, Head, IntendedUndo, Intent, Mark, Unanswered};
 pub use json_text::JsonText;
 pub use kinds::Kinds;
-pub use line::{Checksum, Line, decode};
+pub use line::{BadLine, Checksum, Line, decode};
 pub use open_call::{Marks, OpenCall, OpenValue, Part};
 pub use owner::{Lease, Owner};
 pub use queue::Trouble;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::JournalError;
 use super::blocks;
 use super::fold::Impossible;
-use super::line::Line;
+use super::line::{BadLine, Line};
 use super::status::Status;
 use super::validate::validate;
 
@@ -59,7 +59,7 @@ fn each_line(
 ) -> Result<(u64, u64), JournalError> {
     let (mut lines, mut whole) = (0, 0);
     let end = blocks::each_line(from, |line, length| {
-        take(lines, line).map_err(|why| Unread::Journal(damaged(path, lines, why)))?;
+        take(lines, line).map_err(|why| Unread::Journal(damaged(path, lines, why.to_string())))?;
         lines += 1;
         whole += length as u64;
         Ok(())
@@ -92,9 +92,9 @@ impl From<io::Error> for Unread {
     }
 }
 
-fn damaged(path: &Path, line: u64, why: impl ToString) -> JournalError {
+fn damaged(path: &Path, line: u64, why: impl Into<BadLine>) -> JournalError {
     let line = usize::try_from(line + 1).unwrap_or(usize::MAX);
-    JournalError::unreadable(path.to_owned(), line, why.to_string())
+    JournalError::unreadable(path.to_owned(), line, why.into())
 }
 
 fn missing_header(bytes: &[u8]) -> &'static str {

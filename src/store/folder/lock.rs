@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::files::{self, Identity};
-use crate::journal::{JournalError, Owner};
+use crate::journal::{JournalError, Locked, Owner};
 
 /// A held lock; released when it is dropped or the process ends.
 #[derive(Debug)]
@@ -64,7 +64,10 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(JournalError::Locked { path: PathBuf::from(path), owner: read_owner(&mut file) });
+                return Err(JournalError::Locked {
+                    what: Locked::File(PathBuf::from(path)),
+                    owner: read_owner(&mut file),
+                });
             }
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }

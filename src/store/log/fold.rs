@@ -1,7 +1,7 @@
 //! The fold over the objects of a log: the status of the record, the lease, and the place of the next object.
 
 use super::entry::{Entry, hash};
-use crate::journal::{Checksum, Lease, Record, Status, decode};
+use crate::journal::{BadLine, Checksum, Lease, Record, Status, decode};
 
 /// The result of reading a log, up to an object.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,11 +23,11 @@ pub struct Fold {
 pub struct Misfit {
     /// The line within the object; 0 is its head.
     pub line: usize,
-    pub why: String,
+    pub why: BadLine,
 }
 
 impl Misfit {
-    fn head(why: impl Into<String>) -> Self {
+    fn head(why: impl Into<BadLine>) -> Self {
         Self { line: 0, why: why.into() }
     }
 }
@@ -129,17 +129,17 @@ fn decoded(bytes: &[u8]) -> Result<Entry, Misfit> {
 fn status_of(entry: &Entry, before: Option<&Status>) -> Result<Status, Misfit> {
     let mut status = before.filter(|_| !entry.fresh).cloned();
     for (at, text) in entry.text.lines().enumerate() {
-        let wrong = |why: String| Misfit { line: at + 1, why };
+        let wrong = |why: BadLine| Misfit { line: at + 1, why };
         let line = decode(text.as_bytes()).map_err(wrong)?;
         let due = entry.first + at as u64;
         if line.n != due {
-            return Err(wrong(format!("record number {} where {due} was due", line.n)));
+            return Err(wrong(format!("record number {} where {due} was due", line.n).into()));
         }
         status = Some(match (status, line.record) {
             (None, Record::Header(header)) => Status::new(header, line.at),
-            (None, _) => return Err(wrong("the first record is not a header".to_owned())),
+            (None, _) => return Err(wrong("the first record is not a header".into())),
             (Some(mut status), record) => {
-                status.apply(line.at, record).map_err(|why| wrong(why.to_string()))?;
+                status.apply(line.at, record).map_err(|why| wrong(why.to_string().into()))?;
                 status
             }
         });

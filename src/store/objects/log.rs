@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
-use crate::journal::{JournalError, Line, decode, validate};
+use crate::journal::{BadLine, JournalError, Line, decode, validate};
 use crate::store::log::{Append, Entry, Fold, Misfit, Progress, StoreAnswer, StoreRequest};
 
 /// Objects that are read concurrently.
@@ -114,8 +114,8 @@ impl Log {
         let Some((start, _)) = self.fold_of(&objects)? else { return Ok(Vec::new()) };
         let mut lines = Vec::new();
         for (first, bytes) in &objects[start..] {
-            let damaged = |why: String| self.damaged(*first, Misfit { line: 0, why });
-            for text in Entry::decode(bytes).map_err(damaged)?.text.lines() {
+            let damaged = |why: BadLine| self.damaged(*first, Misfit { line: 0, why });
+            for text in Entry::decode(bytes).map_err(|why| damaged(why.into()))?.text.lines() {
                 lines.push(decode(text.as_bytes()).map_err(damaged)?);
             }
         }

@@ -10,7 +10,7 @@ use super::contents::records_of;
 use super::log::{Appended, Log};
 use super::sink::LogSink;
 use super::spool::Spool;
-use crate::journal::{Checksum, Header, JournalError, Lease, Line, Owner, Record, Status};
+use crate::journal::{Checksum, Header, JournalError, Lease, Line, Locked, Owner, Record, Status};
 use crate::store::log::{Entry, Fold, STILL, Verdict, verdict};
 use crate::store::{EnvironmentName, Opened, Opening};
 
@@ -92,7 +92,10 @@ pub(super) async fn take(
         }
         // A living holder is waited for as long as the user asked; a silent one until its lease has expired.
         if alive && began.elapsed() >= opening.patience {
-            return Err(JournalError::Locked { path: log.place().into(), owner: held.map(|lease| lease.owner) });
+            return Err(JournalError::Locked {
+                what: Locked::Lease(log.place().to_owned()),
+                owner: held.map(|lease| lease.owner),
+            });
         }
         if let Some(lease) = held.filter(|_| !told) {
             let wait = STILL.as_secs();
@@ -191,11 +194,8 @@ async fn append_spooled(log: &Log, fold: &mut Option<Fold>, kept: &[Entry]) -> R
             }
             Appended::Away(error) => return Err(log.failed("write to", error)),
         }
-        fold.follow(&bytes).map_err(|misfit| JournalError::Damaged {
-            path: log.place().into(),
-            line: misfit.line + 1,
-            why: misfit.why,
-        })?;
+        fold.follow(&bytes)
+            .map_err(|misfit| JournalError::unreadable(log.place().into(), misfit.line + 1, misfit.why))?;
     }
     Ok(Vec::new())
 }
@@ -237,7 +237,7 @@ async fn settle_rest(
             Appended::Fenced(_) => return Err(JournalError::LeaseLost { place: log.place().to_owned(), by: None }),
             Appended::Away(error) => return Err(log.failed("write to", error)),
         }
-        fold.follow(&bytes).map_err(|misfit| JournalError::Closed(misfit.why))?;
+        fold.follow(&bytes).map_err(|misfit| JournalError::Closed(misfit.why.to_string()))?;
     }
     if others == 0 {
         (opening.notice)(format!("handed in what was kept in `{}`", spool.path().display()));

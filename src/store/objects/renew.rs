@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::log::{Appended, Log};
 use super::open::{PATIENCE, READ_PAUSE, lines, take};
-use crate::journal::{Checksum, JournalError, Lease, Record};
+use crate::journal::{Checksum, JournalError, Lease, Locked, Record};
 use crate::store::log::{Entry, Fold, STILL, hash};
 use crate::store::{EnvironmentName, Opening, Renewal};
 
@@ -46,7 +46,7 @@ pub async fn renew(
     let bytes = entry.encode();
     append(log, end.next, bytes.clone()).await?;
     log.hint(end.next).await;
-    let fold = Fold::begin(&bytes).map_err(|misfit| JournalError::Closed(misfit.why))?;
+    let fold = Fold::begin(&bytes).map_err(|misfit| JournalError::Closed(misfit.why.to_string()))?;
     let (text, count) = lines(fold.checksum(), fold.next, [(opening.clock.now(), Record::Released)]);
     append(log, fold.next, fold.continued(text, count).encode()).await
 }
@@ -68,7 +68,7 @@ async fn end_of_damaged(log: &Log, opening: &Opening<'_>) -> Result<End, Journal
         tokio::time::sleep(READ_PAUSE).await;
         let now = self::end(log, opening).await?;
         if now.next != end.next {
-            return Err(JournalError::Locked { path: log.place().into(), owner: None });
+            return Err(JournalError::Locked { what: Locked::Lease(log.place().to_owned()), owner: None });
         }
         end = now;
     }

@@ -66,8 +66,8 @@ pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> 
 
 fn not_ours(folder: &Path, error: &io::Error) -> Error {
     Error::usage(format!("`{}` cannot hold records: {error}", folder.display())).help(
-        "the folder for temporary files is shared: remove that folder when it is yours, or name another place with `--state \
-         FOLDER`",
+        "the folder for temporary files is shared: remove that folder when it is yours, or name another place \
+         with `--state FOLDER`",
     )
 }
 

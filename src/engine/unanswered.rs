@@ -119,7 +119,8 @@ impl OpenAttempt<'_> {
             Resolved::CannotTell(error) => {
                 let (instance, number) = (self.instance, self.attempt.intent.attempt);
                 self.context.warn(format!(
-                    "`{instance}`: attempt {number} was never answered, and looking for what became of it failed: {error}"
+                    "`{instance}`: attempt {number} was never answered, and looking for what became of it failed: \
+                     {error}"
                 ));
                 Ok(None)
             }

@@ -92,10 +92,10 @@ fn every_code_of_the_sources_is_explained() {
 
 /// Collects the codes in the sources: first arguments of finding constructors, and constants.
 fn collect(folder: &Path, used: &mut BTreeSet<String>) {
-    let made = regex_lite::Regex::new(
-        r#"(?:Diagnostic::(?:error|warning|note)\(|BodyFinding::(?:error|warning)\()\s*"([a-z]+(?:-[a-z]+)*)"|const [A-Z_]+: &str = "([a-z]+(?:-[a-z]+)+)""#,
-    )
-    .unwrap();
+    let constructor =
+        r#"(?:Diagnostic::(?:error|warning|note)\(|BodyFinding::(?:error|warning)\()\s*"([a-z]+(?:-[a-z]+)*)""#;
+    let constant = r#"const [A-Z_]+: &str = "([a-z]+(?:-[a-z]+)+)""#;
+    let made = regex_lite::Regex::new(&format!("{constructor}|{constant}")).unwrap();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -110,29 +110,24 @@ impl InstanceStatus {
                 self.earlier.iter().any(|earlier| earlier.intent.attempt == *attempt)
             }
             // `Accepted`: the task that was found turned out to be another's.
-            (Phase::InDoubt | Phase::Accepted { recovered: true, .. }, Record::NotApplied { .. })
-            | (Phase::InDoubt, Record::Unknown { .. } | Record::Accepted { .. })
-            | (Phase::Accepted { recovered: true, .. }, Record::Disowned { .. })
+            (Phase::InDoubt | Phase::Accepted { recovered: true, .. }, Record::NotApplied { .. }) => true,
+            (Phase::InDoubt, Record::Unknown { .. } | Record::Accepted { .. }) => true,
+            (Phase::Accepted { recovered: true, .. }, Record::Disowned { .. }) => true,
             // `Absent` and `Succeeded`: adopted after a conflict. `Succeeded`: also when what was recovered is compared
             // with the plan. Nothing appends it after `Failed`.
-            | (
-                Phase::InDoubt | Phase::Accepted { .. } | Phase::Absent | Phase::Succeeded | Phase::Failed,
-                Record::Succeeded(_),
-            )
+            (Phase::InDoubt | Phase::Accepted { .. }, Record::Succeeded(_)) => true,
+            (Phase::Absent | Phase::Succeeded | Phase::Failed, Record::Succeeded(_)) => true,
             // `InDoubt`: it was found, and is of no use without its answer.
-            | (Phase::InDoubt | Phase::Accepted { .. }, Record::Failed { .. })
+            (Phase::InDoubt | Phase::Accepted { .. }, Record::Failed { .. }) => true,
+            (Phase::Succeeded | Phase::Failed | Phase::Absent, Record::Removing { .. }) => true,
             // Repeated, or the next of several resources.
-            | (
-                Phase::Succeeded | Phase::Failed | Phase::Absent | Phase::Removing | Phase::RemovalAccepted { .. },
-                Record::Removing { .. },
-            )
-            | (Phase::Removing, Record::RemovalAccepted { .. })
-            | (
-                Phase::Removing | Phase::RemovalAccepted { .. },
-                Record::PartRemoved { .. } | Record::RemovalFailed { .. },
-            )
-            | (Phase::Succeeded, Record::Gone { .. } | Record::MainGone { .. } | Record::Drifted { .. } | Record::Amended(_))
-            | (_, Record::Removed { .. } | Record::RolledBack { .. } | Record::Forgotten { .. }) => true,
+            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::Removing { .. }) => true,
+            (Phase::Removing, Record::RemovalAccepted { .. }) => true,
+            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::PartRemoved { .. }) => true,
+            (Phase::Removing | Phase::RemovalAccepted { .. }, Record::RemovalFailed { .. }) => true,
+            (Phase::Succeeded, Record::Gone { .. } | Record::MainGone { .. }) => true,
+            (Phase::Succeeded, Record::Drifted { .. } | Record::Amended(_)) => true,
+            (_, Record::Removed { .. } | Record::RolledBack { .. } | Record::Forgotten { .. }) => true,
             _ => false,
         }
     }

@@ -72,7 +72,8 @@ fn ignored_places(node: &Node, findings: &mut Findings) -> Vec<String> {
         let known = known || place.value == "body_file";
         if !known {
             let message = format!("`{}` is no place of a call", place.value);
-            let help = "places begin with `body/`, `query/` or `headers/`, as in `body/volumes/0/image_id`, or are `body_file`";
+            let help = "places begin with `body/`, `query/` or `headers/`, as in `body/volumes/0/image_id`, or \
+                        are `body_file`";
             findings.push(Diagnostic::error("unknown-value", item.span, message).help(help));
         }
         known.then_some(place.value)

@@ -25,8 +25,8 @@ pub(super) fn check(doc: &PlanDoc, of: &[OfStep], findings: &mut Findings) {
             let message = format!("the call that removes what this makes would hold the secret input `{}`", used.name);
             let finding = Diagnostic::error("undo-secret", template.span, message);
             Some(finding.label("this is its address").help(
-                "it is kept on record until the teardown, and the record holds no secrets: use an input that is no secret, or \
-                 write `undo: none` and remove by hand what this makes",
+                "it is kept on record until the teardown, and the record holds no secrets: use an input that is \
+                 no secret, or write `undo: none` and remove by hand what this makes",
             ))
         });
         findings.extend(found);

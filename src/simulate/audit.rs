@@ -30,11 +30,15 @@ pub(super) struct Audit {
 
 impl Entry {
     fn view(&self) -> Value {
-        let resources: Vec<_> = self
-            .resources
-            .iter()
-            .map(|(kind, id)| json!({ "resource_id": id, "resource_type": resource_type(kind), "resource_body": null, "search_field": null }))
-            .collect();
+        let resource = |(kind, id): &(&str, String)| {
+            json!({
+                "resource_id": id,
+                "resource_type": resource_type(kind),
+                "resource_body": null,
+                "search_field": null,
+            })
+        };
+        let resources: Vec<_> = self.resources.iter().map(resource).collect();
         json!({
             "id": self.id,
             "timestamp": resource_time(self.at),

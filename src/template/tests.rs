@@ -322,7 +322,9 @@ fn nothing_a_template_holds_can_end_the_process() {
         evaluate(&text).unwrap();
     }
     for text in [
-        "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor %}{% endfor %}".to_owned(),
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}x{% endfor %}{% endfor \
+         %}{% endfor %}"
+            .to_owned(),
         "{{ 'x' * 99999999 }}".to_owned(),
         "{{ range(99999999) }}".to_owned(),
         format!("{{% set x = 'xxxxxxxx' * 9999 %}}{}{{{{ x }}}}", "{% set x = x ~ x %}".repeat(12)),

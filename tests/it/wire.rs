@@ -95,7 +95,12 @@ fn listen_with_tls() -> u16 {
 /// Thirty steps that do not wait for one another.
 fn plan() -> String {
     let steps: String = (0..30)
-        .map(|nth| format!("  - {{ id: n{nth}, call: 'POST /cloud/v1/networks/{{project_id}}/{{region_id}}', body: {{ name: net-{nth} }} }}\n"))
+        .map(|nth| {
+            format!(
+                "  - {{ id: n{nth}, call: 'POST /cloud/v1/networks/{{project_id}}/{{region_id}}', \
+                            body: {{ name: net-{nth} }} }}\n"
+            )
+        })
         .collect();
     format!("name: demo\nsteps:\n{steps}")
 }

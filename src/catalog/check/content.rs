@@ -94,8 +94,8 @@ impl Operation {
                 BodyUse::None => (format!("`{}` takes no body", self.route), "leave `body_file` out".to_owned()),
                 _ => (
                     format!("`{}` takes JSON, and no file", self.route),
-                    "write it below `body:`; what stands in a file comes in by `\"{{ file('NAME') }}\"` as text, and by \
-                     `\"{{ file('NAME') | fromjson }}\"` as JSON"
+                    "write it below `body:`; what stands in a file comes in by `\"{{ file('NAME') }}\"` as text, \
+                     and by `\"{{ file('NAME') | fromjson }}\"` as JSON"
                         .to_owned(),
                 ),
             };

@@ -149,7 +149,10 @@ fn what_is_older_than_the_servers_time_of_the_intent_is_not_its_work() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         trial.conditions = Conditions { fates: vec![Fate::NeverArrives], log: Log::Closed, ..Conditions::default() };
         let end = trial
-            .run(&format!("name: demo\nsteps:\n  - id: router\n    call: POST /cloud/v1/routers/{PLACE}\n    body: {{ name: web }}\n"))
+            .run(&format!(
+                "name: demo\nsteps:\n  - id: router\n    call: POST /cloud/v1/routers/{PLACE}\n    \
+                           body: {{ name: web }}\n"
+            ))
             .await;
         assert_done(&trial, &end);
     });

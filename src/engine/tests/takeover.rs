@@ -324,7 +324,9 @@ fn what_another_step_made_is_not_adopted() {
         let mut trial = Trial::new(Options::default());
         let plan = PLAN.replace(
             "  - id: snap",
-            "  - id: twin\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { name: other, source: new-volume, size: 1 }\n    adopt: { id: \"{{ steps.disk.id }}\", own: true }\n  - id: snap",
+            "  - id: twin\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+             body: { name: other, source: new-volume, size: 1 }\n    \
+             adopt: { id: \"{{ steps.disk.id }}\", own: true }\n  - id: snap",
         );
         let end = trial.run(&plan).await;
         assert_eq!(end.finished.exit, Exit::StepFailed, "{:?}", trial.failures());

@@ -48,7 +48,10 @@ fn a_failure_at_the_beginning_is_seen_at_once() {
         let started = tokio::time::Instant::now();
         let end = trial
             .run(
-                "name: demo\nsteps:\n  - id: server\n    call: POST /cloud/v1/bminstances/{project_id}/{region_id}\n    body: { flavor: bm1-infrastructure-small, image_id: 1ee7ccee-5003-48c9-8ae0-d96063af75b2, interfaces: [{ type: external }] }\n",
+                "name: demo\nsteps:\n  - id: server\n    \
+                 call: POST /cloud/v1/bminstances/{project_id}/{region_id}\n    \
+                 body: { flavor: bm1-infrastructure-small, image_id: 1ee7ccee-5003-48c9-8ae0-d96063af75b2, \
+                 interfaces: [{ type: external }] }\n",
             )
             .await;
         assert_eq!(end.finished.exit, Exit::StepFailed);
@@ -86,7 +89,11 @@ fn a_locked_write_does_not_block_other_steps() {
         trial.inputs = vec![("id".to_owned(), id)];
         let end = trial
             .run(
-                "name: demo\ninputs: { id: {} }\nsteps:\n  - id: grow\n    for_each: [2, 3, 4, 5]\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}/{{ inputs.id }}/extend\n    body: { size: \"{{ each.value }}\" }\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: net-a, create_router: false }\n",
+                "name: demo\ninputs: { id: {} }\nsteps:\n  - id: grow\n    for_each: [2, 3, 4, 5]\n    \
+                 call: POST /cloud/v1/volumes/{project_id}/{region_id}/{{ inputs.id }}/extend\n    \
+                 body: { size: \"{{ each.value }}\" }\n  - id: net\n    \
+                 call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
+                 body: { name: net-a, create_router: false }\n",
             )
             .await;
         assert_done(&trial, &end);
@@ -113,7 +120,9 @@ fn the_task_that_a_lock_names_is_waited_for_at_once() {
         let task = trial.begun_by_hand(&post("/cloud/v1/subnets/1/7", subnet)).await;
         let end = trial
             .run(
-                "name: demo\ninputs: { id: {} }\nsteps:\n  - id: subnet\n    call: POST /cloud/v1/subnets/{project_id}/{region_id}\n    body: { name: ours, cidr: 10.0.0.0/24, network_id: \"{{ inputs.id }}\" }\n",
+                "name: demo\ninputs: { id: {} }\nsteps:\n  - id: subnet\n    \
+                 call: POST /cloud/v1/subnets/{project_id}/{region_id}\n    \
+                 body: { name: ours, cidr: 10.0.0.0/24, network_id: \"{{ inputs.id }}\" }\n",
             )
             .await;
         assert_done(&trial, &end);
@@ -127,7 +136,12 @@ fn nine_rules_of_one_group_run_into_no_lock() {
         let mut trial = Trial::new(fixed(1));
         let end = trial
             .run(
-                "name: demo\nsteps:\n  - id: group\n    call: POST /cloud/v2/security_groups/{project_id}/{region_id}\n    body: { name: rules-group, rules: [] }\n  - id: rule\n    for_each: \"{{ range(9) }}\"\n    call: POST /cloud/v2/security_groups/{project_id}/{region_id}/{{ steps.group.id }}/rules\n    body: { direction: ingress, ethertype: IPv4, protocol: tcp, port_range_min: \"{{ 8000 + each.value }}\", port_range_max: \"{{ 8000 + each.value }}\" }\n",
+                "name: demo\nsteps:\n  - id: group\n    \
+                 call: POST /cloud/v2/security_groups/{project_id}/{region_id}\n    \
+                 body: { name: rules-group, rules: [] }\n  - id: rule\n    for_each: \"{{ range(9) }}\"\n    \
+                 call: POST /cloud/v2/security_groups/{project_id}/{region_id}/{{ steps.group.id }}/rules\n    \
+                 body: { direction: ingress, ethertype: IPv4, protocol: tcp, port_range_min: \"{{ 8000 + \
+                 each.value }}\", port_range_max: \"{{ 8000 + each.value }}\" }\n",
             )
             .await;
         assert_done(&trial, &end);
@@ -149,7 +163,8 @@ fn a_resource_with_locked_in_its_name_is_adopted() {
         trial.by_hand(&post("/cloud/v1/ssh_keys/1", key.clone())).await;
         let end = trial
             .run(&format!(
-                "name: demo\nsteps:\n  - id: key\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    on_conflict: adopt\n    body: {key}\n"
+                "name: demo\nsteps:\n  - id: key\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    \
+                 on_conflict: adopt\n    body: {key}\n"
             ))
             .await;
         assert_done(&trial, &end);
@@ -225,7 +240,12 @@ fn a_condition_that_never_holds_is_reported_with_the_last_values() {
     paused(async {
         let mut trial = Trial::new(fixed(2));
         let end = trial
-            .run("name: demo\nsteps:\n  - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { source: new-volume, name: disk-1, size: 5 }\n    ready: resource.status == 'in-use'\n    wait: { timeout: 6s }\n")
+            .run(
+                "name: demo\nsteps:\n  - id: disk\n    \
+                  call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                  body: { source: new-volume, name: disk-1, size: 5 }\n    \
+                  ready: resource.status == 'in-use'\n    wait: { timeout: 6s }\n",
+            )
             .await;
         assert_eq!(end.finished.exit, Exit::StillWaiting);
         let late = trial.events.iter().find_map(|event| match event {
@@ -249,7 +269,12 @@ fn a_new_resource_may_answer_404_for_a_while() {
             Answer { status: 404, body: br#"{"exception_class":"NotFoundError","message":"no"}"#.to_vec(), ..answer }
         });
         let end = trial
-            .run("name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{project_id}/{region_id}\n    body: { name: late-net, create_router: false }\noutputs: { n: \"{{ steps.net.resource.name }}\" }\n")
+            .run(
+                "name: demo\nsteps:\n  - id: net\n    \
+                  call: POST /cloud/v1/networks/{project_id}/{region_id}\n    \
+                  body: { name: late-net, create_router: false }\noutputs: { n: \"{{ steps.net.resource.name }}\" \
+                  }\n",
+            )
             .await;
         assert_done(&trial, &end);
         assert_eq!(Trial::output(&end, "n"), "late-net");
@@ -284,7 +309,11 @@ fn the_data_of_a_task_is_never_shown() {
                 answer
             });
             let end = trial
-                .run("name: demo\nsteps:\n  - id: disk\n    for_each: [1, 2]\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { source: new-volume, name: \"disk-{{ each.key }}\", size: 5 }\n")
+                .run(
+                    "name: demo\nsteps:\n  - id: disk\n    for_each: [1, 2]\n    \
+                      call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                      body: { source: new-volume, name: \"disk-{{ each.key }}\", size: 5 }\n",
+                )
                 .await;
             assert_eq!(end.finished.exit == Exit::StepFailed, failed, "{:?}", end.finished);
             let told = format!("{:?} {}", trial.events, String::from_utf8_lossy(&trial.journal));

@@ -69,7 +69,8 @@ pub(super) fn shown_once(
     let message = format!("`{}` is a secret that no record holds: a later run does not have it", written.join("."));
     let finding = Diagnostic::warning("shown-once", span, message);
     Some(finding.help("`| default('...')` says what later runs use in its place").help(
-        "in a call, that is a change: exclude it with `on_change: { ignore: [body/...] }`, or store the secret elsewhere",
+        "in a call, that is a change: exclude it with `on_change: { ignore: [body/...] }`, or store the secret \
+         elsewhere",
     ))
 }
 
@@ -83,7 +84,10 @@ pub(super) fn secret_use(
 ) -> Option<Diagnostic> {
     if let Some(spoiled) = spoiled {
         let finding = Diagnostic::error("secret-misused", span, format!("{what} cannot go through {}", spoiled.by))
-            .help("a secret is put in place whole: in text, in a list or mapping, or through `b64encode`, `sha256` or `tojson`");
+            .help(
+                "a secret is put in place whole: in text, in a list or mapping, or through `b64encode`, \
+                   `sha256` or `tojson`",
+            );
         return Some(match spoiled.span.start() == span.start() {
             true => finding,
             false => finding.related(spoiled.span, "here"),
@@ -93,7 +97,10 @@ pub(super) fn secret_use(
         return Some(
             Diagnostic::error("undo-secret", span, "an undo cannot hold a secret")
                 .label(format!("this is {what}"))
-                .help("it is kept on record until the teardown, and the record holds no secrets: say what to remove by its id"),
+                .help(
+                    "it is kept on record until the teardown, and the record holds no secrets: say what to \
+                       remove by its id",
+                ),
         );
     }
     if place.decides && !guarded {

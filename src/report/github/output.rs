@@ -114,7 +114,8 @@ fn destination_of(
         (false, false, _) => return Some(Destination::Public),
         (_, _, true) => {
             warnings.push(format!(
-                "output `{name}` holds a masked value: later steps of this job can read it, GitHub hands it to no other job"
+                "output `{name}` holds a masked value: later steps of this job can read it, GitHub hands it to no \
+                 other job"
             ));
             return Some(Destination::AskedFor);
         }

@@ -55,8 +55,9 @@ fn written(template: &str, seen: &Value) -> String {
     environment.add_filter("md", |text: String| markdown::text(&text));
     environment.add_filter("code", |text: String| markdown::code(&text));
     let template = environment.get_template(template).expect("it was added above");
+    let (page, graph) = (Serde(seen["page"].clone()), Serde(seen["graph"].clone()));
     template
-        .render(context! { page => Serde(seen["page"].clone()), graph => Serde(seen["graph"].clone()), version => env!("CARGO_PKG_VERSION") })
+        .render(context! { page, graph, version => env!("CARGO_PKG_VERSION") })
         .expect("a page holds what its template names")
 }
 

@@ -13,9 +13,19 @@ const LONG: &str = "hunter-a-hunter-b-hunter-c-hunter-d-hunter-e-hunter-f-hunter
 fn plans() -> Vec<(String, &'static str)> {
     let long = "words that are no secret, and make a line longer than any terminal is wide ".repeat(2);
     [
-        (format!("{{ pw: {{ secret: true, description: d, default: {LONG} }}, other: {{ typo: 1, description: '{long}' }} }}"), "typo"),
+        (
+            format!(
+                "{{ pw: {{ secret: true, description: d, default: {LONG} }}, other: {{ typo: 1, description: \
+                  '{long}' }} }}"
+            ),
+            "typo",
+        ),
         (format!("{{ other: {{ typo: 1, description: d }}, pw: {{ secret: true, default: {LONG} }} }}"), "typo"),
-        ("{ pw: { secret: true, typo: 1, default: \"hunter-a\n      hunter-b\n      hunter-c\", foo: 1 } }".to_owned(), "foo"),
+        (
+            "{ pw: { secret: true, typo: 1, default: \"hunter-a\n      hunter-b\n      hunter-c\", foo: 1 } }"
+                .to_owned(),
+            "foo",
+        ),
         ("{ pw: { secret: true, default: |\n    hunter-a\n    hunter-b\n  , foo: 1 } }".to_owned(), "secret"),
         ("\n  pw:\n    typo: 1\n    default: |\n      hunter-a\n      hunter-b\n    secret: true".to_owned(), "typo"),
         ("{ pw: { secret: true, default: hunter-a, pattern: '^z' } }".to_owned(), "pattern"),

@@ -195,7 +195,8 @@ fn a_run_of_ten_steps_costs_what_the_documentation_says() {
     let disks: String = (2..10)
         .map(|number| {
             format!(
-                "  - id: disk{number}\n    needs: [{}]\n    call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    \
+                "  - id: disk{number}\n    needs: [{}]\n    \
+                 call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    \
                  body: {{ name: disk, source: new-volume, size: 1 }}\n",
                 if number == 2 { "subnet".to_owned() } else { format!("disk{}", number - 1) }
             )

@@ -154,8 +154,8 @@ fn interfaces_change_their_groups_and_come_and_go_one_by_one() {
             json!([]),
             json!([{ "type": "external", "floating_ip": {} }]),
             vec![
-                "body/interfaces/0/floating_ip: the API attaches interfaces without a floating IP: bind it in a step of its \
-                 own, by `port_id`"
+                "body/interfaces/0/floating_ip: the API attaches interfaces without a floating IP: bind it in a \
+                 step of its own, by `port_id`"
                     .to_owned(),
             ],
         ),

@@ -52,9 +52,11 @@ pub(super) struct Shared {
 pub(super) struct Append {
     pub first: u64,
     pub records: Vec<(Timestamp, Arc<Record>)>,
-    /// What may not be done when the store is away, and the record that takes it back.
-    pub undone: Vec<Record>,
-    /// It contains an intent, whose call is sent afterwards.
+    /// The records that revoke the intents and removals in `records`: appended, instead of the calls being sent, when
+    /// the store cannot be reached.
+    pub revoking: Vec<Record>,
+    /// A call may be sent because of it: it contains an intent, a removal, or a heartbeat, which prolongs the lease. None
+    /// of these is appended once the store is away.
     pub opens: bool,
     pub waiting: Vec<Waiting>,
 }
@@ -96,7 +98,7 @@ impl Shared {
     ) -> Result<Append, JournalError> {
         let (first, leased) = (self.next, self.ahead.is_leased());
         let mut numbered = Vec::with_capacity(records.len());
-        let undone = match self.takes_back {
+        let revoking = match self.takes_back {
             true => records.iter().filter_map(taken_back).collect(),
             false => Vec::new(),
         };
@@ -111,7 +113,7 @@ impl Shared {
             numbered.push((at, record));
             self.next += 1;
         }
-        Ok(Append { first, records: numbered, undone, opens, waiting })
+        Ok(Append { first, records: numbered, revoking, opens, waiting })
     }
 
     /// Applies records that are durable now to the status, as they stand in their lines.

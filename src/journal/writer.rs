@@ -153,7 +153,7 @@ impl Writer {
         opening: Vec<Append>,
         away: &JournalError,
     ) -> Result<(), (Vec<Append>, JournalError)> {
-        let records: Vec<Record> = opening.iter().flat_map(|append| append.undone.iter().cloned()).collect();
+        let records: Vec<Record> = opening.iter().flat_map(|append| append.revoking.iter().cloned()).collect();
         if records.is_empty() {
             answer(opening, Some(away));
             return Ok(());

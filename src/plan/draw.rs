@@ -52,7 +52,8 @@ fn called(step: &super::model::Step) -> String {
     }
 }
 
-/// In the order in which the steps run, so that the layout is always the same.
+/// An arrow from each step to each of its dependants; both in the order of the file, so that the layout is always the
+/// same.
 fn arrows(plan: &Plan) -> Vec<(&str, &str)> {
     let graph = Graph::of(plan);
     let mut arrows = Vec::new();

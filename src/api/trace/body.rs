@@ -9,9 +9,9 @@ use crate::secret::{REDACTED, Secrets, is_sensitive_name};
 const LONGEST: usize = 16 * 1024;
 /// Replaces what is left out, whether or not it is secret.
 const LEFT_OUT: &str = "[left out]";
-/// Fields that are secret only under exactly these names: a kubeconfig, the user data of a machine, and the contents
-/// of a secret of the cloud.
-const SENSITIVE_WHOLE: [&str; 4] = ["config", "payload", "pem", "user_data"];
+/// Fields that are secret only under exactly these names: a kubeconfig, and the contents of a secret of the cloud.
+const SENSITIVE_WHOLE: [&str; 3] = ["config", "payload", "pem"];
+
 /// The body of a request.
 pub(super) fn of_value(body: &Value, secrets: &Secrets) -> String {
     short(&fields_of(body, secrets).to_string())

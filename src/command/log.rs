@@ -117,7 +117,11 @@ fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> 
     let origin = Instant::now();
     let fields = debug_fn(|writer, field, value| match field.name() {
         "message" | "step" => write!(writer, "{value:?}"),
-        "attempt" => write!(writer, "attempt {value:?}"),
+        // Counted from 1; the first goes without saying.
+        "attempt" => match format!("{value:?}").as_str() {
+            "1" => Ok(()),
+            number => write!(writer, "attempt {number}"),
+        },
         "body" => write!(writer, " {value:?}"),
         // Contained in the message.
         _ => Ok(()),
@@ -174,7 +178,7 @@ where
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();
             let words = extensions.get::<FormattedFields<N>>().map_or("", |fields| fields.as_str());
-            if !words.is_empty() && words != "attempt 1" {
+            if !words.is_empty() {
                 who.push_str(if who.is_empty() { "" } else { ", " });
                 who.push_str(&sanitize(words));
             }

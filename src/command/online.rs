@@ -37,13 +37,38 @@ const PAGE: usize = 1000;
 /// The path of a quota check, below this part of a create's path.
 const CHECK_LIMITS: &str = "/check_limits";
 
-/// The list of flavors for a create: its path after project and region, that of the list, and the field of the body.
-const FLAVORS: [(&str, &str, &str); 4] = [
-    ("/cloud/v2/instances/", "/cloud/v1/flavors/", "/flavor"),
-    ("/cloud/v1/bminstances/", "/cloud/v1/bmflavors/", "/flavor"),
-    ("/cloud/v1/loadbalancers/", "/cloud/v1/lbflavors/", "/flavor"),
-    ("/cloud/v2/k8s/clusters/", "/cloud/v1/k8s/", "/pools/0/flavor_id"),
+/// The list of flavors for a create: its path before project and region, those of the list before and after these, and
+/// the field of the body.
+const FLAVORS: [(&str, &str, &str, &str); 4] = [
+    ("/cloud/v2/instances/", "/cloud/v1/flavors/", "", "/flavor"),
+    ("/cloud/v1/bminstances/", "/cloud/v1/bmflavors/", "", "/flavor"),
+    ("/cloud/v1/loadbalancers/", "/cloud/v1/lbflavors/", "", "/flavor"),
+    ("/cloud/v2/k8s/clusters/", "/cloud/v1/k8s/", "/flavors", "/pools/0/flavor_id"),
 ];
+
+/// What a call is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Area {
+    Project,
+    Region,
+}
+
+impl Area {
+    fn word(self) -> &'static str {
+        match self {
+            Area::Project => "project",
+            Area::Region => "region",
+        }
+    }
+
+    /// The code of the finding when it does not exist.
+    fn missing(self) -> &'static str {
+        match self {
+            Area::Project => "no-such-project",
+            Area::Region => "no-such-region",
+        }
+    }
+}
 
 /// Checks valid plans with the API, and reports findings. Returns whether there are none.
 pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: &[Plan]) -> Result<bool, Error> {
@@ -176,28 +201,29 @@ struct Online<'a> {
 impl Online<'_> {
     /// Checks the projects and regions of the calls.
     async fn places(&mut self, calls: &[(InstanceId, RecordedCall)]) -> Result<(), Error> {
-        let mut seen: BTreeMap<(&str, String), (&InstanceId, Span)> = BTreeMap::new();
+        let mut seen: BTreeMap<(Area, String), (&InstanceId, Span)> = BTreeMap::new();
         for (instance, call) in calls {
             let Some((_, parameters)) = Catalog::embedded().matching(call.method, &call.path) else { continue };
             for (name, value) in parameters.iter() {
-                let what = match name.as_str() {
-                    "project_id" => "project",
-                    "region_id" => "region",
+                let area = match name.as_str() {
+                    "project_id" => Area::Project,
+                    "region_id" => Area::Region,
                     _ => continue,
                 };
                 if value.parse::<i64>().is_ok() {
-                    seen.entry((what, value.to_string()))
-                        .or_insert_with(|| (instance, self.place_of(what, &instance.step)));
+                    seen.entry((area, value.to_string()))
+                        .or_insert_with(|| (instance, self.place_of(area, &instance.step)));
                 }
             }
         }
-        for ((what, id), (instance, span)) in seen {
+        for ((area, id), (instance, span)) in seen {
+            let what = area.word();
             let request = Request::get(format!("/cloud/v1/{what}s/{id}"));
             match self.client.read(request).await {
                 Ok(_) => {}
                 Err(error) if error.is_not_found() => {
-                    let code = if what == "project" { "no-such-project" } else { "no-such-region" };
-                    let finding = Diagnostic::error(code, span, format!("there is no {what} {id} for this key"))
+                    let message = format!("there is no {what} {id} for this key");
+                    let finding = Diagnostic::error(area.missing(), span, message)
                         .help(format!("give the right one with `--{what}-id`, or as `{what}_id` in the plan"));
                     self.findings.push((instance.clone(), finding));
                 }
@@ -208,11 +234,11 @@ impl Online<'_> {
     }
 
     /// The place where the plan sets project or region: in the step, at the top, or none.
-    fn place_of(&self, what: &str, step: &StepId) -> Span {
+    fn place_of(&self, area: Area, step: &StepId) -> Span {
         let own = self.plan.steps.get(step);
-        let (own, top) = match what {
-            "project" => (own.and_then(|step| step.project_id.as_deref()), &self.plan.project_id),
-            _ => (own.and_then(|step| step.region_id.as_deref()), &self.plan.region_id),
+        let (own, top) = match area {
+            Area::Project => (own.and_then(|step| step.project_id.as_deref()), &self.plan.project_id),
+            Area::Region => (own.and_then(|step| step.region_id.as_deref()), &self.plan.region_id),
         };
         own.or(top.as_ref()).map_or_else(|| self.call_span(step), |template| template.span)
     }
@@ -229,7 +255,8 @@ impl Online<'_> {
 
     /// Checks that the flavor of a machine, load balancer or cluster is offered.
     async fn flavor(&mut self, instance: &InstanceId, call: &RecordedCall) -> Result<(), Error> {
-        let Some((create, list, pointer)) = FLAVORS.iter().find(|(create, ..)| call.path.starts_with(create)) else {
+        let Some((create, list, below, pointer)) = FLAVORS.iter().find(|(create, ..)| call.path.starts_with(create))
+        else {
             return Ok(());
         };
         let place = &call.path[create.len()..];
@@ -238,10 +265,7 @@ impl Online<'_> {
         if call.method != Method::Post || place.split('/').count() != 2 {
             return Ok(());
         }
-        let path = match create.contains("k8s") {
-            true => format!("{list}{place}/flavors"),
-            false => format!("{list}{place}"),
-        };
+        let path = format!("{list}{place}{below}");
         let offered = self.offered(&path).await?;
         if offered.is_empty() || offered.iter().any(|flavor| flavor == wanted) {
             return Ok(());

@@ -182,6 +182,11 @@ pub(super) fn explain(
     TemplateError { span, message, help }
 }
 
+/// Whether a type of the engine, by its name in Rust, is one of whole numbers.
+fn is_whole_number(name: &str) -> bool {
+    name.starts_with(['i', 'u'])
+}
+
 /// The engine's message in our words.
 fn message_for(message: String) -> String {
     let sort = |name: &str| match name {
@@ -196,7 +201,7 @@ fn message_for(message: String) -> String {
     let wanted = |name: &str| match name {
         "bool" => "`true` or `false`",
         "char" => "one character",
-        name if name.starts_with(['i', 'u']) => "a whole number",
+        name if is_whole_number(name) => "a whole number",
         name if name.starts_with('f') => "a number",
         _ => "a text",
     };
@@ -204,7 +209,7 @@ fn message_for(message: String) -> String {
     if let Some((given, target)) = conversion {
         return match target.contains(' ') || given == "value" {
             true => message,
-            false if wanted(target) == "a whole number" && given == "string" => {
+            false if is_whole_number(target) && given == "string" => {
                 "this wants a whole number, and this is a text; `| int` makes a number of a text".to_owned()
             }
             false => format!("this wants {}, and this is {}", wanted(target), sort(given)),

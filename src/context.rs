@@ -77,6 +77,8 @@ pub struct Environment {
     pub store: StoreVariables,
     /// The folder for persistent state: `XDG_STATE_HOME`, else `~/.local/state`.
     pub state_home: Option<PathBuf>,
+    /// The folder for temporary files, which may be shared with other users.
+    pub temporary: PathBuf,
     pub no_color: bool,
     pub force_color: bool,
     /// `TERM=dumb`: a terminal without cursor movement.
@@ -199,6 +201,8 @@ impl Environment {
             dumb: text("TERM").as_deref() == Some("dumb"),
             inputs: Inputs(inputs),
             state: set.remove("PLAN_STATE").map(PathBuf::from),
+            // Not only a variable: systems have one without.
+            temporary: PathBuf::new(),
         }
     }
 }
@@ -221,9 +225,11 @@ impl Variable {
     }
 }
 
-/// The standard streams, which exist before the context.
+/// The command line and the standard streams, which exist before the context.
 #[derive(Debug, Clone)]
 pub struct Streams {
+    /// Including the program's name.
+    pub arguments: Vec<OsString>,
     pub stdout: Stream,
     pub stderr: Stream,
 }
@@ -234,7 +240,11 @@ impl Streams {
         let runner = std::env::var_os(RUNNER).is_some_and(|value| value == RUNNER_VALUE);
         // Where it cannot be done (another system than Windows, no console) nothing has to be.
         let _ = anstyle_query::windows::enable_ansi_colors();
-        Self { stdout: Stream::stdout(runner), stderr: Stream::stderr(runner) }
+        Self {
+            arguments: std::env::args_os().collect(),
+            stdout: Stream::stdout(runner),
+            stderr: Stream::stderr(runner),
+        }
     }
 }
 
@@ -245,12 +255,12 @@ impl Context {
     ///
     /// When the current folder does not exist.
     pub fn gather(global: GlobalOptions, streams: Streams) -> io::Result<Self> {
-        let Streams { stdout, stderr } = streams;
+        let Streams { stdout, stderr, arguments } = streams;
         let context = Self {
-            environment: Environment::new(std::env::vars_os()),
+            environment: Environment { temporary: std::env::temp_dir(), ..Environment::new(std::env::vars_os()) },
             folder: std::env::current_dir()?,
             now: Timestamp::now(),
-            arguments: std::env::args_os().collect(),
+            arguments,
             global,
             typed: Typed::default(),
             interactive: io::stdin().is_terminal() && stderr.terminal,

@@ -1,5 +1,7 @@
 //! What was meant by a command that does not exist: other tools have other words, and some type the plan first.
 
+use std::ffi::OsString;
+
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
@@ -55,17 +57,8 @@ const OPTIONS: &[(&[&str], &str)] = &[
 /// # Errors
 ///
 /// What to say instead: help, or what is wrong. A word that is no command is answered with the one that was meant.
-pub fn read() -> Result<Cli, clap::Error> {
-    Cli::try_parse().map_err(explain)
-}
-
-/// A command line of these words.
-///
-/// # Errors
-///
-/// As for [`read`].
-pub fn read_from(words: impl Iterator<Item = String>) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(words).map_err(explain)
+pub fn read<W: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = W>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(arguments).map_err(explain)
 }
 
 /// The error, with the command that was meant.

@@ -18,7 +18,7 @@ pub use arguments::{
     ReportArguments, ResolveArguments, RunArguments, SimulateArguments, StateCommand, StatusArguments, SweepArguments,
     TasksArguments, WaitArguments,
 };
-pub use meaning::{read, read_from};
+pub use meaning::read;
 pub use options::{
     ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions,
 };

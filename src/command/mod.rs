@@ -108,10 +108,10 @@ const LAST_WORK: Duration = Duration::from_secs(1);
 ///
 /// The exit code, when there is no command to run.
 pub fn parse(streams: &Streams) -> Result<Cli, u8> {
-    cli::read().map_err(|told| {
+    cli::read(&streams.arguments).map_err(|told| {
         // The same of arguments that can be shown: they may hold controls and line breaks.
-        let shown = std::env::args_os().map(|argument| sanitize(&argument.to_string_lossy()).into_owned());
-        let told = cli::read_from(shown).err().unwrap_or(told);
+        let shown = streams.arguments.iter().map(|argument| sanitize(&argument.to_string_lossy()).into_owned());
+        let told = cli::read(shown).err().unwrap_or(told);
         let mut stream = if told.use_stderr() { streams.stderr.clone() } else { streams.stdout.clone() };
         let text = told.render();
         let written = match stream.terminal {

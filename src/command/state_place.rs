@@ -38,7 +38,7 @@ pub fn for_the_job(environment: &Environment, beside: &Path) -> PathBuf {
         Some(temporary) => temporary.join(FOR_THE_JOB),
         None => {
             let digest = hex(&Sha256::digest(beside.as_os_str().as_encoded_bytes()));
-            std::env::temp_dir().join(format!("{FOR_THE_JOB}-{}", digest.get(..DIGITS).unwrap_or_default()))
+            environment.temporary.join(format!("{FOR_THE_JOB}-{}", digest.get(..DIGITS).unwrap_or_default()))
         }
     }
 }

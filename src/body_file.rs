@@ -4,9 +4,9 @@
 mod form;
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use md5::Md5;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use self::form::{Chunk, Content, Form, FormFile, Part, each_path, parts};
-use crate::files::open_regular;
+use crate::files;
 use crate::secret::hex;
 
 /// The largest file that is sent: FastEdge's limit for a binary, the largest of all operations.
@@ -231,29 +231,9 @@ fn measure(folder: &Path, name: &str) -> Result<Measure, String> {
     Ok(Measure { size, sha256: hex(&sha256.finalize()), md5: hex(&md5.finalize()) })
 }
 
-/// Opens a file in a folder, and gives its size. Symbolic links are not followed, neither the file nor its parents.
+/// Opens a file in a folder, and gives its size.
 fn open_below(folder: &Path, name: &str) -> Result<(File, u64), String> {
-    let path = Path::new(name);
-    let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if !plain || name.is_empty() {
-        return Err(format!("`{name}` must be a path below the plan's folder, without `..`"));
-    }
-    let mut full = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
-    for part in path.components() {
-        full.push(part);
-        let found = full.symlink_metadata().map_err(|error| cannot_read(name, &error))?;
-        if found.file_type().is_symlink() {
-            let shown = full.strip_prefix(folder).unwrap_or(&full).display();
-            return Err(match Path::new(name) == full.strip_prefix(folder).unwrap_or(&full) {
-                true => format!("`{name}` is a link, and links are not followed"),
-                false => format!("cannot read `{name}`: `{shown}` is a link, and links are not followed"),
-            });
-        }
-    }
-    if full.is_dir() {
-        return Err(format!("`{name}` is a folder, not a file"));
-    }
-    let file = open_regular(&full, OpenOptions::new().read(true)).map_err(|error| cannot_read(name, &error))?;
+    let file = files::open_below(folder, name)?;
     let size = file.metadata().map_err(|error| cannot_read(name, &error))?.len();
     fits(name, size)?;
     Ok((file, size))

@@ -1,8 +1,8 @@
-//! Atomic replacement of files, private folders, and reading of regular files.
+//! Atomic replacement of files, private folders, and reading of regular files, also below a folder.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// What the name of a file begins with that is not written yet.
 const UNFINISHED: &str = ".new-";
@@ -56,6 +56,37 @@ pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> 
         true => Ok(file),
         false => Err(not_a_file("it is no regular file")),
     }
+}
+
+/// Opens a regular file below a folder, by its path there. Symbolic links are not followed, neither the file nor a folder
+/// on the way to it; the folder itself may be one.
+///
+/// # Errors
+///
+/// A message with the path: why it is not opened.
+pub fn open_below(folder: &Path, name: &str) -> Result<File, String> {
+    let path = Path::new(name);
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !plain || name.is_empty() {
+        return Err(format!("`{name}` must be a path below the plan's folder, without `..`"));
+    }
+    let cannot_read = |error: io::Error| format!("cannot read `{name}`: {error}");
+    let mut full = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() };
+    for part in path.components() {
+        full.push(part);
+        let found = full.symlink_metadata().map_err(cannot_read)?;
+        if found.file_type().is_symlink() {
+            let link = full.strip_prefix(folder).unwrap_or(&full);
+            return Err(match path == link {
+                true => format!("`{name}` is a link, and links are not followed"),
+                false => format!("cannot read `{name}`: `{}` is a link, and links are not followed", link.display()),
+            });
+        }
+    }
+    if full.is_dir() {
+        return Err(format!("`{name}` is a folder, not a file"));
+    }
+    open_regular(&full, OpenOptions::new().read(true)).map_err(cannot_read)
 }
 
 /// Reads a whole regular file.

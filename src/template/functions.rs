@@ -1,6 +1,7 @@
 //! The functions and filters of plans in addition to minijinja's own.
 
-use std::path::{Component, Path};
+use std::io::Read as _;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::address;
 use super::scope::{SURROUNDINGS, Surroundings, value_of};
 use super::text::{json_of, text_of};
+use crate::files;
 use crate::secret::is_reserved;
 use crate::secret::{BrokenMarker, Secrets, hex};
 
@@ -261,33 +263,18 @@ pub fn why_unreadable(folder: &Path, name: &str) -> Option<String> {
     read_below(folder, name).err()
 }
 
-/// The text of a file in a folder; the targets of links must be in it as well.
+/// The text of a file below a folder.
 ///
 /// # Errors
 ///
 /// A message why it cannot be read.
 pub fn read_below(folder: &Path, name: &str) -> Result<String, String> {
-    let path = Path::new(name);
-    let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if !plain || name.is_empty() {
-        return Err(format!("`{name}` must be a path below the plan's folder, without `..`"));
-    }
-    let cause = |error: std::io::Error| format!("cannot read `{name}`: {error}");
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    // Links are resolved first; their targets must be in the folder as well.
-    let base = folder.canonicalize().map_err(cause)?;
-    let full = base.join(path).canonicalize().map_err(cause)?;
-    if !full.starts_with(&base) {
-        return Err(format!("`{name}` leads out of the plan's folder"));
-    }
-    let metadata = full.metadata().map_err(cause)?;
-    if !metadata.is_file() {
-        return Err(format!("`{name}` is no file"));
-    }
-    if metadata.len() > LARGEST_FILE {
+    let file = files::open_below(folder, name)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot read `{name}`: {error}"))?;
+    if bytes.len() as u64 > LARGEST_FILE {
         return Err(format!("`{name}` is larger than {} KiB", LARGEST_FILE / 1024));
     }
-    let bytes = std::fs::read(&full).map_err(cause)?;
     let text = String::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8 text"))?;
     match is_reserved(&text) {
         true => Err(format!("`{name}` holds one of the characters U+E000 to U+E005, which are private to `plan`")),
@@ -314,7 +301,12 @@ mod tests {
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink(folder.path().join("outside"), inside.join("link")).unwrap();
-            assert!(read_below(&inside, "link").unwrap_err().contains("leads out"));
+            std::os::unix::fs::symlink("scripts", inside.join("other")).unwrap();
+            for name in ["link", "other/init.sh"] {
+                assert!(read_below(&inside, name).unwrap_err().contains("links are not followed"), "{name}");
+            }
+            std::os::unix::fs::symlink(&inside, folder.path().join("same")).unwrap();
+            assert_eq!(read_below(&folder.path().join("same"), "scripts/init.sh").unwrap(), "#!/bin/sh\n");
         }
         std::fs::write(inside.join("big"), vec![b'x'; (LARGEST_FILE + 1) as usize]).unwrap();
         assert!(read_below(&inside, "big").unwrap_err().contains("larger"));

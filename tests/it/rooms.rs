@@ -45,7 +45,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("source", ""),
     ("store", "clock files journal secret"),
     ("stream", ""),
-    ("template", "diagnostic id pointer secret source word yaml"),
+    ("template", "diagnostic files id pointer secret source word yaml"),
     ("word", ""),
     ("yaml", "diagnostic parts secret source word"),
 ];

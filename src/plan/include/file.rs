@@ -83,9 +83,6 @@ impl<'f> Files<'f> {
         };
         let name = path.to_string_lossy().into_owned();
         let text = read_below(folder, &name).map_err(|why| Unusable::new(why, LOCAL))?;
-        if leads_elsewhere(folder, path) {
-            return Err(Unusable::new(format!("`{name}` is a link, or lies behind one"), LOCAL));
-        }
         let base = self.next;
         self.next += text.len() + 1;
         let parsed = yaml::parse(&text);
@@ -107,13 +104,4 @@ impl<'f> Files<'f> {
     pub(super) fn joined(self, source: &Source) -> Source {
         source.with(self.joined)
     }
-}
-
-/// Whether a segment of a path is a symbolic link. The folder itself may be below one.
-fn leads_elsewhere(folder: &Path, path: &Path) -> bool {
-    let mut here = folder.to_owned();
-    path.components().any(|part| {
-        here.push(part);
-        std::fs::symlink_metadata(&here).is_ok_and(|facts| facts.is_symlink())
-    })
 }

@@ -221,21 +221,86 @@ pub enum Delay {
 
 /// How a step was completed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "WrittenStepDone", into = "WrittenStepDone")]
 pub struct StepDone {
-    #[serde(rename = "how")]
     pub provenance: Provenance,
     /// `POST /cloud/v1/networks/1/7`
     pub call: String,
+    pub did: Did,
     /// Kind, id and name of the main resource, if there is one.
     pub kind: Option<String>,
     pub id: Option<String>,
     pub name: Option<String>,
-    /// The call changed this resource, which existed before, and made none.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub changed: bool,
     pub tasks: Vec<String>,
     /// From the first request to the completion.
     pub duration_ms: u64,
+}
+
+/// What a call did with its main resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Did {
+    /// It only read, by whatever method.
+    Read,
+    Created,
+    /// The resource existed before.
+    Changed,
+    Deleted,
+}
+
+/// A [`StepDone`] in the stream of `--events`.
+#[derive(Serialize, Deserialize)]
+struct WrittenStepDone {
+    how: Provenance,
+    call: String,
+    kind: Option<String>,
+    id: Option<String>,
+    name: Option<String>,
+    /// `did` is `changed`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    changed: bool,
+    /// Missing in streams of earlier versions.
+    #[serde(default)]
+    did: Option<Did>,
+    tasks: Vec<String>,
+    duration_ms: u64,
+}
+
+impl From<WrittenStepDone> for StepDone {
+    fn from(written: WrittenStepDone) -> Self {
+        let by_method = || match written.call.split(' ').next() {
+            Some("GET") => Did::Read,
+            Some("DELETE") => Did::Deleted,
+            _ if written.changed => Did::Changed,
+            _ => Did::Created,
+        };
+        Self {
+            provenance: written.how,
+            did: written.did.unwrap_or_else(by_method),
+            call: written.call,
+            kind: written.kind,
+            id: written.id,
+            name: written.name,
+            tasks: written.tasks,
+            duration_ms: written.duration_ms,
+        }
+    }
+}
+
+impl From<StepDone> for WrittenStepDone {
+    fn from(done: StepDone) -> Self {
+        Self {
+            how: done.provenance,
+            call: done.call,
+            changed: done.did == Did::Changed && done.id.is_some(),
+            did: Some(done.did),
+            kind: done.kind,
+            id: done.id,
+            name: done.name,
+            tasks: done.tasks,
+            duration_ms: done.duration_ms,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -393,5 +458,37 @@ impl RunFinished {
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_call_did_is_read_from_streams_of_earlier_versions_and_written_for_them() {
+        for (call, changed, did) in [
+            ("GET /n", false, Did::Read),
+            ("POST /n", false, Did::Created),
+            ("POST /n/extend", true, Did::Changed),
+            ("DELETE /n/1", false, Did::Deleted),
+        ] {
+            let mut written = json!({ "how": "called", "call": call, "kind": null, "id": "1", "name": null, "tasks": [],
+                "duration_ms": 1 });
+            if changed {
+                written["changed"] = json!(true);
+            }
+            let read: StepDone = serde_json::from_value(written.clone()).unwrap();
+            assert_eq!(read.did, did, "{call}");
+            let mut again = serde_json::to_value(&read).unwrap();
+            assert_eq!(serde_json::from_value::<StepDone>(again.clone()).unwrap(), read);
+            again.as_object_mut().unwrap().remove("did");
+            assert_eq!(again, written, "{call}");
+        }
+        let told = json!({ "how": "called", "call": "POST /find", "kind": null, "id": "1", "name": null, "did": "read",
+            "tasks": [], "duration_ms": 1 });
+        assert_eq!(serde_json::from_value::<StepDone>(told).unwrap().did, Did::Read);
     }
 }

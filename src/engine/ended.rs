@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::conceal::{conceal, conceal_names};
+use super::did::did;
 use super::instance::{Done, Instance, InstanceEnd};
 use super::interruption::Interruption;
 use super::objection;
-use super::only_changed::only_changed;
 use super::refresh::blame;
 use super::render::step_value;
 use crate::clock::millis;
@@ -28,11 +28,11 @@ impl Instance {
     ) -> InstanceEnd {
         let context = &self.run.context;
         let reused = done.provenance == Provenance::Reused;
-        let changed = context.journal.with_status(|status| {
+        let did = context.journal.with_status(|status| {
             let known = status.instances.get(id);
             let made = known.map(|known| known.made.as_slice()).unwrap_or_default();
             let undo = known.and_then(|known| known.intent.as_ref()).map(|intent| &intent.undo);
-            only_changed(self.step().operation.as_deref(), call.method, &done.result, made, undo)
+            did(self.step().operation.as_deref(), call.method, &done.result, made, undo)
         });
         let conceal = |answer: Value| conceal(&context.secrets, answer, self.step().secret);
         context.events.emit(Event::StepSucceeded {
@@ -40,10 +40,10 @@ impl Instance {
             result: StepDone {
                 provenance: done.provenance,
                 call: call.to_string(),
+                did,
                 kind: done.result.kind.clone(),
                 id: done.result.id.as_ref().map(|id| context.secrets.redact_name(&id_text(id))),
                 name: done.result.name.as_ref().map(|name| context.secrets.redact_name(name)),
-                changed,
                 tasks: done.result.tasks.iter().map(|task| context.secrets.redact_name(task)).collect(),
                 duration_ms: if reused { 0 } else { millis(context.clock().elapsed().saturating_sub(started)) },
             },

@@ -223,7 +223,7 @@ impl Human {
         }
         self.of(now, instance, &format!("{what}: {}", story.what));
         let at = story.place.iter().map(|place| ("at", place));
-        let facts = story.facts.iter().map(|(label, text)| (*label, text));
+        let facts = story.facts.iter().map(|fact| (fact.label(), &fact.text));
         let help = story.help.iter().map(|help| ("help", help));
         for (label, text) in at.chain(facts).chain(help) {
             let label = self.palette.faint(format!("{label:>9}:"));

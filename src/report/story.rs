@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{count, duration, kind_name, list, sanitize};
-use crate::event::{Activity, EffectKnown, Provenance, RunFinished, RunStarted, SkipReason, StepDone, StepError};
+use crate::event::{Activity, Did, EffectKnown, Provenance, RunFinished, RunStarted, SkipReason, StepDone, StepError};
 use crate::id::InstanceId;
 
 /// The most characters of an API message in lines for people; events and the record have the whole message.
@@ -12,8 +12,6 @@ const LONGEST_MESSAGE: usize = 4000;
 /// Digits of an id: a UUID with or without dashes.
 const SHORTEST_ID: usize = 32;
 
-/// Of a call that was carried out.
-const MAY_EXIST: &str = "the call was carried out, what it created may exist";
 /// Shorter times in the queue are not reported.
 const WORTH_REPORTING: Duration = Duration::from_secs(1);
 
@@ -23,21 +21,54 @@ pub struct Story {
     pub what: String,
     /// `file:line:column`.
     pub place: Option<String>,
-    /// Label and text, such as `call` and `POST /… (status 409)`.
-    pub facts: Vec<(&'static str, String)>,
+    pub facts: Vec<Fact>,
     pub help: Vec<String>,
+}
+
+/// A fact of a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fact {
+    kind: FactKind,
+    /// One line.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum FactKind {
+    /// `POST /… (status 409)`
+    Call,
+    /// A field that the API refused, and why.
+    Field,
+    /// What exists now.
+    Now,
+    /// What exists now: perhaps what the call created.
+    MayExist,
+}
+
+impl Fact {
+    /// The word before the text.
+    pub fn label(&self) -> &'static str {
+        match self.kind {
+            FactKind::Call => "call",
+            FactKind::Field => "field",
+            FactKind::Now | FactKind::MayExist => "now",
+        }
+    }
 }
 
 impl Story {
     pub fn of(error: &StepError) -> Self {
         let mut facts = Vec::new();
         if let Some(call) = call(error) {
-            facts.push(("call", call));
+            facts.push(Fact { kind: FactKind::Call, text: call });
         }
         // A message that the API did not write is made of the fields.
         let fields = error.invalid_fields.iter().filter(|(_, wrong)| !error.message.contains(wrong.as_str()));
-        facts.extend(fields.map(|(pointer, wrong)| ("field", format!("`{}` {}", sanitize(pointer), sanitize(wrong)))));
-        facts.extend(effect(error).map(|effect| ("now", effect.to_owned())));
+        facts.extend(fields.map(|(pointer, wrong)| {
+            let text = format!("`{}` {}", sanitize(pointer), sanitize(wrong));
+            Fact { kind: FactKind::Field, text }
+        }));
+        facts.extend(effect(error));
         Self {
             what: sanitize(&shorten(&error.message)).into_owned(),
             place: error.place.as_ref().map(|place| sanitize(&place.to_string()).into_owned()),
@@ -48,10 +79,9 @@ impl Story {
 
     /// What the call made is known: it exists, and not only may.
     pub fn made(&mut self, thing: &str) {
-        self.facts
-            .iter_mut()
-            .filter(|(_, text)| text == MAY_EXIST)
-            .for_each(|(_, text)| *text = format!("{thing} exists"));
+        for fact in self.facts.iter_mut().filter(|fact| fact.kind == FactKind::MayExist) {
+            *fact = Fact { kind: FactKind::Now, text: format!("{thing} exists") };
+        }
     }
 }
 
@@ -60,13 +90,13 @@ impl Story {
 pub struct Alike {
     what: String,
     place: Option<String>,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<Fact>,
     help: Vec<String>,
 }
 
 impl Alike {
     pub fn of(story: &Story) -> Self {
-        let facts = story.facts.iter().filter(|(label, _)| *label != "call").cloned();
+        let facts = story.facts.iter().filter(|fact| fact.kind != FactKind::Call).cloned();
         Self {
             what: without_ids(&story.what),
             place: story.place.clone(),
@@ -122,15 +152,17 @@ fn call(error: &StepError) -> Option<String> {
 }
 
 /// Whether the resource exists now; `None` for a read, which changes nothing.
-fn effect(error: &StepError) -> Option<&'static str> {
+fn effect(error: &StepError) -> Option<Fact> {
+    // A failed call is known by its text alone.
     let is_read = error.call.as_deref().is_some_and(|call| call.starts_with("GET "));
-    match error.effect {
-        EffectKnown::NotApplied if is_read => None,
-        EffectKnown::NotApplied if error.call.is_none() => Some("no call was made"),
-        EffectKnown::NotApplied => Some("the call changed nothing"),
-        EffectKnown::Applied => Some(MAY_EXIST),
-        EffectKnown::Unknown => Some("not known whether the call was carried out"),
-    }
+    let (kind, text) = match error.effect {
+        EffectKnown::NotApplied if is_read => return None,
+        EffectKnown::NotApplied if error.call.is_none() => (FactKind::Now, "no call was made"),
+        EffectKnown::NotApplied => (FactKind::Now, "the call changed nothing"),
+        EffectKnown::Applied => (FactKind::MayExist, "the call was carried out, what it created may exist"),
+        EffectKnown::Unknown => (FactKind::Now, "not known whether the call was carried out"),
+    };
+    Some(Fact { kind, text: text.to_owned() })
 }
 
 /// ``created network `demo-net` 7b5c… in 7 s``. A long time in the queue before the call was sent is given
@@ -164,11 +196,11 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
 
 /// What a call did with its resource.
 pub fn verb(done: &StepDone) -> &'static str {
-    match done.call.split(' ').next() {
-        Some("GET") => "read",
-        Some("DELETE") => "deleted",
-        _ if done.changed => "changed",
-        _ => "created",
+    match done.did {
+        Did::Read => "read",
+        Did::Deleted => "deleted",
+        Did::Changed => "changed",
+        Did::Created => "created",
     }
 }
 
@@ -179,7 +211,7 @@ fn resource(done: &StepDone) -> Option<String> {
 
 /// The resource that a step made; `None` when it only read, changed or removed one.
 pub fn existing(done: &StepDone) -> Option<String> {
-    let id = done.id.as_deref().filter(|_| verb(done) == "created")?;
+    let id = done.id.as_deref().filter(|_| done.did == Did::Created)?;
     Some(named(done.kind.as_deref(), None, Some(id)))
 }
 
@@ -321,12 +353,13 @@ mod tests {
         let story = Story::of(&error("QuotaLimitExceed: no more\nforged line (request_id req-1)"));
         assert_eq!(story.what, "QuotaLimitExceed: no more⏎forged line (request_id req-1)");
         assert_eq!(story.place.as_deref(), Some("deploy.yaml:23:5"));
+        let facts: Vec<_> = story.facts.iter().map(|fact| (fact.label(), fact.text.as_str())).collect();
         assert_eq!(
-            story.facts,
+            facts,
             [
-                ("call", "POST /cloud/v2/instances/1/7 (status 409)".to_owned()),
-                ("field", "`/flavor` is sold out".to_owned()),
-                ("now", "the call changed nothing".to_owned()),
+                ("call", "POST /cloud/v2/instances/1/7 (status 409)"),
+                ("field", "`/flavor` is sold out"),
+                ("now", "the call changed nothing"),
             ]
         );
         assert_eq!(story.help, ["raise the quota, or use a smaller flavor"]);
@@ -344,7 +377,7 @@ mod tests {
             kind: Some("networks".to_owned()),
             id: Some("n1".to_owned()),
             name: None,
-            changed: false,
+            did: Did::Created,
             tasks: vec![],
             duration_ms: 27_000,
         };
@@ -354,38 +387,36 @@ mod tests {
 
     #[test]
     fn successes_show_their_provenance() {
-        let done = |how, call: &str, id: Option<&str>| StepDone {
+        let done = |how, did, call: &str, id: Option<&str>| StepDone {
             provenance: how,
+            did,
             call: call.to_owned(),
             kind: Some("networks".to_owned()),
             id: id.map(str::to_owned),
             name: Some("demo".to_owned()),
-            changed: false,
             tasks: vec![],
             duration_ms: 7000,
         };
-        assert_eq!(success_of(&done(Provenance::Called, "POST /n", Some("n1"))), "created network `demo` n1 in 7 s");
-        let changed = StepDone { changed: true, ..done(Provenance::Called, "POST /n/grow", Some("n1")) };
-        assert_eq!(success_of(&changed), "changed network `demo` n1 in 7 s");
-        assert_eq!(existing(&changed), None);
-        assert_eq!(success_of(&done(Provenance::Called, "GET /n", Some("n1"))), "read network `demo` n1 in 7 s");
-        assert_eq!(success_of(&done(Provenance::Called, "PATCH /n", None)), "done: PATCH /n in 7 s");
-        assert_eq!(
-            success_of(&done(Provenance::Reused, "POST /n", Some("n1"))),
-            "kept network `demo` n1, created by an earlier run"
-        );
-        let kept = StepDone { changed: true, ..done(Provenance::Reused, "PATCH /n/n1", Some("n1")) };
-        assert_eq!(success_of(&kept), "kept network `demo` n1, changed by an earlier run");
+        let called = |did, call, id| success_of(&done(Provenance::Called, did, call, id));
+        assert_eq!(called(Did::Created, "POST /n", Some("n1")), "created network `demo` n1 in 7 s");
+        assert_eq!(called(Did::Changed, "POST /n/grow", Some("n1")), "changed network `demo` n1 in 7 s");
+        assert_eq!(existing(&done(Provenance::Called, Did::Changed, "POST /n/grow", Some("n1"))), None);
+        assert_eq!(called(Did::Read, "GET /n", Some("n1")), "read network `demo` n1 in 7 s");
+        assert_eq!(called(Did::Read, "POST /n/find", Some("n1")), "read network `demo` n1 in 7 s");
+        assert_eq!(called(Did::Changed, "PATCH /n", None), "done: PATCH /n in 7 s");
+        let kept = |did, call, id| success_of(&done(Provenance::Reused, did, call, id));
+        assert_eq!(kept(Did::Created, "POST /n", Some("n1")), "kept network `demo` n1, created by an earlier run");
+        assert_eq!(kept(Did::Changed, "PATCH /n/n1", Some("n1")), "kept network `demo` n1, changed by an earlier run");
         // A PUT makes what is not there.
-        assert_eq!(success_of(&done(Provenance::Called, "PUT /n/n1", Some("n1"))), "created network `demo` n1 in 7 s");
-        assert_eq!(success_of(&done(Provenance::Called, "POST /n", Some("demo"))), "created network demo in 7 s");
+        assert_eq!(called(Did::Created, "PUT /n/n1", Some("n1")), "created network `demo` n1 in 7 s");
+        assert_eq!(called(Did::Created, "POST /n", Some("demo")), "created network demo in 7 s");
     }
 
     #[test]
     fn a_failure_before_any_call_says_so() {
         let error = StepError { call: None, status: None, request_id: None, ..error("`name` is undefined") };
         let facts = Story::of(&error).facts;
-        assert_eq!(facts.last(), Some(&("now", "no call was made".to_owned())));
+        assert_eq!(facts.last().map(|fact| (fact.label(), fact.text.as_str())), Some(("now", "no call was made")));
         assert_eq!(reason(&instance("web[2]"), &error), "`web[2]`: `name` is undefined (deploy.yaml:23:5)");
     }
 

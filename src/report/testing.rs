@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{
-    Activity, EVENTS_VERSION, EffectKnown, ErrorClass, Event, Place, Provenance, RunFinished, RunStarted, Stamped,
+    Activity, Did, EVENTS_VERSION, EffectKnown, ErrorClass, Event, Place, Provenance, RunFinished, RunStarted, Stamped,
     StepDone, StepError,
 };
 use crate::exit::Exit;
@@ -88,7 +88,7 @@ pub fn done(name: &str, kind: &str, resource: &str) -> Event {
             kind: Some(kind.to_owned()),
             id: Some(format!("id-{name}")),
             name: Some(resource.to_owned()),
-            changed: false,
+            did: Did::Created,
             tasks: vec![format!("t-{name}")],
             duration_ms: 7_000,
         },

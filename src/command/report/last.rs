@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::catalog::Method;
-use crate::event::{Activity, EVENTS_VERSION, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone};
+use crate::event::{Activity, Did, EVENTS_VERSION, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone};
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{Line, Phase, Record, RecordedResource, Started, Status, Succeeded, id_text};
+use crate::journal::{Line, Phase, Record, RecordedCall, RecordedResource, Started, Status, Succeeded, id_text};
 use crate::store::lineage::History;
 
 /// The lines up to the end of the last recorded command: its `Finished`, or, when it was killed, the first correction by
@@ -99,11 +99,11 @@ fn kept<'s>(status: &'s Status, touched: &HashSet<&InstanceId>) -> impl Iterator
         let made = known.made.last();
         let done = StepDone {
             provenance: Provenance::Reused,
+            did: did(known.call(), false),
             call: known.call().map(ToString::to_string).unwrap_or_default(),
             kind: made.and_then(|made| made.kind.clone()),
             id: made.and_then(|made| made.id.as_deref()).map(id_text),
             name: made.and_then(|made| made.name.clone()),
-            changed: false,
             tasks: Vec::new(),
             duration_ms: 0,
         };
@@ -164,16 +164,25 @@ fn reverted_by(made: &RecordedResource) -> Option<String> {
     made.undo.as_ref().filter(|undo| undo.method != Method::Delete).map(ToString::to_string)
 }
 
+/// What a recorded call did; reads are not on record.
+fn did(call: Option<&RecordedCall>, only_changed: bool) -> Did {
+    match call.map(|call| call.method) {
+        Some(Method::Delete) => Did::Deleted,
+        _ if only_changed => Did::Changed,
+        _ => Did::Created,
+    }
+}
+
 fn done_of(done: &Succeeded, status: &Status) -> StepDone {
     let known = status.instances.get(&done.instance);
-    let call = known.and_then(|known| known.call()).map(ToString::to_string);
+    let call = known.and_then(|known| known.call());
     StepDone {
         provenance: done.provenance,
-        call: call.unwrap_or_default(),
+        did: did(call, done.made.id.is_none() && done.provenance != Provenance::Updated),
+        call: call.map(ToString::to_string).unwrap_or_default(),
         kind: done.made.kind.clone().or_else(|| done.result.kind.clone()),
         id: done.made.id.as_deref().or(done.result.id.as_deref()).map(id_text),
         name: done.made.name.clone().or_else(|| done.result.name.clone()),
-        changed: done.made.id.is_none() && done.provenance != Provenance::Updated,
         tasks: done.result.tasks.to_vec(),
         duration_ms: done.duration_ms,
     }

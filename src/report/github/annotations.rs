@@ -35,7 +35,8 @@ impl Annotations {
         let story = Story::of(error);
         let mut message = story.what;
         let help = story.help.into_iter().map(|help| ("help", help));
-        for (label, text) in story.facts.into_iter().chain(help) {
+        let facts = story.facts.into_iter().map(|fact| (fact.label(), fact.text));
+        for (label, text) in facts.chain(help) {
             message.push_str(&format!("\n{label}: {text}"));
         }
         let mut annotation = Annotation { title: Some(title), ..Annotation::new(Level::Error, message) };

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use super::gantt::{self, Bar, EndState};
-use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone, StepError};
+use crate::event::{Activity, Did, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::report::board::Board;
@@ -146,8 +146,8 @@ impl Summary {
         if let Some(place) = &story.place {
             out.push_str(&format!("- at {}{}\n", code(place), self.plan_line(error)));
         }
-        for (label, fact) in &story.facts {
-            out.push_str(&format!("- {label}: {}\n", text(&self.hide(fact))));
+        for fact in &story.facts {
+            out.push_str(&format!("- {}: {}\n", fact.label(), text(&self.hide(&fact.text))));
         }
         for help in &story.help {
             out.push_str(&format!("- **help**: {}\n", text(&self.hide(help))));
@@ -267,7 +267,7 @@ impl Phase {
                 (None, None)
             }
             Event::StepSucceeded { instance, result } => {
-                if result.id.is_some() && story::verb(result) != "read" {
+                if result.id.is_some() && result.did != Did::Read {
                     self.rows.push(Row {
                         instance: instance.clone(),
                         kind: result.kind.clone(),

@@ -149,6 +149,7 @@ impl Collector {
         instance.state = if done.provenance == Provenance::Reused { State::Kept } else { State::Done };
         instance.failure = None;
         instance.call = Some(done.call.clone());
+        instance.did = Some(done.did);
         instance.kind = done.kind.as_deref().map(kind_name);
         instance.id.clone_from(&done.id);
         instance.resource.clone_from(&done.name);
@@ -167,7 +168,7 @@ impl Collector {
 
     fn failed(&mut self, id: &InstanceId, state: State, error: &StepError, now_ms: u64) {
         let Story { what, place, facts, help } = Story::of(error);
-        let facts = facts.into_iter().map(|(label, text)| (label.to_owned(), text)).collect();
+        let facts = facts.into_iter().map(|fact| (fact.label().to_owned(), fact.text)).collect();
         let instance = self.of(id);
         instance.state = state;
         instance.ended_ms = Some(now_ms);

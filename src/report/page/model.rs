@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::event::Activity;
+use crate::event::{Activity, Did};
 
 /// The version of the JSON format.
 pub(super) const VERSION: u32 = 1;
@@ -55,6 +55,8 @@ pub struct Instance {
     pub step: String,
     pub state: State,
     pub call: Option<String>,
+    #[serde(skip)]
+    pub did: Option<Did>,
     /// `load balancer`
     pub kind: Option<String>,
     pub id: Option<String>,
@@ -132,6 +134,7 @@ impl Instance {
             step,
             state: State::Running,
             call: None,
+            did: None,
             kind: None,
             id: None,
             resource: None,
@@ -151,7 +154,6 @@ impl Instance {
     /// Whether a resource exists.
     pub fn exists(&self) -> bool {
         let made = matches!(self.state, State::Kept | State::Done | State::Left);
-        let reads = self.call.as_ref().is_some_and(|call| call.starts_with("GET ") || call.starts_with("DELETE "));
-        made && self.id.is_some() && !reads
+        made && self.id.is_some() && !matches!(self.did, Some(Did::Read | Did::Deleted))
     }
 }

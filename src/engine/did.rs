@@ -1,13 +1,30 @@
-//! Whether a call has changed what was there before it, and made nothing.
+//! What a call did with the resource that its result names.
 //!
 //! Pure.
 
-use crate::catalog::{Method, Operation};
+use crate::catalog::{Effect, Method, Operation};
+use crate::event::Did;
 use crate::journal::{IntendedUndo, RecordedResource, StepResult};
 
-/// Whether the resource that a result names existed before the call. `made`: what is on record as made by it; `undo`: as
-/// it was intended.
-pub fn only_changed(
+/// `made`: what is on record as made by the call; `undo`: as it was intended.
+pub fn did(
+    operation: Option<&Operation>,
+    method: Method,
+    result: &StepResult,
+    made: &[RecordedResource],
+    undo: Option<&IntendedUndo>,
+) -> Did {
+    let reads = operation.map_or(method == Method::Get, |operation| operation.effect == Effect::Read);
+    match method {
+        _ if reads => Did::Read,
+        Method::Delete => Did::Deleted,
+        _ if only_changed(operation, method, result, made, undo) => Did::Changed,
+        _ => Did::Created,
+    }
+}
+
+/// Whether the resource that a result names existed before the call.
+fn only_changed(
     operation: Option<&Operation>,
     method: Method,
     result: &StepResult,
@@ -69,6 +86,26 @@ mod tests {
                 "{method} {path} {undo:?}"
             );
             assert!(!only_changed(operation, method, &StepResult::default(), &made, Some(&undo)), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_only_reads_reads_by_whatever_method() {
+        for (method, path, told) in [
+            (Method::Get, "/cloud/v1/networks/1/7/n", Did::Read),
+            (Method::Post, "/cloud/v1/bminstances/1/7/check_limits", Did::Read),
+            (Method::Get, "/nothing/known", Did::Read),
+            (Method::Post, "/nothing/known", Did::Created),
+            (Method::Put, "/nothing/known", Did::Changed),
+            (Method::Delete, "/cloud/v1/networks/1/7/n", Did::Deleted),
+            (Method::Post, "/cloud/v1/volumes/1/7/v1/extend", Did::Changed),
+        ] {
+            let matched = Catalog::embedded().matching(method, path);
+            let operation = matched.as_ref().map(|(operation, _)| &**operation);
+            let id = json!("n");
+            let made = RecordedResource { id: Some(id.clone().into()), ..Default::default() };
+            let result = StepResult { id: Some(id.into()), ..StepResult::default() };
+            assert_eq!(did(operation, method, &result, &[made], None), told, "{method} {path}");
         }
     }
 }

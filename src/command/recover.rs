@@ -110,6 +110,33 @@ impl Recovery {
 
 /// Prints what was recovered, with its certainty, and what was not.
 pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &Recovered) -> Result<(), Error> {
+    let rows = rows(recovered);
+    if !rows.is_empty() {
+        let palette = Palette::new(context.color(&context.stdout));
+        print_text(context, &context.secrets.redact(&table(&["STEP", "FOUND", "HOW SURE"], &rows, palette)))?;
+    }
+    let lists = count(recovered.lists, "list");
+    note(context, &format!("{} found in {lists}", count(recovered.found.len(), "instance")))?;
+    for (path, why) in &recovered.unread {
+        warn(context, &format!("not searched: `{path}`: {why}"))?;
+    }
+    print_refused(context, recovered)?;
+    if !recovered.absent.is_empty() {
+        let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
+        note(context, &format!("not found, the next run creates: {}", list(names, NAMED)))?;
+    }
+    for (former, instance) in &recovered.renamed {
+        warn(context, &engine::renamed_words(instance, former, &record_flags(record)))?;
+    }
+    for (instance, on) in &recovered.not_looked_for {
+        let names = on.iter().map(|step| format!("`{step}`"));
+        note(context, &format!("`{instance}` was not searched for: it depends on {}", list(names, NAMED)))?;
+    }
+    print_doubts(context, record, recovered)
+}
+
+/// A row for each resource that was found, and for each that may be one.
+fn rows(recovered: &Recovered) -> Vec<Vec<String>> {
     let found = recovered.found.iter().map(|(instance, trace)| {
         vec![instance.to_string(), resource_text(&recovered.status.instances[instance]), trace.words()]
     });
@@ -127,16 +154,11 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
         let words = "in doubt: only the name speaks for it".to_owned();
         (!named.is_empty()).then(|| vec![instance.to_string(), list(named, NAMED), words])
     });
-    let rows: Vec<Vec<String>> = found.chain(unrecorded).chain(in_doubt).collect();
-    if !rows.is_empty() {
-        let palette = Palette::new(context.color(&context.stdout));
-        print_text(context, &context.secrets.redact(&table(&["STEP", "FOUND", "HOW SURE"], &rows, palette)))?;
-    }
-    let lists = count(recovered.lists, "list");
-    note(context, &format!("{} found in {lists}", count(recovered.found.len(), "instance")))?;
-    for (path, why) in &recovered.unread {
-        warn(context, &format!("not searched: `{path}`: {why}"))?;
-    }
+    found.chain(unrecorded).chain(in_doubt).collect()
+}
+
+/// Prints the ids of `--accept` that were refused, and what belongs to others.
+fn print_refused(context: &Context, recovered: &Recovered) -> Result<(), Error> {
     for (step, id) in &recovered.refused {
         let whose = recovered.theirs.iter().find(|(instance, known, _)| known == id && instance.to_string() == *step);
         let why = whose.map_or(format!("is no resource that the call of `{step}` creates"), |(_, _, whose)| {
@@ -150,17 +172,11 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
     for (instance, id, whose) in recovered.theirs.iter().filter(|(instance, id, _)| !accepted(instance, id)) {
         note(context, &format!("`{instance}`: {id} has its name, and is another's: {whose}"))?;
     }
-    if !recovered.absent.is_empty() {
-        let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
-        note(context, &format!("not found, the next run creates: {}", list(names, NAMED)))?;
-    }
-    for (former, instance) in &recovered.renamed {
-        warn(context, &engine::renamed_words(instance, former, &record_flags(record)))?;
-    }
-    for (instance, on) in &recovered.not_looked_for {
-        let names = on.iter().map(|step| format!("`{step}`"));
-        note(context, &format!("`{instance}` was not searched for: it depends on {}", list(names, NAMED)))?;
-    }
+    Ok(())
+}
+
+/// Prints what the user decides about what is in doubt.
+fn print_doubts(context: &Context, record: &EnvironmentRecord, recovered: &Recovered) -> Result<(), Error> {
     let flags = record_flags(record);
     let resolve =
         |instance: &str, decision: &str| format!("`plan state resolve{flags} {} {decision}`", quoted(instance));

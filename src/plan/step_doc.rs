@@ -147,36 +147,65 @@ const OWN_HEADERS: &[&str] = &[
 pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
     let body = taken_body(&mut node);
     let fields = Fields::open(&node, &STEP, findings)?;
-    let id = match fields.get("id") {
-        Some(node) => id(node, findings),
-        None => {
-            if fields.lacks("id") {
-                let finding = missing_key("a step", "id", fields.head());
-                findings.push(finding.help("results and records are stored under it: `id: network`"));
-            }
-            None
-        }
-    };
-    let call = match fields.get("call") {
-        Some(node) => call::read(node, findings),
-        None => {
-            if fields.lacks("call") {
-                let place = id.as_ref().map_or(fields.head(), |id| id.span);
-                findings.push(missing_key("a step", "call", place).help("write `call: POST /cloud/v1/...`"));
-            }
-            None
-        }
-    };
+    let id = id_of(&fields, findings);
+    let call = call_of(&fields, id.as_ref(), findings);
     let parts = parts(&fields, body, call.as_ref(), findings);
-    let body_file = file_doc::read(&fields, call.as_ref().map(|call| call.method), findings);
+    let rare = rare(&fields, call.as_ref(), findings);
+    let lacks_file = fields.get("body_file").is_some() && rare.body_file.is_none();
+    let more = More {
+        name: fields.get("name").and_then(|node| text(node, "`name`", findings)).map(|name| name.value.into()),
+        query: parts.query.map(Box::new),
+        find: fields.get("find").and_then(|node| find::read(node, call.as_ref(), findings)).map(Box::new),
+        when: fields.get("when").and_then(|node| condition(node, findings)).map(Box::new),
+        for_each: fields.get("for_each").and_then(|node| for_each(node, findings)).map(Box::new),
+        rare: rare.unless_default(),
+    };
+    let needs = fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default();
+    Some(StepDoc {
+        id,
+        call,
+        is_constant: false,
+        has_body: fields.get("body").is_some() || lacks_file,
+        is_for_each: fields.get("for_each").is_some(),
+        always: fields.get("always").and_then(|node| {
+            boolean(node, "`always`", findings)
+                .map(|value| Placed::new(value, fields.key_span("always").unwrap_or(node.span)))
+        }),
+        written: Box::new(Written::new(node.span, parts.body, needs, more)),
+    })
+}
+
+fn id_of(fields: &Fields<'_>, findings: &mut Findings) -> Option<Placed<Word>> {
+    if let Some(node) = fields.get("id") {
+        return id(node, findings);
+    }
+    if fields.lacks("id") {
+        let finding = missing_key("a step", "id", fields.head());
+        findings.push(finding.help("results and records are stored under it: `id: network`"));
+    }
+    None
+}
+
+fn call_of(fields: &Fields<'_>, id: Option<&Placed<Word>>, findings: &mut Findings) -> Option<Call> {
+    if let Some(node) = fields.get("call") {
+        return call::read(node, findings);
+    }
+    if fields.lacks("call") {
+        let place = id.map_or(fields.head(), |id| id.span);
+        findings.push(missing_key("a step", "call", place).help("write `call: POST /cloud/v1/...`"));
+    }
+    None
+}
+
+/// What few steps have.
+fn rare(fields: &Fields<'_>, call: Option<&Call>, findings: &mut Findings) -> Rare {
+    let body_file = file_doc::read(fields, call.map(|call| call.method), findings);
     let (on_change, ignored_changes) =
         fields.get("on_change").map(|node| on_change::read(node, findings)).unwrap_or_default();
     let headers = fields.get("headers").and_then(|node| headers(node, findings));
-    let for_each = fields.get("for_each").and_then(|node| for_each(node, findings));
-    let find = fields.get("find").and_then(|node| find::read(node, call.as_ref(), findings));
     let (allow_unknown, allowed_at) =
         fields.get("allow_unknown").map(|node| allow_unknown(node, findings)).unwrap_or_default();
-    let rare = Rare {
+    Rare {
         body_file: body_file.map(Box::new),
         headers: headers.map(Box::new),
         project_id: fields.get("project_id").and_then(|node| number(node, "`project_id`", findings)).map(Box::new),
@@ -194,29 +223,7 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
         unstamped: fields.get("stamp").and_then(|node| boolean(node, "`stamp`", findings)) == Some(false),
         allow_unknown,
         allowed_at: allowed_at.into(),
-    };
-    let lacks_file = fields.get("body_file").is_some() && rare.body_file.is_none();
-    let more = More {
-        name: fields.get("name").and_then(|node| text(node, "`name`", findings)).map(|name| name.value.into()),
-        query: parts.query.map(Box::new),
-        find: find.map(Box::new),
-        when: fields.get("when").and_then(|node| condition(node, findings)).map(Box::new),
-        for_each: for_each.map(Box::new),
-        rare: rare.unless_default(),
-    };
-    let needs = fields.get("needs").map(|node| needs(node, findings)).unwrap_or_default();
-    Some(StepDoc {
-        id,
-        call,
-        is_constant: false,
-        has_body: fields.get("body").is_some() || lacks_file,
-        is_for_each: fields.get("for_each").is_some(),
-        always: fields.get("always").and_then(|node| {
-            boolean(node, "`always`", findings)
-                .map(|value| Placed::new(value, fields.key_span("always").unwrap_or(node.span)))
-        }),
-        written: Box::new(Written::new(node.span, parts.body, needs, more)),
-    })
+    }
 }
 
 fn id(node: &Node, findings: &mut Findings) -> Option<Placed<Word>> {

@@ -167,6 +167,15 @@ pub(super) struct Splitting<'a> {
     pub(super) may_remove: bool,
 }
 
+/// The body of a call that changes fields of the same names.
+#[derive(Default)]
+struct Patch {
+    recorded: Map<String, Value>,
+    sent: Map<String, Value>,
+    /// The fields that it changes.
+    going: Vec<String>,
+}
+
 impl<'a> Splitting<'a> {
     fn go(&mut self, way: &Way) {
         let mine: Vec<&String> = self.changed.iter().copied().filter(|name| way.act.takes(name)).collect();
@@ -226,8 +235,44 @@ impl<'a> Splitting<'a> {
             return;
         };
         let shape: &BodySchema = if inside.is_some() { &create } else { &update };
-        let (mut recorded, mut sent, mut going) = (Map::new(), Map::new(), Vec::new());
         mine.iter().for_each(|name| self.done(name));
+        let mut patch = self.changes_of(way, mine, whole, &create, shape);
+        let mut root = update.resolve(update.root());
+        if let Some(inner) = inside.and_then(|inside| root.properties.get(inside)) {
+            root = update.resolve(inner);
+        }
+        let needed = root.required.iter().chain(&root.discriminator);
+        let along: Vec<&String> = if whole { fields.iter().collect() } else { needed.collect() };
+        self.send_along(&mut patch, &along, &root.required);
+        let wrap = |body: &Map<String, Value>| match inside {
+            Some(name) => json!({ name: body }),
+            None => Value::Object(body.clone()),
+        };
+        // A field that is refused is left out, and the others are still changed.
+        while let Some((at, reason)) = self.refusal(way, Some(&wrap(&patch.sent)), usize::from(inside.is_some()))
+            && let Some(at) = at.and_then(|at| patch.going.iter().position(|name| *name == at))
+        {
+            let name = patch.going.remove(at);
+            self.split.force(format!("body/{name}"), reason);
+            patch.recorded.shift_remove(&name);
+            patch.sent.shift_remove(&name);
+        }
+        let Patch { recorded, sent, going } = patch;
+        if !going.is_empty() {
+            self.call(way, going, Some(wrap(&recorded)), Some(wrap(&sent)), &[]);
+        }
+    }
+
+    /// The changes of these fields; those that need a new resource are noted, and left out.
+    fn changes_of(
+        &mut self,
+        way: &Way,
+        mine: &[&String],
+        whole: bool,
+        create: &BodySchema,
+        shape: &BodySchema,
+    ) -> Patch {
+        let mut patch = Patch::default();
         for name in mine {
             let change = FieldChange {
                 name,
@@ -238,57 +283,40 @@ impl<'a> Splitting<'a> {
             let value = match shrinks(&way.operation, &change) {
                 Some(place) => Err((place, "the API only makes it larger".to_owned())),
                 None if whole && change.after.is_none() => Ok(None),
-                None => change.value(&create, shape, can_be_reset(&way.operation, name)).map(Some),
+                None => change.value(create, shape, can_be_reset(&way.operation, name)).map(Some),
             };
             match value {
-                Ok(Some(RecordedAndSent { recorded: one, sent: real })) => {
-                    recorded.insert((*name).clone(), one);
-                    sent.insert((*name).clone(), real);
-                    going.push((*name).clone());
+                Ok(Some(RecordedAndSent { recorded, sent })) => {
+                    patch.recorded.insert((*name).clone(), recorded);
+                    patch.sent.insert((*name).clone(), sent);
+                    patch.going.push((*name).clone());
                 }
-                Ok(None) => going.push((*name).clone()),
+                Ok(None) => patch.going.push((*name).clone()),
                 Err((below, reason)) => {
                     let below = if below.is_empty() { String::new() } else { format!("/{below}") };
                     self.split.force(format!("body/{name}{below}"), reason);
                 }
             }
         }
-        let mut root = update.resolve(update.root());
-        if let Some(inner) = inside.and_then(|inside| root.properties.get(inside)) {
-            root = update.resolve(inner);
-        }
-        let needed = root.required.iter().chain(&root.discriminator);
-        let along: Vec<&String> = if whole { fields.iter().collect() } else { needed.collect() };
-        for name in along {
-            if recorded.contains_key(name) || going.contains(name) {
+        patch
+    }
+
+    /// Adds unchanged fields that the call sends along, and those that it requires and the plan does not have.
+    fn send_along(&self, patch: &mut Patch, along: &[&String], required: &[String]) {
+        for name in along.iter().copied() {
+            if patch.recorded.contains_key(name) || patch.going.contains(name) {
                 continue;
             }
-            if let (Some(one), Some(real)) = (self.new.get(name), self.real.get(name)) {
-                recorded.insert(name.clone(), one.clone());
-                sent.insert(name.clone(), real.clone());
+            if let (Some(recorded), Some(sent)) = (self.new.get(name), self.real.get(name)) {
+                patch.recorded.insert(name.clone(), recorded.clone());
+                patch.sent.insert(name.clone(), sent.clone());
             }
         }
-        for name in root.required.iter().filter(|name| !self.new.contains_key(*name)) {
+        for name in required.iter().filter(|name| !self.new.contains_key(*name)) {
             if let Some(id) = self.created_implicitly(name) {
-                recorded.insert(name.clone(), id.clone());
-                sent.insert(name.clone(), id);
+                patch.recorded.insert(name.clone(), id.clone());
+                patch.sent.insert(name.clone(), id);
             }
-        }
-        let wrap = |body: &Map<String, Value>| match inside {
-            Some(name) => json!({ name: body }),
-            None => Value::Object(body.clone()),
-        };
-        // A field that is refused is left out, and the others are still changed.
-        while let Some((at, reason)) = self.refusal(way, Some(&wrap(&sent)), usize::from(inside.is_some()))
-            && let Some(at) = at.and_then(|at| going.iter().position(|name| *name == at))
-        {
-            let name = going.remove(at);
-            self.split.force(format!("body/{name}"), reason);
-            recorded.shift_remove(&name);
-            sent.shift_remove(&name);
-        }
-        if !going.is_empty() {
-            self.call(way, going, Some(wrap(&recorded)), Some(wrap(&sent)), &[]);
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::with_nearest;
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
-use crate::template::{Expression, NEVER_KNOWN, Part, Program, Shape, Template, Text};
+use crate::template::{Expression, InputUse, NEVER_KNOWN, Part, Program, Reference, Shape, Template, Text};
 use crate::yaml::{Items, Node, NodeKind, Places, Scalar, Text as Written};
 
 /// Keys of a step with expressions without braces.
@@ -159,63 +159,14 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
     let mut edits = Vec::new();
     for uses in programs.iter().map(|program| program.located()) {
         for used in uses.inputs.iter().filter(|_| names.is_module) {
-            names.used.borrow_mut().insert(used.name.to_string());
-            let range = used.span.start()..behind_bracket(text, used.name_span.end());
-            match names.inputs.get(used.name.as_str()) {
-                Some(expression) => edits.push(Edit { range, by: expression.clone() }),
-                None => {
-                    let place = node.place(used.name_span.range());
-                    let message = format!("the module has no input `{}`", used.name);
-                    let known = names.inputs.keys().map(String::as_str);
-                    findings.push(with_nearest(
-                        Diagnostic::error("unknown-input", place, message),
-                        &used.name,
-                        place,
-                        known,
-                    ));
-                    edits.push(Edit { range, by: ALREADY_REPORTED.to_owned() });
-                }
-            }
+            edits.push(of_input(used, text, node, names, findings));
         }
         for used in &*uses.steps {
-            let id = used.step.as_str();
-            if !names.modules.contains(id) {
-                if !names.prefix.is_empty() {
-                    let range = used.step_span.range();
-                    let quote = if text[range.clone()].starts_with(['\'', '"']) { "'" } else { "" };
-                    edits.push(Edit { range, by: format!("{quote}{}{id}{quote}", names.prefix) });
-                }
-                continue;
-            }
-            let Some(given) = names.given.get(id) else { continue };
-            match (&*used.path, &*used.path_spans) {
-                ([outputs, output, ..], [_, span, ..]) if *outputs == "outputs" => match given.get(output.as_str()) {
-                    Some(expression) => {
-                        let range = used.span.start()..behind_bracket(text, span.end());
-                        edits.push(Edit { range, by: expression.clone() });
-                    }
-                    None => {
-                        let place = node.place(span.range());
-                        let message = format!("the module that `{id}` uses has no output `{output}`");
-                        let finding = Diagnostic::error("unknown-result", place, message);
-                        findings.push(with_nearest(finding, output, place, given.keys().map(String::as_str)));
-                        edits.push(Edit {
-                            range: used.span.start()..behind_bracket(text, used.span.end()),
-                            by: ALREADY_REPORTED.to_owned(),
-                        });
-                    }
-                },
-                _ => {
-                    let place = node.place(used.span.range());
-                    let message = format!("`{id}` uses a module, and has outputs only");
-                    let finding = Diagnostic::error("unknown-result", place, message);
-                    findings.push(finding.help(format!("write `steps.{id}.outputs.<name>`")));
-                    edits.push(Edit {
-                        range: used.span.start()..behind_bracket(text, used.span.end()),
-                        by: ALREADY_REPORTED.to_owned(),
-                    });
-                }
-            }
+            let is_module = names.modules.contains(used.step.as_str());
+            edits.extend(match is_module {
+                true => of_module(used, text, node, names, findings),
+                false => prefixed(used, text, names),
+            });
         }
     }
     edits.sort_by_key(|edit| edit.range.start);
@@ -229,6 +180,55 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
         findings.push(Diagnostic::error("bad-module", node.span, message).help("hand over less, or hand it over once"));
     }
     Vec::new()
+}
+
+/// An input of a module: what the module is given for it.
+fn of_input(used: &InputUse, text: &str, node: &Node, names: &Names, findings: &mut Findings) -> Edit {
+    names.used.borrow_mut().insert(used.name.to_string());
+    let range = used.span.start()..behind_bracket(text, used.name_span.end());
+    if let Some(expression) = names.inputs.get(used.name.as_str()) {
+        return Edit { range, by: expression.clone() };
+    }
+    let place = node.place(used.name_span.range());
+    let finding = Diagnostic::error("unknown-input", place, format!("the module has no input `{}`", used.name));
+    findings.push(with_nearest(finding, &used.name, place, names.inputs.keys().map(String::as_str)));
+    Edit { range, by: ALREADY_REPORTED.to_owned() }
+}
+
+/// A step of a module: its name in the plan.
+fn prefixed(used: &Reference, text: &str, names: &Names) -> Option<Edit> {
+    let range = used.step_span.range();
+    let quote = if text[range.clone()].starts_with(['\'', '"']) { "'" } else { "" };
+    let by = format!("{quote}{}{}{quote}", names.prefix, used.step);
+    (!names.prefix.is_empty()).then_some(Edit { range, by })
+}
+
+/// A step that uses a module: the output that is named. `None` for what the module is not known to give.
+fn of_module(used: &Reference, text: &str, node: &Node, names: &Names, findings: &mut Findings) -> Option<Edit> {
+    let id = used.step.as_str();
+    let given = names.given.get(id)?;
+    let finding = match (&*used.path, &*used.path_spans) {
+        ([outputs, output, ..], [_, span, ..]) if *outputs == "outputs" => match given.get(output.as_str()) {
+            Some(expression) => {
+                let range = used.span.start()..behind_bracket(text, span.end());
+                return Some(Edit { range, by: expression.clone() });
+            }
+            None => {
+                let place = node.place(span.range());
+                let message = format!("the module that `{id}` uses has no output `{output}`");
+                let finding = Diagnostic::error("unknown-result", place, message);
+                with_nearest(finding, output, place, given.keys().map(String::as_str))
+            }
+        },
+        _ => {
+            let message = format!("`{id}` uses a module, and has outputs only");
+            let finding = Diagnostic::error("unknown-result", node.place(used.span.range()), message);
+            finding.help(format!("write `steps.{id}.outputs.<name>`"))
+        }
+    };
+    findings.push(finding);
+    let range = used.span.start()..behind_bracket(text, used.span.end());
+    Some(Edit { range, by: ALREADY_REPORTED.to_owned() })
 }
 
 /// The end of a reference whose last part is in brackets: after the closing one.

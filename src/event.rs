@@ -181,7 +181,11 @@ pub struct RunStarted {
     /// The plan file as given on the command line; `None` when only the record is used.
     pub file: Option<String>,
     pub environment: String,
+    /// The number of steps; of a teardown, of the instances whose resources exist.
     pub steps: usize,
+    /// The number of their instances, when it is known before the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<usize>,
     /// The number of instances that are done according to the record.
     pub recorded: usize,
     /// The folder of records; `None` when no record is kept.

@@ -81,8 +81,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         note(context, &format!("no call is on record of environment `{}`{not_searched}", record.environment()))?;
         return print_job(context, &record, &arguments.api, Exit::Done);
     }
-    let existing = status.existing().count();
-    if existing == 0 && status.unanswered().next().is_none() {
+    if status.existing().next().is_none() && status.unanswered().next().is_none() {
         note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
         return print_job(context, &record, &arguments.api, Exit::Done);
     }
@@ -90,18 +89,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         print_text(context, &context.secrets.redact(&listed(&status)))?;
         return Ok(Exit::Done);
     }
-    if !arguments.yes && context.interactive {
-        note(context, &context.secrets.redact(listed(&status).trim_end()))?;
-    }
-    let question = format!(
-        "take down {} of plan `{}`, environment `{}`?",
-        count(existing, "step"),
-        record.plan(),
-        record.environment()
-    );
-    // Nothing is removed without confirmation; open attempts are only searched for.
-    let yes = arguments.yes || existing == 0;
-    if !confirm(context, &question, yes)? {
+    if !is_confirmed(context, arguments, &record, &status)? {
         note(context, "nothing was destroyed")?;
         return Ok(Exit::Done);
     }
@@ -120,6 +108,26 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
             .await?;
     }
     Ok(exit)
+}
+
+fn is_confirmed(
+    context: &Context,
+    arguments: &DestroyArguments,
+    record: &EnvironmentRecord,
+    status: &Status,
+) -> Result<bool, Error> {
+    if !arguments.yes && context.interactive {
+        note(context, &context.secrets.redact(listed(status).trim_end()))?;
+    }
+    let existing = status.existing().count();
+    let question = format!(
+        "take down {} of plan `{}`, environment `{}`?",
+        count(existing, "instance"),
+        record.plan(),
+        record.environment()
+    );
+    // Nothing is removed without confirmation; open attempts are only searched for.
+    confirm(context, &question, arguments.yes || existing == 0)
 }
 
 /// The plan file: as named, or as the record names it.
@@ -221,6 +229,7 @@ pub async fn destroy_environment(
         file: None,
         environment: record.environment().to_owned(),
         steps: existing,
+        instances: Some(existing),
         recorded: existing,
         state: Some(record.place()),
         api: account.base_url.clone(),

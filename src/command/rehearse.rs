@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::load::LoadedPlan;
 use super::origin::Origin;
-use super::run_options::{need_instances, selection, view_options};
+use super::run_options::{all_instances, need_instances, selection, view_options};
 use super::session::{Parts, Session, count_succeeded, export};
 use super::{environment_name, load, note, print_outputs, report, simulate, write_output};
 use crate::api::{Transport, trace};
@@ -136,11 +136,12 @@ impl Rehearsal<'_> {
         let mut status = Status::new(Header::new(&plan.name, &settings.environment), self.context.now);
         let counts = engine::instance_counts(plan, settings, &self.context.secrets, &self.inputs);
         let shape = report::shape_of_run(plan, &self.options.target, &counts);
+        let instances = all_instances(plan, &counts);
         let mut runs = 0;
         loop {
             runs += 1;
             let recorded = count_succeeded(&status);
-            let end = self.run(&mut status, shape.clone()).await?;
+            let end = self.run(&mut status, shape.clone(), instances).await?;
             let progress = count_succeeded(&status) > recorded;
             if is_over(&end, runs, progress, self.arguments) {
                 return Ok(end);
@@ -150,7 +151,7 @@ impl Rehearsal<'_> {
     }
 
     /// Runs the plan once. The record is only in memory: `status` is passed from one run to the next.
-    async fn run(&self, status: &mut Status, shape: Shape) -> Result<RunEnd, Error> {
+    async fn run(&self, status: &mut Status, shape: Shape, instances: Option<usize>) -> Result<RunEnd, Error> {
         let (context, flags, plan) = (self.context, &self.arguments.run, &self.loaded.plan);
         let session = Session::start(
             context,
@@ -174,6 +175,7 @@ impl Rehearsal<'_> {
             file: Some(self.arguments.file.display().to_string()),
             environment: environment.clone(),
             steps: plan.steps.len(),
+            instances,
             recorded: count_succeeded(status),
             state: None,
             api: NOWHERE.to_owned(),

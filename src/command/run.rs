@@ -14,7 +14,7 @@ use super::origin::Origin;
 use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
 use super::resume_command::resume_command;
-use super::run_options::{need_instances, replaced, selection, view_options};
+use super::run_options::{all_instances, need_instances, replaced, selection, view_options};
 use super::session::{Parts, Session, count_succeeded, export};
 use super::shown::Shown;
 use super::values::Values;
@@ -260,6 +260,7 @@ impl<'a> Prepared<'a> {
         let (flags, plan) = (&self.arguments.run, &self.loaded.plan);
         let settings = self.settings();
         let counts = engine::instance_counts(plan, &settings, &self.context.secrets, &self.values.inputs);
+        let instances = all_instances(plan, &counts);
         let view = view_options(plan, flags, report::shape_of_run(plan, &self.options.target, &counts));
         let session = Session::start(
             self.context,
@@ -282,6 +283,7 @@ impl<'a> Prepared<'a> {
             file: Some(self.arguments.file.display().to_string()),
             environment: self.values.environment.clone(),
             steps: plan.steps.len(),
+            instances,
             recorded,
             state: Some(self.record.place()),
             api: self.account.base_url.clone(),

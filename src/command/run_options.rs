@@ -17,6 +17,11 @@ pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewO
     ViewOptions { events: flags.events.clone(), source: Some(plan.source.clone()), report: flags.report.clone(), shape }
 }
 
+/// The number of all instances, when that of each step is known.
+pub(super) fn all_instances(plan: &Plan, counts: &BTreeMap<StepId, usize>) -> Option<usize> {
+    (counts.len() == plan.steps.len()).then(|| counts.values().sum())
+}
+
 /// Names listed in a hint.
 const NAMED: usize = 10;
 

@@ -286,7 +286,7 @@ pub fn readiness(until: &str, shown: Option<&str>) -> String {
     format!("waiting until {}{now}", sanitize(until))
 }
 
-/// `running web-demo (deploy.yaml), environment default: 3 steps, 2 done already`.
+/// `running web-demo (deploy.yaml), environment default: 3 steps, 4 instances, 2 recorded`.
 pub fn start(run: &RunStarted) -> String {
     let verb = match run.command {
         Activity::Run => "running",
@@ -297,8 +297,15 @@ pub fn start(run: &RunStarted) -> String {
     if let Some(file) = &run.file {
         text.push_str(&format!(" ({})", sanitize(file)));
     }
-    text.push_str(&format!(", environment {}: {}", sanitize(&run.environment), count(run.steps, "step")));
-    if run.recorded > 0 {
+    text.push_str(&format!(", environment {}: ", sanitize(&run.environment)));
+    match (run.command, run.instances) {
+        (Activity::Destroy, _) => text.push_str(&count(run.steps, "instance")),
+        (_, Some(instances)) if instances != run.steps => {
+            text.push_str(&format!("{}, {}", count(run.steps, "step"), count(instances, "instance")));
+        }
+        _ => text.push_str(&count(run.steps, "step")),
+    }
+    if run.recorded > 0 && run.command != Activity::Destroy {
         text.push_str(&format!(", {} recorded", run.recorded));
     }
     match &run.state {
@@ -418,6 +425,21 @@ mod tests {
         let facts = Story::of(&error).facts;
         assert_eq!(facts.last().map(|fact| (fact.label(), fact.text.as_str())), Some(("now", "no call was made")));
         assert_eq!(reason(&instance("web[2]"), &error), "`web[2]`: `name` is undefined (deploy.yaml:23:5)");
+    }
+
+    #[test]
+    fn the_head_names_instances_where_there_are_more_than_steps() {
+        let crate::event::Event::RunStarted(started) = crate::report::testing::started() else { unreachable!() };
+        let head = |command, steps, instances, recorded| {
+            let text = start(&RunStarted { command, steps, instances, recorded, state: None, ..started.clone() });
+            let text = text.split_once("environment default: ").unwrap().1.to_owned();
+            text.split_once("; ").unwrap().0.to_owned()
+        };
+        assert_eq!(head(Activity::Run, 3, Some(4), 2), "3 steps, 4 instances, 2 recorded");
+        assert_eq!(head(Activity::Run, 3, Some(3), 0), "3 steps");
+        assert_eq!(head(Activity::Rehearse, 3, None, 0), "3 steps");
+        assert_eq!(head(Activity::Destroy, 4, Some(4), 4), "4 instances");
+        assert_eq!(head(Activity::Destroy, 1, Some(1), 1), "1 instance");
     }
 
     #[test]

@@ -69,6 +69,7 @@ pub fn started() -> Event {
         file: Some("deploy.yaml".to_owned()),
         environment: "default".to_owned(),
         steps: 3,
+        instances: None,
         recorded: 0,
         state: Some(".plan/web-demo/default".to_owned()),
         api: "https://api.gcore.com".to_owned(),

@@ -86,6 +86,7 @@ fn run_started(started: &Started, status: &Status, state: &str) -> RunStarted {
         file: started.file.clone(),
         environment: status.header.environment.clone(),
         steps: 0,
+        instances: None,
         recorded: 0,
         state: Some(state.to_owned()),
         api: String::new(),

@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::event::{Event, SkipReason};
+use crate::event::{Did, Event, SkipReason, StepDone};
 use crate::exit::Exit;
 use crate::report::shape::Planned;
 use crate::report::testing::{accepted, done, failed, finished, instance, stamped, started};
@@ -67,6 +67,36 @@ fn the_chain_that_decided_the_end_is_marked_and_nothing_else() {
     let critical: Vec<&str> =
         report.instances.iter().filter(|instance| instance.critical).map(|instance| instance.name.as_str()).collect();
     assert_eq!(critical, ["network", "web[0]", "lb"]);
+}
+
+#[test]
+fn what_a_teardown_left_exists_and_what_a_step_read_or_deleted_does_not() {
+    let called =
+        |name: &str, call: &str| Event::CallStarted { instance: instance(name), call: call.to_owned(), attempt: 1 };
+    let ended = |name: &str, did| {
+        let Event::StepSucceeded { instance, result } = done(name, "networks", "n") else { unreachable!() };
+        Event::StepSucceeded { instance, result: StepDone { did, ..result } }
+    };
+    let left = Event::ResourceLeft {
+        instance: instance("left"),
+        kind: Some("networks".to_owned()),
+        id: Some("n1".to_owned()),
+        error: crate::report::testing::error("in use"),
+    };
+    let report = collect(
+        shape(&[]),
+        &[
+            (0, started()),
+            (10, called("left", "DELETE /n/n1")),
+            (20, left),
+            (30, ended("read", Did::Read)),
+            (40, ended("deleted", Did::Deleted)),
+            (50, ended("changed", Did::Changed)),
+        ],
+    );
+    let existing: Vec<&str> =
+        report.instances.iter().filter(|instance| instance.exists()).map(|instance| instance.name.as_str()).collect();
+    assert_eq!(existing, ["left", "changed"]);
 }
 
 #[test]

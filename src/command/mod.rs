@@ -109,7 +109,7 @@ const LAST_WORK: Duration = Duration::from_secs(1);
 /// The exit code, when there is no command to run.
 pub fn parse(streams: &Streams) -> Result<Cli, u8> {
     cli::read(&streams.arguments).map_err(|told| {
-        // The same of arguments that can be shown: they may hold controls and line breaks.
+        // The message repeats arguments: it is made of such without control characters and line breaks.
         let shown = streams.arguments.iter().map(|argument| sanitize(&argument.to_string_lossy()).into_owned());
         let told = cli::read(shown).err().unwrap_or(told);
         let mut stream = if told.use_stderr() { streams.stderr.clone() } else { streams.stdout.clone() };

@@ -12,12 +12,12 @@ const LEFT_OUT: &str = "[left out]";
 /// Fields that are secret only under exactly these names: a kubeconfig, and the contents of a secret of the cloud.
 const SENSITIVE_WHOLE: [&str; 3] = ["config", "payload", "pem"];
 
-/// The body of a request.
+/// The body of a request as text, with secrets and sensitive fields replaced, and cut at [`LONGEST`].
 pub(super) fn of_value(body: &Value, secrets: &Secrets) -> String {
     short(&fields_of(body, secrets).to_string())
 }
 
-/// The body of a request, with secrets and sensitive fields replaced.
+/// The body of a request, whole, with secrets and sensitive fields replaced.
 pub(super) fn fields_of(body: &Value, secrets: &Secrets) -> Value {
     hide(&secrets.redact_value(body), false)
 }

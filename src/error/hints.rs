@@ -51,7 +51,10 @@ impl Error {
                     true => "then destroy again: with an empty record nothing of it would be removed",
                     false => "to create everything a second time, use another environment",
                 };
-                vec![format!("name the place of the record with `--state`, or recover it: `{recover}`"), then.to_owned()]
+                vec![
+                    format!("name the place of the record with `--state`, or recover it: `{recover}`"),
+                    then.to_owned(),
+                ]
             }
             Error::RecordOlder { .. } => {
                 let recover = typed.with_plan("state recover", &[]);

@@ -17,7 +17,7 @@ use crate::cli::{ApiOptions, RehearseArguments, StateOptions};
 use crate::clock::Clock;
 use crate::command::Account;
 use crate::context::Context;
-use crate::engine::{self, LookedFor, Run, RunEnd, RunOptions, Settings};
+use crate::engine::{self, LookedFor, Removals, Run, RunEnd, RunOptions, Settings};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -187,6 +187,7 @@ impl Rehearsal<'_> {
             options: self.options.clone(),
             stopper: session.stopper.clone(),
             former_steps: OnceLock::new(),
+            removals: Removals::default(),
         };
         let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, environment)).await?;
         *status = session.run_context.journal.with_status(Status::clone);

@@ -4,11 +4,14 @@
 use std::path::Path;
 
 use super::environment_name::DEFAULT_ENVIRONMENT;
+use super::run_options::selection;
 use crate::cli::{PlanOptions, RunArguments, SECRET, flag, place, quoted};
 use crate::engine::Import;
+use crate::id::InstanceId;
 use crate::plan::Plan;
 
-/// The command that continues the run, without secret inputs. What is to be replaced is not replaced again.
+/// The command that continues the run, without secret inputs, and without `--replace`: what was replaced is not replaced
+/// again.
 pub(super) fn resume_command(
     plan: &Plan,
     environment: &str,
@@ -58,6 +61,16 @@ pub(super) fn resume_command(
     words.join(" ")
 }
 
+/// The same with what `--replace` asked for and the run did not begin: it is still there, as it was.
+pub(super) fn with_replace(plan: &Plan, resume: String, replace: &[String], not_replaced: &[InstanceId]) -> String {
+    let is_left = |given: &&String| {
+        let named = selection(plan, std::slice::from_ref(*given));
+        named.is_ok_and(|named| not_replaced.iter().any(|instance| named.covers(instance)))
+    };
+    let left = replace.iter().filter(is_left).flat_map(|step| flag("--replace", step));
+    std::iter::once(resume).chain(left).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -66,7 +79,8 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
-    use crate::id::{InstanceId, StepId};
+    use crate::id::StepId;
+    use crate::plan::Selection;
     use crate::source::Source;
 
     const PLAN: &str = "name: demo\ninputs: { size: { default: 1 }, key: { secret: true } }\nsteps:\n  - id: net\n    \
@@ -95,6 +109,22 @@ mod tests {
             // It is a command, which gives the same one again.
             let again: Vec<&str> = said.split_whitespace().skip(3).collect();
             assert_eq!(resumed(&again, None), said.trim_end());
+        }
+    }
+
+    #[test]
+    fn a_replacement_that_was_not_begun_is_repeated() {
+        let plan = crate::plan::load(&Arc::new(Source::new("deploy.yaml", PLAN))).unwrap();
+        let asked = ["net".to_owned()];
+        for (not_replaced, said) in [
+            (&[][..], "plan run"),
+            (&["net"], "plan run --replace net"),
+            (&["net[a]"], "plan run --replace net"),
+            (&["other"], "plan run"),
+        ] {
+            let not_replaced: Vec<InstanceId> = not_replaced.iter().map(|name| Selection::name(name)).collect();
+            let told = with_replace(&plan, "plan run".to_owned(), &asked, &not_replaced);
+            assert_eq!(told, said, "{not_replaced:?}");
         }
     }
 

@@ -13,7 +13,7 @@ use super::load::LoadedPlan;
 use super::origin::Origin;
 use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
-use super::resume_command::resume_command;
+use super::resume_command::{resume_command, with_replace};
 use super::run_options::{all_instances, need_instances, replaced, selection, view_options};
 use super::session::{Parts, Session, count_succeeded, export};
 use super::shown::Shown;
@@ -23,7 +23,7 @@ use crate::api::{Client, Transport, trace};
 use crate::cli::RunArguments;
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Import, Run, RunEnd, RunOptions, Settings, drift_records};
+use crate::engine::{self, Import, Removals, Run, RunEnd, RunOptions, Settings, drift_records};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -67,6 +67,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let Prepared { loaded, values, record, options, .. } = prepared;
     let import = options.import.as_ref();
     let resume = resume_command(&loaded.plan, &values.environment, &arguments.file, arguments, import);
+    let plan = loaded.plan.clone();
     let of_run = trace::run("run", &loaded.plan.name, &values.environment);
     let run = Run {
         plan: loaded.plan,
@@ -75,11 +76,13 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         options,
         stopper: session.stopper.clone(),
         former_steps: OnceLock::new(),
+        removals: Removals::default(),
     };
     let mut end = match engine::run(Arc::new(run)).instrument(of_run).await {
         Ok(end) => end,
         Err(error) => return Err(session.broken_off(context, error, &resume).await),
     };
+    let resume = with_replace(&plan, resume, &arguments.replace, &end.not_replaced);
     let is_gone = end.failure.as_ref().is_some_and(|(_, error)| !error.gone.is_empty());
     // Without it the next run would fail in the same way.
     let resume = if is_gone && !arguments.refresh { format!("{resume} --refresh") } else { resume };

@@ -11,6 +11,7 @@ use super::access::Access;
 use super::evidence::audit::sender;
 use super::gates::Gates;
 use super::listings::Listings;
+use super::operation::operation_of;
 use super::ownership::{Claimable, Ownership};
 use super::stop::Stopped;
 use super::watch::{Place as TaskPlace, Watcher, list_request};
@@ -172,7 +173,8 @@ impl RunContext {
             Meaning::RateLimited | Meaning::Unavailable | Meaning::Locked => ErrorClass::Unreachable,
             Meaning::Conflict | Meaning::NotFound | Meaning::Rejected | Meaning::Unknown => ErrorClass::Rejected,
         };
-        let help = vec![refusal_help(error, about.call.as_deref())];
+        let call = about.call.as_deref();
+        let help = vec![refusal_help(error, call, call.is_some_and(|call| may_create(self.catalog, call)))];
         StepError {
             status: Some(error.status),
             request_id: error.request_id.as_deref().map(|id| self.secrets.redact(id).into_owned()),
@@ -236,9 +238,14 @@ pub(super) fn header_word(name: &str) -> String {
     name.chars().take(LONGEST_WORD).map(|character| if plain(character) { character } else { '_' }).collect()
 }
 
+/// Whether a call may make something: an action, such as one that attaches a volume, does not.
+fn may_create(catalog: &Catalog, call: &RecordedCall) -> bool {
+    let operation = || operation_of(catalog, call);
+    call.method == Method::Post && operation().is_none_or(|(operation, _)| operation.creates.is_some())
+}
+
 /// What helps against a refusal: each has an answer to "what now".
-fn refusal_help(error: &ApiError, call: Option<&RecordedCall>) -> String {
-    let is_create = call.is_some_and(|call| call.method == Method::Post);
+fn refusal_help(error: &ApiError, call: Option<&RecordedCall>, is_create: bool) -> String {
     let help = match error.meaning() {
         _ if (300..400).contains(&error.status) => {
             "the base URL is not that of the API: set `GCORE_BASE_URL`; a redirect is not followed, because the key would \
@@ -313,6 +320,7 @@ mod tests {
     fn each_refusal_has_its_way_out() {
         let call = |method| RecordedCall { body: Some(json!({}).into()), ..RecordedCall::new(method, "/x/1") };
         let (create, delete) = (call(Method::Post), RecordedCall::new(Method::Delete, "/x/1"));
+        let attach = RecordedCall::new(Method::Post, "/cloud/v2/volumes/1/7/v-1/attach");
         let api = r#"{"message":"no"}"#;
         for (status, body, call, help) in [
             (301, api, Some(&create), "the base URL is not that of the API"),
@@ -323,6 +331,8 @@ mod tests {
             (403, api, Some(&create), "may not do this"),
             (400, r#"{"message":"quota limit"}"#, Some(&create), "ask for a higher limit"),
             (409, api, Some(&create), "on_conflict: adopt"),
+            // It makes nothing that could be adopted.
+            (409, api, Some(&attach), "resolve the conflict"),
             (409, api, Some(&delete), "resolve the conflict"),
             (409, api, None, "resolve the conflict"),
             (404, api, Some(&create), "check the ids in the call"),
@@ -334,7 +344,8 @@ mod tests {
         ] {
             let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
             let answer = Answer { status, headers, body: body.as_bytes().to_vec() };
-            let told = refusal_help(&ApiError::read("/dns/v2/zones", &answer, 0, &Secrets::default()), call);
+            let creates = call.is_some_and(|call| may_create(Catalog::embedded(), call));
+            let told = refusal_help(&ApiError::read("/dns/v2/zones", &answer, 0, &Secrets::default()), call, creates);
             assert!(told.contains(help), "{status} {body} {call:?}: {told}");
         }
     }
@@ -356,7 +367,10 @@ mod tests {
         let told = with_answers([], async |context| context.refusal(&about, &error));
         assert_eq!((told.status, told.request_id.as_deref()), (Some(409), error.request_id.as_deref()));
         assert!(told.request_id.is_some() && told.invalid_fields == error.invalid_fields, "{told:?}");
-        assert_eq!((told.help, told.class), (vec![refusal_help(&error, about.call.as_deref())], ErrorClass::Rejected));
+        assert_eq!(
+            (told.help, told.class),
+            (vec![refusal_help(&error, about.call.as_deref(), true)], ErrorClass::Rejected)
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::context::{About, PlanSpan, RunContext};
 use super::decide::{self, FormerSteps};
 use super::interruption::Interruption;
+use super::removals::Removals;
 use super::remove::{self, Extent};
 use super::render::{Rendered, Surroundings};
 use super::stop::Stopper;
@@ -58,6 +59,8 @@ pub struct Run {
     pub stopper: Stopper,
     /// What the record holds of steps that the plan does not have; read at the first call.
     pub former_steps: OnceLock<FormerSteps>,
+    /// What it has removed to make it again.
+    pub removals: Removals,
 }
 
 impl Run {
@@ -139,11 +142,14 @@ impl Run {
     }
 
     pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Interruption> {
-        remove::remove(&self.context, instance, Extent::Whole).await.map(|_| ())
+        let removed = remove::remove(&self.context, instance, Extent::Whole).await?;
+        self.removals.note(instance, removed);
+        Ok(())
     }
 
     pub(super) async fn remove_all(&self, instances: &[InstanceId]) -> Result<(), Interruption> {
         let torn = teardown(&self.context, instances, Extent::Whole).await?;
+        torn.gone.iter().for_each(|(instance, removed)| self.removals.note(instance, *removed));
         match (torn.left.into_iter().next(), torn.stopped) {
             (Some((_, error)), _) => Err(Interruption::Failed(error)),
             (None, Some(stop)) => Err(Interruption::Stopped(stop)),

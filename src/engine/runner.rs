@@ -43,6 +43,8 @@ pub struct RunEnd {
     pub outputs: Vec<RunOutput>,
     /// The first failure in plan order.
     pub failure: Option<(InstanceId, StepError)>,
+    /// What `--replace` names and is still there as it was.
+    pub not_replaced: Vec<InstanceId>,
 }
 
 /// Runs a plan to its end.
@@ -59,6 +61,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     run.context.journal.with_status(stuck).into_iter().for_each(|words| run.context.warn(words));
     measure(&run).await;
     let mut dispatched = dispatch(&run).await?;
+    let gone = run.context.journal.with_status(|status| run.removals.not_made_again(status));
     let mut unknown: HashSet<InstanceId> = dispatched.unknown().cloned().collect();
     let mut open = unanswered(&run.context, &unknown).await?;
     if run.options.for_the_job {
@@ -91,13 +94,17 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
         record_outputs(&run, &outputs).await?;
     }
     run.context.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
-    let finished = totals(&run, &dispatched, &torn, exit);
+    let finished = totals(&run, &dispatched, gone, &torn, exit);
+    let replace = &run.options.replace;
+    let not_replaced = run.context.journal.with_status(|status| {
+        status.not_called_since_started().filter(|instance| replace.covers(instance)).cloned().collect::<Vec<_>>()
+    });
     let failure = dispatched.outcomes.into_iter().find_map(|(instance, outcome)| match outcome {
         Outcome::Failed(error) | Outcome::Unknown(error) => Some((instance, *error)),
         _ => None,
     });
     let failure = failure.or_else(|| missing.into_iter().next());
-    Ok(RunEnd { finished, outputs, failure })
+    Ok(RunEnd { finished, outputs, failure, not_replaced })
 }
 
 /// Searches for the attempts that were never answered; returns those whose outcome is still unknown. Empty when the run
@@ -249,10 +256,12 @@ fn exit_of(run: &Run, dispatched: &Dispatched) -> Exit {
     }
 }
 
-fn totals(run: &Run, dispatched: &Dispatched, torn: &TeardownEnd, exit: Exit) -> RunFinished {
+/// `gone`: how many instances the run deleted, and how many it reverted, to make them again, and did not.
+fn totals(run: &Run, dispatched: &Dispatched, gone: (usize, usize), torn: &TeardownEnd, exit: Exit) -> RunFinished {
     let count =
         |wanted: fn(&Outcome) -> bool| dispatched.outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count();
     let (requests, polls) = run.context.client.counts();
+    let (removed, reverted) = gone;
     RunFinished {
         exit,
         succeeded: count(|outcome| matches!(outcome, Outcome::Done { reused: false })),
@@ -261,8 +270,8 @@ fn totals(run: &Run, dispatched: &Dispatched, torn: &TeardownEnd, exit: Exit) ->
         skipped: count(|outcome| matches!(outcome, Outcome::Skipped | Outcome::NotStarted)),
         waiting: count(|outcome| matches!(outcome, Outcome::StillWaiting)),
         unknown: count(|outcome| matches!(outcome, Outcome::Unknown(_))),
-        removed: torn.removed,
-        reverted: torn.reverted,
+        removed: torn.removed + removed,
+        reverted: torn.reverted + reverted,
         left: torn.left.len(),
         requests,
         polls,

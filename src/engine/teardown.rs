@@ -21,6 +21,8 @@ pub struct TeardownEnd {
     pub removed: usize,
     /// Instances whose call was reverted, by an undo that is no DELETE.
     pub reverted: usize,
+    /// What was done to the resources of each instance that was removed.
+    pub gone: Vec<(InstanceId, Removed)>,
     /// What was not removed, and why.
     pub left: Vec<(InstanceId, StepError)>,
     pub stopped: Option<Stop>,
@@ -70,9 +72,14 @@ pub async fn teardown(
             Ok(removed) => {
                 torn.removed += usize::from(removed == Removed::Deleted);
                 torn.reverted += usize::from(removed == Removed::Reverted);
+                torn.gone.push((instance.clone(), removed));
                 for gone in inside.remove(&instance).unwrap_or_default() {
                     match removed_with_parent(context, &gone).await {
-                        Ok(was_there) => torn.removed += usize::from(was_there),
+                        Ok(true) => {
+                            torn.removed += 1;
+                            torn.gone.push((gone, Removed::Deleted));
+                        }
+                        Ok(false) => {}
                         Err(Interruption::Journal(error)) => return Err(error),
                         Err(Interruption::Stopped(stop)) => torn.stopped = Some(stop),
                         Err(_) => {}
@@ -149,6 +156,7 @@ impl TeardownEnd {
     pub fn extend(&mut self, other: TeardownEnd) {
         self.removed += other.removed;
         self.reverted += other.reverted;
+        self.gone.extend(other.gone);
         self.left.extend(other.left);
         self.stopped = self.stopped.or(other.stopped);
     }

@@ -358,6 +358,15 @@ impl Status {
             .collect()
     }
 
+    /// Instances that exist, and that the last command made no call for.
+    pub fn not_called_since_started(&self) -> impl Iterator<Item = &InstanceId> {
+        let existing = self.instances.iter().enumerate().filter(|(_, (_, known))| known.may_exist());
+        let is_as_before = |place: usize, known: &InstanceStatus| {
+            self.before(place).is_none_or(|before| before.attempts == known.attempts)
+        };
+        existing.filter(move |(place, (_, known))| is_as_before(*place, known)).map(|(_, (instance, _))| instance)
+    }
+
     fn called_since_started(&self) -> impl Iterator<Item = (&InstanceId, &InstanceStatus, &InstanceStatus)> {
         self.instances.iter().zip(&self.before).filter_map(|((instance, known), before)| {
             let before = before.as_ref()?;

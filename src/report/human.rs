@@ -217,6 +217,9 @@ impl Human {
             story.made(thing);
         }
         if let Some((_, others)) = self.failures.get_mut(&alike) {
+            if others.contains(instance) {
+                return self.of(now, instance, &format!("{what}, for the same reason"));
+            }
             let like = others.first().map(ToString::to_string).unwrap_or_default();
             others.push(instance.clone());
             return self.of(now, instance, &format!("{what}, as `{}`: {}", sanitize(&like), story.what));

@@ -367,6 +367,7 @@ impl Trial {
             options,
             stopper: stopper.clone(),
             former_steps: OnceLock::new(),
+            removals: Removals::default(),
         };
         let under_way_journal = under_way.context.journal.clone();
         let end = {

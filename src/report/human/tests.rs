@@ -93,6 +93,20 @@ next: plan run deploy.yaml
     );
 }
 
+/// What cannot be removed to be replaced is left, and its step fails.
+#[test]
+fn a_failure_is_told_once_of_an_instance() {
+    let (out, mut human) = human(Verbosity::Normal, Color::Off);
+    let (kind, id) = (Some("subnets".to_owned()), Some("s1".to_owned()));
+    handle(&mut human, 0, Event::ResourceLeft { instance: instance("sub"), kind, id, error: error("in use") });
+    handle(&mut human, 0, failed("sub", "in use"));
+    handle(&mut human, 1, Event::RunFinished(finished(Exit::StepFailed)));
+    let text = out.text();
+    assert!(text.contains("sub         left: subnet s1: in use\n"), "{text}");
+    assert!(text.contains("sub         failed, for the same reason\n"), "{text}");
+    assert!(text.contains("\n  sub: in use"), "{text}");
+}
+
 #[test]
 fn equal_failures_are_shown_once_and_kept_instances_counted() {
     let (out, mut human) = human(Verbosity::Normal, Color::Off);

@@ -26,7 +26,9 @@ use crate::api::Request;
 use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, JournalError, Record, RecordedCall, RecordedResource, id_text};
+use crate::journal::{
+    Drifted, InstanceStatus, JournalError, Phase, Record, RecordedCall, RecordedResource, id_text,
+};
 use crate::shared::Shared;
 
 /// Which resources of an instance are removed.
@@ -189,14 +191,19 @@ async fn remove_made(
     for secondary in before {
         removed = removed.max(remove_one(context, instance, secondary, None).await?.0);
     }
-    if let Some(delete) = &undo {
-        prepare(context, instance, known, delete).await?;
-    }
+    let prepared = match &undo {
+        Some(delete) => prepare(context, instance, known, delete).await?,
+        None => Vec::new(),
+    };
     let main = RecordedResource {
         undo: undo.map(|undo| include_in_delete(&undo, &along, with.iter().copied())),
         ..made.clone()
     };
-    let (main, gone) = remove_one(context, instance, &main, made.lock.as_deref()).await?;
+    let main = remove_one(context, instance, &main, made.lock.as_deref()).await;
+    if matches!(main, Err(Interruption::Failed(_))) {
+        stays_prepared(context, instance, prepared).await?;
+    }
+    let (main, gone) = main?;
     removed = removed.max(main);
     if gone == Some(Gone::Already) {
         // The delete that would have included them was not needed.
@@ -270,23 +277,37 @@ pub fn forget(context: &RunContext, instance: &InstanceId) -> String {
     context.settings.state_command("forget", instance, "")
 }
 
-/// Makes the calls without which the API refuses the delete. A refusal of such a call is ignored: it may have been
-/// made before, and the delete shows whether it is still needed.
+/// Makes the calls without which the API refuses the delete, and returns what those that it carried out have changed. A
+/// refusal of such a call is ignored: it may have been made before, and the delete shows whether it is still needed.
 async fn prepare(
     context: &RunContext,
     instance: &InstanceId,
     known: &InstanceStatus,
     delete: &RecordedCall,
-) -> Result<(), Interruption> {
+) -> Result<Vec<Drifted>, Interruption> {
     let intended = known.intent.as_ref().filter(|intent| intent.update.is_none()).map(|intent| &intent.call);
-    let Some(create) = known.agrees.as_ref().or(intended) else { return Ok(()) };
-    for call in before_delete(context.catalog, create, delete) {
-        match Removal::new(context, instance, &call).run().await {
-            Ok(_) | Err(Interruption::Failed(_) | Interruption::Unknown(_)) => {}
+    let Some(create) = known.agrees.as_ref().or(intended) else { return Ok(Vec::new()) };
+    let mut changes = Vec::new();
+    // A call with a digest in place of a secret cannot be sent.
+    let calls = before_delete(context.catalog, create, delete).into_iter();
+    for before in calls.filter(|before| !before.call.lacks_a_secret()) {
+        match Removal::new(context, instance, &before.call).run().await {
+            Ok(_) => changes.push(before.changes),
+            Err(Interruption::Failed(_) | Interruption::Unknown(_)) => {}
             Err(why) => return Err(why),
         }
     }
-    Ok(())
+    Ok(changes)
+}
+
+/// Records what the calls before a delete have changed of a resource that is still there, so that the next run that keeps
+/// it sets this right.
+async fn stays_prepared(context: &RunContext, instance: &InstanceId, fields: Vec<Drifted>) -> Result<(), JournalError> {
+    let is_kept = status_of(context, instance).is_some_and(|known| known.phase == Phase::Succeeded);
+    if fields.is_empty() || !is_kept {
+        return Ok(());
+    }
+    context.journal.append(vec![Record::Drifted { instance: instance.clone(), fields }]).await
 }
 
 /// Records a removed resource at once, so that it does not count as existing when a later call fails.

@@ -2,6 +2,7 @@
 
 mod amended;
 pub(super) mod apart;
+mod attached;
 mod broken_off;
 mod certainty;
 mod conditions;

@@ -90,11 +90,14 @@ pub fn details_of(change: &Change) -> Vec<String> {
     if let Action::Amend { fields, said } = &change.action {
         return fields.iter().chain(said).cloned().collect();
     }
-    let Action::Change { fields, calls, removes, forced, because_of, bar, .. } = change.action.change() else {
+    let Action::Change { how, fields, calls, removes, forced, because_of, bar } = change.action.change() else {
         return Vec::new();
     };
     let removes = removes.iter().map(|part| format!("removes {part}"));
-    let calls = calls.iter().map(|call| format!("by {call}"));
+    let calls = calls.iter().map(|call| match how {
+        ChangeKind::Rerun => format!("after {call}, which takes back the former call"),
+        _ => format!("by {call}"),
+    });
     let forced = forced.iter().map(|forced| format!("needs a new resource: `{}`: {}", forced.field, forced.reason));
     let because_of = because_of.as_ref().map(|other| match bar {
         Some(bar) => bar.words(other),
@@ -105,7 +108,7 @@ pub fn details_of(change: &Change) -> Vec<String> {
 
 fn line(text: &mut String, change: &Change) {
     let words = words_of(change);
-    let in_place = matches!(change.action.change(), Action::Change { calls, .. } if !calls.is_empty())
+    let in_place = matches!(change.action.change(), Action::Change { how, calls, .. } if *how != ChangeKind::Rerun && !calls.is_empty())
         || matches!(change.action, Action::Amend { .. });
     let call = change.call.as_ref().filter(|_| !in_place).map(ToString::to_string);
     let sign = change.symbol().sign();

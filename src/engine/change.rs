@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::call::Write;
 use super::called::Called;
+use super::called_again::{Former, former};
 use super::collection::adoptable;
 use super::context::RunContext;
 use super::decide::{self, Allowed, Bar, ChangeKind};
@@ -27,8 +28,8 @@ use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::journal::{
-    Evidence, InstanceStatus, IntendedUndo, Intent, JournalError, Mark, Record, RecordedCall, RecordedResource, Status,
-    StepResult, Succeeded,
+    Amended, Evidence, InstanceStatus, IntendedUndo, Intent, JournalError, Mark, Record, RecordedCall,
+    RecordedResource, Status, StepResult, Succeeded,
 };
 use crate::plan::{CallTemplate, OnChange, OnConflict};
 use crate::shared::Shared;
@@ -242,7 +243,34 @@ impl Instance {
         started: Duration,
     ) -> Result<TurnEnd, Interruption> {
         *provenance = Provenance::Called;
+        let undo = self.undo_of_action(rendered);
+        let (catalog, call) = (self.run.context.catalog, &rendered.recorded);
+        match former(catalog, known, call, undo.as_ref(), self.run.is_orphan(id)) {
+            Former::Same => {}
+            Former::TakenBack => {
+                self.take_back(id).await?;
+                return Ok(TurnEnd::Again);
+            }
+            Former::Moot => {
+                let nothing = Some(RecordedResource::default());
+                let amended = Amended { instance: id.clone(), made: nothing, after: None };
+                let records = known.made.iter().map(|_| Record::Amended(Box::new(amended.clone()))).collect();
+                self.run.context.journal.append(records).await?;
+            }
+        }
         self.make(&self.write_of(id, rendered, None), known, None, provenance, started).await
+    }
+
+    /// Takes back what an action did, before it is called for something else.
+    async fn take_back(&self, id: &InstanceId) -> Result<(), Interruption> {
+        match self.run.remove(id).await {
+            Err(Interruption::Failed(mut error)) => {
+                error.message = format!("its former call could not be taken back: {}", error.message);
+                error.help = vec!["if what it did is not there any more, run with `--refresh`".to_owned()];
+                Err(Interruption::Failed(error))
+            }
+            done => done,
+        }
     }
 
     /// Removes the resource of this step, and before it the recorded dependants, which this run makes again or prunes.

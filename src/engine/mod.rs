@@ -15,6 +15,7 @@ mod amend;
 mod before;
 mod call;
 mod called;
+mod called_again;
 mod change;
 mod collection;
 mod commands;

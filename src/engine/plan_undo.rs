@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::context::RunContext;
 use super::instance::Instance;
 use super::render::{CallParts, Rendered, step_value};
+use super::results;
 use super::undo::new_nonce;
 use crate::journal::{IntendedUndo, Intent, Marks, RecordedCall, StepResult};
 use crate::plan::{CallTemplate, Undo};
@@ -51,6 +52,13 @@ impl Instance {
             },
             (intended, Undo::Default) => intended.clone(),
         }
+    }
+
+    /// The undo call of an action, as far as it can be evaluated before the action is called.
+    pub(super) fn undo_of_action(&self, rendered: &Rendered) -> Option<RecordedCall> {
+        let Undo::Call(template) = &self.step().undo else { return None };
+        let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, 0, Value::Null);
+        self.render_undo(template, &step_value(&StepResult { response: None, ..result }, None)).ok()
     }
 
     /// The undo call of an adopted resource that `plan destroy` may delete.

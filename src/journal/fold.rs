@@ -400,12 +400,24 @@ impl InstanceStatus {
         // Earlier versions attributed resources by likeness, and recorded no evidence.
         let certain = provenance != Provenance::Recovered || evidence.is_some_and(Evidence::is_certain);
         let made = RecordedResource { uncertain: !certain, ..made };
-        if !update && !makes_nothing && self.made.last() != Some(&made) {
+        if update || makes_nothing {
+            return;
+        }
+        if let Some(former) = self.made.iter_mut().find(|former| is_undone_alike(former, &made)) {
+            // One undo takes back both calls.
+            *former = RecordedResource { uncertain: former.uncertain && made.uncertain, ..made };
+        } else if self.made.last() != Some(&made) {
             // Most instances make one thing, and a vector would hold room for four.
             self.made.reserve_exact(1);
             self.made.push(made);
         }
     }
+}
+
+/// Whether one undo takes back two calls: an action that was called again, or a create that goes by its name.
+fn is_undone_alike(one: &RecordedResource, other: &RecordedResource) -> bool {
+    let is_alone = one.secondary.is_empty() && other.secondary.is_empty();
+    is_alone && one.undo.is_some() && one.undo == other.undo && one.kind == other.kind && one.id == other.id
 }
 
 pub(super) fn sequence(record: &Record, instance: &InstanceId, phase: &Phase) -> Impossible {

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::unknown::legible;
 use super::{Action, Preview};
+use crate::catalog::Catalog;
+use crate::engine::called_again::{Former, former};
 use crate::engine::decide::{self, ChangeKind, Decision, Wanted};
 use crate::engine::differences::differences;
 use crate::engine::operation::operation_of;
@@ -23,7 +25,7 @@ impl Preview<'_> {
         known: &InstanceStatus,
         call: &RecordedCall,
         orphan: bool,
-        update: Option<RecordedCall>,
+        plan: OfPlan,
     ) -> Option<Action> {
         let intent = known.intent.as_ref()?;
         let agrees = intent.update.as_ref().unwrap_or(&intent.call);
@@ -37,7 +39,10 @@ impl Preview<'_> {
         // What was under way is new in this run: it is neither called nor replaced once more.
         let wanted = Wanted { always: false, ..Wanted::of(step, false, orphan, false) };
         match decide::instance(&wanted, Some(&done), kind) {
-            Decision::Change(how) => Some(changed(step, &done, call, (how, split), update, true)),
+            Decision::Change(how) => {
+                let calls = plan.calls(self.catalog, &done, call, how, orphan);
+                Some(changed(step, &done, call, (how, split), calls, true))
+            }
             _ => None,
         }
     }
@@ -55,13 +60,41 @@ impl Preview<'_> {
     }
 }
 
-/// The change of an instance. `update`: the call of `on_change: update`; `in_place`: the API may be asked to change it.
+/// Calls of the plan for a step besides its own, as far as they are known.
+pub(super) struct OfPlan {
+    /// Of `on_change: update`.
+    pub update: Option<RecordedCall>,
+    /// The undo of an action that is called again.
+    pub undo: Option<RecordedCall>,
+}
+
+impl OfPlan {
+    /// The calls of a change besides those that change a resource in place; `None` when there are none.
+    pub fn calls(
+        self,
+        catalog: &Catalog,
+        known: &InstanceStatus,
+        call: &RecordedCall,
+        how: ChangeKind,
+        orphan: bool,
+    ) -> Option<Vec<RecordedCall>> {
+        match how {
+            ChangeKind::Update => self.update.map(|call| vec![call]),
+            ChangeKind::Rerun if former(catalog, known, call, self.undo.as_ref(), orphan) == Former::TakenBack => {
+                Some(known.made.iter().rev().filter_map(|made| made.undo.clone()).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The change of an instance. `calls`: of the plan; `in_place`: the API may be asked to change it.
 pub(super) fn changed(
     step: &Step,
     known: &InstanceStatus,
     call: &RecordedCall,
     (how, split): (ChangeKind, Split),
-    update: Option<RecordedCall>,
+    calls: Option<Vec<RecordedCall>>,
     in_place: bool,
 ) -> Action {
     let before = known.agrees.as_ref();
@@ -70,9 +103,9 @@ pub(super) fn changed(
         && matches!(how, ChangeKind::Update | ChangeKind::Error)
         && !matches!(step.on_change, Some(OnChange::Error | OnChange::Update(_)));
     let made = split.calls.into_iter().filter(|_| in_place);
-    let (calls, removes): (Vec<_>, Vec<_>) = made.map(|call| (legible(call.recorded), call.removes)).unzip();
+    let (found, removes): (Vec<_>, Vec<_>) = made.map(|call| (legible(call.recorded), call.removes)).unzip();
     let removes = removes.into_iter().flatten().collect();
-    let calls = update.filter(|_| how == ChangeKind::Update).map_or(calls, |call| vec![call]);
+    let calls = calls.unwrap_or(found);
     let (fields, forced) = (fields.unwrap_or_default(), split.forced);
     Action::Change { how, fields, calls, removes, forced, because_of: None, bar: None }
 }

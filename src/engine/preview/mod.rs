@@ -30,11 +30,11 @@ use super::update::{Difference, Forced, with_new_name};
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, JsonText, RecordedCall, RecordedResource, Status, StepResult};
-use crate::plan::{Graph, OnChange, Plan, Selection, Step};
+use crate::plan::{Graph, OnChange, Plan, Selection, Step, Undo};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{Each, TemplateError, value_of};
-use continued::changed;
+use continued::{OfPlan, changed};
 use unknown::{KnownValues, UnknownBecause, accepted};
 
 pub use reads::{Reads, object_of};
@@ -85,7 +85,7 @@ pub enum Action {
         how: ChangeKind,
         /// The differences: `body/name: `a` → `b``.
         fields: Vec<String>,
-        /// The calls that change it in place.
+        /// The calls that change it in place; of an action that is called again, those that take back the former call first.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         calls: Vec<RecordedCall>,
         /// What the change removes, with its contents.
@@ -353,7 +353,8 @@ impl Preview<'_> {
             Some(cause) => (self.replaced_with(&id, step, &call, cause), None),
             None => {
                 let update = self.update_call(step, &id, each, known);
-                self.action(step, &id, &call, &find, known, update)
+                let undo = self.undo_of_action(step, &id, &call, each, known);
+                self.action(step, &id, &call, &find, known, OfPlan { update, undo })
             }
         };
         let action = self.with_dependants(&id, self.amended(step, &id, each, action, known), known);
@@ -402,7 +403,7 @@ impl Preview<'_> {
         call: &RecordedCall,
         find: &Find,
         asked: &mut KnownValues,
-        update: Option<RecordedCall>,
+        plan: OfPlan,
     ) -> (Action, Option<Value>) {
         let recovered = self.status.and_then(|status| recovered(self.catalog, status, id, call));
         let recorded = recovered.as_ref().or_else(|| self.recorded(id));
@@ -435,7 +436,7 @@ impl Preview<'_> {
             Decision::Wait if step.wait.skip => (Action::Keep, recorded.and_then(accepted)),
             Decision::Resolve | Decision::Wait => {
                 let phase = known.phase.name().to_owned();
-                let then = self.then(step, known, call, orphan, update).map(Box::new);
+                let then = self.then(step, known, call, orphan, plan).map(Box::new);
                 (Action::Continue { phase, then }, None)
             }
             Decision::Clear => {
@@ -456,7 +457,8 @@ impl Preview<'_> {
                     None => value(),
                 };
                 let in_place = !(recovered.is_some() && kind == Differs::Forces);
-                (changed(step, known, call, (how, split), update, in_place), value.filter(|_| keeps))
+                let calls = plan.calls(self.catalog, known, call, how, orphan);
+                (changed(step, known, call, (how, split), calls, in_place), value.filter(|_| keeps))
             }
         }
     }
@@ -497,6 +499,25 @@ impl Preview<'_> {
         let Some(OnChange::Update(template)) = &step.on_change else { return None };
         let own = value_of(&step_value(self.recorded(id)?.result.as_ref()?, None));
         let parts = CallParts::of_template(template, step);
+        known.render(&parts, &step.after, &self.surroundings(known, each), Some(&own)).ok()
+    }
+
+    /// The undo of an action that is on record with one, as far as its values are known.
+    fn undo_of_action(
+        &self,
+        step: &Step,
+        id: &InstanceId,
+        call: &RecordedCall,
+        each: Option<&Each>,
+        known: &KnownValues,
+    ) -> Option<RecordedCall> {
+        let (Undo::Call(template), Some(operation)) = (&step.undo, &step.operation) else { return None };
+        if operation.creates.is_some() || self.recorded(id).is_none_or(|known| known.made.is_empty()) {
+            return None;
+        }
+        let result = StepResult { response: None, ..results::of_answer(Some(operation), call, 0, Value::Null) };
+        let own = value_of(&step_value(&result, None));
+        let parts = CallParts { headers: None, ..CallParts::of_template(template, step) };
         known.render(&parts, &step.after, &self.surroundings(known, each), Some(&own)).ok()
     }
 

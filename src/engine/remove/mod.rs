@@ -12,6 +12,7 @@ mod removal;
 use self::pending::complete_pending;
 use self::removal::{Gone, Removal};
 use super::before::before_delete;
+use super::called_again::is_not_there;
 use super::context::{About, RunContext};
 use super::decide::{NO_UNDO, held_by, holders, unsendable};
 use super::evidence::tags::{STAMP, stamp_value, tag};
@@ -26,9 +27,7 @@ use crate::api::Request;
 use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{
-    Drifted, InstanceStatus, JournalError, Phase, Record, RecordedCall, RecordedResource, id_text,
-};
+use crate::journal::{Drifted, InstanceStatus, JournalError, Phase, Record, RecordedCall, RecordedResource, id_text};
 use crate::shared::Shared;
 
 /// Which resources of an instance are removed.
@@ -159,6 +158,10 @@ async fn remove_made(
         return Ok(Removed::Nothing);
     }
     let deletes = made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
+    if made.undo.is_some() && !deletes && !may_create(context, known) && is_not_there(known) {
+        context.warn(format!("`{instance}`: what it did is not there any more, and is not taken back"));
+        return Ok(Removed::Nothing);
+    }
     let may_be_theirs = made.undo.is_some() && (deletes || may_create(context, known));
     if made.uncertain && may_be_theirs && !carries_our_stamp(context, instance, made).await {
         return Err(Interruption::Failed(kept(context, instance, made)));

@@ -9,7 +9,7 @@ use super::access::check_access;
 use super::identity::{created_later, digest, read_of_named};
 use super::{forget, status_of};
 use crate::api::{ApiError, Meaning, Policy, Request};
-use crate::catalog::pace_of;
+use crate::catalog::{Method, pace_of};
 use crate::clock::millis;
 use crate::engine::conceal;
 use crate::engine::context::{About, RunContext};
@@ -466,6 +466,9 @@ impl<'a> Removal<'a> {
         if error.meaning() == Meaning::Conflict {
             refusal.help =
                 vec!["take away what stands in the way, then destroy again: it continues where it stopped".to_owned()];
+            if self.call.method != Method::Delete {
+                refusal.help.push("if what the step did is not there any more, `plan drift` records that".to_owned());
+            }
         }
         refusal
     }

@@ -1,6 +1,6 @@
 //! What is attached to a machine: a volume by its create, by a change in place, or by a step of its own.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{Trial, assert_done, paused};
 use crate::catalog::Method;
@@ -28,6 +28,15 @@ fn volume(step: &str, machine: Option<&str>) -> String {
     format!(
         "  - id: {step}\n    call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    \
          body: {{ name: {step}, source: new-volume, size: 5{at} }}\n"
+    )
+}
+
+/// A step that attaches the volume of one step to the machine of another, and detaches it again.
+fn attach(volume: &str, machine: &str) -> String {
+    let path = format!("POST /cloud/v2/volumes/{{project_id}}/{{region_id}}/{{{{ steps.{volume}.id }}}}");
+    let body = format!("{{ instance_id: \"{{{{ steps.{machine}.id }}}}\" }}");
+    format!(
+        "  - id: att\n    call: {path}/attach\n    body: {body}\n    undo:\n      call: {path}/detach\n      body: {body}\n"
     )
 }
 
@@ -177,6 +186,119 @@ fn a_volume_that_was_detached_in_vain_is_attached_again_by_the_next_run() {
         let end = trial.run(&text).await;
         assert_done(&trial, &end);
         assert_eq!(trial.held_by("data"), [trial.resource_id("vm")]);
+    });
+}
+
+fn undos(trial: &Trial) -> Vec<Value> {
+    let known = trial.status().instances[&Selection::name("att")].clone();
+    known.made.iter().map(|made| json!(made.undo.as_ref().unwrap().path)).collect()
+}
+
+#[test]
+fn an_action_that_is_made_again_has_one_undo() {
+    paused(async {
+        let text = plan(&[machine("vm"), volume("data", None), attach("data", "vm")]);
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&text).await;
+        assert_done(&trial, &end);
+        let ours = trial.resource_id("vm");
+        trial.change_by_hand("detach", "data", &ours).await;
+        assert_eq!(trial.refresh().await.len(), 1);
+        let end = trial.run(&text).await;
+        assert_done(&trial, &end);
+        assert_eq!((undos(&trial).len(), trial.held_by("data")), (1, vec![ours]));
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!((trial.alive(), trial.calls("/detach")), (Vec::new(), 1));
+    });
+}
+
+/// An attach step that is pointed at another volume, or at another machine, lets the former one go first.
+#[test]
+fn an_action_about_something_else_takes_the_former_one_back() {
+    paused(async {
+        let things = [machine("vm"), machine("other"), volume("data", None), volume("more", None)];
+        let with = |att: String| plan(&[&things[..], &[att]].concat());
+        for (volume, machine) in [("more", "vm"), ("data", "other"), ("more", "other")] {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(&with(attach("data", "vm"))).await;
+            assert_done(&trial, &end);
+            let end = trial.run(&with(attach(volume, machine))).await;
+            assert_done(&trial, &end);
+            assert_eq!((undos(&trial).len(), trial.calls("/detach")), (1, 1), "{volume} {machine}");
+            assert_eq!(trial.held_by(volume), [trial.resource_id(machine)]);
+            if volume != "data" {
+                assert_eq!(trial.held_by("data"), Vec::<String>::new());
+            }
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        }
+    });
+}
+
+/// Made again after its machine was gone, and then pointed at another volume: the first one can be pruned.
+#[test]
+fn what_is_gone_with_its_machine_is_not_taken_back() {
+    paused(async {
+        let things = [machine("vm"), volume("data", None), volume("more", None)];
+        let text = plan(&[&things[..], &[attach("data", "vm")]].concat());
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&text).await;
+        assert_done(&trial, &end);
+        trial
+            .by_hand(&RecordedCall::new(Method::Delete, format!("/cloud/v1/instances/1/7/{}", trial.resource_id("vm"))))
+            .await;
+        trial.refresh().await;
+        let end = trial.run(&text).await;
+        assert_done(&trial, &end);
+        assert_eq!((undos(&trial).len(), trial.calls("/detach")), (1, 0));
+        let prune = RunOptions { prune: true, ..RunOptions::default() };
+        let now = plan(&[things[0].clone(), things[2].clone(), attach("more", "vm")]);
+        let end = trial.run_with(&now, prune, std::future::pending()).await;
+        assert_done(&trial, &end);
+        assert_eq!((undos(&trial).len(), trial.calls("/detach")), (1, 1));
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert!(trial.alive().is_empty(), "{:?}", trial.alive());
+    });
+}
+
+/// Once it is known that another client has taken it back, a destroy does not try that again.
+#[test]
+fn what_another_client_took_back_is_not_taken_back_by_a_destroy_after_a_refresh() {
+    paused(async {
+        let text = plan(&[machine("vm"), volume("data", None), attach("data", "vm")]);
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&text).await;
+        assert_done(&trial, &end);
+        let ours = trial.resource_id("vm");
+        trial.change_by_hand("detach", "data", &ours).await;
+        assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+        let error = trial.status().instances[&Selection::name("att")].error.clone().unwrap();
+        assert!(error.help.iter().any(|help| help.contains("`plan drift`")), "{error:?}");
+        assert_eq!((trial.refresh().await.len(), trial.calls("/detach")), (1, 1));
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!((trial.alive(), trial.calls("/detach")), (Vec::new(), 1));
+    });
+}
+
+/// What another client took back meanwhile cannot be taken back once more: a refresh finds that out.
+#[test]
+fn an_action_that_cannot_be_taken_back_stops_the_step_until_a_refresh() {
+    paused(async {
+        let things = [machine("vm"), volume("data", None), volume("more", None)];
+        let with = |att: String| plan(&[&things[..], &[att]].concat());
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&with(attach("data", "vm"))).await;
+        assert_done(&trial, &end);
+        let ours = trial.resource_id("vm");
+        trial.change_by_hand("detach", "data", &ours).await;
+        let end = trial.run(&with(attach("more", "vm"))).await;
+        let (_, error) = end.failure.unwrap();
+        assert!(error.message.starts_with("its former call could not be taken back: "), "{error:?}");
+        assert!(error.help[0].contains("--refresh"), "{error:?}");
+        trial.refresh().await;
+        let end = trial.run(&with(attach("more", "vm"))).await;
+        assert_done(&trial, &end);
+        assert_eq!((undos(&trial).len(), trial.held_by("more")), (1, vec![ours]));
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
     });
 }
 

@@ -202,7 +202,7 @@ impl OpenAttempt<'_> {
                 tasks: tasks.clone(),
                 recovered: true,
                 status: *status,
-                evidence: evidence.clone(),
+                evidence: *evidence,
             });
         }
         self.context.journal.append(records).await?;

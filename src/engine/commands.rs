@@ -23,6 +23,11 @@ impl Settings {
     pub fn destroy_command(&self) -> String {
         format!("`plan destroy{}`", self.record_flags)
     }
+
+    /// The command that compares the record with the account, in backticks.
+    pub fn drift_command(&self) -> String {
+        format!("`plan drift{}`", self.record_flags)
+    }
 }
 
 #[cfg(test)]

@@ -467,7 +467,8 @@ impl<'a> Removal<'a> {
             refusal.help =
                 vec!["take away what stands in the way, then destroy again: it continues where it stopped".to_owned()];
             if self.call.method != Method::Delete {
-                refusal.help.push("if what the step did is not there any more, `plan drift` records that".to_owned());
+                let drift = self.context.settings.drift_command();
+                refusal.help.push(format!("if what the step did is not there any more, {drift} records that"));
             }
         }
         refusal

@@ -272,7 +272,7 @@ fn what_another_client_took_back_is_not_taken_back_by_a_destroy_after_a_refresh(
         trial.change_by_hand("detach", "data", &ours).await;
         assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
         let error = trial.status().instances[&Selection::name("att")].error.clone().unwrap();
-        assert!(error.help.iter().any(|help| help.contains("`plan drift`")), "{error:?}");
+        assert!(error.help.iter().any(|help| help.contains("`plan drift")), "{error:?}");
         assert_eq!((trial.refresh().await.len(), trial.calls("/detach")), (1, 1));
         assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
         assert_eq!((trial.alive(), trial.calls("/detach")), (Vec::new(), 1));

@@ -194,7 +194,12 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
         _ if !known.earlier.is_empty() => return late(instance, known, arguments),
         (phase, _) => {
             let error = Error::usage(format!("the outcome of `{instance}` is known: it is {}", phase.name()));
-            return Err(error.help("only a call whose outcome is unknown can be resolved; see `plan status`"));
+            return Err(error.help(match phase {
+                Phase::Accepted { .. } => {
+                    "run again: it waits for its task, and the outcome becomes unknown when the API does not know that any more"
+                }
+                _ => "only a call whose outcome is unknown can be resolved; see `plan status`",
+            }));
         }
     };
     if arguments.not_applied {

@@ -109,7 +109,7 @@ async fn end(
             let words = task.error.clone().unwrap_or_else(|| created(task));
             note(context, &format!("{} {} {}", sanitize(&task.id), state(task), sanitize(&words)))
         }
-        TaskEnd::Refused(error) => {
+        TaskEnd::Refused(error) | TaskEnd::Missing(error) => {
             Err(Error::Api { what: format!("task `{}` cannot be read", task.id), error: ReadError::Refused(*error) })
         }
     }

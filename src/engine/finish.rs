@@ -18,13 +18,14 @@ use super::operation::{self, Matched, Parameters};
 use super::ownership::Claimable;
 use super::paths;
 use super::results;
+use super::secondary::with_secondary;
 use super::watch::{Place, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::Operation;
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::journal::{
-    Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
+    Evidence, Few, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
     Unanswered, id_text,
 };
 use crate::plan::Wait;
@@ -68,6 +69,8 @@ pub enum Ended {
     InError { at: usize, tasks: Vec<Task> },
     /// These tasks were attributed to this write, but belong to another attempt.
     NotOurs(Vec<String>),
+    /// The API does not know these tasks of the write, or does not any more, as it answered.
+    Missing(Vec<String>, Box<ApiError>),
 }
 
 /// What exists although a task failed.
@@ -107,8 +110,8 @@ impl<'a> Finishing<'a> {
 
 impl Finishing<'_> {
     /// Completes a write and records its result. `None` when there is none: the attributed task belongs to another
-    /// attempt, so that the outcome is in doubt again, or what was found is of no use without its answer, and has to be
-    /// removed first. Either is recorded.
+    /// attempt, or the API does not know it any more, so that the outcome is in doubt again; or what was found is of no
+    /// use without its answer, and has to be removed first. Each of these is recorded.
     ///
     /// # Errors
     ///
@@ -188,6 +191,10 @@ impl Finishing<'_> {
                 self.disown(context, tasks).await?;
                 Ok(None)
             }
+            Ended::Missing(tasks, error) => {
+                self.lose_sight(context, tasks, &error).await?;
+                Ok(None)
+            }
         }
     }
 
@@ -208,6 +215,9 @@ impl Finishing<'_> {
             Called::Found { item, .. } => {
                 let mut result = result_of_item(self.operation, self.call, &item);
                 self.sort_secondary(context, &mut result);
+                if found {
+                    result = Box::pin(self.with_what_its_task_made(context, &item, result)).await?;
+                }
                 Ok(Ended::Well(result, Vec::new()))
             }
             Called::Tasks { tasks, status, .. } => {
@@ -224,9 +234,12 @@ impl Finishing<'_> {
         (tasks, status, found): (Vec<String>, Option<u16>, bool),
         ends: Vec<TaskEnd>,
     ) -> Result<Ended, Interruption> {
-        let (finished, failed) = self.ended_tasks(context, &tasks, ends)?;
+        let EndedTasks { ended: finished, failed, missing } = self.ended_tasks(context, &tasks, ends)?;
         if let Some(at) = failed {
             return Ok(Ended::InError { at, tasks: finished });
+        }
+        if let Some(error) = missing {
+            return Ok(Ended::Missing(tasks, error));
         }
         let durations = finished.iter().filter_map(duration_of).collect();
         let mut result = self.result_of(context, &finished, status);
@@ -240,6 +253,25 @@ impl Finishing<'_> {
             true => Ok(Ended::NotOurs(tasks)),
             false => Ok(Ended::Well(result, durations)),
         }
+    }
+
+    /// Adds to the result for a resource that was found what the task that made it made besides. Only a task that the API
+    /// does not know any more is not waited for instead, and would list it.
+    async fn with_what_its_task_made(
+        &self,
+        context: &RunContext,
+        item: &Value,
+        result: StepResult,
+    ) -> Result<StepResult, Interruption> {
+        let Some(creates) = self.operation.and_then(|operation| operation.creates.as_ref()) else { return Ok(result) };
+        let instance = &self.intent.instance;
+        let read = with_secondary(context, instance, creates, self.parameters, item, result).await;
+        read.map_err(|error| {
+            let words = format!("it was found, and what was made with it could not be read: {error}");
+            let mut error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+            error.help.push("run again: it is looked for once more".to_owned());
+            Interruption::Unknown(error)
+        })
     }
 
     /// Sorts the secondary resources that the answer names: made by the call, when they were not there before it; only
@@ -317,6 +349,15 @@ impl Finishing<'_> {
         context.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
     }
 
+    /// Records that how its tasks ended is not known: the outcome is in doubt again, although the API had accepted it.
+    async fn lose_sight(&self, context: &RunContext, tasks: Vec<String>, error: &ApiError) -> Result<(), JournalError> {
+        let instance = self.intent.instance.clone();
+        let words =
+            format!("it was accepted, and how it ended is not known: task {}: {}", tasks.join(", "), error.story());
+        let error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        context.journal.append(vec![Record::TasksMissing { instance, tasks, error }]).await
+    }
+
     async fn record(
         &self,
         context: &RunContext,
@@ -378,14 +419,14 @@ impl Finishing<'_> {
         pending.begin(context).wait().await.map_err(|left| left.of_tasks(tasks))
     }
 
-    /// The tasks of a write that have all ended, and the index of the first that ended in ERROR.
+    /// How the tasks of a write have ended.
     fn ended_tasks(
         &self,
         context: &RunContext,
         tasks: &[String],
         ends: Vec<TaskEnd>,
-    ) -> Result<(Vec<Task>, Option<usize>), Interruption> {
-        let (mut ended, mut failed) = (Vec::new(), None);
+    ) -> Result<EndedTasks, Interruption> {
+        let (mut ended, mut failed, mut missing) = (Vec::new(), None, None);
         for end in ends {
             match end {
                 TaskEnd::Finished(task) => ended.push(*task),
@@ -394,9 +435,10 @@ impl Finishing<'_> {
                     ended.push(*task);
                 }
                 TaskEnd::Refused(error) => return Err(Interruption::Failed(self.unseen(context, tasks, &error))),
+                TaskEnd::Missing(error) => drop(missing.get_or_insert(error)),
             }
         }
-        Ok((ended, failed))
+        Ok(EndedTasks { ended, failed, missing })
     }
 
     /// Handles a task that ended in ERROR: it, or another task of the write, may have created resources all the same.
@@ -450,7 +492,8 @@ impl Finishing<'_> {
         let result = self.result_of(context, ended, None);
         let at = self.intended_at.unwrap_or_else(|| context.now());
         let failed = ended.iter().map(|task| task.id.clone()).collect();
-        let attempt = Unanswered { intent: self.intent.clone().into(), at, head: None, failed };
+        let attempt =
+            Unanswered { intent: self.intent.clone().into(), at, head: None, failed, missing: Few::default() };
         let now = context.client.server_time(context.now());
         let end = ended.iter().map(|task| task.finished_on.unwrap_or(now)).max();
         let Some(found) = leftover(context, &attempt, operation, self.parameters, result, end).await else {
@@ -476,7 +519,7 @@ impl Finishing<'_> {
         )
     }
 
-    /// The error for tasks that the key may not read, or that the API does not know.
+    /// The error for tasks that the key may not read.
     fn unseen(&self, context: &RunContext, tasks: &[String], error: &ApiError) -> StepError {
         let mut refusal = context.refusal(self.about, error);
         refusal.effect = EffectKnown::Applied;
@@ -485,6 +528,15 @@ impl Finishing<'_> {
         refusal.help.push("once it can, run again: the run goes on waiting".to_owned());
         refusal
     }
+}
+
+/// The tasks of a write that have ended.
+struct EndedTasks {
+    ended: Vec<Task>,
+    /// The index of the first that ended in ERROR.
+    failed: Option<usize>,
+    /// What the API says of one that it does not know any more.
+    missing: Option<Box<ApiError>>,
 }
 
 /// A task of which only the id is known, because the step does not wait for it.

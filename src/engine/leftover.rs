@@ -145,7 +145,8 @@ mod tests {
         let (operation, parameters) = Catalog::embedded().matching(Method::Post, path).unwrap();
         let intent = Intent { call: call.into(), stamped, ..intent(json!({})) };
         let at = Timestamp::from_second(1_800_000_000).unwrap();
-        let attempt = Unanswered { intent: intent.into(), at, head: None, failed: Few::default() };
+        let attempt =
+            Unanswered { intent: intent.into(), at, head: None, failed: Few::default(), missing: Few::default() };
         let left = with_answers(table.to_vec(), async |context| {
             leftover(context, &attempt, &operation, &parameters, result, None).await.unwrap()
         });

@@ -98,7 +98,7 @@ async fn end_of(context: &RunContext, refused: &Refused<'_>, holder: LockHolder,
         every: None,
     };
     let end = tokio::time::timeout(context.clock().real(budget), context.watcher.wait(awaited)).await;
-    !matches!(end, Ok(TaskEnd::Refused(_)))
+    !matches!(end, Ok(TaskEnd::Refused(_) | TaskEnd::Missing(_)))
 }
 
 fn by_our_clock(context: &RunContext, theirs: Timestamp) -> Timestamp {

@@ -48,12 +48,16 @@ impl InDoubt {
         // runs the time to resolve counts from the beginning of this run.
         let now = context.clock().elapsed();
         let started = context.now() - SignedDuration::try_from(now).unwrap_or_default();
+        let cause = match attempt.missing.is_empty() {
+            true => "no answer is on record".to_owned(),
+            false => format!("the API does not know its task {} any more", attempt.missing.join(", ")),
+        };
         let since = Duration::try_from(attempt.at.duration_since(started)).unwrap_or_default().min(now);
         Some(Self {
             attempt,
             earlier: known.earlier.to_vec(),
             since,
-            cause: "no answer is on record".to_owned(),
+            cause,
             slow: false,
             disowned: known.disowned.to_vec(),
         })
@@ -62,6 +66,14 @@ impl InDoubt {
     /// The API said that the call was carried out, but what it made is not known.
     pub fn is_carried_out(&self) -> bool {
         self.attempt.head.as_ref().is_some_and(|head| is_success(head.status))
+    }
+
+    /// What is not known of it, and why.
+    pub fn words(&self) -> String {
+        match self.attempt.missing.is_empty() {
+            true => format!("the answer was lost ({})", self.cause),
+            false => format!("how it ended is not known ({})", self.cause),
+        }
     }
 
     /// Earlier attempts with the very same call: what one of them made can stand for what the last one would have
@@ -170,7 +182,7 @@ mod tests {
         let intent = intent_of(&InstanceId::new(StepId::new("net"), None), call(name), String::new());
         let update = update.map(|name| call(name).into());
         let intent = Intent { attempt, update, ..intent }.into();
-        Unanswered { intent, at: Timestamp::UNIX_EPOCH, head: None, failed: Few::default() }
+        Unanswered { intent, at: Timestamp::UNIX_EPOCH, head: None, failed: Few::default(), missing: Few::default() }
     }
 
     #[test]

@@ -112,6 +112,11 @@ impl<'a> Search<'a> {
         self.operation.as_ref().and_then(|operation| operation.creates.as_ref())
     }
 
+    /// The API said that the call was carried out.
+    fn is_carried_out(&self) -> bool {
+        self.attempt.head.as_ref().is_some_and(|head| is_success(head.status))
+    }
+
     /// Whether the catalogue knows that the call creates no resource: its effect is then the same from any client.
     fn only_changes(&self) -> bool {
         self.operation.as_ref().is_some_and(|operation| operation.creates.is_none())
@@ -164,6 +169,9 @@ impl<'a> Search<'a> {
     /// When the API cannot be read.
     pub async fn look(&self, last: bool) -> Result<Round, ReadError> {
         if let Some(resolved) = self.by_stamp().await? {
+            return Ok(Round::Resolved(resolved));
+        }
+        if let Some(resolved) = self.by_maker().await? {
             return Ok(Round::Resolved(resolved));
         }
         let mut open = Vec::new();
@@ -229,6 +237,8 @@ impl<'a> Search<'a> {
         ]);
         match verdict {
             _ if self.disowned.contains(&task.id) => Verdict::NotOurs,
+            // The API knows it again.
+            _ if self.is_missing(&task.id) => Verdict::Ours(Evidence::RequestId),
             // The task is another step's, by its answer or by certain evidence.
             _ if self.context.owners.is_ours(&Claimable::task(&task.id), &self.context.journal) => Verdict::NotOurs,
             verdict => verdict,
@@ -242,10 +252,15 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Waits for the task that created the item, as if the call had been answered with it; without a task, takes the
-    /// item itself.
+    /// Whether this is a task of the accepted attempt that the API did not know any more.
+    fn is_missing(&self, task: &str) -> bool {
+        self.attempt.missing.iter().any(|missing| missing == task)
+    }
+
+    /// Waits for the task that created the item, as if the call had been answered with it; without a task that the API
+    /// knows, takes the item itself.
     fn claim_item(&self, id: &str, item: Value, evidence: Evidence) -> Option<Resolved> {
-        if let Some(task) = creator_task(&item) {
+        if let Some(task) = creator_task(&item).filter(|task| !self.is_missing(task)) {
             return Some(self.claim_task(&task, evidence));
         }
         let kind = &self.creates()?.kind;
@@ -275,15 +290,27 @@ impl<'a> Search<'a> {
         }))
     }
 
+    /// The resource that names a task of this attempt as its maker, when that task itself is not to be seen any more.
+    async fn by_maker(&self) -> Result<Option<Resolved>, ReadError> {
+        let list = self.list().filter(|list| list.creator_task && !self.attempt.missing.is_empty());
+        let Some((list, request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
+            return Ok(None);
+        };
+        let made = items(self.context, list, request).await?.into_iter().find(|item| {
+            creator_task(item).is_some_and(|task| self.is_missing(&task))
+                && tags::of_item(item, Some(list), self.intent()) != Verdict::NotOurs
+        });
+        Ok(made.and_then(|item| self.claim_item(&item.get(&list.id_field).map(id_text)?, item, Evidence::RequestId)))
+    }
+
     /// The candidate whose name (or other key) the API keeps unique, which did not exist when this attempt was sent,
     /// and which agrees with the call. Or the only new candidate, when the API said that the call was carried out.
     fn by_own_key(&self, open: &[Candidate]) -> Option<Resolved> {
         let [Candidate::Item { id, item }] = open else { return None };
         let before = self.intent().mark.before.as_ref()?;
-        let is_carried_out = self.attempt.head.as_ref().is_some_and(|head| is_success(head.status));
         if before.is_empty() && self.creates()?.unique {
             self.claim_item(id, item.clone(), Evidence::OwnKey)
-        } else if is_carried_out && root_of(&self.call().path) != CLOUD {
+        } else if self.is_carried_out() && root_of(&self.call().path) != CLOUD {
             self.claim_item(id, item.clone(), Evidence::OnlyNew)
         } else {
             None
@@ -312,11 +339,18 @@ impl<'a> Search<'a> {
         let agent = self.agent();
         let entries = self.log(self.log_since().query("user_agents", &agent)).await?;
         match audit::trail(&entries, &agent)? {
+            Trail::Task(task) if self.is_missing(&task) => {
+                let id = audit::resource(&entries, &agent).filter(|_| self.creates().is_some())?;
+                let item = self.read_by_id(&id).await?;
+                self.claim_item(&id_text(&id), item, Evidence::AuditLog)
+            }
             Trail::Task(task) => Some(self.claim_task(&task, Evidence::AuditLog)),
             Trail::Resource(id) if self.creates().is_some() => {
                 let item = self.read_by_id(&id).await?;
                 self.claim_item(&id_text(&id), item, Evidence::AuditLog)
             }
+            // The API has said so itself: what counts is the end of the task that it starts.
+            Trail::Resource(_) | Trail::Nothing if self.is_carried_out() && self.may_start_tasks() => None,
             Trail::Resource(_) | Trail::Nothing if self.only_changes() => Some(Resolved::Done),
             Trail::Resource(_) | Trail::Nothing => None,
         }
@@ -430,6 +464,7 @@ impl<'a> Search<'a> {
             let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), &item));
             let Some(id) = id else { continue };
             let task = creator_task(&item);
+            let task = task.filter(|task| !self.is_missing(task));
             let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Claimable::task(&task)));
             let verdict = Verdict::of([
                 tags::of_item(&item, Some(list), attempt.intent),

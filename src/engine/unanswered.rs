@@ -174,6 +174,15 @@ impl OpenAttempt<'_> {
                     false => self.record_resolved(tasks.into_iter().map(|task| task.id).collect(), left.made).await,
                 }
             }
+            Ended::Missing(tasks, _) => {
+                let attempt = Unanswered { missing: tasks.clone().into(), ..self.attempt.clone() };
+                match resolve_late(self.context, &attempt, &[], &self.known.disowned).await {
+                    Resolved::Resource { item, evidence, .. } => {
+                        Box::pin(self.complete(Called::Found { item, evidence: Some(evidence) })).await
+                    }
+                    _ => Ok(Some(self.undecided(&tasks.iter().map(|task| format!("task {task}")).collect::<Vec<_>>()))),
+                }
+            }
             Ended::NotOurs(tasks) => {
                 for task in &tasks {
                     self.context.owners.release(&Claimable::task(task), self.instance);

@@ -113,6 +113,7 @@ impl InstanceStatus {
             (Phase::InDoubt | Phase::Accepted { recovered: true, .. }, Record::NotApplied { .. }) => true,
             (Phase::InDoubt, Record::Unknown { .. } | Record::Accepted { .. }) => true,
             (Phase::Accepted { recovered: true, .. }, Record::Disowned { .. }) => true,
+            (Phase::Accepted { .. }, Record::TasksMissing { .. }) => true,
             // `Absent` and `Succeeded`: adopted after a conflict. `Succeeded`: also when what was recovered is compared
             // with the plan. Nothing appends it after `Failed`.
             (Phase::InDoubt | Phase::Accepted { .. }, Record::Succeeded(_)) => true,
@@ -144,6 +145,7 @@ impl InstanceStatus {
                     self.earlier.extend(self.in_doubt());
                 }
                 self.fall_back();
+                self.missing.clear();
                 self.error = Some(error.into());
             }
             Record::Unknown { error, .. } => {
@@ -161,6 +163,7 @@ impl InstanceStatus {
                 self.intent = Some(found.intent);
                 self.intended_at = Some(found.at);
                 self.head = found.head;
+                self.missing = found.missing;
             }
             Record::Resolved { attempt, made, .. } => {
                 drop(self.take_earlier(attempt));
@@ -175,6 +178,19 @@ impl InstanceStatus {
                 self.phase = Phase::InDoubt;
                 self.evidence = None;
                 self.disowned.extend(tasks);
+                self.error = Some(error.into());
+            }
+            Record::TasksMissing { tasks, error, .. } => {
+                let answered = match self.phase {
+                    Phase::Accepted { status, .. } => status,
+                    _ => None,
+                };
+                self.phase = Phase::InDoubt;
+                self.evidence = None;
+                // Whatever became of its tasks, the API had started them.
+                self.head = Some(Head { status: answered.unwrap_or(200), request_id: None });
+                let tasks = tasks.into_iter().filter(|task| !self.missing.contains(task)).collect::<Vec<_>>();
+                self.missing.extend(tasks);
                 self.error = Some(error.into());
             }
             Record::Succeeded(done) => self.succeed(at, *done),
@@ -275,6 +291,7 @@ impl InstanceStatus {
         self.earlier.extend(self.in_doubt());
         self.phase = Phase::InDoubt;
         self.head = None;
+        self.missing.clear();
         self.evidence = None;
         self.attempts = intent.attempt;
         self.after.clone_from(&intent.after);
@@ -396,6 +413,7 @@ impl InstanceStatus {
         self.asked = None;
         self.drifted.clear();
         self.disowned.clear();
+        self.missing.clear();
         self.evidence = evidence;
         // Earlier versions attributed resources by likeness, and recorded no evidence.
         let certain = provenance != Provenance::Recovered || evidence.is_some_and(Evidence::is_certain);

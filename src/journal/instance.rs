@@ -37,6 +37,9 @@ pub struct InstanceStatus {
     /// The head of the answer to the last attempt, when only that arrived and the outcome is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
+    /// The tasks of the last attempt, when it was accepted and the API does not know them any more.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub missing: Few<String>,
     /// Attempts besides the last that were never answered, oldest first: what one of them made, or will make yet, is on
     /// no record.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
@@ -143,6 +146,7 @@ impl InstanceStatus {
             at: self.intended_at?,
             head: self.head.clone(),
             failed: Few::default(),
+            missing: self.missing.clone(),
         })
     }
 }

@@ -104,7 +104,7 @@ pub struct Head {
 }
 
 /// An attempt whose effect is not known: it has no answer, so that it may have been carried out, or may still be; or
-/// its task ended in ERROR, and may have left a resource.
+/// its task ended in ERROR, and may have left a resource; or the API does not know its task any more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unanswered {
     pub intent: Shared<Intent>,
@@ -115,6 +115,9 @@ pub struct Unanswered {
     /// Its tasks, of which one ended in ERROR.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub failed: Few<String>,
+    /// Its tasks, when it was accepted and the API does not know them any more.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub missing: Few<String>,
 }
 
 /// The evidence that a task or resource is ours, when no answer said so.

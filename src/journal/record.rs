@@ -70,6 +70,9 @@ pub enum Record {
     },
     /// These tasks were attributed to the call and proved to be another's: its outcome is unknown again.
     Disowned { instance: InstanceId, tasks: Vec<String>, error: StepError },
+    /// The API does not know these tasks of the accepted call, or does not any more: how they ended, and so the outcome
+    /// of the call, is unknown. A record of its own, so that an earlier version refuses it and does not wait for them.
+    TasksMissing { instance: InstanceId, tasks: Vec<String>, error: StepError },
     /// The call is complete, and this is its result.
     Succeeded(Box<Succeeded>),
     /// A task ended in ERROR, or what was found after a lost answer is of no use without that answer. `leftover`: what
@@ -302,6 +305,7 @@ impl Record {
             | Record::Resolved { instance, .. }
             | Record::Accepted { instance, .. }
             | Record::Disowned { instance, .. }
+            | Record::TasksMissing { instance, .. }
             | Record::Failed { instance, .. }
             | Record::Removing { instance, .. }
             | Record::RemovalAccepted { instance, .. }
@@ -338,6 +342,7 @@ impl Record {
             Record::Resolved { .. } => "settled",
             Record::Accepted { .. } => "accepted",
             Record::Disowned { .. } => "disowned",
+            Record::TasksMissing { .. } => "tasks-missing",
             Record::Succeeded(_) => "succeeded",
             Record::Failed { .. } => "failed",
             Record::Removing { .. } => "removing",

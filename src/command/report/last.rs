@@ -141,7 +141,9 @@ fn event_of(record: &Record, status: &Status, made: &HashMap<&InstanceId, &Recor
         Record::NotApplied { instance, error, .. } | Record::Failed { instance, error, .. } => {
             Event::StepFailed { instance: instance.clone(), error: error.clone() }
         }
-        Record::Unknown { instance, error } | Record::Disowned { instance, error, .. } => {
+        Record::Unknown { instance, error }
+        | Record::Disowned { instance, error, .. }
+        | Record::TasksMissing { instance, error, .. } => {
             Event::StepUnknown { instance: instance.clone(), error: error.clone() }
         }
         Record::RemovalFailed { instance, error } => Event::ResourceLeft {

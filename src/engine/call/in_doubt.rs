@@ -1,8 +1,11 @@
 //! A write without an answer: its outcome is resolved, or the step ends in doubt.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{Attempts, RESENDS, Write};
+use crate::catalog::pace_of;
 use crate::catalog::update::shows_early;
 use crate::engine::called::Called;
 use crate::engine::context::RunContext;
@@ -13,6 +16,20 @@ use crate::engine::update::{UpdateState, update_state};
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::journal::{InstanceStatus, JournalError, Record, Unanswered};
 
+/// The pause between two reads of what an update changes.
+const READ_BACK: Duration = Duration::from_secs(5);
+
+/// Whether a change counts as done which the API said it carried out, and of which no task is found: by what the resource
+/// shows, and whether a task carries such a change out. `missing`: there was one, which the API does not know any more.
+fn counts_as_done(state: UpdateState, by_task: bool, missing: bool) -> bool {
+    match state {
+        UpdateState::Done => true,
+        // A read may show the change in another form, or late; but for a task, success means that it is done.
+        UpdateState::NotDone => !by_task,
+        UpdateState::CannotTell => !missing,
+    }
+}
+
 impl Write {
     /// Resolves the outcome of a write without an answer. `None`: it was not carried out, and may be sent again.
     pub(super) async fn resolve(
@@ -22,6 +39,7 @@ impl Write {
         state: &mut Attempts,
     ) -> Result<Option<Called>, Interruption> {
         let reason = context.secrets.redact(&in_doubt.cause).into_owned();
+        let lost = context.secrets.redact(&in_doubt.words()).into_owned();
         if !self.shows_early() && self.is_done(context).await {
             return Ok(Some(self.done(in_doubt)));
         }
@@ -37,7 +55,13 @@ impl Write {
                 Ok(Some(Called::Found { item, evidence: Some(evidence) }))
             }
             Resolved::Done => Ok(Some(self.done(in_doubt))),
-            Resolved::Nothing if in_doubt.is_carried_out() && !self.makes_something() => Ok(Some(self.done(in_doubt))),
+            Resolved::Nothing if in_doubt.is_carried_out() && !self.makes_something() => {
+                if Box::pin(self.took_effect(context, in_doubt)).await? {
+                    return Ok(Some(self.done(in_doubt)));
+                }
+                let message = format!("the API carried it out, and what it changes does not show that: {reason}");
+                self.record_unknown(context, in_doubt, message, &[]).await
+            }
             // A resource shows an update at once, even when its task is not found.
             Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(in_doubt))),
             Resolved::Nothing if in_doubt.is_carried_out() => {
@@ -56,19 +80,17 @@ impl Write {
                 self.record_unknown(context, in_doubt, message, &[]).await
             }
             Resolved::Undecided(candidates) if candidates.is_empty() => {
-                let message =
-                    format!("the answer was lost ({reason}), and the API has no list that would show what was made");
+                let message = format!("{lost}, and the API has no list that would show what was made");
                 self.record_unknown(context, in_doubt, message, &[]).await
             }
             Resolved::Undecided(candidates) => {
-                let message = format!(
-                    "the answer was lost ({reason}); what may be its work may be another client's as well: {}",
-                    candidates.join(", ")
-                );
+                let candidates_named = candidates.join(", ");
+                let message =
+                    format!("{lost}; what may be its work may be another client's as well: {candidates_named}");
                 self.record_unknown(context, in_doubt, message, &candidates).await
             }
             Resolved::CannotTell(why) => {
-                let message = format!("the answer was lost ({reason}), and looking for it failed: {why}");
+                let message = format!("{lost}, and looking for it failed: {why}");
                 self.record_unknown(context, in_doubt, message, &[]).await
             }
         }
@@ -136,7 +158,35 @@ impl Write {
 
     /// Whether the write is an update that has taken effect, according to the resource.
     pub(super) async fn is_done(&self, context: &RunContext) -> bool {
-        self.intent.update.is_some() && update_state(context, &self.intent).await == UpdateState::Done
+        self.state(context).await == UpdateState::Done
+    }
+
+    /// What the resource shows of an update.
+    async fn state(&self, context: &RunContext) -> UpdateState {
+        match self.intent.update {
+            Some(_) => update_state(context, &self.intent).await,
+            None => UpdateState::CannotTell,
+        }
+    }
+
+    /// Whether a change counts as done which the API said it carried out, and of which no task is found. One that is
+    /// carried out by a task is read back, for as long as such a task takes.
+    async fn took_effect(&self, context: &RunContext, in_doubt: &InDoubt) -> Result<bool, Interruption> {
+        let task_type = self.operation.as_ref().and_then(|operation| operation.task_types.first());
+        let until = in_doubt.since + pace_of(task_type.map_or("", String::as_str)).latest;
+        let is_missing = !in_doubt.attempt.missing.is_empty();
+        loop {
+            let state = context.stopped.or_leave(self.state(context)).await.map_err(Interruption::Stopped)?;
+            let left = until.saturating_sub(context.clock().elapsed());
+            match counts_as_done(state, self.is_answered_with_tasks(), is_missing) {
+                false if state == UpdateState::NotDone && !left.is_zero() => {
+                    let clock = context.clock();
+                    let pause = clock.sleep(left.min(READ_BACK));
+                    context.stopped.or_leave(pause).await.map_err(Interruption::Stopped)?;
+                }
+                done => return Ok(done),
+            }
+        }
     }
 
     /// Records which attempt was carried out, when it is not the last one.
@@ -176,9 +226,13 @@ impl Write {
         let instance = self.instance();
         let resolve = |decision: &str| context.settings.state_command("resolve", instance, decision);
         error.help = if candidates.is_empty() {
+            let (is_so, is_not) = match self.makes_something() {
+                true => ("it exists", "it does not"),
+                false => ("it was carried out", "it was not"),
+            };
             vec![
                 "run again: the outcome is looked up once more".to_owned(),
-                format!("or decide: {} (it exists), or `--not-applied` (it does not)", resolve("--id ID")),
+                format!("or decide: {} ({is_so}), or `--not-applied` ({is_not})", resolve("--id ID")),
             ]
         } else {
             vec![
@@ -188,5 +242,29 @@ impl Write {
         };
         context.journal.append(vec![Record::Unknown { instance: instance.clone(), error: error.clone() }]).await?;
         Err(Interruption::Unknown(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_the_api_said_it_carried_out_is_done_when_it_shows_or_no_task_carries_it_out() {
+        use UpdateState::{CannotTell, Done, NotDone};
+        for (state, by_task, missing, expected) in [
+            (Done, false, false, true),
+            (Done, true, false, true),
+            (Done, true, true, true),
+            (NotDone, false, false, true),
+            (NotDone, true, false, false),
+            (NotDone, true, true, false),
+            (CannotTell, false, false, true),
+            (CannotTell, true, false, true),
+            // Its task may have failed.
+            (CannotTell, true, true, false),
+        ] {
+            assert_eq!(counts_as_done(state, by_task, missing), expected, "{state:?} {by_task} {missing}");
+        }
     }
 }

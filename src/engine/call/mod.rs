@@ -91,6 +91,10 @@ impl Write {
         let mut in_doubt = in_doubt;
         loop {
             let called = match in_doubt.take() {
+                // What a task carries out is read back: to send it again would not say how that ended.
+                Some(in_doubt) if in_doubt.is_carried_out() && self.is_answered_with_tasks() => {
+                    Box::pin(self.resolve(context, &in_doubt, &mut state)).await?
+                }
                 _ if self.is_repeatable() => None,
                 Some(in_doubt) => Box::pin(self.resolve(context, &in_doubt, &mut state)).await?,
                 // A refusal of the last attempt says nothing about those before it.
@@ -188,7 +192,13 @@ impl Write {
         context.journal.append(vec![Record::Intent(intent.clone())]).await?;
         context.gates.appended(context.clock().elapsed().saturating_sub(appending));
         let in_doubt = InDoubt {
-            attempt: Unanswered { intent, at: intended_at, head: None, failed: Few::default() },
+            attempt: Unanswered {
+                intent,
+                at: intended_at,
+                head: None,
+                failed: Few::default(),
+                missing: Few::default(),
+            },
             earlier: self.earlier(context),
             since,
             cause: String::new(),
@@ -327,6 +337,11 @@ impl Write {
 
     fn makes_something(&self) -> bool {
         self.operation.as_ref().is_none_or(|operation| operation.creates.is_some())
+    }
+
+    /// Whether the call creates nothing, and is answered with the task that carries it out.
+    fn is_answered_with_tasks(&self) -> bool {
+        self.operation.as_ref().is_some_and(|operation| operation.asynchronous && operation.creates.is_none())
     }
 
     /// Whether the answer of a create names no id, so that its resource could not be recorded. `no_tasks`: the answer

@@ -208,8 +208,8 @@ async fn remove_made(
     }
     let (main, gone) = main?;
     removed = removed.max(main);
-    if gone == Some(Gone::Already) {
-        // The delete that would have included them was not needed.
+    if matches!(gone, Some(Gone::Already | Gone::Unseen)) {
+        // The delete that would have included them was not needed, or its end was not seen.
         after.append(&mut with);
     }
     if gone.is_some() && (more || !after.is_empty() || !proven.unclear.is_empty()) {

@@ -8,13 +8,14 @@ use serde_json::Value;
 use super::access::check_access;
 use super::identity::{created_later, digest, read_of_named};
 use super::{forget, status_of};
-use crate::api::{ApiError, Meaning, Policy, Request};
-use crate::catalog::{Method, pace_of};
+use crate::api::{ApiError, Meaning, Policy, ReadError, Request};
+use crate::catalog::{Catalog, Method, pace_of};
 use crate::clock::millis;
 use crate::engine::conceal;
 use crate::engine::context::{About, RunContext};
 use crate::engine::interruption::Interruption;
 use crate::engine::lock::{Locks, Refused};
+use crate::engine::made::read_of;
 use crate::engine::operation;
 use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
 use crate::engine::undo::{UndoOutcome, intent_of, new_nonce, resolve_undo};
@@ -40,6 +41,8 @@ const FAILED_TASKS: u32 = 2;
 pub(super) enum Gone {
     Already,
     Now,
+    /// By a task whose end was not seen: what else it was to remove may be left.
+    Unseen,
 }
 
 /// The ids in a refusal that are not on record.
@@ -55,11 +58,18 @@ fn unrecorded_ids(context: &RunContext, call: &RecordedCall, message: &str) -> V
     })
 }
 
+/// The path that reads what a call deletes, where that is the same.
+fn read_at(catalog: &Catalog, call: &RecordedCall) -> Option<String> {
+    catalog.matching(Method::Get, &call.path).map(|_| call.path.clone())
+}
+
 pub(super) struct Removal<'a> {
     context: &'a RunContext,
     instance: &'a InstanceId,
     call: &'a RecordedCall,
     about: About,
+    /// How the resource is read.
+    read: Option<String>,
     /// The resource, when it goes by its name, and how it is read.
     named: Option<(&'a RecordedResource, String)>,
     /// The digest of the resource before an attempt that may have removed it.
@@ -98,6 +108,7 @@ impl<'a> Removal<'a> {
             instance,
             call,
             about: About { call: Some(call.clone().into()), place: None },
+            read: read_at(context.catalog, call),
             named: None,
             seen: None,
             shown: None,
@@ -116,7 +127,11 @@ impl<'a> Removal<'a> {
         let named = read_of_named(self.context.catalog, made).map(|path| (made, path));
         let asked = status_of(self.context, self.instance).and_then(|status| status.asked.clone());
         let seen = asked.filter(|asked| named.is_some() && asked.call == *self.call).map(|asked| asked.seen);
-        Self { named, seen, ..self }
+        let read = || {
+            let (kind, id, undo) = (made.kind.as_deref()?, made.id.as_deref()?, made.undo.as_ref()?);
+            read_of(self.context.catalog, kind, id, undo)
+        };
+        Self { read: self.read.or_else(read), named, seen, ..self }
     }
 
     /// What goes by the name now, before it is removed. An attempt that may have been carried out is repeated only when
@@ -188,8 +203,13 @@ impl<'a> Removal<'a> {
         head: Option<Head>,
     ) -> Result<Option<Step>, Interruption> {
         // When it cannot be resolved, the removal stays in doubt.
-        let attempt =
-            Unanswered { intent: intent.clone().into(), at: self.context.now(), head, failed: Few::default() };
+        let attempt = Unanswered {
+            intent: intent.clone().into(),
+            at: self.context.now(),
+            head,
+            failed: Few::default(),
+            missing: Few::default(),
+        };
         let looking = resolve_undo(self.context, attempt.clone(), &self.lost, &self.about, cause, since);
         match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?? {
             UndoOutcome::Tasks(tasks) => self.accepted(tasks).await.map(Some),
@@ -451,6 +471,7 @@ impl<'a> Removal<'a> {
                     self.context.journal.append(vec![record]).await?;
                     return Ok(Step::Again(Delay::InUse { by: Vec::new() }, IN_USE_PAUSE * self.failed_tasks));
                 }
+                TaskEnd::Missing(error) => return self.missing(&tasks, &error).await,
                 TaskEnd::Refused(error) => {
                     let unseen = self.unseen(&tasks, &error);
                     return Err(self.record_failed_removal(unseen).await?);
@@ -458,6 +479,58 @@ impl<'a> Removal<'a> {
             }
         }
         Ok(Step::Gone(Gone::Now))
+    }
+
+    /// The API does not know the task of an accepted removal any more: the resource itself says what came of it.
+    async fn missing(&mut self, tasks: &[String], error: &ApiError) -> Result<Step, Interruption> {
+        // It may have been carried out: then the next answer says that there is nothing any more.
+        self.tried_before = true;
+        self.seen = self.seen.take().or_else(|| self.shown.clone());
+        let cause = format!(
+            "its removal was accepted, and how it ended is not known: task {}: {}",
+            tasks.join(", "),
+            error.story()
+        );
+        let unknown = |words: String| self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        let read = match &self.read {
+            _ if self.call.method != Method::Delete => {
+                let mut error = unknown(cause);
+                let forget = forget(self.context, self.instance);
+                error.help.push(format!("look whether `{}` was carried out; if it was, {forget}", self.call));
+                return Err(self.record_failed_removal(error).await?);
+            }
+            // Its DELETE says whether it is gone.
+            None => None,
+            Some(path) => {
+                let reading = self.context.client.read(Request::get(path.clone()));
+                Some(self.context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?)
+            }
+        };
+        match read {
+            Some(Err(ReadError::Refused(error))) if error.meaning() == Meaning::NotFound => {
+                self.not_found(&error).await.map(|step| match step {
+                    Step::Gone(_) => Step::Gone(Gone::Unseen),
+                    again => again,
+                })
+            }
+            Some(Err(error)) => {
+                let mut error = unknown(format!("{cause}; whether it is gone could not be read: {error}"));
+                let destroy = self.context.settings.destroy_command();
+                error.help.push(format!("run {destroy} again: it continues where it stopped"));
+                Err(self.record_failed_removal(error).await?)
+            }
+            read @ (None | Some(Ok(_))) => {
+                let still = if read.is_some() { "; it is still there" } else { "" };
+                let mut error = unknown(format!("{cause}{still}"));
+                self.failed_tasks += 1;
+                if self.failed_tasks > FAILED_TASKS {
+                    let destroy = self.context.settings.destroy_command();
+                    error.help.push(format!("run {destroy} again: it continues where it stopped"));
+                    return Err(self.record_failed_removal(error).await?);
+                }
+                Ok(Step::Again(Delay::Failed { cause: error.message }, IN_USE_PAUSE * self.failed_tasks))
+            }
+        }
     }
 
     /// The error for a refused undo; without the hints that apply to creates.
@@ -474,8 +547,7 @@ impl<'a> Removal<'a> {
         refusal
     }
 
-    /// The error for tasks of an accepted removal that the key may not read, or that the API does not know: it was not
-    /// the removal that was refused.
+    /// The error for tasks of an accepted removal that the key may not read: it was not the removal that was refused.
     fn unseen(&self, tasks: &[String], error: &ApiError) -> StepError {
         let mut refusal = self.refusal(error);
         let tasks = tasks.join(", ");

@@ -40,5 +40,6 @@ mod strangers;
 mod takedown;
 mod takeover;
 mod together;
+mod unseen_tasks;
 mod updates;
 mod waiting;

@@ -10,10 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use super::Waiting;
 use super::schedule::{Listing, Place, Poll};
-use crate::api::{Answer, ApiError, Client, Request, Task, json_of};
+use crate::api::{Answer, Client, ReadError, Request, Task, json_of};
 use crate::secret::without_reserved;
 use crate::shared::lock;
 
@@ -51,17 +52,41 @@ impl Lead {
 }
 
 /// The result of a poll.
-pub enum Polled {
+#[derive(Default)]
+pub struct Polled {
     /// The tasks that were found.
-    Tasks(Vec<Task>),
-    Refused(ApiError),
-    Nothing,
+    pub tasks: Vec<Task>,
+    /// The tasks that could not be read by their ids, and why.
+    pub unread: Vec<(String, ReadError)>,
+    /// Of a list: whether it could be read.
+    pub list: Option<Result<(), ReadError>>,
 }
 
-/// Makes a poll. `waiting`: the tasks that steps wait for.
-pub async fn perform(client: Arc<Client>, poll: Poll, waiting: Waiting, lead: Lead) -> (Poll, Polled) {
+impl Polled {
+    /// Adds a read of one task.
+    fn add(&mut self, task: String, read: Result<Task, ReadError>) {
+        match read {
+            Ok(found) => self.tasks.push(found),
+            Err(error) => self.unread.push((task, error)),
+        }
+    }
+}
+
+/// Makes a poll. `waiting`: the tasks that steps wait for. `places`: a poll of one task takes one of these.
+pub async fn perform(
+    client: Arc<Client>,
+    poll: Poll,
+    waiting: Waiting,
+    lead: Lead,
+    places: Arc<Semaphore>,
+) -> (Poll, Polled) {
     let seen = match &poll {
-        Poll::One(task) => poll_one(&client, task).await,
+        Poll::One(task) => {
+            let _place = places.acquire().await.expect("the semaphore is never closed");
+            let mut seen = Polled::default();
+            seen.add(task.clone(), poll_one(&client, task).await);
+            seen
+        }
         Poll::Many(listing) => poll_many(&client, listing, &waiting, lead).await,
     };
     (poll, seen)
@@ -72,12 +97,10 @@ pub fn task_request(task: &str) -> Request {
     Request::get(format!("/cloud/v1/tasks/{}", crate::engine::paths::encode(task)))
 }
 
-async fn poll_one(client: &Client, task: &str) -> Polled {
-    let seen = match ask(client, task_request(task)).await {
-        Ok(answer) => json_of(&answer).as_ref().and_then(Task::read),
-        Err(seen) => return seen,
-    };
-    seen.map_or(Polled::Nothing, |task| Polled::Tasks(vec![task]))
+async fn poll_one(client: &Client, task: &str) -> Result<Task, ReadError> {
+    let answer = ask(client, task_request(task)).await?;
+    let read = json_of(&answer).as_ref().and_then(Task::read);
+    read.ok_or_else(|| unreadable(&answer, "task"))
 }
 
 /// Reads a list; returns the tasks in it that steps wait for, also those that were not asked for.
@@ -85,21 +108,21 @@ async fn poll_many(client: &Client, listing: &Listing, waiting: &Waiting, lead: 
     let asked = listing.tasks.len();
     let mut missing: HashSet<&str> = listing.tasks.iter().map(String::as_str).collect();
     let request = list_request(&listing.place, listed_from(client, listing, lead.slack())).query("limit", PAGE);
-    let mut found: Vec<Task> = Vec::new();
+    let mut seen = Polled { list: Some(Ok(())), ..Polled::default() };
     for page in 0..PAGES + asked.div_ceil(PAGE) + asked / WORTH {
-        let answer = match ask(client, request.clone().query("offset", page * PAGE)).await {
-            Ok(answer) => answer,
-            Err(seen) if page == 0 => return seen,
+        let answer = ask(client, request.clone().query("offset", page * PAGE)).await;
+        let read = answer.as_ref().map_err(Clone::clone).and_then(|answer| {
+            let read = Page::read(answer);
+            read.ok_or_else(|| unreadable(answer, "list of tasks"))
+        });
+        let read = match read {
+            Ok(read) => read,
+            Err(error) if page == 0 => return Polled { list: Some(Err(error)), ..Polled::default() },
             Err(_) => break,
         };
-        let read = match Page::read(&answer) {
-            Some(read) => read,
-            None if page == 0 => return Polled::Nothing,
-            None => break,
-        };
-        let before = found.len();
-        found.extend(read.tasks(waiting));
-        for task in &found[before..] {
+        let before = seen.tasks.len();
+        seen.tasks.extend(read.tasks(waiting));
+        for task in &seen.tasks[before..] {
             missing.remove(task.id.as_str());
         }
         if missing.is_empty() || read.results.is_empty() || ((page + 1) * PAGE) as u64 >= read.count() {
@@ -109,14 +132,15 @@ async fn poll_many(client: &Client, listing: &Listing, waiting: &Waiting, lead: 
     // A task missing from the list is polled by its id; its answer has the time from which the next list must start.
     let mut missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
     missing.sort_unstable();
-    let polls = missing.into_iter().map(|task| async move { poll_one(client, &task).await });
+    let polls = missing.into_iter().map(|task| async move {
+        let read = poll_one(client, &task).await;
+        (task, read)
+    });
     let mut polls = futures_util::stream::iter(polls).buffer_unordered(AT_A_TIME);
-    while let Some(seen) = polls.next().await {
-        if let Polled::Tasks(tasks) = seen {
-            found.extend(tasks);
-        }
+    while let Some((task, read)) = polls.next().await {
+        seen.add(task, read);
     }
-    Polled::Tasks(found)
+    seen
 }
 
 /// A page of a list, as text as far as nothing is known of it.
@@ -183,12 +207,18 @@ pub fn list_request(place: &Place, from: Timestamp) -> Request {
     request.query("from_timestamp", from.strftime("%Y-%m-%dT%H:%M:%SZ")).query("order_by", "asc")
 }
 
-async fn ask(client: &Client, request: Request) -> Result<Answer, Polled> {
+/// Sends a request once: what fails is asked for again by a later poll.
+async fn ask(client: &Client, request: Request) -> Result<Answer, ReadError> {
     client.count_poll();
     let path = request.path.clone();
     match client.send(request).await {
         Ok(answer) if answer.is_success() => Ok(answer),
-        Ok(answer) => Err(Polled::Refused(client.error(&path, &answer))),
-        Err(_) => Err(Polled::Nothing),
+        Ok(answer) => Err(ReadError::Refused(client.error(&path, &answer))),
+        Err(lost) => Err(ReadError::Failed { cause: lost.to_string(), attempts: 1 }),
     }
+}
+
+/// The error for an answer of success that is not what was asked for.
+fn unreadable(answer: &Answer, what: &str) -> ReadError {
+    ReadError::Failed { cause: format!("the answer (status {}) is no {what}", answer.status), attempts: 1 }
 }

@@ -21,9 +21,9 @@ use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::api::{ApiError, Client, Meaning, Task, TaskState};
+use crate::api::{ApiError, Client, Meaning, ReadError, Task, TaskState};
 use crate::shared::lock;
 use lists::{Lead, Polled, perform};
 use schedule::{Entry, Poll, Schedule};
@@ -35,8 +35,12 @@ pub use schedule::Place;
 const APART: Duration = Duration::from_secs(2);
 /// So many ends of tasks are told before the steps get a turn: what each of them does then takes memory.
 const TOGETHER: usize = 16;
-/// How often a task that the API does not know is polled, since the API may show it late.
-const UNKNOWN_POLLS: u32 = 20;
+/// How long a task that the API does not know is polled, since the API may show it late.
+const MISSING: Duration = Duration::from_secs(90);
+/// After so many failed polls of a task the reason is told.
+const TOLD_AFTER: u32 = 6;
+/// The most tasks that are polled one by one at a time.
+const ONE_BY_ONE: usize = 16;
 
 /// A task to wait for.
 #[derive(Debug, Clone)]
@@ -57,8 +61,11 @@ pub enum TaskEnd {
     Finished(Box<Task>),
     /// The task ended in ERROR.
     Failed(Box<Task>),
-    /// The key may not poll the task, or the API does not know it.
+    /// The key may not poll the task.
     Refused(Box<ApiError>),
+    /// The API has said for a while that it does not know the task, or does not any more: how it ended, or whether it
+    /// still runs, is not known.
+    Missing(Box<ApiError>),
 }
 
 /// Receives warnings that concern no single step.
@@ -93,8 +100,18 @@ impl Watcher {
         for (task_type, took) in durations {
             schedule.learn(&task_type, Duration::from_millis(took));
         }
-        let (waiting, lead, reported) = (Waiting::default(), Lead::default(), Vec::new());
-        tokio::spawn(Watch { client, schedule, waiting, lead, warn, reported }.run(told));
+        let watch = Watch {
+            client,
+            schedule,
+            waiting: Waiting::default(),
+            lead: Lead::default(),
+            places: Arc::new(Semaphore::new(ONE_BY_ONE)),
+            warn,
+            reported: Vec::new(),
+            list_reported: false,
+            task_reported: false,
+        };
+        tokio::spawn(watch.run(told));
         Self { messages, listeners: Arc::default() }
     }
 
@@ -151,9 +168,14 @@ struct Watch {
     schedule: Schedule,
     waiting: Waiting,
     lead: Lead,
+    /// For polls of one task each.
+    places: Arc<Semaphore>,
     warn: Warn,
     /// Undocumented task states that were reported already.
     reported: Vec<String>,
+    /// Whether it was reported that a list, or a task, cannot be read.
+    list_reported: bool,
+    task_reported: bool,
 }
 
 impl Watch {
@@ -165,7 +187,8 @@ impl Watch {
                 if let Poll::Many(listing) = &poll {
                     self.schedule.hold(&listing.place, clock.elapsed() + APART);
                 }
-                polls.push(perform(self.client.clone(), poll, self.waiting.clone(), self.lead).boxed());
+                let (client, waiting) = (self.client.clone(), self.waiting.clone());
+                polls.push(perform(client, poll, waiting, self.lead, self.places.clone()).boxed());
             }
             let next = self.schedule.next();
             tokio::select! {
@@ -212,25 +235,59 @@ impl Watch {
             Poll::One(task) => std::slice::from_ref(task),
             Poll::Many(listing) => {
                 self.schedule.release(&listing.place);
+                match &seen.list {
+                    Some(Err(error)) => self.not_listed(&listing.place, error, now),
+                    _ => self.schedule.listed(&listing.place),
+                }
                 &listing.tasks
             }
         };
-        match seen {
-            Polled::Tasks(tasks) => {
-                let found: HashSet<String> = tasks.iter().map(|task| task.id.clone()).collect();
-                let mut running = Vec::new();
-                for (number, task) in tasks.into_iter().enumerate() {
-                    // Steps that are told record their results before more are.
-                    if number > 0 && number.is_multiple_of(TOGETHER) {
-                        tokio::task::yield_now().await;
-                    }
-                    running.extend(self.task_seen(task, now));
-                }
-                self.schedule.polled(&running, now);
-                self.schedule.failed(asked.iter().filter(|task| !found.contains(*task)), now);
+        let found: HashSet<String> = seen.tasks.iter().map(|task| task.id.clone()).collect();
+        let mut running = Vec::new();
+        for (number, task) in seen.tasks.into_iter().enumerate() {
+            // Steps that are told record their results before more are.
+            if number > 0 && number.is_multiple_of(TOGETHER) {
+                tokio::task::yield_now().await;
             }
-            Polled::Refused(error) => self.refused(poll, asked, &error, now),
-            Polled::Nothing => self.schedule.failed(asked, now),
+            running.extend(self.task_seen(task, now));
+        }
+        self.schedule.polled(&running, now);
+        self.schedule.failed(asked.iter().filter(|task| !found.contains(*task)), now);
+        for (task, error) in &seen.unread {
+            self.unread(task, error, now);
+        }
+    }
+
+    /// A list could not be read: its tasks are polled one by one, when it is none that passes by itself.
+    fn not_listed(&mut self, place: &Place, error: &ReadError, now: Duration) {
+        // The page of a proxy passes, whatever its status.
+        let lasts = match error {
+            ReadError::Refused(refusal) if !refusal.is_foreign() => {
+                matches!(refusal.meaning(), Meaning::NotAllowed | Meaning::NotFound | Meaning::Rejected)
+            }
+            _ => false,
+        };
+        if self.schedule.cannot_list(place, !lasts, now) && !self.list_reported {
+            self.list_reported = true;
+            (self.warn)(format!("the list of tasks cannot be read: {error}; each task is asked for by its id"));
+        }
+    }
+
+    /// A task could not be read by its id: it is asked for again, unless the API has said for long enough that it does
+    /// not know it, or the key may not read it.
+    fn unread(&mut self, task: &str, error: &ReadError, now: Duration) {
+        match (error, error.meaning()) {
+            (ReadError::Refused(refusal), Some(Meaning::NotAllowed)) => {
+                return self.end(task, &TaskEnd::Refused(Box::new(refusal.clone())));
+            }
+            (ReadError::Refused(refusal), Some(Meaning::NotFound)) if self.schedule.missing(task, now) >= MISSING => {
+                return self.end(task, &TaskEnd::Missing(Box::new(refusal.clone())));
+            }
+            _ => {}
+        }
+        if self.schedule.failures(task) >= TOLD_AFTER && !self.task_reported {
+            self.task_reported = true;
+            (self.warn)(format!("task {task} cannot be looked at: {error}; it is asked for again"));
         }
     }
 
@@ -260,24 +317,6 @@ impl Watch {
             TaskState::Error => self.end(&task.id.clone(), &TaskEnd::Failed(Box::new(task))),
         }
         None
-    }
-
-    fn refused(&mut self, poll: &Poll, asked: &[String], error: &ApiError, now: Duration) {
-        match (error.meaning(), poll) {
-            (Meaning::NotAllowed, _) => {
-                for task in asked {
-                    self.end(task, &TaskEnd::Refused(Box::new(error.clone())));
-                }
-            }
-            (Meaning::NotFound, Poll::One(task)) if self.schedule.failures(task) >= UNKNOWN_POLLS => {
-                self.end(task, &TaskEnd::Refused(Box::new(error.clone())));
-            }
-            (Meaning::NotFound | Meaning::Rejected, Poll::Many(listing)) => {
-                self.schedule.cannot_list(&listing.place);
-                self.schedule.failed(asked, now);
-            }
-            _ => self.schedule.failed(asked, now),
-        }
     }
 
     fn end(&mut self, task: &str, end: &TaskEnd) {

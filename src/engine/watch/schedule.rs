@@ -15,6 +15,10 @@ use crate::catalog::Pace;
 
 /// The shortest pause after a failed poll.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// A list that could not be read so often in a row is not tried for a while…
+const LIST_FAILURES: u32 = 3;
+/// …which is this long: meanwhile the tasks of its place are polled one by one.
+const LISTED_AGAIN: Duration = Duration::from_secs(60);
 /// A poll that is due at once is delayed by this much, so that others can join it.
 const GATHER: Duration = Duration::from_millis(200);
 
@@ -51,6 +55,17 @@ pub struct Entry {
     /// When the next poll is due; `None` while a poll is under way.
     due: Option<Duration>,
     failures: u32,
+    /// Since when the API has answered, each time that it answered, that it does not know the task.
+    missing: Option<Duration>,
+}
+
+/// A place whose list could not be read.
+#[derive(Debug, Default)]
+struct Unlisted {
+    /// How often in a row.
+    failures: u32,
+    /// Until then its tasks are polled one by one.
+    until: Duration,
 }
 
 /// A request to make now.
@@ -80,8 +95,8 @@ pub struct Schedule {
     /// The tasks that are not being polled, by place and by due time.
     due: BTreeMap<Place, BTreeSet<(Duration, String)>>,
     learnt: Learnt,
-    /// Places whose list could not be read: their tasks are polled one by one.
-    unlisted: Vec<Place>,
+    /// Places whose list could not be read when that was last tried.
+    unlisted: BTreeMap<Place, Unlisted>,
     /// Places whose tasks are not polled before a time.
     held: BTreeMap<Place, Duration>,
 }
@@ -132,11 +147,28 @@ impl Schedule {
         self.learnt.learn(task_type, took);
     }
 
-    /// Marks that the list of a place cannot be read.
-    pub fn cannot_list(&mut self, place: &Place) {
-        if !self.unlisted.contains(place) {
-            self.unlisted.push(place.clone());
-        }
+    /// Marks that the list of a place cannot be read, now or at all. Returns whether its tasks are polled one by one
+    /// from now on: one failure may pass by itself.
+    pub fn cannot_list(&mut self, place: &Place, passing: bool, now: Duration) -> bool {
+        let known = self.unlisted.entry(place.clone()).or_default();
+        known.failures += 1;
+        known.until = match passing {
+            true if known.failures < LIST_FAILURES => return false,
+            true => now + LISTED_AGAIN,
+            false => Duration::MAX,
+        };
+        true
+    }
+
+    /// The list of a place could be read.
+    pub fn listed(&mut self, place: &Place) {
+        self.unlisted.remove(place);
+    }
+
+    /// For how long the API has said that it does not know this task, which it has just said again.
+    pub fn missing(&mut self, task: &str, now: Duration) -> Duration {
+        let Some(entry) = self.entries.get_mut(task) else { return Duration::ZERO };
+        now.saturating_sub(*entry.missing.get_or_insert(now))
     }
 
     /// Until this time no poll of the tasks of a place is due, unless [`Self::release`] comes first.
@@ -167,7 +199,8 @@ impl Schedule {
         let places: Vec<Place> = due.map(|(place, _)| place.clone()).collect();
         let mut polls = Vec::new();
         for place in places {
-            let listed = place.project_id.is_some() && !self.unlisted.contains(&place);
+            let one_by_one = self.unlisted.get(&place).is_some_and(|unlisted| now < unlisted.until);
+            let listed = place.project_id.is_some() && !one_by_one;
             let mut tasks = self.due_at(&place, now, listed);
             tasks.sort_unstable();
             for task in &tasks {
@@ -221,7 +254,7 @@ impl Schedule {
         let together = self.together(tasks, now);
         for task in tasks {
             let Some(entry) = self.entries.get_mut(task) else { continue };
-            entry.failures = 0;
+            (entry.failures, entry.missing) = (0, None);
             let next = rhythm::next(&self.learnt.pace(&entry.task_type), entry.elapsed(now), together);
             let due = entry.every.map_or_else(|| entry.at(next), |every| now + every);
             self.poll_ends(task, due);
@@ -275,6 +308,7 @@ impl Entry {
             created: None,
             due: None,
             failures: 0,
+            missing: None,
         }
     }
 

@@ -40,7 +40,11 @@ impl Transport for Cloud {
             }
             match status {
                 0 => Err(Lost::unknown("reset")),
-                _ => Ok(Answer { status, headers: Vec::new(), body: body.to_string().into_bytes() }),
+                _ => {
+                    // Every answer of the API has a request id (observed.md §7).
+                    let headers = vec![("request_id".to_owned(), "0523d9bee946fba7b9a98c5c3f190a37".to_owned())];
+                    Ok(Answer { status, headers, body: body.to_string().into_bytes() })
+                }
             }
         })
     }
@@ -87,6 +91,7 @@ impl Watched {
             TaskEnd::Finished(task) => format!("{} finished", task.id),
             TaskEnd::Failed(task) => format!("{} failed", task.id),
             TaskEnd::Refused(error) => format!("refused {}", error.status),
+            TaskEnd::Missing(error) => format!("missing {}", error.status),
         });
         words.collect()
     }
@@ -175,16 +180,80 @@ async fn a_list_that_fails_is_read_again_and_one_that_does_not_exist_is_not() {
     }
 }
 
+/// Whatever is wrong with the list, each task can be asked for by its id.
 #[tokio::test(start_paused = true)]
-async fn a_task_is_refused_at_once_without_the_right_to_it_and_in_the_end_when_it_is_unknown() {
+async fn tasks_of_a_list_that_cannot_be_read_are_read_by_their_ids_and_the_reason_is_told_once() {
+    for (list, tried, reason) in [
+        ((500, json!({ "message": "boom" })), 3, "boom (status 500"),
+        ((0, json!(null)), 3, "reset"),
+        ((403, json!({ "message": "no" })), 1, "no (status 403"),
+        ((404, json!({ "message": "no" })), 1, "no (status 404"),
+        ((400, json!({ "message": "no" })), 1, "no (status 400"),
+        ((200, json!([])), 3, "the answer (status 200) is no list of tasks"),
+        ((200, json!(null)), 3, "is no list of tasks"),
+        ((204, json!("")), 3, "the answer (status 204) is no list of tasks"),
+        ((200, json!({ "results": {} })), 3, "is no list of tasks"),
+    ] {
+        let answer = list.clone();
+        let watched = watched(move |asked, before| match asked {
+            "list 0" => answer.clone(),
+            running if before < 4 => (200, task(running, "RUNNING")),
+            other => finished(other),
+        });
+        assert_eq!(watched.ends(&["a", "b"]).await, ["a finished", "b finished"], "{list:?}");
+        let asked = watched.asked();
+        assert_eq!(asked.iter().filter(|words| *words == "list 0").count(), tried, "{list:?}: {asked:?}");
+        let warnings = watched.warnings.lock().unwrap().clone();
+        assert_eq!(warnings.len(), 1, "{list:?}: {warnings:?}");
+        assert!(warnings[0].contains(reason) && warnings[0].contains("asked for by its id"), "{warnings:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_could_not_be_read_is_tried_again_after_a_while() {
+    let watched = watched(|asked, before| match asked {
+        "list 0" if before < 3 => (500, json!({})),
+        "list 0" => page(2, &["a", "b"], 0),
+        running => (200, task(running, "RUNNING")),
+    });
+    assert_eq!(watched.ends(&["a", "b"]).await, ["a finished", "b finished"]);
+    let elapsed = watched.clock.elapsed().as_secs();
+    assert!((60..80).contains(&elapsed), "{elapsed} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_refused_at_once_without_the_right_to_it_and_missing_when_the_api_does_not_know_it_for_long() {
     let forbidden = watched(|_, _| (403, json!({ "message": "no" })));
     assert_eq!(forbidden.ends(&["a", "b"]).await, ["refused 403", "refused 403"]);
-    assert_eq!(forbidden.asked(), ["list 0"]);
+    assert_eq!(forbidden.asked(), ["list 0", "a", "b"]);
     let unknown = watched(|_, _| (404, json!({ "message": "no" })));
-    assert_eq!(unknown.ends(&["a"]).await, ["refused 404"]);
-    assert_eq!(unknown.asked().len(), UNKNOWN_POLLS as usize + 1);
-    let late = watched(|asked, before| if before < 20 { (404, json!({})) } else { finished(asked) });
+    assert_eq!(unknown.ends(&["a"]).await, ["missing 404"]);
+    let elapsed = unknown.clock.elapsed().as_secs();
+    assert!((90..105).contains(&elapsed), "{elapsed} s");
+    let late = watched(|asked, before| if before < 12 { (404, json!({ "message": "no" })) } else { finished(asked) });
     assert_eq!(late.ends(&["a"]).await, ["a finished"]);
+    assert!(late.clock.elapsed().as_secs() >= 80);
+    // Also when a list does not show them, and when one of them was seen before.
+    let gone = watched(|asked, before| match asked {
+        "list 0" => page(0, &[], 0),
+        "a" if before < 3 => (200, task("a", "RUNNING")),
+        _ => (404, json!({ "message": "no" })),
+    });
+    assert_eq!(gone.ends(&["a", "b"]).await, ["missing 404", "missing 404"]);
+    let elapsed = gone.clock.elapsed().as_secs();
+    assert!((90..150).contains(&elapsed), "{elapsed} s");
+}
+
+/// Only the API says that it does not know a task.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_cannot_be_read_is_asked_for_again_and_the_reason_is_told_once() {
+    for (answer, reason) in [((500, json!({ "message": "boom" })), "boom"), ((200, json!([])), "is no task")] {
+        let watched = watched(move |asked, before| if before < 40 { answer.clone() } else { finished(asked) });
+        assert_eq!(watched.ends(&["a"]).await, ["a finished"]);
+        let warnings = watched.warnings.lock().unwrap().clone();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("task a cannot be looked at") && warnings[0].contains(reason), "{warnings:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -354,6 +354,36 @@ fn tasks_of_another_attempt_are_disowned() {
 }
 
 #[test]
+fn an_accepted_call_whose_tasks_are_missing_is_in_doubt_and_was_carried_out() {
+    let missing = |task: &str| Record::TasksMissing { instance: a(), tasks: vec![task.to_owned()], error: error() };
+    let found = || Record::Accepted {
+        instance: a(),
+        tasks: vec!["found".to_owned()],
+        recovered: true,
+        status: None,
+        evidence: Some(Evidence::Stamp),
+    };
+    let status = fold(&[intent("a", 1), accepted("a"), missing("task-a")]);
+    assert!(status.tasks.contains("task-a"), "it is no other call's");
+    let attempt = status.instances[&a()].in_doubt().unwrap();
+    assert_eq!(&attempt.missing[..], ["task-a"]);
+    assert!(attempt.head.is_some_and(|head| head.status == 200));
+    // Of what is found next, as well; and each is remembered until the outcome is known.
+    let both = [intent("a", 1), accepted("a"), missing("task-a"), found(), missing("found"), found(), missing("found")];
+    assert_eq!(&of_a(&both).in_doubt().unwrap().missing[..], ["task-a", "found"]);
+    for known in [
+        of_a(&[&both[..], &[made(|_| {})]].concat()),
+        of_a(&[&both[..], &[Record::NotApplied { instance: a(), error: error(), unanswered: false }]].concat()),
+        of_a(&[&both[..], &[intent("a", 2)]].concat()),
+    ] {
+        assert!(known.missing.is_empty(), "{known:?}");
+    }
+    // An attempt that is given up keeps them.
+    let given_up = of_a(&[&both[..], &[intent("a", 2)]].concat());
+    assert_eq!(&given_up.earlier[0].missing[..], ["task-a", "found"]);
+}
+
+#[test]
 fn tasks_and_their_durations_are_remembered() {
     let done = made(|done| done.result.tasks = vec!["only-in-the-result".to_owned()].into());
     let status = fold(&[intent("a", 1), done]);

@@ -23,6 +23,7 @@ struct End {
     delays: Vec<String>,
     took: Duration,
     sent: usize,
+    reads: usize,
     phase: Phase,
 }
 
@@ -74,8 +75,16 @@ fn removed(age: Duration, answers: Vec<Canned>, reads: Vec<(&str, Vec<Canned>)>)
         });
         let requests = trial.requests.lock().unwrap();
         let sent = requests.iter().filter(|request| request.path == PATH).count();
-        End { result, delays: delays.collect(), took, sent, phase }
+        let reads = requests.iter().filter(|request| request.path == PATH && request.method == Method::Get).count();
+        End { result, delays: delays.collect(), took, sent, reads, phase }
     })
+}
+
+impl End {
+    /// How many of the requests for it were to remove it.
+    fn deletes(&self) -> usize {
+        self.sent - self.reads
+    }
 }
 
 const OLD: Duration = Duration::from_secs(3600);
@@ -216,6 +225,18 @@ fn the_task_of_a_removal_is_waited_for_and_repeated_when_it_fails() {
     // It was the look that was refused.
     assert_eq!(failure(&end).effect, EffectKnown::Unknown);
     assert!(failure(&end).message.contains("its removal was accepted, and task t1 cannot be looked at"), "{end:?}");
+    // One that the API does not know any more: the resource says what came of it.
+    let missing = || (path, vec![refused(404, "no such task")]);
+    let end = removed(OLD, vec![tasks()], vec![missing(), (PATH, vec![refused(404, "no such volume")])]);
+    assert!(matches!(end.result, Ok(Gone::Unseen)) && end.deletes() == 1, "{end:?}");
+    let still = || (200, json!({ "id": "v" }));
+    let end = removed(OLD, vec![tasks()], vec![missing(), (PATH, vec![still(), refused(404, "no such volume")])]);
+    assert!(matches!(end.result, Ok(Gone::Unseen)) && end.deletes() == 2, "{end:?}");
+    let end = removed(OLD, vec![tasks()], vec![missing(), (PATH, vec![still()])]);
+    assert_eq!((failure(&end).effect, end.deletes()), (EffectKnown::Unknown, 3), "{end:?}");
+    assert!(failure(&end).message.contains("it is still there"), "{end:?}");
+    let end = removed(OLD, vec![tasks()], vec![missing(), (PATH, vec![refused(500, "no")])]);
+    assert_eq!((failure(&end).effect, end.deletes()), (EffectKnown::Unknown, 1), "{end:?}");
     let end = removed(OLD, vec![tasks()], vec![(path, vec![state("RUNNING")])]);
     assert_eq!((failure(&end).effect, end.sent), (EffectKnown::Unknown, 1));
     assert!(failure(&end).message.contains("its removal still runs: task t1"), "{end:?}");

@@ -297,7 +297,9 @@ fn tasks_share_a_list_only_where_it_can_be_read() {
         ([&nowhere, &nowhere], None, &["a", "b"]),
     ] {
         let mut schedule = Schedule::default();
-        unlisted.into_iter().chain(unlisted).for_each(|place| schedule.cannot_list(place));
+        unlisted.into_iter().chain(unlisted).for_each(|place| {
+            schedule.cannot_list(place, false, Duration::ZERO);
+        });
         for (task, place) in ["a", "b"].into_iter().zip(places) {
             schedule.add(task, Entry { place: place.clone(), ..first(1.0) }, Duration::ZERO);
         }

@@ -267,12 +267,18 @@ impl Write {
         in_doubt: InDoubt,
     ) -> Result<Next, Interruption> {
         match tasks_of(&value) {
-            Some(tasks) if !tasks.is_empty() => {
-                for task in &tasks {
-                    context.owners.claim(Claimable::task(task), self.instance());
+            Some(tasks) if !tasks.is_empty() => match self.first_owned(context, &tasks) {
+                None => self.accept(context, tasks, Some(head.status), None).await.map(Next::Done),
+                // As below: the answer to another request says nothing of this one.
+                Some(task) => {
+                    let cause = format!(
+                        "the answer (status {}) names task {task}, which is on record for another call: it answers \
+                         another request",
+                        head.status
+                    );
+                    Ok(Next::InDoubt(Box::new(InDoubt { cause, ..in_doubt })))
                 }
-                self.accept(context, tasks, Some(head.status), None).await.map(Next::Done)
-            }
+            },
             // Its head is not believed either: what it says of the request is about the other one.
             _ if self.names_what_was_there(context, &value) => {
                 let cause = format!(
@@ -283,7 +289,8 @@ impl Write {
             }
             none => match self.names_nothing(&value, none.is_some()) {
                 true => {
-                    let cause = format!("the answer (status {}) does not say what was made", head.status);
+                    let what = if self.makes_something() { "what was made" } else { "which task carries it out" };
+                    let cause = format!("the answer (status {}) does not say {what}", head.status);
                     Ok(Next::InDoubt(Box::new(InDoubt {
                         cause,
                         attempt: Unanswered { head: Some(head), ..in_doubt.attempt },
@@ -339,14 +346,31 @@ impl Write {
         self.operation.as_ref().is_none_or(|operation| operation.creates.is_some())
     }
 
+    /// Claims the tasks of an answer; returns the first that belongs to another call already, or to another attempt, in
+    /// which case none is claimed: a task carries out one call.
+    fn first_owned<'t>(&self, context: &RunContext, tasks: &'t [String]) -> Option<&'t String> {
+        let is_owned = |task: &&String| context.owners.is_ours(&Claimable::task(task), &context.journal);
+        if let Some(task) = tasks.iter().find(is_owned) {
+            return Some(task);
+        }
+        let claims = |task: &String| context.owners.claim(Claimable::task(task), self.instance());
+        let at = tasks.iter().position(|task| !claims(task))?;
+        tasks[..at].iter().for_each(|task| context.owners.release(&Claimable::task(task), self.instance()));
+        Some(&tasks[at])
+    }
+
     /// Whether the call creates nothing, and is answered with the task that carries it out.
     fn is_answered_with_tasks(&self) -> bool {
         self.operation.as_ref().is_some_and(|operation| operation.asynchronous && operation.creates.is_none())
     }
 
-    /// Whether the answer of a create names no id, so that its resource could not be recorded. `no_tasks`: the answer
-    /// is an empty list of tasks, with which some calls say that there was nothing to do.
+    /// Whether the answer of a create names no id, so that its resource could not be recorded; or that of another call
+    /// not the task that carries it out. `no_tasks`: the answer is an empty list of tasks, with which some calls say that
+    /// there was nothing to do.
     fn names_nothing(&self, value: &Value, no_tasks: bool) -> bool {
+        if self.is_answered_with_tasks() {
+            return value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
+        }
         let Some(operation) = self.operation.as_deref().filter(|operation| operation.creates.is_some()) else {
             return false;
         };

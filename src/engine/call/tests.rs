@@ -125,9 +125,19 @@ fn an_answer_says_what_was_started_or_made() {
     );
     assert!(matches!(end.known.phase, crate::journal::Phase::Accepted { .. }));
     let extend = write(Method::Post, "/cloud/v1/volumes/1/7/v1/extend", json!({ "size": 2 }));
-    for value in [json!({ "tasks": [] }), json!({})] {
-        let end = made(&extend, &[(200, value.clone())], &[]);
-        assert!(matches!(&end.result, Ok(Called::Answered { status: 200, value: told }) if *told == value), "{end:?}");
+    let value = json!({ "tasks": [] });
+    let end = made(&extend, &[(200, value.clone())], &[]);
+    assert!(matches!(&end.result, Ok(Called::Answered { status: 200, value: told }) if *told == value), "{end:?}");
+    // It is carried out by a task, which this answer does not name: that is looked for.
+    for value in [json!({}), json!(null)] {
+        let tasks = ("/cloud/v1/tasks", listed(&[]));
+        let end = made(&extend, &[(200, value.clone())], &[tasks, ("/cloud/v1/user_actions", listed(&[]))]);
+        assert!(matches!(&end.result, Ok(Called::Answered { status: 200, .. })), "{end:?}");
+        assert_eq!((end.resolved, end.sent.len()), (1, 1), "{end:?}");
+        let theirs =
+            json!({ "id": "t9", "state": "RUNNING", "task_type": "extend_volume", "data": { "volume_id": "v1" } });
+        let end = made(&extend, &[(200, value.clone())], &[("/cloud/v1/tasks", listed(&[theirs]))]);
+        assert!(matches!(&end.result, Ok(Called::Tasks { tasks, .. }) if tasks == &["t9"]), "{end:?}");
     }
     let end = made(&group(), &[(201, json!({ "servergroup_id": "g1" }))], &[(GROUPS, listed(&[]))]);
     assert!(matches!(&end.result, Ok(Called::Answered { status: 201, .. })), "{end:?}");

@@ -1,11 +1,11 @@
-//! Tasks that cannot be looked at: a list that fails, tasks that the API does not know any more. What
-//! came of a call is read from its resource then, and nothing waits for ever.
+//! Tasks that cannot be looked at: a list that fails, tasks that the API does not know any more, answers that name
+//! another call's task or none. What came of a call is read from its resource then, and nothing waits for ever.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{Trial, assert_done, paused};
+use super::harness::{Trial, assert_done, distinct, paused};
 use crate::api::{Answer, Request};
 use crate::catalog::Method;
 use crate::engine::{RunOptions, Signal, Stop};
@@ -226,5 +226,66 @@ fn of_an_update_with_an_unknown_task_the_resource_says_whether_it_was_carried_ou
             }
             assert!(took < 200, "{took} s");
         });
+    }
+}
+
+#[test]
+fn an_answer_with_a_task_that_is_on_record_for_another_call_is_not_believed() {
+    paused(async {
+        let mut trial = trial();
+        let mut first = None;
+        trial.change_answers(move |request, answer| {
+            if request.method != Method::Post {
+                return answer;
+            }
+            first.get_or_insert(answer).clone()
+        });
+        let end = trial.run(VOLUMES).await;
+        assert_done(&trial, &end);
+        let status = trial.status();
+        let ids = status.instances.values().map(|known| format!("{:?}", known.result.as_ref().unwrap().id));
+        assert_eq!((distinct(ids), trial.made()["volumes"]), (2, 2));
+        let torn = trial.destroy().await;
+        assert_eq!((torn.exit, trial.alive()), (Exit::Done, vec![]), "{:?}", trial.left());
+    });
+}
+
+/// An answer of success that names no task says that a change was accepted, and not that it is done.
+#[test]
+fn a_change_whose_answer_names_no_task_is_read_back() {
+    for (status, body) in [(204, ""), (200, ""), (200, "{}"), (200, "null")] {
+        for shown in [true, false] {
+            paused(async {
+                let mut trial = trial();
+                let end = trial.run(VOLUMES).await;
+                assert_done(&trial, &end);
+                trial.inputs = vec![("size".to_owned(), "2".to_owned())];
+                // Nothing but a read of the volume shows the change, from the end of its task on.
+                trial.change_answers(move |request, answer| match request {
+                    sent if sent.method == Method::Post => {
+                        Answer { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+                    }
+                    list if is_list(list) && !shown => json(200, &json!({ "count": 0, "results": [] })),
+                    log if log.path == "/cloud/v1/user_actions" => json(403, &json!({ "message": "no" })),
+                    _ => answer,
+                });
+                let (end, took) = seconds(trial.run(VOLUMES)).await;
+                assert_done(&trial, &end);
+                assert!((8..60).contains(&took), "{took} s: {status} {body}");
+                let sizes: Vec<Value> = trial
+                    .status()
+                    .instances
+                    .values()
+                    .map(|known| {
+                        let id = known.result.as_ref().and_then(|result| result.id.as_deref().cloned()).unwrap();
+                        trial.read(&format!("/cloud/v1/volumes/1/7/{}", id.as_str().unwrap()))["size"].clone()
+                    })
+                    .collect();
+                assert_eq!(sizes, [json!(2), json!(2)], "{status} {body}");
+                // Each is sent once.
+                let extends = |request: &&Request| request.path.ends_with("/extend");
+                assert_eq!(trial.requests.lock().unwrap().iter().filter(extends).count(), 2);
+            });
+        }
     }
 }

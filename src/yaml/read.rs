@@ -42,7 +42,7 @@ pub fn parse(text: &str) -> Parsed {
     parsed(text, None, most_held(text))
 }
 
-/// Parses one document without the limit on values held in its tree ([`most_held`]).
+/// Parses one document without the limit on values held in its tree (`most_held`).
 pub fn parse_whole(text: &str) -> Parsed {
     parsed(text, None, usize::MAX)
 }

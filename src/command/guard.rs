@@ -92,15 +92,18 @@ pub async fn guard(
         environment: &settings.environment,
     };
     let looked = search.look(context, client).await?;
-    for (path, why) in none_found(looked, &plan.name, &settings.environment, false)? {
-        warn(context, &format!("`{path}` cannot be searched for resources of an earlier run: {why}"))?;
-    }
-    Ok(())
+    warn_of_unread(context, &none_found(looked, &plan.name, &settings.environment, false)?)
+}
+
+fn warn_of_unread(context: &Context, unread: &[(String, ReadError)]) -> Result<(), Error> {
+    unread.iter().try_for_each(|(path, why)| {
+        warn(context, &format!("`{path}` cannot be searched for resources of an earlier run: {why}"))
+    })
 }
 
 /// Before another run: searches for the stamps of steps of which the record does not have every instance, so that they would
 /// be created. What was made after the last line of the record, by the server's clock, was made without it. Resources that
-/// were taken off the record (`state forget`) are older than that line.
+/// were taken off the record (`state forget`) are older than that line. Warns of lists that cannot be read.
 ///
 /// # Errors
 ///
@@ -132,7 +135,7 @@ pub async fn guard_older(
             && stamped.id().is_some_and(|id| recorded.owners_of(id).next().is_none())
     };
     match looked.found.iter().filter(is_newer).count() {
-        0 => Ok(()),
+        0 => warn_of_unread(context, &looked.unread),
         found => Err(Error::RecordOlder {
             found: count(found, "resource"),
             plan: name.to_owned(),
@@ -244,6 +247,7 @@ pub async fn warn_of_unrecorded(
     };
     let (unrecorded, unread) = match tokio::time::timeout(SEARCH_AFTER, looking).await {
         Ok(Ok(found)) => found,
+        Ok(Err(Error::Api { error, .. })) => return not_searched(&context.secrets.redact(&error.to_string())),
         Ok(Err(error)) => return not_searched(&context.secrets.redact(&Error::to_string(&error))),
         Err(_) => return not_searched("no answer in time"),
     };

@@ -34,8 +34,8 @@ pub fn new_trace() -> String {
 
 /// The header with the trace id (W3C Trace Context, `traceparent`).
 pub fn trace_header(trace: &str) -> (String, String) {
-    let span: String = new_trace().chars().take(16).collect();
-    ("traceparent".to_owned(), format!("00-{trace}-{span}-01"))
+    let span = new_trace();
+    ("traceparent".to_owned(), format!("00-{trace}-{}-01", &span[..16]))
 }
 
 /// Whether two request ids are equal apart from dashes and case.

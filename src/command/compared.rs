@@ -15,7 +15,8 @@ use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
 use crate::error::Error;
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Status, fields_of, id_text};
-use crate::report::{count, kind_name, sanitize};
+use crate::kind::kind_name;
+use crate::report::{count, sanitize};
 use crate::secret::{hide_digests, stands_for_secret};
 
 /// Compares every recorded resource with the API.

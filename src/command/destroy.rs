@@ -22,8 +22,9 @@ use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Journal, Record, RecordedCall, Started, Status, id_text};
+use crate::kind::kind_name;
 use crate::report::github::output::Ending;
-use crate::report::{count, kind_name, sanitize};
+use crate::report::{count, sanitize};
 use crate::store::EnvironmentRecord;
 
 /// Options of a teardown.

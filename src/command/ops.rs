@@ -14,7 +14,8 @@ use crate::cli::{OpsArguments, ResultFormat};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::report::{Palette, count, kind_name};
+use crate::kind::kind_name;
+use crate::report::{Palette, count};
 
 /// The most candidates named when several operations match.
 const NAMED: usize = 12;

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::engine::{Action, Change, ChangeKind, Symbol, Tally};
 use crate::journal::{RecordedResource, id_text};
-use crate::report::{count, kind_name, sanitize};
+use crate::kind::kind_name;
+use crate::report::{count, sanitize};
 use crate::secret::hide_digests;
 
 /// The changes of a plan, without instances that stay the same.

@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedResource, Status, id_text};
-use crate::report::{kind_name, list};
+use crate::kind::kind_name;
+use crate::report::list;
 
 /// Names listed in a hint.
 const NAMED: usize = 10;

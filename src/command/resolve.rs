@@ -22,7 +22,8 @@ use crate::journal::{
     Evidence, InstanceStatus, Intent, Journal, Phase, Record, RecordedResource, StepResult, Succeeded, Unanswered,
     id_text,
 };
-use crate::report::{count, kind_name, list};
+use crate::kind::kind_name;
+use crate::report::{count, list};
 use crate::store::EnvironmentRecord;
 
 /// The most names in a message.

@@ -16,8 +16,9 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Status, id_text};
+use crate::kind::kind_name;
 use crate::plan::Selection;
-use crate::report::{Palette, kind_name, sanitize};
+use crate::report::{Palette, sanitize};
 use crate::store::EnvironmentRecord;
 
 pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<Exit, Error> {

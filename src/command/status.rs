@@ -19,8 +19,9 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, JournalError, Phase, Status};
+use crate::kind::kind_name;
 use crate::parts::in_parts;
-use crate::report::{Palette, count, kind_name, sanitize};
+use crate::report::{Palette, count, sanitize};
 use crate::store::{EnvironmentRecord, Holder};
 
 pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {

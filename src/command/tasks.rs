@@ -15,7 +15,8 @@ use crate::engine::hide_data;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::id_text;
-use crate::report::{Palette, kind_name, list, plural};
+use crate::kind::kind_name;
+use crate::report::{Palette, list, plural};
 use crate::secret::Secrets;
 
 /// The longest page of the API.

@@ -234,8 +234,11 @@ const LONGEST_WORD: usize = 56;
 
 /// A name in the form that a header's comment allows (RFC 9110 §5.6.5): other characters become `_`.
 pub(super) fn header_word(name: &str) -> String {
-    let plain = |character: char| character.is_ascii_graphic() && !r#"();\"#.contains(character);
-    name.chars().take(LONGEST_WORD).map(|character| if plain(character) { character } else { '_' }).collect()
+    let is_plain = |character: char| character.is_ascii_graphic() && !matches!(character, '(' | ')' | ';' | '\\');
+    if name.len() <= LONGEST_WORD && name.chars().all(is_plain) {
+        return name.to_owned();
+    }
+    name.chars().take(LONGEST_WORD).map(|character| if is_plain(character) { character } else { '_' }).collect()
 }
 
 /// Whether a call may make something: an action, such as one that attaches a volume, does not.

@@ -28,6 +28,7 @@ use crate::journal::{
     Evidence, Few, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
     Unanswered, id_text,
 };
+use crate::kind::resource_name;
 use crate::plan::Wait;
 use crate::shared::Shared;
 
@@ -311,8 +312,8 @@ impl Finishing<'_> {
         let matched = self.operation.map(|operation| (operation, self.parameters.as_slice()));
         let made = made_by(context.catalog, matched, self.call, result, &IntendedUndo::Default);
         let (instance, id) = (&self.intent.instance, made.id.as_deref().map(id_text).unwrap_or_default());
-        let kind = made.kind.as_deref().unwrap_or("resource");
-        let words = format!("{kind} {id} exists, and its secret was in the answer that was lost");
+        let resource = resource_name(made.kind.as_deref(), &id);
+        let words = format!("{resource} exists, and its secret was in the answer that was lost");
         let mut error = context.error(self.about, EffectKnown::Applied, ErrorClass::Unknown, words);
         let destroy = context.settings.destroy_command();
         error.help.push(format!("run again, or {destroy}: it is removed first"));

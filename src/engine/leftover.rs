@@ -205,7 +205,7 @@ mod tests {
         let (left, certain, candidates) = found(path, false, of_task("t1"), &table);
         assert_eq!(
             (left, certain, candidates),
-            (json!({ "id": null, "created": {} }), false, vec!["servergroups g2".to_owned()])
+            (json!({ "id": null, "created": {} }), false, vec!["placement group g2".to_owned()])
         );
         let known = StepResult { id: Some(json!("g1").into()), ..of_task("t1") };
         let (left, certain, candidates) = found(path, false, known, &table);

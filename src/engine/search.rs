@@ -19,6 +19,7 @@ use super::watch::{Place, list_request};
 use crate::api::{ReadError, Request, Task, is_success};
 use crate::catalog::{CLOUD, Creates, ListCall, Operation, root_of};
 use crate::journal::{Evidence, Intent, RecordedCall, Unanswered, id_text};
+use crate::kind::resource_name;
 
 /// Tolerance for clock differences within the API and for rounding: a resource created this shortly before the intent
 /// is not certainly older than it.
@@ -221,9 +222,7 @@ impl<'a> Search<'a> {
     fn words(&self, candidate: &Candidate) -> String {
         match candidate {
             Candidate::Task(task) => format!("task {}", task.id),
-            Candidate::Item { id, .. } => {
-                format!("{} {id}", self.creates().map_or("resource", |creates| creates.kind.as_str()))
-            }
+            Candidate::Item { id, .. } => resource_name(self.creates().map(|creates| creates.kind.as_str()), id),
         }
     }
 
@@ -266,7 +265,7 @@ impl<'a> Search<'a> {
         let kind = &self.creates()?.kind;
         Some(match self.context.owners.claim(self.resource(kind, id), &self.intent().instance) {
             true => Resolved::Resource { attempt: self.intent().attempt, item, evidence },
-            false => Resolved::Undecided(vec![format!("{kind} {id}")]),
+            false => Resolved::Undecided(vec![resource_name(Some(kind), id)]),
         })
     }
 

@@ -23,6 +23,7 @@ use crate::catalog::Operation;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, StepResult, Unanswered, id_text};
+use crate::kind::resource_name;
 
 /// The longest time for which a request can be held back on the way and carried out then: proxies give up within
 /// minutes.
@@ -221,12 +222,12 @@ impl OpenAttempt<'_> {
             result => result?,
         };
         if let Some(result) = result {
-            let kind = result.kind.as_deref().unwrap_or("resource");
+            let id = result.id.as_deref().map(id_text).unwrap_or_default();
             self.context.warn(format!(
-                "`{}`: attempt {attempt}, which was never answered, was carried out after all: {kind} {} is on record as the \
+                "`{}`: attempt {attempt}, which was never answered, was carried out after all: {} is on record as the \
                  result of the step, and no run sends the call again",
                 self.instance,
-                result.id.as_deref().map(id_text).unwrap_or_default()
+                resource_name(result.kind.as_deref(), &id)
             ));
         }
         Ok(None)
@@ -239,10 +240,9 @@ impl OpenAttempt<'_> {
         made: Option<RecordedResource>,
     ) -> Result<Option<StepError>, Interruption> {
         let (instance, attempt) = (self.instance.clone(), self.attempt.intent.attempt);
-        let words = made.as_ref().map(|made| {
-            let kind = made.kind.as_deref().unwrap_or("resource");
-            format!("{kind} {}", made.id.as_deref().map(id_text).unwrap_or_default())
-        });
+        let words = made
+            .as_ref()
+            .map(|made| resource_name(made.kind.as_deref(), &made.id.as_deref().map(id_text).unwrap_or_default()));
         let record = Record::Resolved { instance, attempt, tasks, made: made.map(Box::new) };
         self.context.journal.append(vec![record]).await?;
         if let Some(made) = words {

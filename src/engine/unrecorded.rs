@@ -12,6 +12,7 @@ use super::unseen::UNSEEN;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Status, id_text};
+use crate::kind::resource_name;
 
 /// The pause between two searches.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -75,10 +76,10 @@ fn is_ours(status: &Status, stamped: &Stamped) -> bool {
 }
 
 fn error_for(run: &Run, stamped: &Stamped) -> StepError {
-    let kind = stamped.status.result.as_ref().and_then(|result| result.kind.as_deref()).unwrap_or("resource");
+    let kind = stamped.status.result.as_ref().and_then(|result| result.kind.as_deref());
     let words = format!(
-        "{kind} {} carries the stamp of this step and is on no record: another run of this environment made it",
-        id_of(&stamped.status).unwrap_or_default()
+        "{} carries the stamp of this step and is on no record: another run of this environment made it",
+        resource_name(kind, &id_of(&stamped.status).unwrap_or_default())
     );
     let mut error = run.context.error(&About::default(), EffectKnown::Applied, ErrorClass::Unknown, words);
     let recover = run.context.settings.recover_command(&run.plan.source.path_at(0).display().to_string());

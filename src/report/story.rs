@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{count, duration, kind_name, list, sanitize};
+use super::{count, duration, list, sanitize};
 use crate::event::{Activity, Did, EffectKnown, Provenance, RunFinished, RunStarted, SkipReason, StepDone, StepError};
 use crate::id::InstanceId;
+use crate::kind::kind_name;
 
 /// The most characters of an API message in lines for people; events and the record have the whole message.
 const LONGEST_MESSAGE: usize = 4000;

@@ -69,44 +69,6 @@ pub fn clock(elapsed: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// Products whose kinds begin with the first segment of their paths, and their spelling.
-const PRODUCTS: [(&str, &str); 5] =
-    [("cdn", "CDN"), ("dns", "DNS"), ("fastedge", "FastEdge"), ("iam", "IAM"), ("waap", "WAAP")];
-
-/// A kind in the singular: `floatingips` is a `floating IP`, `ssh_keys` an `SSH key`.
-pub fn kind_name(kind: &str) -> String {
-    match kind {
-        "floatingips" => return "floating IP".to_owned(),
-        "reserved_fixed_ips" => return "reserved fixed IP".to_owned(),
-        "loadbalancers" => return "load balancer".to_owned(),
-        "healthmonitors" => return "health monitor".to_owned(),
-        "l7polices" | "l7policies" => return "L7 policy".to_owned(),
-        "l7rules" => return "L7 rule".to_owned(),
-        "securitygroups" => return "security group".to_owned(),
-        "servergroups" => return "placement group".to_owned(),
-        "ssh_keys" | "keypairs" => return "SSH key".to_owned(),
-        "dns_rrsets" => return "DNS record set".to_owned(),
-        "cdn_ssl_certificates" => return "CDN SSL certificate".to_owned(),
-        "cdn_ca_certificates" => return "CDN CA certificate".to_owned(),
-        "fastedge_kv_stores" => return "FastEdge KV store".to_owned(),
-        _ => {}
-    }
-    let product = PRODUCTS.iter().find_map(|(root, name)| Some((name, kind.strip_prefix(root)?.strip_prefix('_')?)));
-    if let Some((name, kind)) = product {
-        return format!("{name} {}", kind_name(kind));
-    }
-    let words = kind.replace('_', " ");
-    if let Some(stem) = words.strip_suffix("ies") {
-        format!("{stem}y")
-    } else if let Some(stem) = words.strip_suffix("sses") {
-        format!("{stem}ss")
-    } else if words.ends_with("ss") || words.ends_with("us") {
-        words
-    } else {
-        words.strip_suffix('s').map_or(words.clone(), str::to_owned)
-    }
-}
-
 /// The order that readers expect: `web[2]` before `web[10]`.
 pub fn natural(name: &str) -> Vec<(String, u64)> {
     let mut parts: Vec<(String, u64)> = Vec::new();
@@ -166,20 +128,6 @@ mod tests {
     fn the_clock_is_a_column() {
         assert_eq!(clock(Duration::from_millis(7900)), "0:07");
         assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
-    }
-
-    #[test]
-    fn kinds_become_words() {
-        for (kind, word) in [
-            ("networks", "network"),
-            ("floatingips", "floating IP"),
-            ("l7polices", "L7 policy"),
-            ("ddos_profiles", "ddos profile"),
-            ("registries", "registry"),
-            ("addresses", "address"),
-        ] {
-            assert_eq!(kind_name(kind), word);
-        }
     }
 
     #[test]

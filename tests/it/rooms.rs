@@ -15,14 +15,14 @@ const MAY_USE: &[(&str, &str)] = &[
     ("clock", ""),
     (
         "command",
-        "api catalog cli clock context diagnostic engine error event examples exit explain files id journal \
+        "api catalog cli clock context diagnostic engine error event examples exit explain files id journal kind \
          parts plan report schema secret shared simulate source store stream template yaml",
     ),
     ("context", "api cli files report secret store stream"),
     ("diagnostic", "source"),
     (
         "engine",
-        "api body_file catalog clock diagnostic event exit id journal plan pointer random secret shared source template",
+        "api body_file catalog clock diagnostic event exit id journal kind plan pointer random secret shared source template",
     ),
     ("error", "api catalog cli exit journal report"),
     ("event", "exit id"),
@@ -32,12 +32,13 @@ const MAY_USE: &[(&str, &str)] = &[
     ("files", ""),
     ("id", "word"),
     ("journal", "body_file catalog clock event id parts plan secret shared"),
+    ("kind", ""),
     ("packed", ""),
     ("parts", ""),
     ("pointer", ""),
     ("random", ""),
     ("plan", "body_file catalog diagnostic id parts pointer secret source template word yaml"),
-    ("report", "clock diagnostic event exit files id packed secret source stream"),
+    ("report", "clock diagnostic event exit files id kind packed secret source stream"),
     ("schema", "catalog packed"),
     ("secret", ""),
     ("shared", ""),

@@ -1,7 +1,8 @@
 //! The description of an operation: route, effect, parameters and body.
 
 use crate::catalog::{BodyUse, Description, Field, Route};
-use crate::report::{Palette, kind_name};
+use crate::kind::kind_name;
+use crate::report::Palette;
 
 /// The description of one operation.
 pub(super) fn page(described: &Description, palette: Palette) -> String {

@@ -28,6 +28,7 @@ use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, JournalError, Phase, Record, RecordedCall, RecordedResource, id_text};
+use crate::kind::resource_name;
 use crate::shared::Shared;
 
 /// Which resources of an instance are removed.
@@ -87,7 +88,7 @@ fn warn_about_kept(context: &RunContext, instance: &InstanceId, known: &Instance
     if matched.as_ref().is_some_and(|(operation, _)| operation.creates.is_some()) {
         for made in known.made.iter().filter(|made| made.undo.is_none()) {
             let (Some(kind), Some(id)) = (&made.kind, &made.id) else { continue };
-            context.warn(format!("`{instance}`: {kind} {} stays: {NO_UNDO}", id_text(id)));
+            context.warn(format!("`{instance}`: {} stays: {NO_UNDO}", resource_name(Some(kind), &id_text(id))));
         }
     }
     let unknown_kinds_of = unknown_kinds_of(context, known);
@@ -100,7 +101,8 @@ fn warn_about_kept(context: &RunContext, instance: &InstanceId, known: &Instance
     for kind in stays {
         for id in result.touched.get(kind).unwrap_or_default() {
             if context.journal.with_status(|status| status.other_owner(instance, kind, id).is_none()) {
-                context.warn(format!("`{instance}`: {} {} stays: it was there before", kind, id_text(id)));
+                let resource = resource_name(Some(kind), &id_text(id));
+                context.warn(format!("`{instance}`: {resource} stays: it was there before"));
             }
         }
     }
@@ -152,9 +154,8 @@ async fn remove_made(
     more: bool,
 ) -> Result<Removed, Interruption> {
     if let Some(holder) = left_to(context, instance, made) {
-        let (kind, id) = (made.kind.as_deref().unwrap_or("resource"), made.id.as_deref().map(id_text));
-        let id = id.unwrap_or_default();
-        context.warn(format!("`{instance}`: {kind} {id} stays: {}", held_by(&holder)));
+        let resource = resource_name(made.kind.as_deref(), &made.id.as_deref().map(id_text).unwrap_or_default());
+        context.warn(format!("`{instance}`: {resource} stays: {}", held_by(&holder)));
         return Ok(Removed::Nothing);
     }
     let deletes = made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
@@ -180,7 +181,7 @@ async fn remove_made(
         .await
         .map_err(Interruption::Stopped)?;
     for (kind, id, why) in &proven.theirs {
-        context.warn(format!("`{instance}`: {} {} stays: {why}", kind, id_text(id)));
+        context.warn(format!("`{instance}`: {} stays: {why}", resource_name(Some(kind), &id_text(id))));
     }
 
     let goes_along = |secondary: &RecordedResource| {

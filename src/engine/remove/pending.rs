@@ -17,6 +17,7 @@ use crate::engine::update::update_of_result;
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent, Phase, Record, StepResult, id_text};
+use crate::kind::resource_name;
 
 /// Resolves an intent without an answer and waits for accepted tasks, so that all resources to remove are known.
 pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
@@ -109,9 +110,9 @@ fn tell_what_stays(context: &RunContext, intent: &Intent, operation: Option<&Ope
         Some(_) => return,
         None => "may have been there before",
     };
-    let kind = about.kind.as_deref().unwrap_or("resource");
+    let resource = resource_name(about.kind.as_deref(), &id);
     context.warn(format!(
-        "`{}`: its call was never answered, and may have been carried out: {kind} {id} {was_there}, and stays as it is now",
+        "`{}`: its call was never answered, and may have been carried out: {resource} {was_there}, and stays as it is now",
         intent.instance
     ));
 }

@@ -84,7 +84,7 @@ fn a_record_of_an_earlier_version_takes_no_more_with_it() {
         as_once_recorded(&mut trial, &volume);
         assert_eq!(trial.destroy().await.exit, Exit::Done);
         assert_eq!(trial.alive(), ["volumes data"]);
-        assert!(trial.warnings().contains(&format!("volumes {volume} stays")), "{}", trial.warnings());
+        assert!(trial.warnings().contains(&format!("volume {volume} stays")), "{}", trial.warnings());
     });
 }
 

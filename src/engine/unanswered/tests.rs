@@ -141,7 +141,7 @@ fn what_a_failed_attempt_left_is_recorded_as_well() {
     let item = json!({ "id": "vol-9", "creator_task_id": "t1" });
     let end = late(&write(Method::Post, VOLUMES), &failed, true, OLD, &[(VOLUMES, listed(&[item]))]);
     assert_eq!((end.is_settled, end.made), (true, vec!["vol-9".to_owned()]));
-    assert!(end.warnings.contains("which ended in ERROR, left a resource behind: volumes vol-9"), "{}", end.warnings);
+    assert!(end.warnings.contains("which ended in ERROR, left a resource behind: volume vol-9"), "{}", end.warnings);
     let end = late(&write(Method::Post, VOLUMES), &failed, true, OLD, &[(VOLUMES, listed(&[]))]);
     assert!(end.is_settled && end.made.is_empty() && end.warnings.is_empty(), "{end:?}");
     // The list does not name tasks, so that the owner of a group is not known.
@@ -170,7 +170,7 @@ fn a_task_that_was_found_is_waited_for() {
     let end = late(&intent, &Way::Complete, true, OLD, &[task("FINISHED"), volume("t1"), first("t1")]);
     assert_eq!((end.is_settled, end.made), (true, vec!["vol-9".to_owned()]));
     assert!(
-        end.warnings.contains("which was never answered, was carried out after all: volumes vol-9"),
+        end.warnings.contains("which was never answered, was carried out after all: volume vol-9"),
         "{}",
         end.warnings
     );

@@ -14,10 +14,11 @@ use super::gantt::{self, Bar, EndState};
 use crate::event::{Activity, Did, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
+use crate::kind::kind_name;
 use crate::report::board::Board;
 use crate::report::markdown::{code, text};
 use crate::report::story::{self, Story};
-use crate::report::{ReportError, Reporter, Sink, count, duration, kind_name};
+use crate::report::{ReportError, Reporter, Sink, count, duration};
 use crate::secret::Secrets;
 use crate::source::Source;
 

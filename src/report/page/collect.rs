@@ -6,13 +6,13 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::super::doing::delay;
-use super::super::kind_name;
 use super::super::story::{self, Story};
 use super::model::{Failure, Instance, Report, State, Step, VERSION};
 use super::picture;
 use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
+use crate::kind::kind_name;
 use crate::report::shape::Shape;
 
 /// Collects the report of a run.

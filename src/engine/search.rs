@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::collection::{creator_task, item_id, items, list_call, named_items, own_path};
 use super::context::RunContext;
 use super::evidence::audit::{self, AUDIT_LOG, Trail};
-use super::evidence::{Attempt, Verdict, likeness, lists, request_ids, tags, tasks};
+use super::evidence::{Attempt, HELD_BACK, Verdict, likeness, lists, request_ids, tags, tasks};
 use super::operation::{self, Parameters, route_of};
 use super::ownership::Claimable;
 use super::pages::{Paging, pages};
@@ -139,7 +139,8 @@ impl<'a> Search<'a> {
 
     fn known(&self) -> Attempt<'_> {
         let intent = self.intent();
-        let by_ours = || self.context.client.server_time(self.attempt.at) - BEFORE_BY_ANOTHER_CLOCK;
+        let by_ours = || (self.context.client.server_time(self.attempt.at), BEFORE_BY_ANOTHER_CLOCK);
+        let (sent, tolerance) = intent.mark.server_time.map_or_else(by_ours, |time| (time, BEFORE));
         Attempt {
             intent,
             parameters: &self.parameters,
@@ -150,7 +151,8 @@ impl<'a> Search<'a> {
                 .as_ref()
                 .and_then(|head| Some((head.request_id.as_deref()?, is_success(head.status)))),
             traces_taken: self.context.client.takes_traces(),
-            since: intent.mark.server_time.map_or_else(by_ours, |time| time - BEFORE),
+            since: sent - tolerance,
+            until: sent + HELD_BACK + tolerance,
         }
     }
 
@@ -304,9 +306,15 @@ impl<'a> Search<'a> {
 
     /// The candidate whose name (or other key) the API keeps unique, which did not exist when this attempt was sent,
     /// and which agrees with the call. Or the only new candidate, when the API said that the call was carried out.
+    /// Neither is evidence of what may have been made when the call could not be carried out any more: another client
+    /// has had time to use the name.
     fn by_own_key(&self, open: &[Candidate]) -> Option<Resolved> {
         let [Candidate::Item { id, item }] = open else { return None };
         let before = self.intent().mark.before.as_ref()?;
+        let made = lists::made(item).unwrap_or_else(|| self.context.client.server_time(self.context.now()));
+        if made > self.known().until {
+            return None;
+        }
         if before.is_empty() && self.creates()?.unique {
             self.claim_item(id, item.clone(), Evidence::OwnKey)
         } else if self.is_carried_out() && root_of(&self.call().path) != CLOUD {

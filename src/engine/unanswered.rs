@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::called::Called;
 use super::context::{About, RunContext};
+use super::evidence::HELD_BACK;
 use super::finish::{Ended, Finishing};
 use super::interruption::Interruption;
 use super::leftover::leftover;
@@ -24,10 +25,6 @@ use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, StepResult, Unanswered, id_text};
 use crate::kind::resource_name;
-
-/// The longest time for which a request can be held back on the way and carried out then: proxies give up within
-/// minutes.
-const EXPECTED: SignedDuration = SignedDuration::from_mins(15);
 
 /// Searches for every such attempt on record, except for those of steps that have just ended as unknown. Returns those
 /// whose resource may exist, or may be another client's.
@@ -80,7 +77,7 @@ pub fn warn_of_open(context: &RunContext, unknown: &HashSet<InstanceId>) {
 fn expected_for(context: &RunContext, attempt: &Unanswered) -> SignedDuration {
     let client = &context.client;
     let sent = attempt.intent.mark.server_time.unwrap_or_else(|| client.server_time(attempt.at));
-    EXPECTED - client.server_time(context.now()).duration_since(sent)
+    HELD_BACK - client.server_time(context.now()).duration_since(sent)
 }
 
 /// An attempt that was given up.

@@ -20,9 +20,13 @@ pub mod request_ids;
 pub mod tags;
 pub mod tasks;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::{Evidence, Intent};
+
+/// The longest time for which a request can be held back on the way and carried out then: proxies give up within
+/// minutes.
+pub const HELD_BACK: SignedDuration = SignedDuration::from_mins(15);
 
 /// What one kind of evidence, or all together, says of a task or resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub struct Attempt<'a> {
     pub traces_taken: bool,
     /// By the server's clock: no task or resource older than this can be the attempt's.
     pub since: Timestamp,
+    /// By the server's clock: a resource that may be younger than this needs more evidence than its name.
+    pub until: Timestamp,
 }
 
 #[cfg(test)]
@@ -101,6 +107,7 @@ pub(in crate::engine) mod testing {
             answered_id: None,
             traces_taken: false,
             since: SINCE.parse().unwrap(),
+            until: SINCE.parse::<Timestamp>().unwrap() + HELD_BACK,
         }
     }
 

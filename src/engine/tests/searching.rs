@@ -1,5 +1,8 @@
 //! One round of the search for a lost call: what it reads, and what it makes of fabricated answers.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::death::{Life, When};
@@ -297,6 +300,35 @@ fn a_task_is_another_clients_when_its_resource_has_not_our_tag() {
                 true => assert_eq!(undecided(round), ["task t1"], "{item}"),
                 false => assert!(is_nothing(&round), "{item}: {round:?}"),
             }
+        }
+    });
+}
+
+/// Whatever has a unique name that was free before the call is its work while the call may be carried out, and not
+/// when another client has had the time to use the name.
+#[test]
+fn a_unique_name_says_nothing_of_what_may_have_been_made_later() {
+    paused(async {
+        let call = "call: POST /storage/v4/ssh_keys\n    body: { name: key-1, public_key: ssh-ed25519 AAAA }";
+        for (later, made, is_ours) in
+            [(1, None, true), (14, None, true), (16, None, false), (60, Some(1), true), (60, Some(16), false)]
+        {
+            let mut trial = in_doubt(call, false).await;
+            trial.rewrite(|record| {
+                if let Record::Intent(intent) = record {
+                    let mark = Mark { before: Some(Vec::new()), ..Mark::clone(&intent.mark) };
+                    *intent = Intent { mark: mark.into(), ..Intent::clone(intent) }.into();
+                }
+            });
+            let mut item = json!({ "id": 5, "name": "key-1" });
+            if let Some(minutes) = made {
+                item["created_at"] = (trial.time() + SignedDuration::from_mins(minutes)).to_string().into();
+            }
+            tokio::time::advance(Duration::from_mins(later)).await;
+            let round = trial.searched(&Shown { items: vec![item], ..Shown::default() }, true, &[]).await.unwrap();
+            let found = matches!(round, Round::Resolved(Resolved::Resource { evidence: Evidence::OwnKey, .. }));
+            assert_eq!(found, is_ours, "after {later} minutes, made after {made:?}: {round:?}");
+            assert!(found || matches!(round, Round::Undecided(_)), "{round:?}");
         }
     });
 }

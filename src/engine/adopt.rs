@@ -53,6 +53,7 @@ impl Instance {
             return Err(self.refused(rendered, "the call makes nothing that could be taken over".to_owned()));
         };
         let item = self.existing(rendered, create, resource, &by).await?;
+        self.run.context.hide_sensitive(&item);
         let mut result = result_of_item(Some(create), &rendered.recorded, &item);
         if let (By::Id(wanted), false) = (&by, resource.by_name) {
             let is_it = result.id.as_deref().map(id_text).as_deref() == Some(wanted);

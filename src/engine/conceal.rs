@@ -77,16 +77,26 @@ fn holds_sensitive(value: &Value) -> bool {
     }
 }
 
-/// The answer without the fields that the API shows only once, for the record.
-pub fn without_sensitive(value: &Value) -> Value {
+/// The answer without the fields that the API shows only once, and without texts that repeat one of them (the address
+/// of a stream contains its token), for the record.
+pub fn without_sensitive(answer: &Value) -> Value {
+    let secrets = Secrets::default();
+    hide_once_shown(&secrets, answer);
+    without_secrets(&secrets, answer)
+}
+
+fn without_secrets(secrets: &Secrets, value: &Value) -> Value {
+    let repeats = |value: &Value| value.as_str().is_some_and(|text| secrets.redact_name(text) != text);
     match value {
         Value::Object(fields) => fields
             .iter()
-            .filter(|(name, field)| !is_sensitive(name, field))
-            .map(|(name, field)| (name.clone(), without_sensitive(field)))
+            .filter(|(name, field)| !is_sensitive(name, field) && !repeats(field))
+            .map(|(name, field)| (name.clone(), without_secrets(secrets, field)))
             .collect::<Map<_, _>>()
             .into(),
-        Value::Array(items) => items.iter().map(without_sensitive).collect(),
+        Value::Array(items) => {
+            items.iter().filter(|item| !repeats(item)).map(|item| without_secrets(secrets, item)).collect()
+        }
         other => other.clone(),
     }
 }
@@ -202,14 +212,17 @@ mod tests {
 
     #[test]
     fn fields_shown_once_are_not_recorded() {
-        let answer = json!({ "id": "k", "private_key": "-----", "nested": [{ "secret": "s", "public_key": "p" }] });
-        let recorded = json!({ "id": "k", "nested": [{ "public_key": "p" }] });
+        let answer = json!({
+            "id": "k", "private_key": "-----", "nested": [{ "secret": "s", "public_key": "p" }],
+            "token": "0a1b2c3d4e", "push_url": "rtmp://in.example/live?0a1b2c3d4e", "urls": ["https://k/0a1b2c3d4e"],
+        });
+        let recorded = json!({ "id": "k", "nested": [{ "public_key": "p" }], "urls": [] });
         assert_eq!(without_sensitive(&answer), recorded);
         for answer in [answer.clone(), recorded.clone()] {
             assert_eq!(*recordable(&answer.into()), recorded);
         }
         let mut texts = Vec::new();
         sensitive_texts(&answer, &mut texts);
-        assert_eq!(texts, ["-----", "s"]);
+        assert_eq!(texts, ["-----", "s", "0a1b2c3d4e"]);
     }
 }

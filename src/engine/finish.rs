@@ -214,6 +214,7 @@ impl Finishing<'_> {
                 Ok(Ended::Well(result, Vec::new()))
             }
             Called::Found { item, .. } => {
+                context.hide_sensitive(&item);
                 let mut result = result_of_item(self.operation, self.call, &item);
                 self.sort_secondary(context, &mut result);
                 if found {

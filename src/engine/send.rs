@@ -17,6 +17,7 @@ pub enum Sent {
         head: Head,
     },
     Refused(ApiError),
+    /// Nothing was sent, or a refusal broke off: the call changed nothing, and may be sent again. The cause.
     Unsent(String),
     /// Retrying does not help: see [`Lost::NoConnection`].
     NoConnection(String),
@@ -100,6 +101,10 @@ fn unanswered(lost: Lost) -> Sent {
     match lost {
         Lost::NotSent(cause) => Sent::Unsent(cause),
         Lost::NoConnection(cause) => Sent::NoConnection(cause),
+        // A refusal: the call changed nothing, and why it was refused says the answer to the next attempt.
+        Lost::Broken { head, cause } if (400..500).contains(&head.status) && head.status != 408 => {
+            Sent::Unsent(format!("its refusal (status {}) broke off: {cause}", head.status))
+        }
         Lost::Unknown { cause, timed_out } => Sent::Lost { slow: timed_out, cause, head: None },
         Lost::Broken { head, cause } => Sent::Lost { slow: false, cause, head: Some(head_of(&head)) },
     }
@@ -120,6 +125,21 @@ pub fn tasks_of(value: &Value) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_that_broke_off_is_one() {
+        for (status, changed_nothing) in
+            [(400, true), (408, false), (409, true), (429, true), (500, false), (200, false)]
+        {
+            let head = Answer { status, headers: Vec::new(), body: Vec::new() };
+            let sent = unanswered(Lost::Broken { head, cause: "end of file".to_owned() });
+            match sent {
+                Sent::Unsent(cause) => assert!(changed_nothing, "{cause}"),
+                Sent::Lost { head, .. } => assert!(!changed_nothing && head.is_some(), "{status}"),
+                _ => panic!("{status}"),
+            }
+        }
+    }
 
     #[test]
     fn only_a_request_that_ran_out_of_time_is_slow_whatever_the_words_of_its_cause() {

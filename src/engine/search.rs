@@ -15,6 +15,7 @@ use super::operation::{self, Parameters, route_of};
 use super::ownership::Claimable;
 use super::pages::{Paging, pages};
 use super::paths::{self, fill_path};
+use super::refresh::{Agreement, agreement};
 use super::watch::{Place, list_request};
 use crate::api::{ReadError, Request, Task, is_success};
 use crate::catalog::{CLOUD, Creates, ListCall, Operation, root_of};
@@ -28,6 +29,11 @@ const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
 /// The list of tasks is read from this long before the earliest time at which the attempt can have made a resource.
 const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
+/// For so long after a call what has the unique name that it asked for, and shows nothing else of it and no time of its
+/// creation, counts as made by it.
+const ONLY_A_NAME: SignedDuration = SignedDuration::from_mins(30);
+/// The same for what has more than the name in common with the call.
+const ALIKE: SignedDuration = SignedDuration::from_hours(24);
 /// How many resources one request to the audit log asks about.
 const LOG_RESOURCES: usize = 20;
 
@@ -196,7 +202,7 @@ impl<'a> Search<'a> {
             open = self.items(&others).await?;
         }
         let open = self.without_others(open).await?;
-        if let Some(resolved) = self.by_own_key(&open) {
+        if let Some(resolved) = self.by_own_key(&open).await {
             return Ok(Round::Resolved(resolved));
         }
         if let ([Candidate::Task(task)], true) = (open.as_slice(), self.only_changes())
@@ -306,13 +312,18 @@ impl<'a> Search<'a> {
 
     /// The candidate whose name (or other key) the API keeps unique, which did not exist when this attempt was sent,
     /// and which agrees with the call. Or the only new candidate, when the API said that the call was carried out.
-    /// Neither is evidence of what may have been made when the call could not be carried out any more: another client
-    /// has had time to use the name.
-    fn by_own_key(&self, open: &[Candidate]) -> Option<Resolved> {
+    /// Neither is evidence of what was made when the call cannot have been carried out any more, or may have been by
+    /// another client, who has had time to use the name.
+    async fn by_own_key(&self, open: &[Candidate]) -> Option<Resolved> {
         let [Candidate::Item { id, item }] = open else { return None };
         let before = self.intent().mark.before.as_ref()?;
-        let made = lists::made(item).unwrap_or_else(|| self.context.client.server_time(self.context.now()));
-        if made > self.known().until {
+        let agrees = self.agreement(id, item).await?;
+        let is_in_time = match (lists::made(item), agrees) {
+            (Some(made), _) => made <= self.known().until,
+            (None, Agreement::KeyOnly) => self.context.now() <= self.attempt.at + ONLY_A_NAME,
+            (None, Agreement::Whole) => self.context.now() <= self.attempt.at + ALIKE,
+        };
+        if !is_in_time {
             return None;
         }
         if before.is_empty() && self.creates()?.unique {
@@ -322,6 +333,17 @@ impl<'a> Search<'a> {
         } else {
             None
         }
+    }
+
+    /// How a resource agrees with what the call asked for; `None` when a field differs, or it cannot be read. Lists
+    /// show few fields.
+    async fn agreement(&self, id: &str, item: &Value) -> Option<Agreement> {
+        let (operation, creates) = (self.operation.as_deref()?, self.creates()?);
+        let is_listed = own_path(creates, &self.parameters).is_none();
+        let has_more = is_listed && creates.resource.as_ref().is_some_and(|resource| resource.read.is_some());
+        let read = if has_more { Some(self.read_by_id(&Value::from(id)).await?) } else { None };
+        let (shown, instance) = (read.as_ref().unwrap_or(item), &self.intent().instance);
+        self.context.journal.with_status(|status| agreement(status, instance, self.call(), operation, shown))
     }
 
     /// Tasks of this project and region since the intent.
@@ -385,7 +407,7 @@ impl<'a> Search<'a> {
             return Ok(LeftBehind::Resource(id));
         }
         let open = self.without_others(self.candidates(named, &HashSet::new())).await?;
-        if let Some(Resolved::Resource { item, .. }) = self.by_own_key(&open)
+        if let Some(Resolved::Resource { item, .. }) = self.by_own_key(&open).await
             && let Some(id) = item_id(operation, list, self.call(), &item)
         {
             return Ok(LeftBehind::Resource(id));

@@ -66,7 +66,7 @@ pub struct Attempt<'a> {
     pub traces_taken: bool,
     /// By the server's clock: no task or resource older than this can be the attempt's.
     pub since: Timestamp,
-    /// By the server's clock: a resource that may be younger than this needs more evidence than its name.
+    /// By the server's clock: the name of a resource younger than this is no evidence.
     pub until: Timestamp,
 }
 

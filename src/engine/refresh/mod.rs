@@ -13,4 +13,4 @@ mod stands;
 pub use blame::blame;
 pub use compare::{Comparison, Shown, field, holds_any};
 pub use look::{DriftCheck, DriftState, NoAnswer, Refresh, records};
-pub use stands::{as_it_stands, recovered};
+pub use stands::{Agreement, agreement, as_it_stands, recovered};

@@ -7,7 +7,7 @@ use crate::catalog::update::resource_route;
 use crate::catalog::{Catalog, Operation};
 use crate::engine::operation::operation_of;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, RecordedCall, Status, fields_of_mut};
+use crate::journal::{InstanceStatus, Phase, RecordedCall, Status, fields_of, fields_of_mut};
 
 /// The plan's call, with the values of `item`, a read resource, in the fields that differ. What cannot be compared is
 /// taken from the plan.
@@ -18,19 +18,13 @@ pub fn as_it_stands(
     create: &Operation,
     item: &Value,
 ) -> RecordedCall {
+    let compared = compared(status, instance, planned, create, item);
     let mut stands = planned.clone();
-    let (Some(route), Some(body)) = (resource_route(create), &mut stands.body) else { return stands };
-    let shown = Shown {
-        route,
-        object: item,
-        digest_key: status.header.key.as_bytes(),
-        is_owned_by_another: &|other| status.is_made_by_another(instance, other),
-    };
+    let Some(body) = &mut stands.body else { return stands };
     body.edit(|body| {
         let Some(body) = fields_of_mut(body) else { return };
-        let names: Vec<String> = body.keys().cloned().collect();
-        for name in names {
-            match field(&name, body.get(&name), &shown) {
+        for (name, comparison) in compared {
+            match comparison {
                 Comparison::Differs(Some(now)) => drop(body.insert(name, now)),
                 Comparison::Differs(None) => drop(body.shift_remove(&name)),
                 Comparison::Same | Comparison::CannotTell => {}
@@ -38,6 +32,66 @@ pub fn as_it_stands(
         }
     });
     stands
+}
+
+/// How a resource agrees with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// In its name or other key, and in little else that could be compared.
+    KeyOnly,
+    /// In a further text, list or mapping, which another client would hardly give it by chance.
+    Whole,
+}
+
+/// How `item`, a read resource, agrees with the call that would make it; `None` when a field differs.
+pub fn agreement(
+    status: &Status,
+    instance: &InstanceId,
+    call: &RecordedCall,
+    create: &Operation,
+    item: &Value,
+) -> Option<Agreement> {
+    let compared = compared(status, instance, call, create, item);
+    let body = call.body.as_deref().and_then(fields_of);
+    if compared.iter().any(|(_, comparison)| matches!(comparison, Comparison::Differs(_))) {
+        return None;
+    }
+    let key = create.creates.as_ref().and_then(|creates| creates.name_at.as_deref()).unwrap_or("/name");
+    let is_much = |name: &str| body.and_then(|body| body.get(name)).is_some_and(is_telling);
+    let is_more = |(name, comparison): &(String, Comparison)| {
+        *comparison == Comparison::Same && key.strip_prefix('/') != Some(name.as_str()) && is_much(name)
+    };
+    Some(if compared.iter().any(is_more) { Agreement::Whole } else { Agreement::KeyOnly })
+}
+
+/// Whether few resources have the same value by chance: not flags, numbers, and what is empty.
+fn is_telling(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Each field of a call's body, compared with what a read shows of its resource.
+fn compared(
+    status: &Status,
+    instance: &InstanceId,
+    call: &RecordedCall,
+    create: &Operation,
+    item: &Value,
+) -> Vec<(String, Comparison)> {
+    let Some((route, body)) = resource_route(create).zip(call.body.as_deref().and_then(fields_of)) else {
+        return Vec::new();
+    };
+    let shown = Shown {
+        route,
+        object: item,
+        digest_key: status.header.key.as_bytes(),
+        is_owned_by_another: &|other| status.is_made_by_another(instance, other),
+    };
+    body.iter().map(|(name, value)| (name.clone(), field(name, Some(value), &shown))).collect()
 }
 
 /// The status of a recovered instance with the call that its resource agrees with, by what was read on recovery: the

@@ -10,7 +10,7 @@ use super::harness::{Trial, paused};
 use crate::api::{Answer, ReadError};
 use crate::catalog::Method;
 use crate::engine::search::{Resolved, Round};
-use crate::journal::{Evidence, Intent, Mark, Record};
+use crate::journal::{Evidence, Intent, Mark, Record, id_text};
 use crate::simulate::Options;
 
 const ROUTER: &str = "call: POST /cloud/v1/routers/{project_id}/{region_id}\n    body: { name: web }";
@@ -81,7 +81,8 @@ impl Trial {
         let shown = shown.clone();
         self.change_answers(move |request, answer| {
             let list = |items: &[Value]| {
-                let body = json!({ "count": items.len(), "results": items }).to_string().into_bytes();
+                let body = json!({ "count": items.len(), "results": items, "zones": items });
+                let body = body.to_string().into_bytes();
                 Answer { status: 200, body, ..answer.clone() }
             };
             let refused = || Answer { status: 403, body: b"{}".to_vec(), ..answer.clone() };
@@ -89,7 +90,10 @@ impl Trial {
                 ("/cloud/v1/tasks", _) if shown.refuses_tasks => refused(),
                 ("/cloud/v1/tasks", _) => list(&shown.tasks),
                 ("/cloud/v1/user_actions", _) => shown.log.as_deref().map_or_else(refused, list),
-                (_, Method::Get) => list(&shown.items),
+                (path, Method::Get) => match shown.items.iter().find(|item| is_read(path, item)) {
+                    Some(item) => Answer { status: 200, body: item.to_string().into_bytes(), ..answer },
+                    None => list(&shown.items),
+                },
                 _ => answer,
             }
         });
@@ -114,6 +118,12 @@ impl Trial {
             .map(|(_, value)| value.clone())
             .collect()
     }
+}
+
+/// Whether a path reads this one resource.
+fn is_read(path: &str, item: &Value) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    item.get("id").or_else(|| item.get("name")).is_some_and(|id| id_text(id) == last)
 }
 
 fn undecided(round: Result<Round, ReadError>) -> Vec<String> {
@@ -304,15 +314,29 @@ fn a_task_is_another_clients_when_its_resource_has_not_our_tag() {
     });
 }
 
-/// Whatever has a unique name that was free before the call is its work while the call may be carried out, and not
-/// when another client has had the time to use the name.
+/// What has a unique name that was free before the call is its work when all of it agrees, and no other client has had
+/// the time to use the name: by the time of its creation, or else by how much of it agrees.
 #[test]
-fn a_unique_name_says_nothing_of_what_may_have_been_made_later() {
+fn a_unique_name_says_nothing_of_what_differs_or_may_have_been_made_later() {
+    const KEY: &str = "call: POST /storage/v4/ssh_keys\n    body: { name: key-1, public_key: ssh-ed25519 AAAA }";
+    const ZONE: &str = "call: POST /dns/v2/zones\n    body: { name: our.example }";
+    let key = |public: &str, more: Value| {
+        let mut key = json!({ "id": 5, "name": "key-1", "public_key": public });
+        key["created_at"] = more;
+        key
+    };
+    let zone = json!({ "name": "our.example" });
     paused(async {
-        let call = "call: POST /storage/v4/ssh_keys\n    body: { name: key-1, public_key: ssh-ed25519 AAAA }";
-        for (later, made, is_ours) in
-            [(1, None, true), (14, None, true), (16, None, false), (60, Some(1), true), (60, Some(16), false)]
-        {
+        for (call, item, made, later, is_ours) in [
+            (KEY, key("ssh-ed25519 AAAA", Value::Null), None, 1, true),
+            (KEY, key("ssh-ed25519 BBBB", Value::Null), None, 1, false),
+            (KEY, key("ssh-ed25519 AAAA", Value::Null), None, 23 * 60, true),
+            (KEY, key("ssh-ed25519 AAAA", Value::Null), None, 25 * 60, false),
+            (KEY, key("ssh-ed25519 AAAA", Value::Null), Some(1), 25 * 60, true),
+            (KEY, key("ssh-ed25519 AAAA", Value::Null), Some(16), 17, false),
+            (ZONE, zone.clone(), None, 29, true),
+            (ZONE, zone, None, 31, false),
+        ] {
             let mut trial = in_doubt(call, false).await;
             trial.rewrite(|record| {
                 if let Record::Intent(intent) = record {
@@ -320,14 +344,15 @@ fn a_unique_name_says_nothing_of_what_may_have_been_made_later() {
                     *intent = Intent { mark: mark.into(), ..Intent::clone(intent) }.into();
                 }
             });
-            let mut item = json!({ "id": 5, "name": "key-1" });
+            let mut item = item;
             if let Some(minutes) = made {
                 item["created_at"] = (trial.time() + SignedDuration::from_mins(minutes)).to_string().into();
             }
             tokio::time::advance(Duration::from_mins(later)).await;
+            let told = format!("after {later} minutes: {item}");
             let round = trial.searched(&Shown { items: vec![item], ..Shown::default() }, true, &[]).await.unwrap();
             let found = matches!(round, Round::Resolved(Resolved::Resource { evidence: Evidence::OwnKey, .. }));
-            assert_eq!(found, is_ours, "after {later} minutes, made after {made:?}: {round:?}");
+            assert_eq!(found, is_ours, "{told}: {round:?}");
             assert!(found || matches!(round, Round::Undecided(_)), "{round:?}");
         }
     });

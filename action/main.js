@@ -40,6 +40,9 @@ function tellReport(file, before) {
   process.stdout.write(isNew ? `report: ${JSON.stringify(file)}\n` : 'report: none was written\n');
 }
 
+/** Whether `plan` has run, so that there may be something to take down. */
+let hasRun = false;
+
 async function main() {
   const given = inputs.read();
   const args = commandLine(given);
@@ -57,6 +60,7 @@ async function main() {
   const page = given.report && path.resolve(cwd, given.report);
   const pageBefore = writtenAt(page);
   const code = await run(file, args, { cwd, env: environmentOf(given, process.env) });
+  hasRun = true;
   workflow.saveState('exit-code', code);
   if (!hasReported(outputs, before)) report(code);
   tellReport(page, pageBefore);
@@ -68,12 +72,13 @@ main().then(
     process.exitCode = code;
   },
   (error) => {
-    // `plan` never ran: the reason has to be reported here, and there is nothing to take down.
-    workflow.saveState('teardown', '');
+    process.exitCode = 1;
     workflow.command('error', error.message);
+    // What a run made has to be taken down, also when its end cannot be reported, as on a full disk.
+    if (hasRun) return;
+    workflow.saveState('teardown', '');
     workflow.setOutput('result', 'not-started');
     workflow.setOutput('exit-code', 1);
     workflow.setOutput('failure-reason', error.message);
-    process.exitCode = 1;
   },
 );

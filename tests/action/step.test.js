@@ -129,6 +129,20 @@ test('teardown: always takes down what the run made, with the same record', asyn
   assert.deepEqual(env, { GCORE_API_KEY: 'key', GCORE_CLOUD_PROJECT_ID: '1' });
 });
 
+test('teardown: always is kept when the end of a run cannot be reported', async () => {
+  const full = `require('node:fs').rmSync('output.txt'); require('node:fs').mkdirSync('output.txt');`;
+  const job = new Job({ run: full, destroy: SAYS_HOW_IT_WAS_CALLED });
+  const child = job.start('main.js', { teardown: 'always' });
+  let out = '';
+  child.stdout.on('data', (text) => { out += text; });
+  assert.equal(await new Promise((resolve) => child.once('close', resolve)), 1);
+  assert.match(out, /::error::EISDIR/);
+  job.saved = job.pairs('state');
+  fs.rmSync(path.join(job.folder, 'output.txt'), { recursive: true });
+  await job.post({ teardown: 'always', 'job-status': 'failure' });
+  assert.equal(job.calls().length, 1);
+});
+
 test('teardown: on-failure looks at how the job stands at its end', async () => {
   const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED, destroy: SAYS_HOW_IT_WAS_CALLED });
   await job.main({ teardown: 'on-failure' });

@@ -89,6 +89,7 @@ impl Client {
                             continue;
                         }
                         _ if repeat.contains(&error.status) => (error.story(), after),
+                        Meaning::NotFound if !self.is_missing(&request, &error).await => (error.story(), after),
                         // It leads elsewhere, and will the next time.
                         _ if error.status < 400 => return Err(ReadError::Refused(error)),
                         Meaning::RateLimited | Meaning::Unavailable | Meaning::Unknown | Meaning::Locked => {

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::access::check_access;
 use super::identity::{created_later, digest, read_of_named};
 use super::{forget, status_of};
-use crate::api::{ApiError, Meaning, Policy, ReadError, Request};
+use crate::api::{ApiError, Meaning, Policy, ReadError, Request, speaks_of_a_resource};
+use crate::catalog::{CLOUD, root_of};
 use crate::catalog::{Catalog, Method, pace_of};
 use crate::clock::millis;
 use crate::engine::conceal;
@@ -341,7 +342,23 @@ impl<'a> Removal<'a> {
             let cause = format!("made a moment ago, and not to be found yet: {}", error.story());
             return Ok(Step::Again(Delay::Failed { cause }, IN_USE_PAUSE));
         }
-        Ok(Step::Gone(Gone::Already))
+        match self.still_there(error).await? {
+            Some(cause) => self.again_or_left(Delay::Failed { cause: cause.clone() }, &cause, None).await,
+            None => Ok(Step::Gone(Gone::Already)),
+        }
+    }
+
+    /// Why a 404 that is not certainly the API's does not mean that the resource is gone: it is shown, or whether it is
+    /// there cannot be read. A gateway may have had no route for a moment.
+    async fn still_there(&self, error: &ApiError) -> Result<Option<String>, Interruption> {
+        let is_certain = root_of(&self.call.path) == CLOUD || speaks_of_a_resource(&error.message);
+        let Some(path) = self.read.as_ref().filter(|_| !is_certain) else { return Ok(None) };
+        let reading = self.context.client.read(Request::get(path.clone()));
+        Ok(match self.context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)? {
+            Ok(_) => Some(format!("{}, and a read shows it", error.story())),
+            Err(read) if read.is_not_found() => None,
+            Err(read) => Some(format!("{}, and whether it is there could not be read: {read}", error.story())),
+        })
     }
 
     /// Handles "in use": resources on record are usually being removed as well, others are not.

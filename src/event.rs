@@ -220,7 +220,18 @@ pub enum Delay {
         /// The ids of its users, when they are not on record.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         by: Vec<String>,
+        /// Its users that were removed within the last minutes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        removed: Vec<RemovedResource>,
     },
+}
+
+/// A resource that is on record as removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedResource {
+    pub kind: Option<String>,
+    pub id: String,
+    pub name: Option<String>,
 }
 
 /// How a step was completed.

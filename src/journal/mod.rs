@@ -9,6 +9,7 @@
 mod ahead;
 mod blocks;
 mod call;
+mod departed;
 mod durations;
 mod error;
 mod few;

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::departed::Departed;
 use super::durations::Durations;
 use super::fold::{Impossible, sequence};
 use super::instance::{InstanceStatus, Phase};
@@ -44,6 +45,8 @@ pub struct Status {
     pub tasks: HashSet<String>,
     /// How long tasks took.
     pub durations: Durations,
+    /// What was removed within the last minutes; a compacted journal does not say.
+    pub departed: Departed,
     /// Who has the right to write, where that is written in the record itself.
     pub lease: Option<Lease>,
     /// Lines there have been, also those that were compacted away. Grows with every record.
@@ -95,6 +98,7 @@ impl Status {
             outputs: Vec::new(),
             tasks: HashSet::new(),
             durations: Durations::default(),
+            departed: Departed::default(),
             lease: None,
             lines: 1,
         }
@@ -231,6 +235,11 @@ impl Status {
         }
         self.remember(place, self.instances[place].clone());
         let (known, before) = (&mut self.instances[place], &mut self.before[place]);
+        let kept = match (&record, &before) {
+            (Record::RolledBack { .. }, Some(before)) => before.made.len(),
+            _ => 0,
+        };
+        self.departed.note(at, known, &record, kept);
         match (record, before) {
             (Record::RolledBack { .. }, Some(before)) => known.roll_back(before),
             (record @ (Record::Removed { .. } | Record::Forgotten { .. }), before) => {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::story::named;
 use super::{duration, list, sanitize, span};
 use crate::clock::LONGEST_PAUSE;
 use crate::event::{Delay, Queue};
@@ -170,8 +171,14 @@ pub fn delay(reason: &Delay) -> String {
         Delay::NotSent { cause } => format!("not sent: {}", sanitize(cause)),
         Delay::Unavailable { status } => format!("the API is unavailable ({status})"),
         Delay::Failed { cause } => format!("failed on the way: {}", sanitize(cause)),
-        Delay::InUse { by } if by.is_empty() => "still in use".to_owned(),
-        Delay::InUse { by } => {
+        Delay::InUse { by, removed } if by.is_empty() && removed.is_empty() => "still in use".to_owned(),
+        Delay::InUse { removed, .. } if !removed.is_empty() => {
+            let have = if removed.len() == 1 { "has" } else { "have" };
+            let things =
+                removed.iter().map(|thing| named(thing.kind.as_deref(), thing.name.as_deref(), Some(&thing.id)));
+            format!("still in use by {}, which {have} been removed a moment ago", list(things, 3))
+        }
+        Delay::InUse { by, .. } => {
             format!("still in use by {}, which this record does not know", list(by.iter().map(|id| sanitize(id)), 3))
         }
     }

@@ -22,11 +22,12 @@ use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
 use crate::engine::undo::{UndoOutcome, intent_of, new_nonce, resolve_undo};
 use crate::engine::unseen::unseen_for;
 use crate::engine::watch::{Awaited, Place, TaskEnd};
-use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
+use crate::event::{Delay, EffectKnown, ErrorClass, Event, RemovedResource, StepError};
 use crate::id::InstanceId;
 use crate::journal::{
     Few, Head, InstanceStatus, Intent, JournalError, Phase, Record, RecordedCall, RecordedResource, Unanswered,
 };
+use crate::kind::resource_name;
 
 /// How long "in use" and locks are retried: the user of a resource is usually being removed as well.
 const BUDGET: Duration = Duration::from_secs(5 * 60);
@@ -46,17 +47,34 @@ pub(super) enum Gone {
     Unseen,
 }
 
-/// The ids in a refusal that are not on record.
-fn unrecorded_ids(context: &RunContext, call: &RecordedCall, message: &str) -> Vec<String> {
-    let words = message.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
-    let ids = words.filter(|word| uuid::Uuid::try_parse(word).is_ok() && !call.path.contains(word));
-    let ids: std::collections::BTreeSet<&str> = ids.collect();
-    context.journal.with_status(|status| {
-        let unrecorded_ids = ids.iter().filter(|id| !status.knows(id)).map(|id| (*id).to_owned());
-        let unrecorded_ids: Vec<String> = unrecorded_ids.collect();
-        // If one of them is on record it will be removed soon, and the others may depend on it.
-        if unrecorded_ids.len() == ids.len() { unrecorded_ids } else { Vec::new() }
-    })
+/// The users of a resource that a refusal names, when none of them is on record.
+#[derive(Default)]
+struct Users {
+    /// The ids of those that the record knows nothing of.
+    unrecorded: Vec<String>,
+    /// Those that were removed within the last minutes: the API notices it late.
+    removed: Vec<RemovedResource>,
+}
+
+impl Users {
+    fn named(context: &RunContext, call: &RecordedCall, message: &str) -> Self {
+        let words = message.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
+        let ids = words.filter(|word| uuid::Uuid::try_parse(word).is_ok() && !call.path.contains(word));
+        let ids: std::collections::BTreeSet<&str> = ids.collect();
+        let now = context.now();
+        context.journal.with_status(|status| {
+            // If one of them is on record it will be removed soon, and the others may depend on it.
+            if ids.iter().any(|id| status.knows(id)) {
+                return Self::default();
+            }
+            let (removed, unrecorded): (Vec<_>, Vec<_>) =
+                ids.into_iter().map(|id| status.departed.find(id, now).ok_or(id)).partition(Result::is_ok);
+            Self {
+                unrecorded: unrecorded.into_iter().filter_map(Result::err).map(str::to_owned).collect(),
+                removed: removed.into_iter().filter_map(Result::ok).cloned().collect(),
+            }
+        })
+    }
 }
 
 /// The path that reads what a call deletes, where that is the same.
@@ -363,18 +381,20 @@ impl<'a> Removal<'a> {
 
     /// Handles "in use": resources on record are usually being removed as well, others are not.
     async fn in_use(&mut self, error: &ApiError, after: Option<Duration>) -> Result<Step, Interruption> {
-        let unrecorded_ids = unrecorded_ids(self.context, self.call, &error.message);
-        let budget = if unrecorded_ids.is_empty() { BUDGET } else { UNRECORDED_BUDGET };
-        let help = match unrecorded_ids.is_empty() {
-            true => {
-                let destroy = self.context.settings.destroy_command();
-                format!("run {destroy} again once nothing uses it any more")
-            }
-            false => {
-                format!("this record knows nothing of {}: once that is gone, try again", unrecorded_ids.join(", "))
+        let Users { unrecorded, removed } = Users::named(self.context, self.call, &error.message);
+        let budget = if unrecorded.is_empty() || !removed.is_empty() { BUDGET } else { UNRECORDED_BUDGET };
+        let destroy = self.context.settings.destroy_command();
+        let help = match (unrecorded.as_slice(), removed.as_slice()) {
+            ([], []) => format!("run {destroy} again once nothing uses it any more"),
+            (_, [removed, ..]) => format!(
+                "{} has been removed, which the API has not noticed yet: run {destroy} again later",
+                resource_name(removed.kind.as_deref(), &removed.id)
+            ),
+            (unrecorded, []) => {
+                format!("this record knows nothing of {}: once that is gone, try again", unrecorded.join(", "))
             }
         };
-        self.again_within(budget, Delay::InUse { by: unrecorded_ids }, error, after, help).await
+        self.again_within(budget, Delay::InUse { by: unrecorded, removed }, error, after, help).await
     }
 
     async fn wait_for_lock(&mut self, error: &ApiError) -> Result<Step, Interruption> {
@@ -486,7 +506,10 @@ impl<'a> Removal<'a> {
                     }
                     let record = Record::RemovalFailed { instance: self.instance.clone(), error };
                     self.context.journal.append(vec![record]).await?;
-                    return Ok(Step::Again(Delay::InUse { by: Vec::new() }, IN_USE_PAUSE * self.failed_tasks));
+                    return Ok(Step::Again(
+                        Delay::InUse { by: Vec::new(), removed: Vec::new() },
+                        IN_USE_PAUSE * self.failed_tasks,
+                    ));
                 }
                 TaskEnd::Missing(error) => return self.missing(&tasks, &error).await,
                 TaskEnd::Refused(error) => {

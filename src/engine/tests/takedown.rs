@@ -269,7 +269,7 @@ fn a_resource_used_by_another_client_is_named_after_a_short_wait() {
         let stranger = id_text(&Trial::output(&end, "id"));
         assert!(trial.left()[0].contains(&stranger), "{:?}", trial.left());
         let waited = trial.events.iter().any(|event| {
-            matches!(event, Event::CallDelayed { reason: Delay::InUse { by }, .. } if *by == [stranger.clone()])
+            matches!(event, Event::CallDelayed { reason: Delay::InUse { by, .. }, .. } if *by == [stranger.clone()])
         });
         assert!(waited, "{:?}", trial.events);
     });

@@ -29,6 +29,11 @@ struct End {
 
 /// Removes a volume that was made this long ago.
 fn removed(age: Duration, answers: Vec<Canned>, reads: Vec<(&str, Vec<Canned>)>) -> End {
+    removed_after(vec![], age, answers, reads)
+}
+
+/// The same, with these records before.
+fn removed_after(before: Vec<Record>, age: Duration, answers: Vec<Canned>, reads: Vec<(&str, Vec<Canned>)>) -> End {
     paused(async {
         let trial = Trial::new(Options::default());
         let delete = format!("DELETE {PATH}");
@@ -51,7 +56,7 @@ fn removed(age: Duration, answers: Vec<Canned>, reads: Vec<(&str, Vec<Canned>)>)
             };
             let of_volume = Intent { instance: instance.clone(), ..intent(json!({})) };
             let records = vec![Record::Intent(of_volume.into()), Record::Succeeded(Box::new(succeeded))];
-            context.journal.append(records).await.unwrap();
+            context.journal.append(before.into_iter().chain(records).collect()).await.unwrap();
             tokio::time::sleep(age).await;
             let began = context.clock().elapsed();
             let result = Removal::new(context, &instance, &call).run().await;
@@ -65,7 +70,11 @@ fn removed(age: Duration, answers: Vec<Canned>, reads: Vec<(&str, Vec<Canned>)>)
                     Delay::RateLimited => "rate".to_owned(),
                     Delay::Unavailable { status } => format!("unavailable {status}"),
                     Delay::Locked { .. } => "locked".to_owned(),
-                    Delay::InUse { by } => format!("in use by {}", by.len()),
+                    Delay::InUse { removed, .. } if !removed.is_empty() => {
+                        let names = removed.iter().filter_map(|removed| removed.name.as_deref());
+                        format!("in use by the removed {}", names.collect::<Vec<_>>().join(", "))
+                    }
+                    Delay::InUse { by, .. } => format!("in use by {}", by.len()),
                     Delay::NotSent { .. } => "unsent".to_owned(),
                     Delay::Failed { .. } => "failed".to_owned(),
                 };
@@ -156,6 +165,56 @@ fn a_refusal_that_does_not_pass_is_left_when_the_time_is_over() {
         let end = removed(OLD, vec![answer], vec![]);
         let error = failure(&end);
         assert!(end.delays.is_empty() && error.help.iter().any(|words| words.contains(help)), "{error:?}");
+    }
+}
+
+#[test]
+fn a_user_that_was_removed_a_moment_ago_is_waited_for_and_named() {
+    let user = InstanceId::new(StepId::new("server"), None);
+    let made = RecordedResource {
+        kind: Some("instances".to_owned()),
+        id: Some(json!(STRANGER).into()),
+        name: Some("web".to_owned()),
+        undo: Some(RecordedCall::new(Method::Delete, format!("/cloud/v1/instances/1/7/{STRANGER}"))),
+        ..RecordedResource::default()
+    };
+    let port = "1ee7ccee-5003-48c9-8ae0-d96063af75b3";
+    let succeeded = Succeeded {
+        instance: user.clone(),
+        provenance: crate::event::Provenance::Called,
+        result: StepResult {
+            id: made.id.clone(),
+            created: serde_json::from_value(json!({ "instances": [STRANGER], "ports": [port] })).unwrap(),
+            ..StepResult::default()
+        },
+        made,
+        duration_ms: 0,
+        durations: Vec::new(),
+        evidence: None,
+        agrees: None,
+        existed_on: None,
+    };
+    let intent = Intent { instance: user.clone(), ..intent(json!({})) };
+    let made = vec![Record::Intent(intent.into()), Record::Succeeded(Box::new(succeeded))];
+    let removed = || made.iter().cloned().chain([Record::Removed { instance: user.clone() }]).collect::<Vec<_>>();
+    let at_last = || [vec![in_use(STRANGER); 8], vec![done()]].concat();
+    let minute = Duration::from_secs(60);
+    let end = removed_after(removed(), minute, at_last(), vec![]);
+    assert!(matches!(end.result, Ok(Gone::Now)) && end.took > UNRECORDED_BUDGET * 2, "{end:?}");
+    assert!(end.delays.iter().all(|words| words.starts_with("in use by the removed web ")), "{end:?}");
+    // What cannot outlive it goes with it.
+    let end = removed_after(removed(), minute, vec![in_use(port)], vec![]);
+    assert!(failure(&end).help[0].contains(&format!("port {port} has been removed")), "{end:?}");
+    assert!(end.took > BUDGET && end.delays[0].starts_with("in use by the removed "), "{end:?}");
+    for (before, age, budget) in [
+        // Removed long ago: it is another of the same id, or the API shows what is not there.
+        (removed(), OLD, UNRECORDED_BUDGET),
+        (made.clone(), minute, BUDGET),
+        (vec![], minute, UNRECORDED_BUDGET),
+    ] {
+        let end = removed_after(before, age, vec![in_use(STRANGER)], vec![]);
+        assert!(end.took > budget && end.took < budget + minute, "{budget:?}: {end:?}");
+        assert!(!failure(&end).help[0].contains("has been removed"), "{end:?}");
     }
 }
 

@@ -13,7 +13,7 @@ use super::operation::{Parameters, lock_value, operation_of};
 use super::paths::{fill_path, own_value};
 use super::results::identify;
 use crate::api::Task;
-use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Operation, Resource};
+use crate::catalog::{AlsoBy, Catalog, Creates, DeleteCall, Method, Operation, Resource};
 use crate::journal::{IntendedUndo, Kinds, RecordedCall, RecordedResource, StepResult, id_text, is_id};
 use crate::secret::digest_of;
 use crate::shared::Shared;
@@ -283,18 +283,22 @@ pub fn include_in_delete<'m>(
     call
 }
 
-/// The path that reads a resource, derived from the call that deletes it.
+/// The path that reads a resource, derived from the call that deletes it: the same one, where that reads as well. (Virtual
+/// machines and bare metal are one kind with two reads.)
 pub fn read_of(catalog: &Catalog, kind: &str, id: &Value, delete: &RecordedCall) -> Option<String> {
+    if delete.method == Method::Delete && catalog.matching(Method::Get, &delete.path).is_some() {
+        return Some(delete.path.clone());
+    }
     let resource = resource_of(catalog, kind)?;
     let (_, parameters) = operation_of(catalog, delete)?;
     fill_path(resource.read.as_ref()?, &parameters, &resource.parameter, &id_text(id))
 }
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::catalog::Method;
 
     const VOLUME: &str = "6f1d2c3b-0000-4000-8000-000000000001";
     const BOOT: &str = "6f1d2c3b-0000-4000-8000-000000000002";
@@ -382,6 +386,20 @@ mod tests {
         assert_eq!(undo(&as_once), "DELETE /cloud/v1/instances/1/7/i volumes=v,w");
         // Records of earlier versions name them in the delete itself.
         assert_eq!(split_included(Catalog::embedded(), &along, &whole), (made.undo.unwrap(), made.secondary.into()));
+    }
+
+    #[test]
+    fn a_resource_is_read_where_it_is_deleted_when_that_is_possible() {
+        for (kind, delete, read) in [
+            ("instances", "/cloud/v1/instances/1/7/i", Some("/cloud/v1/instances/1/7/i")),
+            ("instances", "/cloud/v1/bminstances/1/7/i", Some("/cloud/v1/bminstances/1/7/i")),
+            ("volumes", "/cloud/v1/volumes/1/7/i", Some("/cloud/v1/volumes/1/7/i")),
+            ("volumes", "/cloud/v1/unheard/1/7/i", None),
+        ] {
+            let call = RecordedCall::new(Method::Delete, delete);
+            let found = read_of(Catalog::embedded(), kind, &json!("i"), &call);
+            assert_eq!(found.as_deref(), read, "{delete}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Before a secondary resource of a step is deleted: was it made by that step's call?
+//! Before a resource of a step is deleted: was it made by that step's call?
 //!
+//! A task lists what it touched, so that the main resource is read as well, where the API shows which task made it.
 //! Resources that the call mentions, that another step or record owns, or that name another task as their maker are
 //! kept. Where the maker is unknown the resource is kept as well, and reported.
 
@@ -7,11 +8,14 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::collection::creator_task;
 use super::context::{About, RunContext};
-use super::made::{Mentions, read_of};
+use super::evidence::tags::{STAMP, stamp_value, tag};
+use super::made::{Mentions, read_of, resource_of};
 use super::operation;
 use super::ownership::Claimable;
 use crate::api::{ReadError, Request};
+use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedResource, id_text};
@@ -126,6 +130,28 @@ fn by_maker(
             Owner::CannotTell(error)
         }
     }
+}
+
+/// The task that made the main resource of a step, when the resource names another one than those on record for it.
+///
+/// Only where a task made it: what was adopted, or found without its task, has none on record. A read that fails or
+/// shows no maker, and one that shows the stamp of the step, leave it to the record.
+pub async fn other_maker(
+    context: &RunContext,
+    instance: &InstanceId,
+    known: &InstanceStatus,
+    made: &RecordedResource,
+) -> Option<String> {
+    let (kind, id, undo) = (made.kind.as_deref()?, made.id.as_deref()?, made.undo.as_ref()?);
+    if undo.method != Method::Delete || made.tasks.is_empty() || made.uncertain {
+        return None;
+    }
+    let shows_maker = resource_of(context.catalog, kind)?.list?.creator_task;
+    let path = read_of(context.catalog, kind, id, undo).filter(|_| shows_maker)?;
+    let item = context.client.read(Request::get(path)).await.ok()?;
+    let maker = creator_task(&item).filter(|maker| !is_ours(known, made, maker))?;
+    let stamp = stamp_value(&context.settings.plan, &context.settings.environment, instance);
+    (tag(&item, None, STAMP) != Some(stamp)).then_some(maker)
 }
 
 fn is_ours(known: &InstanceStatus, made: &RecordedResource, maker: &str) -> bool {

@@ -21,7 +21,7 @@ use super::made::{include_in_delete, inclusion_parameters, read_of, split_includ
 use super::operation;
 use super::ownership::Claimable;
 use super::permits::parent_lock;
-use super::prove::prove;
+use super::prove::{other_maker, prove};
 use super::secondary::unknown_kinds_of;
 use crate::api::Request;
 use crate::catalog::Method;
@@ -170,6 +170,10 @@ async fn remove_made(
     if let Some(record) = owned_elsewhere(context, made).filter(|_| deletes && may_create(context, known)) {
         return Err(Interruption::Failed(kept_for(context, instance, made, &record)));
     }
+    let reading = context.stopped.or_leave(other_maker(context, instance, known, made));
+    if let Some(maker) = reading.await.map_err(Interruption::Stopped)? {
+        return Err(Interruption::Failed(kept_for_maker(context, instance, made, &maker)));
+    }
     let along = made.undo.as_ref().map(|undo| inclusion_parameters(context.catalog, made.kind.as_deref(), undo));
     let along = along.unwrap_or_default();
     let main = made.undo.as_ref().map(|undo| split_included(context.catalog, &along, undo));
@@ -264,6 +268,18 @@ fn kept_for(context: &RunContext, instance: &InstanceId, made: &RecordedResource
     let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
     error.help.push(format!("if it belongs to that one, {}", forget(context, instance)));
     error.help.push("if it belongs to this one, take it off the record of the other in the same way".to_owned());
+    error
+}
+
+/// The error for a resource that is kept because it names another task as its maker than those of its step.
+fn kept_for_maker(context: &RunContext, instance: &InstanceId, made: &RecordedResource, maker: &str) -> StepError {
+    let about = About { call: made.undo.clone().map(Shared::from), place: None };
+    let words =
+        format!("kept: task {maker} made it, and task {}, which listed it, only used it", made.tasks.join(", "));
+    let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
+    let forget = forget(context, instance);
+    error.help.push(format!("if it is yours, delete it by hand, and destroy again; if not, {forget}"));
+    error.help.push("what the call of this step made may be on no record: look for it by its name".to_owned());
     error
 }
 

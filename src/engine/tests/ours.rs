@@ -1,6 +1,6 @@
 //! A teardown deletes only resources that the call made.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::conditions::Log;
 use super::harness::{Trial, assert_done, paused};
@@ -228,6 +228,63 @@ steps:
         assert_done(&trial, &end);
         let made = trial.status().instances.values().flat_map(|known| known.made.clone()).collect::<Vec<_>>();
         assert!(made.iter().any(|made| made.uncertain), "{made:?}");
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert!(trial.alive().is_empty(), "{:?}", trial.alive());
+    });
+}
+
+/// `created_resources` names what the task touched: here only a volume of another client.
+#[test]
+fn the_main_resource_that_names_another_task_as_its_maker_is_kept() {
+    for (shows_maker, exit, alive) in [
+        (true, Exit::TeardownIncomplete, &["volumes data", "volumes data"][..]),
+        (false, Exit::Done, &["volumes data"]),
+    ] {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            trial.stamp = false;
+            let end = trial.run(DATA).await;
+            assert_done(&trial, &end);
+            trial.stamp = true;
+            let theirs = Trial::output(&end, "id").clone();
+            trial.another_record();
+            let listed = theirs.clone();
+            trial.change_answers(move |request, answer| {
+                if request.path.contains("/volumes/") && !shows_maker {
+                    let body = String::from_utf8(answer.body).unwrap().replace("\"creator_task_id\"", "\"unnamed\"");
+                    return Answer { body: body.into_bytes(), ..answer };
+                }
+                let Ok(mut task) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+                match task.pointer_mut("/created_resources/volumes") {
+                    Some(volumes) => *volumes = json!([listed]),
+                    None => return answer,
+                }
+                Answer { body: task.to_string().into_bytes(), ..answer }
+            });
+            let end = trial.run(DATA).await;
+            assert_done(&trial, &end);
+            assert_eq!(Trial::output(&end, "id"), theirs);
+            assert_eq!(trial.destroy().await.exit, exit);
+            assert_eq!(trial.alive(), alive);
+            let is_named = trial.left().iter().any(|left| left.contains("made it") && left.contains("only used it"));
+            assert_eq!(is_named, shows_maker, "{:?}", trial.left());
+        });
+    }
+}
+
+/// What carries the stamp of its step is its own, whichever task it names.
+#[test]
+fn a_main_resource_with_our_stamp_is_removed_whatever_maker_it_names() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(DATA).await;
+        assert_done(&trial, &end);
+        trial.rewrite(|record| {
+            if let Record::Succeeded(done) = record {
+                done.result.tasks = vec!["another".to_owned()].into();
+                done.made.tasks = vec!["another".to_owned()].into();
+            }
+        });
         assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
         assert!(trial.alive().is_empty(), "{:?}", trial.alive());
     });

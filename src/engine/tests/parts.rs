@@ -217,7 +217,7 @@ async fn try_case(case: &Case, fault: Option<&str>) {
     let end = trial.run(&after).await;
     assert_done(&trial, &end);
     assert_eq!((trial.writes(), trial.made()["instances"]), (writes, machines), "{fault:?}");
-    assert_eq!(trial.destroy().await.exit, Exit::Done);
+    assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
     assert_eq!(trial.alive(), Vec::<String>::new(), "{fault:?}");
 }
 

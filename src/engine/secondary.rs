@@ -50,8 +50,37 @@ pub async fn with_secondary(
     Ok(result)
 }
 
+/// Adds to the result of a create, whose tasks do not name what they made, what the lists of its secondary kinds say they
+/// made besides.
+///
+/// # Errors
+///
+/// When a list cannot be read.
+pub async fn add_secondary(
+    context: &RunContext,
+    instance: &InstanceId,
+    creates: &Creates,
+    parameters: &Parameters,
+    tasks: &[String],
+    result: &mut StepResult,
+) -> Result<(), ReadError> {
+    for kind in kinds(creates) {
+        let list = resource_of(context.catalog, kind).and_then(|resource| resource.list);
+        for task in tasks {
+            for id in made_by(context, list.as_ref(), parameters, task).await? {
+                let claimed = Claimable::resource(kind, &id_text(&id));
+                let is_known = result.created.get(kind).is_some_and(|ids| ids.iter().any(|known| **known == id));
+                if !is_known && context.other_owner(instance, &id, &claimed).is_none() {
+                    result.created.ids_of(kind).push(id.into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The secondary kinds that the create makes and that can exist without the main resource.
-fn kinds(creates: &Creates) -> Vec<&String> {
+pub fn kinds(creates: &Creates) -> Vec<&String> {
     creates.lasting_kinds().into_iter().filter(|kind| creates.also.contains(kind)).collect()
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::Finishing;
@@ -12,12 +13,15 @@ use crate::engine::collection::{creator_task, items, list_call};
 use crate::engine::context::RunContext;
 use crate::engine::evidence::{Verdict, tags};
 use crate::engine::interruption::Interruption;
+use crate::engine::secondary::{add_secondary, kinds};
 use crate::engine::watch::task_request;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::journal::StepResult;
 
 /// The pauses before the tasks, and the list of what exists, are read again, in seconds.
 const PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
+/// The pause between two looks for what was made besides.
+const BETWEEN_LISTS: Duration = Duration::from_secs(2);
 
 impl Finishing<'_> {
     /// Whether a result of ended tasks lacks the id of what the call creates.
@@ -52,7 +56,7 @@ impl Finishing<'_> {
                 return Ok(result);
             }
             if let Some(result) = self.listed(context, &mut tasks, status).await {
-                return Ok(result);
+                return self.with_secondary_listed(context, &tasks, result).await;
             }
         }
         Err(Interruption::Failed(self.unnamed(context, &tasks)))
@@ -77,6 +81,41 @@ impl Finishing<'_> {
         };
         tasks.first_mut()?.created.insert(kind.clone(), Value::Array(ids));
         Some(self.result_of(context, tasks, status)).filter(|result| !self.is_unnamed(result))
+    }
+
+    /// Adds to the result, which a list showed, what the same tasks made besides. It is looked for until lists show what was
+    /// made at their end: what is not found then was not made.
+    async fn with_secondary_listed(
+        &self,
+        context: &RunContext,
+        tasks: &[Task],
+        mut result: StepResult,
+    ) -> Result<StepResult, Interruption> {
+        let creates = self.operation.and_then(|operation| operation.creates.as_ref());
+        let Some(creates) = creates.filter(|creates| !kinds(creates).is_empty()) else { return Ok(result) };
+        let ids: Vec<String> = tasks.iter().map(|task| task.id.clone()).collect();
+        let now = context.client.server_time(context.now());
+        let end = tasks.iter().map(|task| task.finished_on.unwrap_or(now)).max().unwrap_or(now);
+        let shown = end + SignedDuration::try_from(context.settings.resolve_time).unwrap_or_default();
+        loop {
+            let looking = add_secondary(context, &self.intent.instance, creates, self.parameters, &ids, &mut result);
+            let read = context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?;
+            let left = shown.duration_since(context.client.server_time(context.now()));
+            let left = Duration::try_from(left).unwrap_or_default();
+            match read {
+                Ok(()) if left.is_zero() => return Ok(result),
+                Err(error) if left.is_zero() => {
+                    let words = format!("what was made with it could not be read: {error}");
+                    let mut error = context.error(self.about, EffectKnown::Applied, ErrorClass::Unknown, words);
+                    error.help.push("run again: it is looked for once more".to_owned());
+                    return Err(Interruption::Failed(error));
+                }
+                _ => {}
+            }
+            let clock = context.clock();
+            let pause = clock.sleep(left.min(BETWEEN_LISTS));
+            context.stopped.or_leave(pause).await.map_err(Interruption::Stopped)?;
+        }
     }
 
     fn unnamed(&self, context: &RunContext, tasks: &[Task]) -> StepError {

@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::conditions::{Bystander, Conditions, Log};
-use super::harness::{Trial, paused};
+use super::harness::{Trial, assert_done, paused};
 use super::strangers::{KINDS, ours, plan};
+use crate::api::Answer;
 use crate::engine::{RunEnd, RunOptions};
 use crate::event::Event;
 use crate::exit::Exit;
@@ -85,4 +88,43 @@ fn a_failed_create_that_left_nothing_changed_nothing() {
             assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind}: {:?}", trial.left());
         }
     });
+}
+
+/// The main resource is found by the lists, and so is what the same task made besides.
+#[test]
+fn what_a_create_made_besides_is_found_when_its_task_names_nothing() {
+    let machine = "  - id: web
+    call: POST /cloud/v2/instances/{project_id}/{region_id}
+    body:
+      name: web
+      flavor: g2-standard-2-4
+      volumes: [{ source: image, image_id: 2f9d5d5e-8c1b-4f0e-9a67-3b1f6c5d8e42, size: 20, boot_index: 0, name: boot }]
+      interfaces: [{ type: external }]
+";
+    let network = "  - id: net
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: net, create_router: true }
+";
+    for (step, lists_late, named) in
+        [(machine, 0, Value::Null), (network, 0, Value::Null), (network, 0, json!({})), (network, 4, Value::Null)]
+    {
+        paused(async {
+            let mut trial = Trial::new(Options {
+                busy: Busy { lists_late: Duration::from_secs(lists_late), ..Busy::default() },
+                ..Options::default()
+            });
+            trial.change_answers(move |_, answer| {
+                let Ok(mut task) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+                let Some(created) = task.get_mut("created_resources") else { return answer };
+                *created = named.clone();
+                Answer { body: task.to_string().into_bytes(), ..answer }
+            });
+            let end = trial.run(&format!("name: demo\nsteps:\n{step}")).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.alive().len(), 2, "{:?}", trial.alive());
+            assert_eq!(trial.status().owned().count(), 2, "{step}, {lists_late} s");
+            assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+            assert_eq!(trial.alive(), Vec::<String>::new(), "{step}, {lists_late} s");
+        });
+    }
 }

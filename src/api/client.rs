@@ -38,6 +38,8 @@ pub struct Client {
     taken: AtomicBool,
     /// Whether the address has ever answered.
     reached: AtomicBool,
+    /// Whether it has ever answered as the API does.
+    is_apis: AtomicBool,
     /// When a connection did not come about for the first time.
     refused_at: OnceLock<Duration>,
     /// The failure that every request will have, once one has shown it.
@@ -67,6 +69,7 @@ impl Client {
             secrets: Secrets::default(),
             taken: AtomicBool::new(false),
             reached: AtomicBool::new(false),
+            is_apis: AtomicBool::new(false),
             refused_at: OnceLock::new(),
             shut: OnceLock::new(),
         }
@@ -108,6 +111,11 @@ impl Client {
     /// Why every request will fail, if that is known.
     pub fn shut(&self) -> Option<Shut> {
         self.shut.get().map(|(shut, _)| *shut)
+    }
+
+    /// Whether the API itself has answered at this address, so that the page of a proxy is a passing fault.
+    pub(super) fn has_met_the_api(&self) -> bool {
+        self.is_apis.load(Ordering::Relaxed)
     }
 
     /// What every request will meet, if that is known.
@@ -156,6 +164,9 @@ impl Client {
             None => self.transport.send(request).await?,
         };
         self.note_date(&answer);
+        if answer.request_id().is_some() || answer.is_success() && looks_like_json(&answer) {
+            self.is_apis.store(true, Ordering::Relaxed);
+        }
         if let (Some(trace), Some(id)) = (asked, answer.request_id()) {
             self.traceparents.note(&trace, id);
         }
@@ -226,6 +237,10 @@ impl Client {
             self.offset.store(offset, Ordering::Relaxed);
         }
     }
+}
+
+fn looks_like_json(answer: &Answer) -> bool {
+    matches!(answer.body.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
 }
 
 #[cfg(test)]

@@ -200,6 +200,11 @@ impl ApiError {
         matches!(self.form, Form::OtherJson | Form::Page)
     }
 
+    /// Whether it is a 404 that is not the API's: of a proxy that has no way to it now, say.
+    pub fn is_page_not_found(&self) -> bool {
+        self.status == 404 && self.form == Form::Page
+    }
+
     /// `QuotaLimitExceed: … (status 400, request_id …)`
     pub fn story(&self) -> String {
         let class = self.class.as_deref().map(|class| format!("{class}: ")).unwrap_or_default();

@@ -90,6 +90,8 @@ impl Client {
                         }
                         _ if repeat.contains(&error.status) => (error.story(), after),
                         Meaning::NotFound if !self.is_missing(&request, &error).await => (error.story(), after),
+                        // The page of a proxy while a service is deployed. At a wrong address the API has never answered.
+                        _ if error.is_page_not_found() && self.has_met_the_api() => (error.story(), after),
                         // It leads elsewhere, and will the next time.
                         _ if error.status < 400 => return Err(ReadError::Refused(error)),
                         Meaning::RateLimited | Meaning::Unavailable | Meaning::Unknown | Meaning::Locked => {
@@ -157,6 +159,27 @@ mod tests {
         ] {
             let (read, sent, _) = read(&[first.clone(), done.clone()], repeat).await;
             assert_eq!((read.is_ok(), sent), (requests == 2, requests), "{first:?} {repeat:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_without_a_way_to_the_api_passes_where_the_api_has_answered_before() {
+        let (page, list) = (answer(404, &[], "<html>404</html>"), answer(200, &[], "[]"));
+        let apis = answer(404, &[("request_id", "0523d9bee946fba7b9a98c5c3f190a37")], r#"{"message":"no"}"#);
+        let (forbidden, of_waf) = (answer(403, &[], r#"{"message":"no"}"#), answer(403, &[], "<html>403</html>"));
+        for (answers, is_read, requests) in [
+            (vec![list.clone(), page.clone(), list.clone()], true, 2),
+            (vec![apis.clone(), page.clone(), page.clone(), list.clone()], true, 3),
+            (vec![list.clone(), apis.clone(), list.clone()], false, 1),
+            (vec![list.clone(), of_waf, list.clone()], false, 1),
+            // As at a wrong address.
+            (vec![page.clone(), page.clone(), list.clone()], false, 1),
+            (vec![forbidden, page.clone(), list.clone()], false, 1),
+        ] {
+            let client = client(answers.iter().rev().cloned().collect()).await;
+            let _ = client.read(Request::get("/dns/v2/zones")).await;
+            let read = client.read(Request::get("/dns/v2/zones")).await;
+            assert_eq!((read.is_ok(), client.counts().0), (is_read, requests + 1), "{answers:?}");
         }
     }
 

@@ -18,6 +18,7 @@ use crate::engine::interruption::Interruption;
 use crate::engine::lock::{Locks, Refused};
 use crate::engine::made::read_of;
 use crate::engine::operation;
+use crate::engine::ownership::Claimable;
 use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
 use crate::engine::undo::{UndoOutcome, intent_of, new_nonce, resolve_undo};
 use crate::engine::unseen::unseen_for;
@@ -99,6 +100,8 @@ pub(super) struct Removal<'a> {
     made_at: Option<Timestamp>,
     /// Whether an earlier attempt may have removed it.
     tried_before: bool,
+    /// The tasks of its attempts: a repeated DELETE may be answered with the same one.
+    tasks: Vec<String>,
     /// Attempts of the call that were not found, and must not act in addition to another one.
     lost: Vec<Unanswered>,
     attempt: u32,
@@ -116,11 +119,15 @@ enum Step {
 
 impl<'a> Removal<'a> {
     pub(super) fn new(context: &'a RunContext, instance: &'a InstanceId, call: &'a RecordedCall) -> Self {
-        let (made_at, tried_before) = context.journal.with_status(|status| {
+        let (made_at, tried_before, tasks) = context.journal.with_status(|status| {
             let known = status.instances.get(instance).map(|known| &**known);
             let removing =
                 |known: &InstanceStatus| matches!(known.phase, Phase::Removing | Phase::RemovalAccepted { .. });
-            (known.and_then(|known| known.finished_at.or(known.intended_at)), known.is_some_and(removing))
+            let tasks = match known.map(|known| &known.phase) {
+                Some(Phase::RemovalAccepted { tasks }) => tasks.clone(),
+                _ => Vec::new(),
+            };
+            (known.and_then(|known| known.finished_at.or(known.intended_at)), known.is_some_and(removing), tasks)
         });
         Self {
             context,
@@ -133,6 +140,7 @@ impl<'a> Removal<'a> {
             shown: None,
             made_at,
             tried_before,
+            tasks,
             lost: Vec::new(),
             attempt: 0,
             failed_tasks: 0,
@@ -261,7 +269,7 @@ impl<'a> Removal<'a> {
             let mark = mark.unwrap_or_else(|| self.context.mark(self.instance, &new_nonce()).into());
             request.headers.extend(headers_of(&mark));
             let leaving = Leaving { instance: self.instance, call: self.call, attempt: self.attempt };
-            let sent = send(self.context, leaving, request).await;
+            let sent = self.believed(send(self.context, leaving, request).await);
             let lost = matches!(sent, Sent::Lost { .. });
             let step = self.answered(sent, intent.as_ref()).await?;
             self.tried_before |= lost;
@@ -282,6 +290,24 @@ impl<'a> Removal<'a> {
                 }
             }
         }
+    }
+
+    /// An answer that names a task which is on record for another call answers another request, and says nothing of this
+    /// one: a task carries out one call.
+    fn believed(&self, sent: Sent) -> Sent {
+        let Sent::Answer { value, head } = &sent else { return sent };
+        let tasks = tasks_of(value).unwrap_or_default();
+        let (owners, journal) = (&self.context.owners, &self.context.journal);
+        let others = |task: &&String| {
+            let claimed = Claimable::task(task);
+            !self.tasks.contains(task) && (owners.is_ours(&claimed, journal) || !owners.claim(claimed, self.instance))
+        };
+        let Some(task) = tasks.iter().find(others) else { return sent };
+        let status = head.status;
+        let cause = format!(
+            "the answer (status {status}) names task {task}, which is on record for another call: it answers another request"
+        );
+        Sent::Lost { cause, slow: false, head: None }
     }
 
     async fn answered(&mut self, sent: Sent, intent: Option<&Intent>) -> Result<Step, Interruption> {
@@ -460,6 +486,7 @@ impl<'a> Removal<'a> {
     }
 
     async fn accepted(&mut self, tasks: Vec<String>) -> Result<Step, Interruption> {
+        self.tasks.extend(tasks.iter().cloned());
         let accepted = Record::RemovalAccepted { instance: self.instance.clone(), tasks: tasks.clone() };
         self.context.journal.append(vec![accepted]).await?;
         self.wait(tasks).await

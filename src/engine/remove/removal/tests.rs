@@ -219,6 +219,34 @@ fn a_user_that_was_removed_a_moment_ago_is_waited_for_and_named() {
 }
 
 #[test]
+fn an_answer_with_the_task_of_another_call_is_not_believed() {
+    let other = InstanceId::new(StepId::new("other"), None);
+    let intent = Intent { instance: other.clone(), ..intent(json!({})) };
+    let accepted = Record::Accepted {
+        instance: other,
+        tasks: vec!["t9".to_owned()],
+        recovered: false,
+        status: Some(200),
+        evidence: None,
+    };
+    let before = || vec![Record::Intent(intent.clone().into()), accepted.clone()];
+    let tasks = |task: &str| (200, json!({ "tasks": [task] }));
+    let finished = |task: &str| (200, json!({ "id": task, "state": "FINISHED" }));
+    let (own, others) = ("/cloud/v1/tasks/t1", "/cloud/v1/tasks/t9");
+    let polled = || vec![(own, vec![finished("t1")]), (others, vec![finished("t9")])];
+    // The next answer says what came of it.
+    let end = removed_after(before(), OLD, vec![tasks("t9"), tasks("t1")], polled());
+    assert!(matches!(end.result, Ok(Gone::Now)) && end.sent == 2 && end.delays.len() == 1, "{end:?}");
+    let end = removed_after(before(), OLD, vec![tasks("t9"), refused(404, "no")], polled());
+    assert!(matches!(end.result, Ok(Gone::Already)) && end.sent == 2, "{end:?}");
+    let end = removed_after(before(), OLD, vec![tasks("t9")], polled());
+    assert_eq!(failure(&end).effect, EffectKnown::Unknown, "{end:?}");
+    assert!(failure(&end).message.contains("names task t9, which is on record for another call"), "{end:?}");
+    let end = removed_after(vec![], OLD, vec![tasks("t9")], polled());
+    assert!(matches!(end.result, Ok(Gone::Now)) && end.sent == 1, "{end:?}");
+}
+
+#[test]
 fn not_found_means_gone_unless_it_was_made_a_moment_ago_or_the_project_is_hidden() {
     let gone = || refused(404, "no");
     let end = removed(OLD, vec![gone()], vec![]);

@@ -329,7 +329,7 @@ pub enum Provenance {
     Reused,
     /// An earlier run started its tasks; this one waited for them.
     Continued,
-    /// The answer was lost, and the result found.
+    /// The outcome was in doubt, as after a lost answer, and the result found.
     Recovered,
     /// An existing resource was adopted.
     Adopted,

@@ -71,7 +71,7 @@ impl InDoubt {
     /// What is not known of it, and why.
     pub fn words(&self) -> String {
         match self.attempt.missing.is_empty() {
-            true => format!("the answer was lost ({})", self.cause),
+            true => format!("its outcome is not known ({})", self.cause),
             false => format!("how it ended is not known ({})", self.cause),
         }
     }

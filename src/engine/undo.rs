@@ -86,11 +86,11 @@ pub async fn resolve_undo(
         Resolved::Nothing if in_doubt.is_carried_out() => Ok(UndoOutcome::Done),
         Resolved::Nothing => Ok(UndoOutcome::Nothing),
         Resolved::Undecided(candidates) => unknown(format!(
-            "the answer of its undo was lost ({cause}); what may be its work may be another client's as well: {}",
+            "the outcome of its undo is not known ({cause}); what may be its work may be another client's as well: {}",
             candidates.join(", ")
         )),
         Resolved::CannotTell(why) => {
-            unknown(format!("the answer of its undo was lost ({cause}), and looking for it failed: {why}"))
+            unknown(format!("the outcome of its undo is not known ({cause}), and looking for it failed: {why}"))
         }
     }
 }

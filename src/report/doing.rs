@@ -131,7 +131,7 @@ impl Doing {
                     format!("typically {typical}"),
                 ]
             }
-            Doing::Resolving => vec!["looking up a call whose answer was lost".to_owned(), self.word().to_owned()],
+            Doing::Resolving => vec!["looking up the outcome of a call".to_owned(), self.word().to_owned()],
             Doing::AwaitingReadiness { until } => vec![format!("waiting until {}", sanitize(until))],
         };
         Words(words)

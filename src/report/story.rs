@@ -181,7 +181,7 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
             Provenance::Updated => format!("updated by {call} in {took}"),
             Provenance::Continued => format!("done: {call}, sent by an earlier run"),
             Provenance::Reused => format!("kept: {call}, done by an earlier run"),
-            Provenance::Recovered => format!("done: {call}, its answer was lost, and its outcome resolved"),
+            Provenance::Recovered => format!("done: {call}: its outcome was in doubt, and is resolved"),
             Provenance::Adopted => format!("adopted what {call} would have made"),
         };
     };
@@ -190,7 +190,7 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
         Provenance::Updated => format!("updated {resource} in {took}"),
         Provenance::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
         Provenance::Reused => format!("kept {resource}, {} by an earlier run", verb(done)),
-        Provenance::Recovered => format!("recovered {resource}: its answer was lost, and its outcome resolved"),
+        Provenance::Recovered => format!("recovered {resource}: the outcome of its call was in doubt, and is resolved"),
         Provenance::Adopted => format!("adopted {resource}: it existed already"),
     }
 }

@@ -360,7 +360,7 @@ fn provenance_text(done: &StepDone) -> String {
         Provenance::Updated => "updated".to_owned(),
         Provenance::Continued => format!("{}, started by an earlier run", story::verb(done)),
         Provenance::Reused => "kept".to_owned(),
-        Provenance::Recovered => "recovered after a lost answer".to_owned(),
+        Provenance::Recovered => "recovered: its outcome was in doubt".to_owned(),
         Provenance::Adopted => "adopted".to_owned(),
     }
 }

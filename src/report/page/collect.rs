@@ -13,6 +13,7 @@ use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipRea
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::kind::kind_name;
+use crate::report::sanitize;
 use crate::report::shape::Shape;
 
 /// Collects the report of a run.
@@ -71,9 +72,9 @@ impl Collector {
                 instance.tasks.clone_from(tasks);
                 instance.accepted_ms.get_or_insert(now);
             }
-            Event::ResolvingStarted { instance, .. } => {
+            Event::ResolvingStarted { instance, reason } => {
                 let instance = self.of(instance);
-                let words = "its answer was lost, and looked for".to_owned();
+                let words = format!("its outcome was in doubt, and looked for: {}", sanitize(reason));
                 if !instance.delays.contains(&words) {
                     instance.delays.push(words);
                 }

@@ -138,7 +138,7 @@ impl Status {
     }
 
     /// The same status with these instances alone.
-    pub(super) fn of_instances<'i>(&self, instances: impl Iterator<Item = &'i InstanceId>) -> Self {
+    pub fn of_instances<'i>(&self, instances: impl Iterator<Item = &'i InstanceId>) -> Self {
         let mut part = Self::new(self.header.clone(), self.created);
         for id in instances {
             let Some((place, id, known)) = self.instances.get_full(id) else { continue };

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::access::check_access;
+use super::effect::{Effect, effect};
 use super::identity::{created_later, digest, read_of_named};
 use super::{forget, status_of};
 use crate::api::{ApiError, Meaning, Policy, ReadError, Request, speaks_of_a_resource};
@@ -211,8 +212,21 @@ impl<'a> Removal<'a> {
     pub(super) async fn resumed(&mut self) -> Result<Option<Gone>, Interruption> {
         let Some(status) = status_of(self.context, self.instance) else { return Ok(None) };
         let Some(intent) = status.removal.clone().filter(|intent| *intent.call == *self.call) else { return Ok(None) };
-        let step = match &status.phase {
-            Phase::RemovalAccepted { tasks } => Some(self.wait(tasks.clone()).await?),
+        let unseen = status.error.as_ref().filter(|error| error.effect == EffectKnown::Unknown);
+        let step = match (&status.phase, unseen.and_then(|error| error.task.clone())) {
+            (Phase::RemovalAccepted { tasks }, _) => Some(self.wait(tasks.clone()).await?),
+            // It was accepted, and the API did not know its task any more.
+            (_, Some(task)) => {
+                let removing = Record::Removing {
+                    instance: self.instance.clone(),
+                    call: self.call.clone(),
+                    attempt: intent.attempt,
+                    intent: Some(intent.clone()),
+                    seen: None,
+                };
+                self.context.journal.append(vec![removing]).await?;
+                Some(self.accepted(vec![task]).await?)
+            }
             _ => self.unanswered(&intent, "no answer is on record", Duration::ZERO, None).await?,
         };
         Ok(match step {
@@ -560,12 +574,7 @@ impl<'a> Removal<'a> {
         );
         let unknown = |words: String| self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         let read = match &self.read {
-            _ if self.call.method != Method::Delete => {
-                let mut error = unknown(cause);
-                let forget = forget(self.context, self.instance);
-                error.help.push(format!("look whether `{}` was carried out; if it was, {forget}", self.call));
-                return Err(self.record_failed_removal(error).await?);
-            }
+            _ if self.call.method != Method::Delete => return self.missing_undo(tasks, cause).await,
             // Its DELETE says whether it is gone.
             None => None,
             Some(path) => {
@@ -598,6 +607,30 @@ impl<'a> Removal<'a> {
                 Ok(Step::Again(Delay::Failed { cause: error.message }, IN_USE_PAUSE * self.failed_tasks))
             }
         }
+    }
+
+    /// The same of an undo that is no DELETE: what the step did to other resources says what came of it. It is not sent
+    /// again unless that is still there.
+    async fn missing_undo(&mut self, tasks: &[String], cause: String) -> Result<Step, Interruption> {
+        let looking = effect(self.context, self.instance, self.call);
+        let still = match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)? {
+            Effect::Gone => return Ok(Step::Gone(Gone::Unseen)),
+            Effect::There => true,
+            Effect::CannotTell => false,
+        };
+        self.failed_tasks += 1;
+        let words = if still { format!("{cause}; what it takes back is still there") } else { cause };
+        let mut error = self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        if still && self.failed_tasks <= FAILED_TASKS {
+            return Ok(Step::Again(Delay::Failed { cause: error.message }, IN_USE_PAUSE * self.failed_tasks));
+        }
+        // The next command waits for it before anything is sent.
+        error.task = tasks.first().cloned();
+        let destroy = self.context.settings.destroy_command();
+        let forget = forget(self.context, self.instance);
+        error.help.push(format!("look whether `{}` was carried out; if it was, {forget}", self.call));
+        error.help.push(format!("if not, take it back by hand, and do the same; {destroy} does not send it again"));
+        Err(self.record_failed_removal(error).await?)
     }
 
     /// The error for a refused undo; without the hints that apply to creates.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::harness::{Trial, assert_done, paused};
+use crate::api::Answer;
 use crate::catalog::Method;
 use crate::engine::RunOptions;
 use crate::exit::Exit;
@@ -321,4 +322,40 @@ fn what_was_removed_for_a_replacement_that_failed_is_counted() {
         assert_done(&trial, &end);
         assert_eq!((end.finished.removed, end.not_replaced), (0, Vec::new()));
     });
+}
+
+/// The undo was accepted, and the API does not know its task any more: what the volume shows says what came of it.
+#[test]
+fn of_a_detachment_with_an_unknown_task_the_volume_says_whether_it_was_carried_out() {
+    for shown in [true, false] {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(&plan(&[machine("vm"), volume("data", None), attach("data", "vm")])).await;
+            assert_done(&trial, &end);
+            let before = trial.read(&format!("{VOLUMES}/{}", trial.resource_id("data")))["attachments"].clone();
+            trial.change_answers(move |request, answer| {
+                if request.method == Method::Get && request.path.starts_with("/cloud/v1/tasks") {
+                    return super::unseen_tasks::without_tasks(request, answer);
+                }
+                let Ok(mut item) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+                if !shown && request.path.starts_with(VOLUMES) && item.get("attachments").is_some() {
+                    item["attachments"] = before.clone();
+                    return Answer { body: item.to_string().into_bytes(), ..answer };
+                }
+                answer
+            });
+            let torn = trial.destroy().await;
+            match shown {
+                true => {
+                    assert_eq!((torn.exit, trial.alive()), (Exit::Done, vec![]), "{:?}", trial.left());
+                    assert_eq!(trial.calls("/detach"), 1);
+                }
+                false => {
+                    assert_eq!(torn.exit, Exit::TeardownIncomplete, "{:?}", trial.left());
+                    // The API says that it is not attached any more.
+                    assert_eq!(trial.calls("/detach"), 2, "{:?}", trial.left());
+                }
+            }
+        });
+    }
 }

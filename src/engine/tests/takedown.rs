@@ -358,6 +358,28 @@ fn an_undo_by_post_acts_once_whatever_happens_to_its_answers() {
     });
 }
 
+/// Nothing shows whether it was carried out: it stays unknown, and is not sent again by the next destroy either.
+#[test]
+fn an_undo_by_post_whose_task_is_unknown_is_not_sent_again() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&last_look()).await;
+        assert_done(&trial, &end);
+        trial.change_answers(super::unseen_tasks::without_tasks);
+        for _ in 0..2 {
+            assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+            let left = trial.left().join("\n");
+            assert!(left.contains("its removal was accepted, and how it ended is not known"), "{left}");
+            assert_eq!(trial.made()["snapshots"], 1);
+            trial.events.clear();
+        }
+        // The API knows it again.
+        trial.change_answers(|_, answer| answer);
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.made()["snapshots"], 1);
+    });
+}
+
 #[test]
 fn a_failed_machine_does_not_leave_its_boot_volume() {
     paused(async {

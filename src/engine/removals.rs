@@ -19,6 +19,13 @@ impl Removals {
         }
     }
 
+    /// Those that are not there.
+    pub(super) fn not_there(&self, status: &Status) -> Vec<InstanceId> {
+        let is_there = |instance: &InstanceId| status.instances.get(instance).is_some_and(|known| known.may_exist());
+        let removals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        removals.keys().filter(|instance| !is_there(instance)).cloned().collect()
+    }
+
     /// Those that the run did not make again: how many were deleted, and how many reverted.
     pub(super) fn not_made_again(&self, status: &Status) -> (usize, usize) {
         let is_there = |instance: &InstanceId| status.instances.get(instance).is_some_and(|known| known.may_exist());

@@ -131,6 +131,15 @@ async fn roll_back(run: &Run) -> Result<TeardownEnd, JournalError> {
     if !changed.is_empty() {
         run.context.warn(format!("this run changed {}: that stays as it is now", names(&changed)));
     }
+    let gone = run.context.journal.with_status(|status| run.removals.not_there(status));
+    if !gone.is_empty() {
+        let it = if gone.len() == 1 { "it" } else { "them" };
+        run.context.warn(format!(
+            "this run removed {} to replace {it}: a rollback does not bring back what was there before; the next run \
+             makes {it} again",
+            names(&gone)
+        ));
+    }
     Ok(torn)
 }
 

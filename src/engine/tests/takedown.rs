@@ -9,6 +9,7 @@ use crate::catalog::Method;
 use crate::engine::{RunEnd, RunOptions, Signal, Stop};
 use crate::event::{Delay, Event};
 use crate::exit::Exit;
+use crate::id::StepId;
 use crate::journal::{Record, RecordedCall, id_text};
 use crate::simulate::{Durations, Options};
 
@@ -76,6 +77,25 @@ fn a_rollback_keeps_resources_of_an_earlier_run() {
             assert_eq!(trial.destroy().await.exit, Exit::Done, "{how}");
             assert_eq!(trial.alive(), Vec::<String>::new(), "{how}");
         }
+    });
+}
+
+/// The new one is removed as a resource of this run, and the old one was removed before it was made.
+#[test]
+fn a_rollback_names_what_a_replacement_took_away() {
+    paused(async {
+        let plan = volume("");
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&plan).await;
+        assert_done(&trial, &end);
+        let options = RunOptions { replace: [StepId::new("data")].into(), ..rollback() };
+        let end = trial.with(&plan, &[("bad", "true")], options).await;
+        assert_eq!((end.finished.exit, trial.alive()), (Exit::StepFailed, Vec::<String>::new()));
+        let words = "this run removed `data` to replace it: a rollback does not bring back what was there before";
+        assert!(trial.warnings().contains(words), "{}", trial.warnings());
+        let end = trial.with(&plan, &[], RunOptions::default()).await;
+        assert_done(&trial, &end);
+        assert_eq!(trial.alive(), ["volumes data-1"]);
     });
 }
 

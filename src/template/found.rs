@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::names::NAMES;
-use super::uses::{FileUse, InputUse, NameUse, Others, Reference, Spoiled, Unknown, UnknownKind, Uses};
+use super::uses::{FileUse, InputUse, NameUse, Others, PartUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 use crate::id::StepId;
 use crate::source::Span;
 use crate::word::Word;
@@ -30,6 +30,7 @@ pub(super) struct Found {
     pub steps: Vec<Reference>,
     pub inputs: Vec<InputUse>,
     pub names: Vec<NameUse>,
+    pub parts: Vec<PartUse>,
     pub files: Vec<FileUse>,
     pub unknown: Vec<Unknown>,
     pub alone: bool,
@@ -73,10 +74,10 @@ impl Found {
 
     /// All references, in little memory.
     pub fn into_uses(self) -> Uses {
-        let Found { steps, inputs, names, files, unknown, alone, reads_files, surroundings, too_heavy } = self;
-        let (steps, inputs, names) = (steps.into(), inputs.into(), names.into());
+        let Found { steps, inputs, names, parts, files, unknown, alone, reads_files, surroundings, too_heavy } = self;
+        let (steps, inputs, names, parts) = (steps.into(), inputs.into(), names.into(), parts.into());
         let (files, unknown, too_heavy) = (files.into(), unknown.into(), too_heavy.map(Box::new));
-        let others = Others { names, files, unknown, too_heavy }.unless_empty();
+        let others = Others { names, parts, files, unknown, too_heavy }.unless_empty();
         Uses { steps, inputs, alone, reads_files, surroundings, others }
     }
 }

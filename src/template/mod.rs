@@ -53,7 +53,7 @@ pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
 pub use outline::{Knowledge, Mention, Outline, Sort};
 pub use program::Program;
 pub use scope::{no_instances, skipped_step, value_of};
-pub use uses::{FileUse, InputUse, NameUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
+pub use uses::{FileUse, InputUse, NameUse, PartUse, Reference, Spoiled, Unknown, UnknownKind, Uses};
 
 /// The values that a template can refer to.
 #[derive(Clone, Copy)]

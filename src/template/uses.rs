@@ -28,6 +28,9 @@ pub struct Uses {
 pub struct Others {
     /// `each`, `self`, `resource`, `environment`, `project_id`, `region_id`.
     pub names: Box<[NameUse]>,
+    /// Parts of the results of steps that are used through a variable of a `for`, `set` or `with`, in addition to the
+    /// reference that the variable was bound to.
+    pub parts: Box<[PartUse]>,
     /// The constant arguments of `file(...)`.
     pub files: Box<[FileUse]>,
     /// Unknown names, filters, tests and functions, and constructs that are not allowed.
@@ -48,8 +51,9 @@ impl Deref for Uses {
 impl Others {
     /// `None` when there are none.
     pub(super) fn unless_empty(self) -> Option<Box<Self>> {
-        let Self { names, files, unknown, too_heavy } = &self;
-        let nothing = names.is_empty() && files.is_empty() && unknown.is_empty() && too_heavy.is_none();
+        let Self { names, parts, files, unknown, too_heavy } = &self;
+        let nothing =
+            names.is_empty() && parts.is_empty() && files.is_empty() && unknown.is_empty() && too_heavy.is_none();
         (!nothing).then(|| Box::new(self))
     }
 }
@@ -74,6 +78,10 @@ impl Uses {
             for used in &mut others.names {
                 used.span = place(used.span);
                 used.path_spans.iter_mut().for_each(|span| *span = place(*span));
+                spoil(&mut used.spoiled);
+            }
+            for used in &mut others.parts {
+                used.span = place(used.span);
                 spoil(&mut used.spoiled);
             }
             others.files.iter_mut().for_each(|used| used.span = place(used.span));
@@ -120,6 +128,17 @@ pub struct NameUse {
     pub name: &'static str,
     pub path: Box<[Word]>,
     pub path_spans: Box<[Span]>,
+    pub span: Span,
+    pub guarded: bool,
+    pub spoiled: Option<Box<Spoiled>>,
+}
+
+/// A use of a part of a step's results through a variable: `key.private_key` after `set key = steps.key.response`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartUse {
+    pub step: StepId,
+    /// The path after the step.
+    pub path: Box<[Word]>,
     pub span: Span,
     pub guarded: bool,
     pub spoiled: Option<Box<Spoiled>>,

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::id::StepId;
+use crate::word::Word;
+
 /// The most references that a variable may stand for, with all variables in it expanded. `{% set x = x + x %}`
 /// doubles: the engine joins lists lazily, and does not limit them before they are iterated over.
 const HEAVIEST: u64 = 4096;
@@ -14,6 +17,15 @@ pub(super) struct Variables {
     weights: HashMap<String, u64>,
     /// The references in the expression that is being weighed.
     weight: u64,
+    /// By name, the part of a step's results that it was bound to, or each element of which.
+    parts: HashMap<String, Part>,
+}
+
+/// A part of the results of a step, by its path.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub step: StepId,
+    pub path: Vec<Word>,
 }
 
 /// A variable stands for more references than it may.
@@ -21,7 +33,7 @@ pub(super) struct TooHeavy;
 
 impl Default for Variables {
     fn default() -> Self {
-        Self { scopes: vec![Vec::new()], weights: HashMap::new(), weight: 0 }
+        Self { scopes: vec![Vec::new()], weights: HashMap::new(), weight: 0, parts: HashMap::new() }
     }
 }
 
@@ -48,6 +60,19 @@ impl Variables {
             scope.push(name.to_owned());
         }
         if weight > HEAVIEST { Err(TooHeavy) } else { Ok(()) }
+    }
+
+    /// Notes what a name that was bound stands for, where that is a part of a step's results; the last binding counts.
+    pub fn stands_for(&mut self, name: &str, part: Option<Part>) {
+        match part {
+            Some(part) => drop(self.parts.insert(name.to_owned(), part)),
+            None => drop(self.parts.remove(name)),
+        }
+    }
+
+    /// What a name stands for, where that is a part of a step's results.
+    pub fn part(&self, name: &str) -> Option<&Part> {
+        self.parts.get(name).filter(|_| self.has(name))
     }
 
     /// Whether a name is bound in an open scope.

@@ -4,15 +4,19 @@
 //! and cannot be passed on whole or indexed by a computed key. Operations on each value are noted as well: a secret's
 //! marker can be joined to text, but not measured, compared or cut.
 
+use std::ops::Range;
+
 use minijinja::machinery::ast;
 
-use super::chain::{Link, unchain};
+use super::chain::{Chain, Link, unchain};
 use super::found::{Flow, Found, place_of};
 use super::joints::{Joints, joint_after};
 use super::names::{BINDABLE, FILTERS, FILTERS_FOR_SECRETS, FUNCTIONS, NAMES, TESTS, TESTS_FOR_SECRETS};
-use super::uses::{FileUse, Spoiled, Unknown, UnknownKind, Uses};
-use super::variables::Variables;
+use super::uses::{FileUse, PartUse, Spoiled, Unknown, UnknownKind, Uses};
+use super::variables::{Part, Variables};
+use crate::id::StepId;
 use crate::source::Span;
+use crate::word::Word;
 
 /// The references of an expression, and the operands of `~` in it.
 pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str) -> (Uses, Joints) {
@@ -233,9 +237,37 @@ impl<'l> Walk<'l> {
         }
         self.variables.count(chain.root);
         if self.variables.has(chain.root) || chain.root == "loop" {
-            return;
+            return self.part(&chain, named, flow);
         }
         self.found.add(chain.root, chain.root_range, named, flow);
+    }
+
+    /// Notes a variable with attributes that stands for a part of a step's results.
+    fn part(&mut self, chain: &Chain<'_, '_>, named: Vec<(String, Range<usize>)>, flow: &Flow) {
+        let Some(part) = self.variables.part(chain.root) else { return };
+        let end = named.last().map_or(chain.root_range.end, |(_, last)| last.end);
+        let path = part.path.iter().cloned().chain(named.iter().map(|(name, _)| Word::from(&**name))).collect();
+        let Flow { spoiled, guarded } = flow.clone();
+        let span = place_of(chain.root_range.start..end);
+        let spoiled = spoiled.map(Box::new);
+        self.found.parts.push(PartUse { step: part.step.clone(), path, span, guarded, spoiled });
+    }
+
+    /// The part of a step's results that an expression is; of a list of them, with `each`, that of an element.
+    fn part_of(&self, expr: &ast::Expr<'_>, each: bool) -> Option<Part> {
+        let chain = unchain(expr)?;
+        let named = chain.links.iter().map(|link| match link {
+            Link::Named(name, _) => Word::from(&**name),
+            // Any element.
+            Link::Computed(_) => Word::from("0"),
+        });
+        let mut named = named.chain(each.then(|| Word::from("0")));
+        if let Some(part) = self.variables.part(chain.root) {
+            return Some(Part { path: part.path.iter().cloned().chain(named).collect(), ..part.clone() });
+        }
+        let is_steps = chain.root == "steps" && !self.variables.has(chain.root);
+        let step = named.next().filter(|_| is_steps)?;
+        Some(Part { step: StepId::new(step.as_str()), path: named.collect() })
     }
 
     fn unrooted_chain(&mut self, expr: &ast::Expr<'_>) {
@@ -267,7 +299,8 @@ impl<'l> Walk<'l> {
                 for (target, value) in &with.assignments {
                     let spoiled = self.spoil("`with`", value.span());
                     let weight = self.weigh(|walk| walk.expr(value, &spoiled));
-                    self.bind(target, weight);
+                    let part = self.part_of(value, false);
+                    self.bind(target, weight, part);
                 }
                 self.body(&with.body, flow);
                 self.variables.close();
@@ -275,7 +308,8 @@ impl<'l> Walk<'l> {
             ast::Stmt::Set(set) => {
                 let spoiled = self.spoil("`set`", set.expr.span());
                 let weight = self.weigh(|walk| walk.expr(&set.expr, &spoiled));
-                self.bind(&set.target, weight);
+                let part = self.part_of(&set.expr, false);
+                self.bind(&set.target, weight, part);
             }
             ast::Stmt::SetBlock(set) => {
                 let spoiled = self.spoil("`set`", set.span());
@@ -285,7 +319,7 @@ impl<'l> Walk<'l> {
                         walk.expr(filter, &spoiled);
                     }
                 });
-                self.bind(&set.target, weight);
+                self.bind(&set.target, weight, None);
             }
             ast::Stmt::FilterBlock(block) => {
                 let inner = match &block.filter {
@@ -306,8 +340,9 @@ impl<'l> Walk<'l> {
         }
         let spoiled = self.spoil("a loop", each.iter.span());
         let weight = self.weigh(|walk| walk.expr(&each.iter, &spoiled));
+        let part = self.part_of(&each.iter, true);
         self.variables.open();
-        self.bind(&each.target, weight);
+        self.bind(&each.target, weight, part);
         if let Some(filter) = &each.filter_expr {
             self.expr(filter, &spoiled);
         }
@@ -322,7 +357,8 @@ impl<'l> Walk<'l> {
         }
     }
 
-    fn bind(&mut self, target: &ast::Expr<'_>, weight: u64) {
+    /// `part`: what the value, or each element of it, is known to be.
+    fn bind(&mut self, target: &ast::Expr<'_>, weight: u64, part: Option<Part>) {
         match target {
             ast::Expr::Var(name) => {
                 let is_ours = NAMES.contains(&name.id) && !BINDABLE.contains(&name.id);
@@ -330,13 +366,14 @@ impl<'l> Walk<'l> {
                     let span = self.place(name.span());
                     self.found.unknown.push(Unknown { span, kind: UnknownKind::Rebound(name.id.to_owned()) });
                 }
+                self.variables.stands_for(name.id, part);
                 if self.variables.bind(name.id, weight).is_err() && self.found.too_heavy.is_none() {
                     let span = name.span();
                     self.found.too_heavy = Some(span.start_offset as usize..span.end_offset as usize);
                 }
             }
-            ast::Expr::List(list) => list.items.iter().for_each(|item| self.bind(item, weight)),
-            ast::Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.bind(item, weight)),
+            ast::Expr::List(list) => list.items.iter().for_each(|item| self.bind(item, weight, None)),
+            ast::Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.bind(item, weight, None)),
             other => self.not_allowed("assignments to a part of a value", other.span()),
         }
     }

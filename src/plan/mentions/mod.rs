@@ -16,7 +16,7 @@ use super::place::Place;
 use super::step_doc::StepDoc;
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::id::StepId;
-use crate::template::{NameUse, Program, Reference, Spoiled};
+use crate::template::{NameUse, PartUse, Program, Reference, Spoiled};
 use crate::word::Word;
 
 /// The names of a plan.
@@ -103,6 +103,9 @@ impl<'d> Names<'d> {
         for reference in &uses.steps {
             self.reference(reference, place, findings);
         }
+        for part in &uses.parts {
+            self.part(part, place, findings);
+        }
     }
 
     /// The finding about a reference to a record, which has only outputs, by their names.
@@ -158,7 +161,7 @@ impl<'d> Names<'d> {
             let what = format!("the answer of the secret step `{}`", used.step);
             findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
         }
-        let path = in_answer(used, step);
+        let path = in_answer(&used.path, step);
         if let (false, Some(field)) = (step.secret, secret_field(path)) {
             let what = format!("the secret `{field}` in an answer");
             findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
@@ -167,6 +170,15 @@ impl<'d> Names<'d> {
             let of = format!("steps.{}{}", used.step, if step.is_for_each { ".all[...]" } else { "" });
             findings.extend(shown_once(path, &of, Some(step), used.span, place));
         }
+    }
+
+    /// The finding about a secret field of an answer that is reached through a variable. What the variable was bound to is
+    /// checked as a reference.
+    fn part(&self, used: &PartUse, place: &Place, findings: &mut Findings) {
+        let Some(&step) = self.steps.get(used.step.as_str()).filter(|step| !step.secret) else { return };
+        let Some(field) = secret_field(in_answer(&used.path, step)) else { return };
+        let what = format!("the secret `{field}` in an answer");
+        findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
     }
 
     /// The findings about a secret field of the step's own answer, or of that of a step whose results are the elements.

@@ -23,10 +23,10 @@ pub(super) fn mentions_answer(used: &Reference, step: &StepDoc) -> bool {
 }
 
 /// The part of a reference that leads into an answer: `response.private_key`.
-pub(super) fn in_answer<'u>(used: &'u Reference, step: &StepDoc) -> &'u [Word] {
+pub(super) fn in_answer<'u>(path: &'u [Word], step: &StepDoc) -> &'u [Word] {
     let path = match step.is_for_each {
-        true => used.path.get(2..).unwrap_or_default(),
-        false => &used.path,
+        true => path.get(2..).unwrap_or_default(),
+        false => path,
     };
     if path.first().is_some_and(|first| ANSWERS.contains(&first.as_str())) { path } else { &[] }
 }

@@ -102,6 +102,9 @@ pub enum Event {
         /// What is waited for other than tasks, and its last observed state.
         #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<String>,
+        /// The last answer, when the tasks could not be read for a while: they may have ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unread: Option<String>,
     },
     StepSkipped {
         instance: InstanceId,

@@ -85,10 +85,11 @@ impl Instance {
         let instance = id.clone();
         let why = match (why, self.known(id).phase.clone()) {
             (Interruption::Stopped(_), Phase::Accepted { tasks, .. }) => {
-                Interruption::StillWaiting { tasks, waited, until: None }
+                let unread = self.run.context.watcher.unread(&tasks);
+                Interruption::StillWaiting { tasks, waited, until: None, unread }
             }
             (Interruption::Stopped(_), Phase::InDoubt) => {
-                Interruption::StillWaiting { tasks: Vec::new(), waited, until: None }
+                Interruption::StillWaiting { tasks: Vec::new(), waited, until: None, unread: None }
             }
             (Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error), _) => {
                 Interruption::Failed(self.located(id, error))
@@ -97,11 +98,12 @@ impl Instance {
         };
         let event = match &why {
             Interruption::Unknown(error) => Event::StepUnknown { instance, error: error.clone() },
-            Interruption::StillWaiting { tasks, waited, until } => Event::StepStillWaiting {
+            Interruption::StillWaiting { tasks, waited, until, unread } => Event::StepStillWaiting {
                 instance,
                 tasks: tasks.clone(),
                 waited_ms: millis(*waited),
                 until: until.clone(),
+                unread: unread.clone(),
             },
             Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::NoAccess(error) => {
                 Event::StepFailed { instance, error: error.clone() }

@@ -418,7 +418,7 @@ impl Finishing<'_> {
             wait: &self.wait,
             intended_at: self.intended_at,
         };
-        pending.begin(context).wait().await.map_err(|left| left.of_tasks(tasks))
+        pending.begin(context).wait().await.map_err(|left| left.of_tasks(context, tasks))
     }
 
     /// How the tasks of a write have ended.

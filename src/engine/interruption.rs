@@ -23,6 +23,8 @@ pub enum Interruption {
         waited: Duration,
         /// What is waited for other than tasks, and its last observed state.
         until: Option<String>,
+        /// The last answer, when the tasks could not be read for a while: they may have ended.
+        unread: Option<String>,
     },
     /// The run is ending.
     Stopped(Stop),

@@ -92,7 +92,7 @@ impl Readying<'_> {
             if waited >= timeout {
                 let until = shown.map_or_else(|| self.until.clone(), |shown| format!("{}; {shown}", self.until));
                 let tasks = self.tasks.to_vec();
-                return Err(Interruption::StillWaiting { tasks, waited: timeout, until: Some(until) });
+                return Err(Interruption::StillWaiting { tasks, waited: timeout, until: Some(until), unread: None });
             }
             if !reported {
                 let (instance, until) = (self.instance.clone(), self.until.clone());

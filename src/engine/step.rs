@@ -94,7 +94,7 @@ impl Instance {
             };
         loop {
             let ends = self.begin_to_wait(id, &accepted).wait().await;
-            let ends = ends.map_err(|left| left.of_tasks(&accepted.tasks))?;
+            let ends = ends.map_err(|left| left.of_tasks(&self.run.context, &accepted.tasks))?;
             let next = async { self.amended(id, self.go_on(id, progress, (accepted, kept), ends).await?).await };
             match Box::pin(next).await? {
                 Stage::Ended(end) => return Ok(end),

@@ -91,8 +91,11 @@ pub async fn teardown(
                 torn.add_left(context, instance, error.clone());
                 blind = Some(error);
             }
-            Err(Interruption::StillWaiting { tasks, .. }) => {
-                let words = format!("its task still runs: {}", tasks.join(", "));
+            Err(Interruption::StillWaiting { tasks, unread, .. }) => {
+                let words = match unread {
+                    None => format!("its task still runs: {}", tasks.join(", ")),
+                    Some(answer) => format!("its task {} cannot be looked at: {answer}", tasks.join(", ")),
+                };
                 let error = context.error(&About::default(), EffectKnown::Unknown, ErrorClass::Unknown, words);
                 torn.add_left(context, instance, error);
             }

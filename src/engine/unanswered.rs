@@ -156,7 +156,9 @@ impl OpenAttempt<'_> {
             return self.take_as_result(&finishing, called).await;
         }
         let ended = match finishing.await_end(self.context, called).await {
-            Err(Interruption::StillWaiting { tasks, .. }) => return Ok(Some(self.still_running(&tasks))),
+            Err(Interruption::StillWaiting { tasks, unread, .. }) => {
+                return Ok(Some(self.still_running(&tasks, unread)));
+            }
             Err(Interruption::Failed(error)) => return Ok(Some(error)),
             ended => ended?,
         };
@@ -214,7 +216,9 @@ impl OpenAttempt<'_> {
         }
         self.context.journal.append(records).await?;
         let result = match finishing.finish(self.context, called, Provenance::Recovered).await {
-            Err(Interruption::StillWaiting { tasks, .. }) => return Ok(Some(self.still_running(&tasks))),
+            Err(Interruption::StillWaiting { tasks, unread, .. }) => {
+                return Ok(Some(self.still_running(&tasks, unread)));
+            }
             Err(Interruption::Failed(error)) => return Ok(Some(error)),
             result => result?,
         };
@@ -274,12 +278,14 @@ impl OpenAttempt<'_> {
         error
     }
 
-    fn still_running(&self, tasks: &[String]) -> StepError {
-        let words = format!(
-            "attempt {}, which was never answered, was carried out after all, and its task still runs: {}",
-            self.attempt.intent.attempt,
-            tasks.join(", ")
-        );
+    fn still_running(&self, tasks: &[String], unread: Option<String>) -> StepError {
+        let tasks = tasks.join(", ");
+        let now = match unread {
+            None => format!("its task still runs: {tasks}"),
+            Some(answer) => format!("its task {tasks} cannot be looked at: {answer}"),
+        };
+        let attempt = self.attempt.intent.attempt;
+        let words = format!("attempt {attempt}, which was never answered, was carried out after all, and {now}");
         let mut error = self.context.error(&self.about(), EffectKnown::Applied, ErrorClass::Unknown, words);
         let destroy = self.context.settings.destroy_command();
         error.help.push(format!("run again, or {destroy}: it is waited for"));

@@ -67,7 +67,7 @@ mod tests {
             done("web[0]", "instances", "vm\nforged"),
             Event::ResourceExists { instance: instance("a"), kind: None, id: "7".into(), name: None },
             failed("a", "no"),
-            Event::StepStillWaiting { instance: instance("a"), tasks: vec![], waited_ms: 1, until: None },
+            Event::StepStillWaiting { instance: instance("a"), tasks: vec![], waited_ms: 1, until: None, unread: None },
             skipped(SkipReason::Condition),
             skipped(SkipReason::Dependency { step: instance("b") }),
             skipped(SkipReason::NotStarted { why: "interrupted".into() }),

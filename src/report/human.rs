@@ -177,9 +177,10 @@ impl Human {
             Event::StepUnknown { instance, error } => self.failure(now, instance, "unknown", error),
             // Of many, a line at the end names all together.
             Event::StepStillWaiting { .. } if self.waiting.len() >= WAITING_SHOWN => {}
-            Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
+            Event::StepStillWaiting { instance, tasks, waited_ms, until, unread } => {
                 let waited = Duration::from_millis(*waited_ms);
-                let words = story::still_waiting(self.board.activity(), tasks, until.as_deref(), waited);
+                let words =
+                    story::still_waiting(self.board.activity(), tasks, until.as_deref(), unread.as_deref(), waited);
                 self.of(now, instance, &palette.warning(words));
             }
             Event::StepSkipped { instance, reason } => self.of(now, instance, &palette.faint(story::skip(reason))),

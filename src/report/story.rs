@@ -264,13 +264,28 @@ pub fn why_not_made(reason: &SkipReason) -> Option<String> {
 
 /// Why a step is not done: its tasks run, its resource is not ready (`until`), or a call has no answer yet. A rehearsal
 /// keeps no record, from which another run could go on.
-pub fn still_waiting(command: Option<Activity>, tasks: &[String], until: Option<&str>, waited: Duration) -> String {
+///
+/// `unread`: the last answer, when the tasks could not be read.
+pub fn still_waiting(
+    command: Option<Activity>,
+    tasks: &[String],
+    until: Option<&str>,
+    unread: Option<&str>,
+    waited: Duration,
+) -> String {
     let waited = duration(waited);
     let listed = list(tasks.iter().map(|task| sanitize(task)), 3);
     let (now, next) = match (until, tasks) {
         (Some(until), _) => {
             (format!("not ready after {waited}, waiting until {}", sanitize(until)), "; the next run goes on waiting")
         }
+        (None, [_, ..]) if unread.is_some() => (
+            format!(
+                "not known to be done after {waited}: task {listed} cannot be looked at: {}",
+                sanitize(unread.unwrap_or_default())
+            ),
+            "; the next run asks for it again",
+        ),
         (None, []) => (format!("no answer after {waited}"), ": the next run resolves its outcome"),
         (None, [_]) => (format!("still not done after {waited}: task {listed} goes on"), ", the next run waits for it"),
         (None, _) => (format!("still not done after {waited}: tasks {listed} go on"), ", the next run waits for them"),
@@ -446,13 +461,15 @@ mod tests {
     #[test]
     fn a_rehearsal_that_stops_waiting_promises_no_next_run() {
         let tasks = |number| vec!["t".to_owned(); number];
-        for (number, until, now) in [
-            (0, None, "no answer after 1 s"),
-            (1, None, "still not done after 1 s: task t goes on"),
-            (2, None, "still not done after 1 s: tasks t and t go on"),
-            (1, Some("`status` is `active`"), "not ready after 1 s, waiting until `status` is `active`"),
+        let refused = Some("boom (status 500)");
+        for (number, until, unread, now) in [
+            (0, None, None, "no answer after 1 s"),
+            (1, None, None, "still not done after 1 s: task t goes on"),
+            (2, None, None, "still not done after 1 s: tasks t and t go on"),
+            (1, None, refused, "not known to be done after 1 s: task t cannot be looked at: boom (status 500)"),
+            (1, Some("`status` is `active`"), None, "not ready after 1 s, waiting until `status` is `active`"),
         ] {
-            let words = |command| still_waiting(Some(command), &tasks(number), until, Duration::from_secs(1));
+            let words = |command| still_waiting(Some(command), &tasks(number), until, unread, Duration::from_secs(1));
             assert_eq!(words(Activity::Rehearse), now);
             assert!(words(Activity::Run).starts_with(now) && words(Activity::Run).contains("the next run"));
         }

@@ -44,9 +44,12 @@ pub enum Left {
 
 impl Left {
     /// Why an instance that waited for these tasks ends without a result.
-    pub fn of_tasks(self, tasks: &[String]) -> Interruption {
+    pub fn of_tasks(self, context: &RunContext, tasks: &[String]) -> Interruption {
         match self {
-            Left::OutOfTime(waited) => Interruption::StillWaiting { tasks: tasks.to_vec(), waited, until: None },
+            Left::OutOfTime(waited) => {
+                let unread = context.watcher.unread(tasks);
+                Interruption::StillWaiting { tasks: tasks.to_vec(), waited, until: None, unread }
+            }
             Left::Stopped(stop) => Interruption::Stopped(stop),
         }
     }

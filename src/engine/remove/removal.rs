@@ -528,7 +528,12 @@ impl<'a> Removal<'a> {
         let ends = match self.context.stopped.or_leave(limited).await.map_err(Interruption::Stopped)? {
             Ok(ends) => ends,
             Err(_) => {
-                let words = format!("its removal still runs: task {}", tasks.join(", "));
+                let words = match self.context.watcher.unread(&tasks) {
+                    None => format!("its removal still runs: task {}", tasks.join(", ")),
+                    Some(answer) => {
+                        format!("its removal was accepted, and task {} cannot be looked at: {answer}", tasks.join(", "))
+                    }
+                };
                 let error = self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
                 return Err(self.record_failed_removal(error).await?);
             }

@@ -9,6 +9,7 @@ use super::harness::{Trial, assert_done, distinct, paused};
 use crate::api::{Answer, Request};
 use crate::catalog::Method;
 use crate::engine::{RunOptions, Signal, Stop};
+use crate::event::Event;
 use crate::exit::Exit;
 use crate::journal::Phase;
 use crate::simulate::{Durations, Options};
@@ -288,4 +289,30 @@ fn a_change_whose_answer_names_no_task_is_read_back() {
             });
         }
     }
+}
+
+#[test]
+fn a_task_that_could_not_be_read_until_the_time_was_over_is_not_said_to_go_on() {
+    paused(async {
+        let mut trial = trial();
+        trial.change_answers(|request, answer| match is_list(request) || is_task(request) {
+            true => json(500, &json!({ "exception_class": "Error", "message": "boom", "request_id": "r" })),
+            false => answer,
+        });
+        let end = trial.run(VOLUMES).await;
+        assert_eq!(end.finished.exit, Exit::StillWaiting, "{:?}", trial.failures());
+        let told = trial.events.iter().filter_map(|event| match event {
+            Event::StepStillWaiting { unread, .. } => unread.clone(),
+            _ => None,
+        });
+        let told: Vec<String> = told.collect();
+        assert!(told.len() == 2 && told.iter().all(|answer| answer.contains("boom")), "{told:?}");
+        assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+        let left = trial.left().join("\n");
+        assert!(left.contains("cannot be looked at: Error: boom") && !left.contains("still runs"), "{left}");
+        // The next command reads it.
+        trial.change_answers(|_, answer| answer);
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
 }

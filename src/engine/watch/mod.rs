@@ -90,6 +90,7 @@ enum Message {
 pub struct Watcher {
     messages: mpsc::UnboundedSender<Message>,
     listeners: Arc<AtomicU64>,
+    unread: Unread,
 }
 
 impl Watcher {
@@ -100,7 +101,9 @@ impl Watcher {
         for (task_type, took) in durations {
             schedule.learn(&task_type, Duration::from_millis(took));
         }
+        let unread = Unread::default();
         let watch = Watch {
+            unread: unread.clone(),
             client,
             schedule,
             waiting: Waiting::default(),
@@ -112,7 +115,13 @@ impl Watcher {
             task_reported: false,
         };
         tokio::spawn(watch.run(told));
-        Self { messages, listeners: Arc::default() }
+        Self { messages, listeners: Arc::default(), unread }
+    }
+
+    /// What the last poll of one of these tasks met, when it could not be read for a while.
+    pub fn unread(&self, tasks: &[String]) -> Option<String> {
+        let unread = lock(&self.unread);
+        tasks.iter().find_map(|task| unread.get(task).cloned())
     }
 
     /// Waits for the end of a task, which is watched from now on. Dropping the future ends the waiting.
@@ -160,11 +169,14 @@ impl Drop for Waits {
     }
 }
 
+/// What the last poll of a task met, of those that could not be read for a while.
+type Unread = Arc<Mutex<HashMap<String, String>>>;
 /// The steps that wait for each task.
 type Waiting = Arc<Mutex<HashMap<String, Vec<(u64, oneshot::Sender<TaskEnd>)>>>>;
 
 struct Watch {
     client: Arc<Client>,
+    unread: Unread,
     schedule: Schedule,
     waiting: Waiting,
     lead: Lead,
@@ -285,7 +297,11 @@ impl Watch {
             }
             _ => {}
         }
-        if self.schedule.failures(task) >= TOLD_AFTER && !self.task_reported {
+        if self.schedule.failures(task) < TOLD_AFTER {
+            return;
+        }
+        lock(&self.unread).insert(task.to_owned(), error.to_string());
+        if !self.task_reported {
             self.task_reported = true;
             (self.warn)(format!("task {task} cannot be looked at: {error}; it is asked for again"));
         }
@@ -293,6 +309,7 @@ impl Watch {
 
     /// Notifies the waiting steps of a task's end; returns the task's id while it still runs.
     fn task_seen(&mut self, task: Task, now: Duration) -> Option<String> {
+        lock(&self.unread).remove(&task.id);
         let entry = self.schedule.get(&task.id)?;
         let took = entry.elapsed(now);
         if let Some(created) = task.created_on {

@@ -67,9 +67,14 @@ impl Reporter for Annotations {
                 let left = story::left(kind.as_deref(), id.as_deref());
                 self.failure(format!("{} {left}", sanitize(&instance.to_string())), error);
             }
-            Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
-                let words =
-                    story::still_waiting(self.command, tasks, until.as_deref(), Duration::from_millis(*waited_ms));
+            Event::StepStillWaiting { instance, tasks, waited_ms, until, unread } => {
+                let words = story::still_waiting(
+                    self.command,
+                    tasks,
+                    until.as_deref(),
+                    unread.as_deref(),
+                    Duration::from_millis(*waited_ms),
+                );
                 self.warn(format!("{}: {words}", sanitize(&instance.to_string())));
             }
             Event::Warned { message } => self.warn(sanitize(message).into_owned()),

@@ -308,9 +308,15 @@ impl Phase {
                 self.warnings.push(message.clone());
                 (None, None)
             }
-            Event::StepStillWaiting { instance, tasks, waited_ms, until } => {
+            Event::StepStillWaiting { instance, tasks, waited_ms, until, unread } => {
                 let command = self.started.as_ref().map(|run| run.command);
-                let what = story::still_waiting(command, tasks, until.as_deref(), Duration::from_millis(*waited_ms));
+                let what = story::still_waiting(
+                    command,
+                    tasks,
+                    until.as_deref(),
+                    unread.as_deref(),
+                    Duration::from_millis(*waited_ms),
+                );
                 self.resource(instance, &None, &None, &what);
                 (Some(instance), ends(EndState::Active))
             }

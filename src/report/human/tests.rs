@@ -197,7 +197,11 @@ fn what_an_interrupted_run_waited_for_is_named_in_one_line() {
     let (out, mut human) = human(Verbosity::Normal, Color::Off);
     for number in 0..12 {
         let (id, tasks) = (instance(&format!("web[{number}]")), vec![format!("t{number}")]);
-        handle(&mut human, 1_000, Event::StepStillWaiting { instance: id, tasks, waited_ms: 900, until: None });
+        handle(
+            &mut human,
+            1_000,
+            Event::StepStillWaiting { instance: id, tasks, waited_ms: 900, until: None, unread: None },
+        );
     }
     handle(&mut human, 1_000, Event::RunFinished(RunFinished { waiting: 12, ..finished(Exit::Interrupted) }));
     let text = out.text();

@@ -174,6 +174,7 @@ fn a_fact_of_one_instance_is_not_shown_for_all() {
         tasks: vec![format!("t-{name}")],
         waited_ms: 900,
         until: None,
+        unread: None,
     };
     let events = [started(), called("a"), called("b"), waits("a"), waits("b")];
     let events: Vec<(u64, Event)> = events.into_iter().map(|event| (1, event)).collect();

@@ -15,7 +15,7 @@ const STATUS_NAMES: [&str; 3] = ["not found", "404 not found", "404 page not fou
 impl Client {
     /// Whether the 404 that a GET was answered with means that nothing is there.
     pub(super) async fn is_missing(&self, request: &Request, error: &ApiError) -> bool {
-        if root_of(&request.path) == CLOUD || speaks_of_a_resource(&error.message) {
+        if root_of(&request.path) == CLOUD || error.request_id.is_some() || speaks_of_a_resource(&error.message) {
             return true;
         }
         self.shows_what_is_above(&request.path).await

@@ -178,7 +178,7 @@ impl Error {
 mod tests {
     use super::*;
     use crate::cli::Typed;
-    use crate::journal::Locked;
+    use crate::journal::{FileAction, Locked};
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
@@ -208,7 +208,9 @@ mod tests {
     /// What replaces a record as a whole has sent no call, and leaves none under way.
     #[test]
     fn a_full_disk_is_told_by_what_was_to_be_written() {
-        for (action, told) in [("write", "calls that were under way"), ("replace", "what was there is as it was")] {
+        for (action, told) in
+            [(FileAction::Write, "calls that were under way"), (FileAction::Replace, "what was there is as it was")]
+        {
             let full = io::ErrorKind::StorageFull.into();
             let error = Error::Journal(JournalError::io(action, Path::new("p"), full));
             let hints = error.hints(&Typed::default());

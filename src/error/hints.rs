@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Changed, Error};
 use crate::api::{HttpError, Meaning, ReadError};
 use crate::cli::Typed;
-use crate::journal::{JournalError, Locked};
+use crate::journal::{FileAction, JournalError, Locked};
 
 const ANOTHER_RECORD: &str = "if another record has the same name, use another environment, or name the place of that one with \
                               `--state`";
@@ -141,7 +141,7 @@ fn of_journal(error: &JournalError, typed: &Typed) -> Vec<String> {
         JournalError::Unfit { .. } => one(UNFIT),
         JournalError::Foreign { .. } => one(FOREIGN),
         JournalError::Impossible(_) => one(IMPOSSIBLE),
-        JournalError::Io { action, error, .. } => of_record_file(action, error, typed),
+        JournalError::Io { action, error, .. } => of_record_file(*action, error, typed),
         JournalError::Closed(_) => Vec::new(),
     }
 }
@@ -166,14 +166,14 @@ fn of_lock(what: &Locked, typed: &Typed) -> Vec<String> {
 }
 
 /// What helps when a file of a record cannot be read or written.
-fn of_record_file(action: &str, error: &io::Error, typed: &Typed) -> Vec<String> {
+fn of_record_file(action: FileAction, error: &io::Error, typed: &Typed) -> Vec<String> {
     match error.kind() {
         io::ErrorKind::InvalidInput => one(NO_RECORD_FILE),
         io::ErrorKind::ReadOnlyFilesystem => one(READ_ONLY),
         // Nothing more fits: into the disk, or below a limit.
         // A command that replaces the record as a whole sends no call.
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-            if action == "replace" =>
+            if action == FileAction::Replace =>
         {
             of_io(error).into_iter().chain(["what was there is as it was".to_owned()]).collect()
         }

@@ -13,7 +13,7 @@ use crate::id::InstanceId;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum JournalError {
     #[error("cannot {action} `{}`: {error}", path.display())]
-    Io { action: &'static str, path: PathBuf, error: Arc<std::io::Error> },
+    Io { action: FileAction, path: PathBuf, error: Arc<std::io::Error> },
     #[error("{}:{line}: the journal is damaged: {why}", path.display())]
     Damaged { path: PathBuf, line: usize, why: String },
     /// A newer `plan` wrote it, so that this one neither reads nor changes it.
@@ -50,6 +50,41 @@ pub enum JournalError {
     Closed(String),
 }
 
+/// What failed for a file or folder of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileAction {
+    List,
+    Lock,
+    Inspect,
+    Create,
+    Open,
+    Read,
+    Remove,
+    Rename,
+    /// The whole record by another one: no call is under way meanwhile.
+    Replace,
+    Use,
+    Write,
+}
+
+impl fmt::Display for FileAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileAction::List => "list",
+            FileAction::Lock => "lock",
+            FileAction::Inspect => "look at",
+            FileAction::Create => "make",
+            FileAction::Open => "open",
+            FileAction::Read => "read",
+            FileAction::Remove => "remove",
+            FileAction::Rename => "rename",
+            FileAction::Replace => "replace",
+            FileAction::Use => "use",
+            FileAction::Write => "write",
+        })
+    }
+}
+
 /// What another process holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Locked {
@@ -77,7 +112,7 @@ impl JournalError {
         }
     }
 
-    pub fn io(action: &'static str, path: &Path, error: std::io::Error) -> Self {
+    pub fn io(action: FileAction, path: &Path, error: std::io::Error) -> Self {
         JournalError::Io { action, path: path.to_owned(), error: Arc::new(error) }
     }
 }

@@ -42,7 +42,7 @@ mod writer;
 
 pub use call::{RecordedCall, fields_of, fields_of_mut};
 pub use durations::Durations;
-pub use error::{JournalError, Locked};
+pub use error::{FileAction, JournalError, Locked};
 pub use few::Few;
 pub use fold::Impossible;
 pub use handle::Journal;

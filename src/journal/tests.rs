@@ -284,7 +284,7 @@ async fn after_a_failed_write_nothing_more_is_written() {
     impl Sink for Full {
         fn append<'a>(&'a mut self, _: &'a Batch) -> Appending<'a> {
             assert!(!std::mem::replace(&mut self.asked, true), "it is written to again");
-            let full = JournalError::io("write", Path::new("j"), std::io::Error::other("disk full"));
+            let full = JournalError::io(FileAction::Write, Path::new("j"), std::io::Error::other("disk full"));
             Box::pin(std::future::ready(Err(full)))
         }
     }

@@ -3,12 +3,12 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::JournalError;
 use super::blocks;
 use super::fold::Impossible;
 use super::line::{BadLine, Line};
 use super::status::Status;
 use super::validate::validate;
+use super::{FileAction, JournalError};
 
 /// A journal that was read.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ fn each_line(
     });
     let end = end.map_err(|why| match why {
         Unread::Journal(error) => error,
-        Unread::Io(error) => JournalError::io("read", path, error),
+        Unread::Io(error) => JournalError::io(FileAction::Read, path, error),
     })?;
     match end.wrong {
         // A journal comes into being with its header, at once: one without was whole before.

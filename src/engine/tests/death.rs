@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::conditions::Conditions;
 use crate::api::{Answer, Lost, Request, Sending, Transport};
-use crate::journal::{Appending, Batch, JournalError, MemorySink, Sink, Stored};
+use crate::journal::{Appending, Batch, FileAction, JournalError, MemorySink, Sink, Stored};
 use crate::simulate::InMemory;
 
 /// How long a request may still be under way after its sender died.
@@ -254,7 +254,7 @@ impl Disk {
             }
             if self.room == Some(0) {
                 let full = std::io::ErrorKind::StorageFull.into();
-                return Err(JournalError::io("write", std::path::Path::new("journal"), full));
+                return Err(JournalError::io(FileAction::Write, std::path::Path::new("journal"), full));
             }
             self.room = self.room.map(|room| room - 1);
             if self.left == 0 {

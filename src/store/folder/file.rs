@@ -12,7 +12,9 @@ use tokio::time::Instant;
 use super::lock::Lock;
 use crate::files::{self, Identity};
 use crate::journal;
-use crate::journal::{Appending, Batch, Contents, Header, JournalError, Line, Record, Sink, Status, Stored};
+use crate::journal::{
+    Appending, Batch, Contents, FileAction, Header, JournalError, Line, Record, Sink, Status, Stored,
+};
 use crate::store::Renewal;
 
 /// An append that takes less, as on a file system in memory, is not worth another thread, which has to be woken.
@@ -31,7 +33,7 @@ pub fn read(path: &Path) -> Result<Option<Contents>, JournalError> {
     match files::open_regular(path, OpenOptions::new().read(true)) {
         Ok(file) => journal::read(path, file).map(Some),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(JournalError::io("read", path, error)),
+        Err(error) => Err(JournalError::io(FileAction::Read, path, error)),
     }
 }
 
@@ -51,7 +53,7 @@ fn compacted(status: &Status) -> (String, u64) {
 ///
 /// An I/O error with the path; the journal is unchanged then.
 pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Option<String>, JournalError> {
-    let not_replaced = |error| JournalError::io("replace", path, error);
+    let not_replaced = |error| JournalError::io(FileAction::Replace, path, error);
     let copy = path.with_extension(format!("before-{}.jsonl", now.as_second()));
     let kept = match files::read_regular(path) {
         Ok(bytes) => {
@@ -66,7 +68,7 @@ pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Optio
             renewal.may_replace(&path.display().to_string(), None)?;
             None
         }
-        Err(error) => return Err(JournalError::io("read", path, error)),
+        Err(error) => return Err(JournalError::io(FileAction::Read, path, error)),
     };
     let (text, _) = compacted(renewal.status);
     files::replace(path, text.as_bytes()).map_err(not_replaced)?;
@@ -103,7 +105,7 @@ struct Open {
 
 impl Open {
     fn at(path: &Path) -> Result<Self, JournalError> {
-        let wrong = |error| JournalError::io("open", path, error);
+        let wrong = |error| JournalError::io(FileAction::Open, path, error);
         let file = files::open_regular(path, OpenOptions::new().append(true)).map_err(wrong)?;
         let found = file.metadata().map_err(wrong)?;
         Ok(Self { file: Arc::new(file), identity: Identity::of(&found), length: found.len() })
@@ -122,7 +124,7 @@ impl JournalFile {
         header: impl FnOnce() -> Header,
         now: Timestamp,
     ) -> Result<(Self, Status, u64), JournalError> {
-        let wrong = |error| JournalError::io("write", path, error);
+        let wrong = |error| JournalError::io(FileAction::Write, path, error);
         let Some(contents) = read(path)? else {
             let header = header();
             let first = Line { n: 0, at: now, record: Record::Header(header.clone()) };
@@ -174,7 +176,7 @@ impl JournalFile {
             }
             (State::Open(_), Ok(_)) => Ok(()),
             (State::Open(_), Err(error)) if error.kind() == ErrorKind::NotFound => Err(away("is gone".to_owned())),
-            (_, Err(error)) => Err(JournalError::io("look at", &self.path, error)),
+            (_, Err(error)) => Err(JournalError::io(FileAction::Inspect, &self.path, error)),
         }
     }
 
@@ -182,7 +184,7 @@ impl JournalFile {
     fn opened(&mut self) -> Result<&mut Open, JournalError> {
         if let State::New { header } = &self.state {
             files::replace(&self.path, header.as_bytes())
-                .map_err(|error| JournalError::io("write", &self.path, error))?;
+                .map_err(|error| JournalError::io(FileAction::Write, &self.path, error))?;
             self.state = State::Open(Open::at(&self.path)?);
         }
         match &mut self.state {
@@ -222,7 +224,7 @@ impl Sink for JournalFile {
                     self.is_quick = took < QUICK;
                     Ok(Stored::Durably)
                 }
-                Ok(Err(error)) => Err(JournalError::io("write", &self.path, error)),
+                Ok(Err(error)) => Err(JournalError::io(FileAction::Write, &self.path, error)),
                 Err(error) => Err(JournalError::Closed(format!("the writer stopped: {error}"))),
             }
         })

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::files::{self, Identity};
-use crate::journal::{JournalError, Locked, Owner};
+use crate::journal::{FileAction, JournalError, Locked, Owner};
 
 /// A held lock; released when it is dropped or the process ends.
 #[derive(Debug)]
@@ -50,12 +50,12 @@ impl Lock {
             Ok(found) if Identity::of(&found) == self.identity => Ok(()),
             Ok(_) => Err(away("is another file now, and another command may be writing")),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(away("is gone")),
-            Err(error) => Err(JournalError::io("look at", &self.path, error)),
+            Err(error) => Err(JournalError::io(FileAction::Inspect, &self.path, error)),
         }
     }
 
     fn take_once(path: &Path, owner: &Owner) -> Result<Self, JournalError> {
-        let wrong = |error| JournalError::io("lock", path, error);
+        let wrong = |error| JournalError::io(FileAction::Lock, path, error);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -85,7 +85,7 @@ impl Lock {
     ///
     /// An I/O error with the path.
     pub fn holder(path: &Path) -> Result<Option<Option<Owner>>, JournalError> {
-        let wrong = |error| JournalError::io("look at", path, error);
+        let wrong = |error| JournalError::io(FileAction::Inspect, path, error);
         let mut file = match files::open_regular(path, OpenOptions::new().read(true)) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

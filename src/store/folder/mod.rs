@@ -15,7 +15,7 @@ pub use lock::Lock;
 
 use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::files;
-use crate::journal::{self, Header, JournalError, Line, Owner, Status};
+use crate::journal::{self, FileAction, Header, JournalError, Line, Owner, Status};
 
 const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
@@ -61,7 +61,7 @@ impl StateFolder {
     fn make(&self, environment: &EnvironmentName) -> Result<(), JournalError> {
         self.make_root()?;
         let folder = self.of(environment);
-        files::make_private_folder(&folder).map_err(|error| JournalError::io("make", &folder, error))
+        files::make_private_folder(&folder).map_err(|error| JournalError::io(FileAction::Create, &folder, error))
     }
 
     /// Creates the folder of records, with a `.gitignore` in it.
@@ -69,11 +69,12 @@ impl StateFolder {
         if !self.root.exists() {
             if fs::symlink_metadata(&self.root).is_ok() {
                 let nowhere = io::Error::new(io::ErrorKind::InvalidInput, "it is a link to nothing");
-                return Err(JournalError::io("use", &self.root, nowhere));
+                return Err(JournalError::io(FileAction::Use, &self.root, nowhere));
             }
-            files::make_private_folder(&self.root).map_err(|error| JournalError::io("make", &self.root, error))?;
+            files::make_private_folder(&self.root)
+                .map_err(|error| JournalError::io(FileAction::Create, &self.root, error))?;
             let ignore = self.root.join(IGNORE);
-            files::replace(&ignore, b"*\n").map_err(|error| JournalError::io("write", &ignore, error))?;
+            files::replace(&ignore, b"*\n").map_err(|error| JournalError::io(FileAction::Write, &ignore, error))?;
         }
         Ok(())
     }
@@ -82,9 +83,11 @@ impl StateFolder {
     fn is_ours(&self, environment: &EnvironmentName) -> Result<(), JournalError> {
         let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
         match self.of(environment).ancestors().take(2).find(|path| is_link(path)) {
-            Some(link) => {
-                Err(JournalError::io("use", link, io::Error::new(io::ErrorKind::InvalidInput, "it is a link")))
-            }
+            Some(link) => Err(JournalError::io(
+                FileAction::Use,
+                link,
+                io::Error::new(io::ErrorKind::InvalidInput, "it is a link"),
+            )),
             None => Ok(()),
         }
     }
@@ -105,7 +108,7 @@ impl StateFolder {
 }
 
 fn names_in(folder: &Path) -> Result<Vec<String>, JournalError> {
-    let wrong = |error| JournalError::io("list", folder, error);
+    let wrong = |error| JournalError::io(FileAction::List, folder, error);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
@@ -161,7 +164,7 @@ impl Store for StateFolder {
         let path = self.journal(environment);
         let lines = self.is_ours(environment).and_then(|()| match files::read_regular(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            read => journal::lines(&path, &read.map_err(|error| JournalError::io("read", &path, error))?),
+            read => journal::lines(&path, &read.map_err(|error| JournalError::io(FileAction::Read, &path, error))?),
         });
         Box::pin(std::future::ready(lines))
     }
@@ -189,7 +192,7 @@ impl Store for StateFolder {
         let path = self.journal(environment);
         let read = self.is_ours(environment).and_then(|()| match files::read_regular(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            read => read.map_err(|error| JournalError::io("read", &path, error)),
+            read => read.map_err(|error| JournalError::io(FileAction::Read, &path, error)),
         });
         Box::pin(std::future::ready(read))
     }

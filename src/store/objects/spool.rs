@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::files;
-use crate::journal::JournalError;
+use crate::journal::{FileAction, JournalError};
 use crate::store::log::Entry;
 
 /// The spool file of one environment.
@@ -29,7 +29,7 @@ impl Spool {
     ///
     /// An I/O error with the path.
     pub fn push(&self, bytes: &[u8]) -> Result<(), JournalError> {
-        let wrong = |error| JournalError::io("write", &self.path, error);
+        let wrong = |error| JournalError::io(FileAction::Write, &self.path, error);
         if let Some(folder) = self.path.parent() {
             files::make_private_folder(folder).map_err(wrong)?;
         }
@@ -51,7 +51,7 @@ impl Spool {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(JournalError::io("read", &self.path, error)),
+            Err(error) => return Err(JournalError::io(FileAction::Read, &self.path, error)),
         };
         let (mut entries, mut rest) = (Vec::new(), &bytes[..]);
         while let Ok((entry, after)) = Entry::decode_first(rest) {
@@ -68,7 +68,9 @@ impl Spool {
     /// An I/O error with the path.
     pub fn remove(&self) -> Result<(), JournalError> {
         match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(JournalError::io("remove", &self.path, error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(JournalError::io(FileAction::Remove, &self.path, error))
+            }
             _ => Ok(()),
         }
     }
@@ -80,7 +82,7 @@ impl Spool {
     /// An I/O error with the path.
     pub fn set_aside(&self) -> Result<PathBuf, JournalError> {
         let aside = self.path.with_extension("left.jsonl");
-        fs::rename(&self.path, &aside).map_err(|error| JournalError::io("rename", &self.path, error))?;
+        fs::rename(&self.path, &aside).map_err(|error| JournalError::io(FileAction::Rename, &self.path, error))?;
         Ok(aside)
     }
 }

@@ -1,5 +1,7 @@
 //! Partly known values: templates are not evaluated before a run, but often something is known of their value.
 
+use std::fmt;
+
 use serde_json::{Number, Value};
 
 use super::schema::{Type, Types};
@@ -38,8 +40,40 @@ pub struct Unknown {
     pub reference: Option<Reference>,
     /// It is another result of a step, as text: `the task`.
     pub result: Option<&'static str>,
-    /// What it is read from, as written (`steps.net.id`): what is read from the same is equal.
-    pub source: Option<String>,
+    /// What it is read from: what is read from the same is equal.
+    pub source: Option<ValueSource>,
+}
+
+/// What a value that is known later is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueSource {
+    /// An input, or a part of it: `disk.size` of `inputs.disk.size`.
+    Input(String),
+    /// All results of a step: `net` of `steps.net`.
+    Step(String),
+    /// One result of a step, or a part of it: `net` and `response.mtu` of `steps.net.response.mtu`.
+    Result { step: String, path: String },
+}
+
+impl ValueSource {
+    /// The step, when it is read from one.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            ValueSource::Input(_) => None,
+            ValueSource::Step(step) | ValueSource::Result { step, .. } => Some(step),
+        }
+    }
+}
+
+/// As written in a template.
+impl fmt::Display for ValueSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValueSource::Input(path) => write!(f, "inputs.{path}"),
+            ValueSource::Step(step) => write!(f, "steps.{step}"),
+            ValueSource::Result { step, path } => write!(f, "steps.{step}.{path}"),
+        }
+    }
 }
 
 /// The most combinations of alternatives that are checked one by one.

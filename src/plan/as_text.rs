@@ -1,6 +1,7 @@
 //! Checks values that are sent as text: segments of the path, headers, the ids of project and region; and those that
 //! `find` compares.
 
+use super::partial::source_of;
 use crate::catalog::schema::Type;
 use crate::catalog::{Partial, may_be_integer};
 use crate::diagnostic::Diagnostic;
@@ -48,9 +49,9 @@ pub(super) fn segment(template: &Template, value: &Partial) -> Option<Diagnostic
     })
 }
 
-/// Whether a value is a whole result of a step.
+/// Whether a value is read from the results of a step.
 fn is_result(value: &Partial) -> bool {
-    matches!(value, Partial::Unknown(unknown) if unknown.source.as_ref().is_some_and(|source| source.starts_with("steps.")))
+    source_of(value).is_some_and(|source| source.step().is_some())
 }
 
 /// The finding about an id or a name by which nothing can be adopted.

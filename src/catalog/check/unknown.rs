@@ -2,7 +2,7 @@
 
 use super::{Checker, words};
 use crate::catalog::schema::{Schema, Type, Types};
-use crate::catalog::value::{By, Partial, Reference, Unknown};
+use crate::catalog::value::{By, Partial, Reference, Unknown, ValueSource};
 use crate::diagnostic::Severity;
 
 /// Kinds whose ids are the same: one is the older key in `created_resources` for the other.
@@ -94,14 +94,12 @@ impl Checker<'_> {
 
     /// What to write instead of a value of a wrong type.
     fn instead(&self, written: &Schema, unknown: &Unknown) -> Option<String> {
-        let source = unknown.source.as_deref()?;
-        let step = source.strip_prefix("steps.").filter(|step| !step.contains('.'));
-        match (step, self.schema.kind(written)) {
-            (Some(_), Some((_, true))) => Some(format!("use `{source}.name`")),
-            (Some(_), Some((_, false))) => Some(format!("use `{source}.id`")),
-            (Some(_), None) => Some(format!("use one of its results, such as `{source}.id`")),
-            _ => None,
-        }
+        let Some(ValueSource::Step(step)) = &unknown.source else { return None };
+        Some(match self.schema.kind(written) {
+            Some((_, true)) => format!("use `steps.{step}.name`"),
+            Some((_, false)) => format!("use `steps.{step}.id`"),
+            None => format!("use one of its results, such as `steps.{step}.id`"),
+        })
     }
 
     /// The types of all variants; empty when any is valid.

@@ -9,14 +9,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-pub(super) use self::paths::results_of;
-use self::paths::{source_of, with_nulls};
+use self::paths::with_nulls;
+pub(super) use self::paths::{results_of, source_of};
 use self::view::View;
 use super::model::Input;
 use super::step_results::{KnownStep, typed};
 use super::weight::too_heavy;
 use crate::catalog::schema::Type;
-use crate::catalog::{Partial, Unknown};
+use crate::catalog::{Partial, Unknown, ValueSource};
 use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
@@ -65,8 +65,8 @@ pub(super) struct At<'e> {
     each: Option<&'e Element>,
     item: Option<&'e Element>,
     /// What elements that are not known are read from: `steps.web.all`.
-    each_of: Option<&'e str>,
-    item_of: Option<&'e str>,
+    each_of: Option<&'e ValueSource>,
+    item_of: Option<&'e ValueSource>,
     secrets: SecretView,
 }
 
@@ -312,12 +312,13 @@ impl<'d> Known<'d> {
     }
 
     /// What is known below an element of `steps.x.all` or `steps.x.ids`.
-    fn of_results(&self, list: &str, path: &[String]) -> Partial {
-        let parts: Vec<&str> = list.split('.').collect();
-        let ["steps", step, which] = parts.as_slice() else { return Partial::unknown() };
-        let Some(step) = self.steps.get(step).filter(|step| step.is_for_each) else { return Partial::unknown() };
+    fn of_results(&self, list: &ValueSource, path: &[String]) -> Partial {
+        let ValueSource::Result { step, path: which } = list else { return Partial::unknown() };
+        let Some(step) = self.steps.get(step.as_str()).filter(|step| step.is_for_each) else {
+            return Partial::unknown();
+        };
         let path = path.iter().map(String::as_str);
-        match *which {
+        match which.as_str() {
             "all" => step.result(&["all", "*"].into_iter().chain(path).collect::<Vec<_>>()),
             "ids" if path.len() == 0 => step.result(&["all", "*", "id"]),
             _ => Partial::unknown(),

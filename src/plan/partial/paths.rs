@@ -2,20 +2,22 @@
 
 use serde_json::Value;
 
-use crate::catalog::Partial;
+use crate::catalog::{Partial, ValueSource};
 
 /// What an unknown value is read from.
-pub(super) fn source_of(value: &Partial) -> Option<&str> {
+pub(in crate::plan) fn source_of(value: &Partial) -> Option<&ValueSource> {
     match value {
-        Partial::Unknown(unknown) => unknown.source.as_deref(),
+        Partial::Unknown(unknown) => unknown.source.as_ref(),
         _ => None,
     }
 }
 
 /// The step, when a value is all of its results.
 pub(in crate::plan) fn results_of(value: &Partial) -> Option<&str> {
-    let step = source_of(value)?.strip_prefix("steps.")?;
-    (!step.contains('.')).then_some(step)
+    match source_of(value)? {
+        ValueSource::Step(step) => Some(step),
+        _ => None,
+    }
 }
 
 /// The value with `null` for unknown parts.

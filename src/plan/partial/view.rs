@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::paths::{below, is_known, knows_below, marked};
 use super::{At, Known, NextCheck, SecretView};
 use crate::catalog::schema::{Type, Types};
-use crate::catalog::{Partial, Unknown};
+use crate::catalog::{Partial, Unknown, ValueSource};
 use crate::plan::model::{Input, InputType};
 use crate::plan::step_results::typed;
 use crate::secret::Secrets;
@@ -138,12 +138,8 @@ impl View<'_, '_> {
     /// What is known of a reference; equal references are known to be equal.
     fn mention(&self, mention: &Mention) -> Partial {
         let mut value = self.referred(mention);
-        let keys = mention.path.iter().map(Some).chain(mention.rest.iter().map(Option::as_ref));
-        let keys: Option<Vec<&str>> = keys.map(|key| key.map(String::as_str)).collect();
-        if let (Partial::Unknown(unknown), Some(keys)) = (&mut value, keys)
-            && ["inputs", "steps"].contains(&mention.root.as_str())
-        {
-            unknown.source = Some(format!("{}.{}", mention.root, keys.join(".")));
+        if let (Partial::Unknown(unknown), Some(source)) = (&mut value, source(mention)) {
+            unknown.source = Some(source);
         }
         value
     }
@@ -196,4 +192,16 @@ fn input(input: &&Input) -> Partial {
         pattern: input.pattern.clone(),
         ..Unknown::default()
     }))
+}
+
+/// What a reference reads, when every key of it is known.
+fn source(mention: &Mention) -> Option<ValueSource> {
+    let keys = mention.path.iter().map(Some).chain(mention.rest.iter().map(Option::as_ref));
+    let keys: Vec<&str> = keys.map(|key| key.map(String::as_str)).collect::<Option<_>>()?;
+    match (mention.root.as_str(), keys.as_slice()) {
+        ("inputs", path) => Some(ValueSource::Input(path.join("."))),
+        ("steps", [step]) => Some(ValueSource::Step((*step).to_owned())),
+        ("steps", [step, path @ ..]) => Some(ValueSource::Result { step: (*step).to_owned(), path: path.join(".") }),
+        _ => None,
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! A [`Diagnostic`] cannot be built without a place. `report::diagnostics` shows them.
 
+pub mod code;
+
 use std::collections::HashMap;
 use std::ops::Deref;
 

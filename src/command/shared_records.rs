@@ -11,7 +11,7 @@ use super::print::age;
 use super::{note, records};
 use crate::cli::StateOptions;
 use crate::context::Context;
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, code, nearest};
 use crate::error::Error;
 use crate::journal::Status;
 use crate::plan::{Plan, RecordOf};
@@ -148,7 +148,7 @@ impl Reading<'_> {
             Some(template) => {
                 let scope = Scope::of_inputs(self.environment, self.inputs, &self.plan.folder, &context.secrets);
                 let text = template.evaluate_text(&scope).map_err(|error| {
-                    let finding = Diagnostic::error("template-error", error.span, error.message);
+                    let finding = Diagnostic::error(code::TEMPLATE_ERROR, error.span, error.message);
                     error.help.into_iter().fold(finding, Diagnostic::help)
                 })?;
                 crate::cli::environment_name(&text).map_err(|why| {

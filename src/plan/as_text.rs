@@ -4,7 +4,7 @@
 use super::partial::source_of;
 use crate::catalog::schema::Type;
 use crate::catalog::{Partial, may_be_integer};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, code};
 use crate::pointer;
 use crate::template::{Shape, Template};
 
@@ -64,7 +64,7 @@ pub(super) fn adopted(template: &Template, value: &Partial) -> Option<Diagnostic
         let message = format!("what is adopted has a text or a number as its id or name, and this is {what}");
         let help =
             if is_result(value) { "use `.id` or `.name` of the step" } else { "write the id or the name of one" };
-        Some(Diagnostic::error("wrong-type", template.span, message).help(help))
+        Some(Diagnostic::error(code::WRONG_TYPE, template.span, message).help(help))
     })
 }
 
@@ -86,7 +86,7 @@ pub(super) fn headers(template: &Template, value: &Partial) -> Vec<Diagnostic> {
             }
             let message = format!("the header `{name}` is text, and this is {}", type_without_text(value)?);
             Some(
-                Diagnostic::error("wrong-type", span, message)
+                Diagnostic::error(code::WRONG_TYPE, span, message)
                     .help("use `| join(',')` or `| tojson`, or one of its parts"),
             )
         })
@@ -98,7 +98,7 @@ pub(super) fn headers(template: &Template, value: &Partial) -> Vec<Diagnostic> {
 pub(super) fn place(template: &Template, value: &Partial) -> Option<Diagnostic> {
     let what = "the id of a project or region is a positive whole number";
     first_of(value, &|value| {
-        let told = |given: String| Some(Diagnostic::error("out-of-range", template.span, format!("{what}{given}")));
+        let told = |given: String| Some(Diagnostic::error(code::OUT_OF_RANGE, template.span, format!("{what}{given}")));
         match value {
             Partial::Text(pieces) if !may_be_integer(pieces) => told(", and this text is none".to_owned()),
             Partial::Text(_) => None,
@@ -134,7 +134,7 @@ pub(super) fn find(template: &Template, value: &Partial) -> Vec<Diagnostic> {
             let what = type_without_text(value).filter(|_| !matches!(value, Partial::Null | Partial::Map(_)))?;
             let message = format!("`{name}` of an item is compared with a single value, and this is {what}");
             let help = if is_result(value) { "use `.id` or `.name` of the step" } else { "take one of its elements" };
-            Some(Diagnostic::error("wrong-type", here.span, message).help(help))
+            Some(Diagnostic::error(code::WRONG_TYPE, here.span, message).help(help))
         }));
     }
     found

@@ -16,7 +16,7 @@ use super::scalars::{LONGEST_NAME, compiled, compiled_owned, is_plan_name, missi
 use super::step_doc::{self, StepDoc};
 use super::written_secrets;
 use crate::catalog::Method;
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::source::Span;
 use crate::template::{Program, Template};
 use crate::word::Word;
@@ -180,8 +180,9 @@ fn check_steps(fields: &Fields<'_>, has_steps: bool, findings: &mut Findings) {
         list(node, "`steps`", findings);
     }
     if !has_steps && (node.is_null() || node.items().is_some()) {
-        findings
-            .push(Diagnostic::error("no-steps", key, "there are no steps").help("a plan without steps does nothing"));
+        findings.push(
+            Diagnostic::error(code::NO_STEPS, key, "there are no steps").help("a plan without steps does nothing"),
+        );
     }
 }
 
@@ -205,7 +206,7 @@ const MOST_NAMES: usize = 10_000;
 
 fn too_many(what: &str, place: Span, findings: &mut Findings) {
     let message = format!("a plan has at most {MOST_NAMES} {what}");
-    findings.push(Diagnostic::error("out-of-range", place, message));
+    findings.push(Diagnostic::error(code::OUT_OF_RANGE, place, message));
 }
 
 /// A file with more errors is not read for the sake of its invalid steps.

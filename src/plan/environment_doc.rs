@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::duration;
 use super::fields::{Fields, Shape, mapping, text, wrong_type};
 use super::withheld::withheld;
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::source::{Source, Span};
 use crate::yaml::{self, Key, List, Node};
 
@@ -70,7 +70,7 @@ fn number(node: &Node, what: &str, findings: &mut Findings) -> Option<i64> {
     match number {
         Some(number) if number > 0 => Some(number),
         Some(_) => {
-            findings.push(Diagnostic::error("out-of-range", node.span, format!("{what} is a positive number")));
+            findings.push(Diagnostic::error(code::OUT_OF_RANGE, node.span, format!("{what} is a positive number")));
             None
         }
         None => {
@@ -105,7 +105,7 @@ pub fn without_text(source: &Source, findings: Vec<Diagnostic>) -> (Arc<Source>,
                 vec!["write a number and a unit: `30s`, `15m`, `1h30m`, `8h`".to_owned()],
             ),
             // Their messages name the key and the types.
-            "wrong-type" | "out-of-range" => (finding.message.clone(), Vec::new()),
+            code::WRONG_TYPE | code::OUT_OF_RANGE => (finding.message.clone(), Vec::new()),
             "input-value" => (finding.message.clone(), finding.help.clone()),
             _ => withheld(&finding),
         };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, Findings, nearest};
+use crate::diagnostic::{Diagnostic, Findings, code, nearest};
 use crate::source::Span;
 use crate::yaml::{Items, Key, Node, NodeKind, describe};
 
@@ -45,7 +45,7 @@ impl<'n> Fields<'n> {
         let Some(entries) = node.entries() else {
             let message = format!("{} must be a mapping, found {}", shape.name, node.describe());
             findings.push(
-                Diagnostic::error("wrong-type", node.span, message)
+                Diagnostic::error(code::WRONG_TYPE, node.span, message)
                     .help(format!("its keys are {}", listed(shape.keys.iter().copied()))),
             );
             return None;
@@ -138,7 +138,7 @@ pub(super) fn wrong_composed(node: &Node, what: &str, wanted: &str) -> Diagnosti
 }
 
 fn mistyped(node: &Node, what: &str, wanted: &str) -> Diagnostic {
-    Diagnostic::error("wrong-type", node.span, format!("{what} must be {wanted}, found {}", node.describe()))
+    Diagnostic::error(code::WRONG_TYPE, node.span, format!("{what} must be {wanted}, found {}", node.describe()))
 }
 
 /// The key of a text like `name:net`.
@@ -232,7 +232,7 @@ pub(super) fn integer(
     };
     if !limits.contains(&number) {
         let message = format!("{what} must be between {} and {}", limits.start(), limits.end());
-        findings.push(Diagnostic::error("out-of-range", node.span, message));
+        findings.push(Diagnostic::error(code::OUT_OF_RANGE, node.span, message));
         return None;
     }
     Some(number)

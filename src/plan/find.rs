@@ -4,7 +4,7 @@ use super::fields::{mapping, wrong_composed, wrong_type};
 use super::model::Call;
 use super::scalars::compiled;
 use crate::catalog::Method;
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::template::Template;
 use crate::yaml::{Node, NodeKind};
 
@@ -28,7 +28,7 @@ fn conditions(node: &Node, what: &str, findings: &mut Findings) -> bool {
     let Some(entries) = mapping(node, what, findings) else { return false };
     if entries.is_empty() {
         let message = format!("{what} names no field of what is looked for");
-        findings.push(Diagnostic::error("wrong-type", node.span, message).help("write `{ name: … }`"));
+        findings.push(Diagnostic::error(code::WRONG_TYPE, node.span, message).help("write `{ name: … }`"));
         return false;
     }
     let mut sound = true;

@@ -4,7 +4,7 @@ use super::call_doc::call_template;
 use super::fields::{Fields, Shape, list, text, word};
 use super::model::OnChange;
 use super::scalars::missing_key;
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::yaml::Node;
 
 const ON_CHANGE: Shape = Shape { name: "`on_change`", keys: &["update", "ignore", "otherwise"], hints: &[] };
@@ -53,7 +53,7 @@ fn word_of(node: &Node, what: &str, findings: &mut Findings) -> Option<OnChange>
         Word::Ignore => Some(OnChange::Ignore),
         Word::Update => {
             findings.push(
-                Diagnostic::error("wrong-type", node.span, "`update` needs the call that updates")
+                Diagnostic::error(code::WRONG_TYPE, node.span, "`update` needs the call that updates")
                     .help("write `on_change: { update: { call: PATCH /cloud/v1/..., body: {...} } }`"),
             );
             None

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::model::{Call, FileTemplate, Segment};
 use crate::catalog::{AllowUnknown, BodyFinding, Catalog, Method, Operation, ParameterPlace, Partial, PathSegment};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, code};
 use crate::source::{Source, Span};
 use crate::template::{Shape, Template};
 
@@ -45,7 +45,7 @@ pub(super) fn check_request(
     } else if let Some(file) = whole.file {
         let asked = file.content_type.as_ref();
         for found in operation.check_file(asked.map(|(asked, _)| asked.as_str())) {
-            let place = asked.map(|(_, span)| *span).filter(|_| found.code == "value-not-allowed");
+            let place = asked.map(|(_, span)| *span).filter(|_| found.code == code::VALUE_NOT_ALLOWED);
             findings.push(diagnostic(found, place.unwrap_or(file.path.span), None));
         }
     } else if whole.body.is_some() == whole.has_body {

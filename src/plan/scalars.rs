@@ -1,7 +1,7 @@
 //! Single values of a plan as written: names, numbers, templates, and keys that are missing.
 
 use super::fields::wrong_type;
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::source::Span;
 use crate::template::Template;
 use crate::yaml::Node;
@@ -30,7 +30,7 @@ pub(super) fn number(node: &Node, what: &str, findings: &mut Findings) -> Option
         if number > 0 {
             return Some(Template::constant(node.span, number.into()));
         }
-        findings.push(Diagnostic::error("out-of-range", node.span, format!("{what} is a positive number")));
+        findings.push(Diagnostic::error(code::OUT_OF_RANGE, node.span, format!("{what} is a positive number")));
         return None;
     }
     match node.as_str() {

@@ -13,7 +13,7 @@ use super::model::{Call, More, OnConflict, Rare, Ready, Retry, Undo, Wait, Writt
 use super::on_change;
 use super::scalars::{as_identifier, compiled, is_identifier, missing_key, number};
 use crate::catalog::{AllowUnknown, AllowedPath};
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::id::StepId;
 use crate::source::Span;
 use crate::template::{Expression, Shape as TemplateShape, Template};
@@ -304,7 +304,7 @@ fn allow_unknown(node: &Node, findings: &mut Findings) -> (AllowUnknown, Vec<Spa
     let items = list(node, "`allow_unknown`", findings).unwrap_or_default();
     if items.len() > MOST_ALLOWED {
         let message = format!("`allow_unknown` has more than {MOST_ALLOWED} paths");
-        let finding = Diagnostic::error("out-of-range", node.span, message);
+        let finding = Diagnostic::error(code::OUT_OF_RANGE, node.span, message);
         findings.push(finding.help("check against a newer document of the API: `--spec FILE`"));
         return Default::default();
     }

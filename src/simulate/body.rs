@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::answer::Refusal;
 use crate::api::Request;
 use crate::catalog::{ALLOW_NOTHING, BodyFinding, BodyUse, Catalog, Operation, Partial};
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Severity, code};
 
 /// The fields of a request's body, validated.
 ///
@@ -73,17 +73,18 @@ fn observed(finding: &BodyFinding, body: Option<&Value>) -> Option<Refusal> {
 }
 
 fn refused(finding: &BodyFinding) -> bool {
-    finding.severity == Severity::Error && finding.code != "unknown-field"
+    finding.severity == Severity::Error && finding.code != code::UNKNOWN_FIELD
 }
 
 /// The dotted field of a finding, and what is wrong with it.
 fn as_field(finding: &BodyFinding) -> (String, String) {
     let mut path: Vec<_> = finding.at.iter().map(ToString::to_string).collect();
-    if finding.code == "missing-field" {
+    if finding.code == code::MISSING_FIELD {
         // The finding is about the object, the API's message about the field in it.
         path.extend(finding.message.split('`').nth(1).map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()));
     }
     let field = if path.is_empty() { "body".to_owned() } else { path.join(".") };
-    let reason = if finding.code == "missing-field" { "Field required".to_owned() } else { finding.message.clone() };
+    let reason =
+        if finding.code == code::MISSING_FIELD { "Field required".to_owned() } else { finding.message.clone() };
     (field, reason)
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::lexicon::{self, Cut, Piece, Refused};
 use super::program::{Program, SourceMap};
 use super::{Expression, ExpressionKind, ListFrom, Part, Shape, Template, Text};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, code};
 use crate::source::{Span, narrow};
 use crate::yaml::{Key, List, Node, NodeKind, Places, Scalar};
 
@@ -66,9 +66,12 @@ impl Expression {
                 (text.as_str(), &text.places(span))
             }
             _ => {
-                let finding =
-                    Diagnostic::error("wrong-type", span, format!("expected an expression, found {}", node.describe()))
-                        .help("write a condition such as `inputs.replicas > 1`");
+                let finding = Diagnostic::error(
+                    code::WRONG_TYPE,
+                    span,
+                    format!("expected an expression, found {}", node.describe()),
+                )
+                .help("write a condition such as `inputs.replicas > 1`");
                 return Err(vec![finding]);
             }
         };
@@ -129,7 +132,7 @@ fn list_from(entries: List<(Key, Node)>, findings: &mut Vec<Diagnostic>) -> Shap
     if let Shape::Constant(constant) = list.shape() {
         let constant = constant.to_value();
         let finding = Diagnostic::error(
-            "wrong-type",
+            code::WRONG_TYPE,
             list.span,
             format!("`for` must be a list or a mapping, found {}", crate::yaml::describe(&constant)),
         );

@@ -2,7 +2,7 @@
 
 use super::{BodyFinding, finding};
 use crate::catalog::operation::{BodyUse, Operation};
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Severity, code};
 
 /// The media type of forms with several parts, among them files.
 pub const MULTIPART: &str = "multipart/form-data";
@@ -105,12 +105,12 @@ impl Operation {
         match content_type {
             Some(asked) if !self.takes(asked) => {
                 let message = format!("`{}` does not take `{asked}`", self.route);
-                vec![error("value-not-allowed", message).help(format!("it takes {}", taken()))]
+                vec![error(code::VALUE_NOT_ALLOWED, message).help(format!("it takes {}", taken()))]
             }
             None if self.content.len() > 1 => {
                 let message = format!("`{}` takes files of several kinds", self.route);
                 let help = format!("say which it is by `body_file: {{ path: …, content_type: … }}`: {}", taken());
-                vec![error("missing-field", message).help(help)]
+                vec![error(code::MISSING_FIELD, message).help(help)]
             }
             _ => Vec::new(),
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::catalog::schema::Schema;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Severity, code};
 
 /// One segment of a path from the root of the body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,20 +60,20 @@ pub const CODES: [&str; 23] = [
     "icmp-with-ipv6",
     "id-for-name",
     "missing-body",
-    "missing-field",
+    code::MISSING_FIELD,
     "missing-parameter",
     "name-for-id",
-    "out-of-range",
-    "placeholder",
+    code::OUT_OF_RANGE,
+    code::PLACEHOLDER,
     "subnet-without-network",
-    "unknown-field",
-    "unknown-parameter",
+    code::UNKNOWN_FIELD,
+    code::UNKNOWN_PARAMETER,
     "unsupported-body",
-    "value-not-allowed",
+    code::VALUE_NOT_ALLOWED,
     "wrong-format",
     "wrong-kind",
     "wrong-length",
-    "wrong-type",
+    code::WRONG_TYPE,
 ];
 
 /// A finding about the whole body, without help.

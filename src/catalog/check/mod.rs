@@ -40,7 +40,7 @@ use super::placeholder::is_placeholder;
 use super::schema::{Additional, BodySchema, Schema};
 use super::value::Partial;
 use super::{Catalog, schema::Type};
-use crate::diagnostic::{Severity, nearest};
+use crate::diagnostic::{Severity, code, nearest};
 
 /// The most findings for one body; up to twice as many errors.
 const MOST_FINDINGS: usize = 1000;
@@ -236,14 +236,14 @@ impl<'s> Checker<'s> {
         let free = plain && any_format && scalar::is_text_of(shape, text);
         let message = format!("{} is still to be filled in", self.name());
         let help = format!("{} wants {}", self.name(), wanted(self.schema, written));
-        let found = Self::error("placeholder", message).help(help);
+        let found = Self::error(code::PLACEHOLDER, message).help(help);
         self.report(if free && !text.contains(' ') { found.warning() } else { found });
     }
 
     fn wrong_type(&mut self, shape: &Schema, found: &str, replacement: Option<Value>) {
         let message = format!("{} wants {}, and this is {found}", self.name(), wanted(self.schema, shape));
         let fits = replacement.filter(|right| self.fits(shape, &Partial::from(right)));
-        self.report(Self::error("wrong-type", message).write(fits.map(|right| right.to_string())));
+        self.report(Self::error(code::WRONG_TYPE, message).write(fits.map(|right| right.to_string())));
     }
 
     /// What to write instead of a value of a wrong type, where that is not another spelling of it.
@@ -276,7 +276,7 @@ impl<'s> Checker<'s> {
             }
             true => "`| fromjson` reads the value of a JSON text",
         };
-        self.report(Self::error("wrong-type", message).help(help));
+        self.report(Self::error(code::WRONG_TYPE, message).help(help));
     }
 
     fn mapping(&mut self, shape: &Schema, fields: &[(String, Partial)]) {
@@ -308,7 +308,7 @@ impl<'s> Checker<'s> {
         }
         if unknown > MOST_UNKNOWN {
             let message = format!("{} has {} more unknown fields", self.name(), unknown - MOST_UNKNOWN);
-            self.report(Self::error("unknown-field", message));
+            self.report(Self::error(code::UNKNOWN_FIELD, message));
         }
         for name in &shape.required {
             if !fields.iter().any(|(field, _)| field == name) && !self.misspelt(before, name) {
@@ -337,7 +337,7 @@ impl<'s> Checker<'s> {
         if is_null && field.null_with.iter().any(|name| is_other(&name)) {
             let message = format!("{} is `null` only where {} are", self.name(), field_list(&field.null_with));
             let help = format!("{} wants {}", self.name(), wanted(self.schema, field));
-            self.report(Self::error("wrong-type", message).help(help));
+            self.report(Self::error(code::WRONG_TYPE, message).help(help));
         }
     }
 
@@ -352,7 +352,7 @@ impl<'s> Checker<'s> {
     /// Whether an error since `before` says that this field is misspelt here.
     fn misspelt(&self, before: usize, name: &str) -> bool {
         self.findings[before..].iter().any(|found| {
-            found.code == "unknown-field"
+            found.code == code::UNKNOWN_FIELD
                 && found.severity == Severity::Error
                 && found.at.len() == self.at.len() + 1
                 && found.meant.as_deref() == Some(name)
@@ -389,7 +389,7 @@ impl<'s> Checker<'s> {
         } else {
             format!("there is no field `{name}` here")
         };
-        let found = Self::error("unknown-field", message).on_key();
+        let found = Self::error(code::UNKNOWN_FIELD, message).on_key();
         let found = if is_open { found.warning() } else { found };
         let found = match near {
             Some(near) => found.meaning(near),
@@ -412,7 +412,7 @@ impl<'s> Checker<'s> {
             None => format!("`{name}` is missing"),
             Some(_) => format!("`{name}` is missing in {}", self.name()),
         };
-        let found = Self::error("missing-field", message);
+        let found = Self::error(code::MISSING_FIELD, message);
         let found = match shape.properties.get(name) {
             Some(field) => found.help(format!("`{name}` wants {}", wanted(self.schema, field))),
             None => found,

@@ -6,7 +6,7 @@ use super::{BodyFinding, Checker, MOST_FINDINGS, PathSegment, finding, holes, sc
 use crate::catalog::operation::{Operation, Parameter};
 use crate::catalog::schema::{BodySchema, Schema, Type, Types};
 use crate::catalog::value::{Partial, Unknown};
-use crate::diagnostic::{Severity, nearest};
+use crate::diagnostic::{Severity, code, nearest};
 use serde::Serialize;
 
 /// Where a parameter is sent.
@@ -39,15 +39,16 @@ impl Operation {
             // No path parameter can be a placeholder `<name>`.
             found
                 .iter_mut()
-                .filter(|found| found.code == "placeholder")
+                .filter(|found| found.code == code::PLACEHOLDER)
                 .for_each(|found| found.severity = Severity::Error);
             found.extend(unknown_type(name, value));
             Some(found)
         });
         let in_path = in_path.flatten().map(|finding| ParameterFinding { place: ParameterPlace::Path, finding });
         let in_query = query.iter().flat_map(|(name, value)| self.in_query(name, value));
-        let is_wrong =
-            |found: &BodyFinding| found.code != "unknown-parameter" || !allowed.allows(UnknownPlace::Query, &found.at);
+        let is_wrong = |found: &BodyFinding| {
+            found.code != code::UNKNOWN_PARAMETER || !allowed.allows(UnknownPlace::Query, &found.at)
+        };
         let mut in_query: Vec<BodyFinding> = in_query.filter(is_wrong).take(MOST_FINDINGS).collect();
         for parameter in self.query_parameters.iter().filter(|parameter| parameter.required) {
             if !query.iter().any(|(name, _)| base_name(name) == parameter.name) {
@@ -77,7 +78,7 @@ impl Operation {
         let names = || self.query_parameters.iter().map(|parameter| parameter.name.as_str());
         let near = nearest(name, names());
         let message = format!("`{}` takes no query parameter `{name}`", self.route);
-        let found = finding(Severity::Error, "unknown-parameter", message).on_key().replace(near);
+        let found = finding(Severity::Error, code::UNKNOWN_PARAMETER, message).on_key().replace(near);
         let found = match near {
             Some(near) => found.help(format!("did you mean `{near}`?")),
             None if self.query_parameters.is_empty() => found.help("it takes none at all"),

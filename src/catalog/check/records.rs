@@ -7,7 +7,7 @@ use super::words::{a_type, count};
 use super::{BodyFinding, PathSegment, did_you_mean, field_list, finding, format};
 use crate::catalog::operation::Operation;
 use crate::catalog::value::Partial;
-use crate::diagnostic::{Severity, nearest};
+use crate::diagnostic::{Severity, code, nearest};
 
 /// The path parameter for the type of the records.
 const RECORD_TYPE: &str = "rrsetType";
@@ -113,7 +113,8 @@ pub(super) fn unknown_type(name: &str, value: &Partial) -> Option<BodyFinding> {
     if name != RECORD_TYPE || TYPES.contains(&text.as_str()) {
         return None;
     }
-    let found = finding(Severity::Warning, "value-not-allowed", format!("`{text}` is no known type of DNS records"));
+    let found =
+        finding(Severity::Warning, code::VALUE_NOT_ALLOWED, format!("`{text}` is no known type of DNS records"));
     let found = match nearest(&text.to_ascii_uppercase(), TYPES) {
         Some(near) => found.help(did_you_mean(near)),
         None => found,
@@ -161,7 +162,7 @@ impl Part {
             (_, Partial::OneOf(options)) => options.iter().find_map(|option| self.finding(kind, option)),
             (Part::Number(_, most), Partial::Number(number)) => {
                 let fits = number.as_u64().is_some_and(|number| number <= most);
-                (!fits).then(|| wrong("out-of-range", number.to_string()))
+                (!fits).then(|| wrong(code::OUT_OF_RANGE, number.to_string()))
             }
             (Part::Host(_), Partial::String(text)) => {
                 (!is_host(text)).then(|| wrong("wrong-format", format!("`{text}`")))
@@ -172,9 +173,9 @@ impl Part {
             (Part::Parameter, Partial::List(items)) if !items.is_empty() => None,
             (Part::Number(..), Partial::String(text)) => {
                 let bare = text.parse::<u64>().ok().map(|number| number.to_string());
-                Some(wrong("wrong-type", "a string".to_owned()).write(bare))
+                Some(wrong(code::WRONG_TYPE, "a string".to_owned()).write(bare))
             }
-            (_, other) => Some(wrong("wrong-type", other.r#type().map_or("nothing (`null`)", a_type).to_owned())),
+            (_, other) => Some(wrong(code::WRONG_TYPE, other.r#type().map_or("nothing (`null`)", a_type).to_owned())),
         }
     }
 }

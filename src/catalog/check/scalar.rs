@@ -11,7 +11,7 @@ use super::format::Problem;
 use super::{Checker, format, holes, words};
 use crate::catalog::schema::{Schema, Type};
 use crate::catalog::value::Partial;
-use crate::diagnostic::nearest;
+use crate::diagnostic::{code, nearest};
 
 impl Checker<'_> {
     /// Checks a value of the right type, when its schema does not list allowed values.
@@ -79,7 +79,7 @@ impl Checker<'_> {
             (None, [only]) => Some(words::yaml(only)),
             (None, _) => None,
         };
-        let found = Self::error("value-not-allowed", message);
+        let found = Self::error(code::VALUE_NOT_ALLOWED, message);
         let found = match near {
             Some(near) => found.help(format!("did you mean `{near}`?")),
             None => found,
@@ -102,7 +102,7 @@ impl Checker<'_> {
         if too_low || too_high {
             let range = words::range(shape.minimum.as_ref(), shape.maximum.as_ref());
             let message = format!("{} is {range}, and this is {number}", self.name());
-            self.report(Self::error("out-of-range", message));
+            self.report(Self::error(code::OUT_OF_RANGE, message));
         }
     }
 

@@ -309,8 +309,9 @@ fn every_code_is_listed() {
         include_str!("refusals.rs"),
     ];
     for code in CODES {
-        let quoted = format!("\"{code}\"");
-        let uses: usize = sources.iter().map(|source| source.matches(&quoted).count()).sum();
+        let (quoted, named) = (format!("\"{code}\""), format!("code::{}", code.to_uppercase().replace('-', "_")));
+        let of = |source: &&str| source.matches(&quoted).count() + source.matches(&named).count();
+        let uses: usize = sources.iter().map(of).sum();
         assert!(uses > 0, "{code} is found somewhere");
     }
 }

@@ -3,7 +3,7 @@
 use super::{Checker, words};
 use crate::catalog::schema::{Schema, Type, Types};
 use crate::catalog::value::{By, Partial, Reference, Unknown, ValueSource};
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Severity, code};
 
 /// Kinds whose ids are the same: one is the older key in `created_resources` for the other.
 const SAME_KINDS: [[&str; 2]; 1] = [["clusters", "ai_clusters"]];
@@ -86,7 +86,7 @@ impl Checker<'_> {
             let wanted = words::wanted(self.schema, written);
             let message = format!("{} wants {wanted}, and this template gives {}", self.name(), given.join(" or "));
             let help = self.instead(written, unknown);
-            let found = Self::error("wrong-type", message);
+            let found = Self::error(code::WRONG_TYPE, message);
             self.report(help.into_iter().fold(found, |found, help| found.help(help)));
         }
         !fits && !null
@@ -154,7 +154,7 @@ impl Checker<'_> {
         if below || above {
             let range = words::range(shape.minimum.as_ref(), shape.maximum.as_ref());
             let message = format!("{} is {range}, and no value that this may have is", self.name());
-            self.report(Self::error("out-of-range", message));
+            self.report(Self::error(code::OUT_OF_RANGE, message));
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{BodyFinding, Checker, PathSegment, finding, is_scalar, words};
 use crate::catalog::schema::{Schema, Type, Variant};
 use crate::catalog::value::Partial;
-use crate::diagnostic::{Severity, nearest};
+use crate::diagnostic::{Severity, code, nearest};
 
 impl Checker<'_> {
     pub(super) fn variants(&mut self, shape: &Schema, value: &Partial) {
@@ -54,7 +54,7 @@ impl Checker<'_> {
         let depth = self.at.len();
         for found in &mut self.findings[before..] {
             let Some(PathSegment::Key(key)) = found.at.get(depth) else { continue };
-            if found.code != "unknown-field" || found.at.len() != depth + 1 || found.meant.is_some() {
+            if found.code != code::UNKNOWN_FIELD || found.at.len() != depth + 1 || found.meant.is_some() {
                 continue;
             }
             let owners = shape
@@ -107,13 +107,13 @@ impl Checker<'_> {
     fn without_discriminator(&mut self, shape: &Schema, property: &str) {
         let all = words::field_list(shape.variants.iter().flat_map(|variant| &variant.when).map(words::value));
         let message = format!("`{property}` is left out, and says what the rest means");
-        self.report(Self::error("missing-field", message).warning().help(format!("one of {all}")));
+        self.report(Self::error(code::MISSING_FIELD, message).warning().help(format!("one of {all}")));
     }
 
     fn undecided(&mut self, shape: &Schema, property: &str, value: &Partial) {
         let all = words::field_list(shape.variants.iter().flat_map(|variant| &variant.when).map(words::value));
         let message = format!("`{property}` is missing, and says what the rest means");
-        let found = Self::error("missing-field", message).help(format!("one of {all}"));
+        let found = Self::error(code::MISSING_FIELD, message).help(format!("one of {all}"));
         self.report(found);
         // The other fields mostly show which variant is meant; then a misspelt `property` is one finding, not two.
         let Partial::Map(fields) = value else { return };
@@ -124,7 +124,7 @@ impl Checker<'_> {
             let fits = renamed.is_some_and(|renamed| self.fits(shape, &renamed));
             self.inside(PathSegment::Key(key.clone()), |checker| {
                 let message = format!("there is no field `{key}` here");
-                let found = Self::error("unknown-field", message).on_key().meaning(property);
+                let found = Self::error(code::UNKNOWN_FIELD, message).on_key().meaning(property);
                 checker.report(found.replace(fits.then_some(property)));
             });
             self.findings.remove(last);
@@ -136,7 +136,7 @@ impl Checker<'_> {
         let texts = values.iter().filter_map(Value::as_str);
         let near = known.as_str().and_then(|known| nearest(known, texts)).map(str::to_owned);
         let message = format!("`{}` is no value of `{property}`", words::value(known));
-        let found = Self::error("value-not-allowed", message);
+        let found = Self::error(code::VALUE_NOT_ALLOWED, message);
         let found = match &near {
             Some(near) => found.help(format!("did you mean `{near}`?")),
             None => found,
@@ -200,7 +200,7 @@ impl Checker<'_> {
             shapes.cloned().map(|schema| Variant { when: Vec::new(), schema }).collect::<Vec<Variant>>()
         };
         match (found.code, found.at.get(depth..).unwrap_or_default()) {
-            ("value-not-allowed", [PathSegment::Key(name)]) => {
+            (code::VALUE_NOT_ALLOWED, [PathSegment::Key(name)]) => {
                 let mut all: Vec<Value> = Vec::new();
                 for field in fields(name) {
                     let more = self.schema.resolve(&field.schema).values.iter().filter(|value| !all.contains(value));
@@ -217,7 +217,7 @@ impl Checker<'_> {
                 };
                 found.replacement = near.filter(fits).map(|near| words::yaml(&Value::String(near.to_owned())));
             }
-            ("missing-field", []) => {
+            (code::MISSING_FIELD, []) => {
                 let Some(name) = found.message.split('`').nth(1) else { return };
                 let whole = Schema { variants: fields(name), ..Schema::default() };
                 if whole.variants.len() > 1 {
@@ -234,7 +234,7 @@ impl Checker<'_> {
             Schema { variants: variants.iter().map(|variant| (*variant).clone()).collect(), ..Schema::default() };
         let wanted = words::wanted(self.schema, &whole);
         let fits = variants.iter().any(|variant| self.type_fits(&variant.schema, value));
-        let code = if fits { "wrong-format" } else { "wrong-type" };
+        let code = if fits { "wrong-format" } else { code::WRONG_TYPE };
         let given = value.known().map_or_else(|| "this".to_owned(), |value| format!("`{}`", words::value(&value)));
         let message = format!("{} wants {wanted}, and {given} is none", self.name());
         self.report(finding(Severity::Error, code, message));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Document;
 use crate::catalog::check::BodyFinding;
 use crate::catalog::{ALLOW_NOTHING, Catalog, Method, Partial, Route};
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Severity, code};
 
 /// The greatest depth of combined examples.
 const DEEPEST: usize = 12;
@@ -75,7 +75,7 @@ impl Examples<'_> {
 
 /// Whether a finding is expected: missing fields are, since examples may show a part of a body.
 fn is_false_alarm(finding: &BodyFinding) -> bool {
-    finding.severity == Severity::Error && finding.code != "missing-field"
+    finding.severity == Severity::Error && finding.code != code::MISSING_FIELD
 }
 
 #[test]

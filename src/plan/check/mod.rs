@@ -26,7 +26,7 @@ use super::partial::{Given, NextCheck};
 use super::scalars::compiled;
 use super::written_secrets;
 use crate::catalog::Catalog;
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::source::Source;
 use crate::template::{self, Template};
 use crate::yaml::{self, Node};
@@ -86,7 +86,7 @@ fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Pa
     let Whole { root, source, given, mut secret } = include(root, source, folder, &mut findings);
     let source = &source;
     // In a text that cannot be read, secret values are guessed.
-    let unread = findings.iter().any(|finding| finding.is_error() && finding.code.starts_with("yaml-"));
+    let unread = findings.iter().any(|finding| finding.is_error() && code::is_of_yaml(finding.code));
     let guessed = if unread { written_secrets::in_unreadable(source.text()) } else { Vec::new() };
     let mut lacks_steps = false;
     let plan = match root {
@@ -199,7 +199,7 @@ fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Findings) {
     for (program, used) in used {
         let why = looked_at.entry(&used.name).or_insert_with(|| template::why_unreadable(folder, &used.name));
         if let Some(why) = why {
-            let finding = Diagnostic::error("unreadable-file", program.place(used.span), why.clone());
+            let finding = Diagnostic::error(code::UNREADABLE_FILE, program.place(used.span), why.clone());
             findings.push(finding.help("`file(...)` reads below the folder of the plan file"));
         }
     }

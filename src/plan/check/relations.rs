@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use indexmap::IndexMap;
 
 use super::edges::{dependencies_of, edges_of};
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::id::StepId;
 use crate::plan::doc::PlanDoc;
 use crate::plan::graph::Graph;
@@ -88,7 +88,7 @@ impl<'d> Checker<'d> {
                 (Some(other), None) if *other < nth => {
                     let message =
                         format!("entries of `moved` are applied in order, and `{}` moves before this one", to.step);
-                    Some(Diagnostic::error("unknown-step", moved.to_span, message).help("write this entry first"))
+                    Some(Diagnostic::error(code::UNKNOWN_STEP, moved.to_span, message).help("write this entry first"))
                 }
                 (_, None) => Some(self.names.unknown_step(to.step.as_str(), moved.to_span)),
             };
@@ -147,7 +147,7 @@ impl<'d> Checker<'d> {
                 let finding = self.names.unknown_step(need.as_str(), *span);
                 self.findings.push(finding);
             } else if step.id.as_ref().is_some_and(|id| id.value == need.as_str()) {
-                self.findings.push(Diagnostic::error("cycle", *span, "a step cannot need itself"));
+                self.findings.push(Diagnostic::error(code::CYCLE, *span, "a step cannot need itself"));
             }
         }
         self.find(step);
@@ -197,15 +197,15 @@ impl<'d> Checker<'d> {
             let finding = match cycle.as_slice() {
                 [me] => {
                     let place = edge(0);
-                    if self.findings.iter().any(|finding| finding.code == "cycle" && finding.primary == place) {
+                    if self.findings.iter().any(|finding| finding.code == code::CYCLE && finding.primary == place) {
                         continue;
                     }
-                    Diagnostic::error("cycle", place, format!("step `{me}` refers to itself"))
+                    Diagnostic::error(code::CYCLE, place, format!("step `{me}` refers to itself"))
                         .help("`self` is known in `undo`, `ready`, `fail_when` and `on_change: update` only")
                 }
                 _ => {
                     let message = format!("steps wait for each other in a circle: {}", circle.join(" → "));
-                    let finding = Diagnostic::error("cycle", edge(0), message)
+                    let finding = Diagnostic::error(code::CYCLE, edge(0), message)
                         .label(format!("`{}` refers to `{}`", circle[0], circle[1]))
                         .help("take one of these references away");
                     (1..cycle.len()).fold(finding, |finding, at| {

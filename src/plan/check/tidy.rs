@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::source::Span;
 use crate::template::Template;
 
@@ -29,21 +29,21 @@ pub(super) fn reported_where_given(given: &[Template], modules: usize, findings:
 /// that were not kept, by code. `lacks_steps`: whether others may refer to steps that were left out.
 pub(super) fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usize>, lacks_steps: bool) {
     let unreadable: HashSet<Span> =
-        findings.iter().filter(|finding| finding.code.starts_with("yaml-")).map(|finding| finding.primary).collect();
-    let files = findings.iter().filter(|finding| finding.code == "unreadable-file");
+        findings.iter().filter(|finding| code::is_of_yaml(finding.code)).map(|finding| finding.primary).collect();
+    let files = findings.iter().filter(|finding| finding.code == code::UNREADABLE_FILE);
     let files: BTreeSet<usize> = files.map(|finding| finding.primary.start()).collect();
-    let unusable = findings.iter().any(|finding| finding.code == "bad-module");
-    let in_circle = findings.iter().any(|finding| finding.code == "cycle");
+    let unusable = findings.iter().any(|finding| finding.code == code::BAD_MODULE);
+    let in_circle = findings.iter().any(|finding| finding.code == code::CYCLE);
     let mut types = HashSet::new();
     findings.retain(|finding| match finding.code {
-        "template-error" => files.range(finding.primary.range()).next().is_none(),
-        code if code.starts_with("yaml-") => true,
+        code::TEMPLATE_ERROR => files.range(finding.primary.range()).next().is_none(),
+        code if code::is_of_yaml(code) => true,
         // Steps of an unusable module would be reported as missing.
-        "no-steps" | "unknown-step" if unusable => false,
+        code::NO_STEPS | code::UNKNOWN_STEP if unusable => false,
         // Steps of modules in a circle are left out.
-        "no-steps" if in_circle => false,
-        "unknown-step" if lacks_steps => false,
-        "wrong-type" => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
+        code::NO_STEPS if in_circle => false,
+        code::UNKNOWN_STEP if lacks_steps => false,
+        code::WRONG_TYPE => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
         _ => !unreadable.contains(&finding.primary),
     });
     // Stable, so that findings at one place keep their order.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::source::{Joined, Source, Span};
 use crate::template::read_below;
 use crate::yaml::{self, Node};
@@ -21,7 +21,7 @@ impl Unusable {
     }
 
     pub(super) fn at(self, place: Span) -> Diagnostic {
-        Diagnostic::error("bad-module", place, self.message).help(self.help)
+        Diagnostic::error(code::BAD_MODULE, place, self.message).help(self.help)
     }
 }
 
@@ -91,7 +91,7 @@ impl<'f> Files<'f> {
         let root = parsed.root.filter(|root| !wrong && !root.is_null()).map(|root| root.moved(base));
         if root.is_none() {
             let what = if wrong { format!("`{name}` cannot be read") } else { format!("there is nothing in `{name}`") };
-            let finding = Diagnostic::error("bad-module", place, what);
+            let finding = Diagnostic::error(code::BAD_MODULE, place, what);
             findings.push(finding.help("a module has `steps`, and may have `inputs` and `outputs`"));
         }
         let used_by = vec![(user.to_owned(), place)];

@@ -25,7 +25,7 @@ use super::fields::{Fields, Shape, mapping, text};
 use super::input_doc::InputDoc;
 use super::model::ModuleInput;
 use super::scalars::{is_identifier, missing_key};
-use crate::diagnostic::{Diagnostic, Findings, nearest};
+use crate::diagnostic::{Diagnostic, Findings, code, nearest};
 use crate::source::{Source, Span};
 use crate::template::Template;
 use crate::yaml::{Growing, Key, List, Node, NodeKind};
@@ -196,7 +196,7 @@ impl Including<'_> {
         }
         for (_, used) in open.iter().enumerate().filter(|(nth, _)| order.is_stuck(*nth)).map(|(_, stuck)| stuck) {
             let message = format!("what `{}` is given depends on what it gives", used.id);
-            self.findings.push(Diagnostic::error("cycle", used.id_span, message));
+            self.findings.push(Diagnostic::error(code::CYCLE, used.id_span, message));
         }
         let mut all = Growing::default();
         for (at, node) in items.into_iter().enumerate() {
@@ -253,12 +253,12 @@ impl Including<'_> {
         };
         if level.trail.contains(&path) {
             let message = format!("`{}` uses itself, directly or by way of others", path.display());
-            self.findings.push(Diagnostic::error("bad-module", *place, message));
+            self.findings.push(Diagnostic::error(code::BAD_MODULE, *place, message));
             return None;
         }
         if level.trail.len() >= DEEPEST {
             let message = format!("modules in modules, more than {DEEPEST} deep");
-            self.findings.push(Diagnostic::error("bad-module", *place, message));
+            self.findings.push(Diagnostic::error(code::BAD_MODULE, *place, message));
             return None;
         }
         let root = match self.files.read(&path, &used.id, *place, self.findings) {
@@ -279,7 +279,7 @@ impl Including<'_> {
         self.steps += module.steps.len();
         if self.steps > MOST_STEPS {
             let message = format!("the modules of this plan come to more than {MOST_STEPS} steps");
-            self.findings.push(Diagnostic::error("bad-module", *place, message));
+            self.findings.push(Diagnostic::error(code::BAD_MODULE, *place, message));
             return None;
         }
         let trail = level.trail.iter().cloned().chain([path.clone()]).collect();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::UseDoc;
 use super::rewrite::{ALREADY_REPORTED, Names, expression_of, is_secret_alone, literal, rewritten};
 use super::with_nearest;
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::plan::fields::{Fields, Shape, list, mapping, text};
 use crate::plan::input_doc::{self, InputDoc, Values};
 use crate::plan::inputs::fits;
@@ -58,13 +58,13 @@ impl Module {
         };
         findings.extend(inputs.iter().filter(has_default).map(|InputDoc { name, name_span, .. }| {
             let message = format!("`{name}` is a secret of the module, and a default would not be kept as one");
-            let finding = Diagnostic::error("bad-module", *name_span, message);
+            let finding = Diagnostic::error(code::BAD_MODULE, *name_span, message);
             finding.help("take the default out: the plan has the secret, and gives it to the module")
         }));
         let steps = fields.get("steps").and_then(|node| list(node, "`steps`", findings)).unwrap_or_default();
         let steps: List<Node> = steps.iter().cloned().collect();
         if steps.is_empty() && fields.lacks("steps") {
-            findings.push(Diagnostic::error("no-steps", fields.head(), "a module without steps does nothing"));
+            findings.push(Diagnostic::error(code::NO_STEPS, fields.head(), "a module without steps does nothing"));
         }
         let outputs = entries("outputs", findings);
         Some(Self { inputs, steps, outputs, secret })
@@ -107,7 +107,7 @@ impl Module {
                     if input.secret && !is_secret_alone(node, secrets) {
                         let message = format!("`{name}` is a secret of the module, and this is none");
                         let finding =
-                            Diagnostic::error("bad-module", key.span, message).related(*name_span, "declared here");
+                            Diagnostic::error(code::BAD_MODULE, key.span, message).related(*name_span, "declared here");
                         findings
                             .push(finding.help("give it a secret input of the plan, whole: `\"{{ inputs.<name> }}\"`"));
                     }

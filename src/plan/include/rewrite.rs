@@ -9,7 +9,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::with_nearest;
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::source::Span;
 use crate::template::{Expression, InputUse, NEVER_KNOWN, Part, Program, Reference, Shape, Template, Text};
 use crate::yaml::{Items, Node, NodeKind, Places, Scalar, Text as Written};
@@ -177,7 +177,8 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
     }
     if before <= MOST_GROWTH {
         let message = "what modules hand to each other grows beyond measure here";
-        findings.push(Diagnostic::error("bad-module", node.span, message).help("hand over less, or hand it over once"));
+        findings
+            .push(Diagnostic::error(code::BAD_MODULE, node.span, message).help("hand over less, or hand it over once"));
     }
     Vec::new()
 }
@@ -284,7 +285,7 @@ pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
     match &node.kind {
         NodeKind::Scalar(Scalar::Text(text)) => match Template::compile(&plain(text.as_str())) {
             Ok(template) => of_shape(template.shape()).ok_or_else(|| {
-                Diagnostic::error("bad-module", node.span, "a text with statements is not handed from file to file")
+                Diagnostic::error(code::BAD_MODULE, node.span, "a text with statements is not handed from file to file")
                     .help("write it as one expression, or where it is used")
             }),
             // Reported where the text itself is parsed.
@@ -301,8 +302,12 @@ pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
         NodeKind::Mapping(entries)
             if ["for", "each"].iter().all(|key| node.get(key).is_some()) && entries.len() == 2 =>
         {
-            Err(Diagnostic::error("bad-module", node.span, "a list made with `for` is not handed from file to file")
-                .help("hand over the list it is made from, and write `for` where it is used"))
+            Err(Diagnostic::error(
+                code::BAD_MODULE,
+                node.span,
+                "a list made with `for` is not handed from file to file",
+            )
+            .help("hand over the list it is made from, and write `for` where it is used"))
         }
         NodeKind::Mapping(entries) => {
             let fields = entries

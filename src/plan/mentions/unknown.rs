@@ -2,7 +2,7 @@
 
 use super::Names;
 use super::results::{EACH, RESULTS, below_a_scalar, unknown_result};
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, code, nearest};
 use crate::plan::fields::listed;
 use crate::plan::place::Place;
 use crate::source::Span;
@@ -89,7 +89,7 @@ impl<'d> Names<'d> {
     }
 
     pub(in crate::plan) fn unknown_step(&mut self, word: &str, span: Span) -> Diagnostic {
-        let finding = Diagnostic::error("unknown-step", span, format!("there is no step `{word}`"));
+        let finding = Diagnostic::error(code::UNKNOWN_STEP, span, format!("there is no step `{word}`"));
         let near = self.near_step(word);
         let names = &self.step_names;
         match near {

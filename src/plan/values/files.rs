@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Checker;
 use crate::body_file::{begins_with, why_unusable};
 use crate::catalog::{Operation, Partial, is_placeholder};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, code};
 use crate::source::Span;
 use crate::template::Template;
 
@@ -57,7 +57,7 @@ impl Checker<'_, '_> {
 
     /// A file that cannot be sent, when its path is known.
     pub(super) fn unusable(&self, file: &FileAt<'_>, path: &Partial) -> Option<Diagnostic> {
-        let wrong = |message: String| Diagnostic::error("unreadable-file", file.place, message);
+        let wrong = |message: String| Diagnostic::error(code::UNREADABLE_FILE, file.place, message);
         match path {
             // Reported as such.
             Partial::String(path) if is_placeholder(path) && file.key != "body_file" => None,
@@ -68,7 +68,7 @@ impl Checker<'_, '_> {
             Partial::OneOf(options) => options.iter().find_map(|option| self.unusable(file, option)),
             Partial::Null | Partial::Bool(_) | Partial::Number(_) | Partial::List(_) | Partial::Map(_) => {
                 let message = format!("`{}` must be the path of a file", file.key);
-                Some(Diagnostic::error("wrong-type", file.place, message))
+                Some(Diagnostic::error(code::WRONG_TYPE, file.place, message))
             }
             _ => None,
         }

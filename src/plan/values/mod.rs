@@ -22,7 +22,7 @@ use super::partial::{At, Element, Given, Known, results_of};
 use super::request::{Values, Whole, check_request};
 use super::step_results::KnownStep;
 use crate::catalog::{Catalog, Method, Partial};
-use crate::diagnostic::{Diagnostic, Findings, Severity};
+use crate::diagnostic::{Diagnostic, Findings, Severity, code};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
 use crate::template::{Each, Program, Template, TemplateError};
@@ -230,7 +230,7 @@ impl<'c> Checker<'c, '_> {
                 if let Some(step) = results_of(&value) {
                     let message =
                         format!("`for_each` needs a list or a mapping, and this is the result of step `{step}`");
-                    let finding = Diagnostic::error("wrong-type", for_each.span, message);
+                    let finding = Diagnostic::error(code::WRONG_TYPE, for_each.span, message);
                     let help = match self.known.is_for_each(step) {
                         true => format!("all of its instances are `steps.{step}.all`"),
                         false => format!("use a list in it, as in `steps.{step}.ids`"),
@@ -245,7 +245,7 @@ impl<'c> Checker<'c, '_> {
             }
             Err(what) => {
                 let message = format!("`for_each` needs a list or a mapping, and this is {what}");
-                let finding = Diagnostic::error("wrong-type", for_each.span, message);
+                let finding = Diagnostic::error(code::WRONG_TYPE, for_each.span, message);
                 self.report([finding.help(Each::instead_of(what))], None);
                 self.instance(view, None);
             }
@@ -370,6 +370,6 @@ fn broken_key(place: Span) -> Diagnostic {
 
 /// The finding about a template that cannot be evaluated.
 fn failed(error: &TemplateError) -> Diagnostic {
-    let finding = Diagnostic::error("template-error", error.span, error.message.clone());
+    let finding = Diagnostic::error(code::TEMPLATE_ERROR, error.span, error.message.clone());
     error.help.clone().into_iter().fold(finding, Diagnostic::help)
 }

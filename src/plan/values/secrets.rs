@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Checker;
 use super::step_view::StepView;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, code};
 use crate::plan::fields::listed;
 use crate::source::Span;
 use crate::template::Program;
@@ -27,9 +27,9 @@ impl Checker<'_, '_> {
             names = self.secrets_in(view, None).collect();
         }
         let wrong = match finding.code {
-            "wrong-type" => "is of another type than this takes",
-            "value-not-allowed" => "is none of the values that this takes",
-            "out-of-range" => "is outside of the limits here",
+            code::WRONG_TYPE => "is of another type than this takes",
+            code::VALUE_NOT_ALLOWED => "is none of the values that this takes",
+            code::OUT_OF_RANGE => "is outside of the limits here",
             "wrong-format" | "host-bits-set" | "name-for-id" | "id-for-name" => "is not written as this wants it",
             "header-not-allowed" => "holds a line break, and a header is one line",
             "bad-call" => "is no segment of a path",

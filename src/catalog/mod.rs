@@ -46,7 +46,7 @@ pub use pace::{PACES, Pace, Source as PaceSource, pace_of};
 pub use placeholder::is_placeholder;
 pub use ready::Ready;
 pub use regenerate::{Regenerated, regenerate};
-pub use routes::{Difference, NearestRoute, PathParameters};
+pub use routes::{Difference, NearestRoute, PathParameters, parameter_name};
 pub use schema::BodySchema;
 pub use search::{Fit, Found, asks_for_reads};
 pub use value::{By, Partial, Reference, Unknown, ValueSource};

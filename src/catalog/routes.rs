@@ -84,7 +84,7 @@ impl Routes {
             all.longest = all.longest.max(segments.len());
             let word = |segment: &String| {
                 let next = known.len();
-                placeholder(segment).is_none().then(|| *known.entry(segment.clone()).or_insert(next))
+                parameter_name(segment).is_none().then(|| *known.entry(segment.clone()).or_insert(next))
             };
             let words = segments.iter().map(word).collect();
             all.patterns.push(Pattern { method: route.method, path: route.path.clone(), segments, words });
@@ -106,7 +106,7 @@ impl Routes {
         let pairs = self.patterns[at].segments.iter().zip(&given);
         let parameters = pairs.filter_map(|(segment, value)| {
             let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
-            Some((placeholder(segment)?.to_owned(), value))
+            Some((parameter_name(segment)?.to_owned(), value))
         });
         Some((at, parameters.collect()))
     }
@@ -166,7 +166,7 @@ impl Routes {
                 differences.push(Difference::NoPrefix(self.root.clone()));
             }
             if !missing.is_empty() {
-                let names = missing.iter().filter_map(|segment| placeholder(segment)).map(str::to_owned).collect();
+                let names = missing.iter().filter_map(|segment| parameter_name(segment)).map(str::to_owned).collect();
                 differences.push(Difference::Missing(names));
             }
             differences.extend(version.map(Difference::Version));
@@ -230,7 +230,8 @@ fn split(path: &str) -> impl Iterator<Item = &str> {
     path.trim_start_matches('/').split('/')
 }
 
-fn placeholder(segment: &str) -> Option<&str> {
+/// The name of the parameter that a segment of a documented path stands for: `{network_id}`.
+pub fn parameter_name(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
@@ -242,7 +243,7 @@ fn fit(mut weights: impl Iterator<Item = Option<u8>>) -> Option<u128> {
 
 /// `Some` when a concrete path fits; a literal segment counts more than a parameter.
 fn concrete_fit(pattern: &[String], given: &[&str]) -> Option<u128> {
-    let weigh = |(segment, value): (&String, &&str)| match placeholder(segment) {
+    let weigh = |(segment, value): (&String, &&str)| match parameter_name(segment) {
         Some(_) if value.is_empty() => None,
         Some(_) => Some(0),
         None => (segment == value).then_some(1),
@@ -253,14 +254,15 @@ fn concrete_fit(pattern: &[String], given: &[&str]) -> Option<u128> {
 /// `Some` when a path as written in a plan fits: a template fits a parameter, a placeholder fits best the one with its
 /// name.
 fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<u128> {
-    let weigh = |(segment, value): (&String, &Option<&str>)| match (placeholder(segment), value) {
+    let weigh = |(segment, value): (&String, &Option<&str>)| match (parameter_name(segment), value) {
         (None, Some(value)) => (segment == value).then_some(3),
         (None, None) => None,
         (Some(_), Some(value)) if segment == value => Some(2),
-        (Some(name), Some(value)) if placeholder(value).is_some() => {
+        (Some(name), Some(value)) if parameter_name(value).is_some() => {
             // `{project_id}` and `{region_id}` are filled in, and fit only themselves.
             let filled = ["project_id", "region_id"];
-            (!filled.contains(&name) && !placeholder(value).is_some_and(|value| filled.contains(&value))).then_some(1)
+            (!filled.contains(&name) && !parameter_name(value).is_some_and(|value| filled.contains(&value)))
+                .then_some(1)
         }
         (Some(_), Some("")) => None,
         (Some(_), Some(_)) => Some(0),
@@ -287,12 +289,12 @@ fn distance(pattern: usize, given: usize, between: impl Fn(usize, usize) -> usiz
 }
 
 fn segment_distance(segment: &str, given: Option<&str>) -> usize {
-    match (placeholder(segment), given) {
+    match (parameter_name(segment), given) {
         (None, Some(value)) if value.len() > LONGEST_COMPARED => value.len(),
         (None, Some(value)) => strsim::damerau_levenshtein(segment, value),
         (None, None) => segment.len(),
         (Some(_), None) => 0,
-        (Some(name), Some(value)) => match placeholder(value) {
+        (Some(name), Some(value)) => match parameter_name(value) {
             Some(other) if other == name => 0,
             Some(_) => 2,
             None => 1,

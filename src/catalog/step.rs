@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Catalog;
 use super::check::{refusals, words};
 use super::operation::{BodyUse, Effect, Method, Operation};
+use super::routes::parameter_name;
 use super::schema::{Additional, BodySchema, Schema, Type, Variant};
 
 /// The greatest depth of generated fields; deeper ones are shown by `plan ops --show`.
@@ -71,7 +72,7 @@ fn as_only_item(lines: &str) -> String {
 fn call_path(operation: &Operation) -> String {
     let segments = operation.route.path.split('/').map(|segment| match segment {
         "{project_id}" | "{region_id}" => segment.to_owned(),
-        _ => match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        _ => match parameter_name(segment) {
             Some(name) => format!("<{name}>"),
             None => segment.to_owned(),
         },

@@ -10,6 +10,7 @@ use super::CatalogError;
 use super::facts::{Answer, Facts, is_default};
 use super::operation::{BodyUse, Creates, Effect, Operation, Parameter, Route, ValueAt};
 use super::ready::Ready;
+use super::routes::parameter_name;
 use super::schema::{Schema, Type, Types};
 
 /// The data files of one product.
@@ -164,7 +165,7 @@ impl From<&Operation> for Stored {
 impl Stored {
     fn operation(self, route: Route) -> Operation {
         let mut unusual = self.path;
-        let placeholders = route.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+        let placeholders = route.path.split('/').filter_map(parameter_name);
         let path_parameters = placeholders
             .map(|name| {
                 let at = unusual.iter().position(|parameter| parameter.name == name);

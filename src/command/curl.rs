@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::catalog::{CLOUD, Catalog, Method, Operation, root_of};
+use crate::catalog::{CLOUD, Catalog, Method, Operation, parameter_name, root_of};
 use crate::template::is_template;
 
 /// A request as a curl command describes it.
@@ -348,9 +348,8 @@ fn plain_segment(segment: &str) -> String {
 
 /// The documented path with the values of the call; project and region stay placeholders.
 fn fill(documented: &str, called: &str, notes: &mut Vec<String>) -> String {
-    let segments = documented.split('/').zip(called.split('/')).map(|(documented, called)| {
-        let name = documented.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-        match name {
+    let segments =
+        documented.split('/').zip(called.split('/')).map(|(documented, called)| match parameter_name(documented) {
             None => documented.to_owned(),
             Some("project_id" | "region_id") => {
                 if called.parse::<i64>().is_ok() {
@@ -365,8 +364,7 @@ fn fill(documented: &str, called: &str, notes: &mut Vec<String>) -> String {
             }
             Some(name) if called.contains(['{', '$', '<']) => format!("<{name}>"),
             Some(_) => called.to_owned(),
-        }
-    });
+        });
     segments.collect::<Vec<_>>().join("/")
 }
 

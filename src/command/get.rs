@@ -13,7 +13,9 @@ use crate::cli::{GetArguments, ResultFormat};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::nearest;
-use crate::engine::{ListReader, ListSearch, ReadFailure, hide_once_shown, items, without_sensitive};
+use crate::engine::{
+    ListReader, ListSearch, ReadFailure, hide_once_shown, is_project_or_region, items, without_sensitive,
+};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::id_text;
@@ -199,10 +201,7 @@ fn named(catalog: &Catalog, word: &str) -> Option<(String, Arc<Operation>, Colum
 
 /// Whether a GET is a list that needs only project and region.
 fn is_list(operation: &Operation) -> bool {
-    let places = operation
-        .path_parameters
-        .iter()
-        .all(|parameter| ["project_id", "region_id"].contains(&parameter.name.as_str()));
+    let places = operation.path_parameters.iter().all(|parameter| is_project_or_region(&parameter.name));
     let paged = operation.query_parameters.iter().any(|parameter| parameter.name == "limit");
     operation.route.method == Method::Get && places && paged
 }

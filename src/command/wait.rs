@@ -14,7 +14,7 @@ use crate::api::{Client, ReadError, Request, Task, TaskState};
 use crate::cli::{ResultFormat, WaitArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{Awaited, TaskEnd, TaskPlace, Watcher, hide_data};
+use crate::engine::{Awaited, ProjectRegion, TaskEnd, Watcher, hide_data};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, count, sanitize};
@@ -129,7 +129,7 @@ fn awaited(client: &Client, task: &Task) -> Awaited {
     let age = task.created_on.map_or(SignedDuration::ZERO, |created| now.duration_since(created));
     Awaited {
         task: task.id.clone(),
-        place: TaskPlace { project_id: task.project_id, region_id: task.region_id },
+        place: ProjectRegion { project_id: task.project_id, region_id: task.region_id },
         task_type: task.task_type.clone(),
         since: clock.now().checked_sub(age).unwrap_or(clock.now()),
         first: None,

@@ -15,10 +15,11 @@ use super::instance::{Instance, Intended};
 use super::interruption::Interruption;
 use super::operation::{self, Matched};
 use super::permits::parent_lock;
+use super::project_region::ProjectRegion;
 use super::resolve::InDoubt;
 use super::turn::{Accepted, TurnEnd};
 use super::update::update_of_result;
-use super::watch::{Place, TaskEnd};
+use super::watch::TaskEnd;
 use crate::event::Provenance;
 use crate::id::InstanceId;
 use crate::journal::{Evidence, InstanceStatus, Intent, Phase, RecordedCall, StepResult};
@@ -100,7 +101,7 @@ impl Instance {
             instance: id,
             tasks: &accepted.tasks,
             task_type: operation.as_ref().and_then(|operation| operation.task_types.first()),
-            place: Place::of(parameters),
+            place: ProjectRegion::of(parameters),
             wait: &self.step().wait,
             intended_at: known.intended_at.filter(|_| accepted.resumed),
         };

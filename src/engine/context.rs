@@ -13,8 +13,9 @@ use super::gates::Gates;
 use super::listings::Listings;
 use super::operation::operation_of;
 use super::ownership::{Claimable, Ownership};
+use super::project_region::ProjectRegion;
 use super::stop::Stopped;
-use super::watch::{Place as TaskPlace, Watcher, list_request};
+use super::watch::{Watcher, list_request};
 use crate::api::{ApiError, Client, Meaning, ReadError, Request, Task, WITHHELD, new_trace};
 use crate::catalog::Catalog;
 use crate::catalog::Method;
@@ -109,7 +110,7 @@ impl RunContext {
 
     /// Sends one read before the first write, to learn the API's clock and whether the API takes over our trace ids.
     /// The answer itself does not matter; without an answer both stay unknown.
-    pub async fn contact(&self, place: &TaskPlace) {
+    pub async fn contact(&self, place: &ProjectRegion) {
         if self.client.known_server_time(self.now()).is_some() {
             return;
         }
@@ -312,7 +313,7 @@ mod tests {
     use super::*;
     use crate::api::Answer;
     use crate::catalog::Method;
-    use crate::engine::TaskPlace;
+    use crate::engine::ProjectRegion;
     use crate::engine::tests::apart::with_answers;
     use crate::engine::tests::harness::{Trial, paused};
     use crate::id::StepId;
@@ -406,7 +407,7 @@ mod tests {
                 .apart(async |context| {
                     let before = context.client.known_server_time(context.now());
                     for _ in 0..2 {
-                        context.contact(&TaskPlace { project_id: Some(1), region_id: Some(7) }).await;
+                        context.contact(&ProjectRegion { project_id: Some(1), region_id: Some(7) }).await;
                     }
                     (before, context.client.known_server_time(context.now()))
                 })

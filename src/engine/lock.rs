@@ -10,9 +10,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::context::RunContext;
+use super::operation::parameter;
 use super::paths::fill_path;
+use super::project_region::ProjectRegion;
 use super::stop::Stop;
-use super::watch::{Awaited, Place, TaskEnd};
+use super::watch::{Awaited, TaskEnd};
 use crate::api::{ApiError, LockHolder, Request};
 use crate::catalog::Operation;
 use crate::clock::millis;
@@ -91,7 +93,7 @@ impl Locks {
 async fn end_of(context: &RunContext, refused: &Refused<'_>, holder: LockHolder, budget: Duration) -> bool {
     let awaited = Awaited {
         task: holder.task,
-        place: Place::of(refused.parameters),
+        place: ProjectRegion::of(refused.parameters),
         task_type: holder.task_type,
         since: holder.since.map_or_else(|| context.now(), |since| by_our_clock(context, since)),
         first: None,
@@ -123,7 +125,7 @@ fn about(context: &RunContext, refused: &Refused<'_>) -> Vec<String> {
     let Some(operation) = refused.operation else { return Vec::new() };
     let mut paths = Vec::new();
     for parameter in &operation.path_parameters {
-        let value = refused.parameters.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| value);
+        let value = self::parameter(refused.parameters, &parameter.name);
         let Some((kind, value)) = parameter.kind.as_deref().zip(value) else { continue };
         paths.extend(readers(context, refused, kind, Some((operation, &parameter.name)), value));
     }
@@ -322,7 +324,7 @@ mod tests {
             trial.ahead = jiff::SignedDuration::from_secs(100);
             let (ours, theirs) = trial
                 .apart(async |context| {
-                    context.contact(&Place { project_id: Some(1), region_id: Some(7) }).await;
+                    context.contact(&ProjectRegion { project_id: Some(1), region_id: Some(7) }).await;
                     let theirs = context.client.server_time(context.now()) - jiff::SignedDuration::from_secs(7);
                     (by_our_clock(context, theirs), theirs)
                 })

@@ -23,6 +23,11 @@ pub fn matched(catalog: &Catalog, call: &RecordedCall) -> Matched {
     operation_of(catalog, call).map_or((None, Vec::new()), |(operation, parameters)| (Some(operation), parameters))
 }
 
+/// The value of a path parameter.
+pub fn parameter<'p>(parameters: &'p [(String, String)], name: &str) -> Option<&'p str> {
+    parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
 /// The route of a call: its operation, or the call itself when the catalogue does not know it.
 pub fn route_of(operation: Option<&Operation>, call: &RecordedCall) -> String {
     operation.map_or_else(|| call.to_string(), |operation| operation.route.to_string())
@@ -47,9 +52,7 @@ pub fn or_changes(operation: Option<&Operation>) -> bool {
 /// The id of the parent that the API locks while this call runs.
 pub fn lock_value(operation: &Operation, call: &RecordedCall, parameters: &[(String, String)]) -> Option<String> {
     operation.locks.iter().chain(&operation.locks_else).find_map(|place| match place {
-        ValueAt::Path(name) => {
-            parameters.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value.clone())
-        }
+        ValueAt::Path(name) => parameter(parameters, name).map(str::to_owned),
         ValueAt::Body(pointer) => call.body.as_ref().and_then(|body| scalar_at(body, pointer)).map(|id| id_text(&id)),
     })
 }

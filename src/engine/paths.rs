@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-use crate::catalog::{Catalog, Method, Operation, Resource};
+use crate::catalog::{Catalog, Method, Operation, Resource, parameter_name};
 use crate::journal::{RecordedCall, StepResult, id_text};
 
 /// The path that reads the created resource.
@@ -59,7 +59,7 @@ pub fn fill_path(path: &str, parameters: &[(String, String)], placeholder: &str,
     let mut filled = String::with_capacity(path.len() + value.len());
     for segment in path.split('/').skip(1) {
         filled.push('/');
-        match segment.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
+        match parameter_name(segment) {
             Some(name) if name == placeholder => filled.extend(encoded(value)),
             Some(name) => {
                 let (_, known) = parameters.iter().find(|(parameter, _)| parameter == name)?;

@@ -9,11 +9,12 @@ use super::decide;
 use super::finish::Finishing;
 use super::instance::Instance;
 use super::interruption::Interruption;
+use super::operation::parameter;
 use super::paths;
 use super::render::{Rendered, step_value};
 use super::unseen::{UNSEEN, unseen_for};
 use crate::api::{ReadError, Request};
-use crate::catalog::Method;
+use crate::catalog::{Method, parameter_name};
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
 use crate::id::InstanceId;
@@ -321,12 +322,10 @@ impl Instance {
 /// A documented path with the call's parameters filled in, and for `{answer::id}` the value at `/id` of its answer.
 fn filled_path(path: &str, parameters: &[(String, String)], result: &StepResult) -> Option<String> {
     let segment = |segment: &str| {
-        let Some(name) = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else {
-            return Some(segment.to_owned());
-        };
+        let Some(name) = parameter_name(segment) else { return Some(segment.to_owned()) };
         let value = match name.strip_prefix("answer:") {
             Some(pointer) => id_text(result.response.as_ref()?.pointer(&pointer.replace(':', "/"))?),
-            None => parameters.iter().find(|(known, _)| known == name)?.1.clone(),
+            None => parameter(parameters, name)?.to_owned(),
         };
         Some(paths::encode(&value))
     };

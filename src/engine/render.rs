@@ -14,7 +14,7 @@ use super::placeholder::is_known_later;
 use super::repeated::Recording;
 use crate::api::Request;
 use crate::body_file::{BodyFile, BodyFiles, FormFile, each_path};
-use crate::catalog::{BYTES, Operation};
+use crate::catalog::{BYTES, Operation, parameter_name};
 use crate::id::StepId;
 use crate::journal::{RecordedCall, StepResult};
 use crate::plan::{Call, CallTemplate, FileTemplate, Plan, Segment, Step};
@@ -326,7 +326,7 @@ fn parameters(operation: Option<&Arc<Operation>>, segments: &[String]) -> Parame
     names
         .zip(segments)
         .filter_map(|(name, value)| {
-            let name = name.strip_prefix('{')?.strip_suffix('}')?;
+            let name = parameter_name(name)?;
             Some((name.to_owned(), value.clone()))
         })
         .collect()

@@ -5,7 +5,8 @@
 use serde_json::Value;
 
 use super::operation::scalar_at;
-use crate::catalog::{Creates, IdAt, Operation};
+use super::project_region::is_project_or_region;
+use crate::catalog::{Creates, IdAt, Operation, parameter_name};
 use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, is_id};
 use crate::pointer;
 use crate::secret::stands_for_secret;
@@ -117,12 +118,12 @@ pub fn is_name(id: &Value) -> bool {
 pub(super) fn subject(operation: &Operation, call: &RecordedCall) -> (Option<String>, Option<Value>) {
     let places = operation.route.path.split('/').zip(call.path.split('/')).collect::<Vec<_>>();
     let named = places.into_iter().rev().find_map(|(place, value)| {
-        let name = place.strip_prefix('{')?.strip_suffix('}')?;
+        let name = parameter_name(place)?;
         let parameter = operation.path_parameters.iter().find(|parameter| parameter.name == name)?;
         let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
         let integer = parameter.types.iter().any(|r#type| r#type == "integer");
         let id = value.parse::<i64>().ok().filter(|_| integer).map_or(Value::String(value), Value::from);
-        Some((Some(parameter.kind.clone()?), Some(id))).filter(|_| !["project_id", "region_id"].contains(&name))
+        Some((Some(parameter.kind.clone()?), Some(id))).filter(|_| !is_project_or_region(name))
     });
     named.unwrap_or_default()
 }

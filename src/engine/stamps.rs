@@ -18,6 +18,7 @@ use super::made::made;
 use super::operation::operation_of;
 use super::pages::{Paging, pages};
 use super::paths::fill_path;
+use super::project_region::ProjectRegion;
 use crate::api::{Client, ReadError, Request};
 use crate::catalog::{Catalog, ListCall, Method, Operation};
 use crate::id::{InstanceId, StepId};
@@ -115,8 +116,7 @@ pub fn stamped_on_record(catalog: &Catalog, status: &Status) -> (Vec<Arc<Operati
         status.instances.values().map(|known| &**known).filter(sent_with_stamp).filter_map(InstanceStatus::call);
     let matched = calls.filter(|call| call.method == Method::Post).filter_map(|call| operation_of(catalog, call));
     for (operation, parameters) in matched.filter(|(operation, _)| is_findable(operation)) {
-        let of = |name: &str| parameters.iter().find(|(known, _)| known == name)?.1.parse::<i64>().ok();
-        spots.extend(of("project_id").zip(of("region_id")));
+        spots.extend(ProjectRegion::of(&parameters).both());
         operations.entry(operation.route.path.clone()).or_insert(operation);
     }
     (operations.into_values().collect(), spots.into_iter().collect())

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::model::{Call, FileTemplate, Segment};
-use crate::catalog::{AllowUnknown, BodyFinding, Catalog, Method, Operation, ParameterPlace, Partial, PathSegment};
+use crate::catalog::{
+    AllowUnknown, BodyFinding, Catalog, Method, Operation, ParameterPlace, Partial, PathSegment, parameter_name,
+};
 use crate::diagnostic::{Diagnostic, code};
 use crate::source::{Source, Span};
 use crate::template::{Shape, Template};
@@ -83,7 +85,7 @@ fn path_parameters(
     let mut values = Vec::new();
     let mut places = HashMap::new();
     for ((pattern, segment), value) in operation.route.path.split('/').skip(1).zip(&*call.segments).zip(segments) {
-        let Some(name) = pattern.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else { continue };
+        let Some(name) = parameter_name(pattern) else { continue };
         let (value, place) = match (segment, value) {
             (Segment::Literal(text), _) => (Partial::String(text.to_string()), call.span),
             (Segment::Template(template), Some(value)) => (value, template.span),

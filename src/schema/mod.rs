@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::catalog::{Catalog, Operation};
+use crate::catalog::{Catalog, Operation, parameter_name};
 use crate::packed;
 use crate::packed::Packed;
 
@@ -44,20 +44,16 @@ pub fn plan_schema_text(catalog: &Catalog) -> String {
 
 /// A call as an editor suggests it: placeholders are templates.
 fn suggested(operation: &Operation) -> String {
-    let segments = operation.route.path.split('/').map(|segment| match parameter(segment) {
+    let segments = operation.route.path.split('/').map(|segment| match parameter_name(segment) {
         None | Some("project_id" | "region_id") => segment.to_owned(),
         Some(name) => format!("{{{{ {name} }}}}"),
     });
     format!("{} {}", operation.route.method, segments.collect::<Vec<_>>().join("/"))
 }
 
-fn parameter(segment: &str) -> Option<&str> {
-    segment.strip_prefix('{')?.strip_suffix('}')
-}
-
 /// The pattern of an operation's calls, with templates in any segment.
 fn pattern(operation: &Operation) -> String {
-    let segments = operation.route.path.split('/').map(|segment| match parameter(segment) {
+    let segments = operation.route.path.split('/').map(|segment| match parameter_name(segment) {
         Some(_) => r"(\{\{.*\}\}|[^/])+".to_owned(),
         None => regex_lite::escape(segment),
     });

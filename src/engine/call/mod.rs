@@ -16,11 +16,11 @@ use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::operation::{self, Parameters, route_of};
 use super::ownership::Claimable;
+use super::project_region::ProjectRegion;
 use super::resolve::InDoubt;
 use super::results;
 use super::send::{Leaving, Sent, headers_of, send, tasks_of};
 use super::uploads;
-use super::watch::Place;
 use crate::api::{ApiError, Meaning, Policy, Request, trace, tried};
 use crate::catalog::Operation;
 use crate::clock::millis;
@@ -83,7 +83,7 @@ impl Write {
     ) -> Result<Called, Interruption> {
         let mut state = Attempts { attempt: attempts, ..Attempts::default() };
         if self.needs_what_was_there() {
-            let place = Place::of(&self.parameters);
+            let place = ProjectRegion::of(&self.parameters);
             context.stopped.or_leave(Box::pin(context.contact(&place))).await.map_err(Interruption::Stopped)?;
             // The list from before the first attempt: a later one may include the work of that attempt.
             state.existing = in_doubt.as_ref().map(|in_doubt| Existing::recorded(&in_doubt.attempt.intent.mark));

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::{Attempt, Verdict};
+use crate::engine::project_region::is_project_or_region;
 use crate::journal::{RecordedCall, id_text};
 use crate::secret::stands_for_secret;
 
@@ -67,7 +68,7 @@ pub fn confirms(data: &Value, call: &RecordedCall, parameters: &[(String, String
 
 /// Whether a task is about the resource that the path of a call names.
 pub fn is_about(data: &Value, parameters: &[(String, String)]) -> bool {
-    let object = parameters.iter().rfind(|(name, _)| name != "project_id" && name != "region_id");
+    let object = parameters.iter().rfind(|(name, _)| !is_project_or_region(name));
     object.is_some_and(|(_, id)| mentions(data, id))
 }
 

@@ -14,6 +14,7 @@ use super::evidence::audit::AUDIT_LOG;
 use super::operation::operation_of;
 use super::ownership::OtherRecords;
 use super::preview::{Preview, Reads};
+use super::project_region::ProjectRegion;
 use super::stamps::Spot;
 use crate::api::Client;
 use crate::catalog::Catalog;
@@ -169,8 +170,8 @@ pub fn spots_of(
     };
     let spot = |change: super::preview::Change| {
         let (_, parameters) = operation_of(Catalog::embedded(), &change.call?)?;
-        let of = |name: &str| parameters.iter().find(|(known, _)| known == name)?.1.parse::<i64>().ok();
-        Some((of("project_id").or(settings.project_id)?, of("region_id").or(settings.region_id)?))
+        let named = ProjectRegion::of(&parameters);
+        Some((named.project_id.or(settings.project_id)?, named.region_id.or(settings.region_id)?))
     };
     let spots: BTreeSet<Spot> = preview.changes().0.into_iter().filter_map(spot).collect();
     spots.into_iter().collect()

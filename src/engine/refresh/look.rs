@@ -18,7 +18,7 @@ use crate::catalog::update::{Way, resource_route, shown_at};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
 use crate::engine::collection::list_call;
 use crate::engine::evidence::audit::{self, AUDIT_LOG};
-use crate::engine::operation::{self, Parameters};
+use crate::engine::operation::{self, Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{self, own_value};
 use crate::engine::unseen::{UNSEEN, unseen_for};
@@ -358,10 +358,7 @@ impl Refresh<'_> {
             .filter(|(_, found)| found.state == DriftState::Gone)
             .map(|(resource, _)| resource);
         let gone: Vec<&RecordedItem<'_>> = gone.collect();
-        let project = |resource: &RecordedItem<'_>| {
-            let named = resource.parameters.iter().find(|(name, _)| name == "project_id");
-            named.map(|(_, id)| id.clone())
-        };
+        let project = |resource: &RecordedItem<'_>| parameter(&resource.parameters, "project_id").map(str::to_owned);
         let projects: BTreeSet<String> = match gone.iter().any(|resource| project(resource).is_none()) {
             true => resources.iter().filter_map(project).collect(),
             false => gone.into_iter().filter_map(project).collect(),

@@ -13,14 +13,13 @@ use serde_json::{Map, Value};
 use super::compare::{Comparison, Shown, field};
 use crate::catalog::update::{Act, Rule, Way};
 use crate::catalog::{Catalog, Method, Operation};
-use crate::engine::operation::{Parameters, operation_of};
+use crate::engine::operation::{Parameters, operation_of, parameter};
 use crate::engine::paths::fill_path;
+use crate::engine::project_region::is_project_or_region;
 use crate::engine::results::subject;
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, RecordedCall, Status, fields_of, id_text};
 
-/// Parameters that say where a resource is, and not which.
-const PLACES: [&str; 2] = ["project_id", "region_id"];
 /// Fields that no call changes but one that has them in its body.
 const GIVEN_BY_NAME: [&str; 2] = ["name", "description"];
 /// The segment of paths whose calls only set tags.
@@ -78,9 +77,9 @@ impl<'a> Calls<'a> {
             let mut names: Vec<String> = match &operation {
                 Some((operation, parameters)) => {
                     // A project is what some calls are about, and where others are made.
-                    let is_about = |name: &String| !PLACES.contains(&name.as_str()) || parameters.len() == 1;
+                    let is_about = |name: &String| !is_project_or_region(name) || parameters.len() == 1;
                     let own = parameters.iter().filter(|(name, _)| is_about(name) && operation.creates.is_none());
-                    let above = parameters.iter().filter(|(name, _)| !PLACES.contains(&name.as_str()));
+                    let above = parameters.iter().filter(|(name, _)| !is_project_or_region(name));
                     own.chain(above).map(|(_, value)| value.clone()).collect()
                 }
                 None => call.path.split('/').filter(|text| text.len() >= SHORTEST_ID).map(str::to_owned).collect(),
@@ -103,7 +102,7 @@ impl<'a> Calls<'a> {
 
     /// The calls of other instances that change this resource.
     pub fn on(&self, made: &Made<'_>) -> Vec<LaterCall<'a>> {
-        let parameters = made.parameters.iter().filter(|(name, _)| !PLACES.contains(&name.as_str()));
+        let parameters = made.parameters.iter().filter(|(name, _)| !is_project_or_region(name));
         let names = parameters.map(|(_, value)| value.as_str()).chain([made.id, made.own.1]);
         let mut found: Vec<usize> = names.filter_map(|name| self.by_name.get(name)).flatten().copied().collect();
         found.sort_unstable();
@@ -124,9 +123,8 @@ impl Made<'_> {
         if let Some(way) = way.filter(|_| self.is_named_in(other.call, operation, parameters)) {
             return later(Some(way.act.clone()));
         }
-        let place = |name: &str| self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let is_elsewhere = |(name, value): &(String, String)| {
-            PLACES.contains(&name.as_str()) && place(name).is_some_and(|known| known != value)
+            is_project_or_region(name) && parameter(self.parameters, name).is_some_and(|known| known != value)
         };
         // Or it makes a resource of its own, below this one.
         if operation.creates.is_some() || parameters.iter().any(is_elsewhere) {
@@ -135,7 +133,7 @@ impl Made<'_> {
         let (kind, id) = subject(operation, other.call);
         let is_it = kind.as_deref() == self.kind && id.as_ref().map(id_text).as_deref() == Some(self.id);
         let is_own = |(name, value): &(String, String)| name == self.own.0 && value == self.own.1;
-        let is_below = !PLACES.contains(&self.own.0) && parameters.iter().any(is_own);
+        let is_below = !is_project_or_region(self.own.0) && parameters.iter().any(is_own);
         (is_it || is_below).then(|| later(None)).flatten()
     }
 
@@ -146,7 +144,7 @@ impl Made<'_> {
             return path == call.path;
         }
         // The path is longer: it names a part of this resource, or another resource which the call joins with this one.
-        let known = |name: &str| self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value);
+        let known = |name: &str| parameter(self.parameters, name);
         let agrees = |(name, value): &(String, String)| {
             if name == own { value == self.own.1 } else { known(name).is_none_or(|known| known == value) }
         };

@@ -7,9 +7,10 @@ use super::in_place::{InPlace, Lookup, address_placeholder, port_placeholder};
 use super::machine::{is_existing, is_started_from};
 use crate::api::{ReadError, Request};
 use crate::engine::context::RunContext;
-use crate::engine::operation::Parameters;
+use crate::engine::operation::{Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::encode;
+use crate::engine::project_region::PROJECT_AND_REGION;
 use crate::journal::id_text;
 
 /// Why a call cannot be completed.
@@ -72,11 +73,11 @@ pub async fn interfaces_of(context: &RunContext, parameters: &Parameters) -> Res
 }
 
 fn own(parameters: &Parameters, name: &str) -> String {
-    parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap_or_default()
+    parameter(parameters, name).unwrap_or_default().to_owned()
 }
 
 fn placed(path: &str, parameters: &Parameters) -> String {
-    ["project_id", "region_id"]
+    PROJECT_AND_REGION
         .iter()
         .fold(path.to_owned(), |path, name| path.replace(&format!("{{{name}}}"), &encode(&own(parameters, name))))
 }

@@ -7,9 +7,10 @@ use super::lookup::{interfaces_of, match_interfaces};
 use crate::api::{ReadError, Request};
 use crate::catalog::Method;
 use crate::engine::context::RunContext;
-use crate::engine::operation::{self, Parameters};
+use crate::engine::operation::{self, Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{self, encode};
+use crate::engine::project_region::PROJECT_AND_REGION;
 use crate::engine::refresh::Shown;
 use crate::journal::{Intent, RecordedCall, id_text};
 
@@ -114,14 +115,14 @@ impl Part<'_> {
     }
 
     async fn volume_of_machine(&self, joins: bool) -> Result<UpdateState, ReadError> {
-        let of = |name: &str| self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| encode(value));
-        let place = ["project_id", "region_id"].map(|name| of(name).unwrap_or_default()).join("/");
+        let of = |name: &str| parameter(&self.parameters, name);
+        let place = PROJECT_AND_REGION.map(|name| of(name).map(encode).unwrap_or_default()).join("/");
         let machine = self.sent().get("instance_id").map(id_text).unwrap_or_default();
         let machine = self.read(&format!("/cloud/v1/instances/{place}/{}", encode(&machine))).await?;
         let Some(volumes) = machine.get("volumes").and_then(Value::as_array) else {
             return Ok(UpdateState::CannotTell);
         };
-        let id = self.parameters.iter().find(|(known, _)| known == "volume_id").map(|(_, id)| id.as_str());
+        let id = of("volume_id");
         Ok(done(volumes.iter().any(|volume| volume.get("id").and_then(Value::as_str) == id) == joins))
     }
 

@@ -13,6 +13,7 @@ use crate::diagnostic::Severity;
 use crate::engine::operation::{self, Parameters};
 use crate::engine::paths::{fill_path, own_value};
 use crate::engine::placeholder::has_placeholder;
+use crate::engine::project_region::is_project_or_region;
 use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, fields_of_mut, id_text};
 
 /// The reason when the catalogue has no call that changes a field.
@@ -77,8 +78,8 @@ impl UpdatedResource {
         of: &UpdatedResource,
         (name, id): (&str, String),
     ) -> Self {
-        let place = |name: &str| ["project_id", "region_id"].contains(&name);
-        let mut parameters: Parameters = of.parameters.iter().filter(|(name, _)| place(name)).cloned().collect();
+        let place = of.parameters.iter().filter(|(name, _)| is_project_or_region(name));
+        let mut parameters: Parameters = place.cloned().collect();
         parameters.push((name.to_owned(), id));
         let ways = catalog.ways(&create);
         Self { create, parameters, own: true, ways, made: Kinds::default() }

@@ -22,22 +22,8 @@ const LISTED_AGAIN: Duration = Duration::from_secs(60);
 /// A poll that is due at once is delayed by this much, so that others can join it.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// Project and region: tasks in the same place can be polled with one list.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Place {
-    pub project_id: Option<i64>,
-    pub region_id: Option<i64>,
-}
-
-impl Place {
-    /// That of a call with these path parameters.
-    pub fn of(parameters: &[(String, String)]) -> Self {
-        let number = |name: &str| {
-            parameters.iter().find(|(parameter, _)| parameter == name).and_then(|(_, value)| value.parse().ok())
-        };
-        Self { project_id: number("project_id"), region_id: number("region_id") }
-    }
-}
+/// Tasks in the same place can be polled with one list.
+pub use crate::engine::project_region::ProjectRegion as Place;
 
 /// One task being waited for.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::refusal::Refused;
 use crate::api::Request;
-use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, root_of};
+use crate::catalog::{Catalog, Creates, IdAt, Method, Operation, parameter_name, root_of};
 use crate::simulate::body;
 
 /// A parsed request to a product.
@@ -37,7 +37,7 @@ impl Call<'_> {
 
     /// A documented path with the parameters of this call, and `value` for the parameter `own`.
     pub(super) fn address(&self, path: &str, own: &str, value: &str) -> String {
-        let segment = |segment: &str| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        let segment = |segment: &str| match parameter_name(segment) {
             Some(name) if name == own => value.to_owned(),
             Some(name) => self.parameter(name).to_owned(),
             None => segment.to_owned(),

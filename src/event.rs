@@ -204,6 +204,17 @@ pub enum Activity {
     Destroy,
 }
 
+impl Activity {
+    /// The command as typed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Activity::Run => "run",
+            Activity::Rehearse => "rehearse",
+            Activity::Destroy => "destroy",
+        }
+    }
+}
+
 /// Why a request is retried later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

@@ -28,6 +28,25 @@ pub enum Exit {
 }
 
 impl Exit {
+    const ALL: [Exit; 16] = [
+        Exit::Done,
+        Exit::StepFailed,
+        Exit::Usage,
+        Exit::PlanWrong,
+        Exit::NotAllowed,
+        Exit::Quota,
+        Exit::StillWaiting,
+        Exit::Unknown,
+        Exit::Locked,
+        Exit::ChangesPending,
+        Exit::TeardownIncomplete,
+        Exit::RecordUnusable,
+        Exit::Bug,
+        Exit::HungUp,
+        Exit::Interrupted,
+        Exit::Terminated,
+    ];
+
     /// The process exit code.
     pub fn code(self) -> u8 {
         match self {
@@ -53,25 +72,7 @@ impl Exit {
 
     /// The exit for a code; other codes count as a bug.
     pub fn of(code: u8) -> Self {
-        const ALL: [Exit; 16] = [
-            Exit::Done,
-            Exit::StepFailed,
-            Exit::Usage,
-            Exit::PlanWrong,
-            Exit::NotAllowed,
-            Exit::Quota,
-            Exit::StillWaiting,
-            Exit::Unknown,
-            Exit::Locked,
-            Exit::ChangesPending,
-            Exit::TeardownIncomplete,
-            Exit::RecordUnusable,
-            Exit::Bug,
-            Exit::HungUp,
-            Exit::Interrupted,
-            Exit::Terminated,
-        ];
-        ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Bug)
+        Self::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Bug)
     }
 
     /// The meaning as text.

@@ -1,4 +1,4 @@
-//! Ids of steps and instances, used from the plan to the report.
+//! Ids of steps and instances, and names of outputs, used from the plan to the report.
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,6 +47,12 @@ impl InstanceId {
     pub fn new(step: StepId, key: Option<String>) -> Self {
         Self { step, key: key.map(Arc::from) }
     }
+}
+
+/// Whether an output can have this name: `steps.<id>.outputs.<name>` of a GitHub workflow refers to it.
+pub fn is_output_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))
 }
 
 fn as_text<S: Serializer>(word: &Word, to: S) -> Result<S::Ok, S::Error> {

@@ -5,10 +5,11 @@
 //! decrease, as in TCP).
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::shared::lock;
 
 /// The time over which the current rate is measured.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -69,7 +70,7 @@ impl Limit {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -31,7 +31,7 @@ pub use missing::speaks_of_a_resource;
 pub use quota::tells_quota;
 pub use read::{ReadError, json_of, tried};
 pub use retry::Policy;
-pub use task::{Task, TaskData, TaskState, timestamp};
+pub use task::{TASKS, Task, TaskData, TaskState, timestamp};
 pub use trace::Trace;
 pub use traceparent::{new_trace, same_id, trace_header};
 pub use transport::{Answer, Lost, Request, Sending, Transport, is_success};

@@ -7,6 +7,9 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
+/// The list of tasks; one task is below it.
+pub const TASKS: &str = "/cloud/v1/tasks";
+
 /// A task at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {

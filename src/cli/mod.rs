@@ -22,7 +22,7 @@ pub use meaning::read;
 pub use options::{
     ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions,
 };
-pub use typed::{SECRET, Typed, flag, place, quoted};
+pub use typed::{SECRET, Typed, flag, is_yaml, place, quoted};
 pub use values::{
     Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, PreviewFormat, ResultFormat, environment_name,
     plan_name,

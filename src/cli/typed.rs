@@ -29,9 +29,7 @@ impl Typed {
             Command::Status(typed) => Self::of_record(typed.file.as_deref(), &typed.record),
             Command::Drift(typed) => Self::of_record(typed.file.as_deref(), &typed.record),
             Command::Output(typed) => {
-                let is_file =
-                    |word: &&String| Path::new(word).extension().is_some_and(|end| end == "yaml" || end == "yml");
-                let first = typed.words.first().filter(is_file).map(Path::new);
+                let first = typed.words.first().map(Path::new).filter(|word| is_yaml(word));
                 Self::of_record(typed.file.as_deref().or(first), &typed.record)
             }
             Command::Report(typed) => Self::of_record(typed.file.as_deref(), &typed.record),
@@ -132,6 +130,11 @@ pub fn place(api: &ApiOptions) -> Vec<String> {
 /// An option and its value.
 pub fn flag(name: &str, value: &str) -> [String; 2] {
     [name.to_owned(), quoted(value)]
+}
+
+/// Whether a file is YAML by its name.
+pub fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// A word of a command line, quoted for a shell where needed.

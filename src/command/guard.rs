@@ -45,7 +45,20 @@ struct Search<'a> {
     environment: &'a str,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// For what these creates of a plan make, in the projects and regions of its calls.
+    fn of_plan(
+        context: &Context,
+        catalog: &'a Catalog,
+        plan: &'a Plan,
+        settings: &'a Settings,
+        inputs: &BTreeMap<String, minijinja::Value>,
+        operations: Vec<Arc<Operation>>,
+    ) -> Self {
+        let spots = spots_of(plan, settings, &context.secrets, inputs);
+        Self { catalog, operations, spots, plan: &plan.name, environment: &settings.environment }
+    }
+
     /// Reads one list per kind, project and region.
     ///
     /// # Errors
@@ -84,13 +97,8 @@ pub async fn guard(
     settings: &Settings,
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> Result<(), Error> {
-    let search = Search {
-        catalog,
-        operations: stampable(plan.steps.values()),
-        spots: spots_of(plan, settings, &context.secrets, inputs),
-        plan: &plan.name,
-        environment: &settings.environment,
-    };
+    let operations = stampable(plan.steps.values());
+    let search = Search::of_plan(context, catalog, plan, settings, inputs, operations);
     let looked = search.look(context, client).await?;
     warn_of_unread(context, &none_found(looked, &plan.name, &settings.environment, false)?)
 }
@@ -122,9 +130,7 @@ pub async fn guard_older(
     if operations.is_empty() {
         return Ok(());
     }
-    let spots = spots_of(plan, settings, &context.secrets, inputs);
-    let (name, environment) = (plan.name.as_str(), settings.environment.as_str());
-    let search = Search { catalog, operations, spots, plan: name, environment };
+    let search = Search::of_plan(context, catalog, plan, settings, inputs, operations);
     let looked = search.look(context, client).await?;
     let ended = client.server_time(recorded.updated);
     let ended = ended.checked_add(UNCERTAIN).unwrap_or(ended);
@@ -138,8 +144,8 @@ pub async fn guard_older(
         0 => warn_of_unread(context, &looked.unread),
         found => Err(Error::RecordOlder {
             found: count(found, "resource"),
-            plan: name.to_owned(),
-            environment: environment.to_owned(),
+            plan: plan.name.to_string(),
+            environment: settings.environment.clone(),
             updated: recorded.updated,
         }),
     }

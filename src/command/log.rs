@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +31,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::report::{clock, sanitize};
 use crate::secret::Secrets;
+use crate::shared::lock;
 use crate::stream::Queue;
 
 /// As wide as the names of steps in the other output.
@@ -235,13 +236,13 @@ impl Write for Lines {
     /// tracing writes each event at once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = self.redacted(&String::from_utf8_lossy(bytes));
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = lock(&self.out);
         out.write_all(text.as_bytes()).and_then(|()| out.flush())?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).flush()
+        lock(&self.out).flush()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `plan rehearse`: runs a plan against the embedded simulator, in compressed time, without keeping a record.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -26,6 +26,7 @@ use crate::plan::Plan;
 use crate::report::github::output::Ending;
 use crate::report::reason;
 use crate::report::shape::Shape;
+use crate::shared::lock;
 use crate::simulate::{Expected, InMemory, Options, Simulator, UnknownIds};
 
 /// The default project and region of a rehearsal.
@@ -210,7 +211,7 @@ fn expected(
 
 /// With `--busy`: reports changes to resources of other clients, which must not happen.
 fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Error> {
-    let simulator = simulator.lock().unwrap_or_else(PoisonError::into_inner);
+    let simulator = lock(simulator);
     let harmed: BTreeSet<_> =
         simulator.harmed().iter().map(|harmed| format!("{} `{}` {}", harmed.kind, harmed.name, harmed.id)).collect();
     for harmed in harmed {

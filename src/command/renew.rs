@@ -1,6 +1,6 @@
 //! Renews an expired key with `--api-key-command`, because a run can last longer than a key is valid.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -8,6 +8,7 @@ use super::account::Account;
 use super::key_command::ask_command;
 use crate::api::{Answer, Http, Lost, Request, Sending, Transport};
 use crate::secret::Secrets;
+use crate::shared::lock;
 
 /// The status for an invalid or expired key: the request had no effect.
 const UNAUTHORIZED: u16 = 401;
@@ -35,7 +36,7 @@ impl Renewing {
     }
 
     fn current(&self) -> (Arc<Http>, SecretString) {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.current).clone()
     }
 
     /// A key other than the refused one, if there is one now.
@@ -52,7 +53,7 @@ impl Renewing {
             return None;
         }
         let http = Arc::new(self.account.http(&key).ok()?);
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = (http.clone(), key);
+        *lock(&self.current) = (http.clone(), key);
         Some(http)
     }
 

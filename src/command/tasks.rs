@@ -7,7 +7,7 @@ use super::patience::with_wait_note;
 use super::print::age;
 use super::table::table;
 use super::{Account, note, print_json, print_text};
-use crate::api::{Client, Request, Task, TaskState, timestamp};
+use crate::api::{Client, Request, TASKS, Task, TaskState, timestamp};
 use crate::cli::{ResultFormat, TasksArguments};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -118,7 +118,7 @@ async fn read(
 }
 
 fn request(account: &Account, arguments: &TasksArguments, from: Option<Timestamp>) -> Request {
-    let mut request = Request::get("/cloud/v1/tasks").query("order_by", "desc");
+    let mut request = Request::get(TASKS).query("order_by", "desc");
     if let Some(project) = account.project_id {
         request = request.query("project_id", project);
     }

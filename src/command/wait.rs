@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::table::table;
 use super::tasks::{created, expect_unknown_secrets, hide_message, state, to_json};
 use super::{Account, Signals, note, print_json, print_text};
-use crate::api::{Client, ReadError, Request, Task, TaskState};
+use crate::api::{Client, ReadError, Request, TASKS, Task, TaskState};
 use crate::cli::{ResultFormat, WaitArguments};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -68,7 +68,7 @@ async fn read_task(client: &Client, id: &str) -> Result<Task, Error> {
         true => Error::usage(format!("there is no task `{}`", sanitize(id))).help("`plan tasks` lists the latest"),
         false => Error::Api { what: format!("task `{id}` cannot be read"), error },
     };
-    let value = client.read(Request::get(format!("/cloud/v1/tasks/{}", crate::engine::encode(id)))).await;
+    let value = client.read(Request::get(format!("{TASKS}/{}", crate::engine::encode(id)))).await;
     Task::read(&value.map_err(failed)?).ok_or_else(|| Error::usage(format!("`{id}` is no task")))
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::operation::scalar_at;
 use super::project_region::is_project_or_region;
 use crate::catalog::{Creates, IdAt, Operation, parameter_name};
-use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, is_id};
+use crate::journal::{InstanceStatus, JsonText, Kinds, RecordedCall, StepResult, id_text, is_id};
 use crate::pointer;
 use crate::secret::stands_for_secret;
 use crate::shared::Shared;
@@ -107,6 +107,11 @@ fn ids_of(
     // one by tasks.
     let answered = answer.and_then(|answer| scalar_at(answer, "/id")).map(Shared::from);
     answered.or_else(|| created.get(&creates.kind)?.first().cloned()).into_iter().collect()
+}
+
+/// The id of an instance's resource, as text.
+pub(super) fn resource_id(known: &InstanceStatus) -> Option<String> {
+    known.result.as_ref()?.id.as_deref().map(id_text)
 }
 
 /// Whether a client has chosen an id: the API gives out numbers and UUIDs.

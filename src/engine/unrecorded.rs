@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::context::About;
 use super::operation::operation_of;
 use super::recovery::spots_of;
+use super::results::resource_id;
 use super::run::Run;
 use super::stamps::{StampSearch, Stamped, is_findable, stampable, stamped};
 use super::unseen::UNSEEN;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, Status, id_text};
+use crate::journal::{InstanceStatus, Phase, Status};
 use crate::kind::resource_name;
 
 /// The pause between two searches.
@@ -57,18 +58,14 @@ fn are_shown(run: &Run, status: &Status, found: &[Stamped]) -> bool {
         known.phase == Phase::Succeeded && operation.is_some_and(|(operation, _)| is_findable(&operation))
     };
     let mut listed = status.instances.values().filter(|known| is_listed(known));
-    listed.all(|known| found.iter().any(|stamped| id_of(&stamped.status) == id_of(known)))
-}
-
-fn id_of(known: &InstanceStatus) -> Option<String> {
-    known.result.as_ref()?.id.as_deref().map(id_text)
+    listed.all(|known| found.iter().any(|stamped| resource_id(&stamped.status) == resource_id(known)))
 }
 
 /// Whether it was made by an attempt of this record.
 fn is_ours(status: &Status, stamped: &Stamped) -> bool {
     let nonce = stamped.status.intent.as_ref().map(|intent| &intent.nonce);
     let known = status.instances.get(&stamped.instance);
-    id_of(&stamped.status).is_none_or(|id| status.knows(&id))
+    resource_id(&stamped.status).is_none_or(|id| status.knows(&id))
         || known.is_some_and(|known| {
             let earlier = known.earlier.iter().map(|attempt| &attempt.intent.nonce);
             earlier.chain(known.intent.as_ref().map(|intent| &intent.nonce)).any(|own| Some(own) == nonce)
@@ -79,7 +76,7 @@ fn error_for(run: &Run, stamped: &Stamped) -> StepError {
     let kind = stamped.status.result.as_ref().and_then(|result| result.kind.as_deref());
     let words = format!(
         "{} carries the stamp of this step and is on no record: another run of this environment made it",
-        resource_name(kind, &id_of(&stamped.status).unwrap_or_default())
+        resource_name(kind, &resource_id(&stamped.status).unwrap_or_default())
     );
     let mut error = run.context.error(&About::default(), EffectKnown::Applied, ErrorClass::Unknown, words);
     let recover = run.context.settings.recover_command(&run.plan.source.path_at(0).display().to_string());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Changed, Error};
 use crate::api::{HttpError, Meaning, ReadError};
-use crate::cli::Typed;
+use crate::cli::{Typed, is_yaml};
 use crate::journal::{FileAction, JournalError, Locked};
 
 const ANOTHER_RECORD: &str = "if another record has the same name, use another environment, or name the place of that one with \
@@ -203,10 +203,6 @@ fn of_read(error: &ReadError) -> &'static str {
             "check the options and ids that were given; `-vv` shows the request and the whole answer"
         }
     }
-}
-
-fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// A hint for an I/O error of a file or address, if there is one.

@@ -3,7 +3,7 @@
 //! A step waits for its own append only. The status changes once its records are durable, and not before. A call may
 //! be sent only while the lease of a record in an object store is certain to be held.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -17,6 +17,7 @@ use super::witness::Witness;
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::secret::Secrets;
+use crate::shared::lock;
 
 /// An open journal. Clones share it; the writer ends when the last one is dropped.
 #[derive(Clone)]
@@ -145,7 +146,7 @@ impl Journal {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::JournalError;
+use crate::shared::lock;
 
 /// Lines that are appended together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,11 +70,11 @@ pub struct MemorySink(Arc<Mutex<Vec<u8>>>);
 
 impl MemorySink {
     pub fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 
     pub fn push(&self, bytes: &[u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        lock(&self.0).extend_from_slice(bytes);
     }
 }
 

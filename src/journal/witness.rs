@@ -1,10 +1,11 @@
 //! Keeps the error that ended a journal, for every caller that comes after it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::error::JournalError;
 use super::queue::Shared;
 use super::sink::{Appending, Batch, Sink, Stored, Terms};
+use crate::shared::lock;
 
 /// A sink whose first error is known to the handles of the journal.
 pub(super) struct Witness {
@@ -15,7 +16,7 @@ pub(super) struct Witness {
 impl Witness {
     fn note(&self, kept: &Result<Stored, JournalError>) {
         if let Err(error) = kept {
-            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shared = lock(&self.shared);
             shared.ended.get_or_insert_with(|| error.clone());
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! For a record in an object store it also sends heartbeats.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use super::record::Record;
 use super::redact::Encoded;
 use super::sink::{Batch, Sink, Stored};
 use crate::clock::Clock;
+use crate::shared::lock;
 
 /// How long the store is waited for when the process must end.
 pub const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -181,7 +182,7 @@ impl Writer {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 }
 

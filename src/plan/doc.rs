@@ -17,6 +17,7 @@ use super::step_doc::{self, StepDoc};
 use super::written_secrets;
 use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings, code};
+use crate::id::is_output_name;
 use crate::source::Span;
 use crate::template::{Program, Template};
 use crate::word::Word;
@@ -333,8 +334,3 @@ fn output(key: &Key, node: Node, findings: &mut Findings) -> OutputDoc {
 /// Outputs of the GitHub action besides those of the plan: `report::github::output` writes them.
 const ACTIONS_OWN: [&str; 7] =
     ["json", "result", "exit-code", "failure-reason", "state-path", "resume-command", "report-path"];
-
-pub fn is_output_name(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))
-}

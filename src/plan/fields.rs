@@ -171,7 +171,8 @@ pub(super) fn text(node: &Node, what: &str, findings: &mut Findings) -> Option<P
     Some(Placed::new(text.to_owned(), node.span))
 }
 
-fn raw_scalar(value: &Value) -> String {
+/// A text as it is, another value as JSON.
+pub(super) fn raw_scalar(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::environment_doc::EnvironmentFile;
-use super::fields::{described, listed};
+use super::fields::{described, listed, raw_scalar};
 use super::model::{Input, InputType};
 use super::withheld::withheld;
 use crate::diagnostic::{Diagnostic, nearest, shortened};
@@ -355,7 +355,7 @@ pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
     let value = typed(input.r#type, value)?;
     let shown = |value: &Value| match input.secret {
         true => "it".to_owned(),
-        false => format!("`{}`", plain(value)),
+        false => format!("`{}`", raw_scalar(value)),
     };
     if let Some(allowed) = &input.r#enum
         && !allowed.iter().any(|allowed| is_equal(allowed, &value))
@@ -363,7 +363,7 @@ pub(super) fn fits(input: &Input, value: Value) -> Result<Value, String> {
         if input.secret {
             return Err("it is none of the values in `enum`".to_owned());
         }
-        let allowed: Vec<String> = allowed.iter().map(plain).collect();
+        let allowed: Vec<String> = allowed.iter().map(raw_scalar).collect();
         let near = value.as_str().and_then(|word| nearest(word, allowed.iter().map(String::as_str)));
         let meant = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
         let allowed = listed(allowed.iter().map(String::as_str));
@@ -430,13 +430,6 @@ fn whole(number: &serde_json::Number) -> Option<Value> {
     let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT)?;
     #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the exact range")]
     Some(Value::from(float as i64))
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -62,7 +62,6 @@ mod written_secrets;
 
 pub use assumed::Assumed;
 pub use check::{Checked, check, check_assuming, check_before_values, check_in, check_with, load, no_text};
-pub use doc::is_output_name;
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, ReadyQueue};
 pub use model::{

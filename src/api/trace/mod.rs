@@ -12,7 +12,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use tracing::Instrument;
 use super::error::is_request_id;
 use super::{Answer, Lost, Request};
 use crate::secret::Secrets;
+use crate::shared::lock;
 use har::Har;
 
 /// Method, path, status, time, request id of every request.
@@ -78,7 +79,7 @@ impl Trace {
         self.log(exchange, private);
         if let Some(har) = &self.har {
             let entry = har::entry(exchange, private, &self.secrets);
-            har.lock().unwrap_or_else(PoisonError::into_inner).add(&entry);
+            lock(har).add(&entry);
         }
     }
 
@@ -88,7 +89,7 @@ impl Trace {
     ///
     /// That error.
     pub fn finish(&self) -> io::Result<()> {
-        self.har.as_ref().map_or(Ok(()), |har| har.lock().unwrap_or_else(PoisonError::into_inner).finish())
+        self.har.as_ref().map_or(Ok(()), |har| lock(har).finish())
     }
 
     fn log(&self, exchange: &Exchange<'_>, private: bool) {

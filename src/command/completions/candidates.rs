@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::builder::{Resettable, ValueHint};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 
-use crate::cli::StateOptions;
+use crate::cli::{StateOptions, is_yaml};
 use crate::command::environment_name;
 use crate::command::load::read_source;
 use crate::command::records;
@@ -209,10 +209,6 @@ fn names_as_candidates(names: Names, ending: &str, current: &OsStr) -> Vec<Compl
         CompletionCandidate::new(name + ending).help((!about.is_empty()).then(|| about.into()))
     });
     candidates.collect()
-}
-
-fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml")
 }
 
 fn is_plan_file(path: &Path) -> bool {

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use super::log::Log;
-use crate::event::{Activity, Event, Stamped};
+use crate::event::{Event, Stamped};
 use crate::report::{ReportError, Reporter, sanitize};
 
 /// Must receive events before the reporter that writes the lines, so that these are inside the group.
@@ -45,12 +45,7 @@ impl Reporter for Groups {
     fn handle(&mut self, event: &Stamped) {
         match &event.event {
             Event::RunStarted(run) => {
-                let verb = match run.command {
-                    Activity::Run => "run",
-                    Activity::Rehearse => "rehearse",
-                    Activity::Destroy => "destroy",
-                };
-                self.open(&format!("{verb} {} ({})", sanitize(&run.plan), sanitize(&run.environment)));
+                self.open(&format!("{} {} ({})", run.command.word(), sanitize(&run.plan), sanitize(&run.environment)));
             }
             Event::RunFinished(_) => self.close(),
             _ => {}

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::exit::Exit;
+use crate::id::is_output_name;
 use crate::report::outputs::{OutputValue, plain};
 use crate::report::sanitize;
 use crate::secret::{Redacted, Secrets};
@@ -127,12 +128,6 @@ fn destination_of(
     None
 }
 
-/// Whether `steps.<id>.outputs.<name>` can refer to the name.
-fn is_name(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))
-}
-
 struct Writer<'a> {
     values: Vec<Redacted>,
     /// In lower case, because GitHub compares names without case.
@@ -169,7 +164,7 @@ impl<'a> Writer<'a> {
     ) -> Result<(), OutputFileError> {
         let name = sanitize(&output.name);
         let instead = if seen == Destination::Public { "is only in `json`" } else { "was not exported" };
-        if !is_name(&output.name) {
+        if !is_output_name(&output.name) {
             warnings.push(format!(
                 "output `{name}` {instead}: the name of a step's output has letters, digits, `_` and `-`"
             ));

@@ -25,15 +25,14 @@ use crate::engine::paths::{fill_path, read_path};
 use crate::engine::placeholder::is_known_later;
 use crate::engine::preview::{Action, Change, Preview, Reads};
 use crate::engine::render::{CallParts, Surroundings, each_value, step_value};
+use crate::engine::results::resource_id;
 use crate::engine::stamps::{Spot, Stamped, instance_of, intent_of, is_findable, stamped};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult, id_text};
 use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
 use copies::{Facts, objections};
-use parts::{add, each_of, id_of, in_doubt_status, is_whole, known_part, known_steps, mentions};
-
-const TASKS: &str = "/cloud/v1/tasks";
+use parts::{add, each_of, in_doubt_status, is_whole, known_part, known_steps, mentions};
 
 pub struct Work<'a> {
     search: &'a Search<'a>,
@@ -117,7 +116,7 @@ impl<'a> Work<'a> {
         let is_open = known.is_none_or(|known| known.phase == Phase::Absent && !known.may_exist());
         let is_undecided = known.is_some_and(|known| known.phase == Phase::InDoubt && known.made.is_empty());
         let accepted = self.accepted(&instance).filter(|_| is_open || is_undecided);
-        let is_accepted = |stamped: &Stamped| accepted.is_some() && id_of(&stamped.status).as_deref() == accepted;
+        let is_accepted = |stamped: &Stamped| accepted.is_some() && resource_id(&stamped.status).as_deref() == accepted;
         let is_decided = stamped.iter().any(is_accepted);
         let facts: Vec<Facts> = stamped.iter().map(|stamped| self.facts(&stamped.status)).collect();
         for (stamped, objection) in stamped.into_iter().zip(objections(&facts)) {
@@ -161,7 +160,7 @@ impl<'a> Work<'a> {
         let task = found.result.as_ref().and_then(|result| result.tasks.first().cloned());
         Facts {
             nonce: found.intent.as_ref().map(|intent| intent.nonce.clone()).unwrap_or_default(),
-            maker: self.makers.of(id_of(found).as_deref(), task.as_deref()),
+            maker: self.makers.of(resource_id(found).as_deref(), task.as_deref()),
             task,
         }
     }

@@ -10,7 +10,7 @@ use crate::engine::preview::{Action, Change};
 use crate::engine::render::{Surroundings, elements};
 use crate::engine::stamps::{instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
-use crate::journal::{Few, InstanceStatus, IntendedUndo, JsonText, Phase, RecordedCall, id_text};
+use crate::journal::{Few, InstanceStatus, IntendedUndo, JsonText, Phase, RecordedCall};
 use crate::plan::{Step, Undo};
 use crate::random::random_id;
 use crate::template::Each;
@@ -59,11 +59,6 @@ pub(super) fn known_part(call: RecordedCall) -> RecordedCall {
         body: call.body.as_deref().and_then(known).map(JsonText::from),
         ..call
     }
-}
-
-/// The id of the resource of an instance.
-pub(super) fn id_of(known: &InstanceStatus) -> Option<String> {
-    known.result.as_ref()?.id.as_deref().map(id_text)
 }
 
 /// Adds a further resource of an instance: the younger one is its result.

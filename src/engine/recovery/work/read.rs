@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{PlannedCreate, TASKS, Work};
-use crate::api::{ReadError, Request, Task, TaskState};
+use super::{PlannedCreate, Work};
+use crate::api::{ReadError, Request, TASKS, Task, TaskState};
 use crate::catalog::Operation;
 use crate::catalog::update::shown_at;
 use crate::engine::made::Before;

@@ -129,13 +129,11 @@ fn needs_branch(schema: &Schema) -> bool {
     !schema.values.is_empty() || (schema.types.contains(Type::String) && schema.max_length.is_some())
 }
 
-/// The keywords of a schema without those for fields and elements.
-fn json_schema_own(schema: &Schema, templates: bool) -> Map<String, Value> {
-    let mut out = Map::new();
+/// The types of a value; with `templates`, also those of a template in its place. Empty when any is valid.
+fn json_types(schema: &Schema, templates: bool) -> Vec<&'static str> {
     let mut types: Vec<&str> = schema.types.iter().map(Type::as_str).collect();
-    let strings = types.contains(&"string");
     let bounded = !types.is_empty();
-    if bounded && templates && !strings {
+    if bounded && templates && !schema.types.contains(Type::String) {
         types.push("string");
     }
     if templates && is_list(schema) {
@@ -144,27 +142,36 @@ fn json_schema_own(schema: &Schema, templates: bool) -> Map<String, Value> {
     if bounded && schema.nullable {
         types.push("null");
     }
-    match types.as_slice() {
-        [] => {}
-        [one] => {
-            out.insert("type".to_owned(), json!(one));
-        }
-        several => {
-            out.insert("type".to_owned(), json!(several));
-        }
-    }
-    let pattern = match (&schema.pattern, templates && bounded) {
+    types
+}
+
+/// The pattern of a text; with `templates`, a template matches as well.
+fn json_pattern(schema: &Schema, templates: bool) -> Option<String> {
+    match (&schema.pattern, templates && !schema.types.is_empty()) {
         (Some(own), true) => Some(format!("(?:{own})|{TEMPLATE}")),
         (Some(own), false) => Some(own.clone()),
-        (None, true) if !strings => Some(TEMPLATE.to_owned()),
+        (None, true) if !schema.types.contains(Type::String) => Some(TEMPLATE.to_owned()),
         (None, _) => None,
-    };
+    }
+}
+
+/// The keywords of a schema without those for fields and elements.
+fn json_schema_own(schema: &Schema, templates: bool) -> Map<String, Value> {
+    let mut out = Map::new();
     let mut say = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
             out.insert(name.to_owned(), value);
         }
     };
-    say("pattern", pattern.map(Value::from));
+    say(
+        "type",
+        match json_types(schema, templates).as_slice() {
+            [] => None,
+            [one] => Some(json!(one)),
+            several => Some(json!(several)),
+        },
+    );
+    say("pattern", json_pattern(schema, templates).map(Value::from));
     say("format", schema.format.clone().filter(|_| !templates).map(Value::from));
     say("minLength", schema.min_length.map(Value::from));
     say("maxLength", schema.max_length.map(Value::from));

@@ -56,36 +56,19 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
                 && records::has_no_record(context, arguments.file.as_deref(), &arguments.record).await? =>
         {
             note(context, "the environment does not exist: there is no record of that name")?;
-            export_ending(
-                context,
-                &Ending { exit: Exit::Done, failure_reason: None, state_path: None, resume_command: None },
-            )?;
+            let ending = Ending { exit: Exit::Done, failure_reason: None, state_path: None, resume_command: None };
+            export_ending(context, &ending)?;
             return Ok(Exit::Done);
         }
         found => found?,
     };
-    let status = record.read().await?;
-    let unsearched = match &status {
-        Some(status) if !status.instances.is_empty() => None,
-        // The record may be lost, and not the resources.
-        _ => guard::guard_teardown(context, plan_file(arguments, status.as_ref()), &arguments.api, &record).await?,
-    };
-    let not_searched = unsearched.map(|why| format!("; the account was not searched: {why}")).unwrap_or_default();
-    let Some(status) = status else {
-        if arguments.if_exists {
-            note(context, &format!("environment `{}` does not exist{not_searched}", record.environment()))?;
+    let status = match to_destroy(context, arguments, &record).await? {
+        Found::Environment(status) => status,
+        Found::Nothing(why) => {
+            note(context, &why)?;
             return print_job(context, &record, &arguments.api, Exit::Done);
         }
-        return Err(records::no_record(&record).await?);
     };
-    if !not_searched.is_empty() {
-        note(context, &format!("no call is on record of environment `{}`{not_searched}", record.environment()))?;
-        return print_job(context, &record, &arguments.api, Exit::Done);
-    }
-    if status.existing().next().is_none() && status.unanswered().next().is_none() {
-        note(context, &format!("nothing is left of environment `{}`", record.environment()))?;
-        return print_job(context, &record, &arguments.api, Exit::Done);
-    }
     if arguments.dry_run {
         print_text(context, &context.secrets.redact(&listed(&status)))?;
         return Ok(Exit::Done);
@@ -109,6 +92,41 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
             .await?;
     }
     Ok(exit)
+}
+
+/// What there is to destroy.
+enum Found {
+    /// Nothing, and why.
+    Nothing(String),
+    Environment(Status),
+}
+
+/// Reads the record. When no call is on it, the account is searched: the record may be lost, and not the resources.
+async fn to_destroy(
+    context: &Context,
+    arguments: &DestroyArguments,
+    record: &EnvironmentRecord,
+) -> Result<Found, Error> {
+    let status = record.read().await?;
+    let unsearched = match &status {
+        Some(status) if !status.instances.is_empty() => None,
+        _ => guard::guard_teardown(context, plan_file(arguments, status.as_ref()), &arguments.api, record).await?,
+    };
+    let not_searched = unsearched.map(|why| format!("; the account was not searched: {why}")).unwrap_or_default();
+    let environment = record.environment();
+    let Some(status) = status else {
+        if arguments.if_exists {
+            return Ok(Found::Nothing(format!("environment `{environment}` does not exist{not_searched}")));
+        }
+        return Err(records::no_record(record).await?);
+    };
+    if !not_searched.is_empty() {
+        return Ok(Found::Nothing(format!("no call is on record of environment `{environment}`{not_searched}")));
+    }
+    if status.existing().next().is_none() && status.unanswered().next().is_none() {
+        return Ok(Found::Nothing(format!("nothing is left of environment `{environment}`")));
+    }
+    Ok(Found::Environment(status))
 }
 
 fn is_confirmed(
@@ -199,9 +217,8 @@ pub async fn destroy_environment(
     let account = Account::of(context, options.api)?;
     let clock = Clock::starting_at(context.now, 1.0);
     let transport = account.transport()?;
-    let opened = records::take(context, record, "destroy", options.lock_timeout, clock).await?;
+    let opened = records::take(context, record, Started::DESTROY, options.lock_timeout, clock).await?;
     let status = opened.status;
-    let existing = status.existing().count();
     let journal = Journal::start_boxed(opened.sink, status.clone(), opened.next, clock);
     journal.append(vec![Record::Started(started(context, &status))]).await?;
     let session = Session::start(
@@ -223,20 +240,9 @@ pub async fn destroy_environment(
             },
         },
     )?;
-    session.print_started(RunStarted {
-        version: crate::event::EVENTS_VERSION,
-        command: Activity::Destroy,
-        plan: record.plan().to_owned(),
-        file: None,
-        environment: record.environment().to_owned(),
-        steps: existing,
-        instances: Some(existing),
-        recorded: existing,
-        state: Some(record.place()),
-        api: account.base_url.clone(),
-    });
+    session.print_started(run_started(record, status.existing().count(), &account));
     let destroyed = engine::destroy(&session.run_context)
-        .instrument(trace::run("destroy", record.plan(), record.environment()))
+        .instrument(trace::run(Started::DESTROY, record.plan(), record.environment()))
         .await;
     let mut finished = match destroyed {
         Ok(finished) => finished,
@@ -250,6 +256,22 @@ pub async fn destroy_environment(
     let exit = finished.exit;
     session.finish(context, finished).await?;
     Ok(exit)
+}
+
+/// The event at the start of a teardown. `existing`: the instances that are removed.
+fn run_started(record: &EnvironmentRecord, existing: usize, account: &Account) -> RunStarted {
+    RunStarted {
+        version: crate::event::EVENTS_VERSION,
+        command: Activity::Destroy,
+        plan: record.plan().to_owned(),
+        file: None,
+        environment: record.environment().to_owned(),
+        steps: existing,
+        instances: Some(existing),
+        recorded: existing,
+        state: Some(record.place()),
+        api: account.base_url.clone(),
+    }
 }
 
 /// The new command keeps file, project, region and expiry of the last run.

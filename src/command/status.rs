@@ -207,78 +207,111 @@ fn shown_path(path: &Path) -> String {
 /// not keep the others from being listed; it decides of the exit code.
 async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
     let store = existing_store(context, &arguments.record.state, arguments.file.as_deref()).await?;
-    let mut rows = Vec::new();
-    let mut values = Vec::new();
-    let (mut plans, mut made, mut worst) = (BTreeMap::new(), BTreeSet::new(), Exit::Done);
+    let mut listing = Listing::default();
     for name in store.environments().await? {
-        if arguments.record.plan.as_deref().is_some_and(|plan| plan != name.plan) {
-            continue;
+        if arguments.record.plan.as_deref().is_none_or(|plan| plan == name.plan) {
+            let record = EnvironmentRecord { store: store.clone(), name };
+            listing.add_record(context, arguments, &record).await?;
         }
-        let record = EnvironmentRecord { store: store.clone(), name };
-        let status = match record.read().await {
-            Err(error @ JournalError::Misplaced { .. }) => {
-                warn(context, &format!("{error}: it is not listed"))?;
-                continue;
+    }
+    if let Some(plan) = arguments.file.as_deref().and_then(|file| plan_name(context, file).ok()) {
+        listing.plans.entry(plan).or_insert_with(|| arguments.file.clone().unwrap_or_default());
+    }
+    listing.add_never_run(context);
+    match arguments.format {
+        ResultFormat::Json => print_json(context, &Value::Array(listing.values))?,
+        ResultFormat::Human if listing.rows.is_empty() && listing.worst == Exit::Done => {
+            note(context, &format!("there are no records in `{}`", store.name()))?
+        }
+        ResultFormat::Human if listing.rows.is_empty() => {}
+        ResultFormat::Human => print_environments(context, listing.rows)?,
+    }
+    Ok(listing.worst)
+}
+
+/// Environments, as text and as JSON.
+struct Listing {
+    rows: Vec<Vec<String>>,
+    values: Vec<Value>,
+    /// The file of each plan.
+    plans: BTreeMap<String, PathBuf>,
+    /// Plan and environment of each record.
+    recorded: BTreeSet<(String, String)>,
+    /// The exit code of the gravest record.
+    worst: Exit,
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        let (rows, values) = (Vec::new(), Vec::new());
+        Self { rows, values, plans: BTreeMap::new(), recorded: BTreeSet::new(), worst: Exit::Done }
+    }
+}
+
+impl Listing {
+    async fn add_record(
+        &mut self,
+        context: &Context,
+        arguments: &StatusArguments,
+        record: &EnvironmentRecord,
+    ) -> Result<(), Error> {
+        let (status, holder) = match read_with_holder(record).await {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(()),
+            Err(Error::Journal(error @ JournalError::Misplaced { .. })) => {
+                return warn(context, &format!("{error}: it is not listed"));
             }
-            read => read.map_err(Error::from),
-        };
-        let read = match status {
-            Ok(Some(status)) => record.holder().await.map(|holder| (status, holder)).map_err(Error::from),
-            Ok(None) => continue,
-            Err(error) => Err(error),
-        };
-        let (status, holder) = match read {
-            Ok(read) => read,
             Err(error) => {
-                worst = worst.max(print_failure(context, &record, &error)?);
-                made.insert((record.plan().to_owned(), record.environment().to_owned()));
-                continue;
+                self.worst = self.worst.max(print_failure(context, record, &error)?);
+                self.recorded.insert((record.plan().to_owned(), record.environment().to_owned()));
+                return Ok(());
             }
         };
         let plan_file = plan_file(arguments, record.plan(), &status);
         let declared = plan_file.as_ref().map(|plan| environment_file::declared(context, plan)).unwrap_or_default();
         let file = declared.iter().find(|(name, _)| name == record.environment()).map(|(_, file)| shown_path(file));
         if let Some(plan_file) = plan_file {
-            plans.entry(record.plan().to_owned()).or_insert(plan_file);
+            self.plans.entry(record.plan().to_owned()).or_insert(plan_file);
         }
-        made.insert((record.plan().to_owned(), record.environment().to_owned()));
-        let mut value = summary_json(&record, &status, holder.as_ref());
+        self.recorded.insert((record.plan().to_owned(), record.environment().to_owned()));
+        let mut value = summary_json(record, &status, holder.as_ref());
         value["file"] = json!(file);
-        values.push(value);
-        let mut row = environment_row(&record, &status, holder.is_some(), context.now);
+        self.values.push(value);
+        let mut row = environment_row(record, &status, holder.is_some(), context.now);
         row.push(file.unwrap_or_default());
-        rows.push(row);
+        self.rows.push(row);
+        Ok(())
     }
-    if let Some(plan) = arguments.file.as_deref().and_then(|file| plan_name(context, file).ok()) {
-        plans.entry(plan).or_insert_with(|| arguments.file.clone().unwrap_or_default());
-    }
-    for (plan, plan_file) in plans {
-        for (environment, file) in environment_file::declared(context, &plan_file) {
-            if made.contains(&(plan.clone(), environment.clone())) {
-                continue;
+
+    /// Adds the environments that have a file and no record.
+    fn add_never_run(&mut self, context: &Context) {
+        for (plan, plan_file) in std::mem::take(&mut self.plans) {
+            for (environment, file) in environment_file::declared(context, &plan_file) {
+                if self.recorded.contains(&(plan.clone(), environment.clone())) {
+                    continue;
+                }
+                let file = shown_path(&file);
+                self.values.push(json!({ "plan": plan, "environment": environment, "existing": 0, "file": file }));
+                let (existing, state) = ("0".to_owned(), "never run".to_owned());
+                let [age, changed, expires] = [const { String::new() }; 3];
+                self.rows.push(vec![plan.clone(), environment, age, changed, expires, existing, state, file]);
             }
-            values.push(json!({ "plan": plan, "environment": environment, "existing": 0, "file": shown_path(&file) }));
-            let mut row = vec![String::new(); HEAD.len()];
-            (row[0], row[1]) = (plan.clone(), environment);
-            (row[5], row[6], row[7]) = ("0".to_owned(), "never run".to_owned(), shown_path(&file));
-            rows.push(row);
         }
     }
-    match arguments.format {
-        ResultFormat::Json => print_json(context, &Value::Array(values))?,
-        ResultFormat::Human if rows.is_empty() && worst == Exit::Done => {
-            note(context, &format!("there are no records in `{}`", store.name()))?
-        }
-        ResultFormat::Human if rows.is_empty() => {}
-        ResultFormat::Human => {
-            let palette = Palette::new(context.color(&context.stdout));
-            // The column is shown only when there are environment files.
-            let columns = if rows.iter().any(|row| !row[7].is_empty()) { HEAD.len() } else { HEAD.len() - 1 };
-            rows.iter_mut().for_each(|row| row.truncate(columns));
-            print_text(context, &context.secrets.redact(&table(&HEAD[..columns], &rows, palette)))?;
-        }
-    }
-    Ok(worst)
+}
+
+/// The status of a record, and who uses it; `None` when there is none.
+async fn read_with_holder(record: &EnvironmentRecord) -> Result<Option<(Status, Option<Holder>)>, Error> {
+    let Some(status) = record.read().await? else { return Ok(None) };
+    Ok(Some((status, record.holder().await?)))
+}
+
+/// Prints environments as a table. The column of files is shown only when there are any.
+fn print_environments(context: &Context, mut rows: Vec<Vec<String>>) -> Result<(), Error> {
+    let palette = Palette::new(context.color(&context.stdout));
+    let columns = if rows.iter().any(|row| !row[7].is_empty()) { HEAD.len() } else { HEAD.len() - 1 };
+    rows.iter_mut().for_each(|row| row.truncate(columns));
+    print_text(context, &context.secrets.redact(&table(&HEAD[..columns], &rows, palette)))
 }
 
 pub(super) fn environment_row(

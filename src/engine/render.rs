@@ -63,6 +63,10 @@ impl<'a> CallParts<'a> {
             ..Self::of_step(step)
         }
     }
+
+    fn body_span(&self) -> Span {
+        self.body.map_or(self.call.span, |body| body.span)
+    }
 }
 
 /// A call ready to be sent.
@@ -203,63 +207,60 @@ impl<'a> Surroundings<'a> {
         headers: Vec<(String, String)>,
         (body, measured): (Option<Value>, Option<&Value>),
     ) -> Result<Rendered, TemplateError> {
-        let broken = |span: Span| {
-            move |error: BrokenMarker| TemplateError {
-                span,
-                message: error.to_string(),
-                help: Some("use the secret as a whole, or encode it with `b64encode`".to_owned()),
-            }
-        };
-        let body_span = parts.body.map_or(parts.call.span, |body| body.span);
-        let texts = |values: &[(String, String)], secret: &dyn Fn(&str) -> Unmarked<'_>| {
-            let pair = |(name, value): &(String, String)| Ok((name.clone(), secret(value)?.into_owned()));
-            values.iter().map(pair).collect::<Result<Vec<_>, _>>()
-        };
+        let sent = texts(&headers, &|text| self.secrets.reveal_text(text)).map_err(broken(parts.body_span()))?;
+        each_on_one_line(parts, &sent)?;
+        let recorded = self.recorded_call(parts, segments, &query, &headers, measured.or(body.as_ref()))?;
+        Ok(Rendered {
+            operation: parts.operation.cloned(),
+            parameters: parameters(parts.operation, segments),
+            request: self.request(parts, segments, &query, sent, body)?,
+            recorded: Shared::from(recorded),
+        })
+    }
+
+    /// The call with digests in place of its secrets.
+    fn recorded_call(
+        &self,
+        parts: &CallParts<'_>,
+        segments: &[String],
+        query: &[(String, String)],
+        headers: &[(String, String)],
+        body: Option<&Value>,
+    ) -> Result<RecordedCall, TemplateError> {
         let recording = Recording { secrets: self.secrets, digest_key: self.digest_key };
-        let path = |secret: &dyn for<'t> Fn(Option<&Template>, &'t str) -> Unmarked<'t>| {
-            let pairs = parts.call.segments.iter().map(Segment::template).zip(segments);
-            let mut path = String::with_capacity(segments.iter().map(|text| text.len() + 1).sum());
-            for (template, text) in pairs {
-                path.push('/');
-                path.extend(encoded(&secret(template, text).map_err(broken(parts.call.span))?));
-            }
-            Ok(path)
-        };
-        let wrong = broken(body_span);
-        let sent_headers = texts(&headers, &|text| self.secrets.reveal_text(text)).map_err(&wrong)?;
-        if let Some((name, _)) =
-            sent_headers.iter().find(|(_, value)| value.contains(|c: char| c.is_control() && c != '\t'))
-        {
-            let span = parts.headers.map_or(parts.call.span, |headers| headers.span);
-            let help = Some("a header is one line: `b64encode` makes one of any text".to_owned());
-            return Err(TemplateError { span, message: format!("the header `{name}` would hold a line break"), help });
-        }
-        let recorded_call = RecordedCall {
+        let wrong = broken(parts.body_span());
+        Ok(RecordedCall {
             method: parts.call.method,
-            path: path(&|template, text| recording.text(template, text))?,
-            query: texts(&query, &|text| recording.text(parts.query, text)).map_err(&wrong)?.into(),
-            headers: texts(&headers, &|text| recording.text(parts.headers, text)).map_err(&wrong)?.into(),
-            body: measured
-                .or(body.as_ref())
+            path: path_of(parts.call, segments, &|template, text| recording.text(template, text))?,
+            query: texts(query, &|text| recording.text(parts.query, text)).map_err(&wrong)?.into(),
+            headers: texts(headers, &|text| recording.text(parts.headers, text)).map_err(&wrong)?.into(),
+            body: body
                 .zip(parts.body)
                 .map(|(body, template)| recording.body(template, body))
                 .transpose()
                 .map_err(&wrong)?,
             body_file: None,
-        };
-        Ok(Rendered {
-            operation: parts.operation.cloned(),
-            parameters: parameters(parts.operation, segments),
-            request: Request {
-                method: parts.call.method,
-                path: path(&|_, text| self.secrets.reveal_text(text))?,
-                query: texts(&query, &|text| self.secrets.reveal_text(text)).map_err(&wrong)?,
-                headers: sent_headers,
-                body: body.map(|body| revealed(self.secrets, body)).transpose().map_err(&wrong)?.map(Shared::from),
-                body_file: None,
-                form: None,
-            },
-            recorded: Shared::from(recorded_call),
+        })
+    }
+
+    /// The call with its secrets. `headers`: with theirs already.
+    fn request(
+        &self,
+        parts: &CallParts<'_>,
+        segments: &[String],
+        query: &[(String, String)],
+        headers: Vec<(String, String)>,
+        body: Option<Value>,
+    ) -> Result<Request, TemplateError> {
+        let wrong = broken(parts.body_span());
+        Ok(Request {
+            method: parts.call.method,
+            path: path_of(parts.call, segments, &|_, text| self.secrets.reveal_text(text))?,
+            query: texts(query, &|text| self.secrets.reveal_text(text)).map_err(&wrong)?,
+            headers,
+            body: body.map(|body| revealed(self.secrets, body)).transpose().map_err(&wrong)?.map(Shared::from),
+            body_file: None,
+            form: None,
         })
     }
 
@@ -296,6 +297,48 @@ impl<'a> Surroundings<'a> {
             })
             .collect()
     }
+}
+
+/// The error for a part of a secret marker at a place.
+fn broken(span: Span) -> impl Fn(BrokenMarker) -> TemplateError {
+    move |error| TemplateError {
+        span,
+        message: error.to_string(),
+        help: Some("use the secret as a whole, or encode it with `b64encode`".to_owned()),
+    }
+}
+
+/// The pairs with `secret` applied to their values.
+fn texts(
+    values: &[(String, String)],
+    secret: &dyn Fn(&str) -> Unmarked<'_>,
+) -> Result<Vec<(String, String)>, BrokenMarker> {
+    values.iter().map(|(name, value)| Ok((name.clone(), secret(value)?.into_owned()))).collect()
+}
+
+/// The path of a call from its segments, with `secret` applied to each.
+fn path_of(
+    call: &Call,
+    segments: &[String],
+    secret: &dyn for<'t> Fn(Option<&Template>, &'t str) -> Unmarked<'t>,
+) -> Result<String, TemplateError> {
+    let mut path = String::with_capacity(segments.iter().map(|text| text.len() + 1).sum());
+    for (template, text) in call.segments.iter().map(Segment::template).zip(segments) {
+        path.push('/');
+        path.extend(encoded(&secret(template, text).map_err(broken(call.span))?));
+    }
+    Ok(path)
+}
+
+/// Refuses headers that would hold a line break.
+fn each_on_one_line(parts: &CallParts<'_>, headers: &[(String, String)]) -> Result<(), TemplateError> {
+    let is_broken = |value: &str| value.contains(|c: char| c.is_control() && c != '\t');
+    let Some((name, _)) = headers.iter().find(|(_, value)| is_broken(value)) else { return Ok(()) };
+    Err(TemplateError {
+        span: parts.headers.map_or(parts.call.span, |headers| headers.span),
+        message: format!("the header `{name}` would hold a line break"),
+        help: Some("a header is one line: `b64encode` makes one of any text".to_owned()),
+    })
 }
 
 /// The value with its secrets in place of their markers.

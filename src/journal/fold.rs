@@ -9,7 +9,7 @@ use super::instance::{Asked, InstanceStatus, Phase};
 use super::intent::{Evidence, Head, IntendedUndo, Intent, Unanswered};
 use super::record::{Adopted, Amended, Record, Succeeded};
 use super::result::{Drifted, RecordedResource};
-use crate::event::{EffectKnown, Provenance};
+use crate::event::{EffectKnown, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::shared::Shared;
 
@@ -139,32 +139,13 @@ impl InstanceStatus {
             Record::Intent(intent) => self.intend(at, intent),
             Record::Adopted(adopted) => self.take_over(at, *adopted),
             Record::Amended(amended) => self.amend(*amended),
-            Record::NotApplied { error, unanswered, .. } => {
-                if unanswered {
-                    self.phase = Phase::InDoubt;
-                    self.earlier.extend(self.in_doubt());
-                }
-                self.fall_back();
-                self.missing.clear();
-                self.error = Some(error.into());
-            }
+            Record::NotApplied { error, unanswered, .. } => self.not_applied(error, unanswered),
             Record::Unknown { error, .. } => {
                 let head = error.status.map(|status| Head { status, request_id: error.request_id.clone() });
                 self.head = head.or(self.head.take());
                 self.error = Some(error.into());
             }
-            Record::Found { attempt, .. } => {
-                let Some(found) = self.take_earlier(attempt) else { return };
-                self.earlier.extend(self.in_doubt());
-                self.phase = Phase::InDoubt;
-                self.evidence = None;
-                self.error = None;
-                self.after.clone_from(&found.intent.after);
-                self.intent = Some(found.intent);
-                self.intended_at = Some(found.at);
-                self.head = found.head;
-                self.missing = found.missing;
-            }
+            Record::Found { attempt, .. } => self.return_to(attempt),
             Record::Resolved { attempt, made, .. } => {
                 drop(self.take_earlier(attempt));
                 self.made.extend(made.map(|made| *made));
@@ -180,31 +161,10 @@ impl InstanceStatus {
                 self.disowned.extend(tasks);
                 self.error = Some(error.into());
             }
-            Record::TasksMissing { tasks, error, .. } => {
-                let answered = match self.phase {
-                    Phase::Accepted { status, .. } => status,
-                    _ => None,
-                };
-                self.phase = Phase::InDoubt;
-                self.evidence = None;
-                // Whatever became of its tasks, the API had started them.
-                self.head = Some(Head { status: answered.unwrap_or(200), request_id: None });
-                let tasks = tasks.into_iter().filter(|task| !self.missing.contains(task)).collect::<Vec<_>>();
-                self.missing.extend(tasks);
-                self.error = Some(error.into());
-            }
+            Record::TasksMissing { tasks, error, .. } => self.miss_tasks(tasks, error),
             Record::Succeeded(done) => self.succeed(at, *done),
             Record::Failed { error, leftover, unclear, .. } => {
-                if let Phase::Accepted { tasks, .. } = &self.phase
-                    && unclear
-                {
-                    let failed = tasks.clone();
-                    self.phase = Phase::InDoubt;
-                    self.earlier.extend(self.in_doubt().map(|attempt| Unanswered { failed: failed.into(), ..attempt }));
-                }
-                let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
-                self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
-                self.error = Some(error.into());
+                self.fail(error, unclear);
                 self.made.extend(leftover.map(|leftover| *leftover));
             }
             Record::Removing { intent, call, seen, .. } => {
@@ -218,40 +178,11 @@ impl InstanceStatus {
                 (self.removal, self.asked) = (None, None);
                 self.remove_resource(kind.as_ref(), id.as_ref());
             }
-            Record::RemovalFailed { error, .. } => {
-                self.fall_back();
-                // A removal that may have been carried out is resolved before it is sent again.
-                if error.effect != EffectKnown::Unknown {
-                    (self.removal, self.asked) = (None, None);
-                }
-                self.error = Some(error.into());
-            }
-            Record::Gone { .. } => {
-                self.lose();
-                let (earlier, stays) = (std::mem::take(&mut self.earlier), std::mem::take(&mut self.stays));
-                let lost = std::mem::take(&mut self.lost);
-                *self = Self { attempts: self.attempts, lost, earlier, stays, ..Self::default() };
-            }
-            Record::MainGone { .. } => {
-                self.lose();
-                let uncertain = self.made.iter_mut().filter(|made| made.uncertain);
-                uncertain.for_each(|made| made.secondary = Few::default());
-                if let Some((kind, id)) = self.main() {
-                    self.remove_resource(kind.as_ref(), id.as_ref());
-                }
-                (self.result, self.agrees, self.evidence) = (None, None, None);
-                (self.removal, self.asked) = (None, None);
-                self.drifted.clear();
-                self.fall_back();
-            }
+            Record::RemovalFailed { error, .. } => self.fail_removal(error),
+            Record::Gone { .. } => self.lose_all(),
+            Record::MainGone { .. } => self.lose_main(),
             Record::Drifted { fields, .. } => self.drift(fields),
-            Record::Removed { .. } => {
-                let (earlier, stays) = (self.earlier_beside_kept(), self.staying(0));
-                // Only what was left behind is removed: what was found missing is still missing.
-                let lost = if self.result.is_none() { std::mem::take(&mut self.lost) } else { Few::default() };
-                *self =
-                    Self { attempts: self.attempts, finished_at: Some(at), lost, earlier, stays, ..Self::default() };
-            }
+            Record::Removed { .. } => self.remove_all(at),
             Record::Forgotten { .. } => {
                 *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
             }
@@ -268,6 +199,97 @@ impl InstanceStatus {
             | Record::Beat
             | Record::Released => {}
         }
+    }
+
+    fn not_applied(&mut self, error: StepError, unanswered: bool) {
+        if unanswered {
+            self.phase = Phase::InDoubt;
+            self.earlier.extend(self.in_doubt());
+        }
+        self.fall_back();
+        self.missing.clear();
+        self.error = Some(error.into());
+    }
+
+    /// An earlier attempt was carried out: it takes the place of the last one.
+    fn return_to(&mut self, attempt: u32) {
+        let Some(found) = self.take_earlier(attempt) else { return };
+        self.earlier.extend(self.in_doubt());
+        self.phase = Phase::InDoubt;
+        self.evidence = None;
+        self.error = None;
+        self.after.clone_from(&found.intent.after);
+        self.intent = Some(found.intent);
+        self.intended_at = Some(found.at);
+        self.head = found.head;
+        self.missing = found.missing;
+    }
+
+    /// The API does not know its tasks any more.
+    fn miss_tasks(&mut self, tasks: Vec<String>, error: StepError) {
+        let answered = match self.phase {
+            Phase::Accepted { status, .. } => status,
+            _ => None,
+        };
+        self.phase = Phase::InDoubt;
+        self.evidence = None;
+        // Whatever became of its tasks, the API had started them.
+        self.head = Some(Head { status: answered.unwrap_or(200), request_id: None });
+        let tasks = tasks.into_iter().filter(|task| !self.missing.contains(task)).collect::<Vec<_>>();
+        self.missing.extend(tasks);
+        self.error = Some(error.into());
+    }
+
+    fn fail(&mut self, error: StepError, unclear: bool) {
+        if let Phase::Accepted { tasks, .. } = &self.phase
+            && unclear
+        {
+            let failed = tasks.clone();
+            self.phase = Phase::InDoubt;
+            self.earlier.extend(self.in_doubt().map(|attempt| Unanswered { failed: failed.into(), ..attempt }));
+        }
+        let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());
+        self.phase = if updated { Phase::Succeeded } else { Phase::Failed };
+        self.error = Some(error.into());
+    }
+
+    fn fail_removal(&mut self, error: StepError) {
+        self.fall_back();
+        // A removal that may have been carried out is resolved before it is sent again.
+        if error.effect != EffectKnown::Unknown {
+            (self.removal, self.asked) = (None, None);
+        }
+        self.error = Some(error.into());
+    }
+
+    /// All of its resources were found to be gone.
+    fn lose_all(&mut self) {
+        self.lose();
+        let (earlier, stays) = (std::mem::take(&mut self.earlier), std::mem::take(&mut self.stays));
+        let lost = std::mem::take(&mut self.lost);
+        *self = Self { attempts: self.attempts, lost, earlier, stays, ..Self::default() };
+    }
+
+    /// Its main resource was found to be gone, and resources beside it are there.
+    fn lose_main(&mut self) {
+        self.lose();
+        let uncertain = self.made.iter_mut().filter(|made| made.uncertain);
+        uncertain.for_each(|made| made.secondary = Few::default());
+        if let Some((kind, id)) = self.main() {
+            self.remove_resource(kind.as_ref(), id.as_ref());
+        }
+        (self.result, self.agrees, self.evidence) = (None, None, None);
+        (self.removal, self.asked) = (None, None);
+        self.drifted.clear();
+        self.fall_back();
+    }
+
+    /// All of its resources that have an undo were removed.
+    fn remove_all(&mut self, at: Timestamp) {
+        let (earlier, stays) = (self.earlier_beside_kept(), self.staying(0));
+        // Only what was left behind is removed: what was found missing is still missing.
+        let lost = if self.result.is_none() { std::mem::take(&mut self.lost) } else { Few::default() };
+        *self = Self { attempts: self.attempts, finished_at: Some(at), lost, earlier, stays, ..Self::default() };
     }
 
     /// What stays when it is removed: what its calls made, from the given one on, without an undo. What it adopted was

@@ -52,10 +52,20 @@ impl Har {
 
 /// One request and its answer.
 pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -> Redacted<Value> {
-    let Exchange { base_url, request, answer, at, took, .. } = exchange;
-    let waited = milliseconds(*took);
-    let (hidden, blind) = (|text: &str| secrets.redact(text).into_owned(), secrets.may_be_unknown());
-    let pair = |(name, value): &(String, String)| json!({ "name": hidden(name), "value": hidden(value) });
+    let waited = milliseconds(exchange.took);
+    secrets.seal(json!({
+        "startedDateTime": exchange.at,
+        "time": waited,
+        "request": asked(exchange, secrets),
+        "response": answered(exchange, private, secrets),
+        "cache": {},
+        "timings": { "send": 0, "wait": waited, "receive": 0 },
+    }))
+}
+
+fn asked(exchange: &Exchange<'_>, secrets: &Secrets) -> Value {
+    let Exchange { base_url, request, .. } = exchange;
+    let pair = |(name, value): &(String, String)| pair(name, value, secrets);
     let mut asked = json!({
         "method": request.method,
         "url": format!("{}{}", base_url.trim_end_matches('/'), path_and_query(request, secrets)),
@@ -66,35 +76,52 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
         "headersSize": UNKNOWN,
         "bodySize": size(request).map_or(json!(UNKNOWN), |size| json!(size)),
     });
-    if let Some(upload) = &request.body_file {
-        let (file, path) = (&upload.file, hidden(&upload.file.path));
-        asked["postData"] = json!({
-            "mimeType": file.content_type,
-            "params": [],
-            "text": "",
-            "comment": format!("the file `{path}`, {} bytes, SHA-256 {}", file.size, file.sha256),
-        });
+    if let Some(posted) = posted(request, secrets) {
+        asked["postData"] = posted;
     }
+    asked
+}
+
+/// The body of a request.
+fn posted(request: &Request, secrets: &Secrets) -> Option<Value> {
     if let Some(files) = &request.form {
         let fields = body::fields_of(request.body.as_deref().unwrap_or(&Value::Null), secrets);
         let params: Vec<Value> = parts(&fields, files).iter().map(|part| param(part, secrets)).collect();
-        asked["postData"] = json!({ "mimeType": MULTIPART, "params": params, "text": "" });
-    } else if let Some(sent) = &request.body {
-        asked["postData"] = json!({ "mimeType": "application/json", "text": body::of_value(sent, secrets) });
+        return Some(json!({ "mimeType": MULTIPART, "params": params, "text": "" }));
     }
-    let (status, headers, content) = match answer {
+    if let Some(sent) = &request.body {
+        return Some(json!({ "mimeType": "application/json", "text": body::of_value(sent, secrets) }));
+    }
+    let file = &request.body_file.as_ref()?.file;
+    let path = secrets.redact(&file.path);
+    Some(json!({
+        "mimeType": file.content_type,
+        "params": [],
+        "text": "",
+        "comment": format!("the file `{path}`, {} bytes, SHA-256 {}", file.size, file.sha256),
+    }))
+}
+
+fn answered(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -> Value {
+    let (hidden, blind) = (|text: &str| secrets.redact(text).into_owned(), secrets.may_be_unknown());
+    let (status, headers, content) = match exchange.answer {
         Ok(answer) => (
             answer.status,
-            answer.headers.iter().filter(|header| may_be_shown(header, secrets)).map(pair).collect::<Vec<_>>(),
+            answer
+                .headers
+                .iter()
+                .filter(|header| may_be_shown(header, secrets))
+                .map(|(name, value)| pair(name, value, secrets))
+                .collect::<Vec<_>>(),
             json!({
                 "size": answer.body.len(),
                 "mimeType": answer.header("content-type").filter(|_| !blind).map(hidden).unwrap_or_default(),
-                "text": body::of_answer(request, answer, private, secrets).unwrap_or_default(),
+                "text": body::of_answer(exchange.request, answer, private, secrets).unwrap_or_default(),
             }),
         ),
         Err(lost) => (0, Vec::new(), json!({ "size": 0, "mimeType": "", "comment": hidden(&lost.to_string()) })),
     };
-    let answered = json!({
+    json!({
         "status": status,
         "statusText": "",
         "httpVersion": "HTTP",
@@ -104,15 +131,12 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
         "redirectURL": "",
         "headersSize": UNKNOWN,
         "bodySize": UNKNOWN,
-    });
-    secrets.seal(json!({
-        "startedDateTime": at,
-        "time": waited,
-        "request": asked,
-        "response": answered,
-        "cache": {},
-        "timings": { "send": 0, "wait": waited, "receive": 0 },
-    }))
+    })
+}
+
+/// A header or a parameter.
+fn pair(name: &str, value: &str, secrets: &Secrets) -> Value {
+    json!({ "name": secrets.redact(name), "value": secrets.redact(value) })
 }
 
 /// The size of a body with files.

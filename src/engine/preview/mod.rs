@@ -324,36 +324,20 @@ impl Preview<'_> {
         each: Option<&Each>,
         known: &mut KnownValues,
     ) -> (Change, Option<Value>) {
-        let surroundings = self.surroundings(known, each);
-        if let Some(when) = &step.when {
-            if let Some((why, on)) = known.unknown_in(when.references()) {
-                return (self.depends(id, why, on), None);
-            }
-            match when.is_true(&surroundings.scope()) {
-                Ok(true) => {}
-                Ok(false) => return (Change { instance: id, action: Action::Skip, call: None }, None),
-                Err(error) => return (self.wrong(id, &error, known), None),
-            }
+        if let Some(change) = self.without_call(step, &id, each, known) {
+            return (change, None);
         }
-        let call = match known.render(&CallParts::of_step(step), &step.after, &surroundings, None) {
+        let call = known.render(&CallParts::of_step(step), &step.after, &self.surroundings(known, each), None);
+        let call = match call {
             Ok(call) => call,
             Err(error) => return (self.wrong(id, &error, known), None),
-        };
-        let find = match &step.find {
-            Some(find) if known.unknown_in(find.references()).is_some() => Find::Later,
-            Some(find) => {
-                match find.evaluate(&surroundings.scope()).ok().and_then(|find| self.secrets.reveal(&find).ok()) {
-                    Some(find) => Find::One(find),
-                    None => Find::Later,
-                }
-            }
-            None => Find::Nothing,
         };
         let (action, value) = match known.replaced.get(&id).cloned() {
             Some(cause) => (self.replaced_with(&id, step, &call, cause), None),
             None => {
                 let update = self.update_call(step, &id, each, known);
                 let undo = self.undo_of_action(step, &id, &call, each, known);
+                let find = self.find_of(step, each, known);
                 self.action(step, &id, &call, &find, known, OfPlan { update, undo })
             }
         };
@@ -370,6 +354,36 @@ impl Preview<'_> {
             known.note_ahead(&id, &results::of_answer(step.operation.as_deref(), &call, 0, Value::Null));
         }
         (Change { instance: id, action, call: Some(call) }, value)
+    }
+
+    /// The change of an instance that `when` keeps from its call, or about which `when` cannot tell yet.
+    fn without_call(
+        &self,
+        step: &Step,
+        id: &InstanceId,
+        each: Option<&Each>,
+        known: &mut KnownValues,
+    ) -> Option<Change> {
+        let when = step.when.as_ref()?;
+        if let Some((why, on)) = known.unknown_in(when.references()) {
+            return Some(self.depends(id.clone(), why, on));
+        }
+        let holds = when.is_true(&self.surroundings(known, each).scope());
+        match holds {
+            Ok(true) => None,
+            Ok(false) => Some(Change { instance: id.clone(), action: Action::Skip, call: None }),
+            Err(error) => Some(self.wrong(id.clone(), &error, known)),
+        }
+    }
+
+    /// What a step looks for, as far as it is known.
+    fn find_of(&self, step: &Step, each: Option<&Each>, known: &KnownValues) -> Find {
+        let Some(find) = &step.find else { return Find::Nothing };
+        if known.unknown_in(find.references()).is_some() {
+            return Find::Later;
+        }
+        let wanted = find.evaluate(&self.surroundings(known, each).scope()).ok();
+        wanted.and_then(|wanted| self.secrets.reveal(&wanted).ok()).map_or(Find::Later, Find::One)
     }
 
     /// The same with what the plan says otherwise besides the call, of an instance whose resource stays.
@@ -413,15 +427,6 @@ impl Preview<'_> {
         let orphan = asked.orphans.contains(id);
         let wanted = Wanted::of(step, self.replace.covers(id), orphan, recovered.is_some());
         let on: Vec<StepId> = asked.unsettled_among(&step.after).cloned().collect();
-        let mut object = |result: &StepResult| {
-            let wanted = step.resource_used || step.ready.condition().is_some();
-            let read = known.agrees.as_ref().filter(|_| wanted).and_then(|made| object_of(made, result))?;
-            self.reads.asked(&read, &mut asked.wanted).map(|(_, value)| self.conceal(step, value))
-        };
-        let mut value = || {
-            let result = known.result.as_ref()?;
-            Some(step_value(result, object(result).as_ref()))
-        };
         match decide::instance(&wanted, recorded, kind) {
             // What is there now is not what the run will read.
             Decision::Read if !on.is_empty() => {
@@ -431,7 +436,7 @@ impl Preview<'_> {
             Decision::Read => self.read(step, call, find, asked),
             Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
             Decision::Call => (Action::Call, None),
-            Decision::Keep => (Action::Keep, value()),
+            Decision::Keep => (Action::Keep, self.recorded_value(step, known, asked)),
             // The step is done once its call is accepted.
             Decision::Wait if step.wait.skip => (Action::Keep, recorded.and_then(accepted)),
             Decision::Resolve | Decision::Wait => {
@@ -440,27 +445,52 @@ impl Preview<'_> {
                 (Action::Continue { phase, then }, None)
             }
             Decision::Clear => {
-                let made = recorded.iter().flat_map(|known| &known.made);
-                let left = made.flat_map(|made| std::iter::once(made).chain(&made.secondary));
+                let left = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
                 (Action::Retry { left: left.filter(|left| left.undo.is_some()).cloned().collect() }, None)
             }
             Decision::Change(how) => {
                 let keeps = matches!(how, ChangeKind::Ignore | ChangeKind::Update | ChangeKind::Error);
-                let value = match &split.calls.last().filter(|_| how == ChangeKind::Update) {
-                    Some(last) => known.result.as_ref().map(|result| {
-                        let object = object(result);
-                        step_value(
-                            &with_new_name(known.agrees.as_deref(), &last.agrees, result.clone()),
-                            object.as_ref(),
-                        )
-                    }),
-                    None => value(),
+                let value = match split.calls.last().filter(|_| how == ChangeKind::Update) {
+                    Some(last) => self.updated_value(step, known, &last.agrees, asked),
+                    None => self.recorded_value(step, known, asked),
                 };
                 let in_place = !(recovered.is_some() && kind == Differs::Forces);
                 let calls = plan.calls(self.catalog, known, call, how, orphan);
                 (changed(step, known, call, (how, split), calls, in_place), value.filter(|_| keeps))
             }
         }
+    }
+
+    /// The value of an instance as it is on record.
+    fn recorded_value(&self, step: &Step, known: &InstanceStatus, asked: &mut KnownValues) -> Option<Value> {
+        let result = known.result.as_ref()?;
+        Some(step_value(result, self.resource_of(step, known, result, asked).as_ref()))
+    }
+
+    /// The value of an instance after an update in place; `call`: the create as it stands then.
+    fn updated_value(
+        &self,
+        step: &Step,
+        known: &InstanceStatus,
+        call: &RecordedCall,
+        asked: &mut KnownValues,
+    ) -> Option<Value> {
+        let result = known.result.as_ref()?;
+        let resource = self.resource_of(step, known, result, asked);
+        Some(step_value(&with_new_name(known.agrees.as_deref(), call, result.clone()), resource.as_ref()))
+    }
+
+    /// `resource` of an instance, where templates need it and it was read.
+    fn resource_of(
+        &self,
+        step: &Step,
+        known: &InstanceStatus,
+        result: &StepResult,
+        asked: &mut KnownValues,
+    ) -> Option<Value> {
+        let wanted = step.resource_used || step.ready.condition().is_some();
+        let read = known.agrees.as_ref().filter(|_| wanted).and_then(|made| object_of(made, result))?;
+        self.reads.asked(&read, &mut asked.wanted).map(|(_, value)| self.conceal(step, value))
     }
 
     /// A step that reads, with its value when the answer is known.

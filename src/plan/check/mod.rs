@@ -19,8 +19,8 @@ use self::relations::Checker;
 use self::tidy::{reported_where_given, tidy};
 use super::assumed::Assumed;
 use super::doc::{self, PlanDoc, ReadParts};
-use super::include::{Whole, include};
-use super::model::Plan;
+use super::include::{GivenNode, Whole, include};
+use super::model::{ModuleInput, Plan};
 use super::operations::{Checking, Operations};
 use super::partial::{Given, NextCheck};
 use super::scalars::compiled;
@@ -99,35 +99,15 @@ fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Pa
             secret.append(&mut doc.secret);
             lacks_steps = doc.lacks_steps;
             let unread = findings.iter().any(Diagnostic::is_error);
-            let (mut templates, mut module_inputs) = (Vec::new(), Vec::new());
-            for given in &given {
-                let template = compiled(&given.node, &mut findings);
-                module_inputs.extend(template.as_ref().and_then(|template| given.limited(template)));
-                templates.extend(template);
-            }
-            let given: Vec<Template> = templates;
-            let assumed = match values {
-                Values::Assumed(assumed) => Some((assumed, assumed.of(&doc))),
-                Values::None | Values::Later => None,
-            };
+            let (given, module_inputs) = compile_given(&given, &mut findings);
             Checker::new(&doc, &mut findings).run(unread, &given);
             reported_where_given(&given, source.files()[0].range.end, &mut findings);
             if let Some(folder) = folder {
                 unreadable_files(&doc, folder, &mut findings);
             }
             let operations = catalog.map(|catalog| {
-                let operations = Operations::find(&doc, catalog, &mut findings);
                 let written = Checking { doc: &doc, modules: &module_inputs, catalog, source };
-                let later = match (&assumed, values) {
-                    (Some((_, inputs)), _) => NextCheck::These(inputs),
-                    (None, Values::Later) => NextCheck::All,
-                    (None, _) => NextCheck::None,
-                };
-                operations.check(&written, Given { folder, later, ..Given::default() }, &mut findings);
-                if let Some((assumed, inputs)) = &assumed {
-                    operations.check_assumed(&written, assumed.given(inputs, folder), &mut findings);
-                }
-                operations
+                check_calls(&written, folder, values, &mut findings)
             });
             match findings.iter().any(Diagnostic::is_error) {
                 true => None,
@@ -139,6 +119,41 @@ fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Pa
     tidy(&mut findings, &more, lacks_steps);
     let secret = written_secrets::texts(&secret, source).into_iter().chain(guessed).collect();
     Checked { plan, findings, source: Arc::clone(source), secret }
+}
+
+/// The templates of the values that modules are given, and the inputs that these are for when only a run knows the value.
+fn compile_given(given: &[GivenNode], findings: &mut Findings) -> (Vec<Template>, Vec<ModuleInput>) {
+    let (mut templates, mut inputs) = (Vec::new(), Vec::new());
+    for given in given {
+        let template = compiled(&given.node, findings);
+        inputs.extend(template.as_ref().and_then(|template| given.limited(template)));
+        templates.extend(template);
+    }
+    (templates, inputs)
+}
+
+/// Finds the operations of a plan's calls, and checks the calls: without values, then with those of a run.
+fn check_calls(
+    written: &Checking<'_>,
+    folder: Option<&Path>,
+    values: Values<'_>,
+    findings: &mut Findings,
+) -> Operations {
+    let operations = Operations::find(written.doc, written.catalog, findings);
+    let assumed = match values {
+        Values::Assumed(assumed) => Some((assumed, assumed.of(written.doc))),
+        Values::None | Values::Later => None,
+    };
+    let later = match (&assumed, values) {
+        (Some((_, inputs)), _) => NextCheck::These(inputs),
+        (None, Values::Later) => NextCheck::All,
+        (None, _) => NextCheck::None,
+    };
+    operations.check(written, Given { folder, later, ..Given::default() }, findings);
+    if let Some((assumed, inputs)) = &assumed {
+        operations.check_assumed(written, assumed.given(inputs, folder), findings);
+    }
+    operations
 }
 
 /// The outcome for a file that is no text, of which only a part can be read.

@@ -140,6 +140,15 @@ struct UseDoc {
     needs: Option<Node>,
 }
 
+/// The steps of a module in the plan that uses it.
+struct Included {
+    steps: List<Node>,
+    /// The ids that the steps have in the plan.
+    ids: Vec<String>,
+    /// By output: the expression that replaces it outside the module.
+    outputs: BTreeMap<String, String>,
+}
+
 impl Including<'_> {
     fn plan(&mut self, root: Node) -> Node {
         let span = root.span;
@@ -183,8 +192,8 @@ impl Including<'_> {
         while let Some(next) = order.next() {
             let (at, used) = &open[next];
             match self.module(used, level, names) {
-                Some((steps, ids, given)) => {
-                    names.given.insert(used.id.clone(), given);
+                Some(Included { steps, ids, outputs }) => {
+                    names.given.insert(used.id.clone(), outputs);
                     names.ids.insert(used.id.clone(), ids);
                     made.insert(*at, steps);
                 }
@@ -232,18 +241,9 @@ impl Including<'_> {
         Some(UseDoc { id: id.value, id_span: id.span, place, file, with, needs: fields.get("needs").cloned() })
     }
 
-    /// The steps of a module with their new ids, those ids, and its outputs.
-    #[expect(clippy::type_complexity, reason = "three results of one walk")]
-    fn module(
-        &mut self,
-        used: &UseDoc,
-        level: &Level,
-        names: &Names,
-    ) -> Option<(List<Node>, Vec<String>, BTreeMap<String, String>)> {
+    /// The file of a module and its text; `None` when it cannot be read, uses itself, or is nested too deep.
+    fn open(&mut self, used: &UseDoc, level: &Level) -> Option<(PathBuf, Node)> {
         let (written, place) = used.file.as_ref()?;
-        if self.steps > MOST_STEPS {
-            return None;
-        }
         let path = match self.files.path(written, &level.file) {
             Ok(path) => path,
             Err(finding) => {
@@ -261,13 +261,21 @@ impl Including<'_> {
             self.findings.push(Diagnostic::error(code::BAD_MODULE, *place, message));
             return None;
         }
-        let root = match self.files.read(&path, &used.id, *place, self.findings) {
-            Ok(root) => root?,
+        match self.files.read(&path, &used.id, *place, self.findings) {
+            Ok(root) => Some((path, root?)),
             Err(finding) => {
                 self.findings.push(finding.at(*place));
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    /// What a step that uses a module becomes.
+    fn module(&mut self, used: &UseDoc, level: &Level, names: &Names) -> Option<Included> {
+        if self.steps > MOST_STEPS {
+            return None;
+        }
+        let (path, root) = self.open(used, level)?;
         let module = Module::read(&root, self.findings)?;
         let mut inner = Names::of_module(format!("{}{}_", level.prefix, used.id), names);
         let given = used.with.iter().map(|(key, node)| (key.clone(), rewritten(node, names, self.findings)));
@@ -279,7 +287,7 @@ impl Including<'_> {
         self.steps += module.steps.len();
         if self.steps > MOST_STEPS {
             let message = format!("the modules of this plan come to more than {MOST_STEPS} steps");
-            self.findings.push(Diagnostic::error(code::BAD_MODULE, *place, message));
+            self.findings.push(Diagnostic::error(code::BAD_MODULE, used.file.as_ref()?.1, message));
             return None;
         }
         let trail = level.trail.iter().cloned().chain([path.clone()]).collect();
@@ -292,7 +300,7 @@ impl Including<'_> {
         let ids = steps.iter().filter_map(|step| Some(step.get("id")?.as_str()?.to_owned())).collect();
         let outputs = module.outputs(&inner, self.findings);
         module.report_unused(&inner, self.findings);
-        Some((steps, ids, outputs))
+        Some(Included { steps, ids, outputs })
     }
 }
 

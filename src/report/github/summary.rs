@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use super::gantt::{self, Bar, EndState};
-use crate::event::{Activity, Did, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone, StepError};
+use crate::event::{Did, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::kind::kind_name;
@@ -219,12 +219,7 @@ impl Summary {
 fn head(phase: &Phase) -> String {
     let title = match &phase.started {
         Some(run) => {
-            let verb = match run.command {
-                Activity::Run => "run",
-                Activity::Rehearse => "rehearse",
-                Activity::Destroy => "destroy",
-            };
-            format!("plan {verb}: {} ({})", text(&run.plan), text(&run.environment))
+            format!("plan {}: {} ({})", run.command.word(), text(&run.plan), text(&run.environment))
         }
         None => "plan".to_owned(),
     };
@@ -257,30 +252,21 @@ fn chart(bars: &[Bar]) -> Option<String> {
 
 impl Phase {
     fn handle(&mut self, stamped: &Stamped) {
-        let ends = |state| Some(state);
-        let (instance, state) = match &stamped.event {
-            Event::RunStarted(run) => {
-                self.started = Some(run.clone());
-                (None, None)
-            }
-            Event::RunFinished(run) => {
-                self.finished = Some(run.clone());
-                (None, None)
-            }
+        if let Some((instance, state)) = self.note(&stamped.event) {
+            self.bar(stamped, instance, state);
+        }
+        self.board.handle(stamped);
+    }
+
+    /// Notes what an event says; returns the instance that it is the end of.
+    fn note<'e>(&mut self, event: &'e Event) -> Option<(&'e InstanceId, EndState)> {
+        match event {
+            Event::RunStarted(run) => self.started = Some(run.clone()),
+            Event::RunFinished(run) => self.finished = Some(run.clone()),
+            Event::Warned { message } => self.warnings.push(message.clone()),
             Event::StepSucceeded { instance, result } => {
-                if result.id.is_some() && result.did != Did::Read {
-                    self.rows.push(Row {
-                        instance: instance.clone(),
-                        kind: result.kind.clone(),
-                        id: result.id.clone(),
-                        name: result.name.clone(),
-                        what: provenance_text(result),
-                        // A kept instance took no time.
-                        took: (result.provenance != Provenance::Reused)
-                            .then(|| Duration::from_millis(result.duration_ms)),
-                    });
-                }
-                (Some(instance), ends(EndState::Done))
+                self.succeeded(instance, result);
+                return Some((instance, EndState::Done));
             }
             Event::ResourceRemoved { instance, kind, id, already_gone, reverted_by } => {
                 let what = match (already_gone, reverted_by) {
@@ -289,24 +275,20 @@ impl Phase {
                     (false, Some(_)) => "reverted",
                 };
                 self.resource(instance, kind, id, what);
-                (Some(instance), ends(EndState::Done))
+                return Some((instance, EndState::Done));
             }
             Event::ResourceLeft { instance, kind, id, error } => {
                 self.resource(instance, kind, id, "left");
                 self.fail(instance, "was left", error);
-                (Some(instance), ends(EndState::Failed))
+                return Some((instance, EndState::Failed));
             }
             Event::StepFailed { instance, error } => {
                 self.fail(instance, "failed", error);
-                (Some(instance), ends(EndState::Failed))
+                return Some((instance, EndState::Failed));
             }
             Event::StepUnknown { instance, error } => {
                 self.fail(instance, "is unknown", error);
-                (Some(instance), ends(EndState::Failed))
-            }
-            Event::Warned { message } => {
-                self.warnings.push(message.clone());
-                (None, None)
+                return Some((instance, EndState::Failed));
             }
             Event::StepStillWaiting { instance, tasks, waited_ms, until, unread } => {
                 let command = self.started.as_ref().map(|run| run.command);
@@ -318,14 +300,27 @@ impl Phase {
                     Duration::from_millis(*waited_ms),
                 );
                 self.resource(instance, &None, &None, &what);
-                (Some(instance), ends(EndState::Active))
+                return Some((instance, EndState::Active));
             }
-            _ => (None, None),
-        };
-        if let Some((instance, state)) = instance.zip(state) {
-            self.bar(stamped, instance, state);
+            _ => {}
         }
-        self.board.handle(stamped);
+        None
+    }
+
+    fn succeeded(&mut self, instance: &InstanceId, result: &StepDone) {
+        if result.id.is_none() || result.did == Did::Read {
+            return;
+        }
+        let took = Duration::from_millis(result.duration_ms);
+        self.rows.push(Row {
+            instance: instance.clone(),
+            kind: result.kind.clone(),
+            id: result.id.clone(),
+            name: result.name.clone(),
+            what: provenance_text(result),
+            // A kept instance took no time.
+            took: (result.provenance != Provenance::Reused).then_some(took),
+        });
     }
 
     /// Adds a bar, except for calls that were never active, such as kept ones.

@@ -38,12 +38,7 @@ impl Collector {
             *self = Self::new(std::mem::take(&mut self.shape));
             self.started = Some((event.at, event.elapsed_ms, run.clone()));
         }
-        let elapsed = match &event.event {
-            // In a file of `--events`, this event has the time of both.
-            Event::RunFinished(run) if run.elapsed_ms > 0 => run.elapsed_ms,
-            _ => event.elapsed_ms,
-        };
-        let now = elapsed.saturating_sub(self.started.as_ref().map_or(0, |(_, start, _)| *start));
+        let now = self.since_start(event);
         self.last = self.last.max(now);
         match &event.event {
             Event::RunStarted(_)
@@ -59,13 +54,7 @@ impl Collector {
                 instance.attempts = instance.attempts.max(*attempt);
                 instance.called_ms.get_or_insert(now);
             }
-            Event::CallDelayed { instance, reason, .. } => {
-                let words = delay(reason);
-                let delays = &mut self.of(instance).delays;
-                if !delays.contains(&words) {
-                    delays.push(words);
-                }
-            }
+            Event::CallDelayed { instance, reason, .. } => self.delayed(instance, delay(reason)),
             Event::TasksAccepted { instance, tasks, .. } => {
                 let instance = self.of(instance);
                 instance.state = State::Running;
@@ -73,11 +62,7 @@ impl Collector {
                 instance.accepted_ms.get_or_insert(now);
             }
             Event::ResolvingStarted { instance, reason } => {
-                let instance = self.of(instance);
-                let words = format!("its outcome was in doubt, and looked for: {}", sanitize(reason));
-                if !instance.delays.contains(&words) {
-                    instance.delays.push(words);
-                }
+                self.delayed(instance, format!("its outcome was in doubt, and looked for: {}", sanitize(reason)));
             }
             Event::ReadinessAwaited { instance, .. } => self.of(instance).state = State::Running,
             Event::StepSucceeded { instance, result } => self.succeeded(instance, result, now),
@@ -113,6 +98,24 @@ impl Collector {
             }
             Event::Warned { message } => self.warnings.push(message.clone()),
             Event::RunFinished(run) => self.finished = Some(run.clone()),
+        }
+    }
+
+    /// Milliseconds from the start of the run to an event.
+    fn since_start(&self, event: &Stamped) -> u64 {
+        let elapsed = match &event.event {
+            // In a file of `--events`, this event has the time of both.
+            Event::RunFinished(run) if run.elapsed_ms > 0 => run.elapsed_ms,
+            _ => event.elapsed_ms,
+        };
+        elapsed.saturating_sub(self.started.as_ref().map_or(0, |(_, start, _)| *start))
+    }
+
+    /// Notes, once, why a call took longer.
+    fn delayed(&mut self, instance: &InstanceId, why: String) {
+        let delays = &mut self.of(instance).delays;
+        if !delays.contains(&why) {
+            delays.push(why);
         }
     }
 

@@ -1,7 +1,7 @@
 use snapbox::{assert_data_eq, str};
 
 use super::*;
-use crate::event::Place;
+use crate::event::{Activity, Place};
 use crate::report::testing::{Shared, accepted, done, error, failed, finished, instance, stamped, started};
 
 const LIMIT: usize = 1024 * 1024;

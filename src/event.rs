@@ -375,7 +375,7 @@ pub struct StepError {
     /// `invalid_fields` of the API: JSON pointer into the body, and what is wrong there.
     pub invalid_fields: Vec<(String, String)>,
     /// `file:line:column` of the step or the field.
-    pub place: Option<Place>,
+    pub place: Option<SourceLocation>,
     /// What to do next.
     pub help: Vec<String>,
     /// Instances whose resources an earlier run made, and that do not exist any more.
@@ -403,7 +403,7 @@ impl StepError {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct SourceLocation {
     pub file: String,
     pub line: usize,
     pub column: usize,
@@ -484,7 +484,7 @@ impl RunFinished {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }

@@ -14,7 +14,7 @@ use super::ready::Ready;
 /// A parsed knowledge file; its paths are expanded.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Knowledge {
+pub(super) struct KnowledgeFile {
     /// The first segment of all its paths.
     #[serde(skip)]
     pub root: String,
@@ -124,7 +124,7 @@ pub(super) struct KnownField {
     pub by_name: bool,
 }
 
-impl Knowledge {
+impl KnowledgeFile {
     /// `root`: the first segment of the paths, which the file omits.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Knowledge {
     ///
     /// # Errors
     ///
-    /// As for [`Knowledge::parse`].
+    /// As for [`KnowledgeFile::parse`].
     pub fn of(root: &str) -> Result<Self, CatalogError> {
         let ours = EMBEDDED_PRODUCTS.iter().find(|product| product.root == root);
         ours.map_or_else(
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn the_file_in_the_repository_can_be_read() {
-        let ours = Knowledge::of("cloud").unwrap();
+        let ours = KnowledgeFile::of("cloud").unwrap();
         assert_eq!(
             ours.resources["network"].read().unwrap(),
             "/cloud/v1/networks/{project_id}/{region_id}/{network_id}"
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_path_parameter_is_known_in_any_version_and_below() {
-        let ours = Knowledge::of("cloud").unwrap();
+        let ours = KnowledgeFile::of("cloud").unwrap();
         let kind = |path: &str| ours.kind_at(&full_path("cloud", path));
         assert_eq!(kind("v2/networks/PR/{network_id}"), Some(("networks", false)));
         assert_eq!(kind("v2/k8s/clusters/PR/{cluster_name}"), Some(("k8s_clusters", true)));
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn writes_below_a_load_balancer_lock_it_by_the_best_known_id() {
-        let ours = Knowledge::of("cloud").unwrap();
+        let ours = KnowledgeFile::of("cloud").unwrap();
         let locks = |call: &str| ours.locks_of(&Route::parse(&full_call("cloud", call)).unwrap());
         assert_eq!(locks("POST v1/lbpools/PR").len(), 2);
         assert_eq!(locks("PUT v1/loadbalancers/PR/pools/{pool_id}/members"), [ValueAt::Path("pool_id".into())]);
@@ -342,7 +342,7 @@ mod tests {
     /// observed.md §3: of nine rules created at once two were refused.
     #[test]
     fn the_rules_of_one_security_group_are_written_one_after_another() {
-        let ours = Knowledge::of("cloud").unwrap();
+        let ours = KnowledgeFile::of("cloud").unwrap();
         let locks = |call: &str| ours.locks_of(&Route::parse(&full_call("cloud", call)).unwrap());
         for call in [
             "POST v1/securitygroups/PR/{group_id}/rules",

@@ -53,7 +53,7 @@ pub use value::{By, Partial, Reference, Unknown, ValueSource};
 
 pub use embedded::CLOUD;
 use embedded::EMBEDDED_PRODUCTS;
-use knowledge::Knowledge;
+use knowledge::KnowledgeFile;
 use product::Product;
 
 static EMBEDDED: LazyLock<Catalog> =
@@ -88,7 +88,7 @@ impl Catalog {
         let document = openapi::Document::parse(text)?;
         let mut products: Vec<Product> = EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect();
         for product in products.iter_mut().filter(|product| document.is_about(product.root())) {
-            let facts = openapi::facts(&document, &Knowledge::of(product.root())?)?;
+            let facts = openapi::facts(&document, &KnowledgeFile::of(product.root())?)?;
             *product = Product::of_texts(product.root(), store::Texts::write(&facts))?;
         }
         Ok(Catalog { products })

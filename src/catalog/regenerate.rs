@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::CatalogError;
 use super::embedded::{CLOUD, EMBEDDED_PRODUCTS};
-use super::knowledge::Knowledge;
+use super::knowledge::KnowledgeFile;
 use super::openapi::{self, Document};
 use super::store::Texts;
 
@@ -37,7 +37,7 @@ pub fn regenerate(openapi: &str, folder: &Path) -> Result<Regenerated, CatalogEr
 }
 
 fn product_of(document: &Document, root: &str, folder: &Path, written: &mut Regenerated) -> Result<(), CatalogError> {
-    let knowledge = Knowledge::of(root)?;
+    let knowledge = KnowledgeFile::of(root)?;
     let mut facts = openapi::facts(document, &knowledge)?;
     for older in openapi::older_facts(&knowledge)?.operations {
         if !facts.operations.iter().any(|operation| operation.route == older.route) {

@@ -94,7 +94,7 @@ fn every_line_comes_back_as_it_was_written() {
 #[test]
 fn every_call_that_the_knowledge_names_exists() {
     for root in Catalog::embedded().roots() {
-        let ours = Knowledge::of(root).unwrap();
+        let ours = KnowledgeFile::of(root).unwrap();
         let calls = ours
             .creates
             .keys()

@@ -30,7 +30,7 @@ pub(super) enum Body {
 
 /// A step, and notes for the user about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct ConvertedStep {
     pub yaml: String,
     pub notes: Vec<String>,
 }
@@ -288,7 +288,7 @@ fn quoted(rest: &mut impl Iterator<Item = char>, end: char, escapes: bool, word:
 }
 
 /// The step for a call.
-pub(super) fn to_step(call: &Call, catalog: &Catalog) -> Step {
+pub(super) fn to_step(call: &Call, catalog: &Catalog) -> ConvertedStep {
     let mut notes = Vec::new();
     // The documentation of the Cloud API sometimes omits the prefix.
     let has_product = catalog.roots().any(|root| root == root_of(&call.path));
@@ -330,7 +330,7 @@ pub(super) fn to_step(call: &Call, catalog: &Catalog) -> Step {
             write(&mut yaml, key, &literal(value));
         }
     }
-    Step { yaml, notes }
+    ConvertedStep { yaml, notes }
 }
 
 /// The fields of a form.

@@ -134,7 +134,7 @@ fn subscribe(context: &Context, filter: Targets) -> Result<DefaultGuard, Error> 
             .json()
             .flatten_event(true)
             .with_current_span(false)
-            .with_timer(Started { at: context.now, origin })
+            .with_timer(ElapsedTime { at: context.now, origin })
             .boxed(),
     };
     let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
@@ -202,12 +202,12 @@ impl Visit for Elapsed {
 }
 
 /// The time since the start, on the context's clock.
-struct Started {
+struct ElapsedTime {
     at: Timestamp,
     origin: Instant,
 }
 
-impl FormatTime for Started {
+impl FormatTime for ElapsedTime {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let passed = SignedDuration::try_from(self.origin.elapsed()).unwrap_or_default();
         write!(writer, "{}", self.at.checked_add(passed).unwrap_or(self.at))

@@ -7,7 +7,7 @@ use crate::engine::{Change, Tally};
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::report::github::append;
-use crate::report::github::preview::{Counts, LONGEST_COMMENT, PreviewPage, Row};
+use crate::report::github::preview::{ChangeRow, Counts, LONGEST_COMMENT, PreviewPage};
 
 /// Reports to the job what a run would do; does nothing outside of a job.
 ///
@@ -47,7 +47,7 @@ fn page<'p>(
     plan: &'p Plan,
     environment: &'p str,
     changes: &[Change],
-    rows: &'p [Row],
+    rows: &'p [ChangeRow],
 ) -> PreviewPage<'p> {
     let tally = Tally::of(changes);
     let counts = Counts {
@@ -62,9 +62,9 @@ fn page<'p>(
     PreviewPage { plan: &plan.name, environment, counts, rows, kept: tally.kept, commit }
 }
 
-fn rows(context: &Context, changes: &[Change]) -> Vec<Row> {
+fn rows(context: &Context, changes: &[Change]) -> Vec<ChangeRow> {
     let hidden = |text: String| context.secrets.redact(&text).into_owned();
-    let row = |change: &Change| Row {
+    let row = |change: &Change| ChangeRow {
         mark: change.symbol().sign(),
         instance: hidden(change.instance.to_string()),
         words: hidden(words_of(change)),

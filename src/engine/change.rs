@@ -10,14 +10,14 @@ use super::called::Called;
 use super::called_again::{Former, former};
 use super::collection::adoptable;
 use super::context::RunContext;
-use super::decide::{self, Allowed, Bar, ChangeKind};
+use super::decide::{self, Allowed, ChangeKind, ReplaceBlocker};
 use super::differences::differences;
 use super::evidence::tags::stamp_value;
 use super::instance::Instance;
 use super::interruption::Interruption;
 use super::operation;
 use super::refresh::recovered;
-use super::remade::Turn;
+use super::remade::ReplacementCheck;
 use super::render::{CallParts, Rendered, step_value};
 use super::resolve::InDoubt;
 use super::results;
@@ -294,12 +294,12 @@ impl Instance {
     }
 
     /// What may not be removed where the resource of this step is to be replaced, and why: itself, or a dependant.
-    fn barred(&self, id: &InstanceId, dependants: &[InstanceId]) -> Option<(InstanceId, Bar)> {
+    fn barred(&self, id: &InstanceId, dependants: &[InstanceId]) -> Option<(InstanceId, ReplaceBlocker)> {
         let (run, options) = (&self.run, &self.run.options);
         let look = |status: &Status| (decide::orphans(status), decide::staying(status, id, dependants));
         let (orphans, staying) = run.context.journal.with_status(look);
         let (target, replace, prune) = (&options.target, &options.replace, options.prune);
-        let turn = Turn {
+        let turn = ReplacementCheck {
             allowed: Allowed { plan: &run.plan, target, replace, prune, orphans: &orphans },
             replaced: id,
             staying: staying.as_ref(),

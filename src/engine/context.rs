@@ -20,7 +20,7 @@ use crate::api::{ApiError, Client, Meaning, ReadError, Request, Task, WITHHELD, 
 use crate::catalog::Catalog;
 use crate::catalog::Method;
 use crate::clock::{Clock, millis};
-use crate::event::{EffectKnown, ErrorClass, Event, Place, Stamped, StepError};
+use crate::event::{EffectKnown, ErrorClass, Event, SourceLocation, Stamped, StepError};
 use crate::id::InstanceId;
 use crate::journal::{Journal, Mark, RecordedCall, RecordedResource, Status, id_text};
 use crate::plan::Plan;
@@ -300,9 +300,9 @@ pub struct PlanSpan {
 
 impl PlanSpan {
     /// The place in the plan file.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> SourceLocation {
         let Position { line, column } = self.plan.source.position(self.span.start());
-        Place { file: self.plan.source.path_at(self.span.start()).display().to_string(), line, column }
+        SourceLocation { file: self.plan.source.path_at(self.span.start()).display().to_string(), line, column }
     }
 }
 

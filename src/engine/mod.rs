@@ -91,7 +91,7 @@ pub use conceal::{hide_data, hide_once_shown, without_sensitive};
 pub use context::{Events, RunContext, Settings};
 pub use counts::{first_missing, instance_counts, steps_with_new};
 pub use decide::{
-    Bar, ChangeKind, FormerSteps, merges, moves, reads as is_read, removal_order, renamed_words, shifted,
+    ChangeKind, FormerSteps, ReplaceBlocker, merges, moves, reads as is_read, removal_order, renamed_words, shifted,
     shifted_words, stuck, unsendable,
 };
 pub use find::{FoundItem, ListSearch, NotOne};

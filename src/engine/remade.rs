@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::decide::{self, Allowed, Bar, Remade};
+use super::decide::{self, Allowed, Remade, ReplaceBlocker};
 use super::render::{Surroundings, elements};
 use crate::id::{InstanceId, StepId};
 use crate::plan::{Graph, Step};
@@ -13,7 +13,7 @@ use crate::template::{Each, Reference};
 type Elements = HashMap<String, Each>;
 
 /// The turn in which a resource is to be replaced.
-pub struct Turn<'a> {
+pub struct ReplacementCheck<'a> {
     pub allowed: Allowed<'a>,
     /// The instance that is to be replaced.
     pub replaced: &'a InstanceId,
@@ -25,11 +25,11 @@ pub struct Turn<'a> {
     pub is_known: &'a dyn Fn(&Reference) -> bool,
 }
 
-impl Turn<'_> {
+impl ReplacementCheck<'_> {
     /// What may not be removed, and why: the resource itself, or the first of its dependants.
-    pub fn barred<'d>(&'d self, dependants: &'d [InstanceId]) -> Option<(&'d InstanceId, Bar)> {
+    pub fn barred<'d>(&'d self, dependants: &'d [InstanceId]) -> Option<(&'d InstanceId, ReplaceBlocker)> {
         if self.staying == Some(self.replaced) {
-            return Some((self.replaced, Bar::Itself));
+            return Some((self.replaced, ReplaceBlocker::Itself));
         }
         if dependants.is_empty() {
             return None;
@@ -57,7 +57,8 @@ impl Turn<'_> {
             };
             Some((one, self.allowed.bar(one, remade)?))
         });
-        let staying = || dependants.iter().find(|one| Some(*one) == self.staying).map(|one| (one, Bar::Stays));
+        let staying =
+            || dependants.iter().find(|one| Some(*one) == self.staying).map(|one| (one, ReplaceBlocker::Stays));
         barred.or_else(staying)
     }
 

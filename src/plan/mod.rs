@@ -38,7 +38,6 @@ mod operations;
 mod partial;
 #[cfg(test)]
 mod partly_known_tests;
-mod place;
 mod programs;
 mod record_doc;
 mod request;
@@ -49,6 +48,7 @@ mod step_doc;
 mod step_results;
 #[cfg(test)]
 mod suggestion_tests;
+mod template_scope;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::doing::{Doing, Pending, Row, Words};
+use super::doing::{CallRow, Doing, Pending, Words};
 use super::shape::{Planned, Shape};
 use super::{count, duration, list, sanitize, span};
 use crate::event::{Activity, Event, Queue, Stamped};
@@ -110,7 +110,7 @@ impl Board {
     /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many.
     /// What waits in a queue follows, and where there is room, what waits for other steps; those that wait for the same
     /// share a row when they are too many.
-    pub fn rows(&self, now: Duration, most: usize) -> Vec<Row> {
+    pub fn rows(&self, now: Duration, most: usize) -> Vec<CallRow> {
         let mut rows = match self.pending.len() <= most {
             true => self.alone(now),
             false => self.grouped(now, most),
@@ -122,13 +122,13 @@ impl Board {
             let rest = rows.len() + 1 - most.max(1);
             rows.truncate(rows.len() - rest);
             let what = Words::from(count(rest, "more step"));
-            rows.push(Row { who: "…".to_owned(), what, elapsed: Duration::ZERO });
+            rows.push(CallRow { who: "…".to_owned(), what, elapsed: Duration::ZERO });
         }
         rows
     }
 
     /// Steps without any event, because others are not done.
-    fn waiting_for_others(&self, most: usize) -> Vec<Row> {
+    fn waiting_for_others(&self, most: usize) -> Vec<CallRow> {
         let mut waiting: IndexMap<String, Vec<&str>> = IndexMap::new();
         for (step, planned) in self.without_events() {
             let behind = planned.after.iter().filter(|step| !self.is_over(step)).map(|step| sanitize(step));
@@ -143,9 +143,9 @@ impl Board {
             match &steps[..] {
                 [_, _, ..] if together => {
                     let what = Words::from(format!("wait for {behind}"));
-                    rows.push(Row { who: count(steps.len(), "step"), what, elapsed: Duration::ZERO });
+                    rows.push(CallRow { who: count(steps.len(), "step"), what, elapsed: Duration::ZERO });
                 }
-                _ => rows.extend(steps.into_iter().map(|step| Row {
+                _ => rows.extend(steps.into_iter().map(|step| CallRow {
                     who: sanitize(step).into_owned(),
                     what: Words::from(format!("waits for {behind}")),
                     elapsed: Duration::ZERO,
@@ -231,12 +231,12 @@ impl Board {
     }
 
     /// What is at work before what waits in a queue.
-    fn alone(&self, now: Duration) -> Vec<Row> {
+    fn alone(&self, now: Duration) -> Vec<CallRow> {
         let (queued, at_work): (Vec<_>, Vec<_>) = self.pending.values().partition(|(_, pending)| pending.is_queued());
         at_work.into_iter().chain(queued).map(|(instance, pending)| pending.row(instance, now)).collect()
     }
 
-    fn grouped(&self, now: Duration, most: usize) -> Vec<Row> {
+    fn grouped(&self, now: Duration, most: usize) -> Vec<CallRow> {
         let mut groups: IndexMap<&StepId, Vec<(&InstanceId, &Pending)>> = IndexMap::new();
         for (instance, pending) in self.pending.values() {
             groups.entry(&instance.step).or_default().push((instance, pending));
@@ -247,7 +247,7 @@ impl Board {
             [(instance, pending)] => pending.row(instance, now),
             _ => self.group(step, &members, now),
         };
-        let mut rows: Vec<Row> = at_work.into_iter().map(row).collect();
+        let mut rows: Vec<CallRow> = at_work.into_iter().map(row).collect();
         if rows.len() + queued.len() <= most {
             rows.extend(queued.into_iter().map(row));
         } else {
@@ -256,7 +256,7 @@ impl Board {
         rows
     }
 
-    fn group(&self, step: &StepId, members: &[(&InstanceId, &Pending)], now: Duration) -> Row {
+    fn group(&self, step: &StepId, members: &[(&InstanceId, &Pending)], now: Duration) -> CallRow {
         let tally = self.tallies.get(step).copied().unwrap_or_default();
         let all = tally.instances.max(members.len() + tally.ended());
         let mut states: IndexMap<&str, usize> = IndexMap::new();
@@ -268,7 +268,7 @@ impl Board {
         let parts = states.into_iter().chain(ends).filter(|(_, number)| *number > 0);
         let what = Words::from(parts.map(|(word, number)| format!("{number} {word}")).collect::<Vec<_>>().join(", "));
         let since = members.iter().map(|(_, pending)| pending.started).min().unwrap_or(now);
-        Row {
+        CallRow {
             who: format!("{step}[{}]", keys(members, all)),
             what: match typical(members) {
                 Some(typical) => what.and(&format!(", typically {typical}")),
@@ -280,7 +280,7 @@ impl Board {
 }
 
 /// A row for each queue: which step waits in it, or how many.
-fn in_queues(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) -> Vec<Row> {
+fn in_queues(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) -> Vec<CallRow> {
     let mut queues: IndexMap<String, (HashSet<&StepId>, &Pending)> = IndexMap::new();
     for (step, members) in groups {
         for (_, pending) in members {
@@ -296,7 +296,7 @@ fn in_queues(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) 
             Some(step) if steps.len() == 1 => (sanitize(step.as_str()).into_owned(), first.doing.describe(now)),
             _ => (count(steps.len(), "step"), Words::from(together)),
         };
-        Row { who, what, elapsed: now.saturating_sub(first.started) }
+        CallRow { who, what, elapsed: now.saturating_sub(first.started) }
     });
     rows.collect()
 }

@@ -31,7 +31,7 @@ pub struct Pending {
 
 /// A row of the table: the call, what it is doing, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct CallRow {
     pub who: String,
     pub what: Words,
     pub elapsed: Duration,
@@ -69,10 +69,10 @@ impl Pending {
         matches!(self.doing, Doing::Queued { .. })
     }
 
-    pub(super) fn row(&self, instance: &InstanceId, now: Duration) -> Row {
+    pub(super) fn row(&self, instance: &InstanceId, now: Duration) -> CallRow {
         let what = self.doing.describe(now);
         let late = matches!(&self.doing, Doing::Waiting { latest, .. } if now.saturating_sub(self.since) > *latest * 2);
-        Row {
+        CallRow {
             who: sanitize(&instance.to_string()).into_owned(),
             what: if late { what.and(", longer than usual") } else { what },
             elapsed: now.saturating_sub(self.started),

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::doing::Row;
+use super::doing::CallRow;
 use super::live::{Live, TerminalSize};
 use super::shape::Shape;
 use super::width::{beginning, ending, width};
@@ -62,7 +62,7 @@ impl Progress {
     }
 
     /// Cut before colours are added, because escape codes have no width.
-    fn line(&self, row: &Row, column: usize, columns: usize) -> String {
+    fn line(&self, row: &CallRow, column: usize, columns: usize) -> String {
         let elapsed = if row.elapsed.is_zero() { String::new() } else { duration(row.elapsed) };
         let who = cut_inside(&row.who, column);
         let padding = " ".repeat(column - width(&who));

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{
-    Activity, Did, EVENTS_VERSION, EffectKnown, ErrorClass, Event, Place, Provenance, RunFinished, RunStarted, Stamped,
-    StepDone, StepError,
+    Activity, Did, EVENTS_VERSION, EffectKnown, ErrorClass, Event, Provenance, RunFinished, RunStarted, SourceLocation,
+    Stamped, StepDone, StepError,
 };
 use crate::exit::Exit;
 use crate::id::{InstanceId, StepId};
@@ -102,7 +102,7 @@ pub fn error(message: &str) -> StepError {
         status: Some(409),
         request_id: Some("req-1".to_owned()),
         invalid_fields: vec![("/flavor".to_owned(), "is sold out".to_owned())],
-        place: Some(Place { file: "deploy.yaml".to_owned(), line: 23, column: 5 }),
+        place: Some(SourceLocation { file: "deploy.yaml".to_owned(), line: 23, column: 5 }),
         help: vec!["raise the quota, or use a smaller flavor".to_owned()],
         ..StepError::new(EffectKnown::NotApplied, ErrorClass::Quota, message)
     }

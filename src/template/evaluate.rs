@@ -7,7 +7,8 @@ use super::missing::missing;
 use super::program::Program;
 use super::text::{json_of, text_of};
 use super::{
-    Expression, ExpressionKind, Knowledge, Mention, Part, Scope, Shape, Sort, Template, TemplateError, Text, scope,
+    Expression, ExpressionKind, KnownNames, Mention, Part, Scope, Shape, Template, TemplateError, Text, ValueType,
+    scope,
 };
 
 /// The longest text that a template may produce.
@@ -104,12 +105,12 @@ pub(super) fn json(program: &Program, scope: &Scope<'_>) -> Result<Value, Templa
 /// In a run everything that a template refers to is known.
 struct Everything;
 
-impl Knowledge for Everything {
+impl KnownNames for Everything {
     fn knows(&self, _: &str, _: &[String]) -> bool {
         true
     }
 
-    fn sort(&self, _: &Mention) -> Option<Sort> {
+    fn value_type(&self, _: &Mention) -> Option<ValueType> {
         None
     }
 
@@ -149,7 +150,7 @@ pub(super) fn explain(
     scope: &Scope<'_>,
     root: &minijinja::Value,
     error: &Error,
-    knowledge: &dyn Knowledge,
+    knowledge: &dyn KnownNames,
 ) -> TemplateError {
     let span = match error.range() {
         Some(range) if !range.is_empty() => program.locate_run(range),

@@ -11,8 +11,8 @@ use minijinja::machinery::{ast, parse_expr};
 use minijinja::{Error, ErrorKind, Value as Any};
 use serde_json::Value;
 
-use super::nodes::{mention, of, parts, sort_in};
-use super::outline::{Knowledge, Mention, Outline, Sort};
+use super::nodes::{mention, of, parts, type_in};
+use super::outline::{KnownNames, Mention, Outline, ValueType};
 use super::program::Program;
 use super::text::json_of;
 use super::uses::Uses;
@@ -25,7 +25,7 @@ mod trial;
 
 impl Template {
     /// The outline in this scope; a part that cannot be evaluated is reported, and open.
-    pub fn outline(&self, scope: &Scope<'_>, knowledge: &dyn Knowledge, errors: &mut Vec<TemplateError>) -> Outline {
+    pub fn outline(&self, scope: &Scope<'_>, knowledge: &dyn KnownNames, errors: &mut Vec<TemplateError>) -> Outline {
         match self.shape() {
             Shape::Constant(value) => Outline::Exactly(value.to_value()),
             Shape::Expression(program) | Shape::Text(Text::Program(program)) => {
@@ -47,7 +47,7 @@ impl Template {
                 Outline::Map(fields.collect())
             }
             // The caller determines the elements, and interprets each.
-            Shape::For(_) => Outline::Of(Sort::List),
+            Shape::For(_) => Outline::Of(ValueType::List),
         }
     }
 }
@@ -58,7 +58,7 @@ fn reported(error: TemplateError, errors: &mut Vec<TemplateError>) -> Outline {
 }
 
 /// The outline of a value inside a text.
-fn in_text(program: &Program, value: Outline, knowledge: &dyn Knowledge) -> Result<Outline, TemplateError> {
+fn in_text(program: &Program, value: Outline, knowledge: &dyn KnownNames) -> Result<Outline, TemplateError> {
     match never_text(&value, knowledge) {
         None => Ok(value),
         Some((what, help)) => Err(without_text_form(program, what, help)),
@@ -71,12 +71,12 @@ fn without_text_form(program: &Program, what: &str, help: &str) -> TemplateError
 }
 
 /// For a value that certainly has no text form: what it is, and what to do.
-fn never_text(value: &Outline, knowledge: &dyn Knowledge) -> Option<(&'static str, &'static str)> {
+fn never_text(value: &Outline, knowledge: &dyn KnownNames) -> Option<(&'static str, &'static str)> {
     match value {
         Outline::Exactly(Value::Null) => Some(("null", "give it a value with `| default('...', true)`")),
-        other => match sort_in(other, knowledge)? {
-            Sort::List => Some(("a list", "use `| tojson`, or `| join(',')`")),
-            Sort::Map => Some(("a mapping", "use `| tojson`, or one of its fields")),
+        other => match type_in(other, knowledge)? {
+            ValueType::List => Some(("a list", "use `| tojson`, or `| join(',')`")),
+            ValueType::Map => Some(("a mapping", "use `| tojson`, or one of its fields")),
             _ => None,
         },
     }
@@ -91,7 +91,7 @@ impl Program {
     /// # Errors
     ///
     /// When it cannot be evaluated, whatever the unknown values are.
-    pub fn outline(&self, scope: &Scope<'_>, knowledge: &dyn Knowledge) -> Result<Outline, TemplateError> {
+    pub fn outline(&self, scope: &Scope<'_>, knowledge: &dyn KnownNames) -> Result<Outline, TemplateError> {
         let uses = self.uses();
         if self.source().contains(NEVER_KNOWN) {
             return Ok(if self.is_expression() { Outline::Open } else { Outline::some_text() });
@@ -129,7 +129,7 @@ impl Program {
     }
 }
 
-fn all_known(uses: &Uses, knowledge: &dyn Knowledge) -> bool {
+fn all_known(uses: &Uses, knowledge: &dyn KnownNames) -> bool {
     let path = |path: &[Word]| path.iter().map(Word::to_string).collect::<Vec<_>>();
     let below = |name: &str, words: &[Word]| [vec![name.to_owned()], path(words)].concat();
     uses.unknown.is_empty()
@@ -156,7 +156,7 @@ struct Interpreter<'i> {
     source: &'i str,
     /// The scope; unknown values are never looked up.
     root: Any,
-    knowledge: &'i dyn Knowledge,
+    knowledge: &'i dyn KnownNames,
     /// By address of a node: whether it is completely known.
     known: HashMap<usize, bool>,
     /// By address of a node: its outline, once it was asked for.
@@ -255,22 +255,22 @@ impl<'i> Interpreter<'i> {
             ast::Expr::Compare(compare) => {
                 self.values(&compare.expr);
                 compare.ops.iter().take(1).for_each(|operand| drop(self.values(&operand.expr)));
-                Outline::Of(Sort::Boolean)
+                Outline::Of(ValueType::Boolean)
             }
             ast::Expr::Test(test) => {
                 self.test_must_work(test);
-                Outline::Of(Sort::Boolean)
+                Outline::Of(ValueType::Boolean)
             }
             ast::Expr::UnaryOp(unary) => match unary.op {
                 ast::UnaryOpKind::Not => {
                     self.outline(&unary.expr);
-                    Outline::Of(Sort::Boolean)
+                    Outline::Of(ValueType::Boolean)
                 }
                 ast::UnaryOpKind::Neg => {
                     self.negation_must_work(unary);
-                    match self.sort(&self.outline(&unary.expr)) {
-                        Some(Sort::Integer) => Outline::Of(Sort::Integer),
-                        _ => Outline::Of(Sort::Number),
+                    match self.value_type(&self.outline(&unary.expr)) {
+                        Some(ValueType::Integer) => Outline::Of(ValueType::Integer),
+                        _ => Outline::Of(ValueType::Number),
                     }
                 }
             },
@@ -283,12 +283,12 @@ impl<'i> Interpreter<'i> {
                     Value::String(name) => Some((name, self.outline(value))),
                     _ => None,
                 });
-                fields.collect::<Option<Vec<_>>>().map_or(Outline::Of(Sort::Map), Outline::Map)
+                fields.collect::<Option<Vec<_>>>().map_or(Outline::Of(ValueType::Map), Outline::Map)
             }
             ast::Expr::Slice(slice) => {
                 self.slice_must_work(slice);
-                match self.sort(&self.outline(&slice.expr)) {
-                    Some(sort @ (Sort::Text | Sort::List)) => of(sort),
+                match self.value_type(&self.outline(&slice.expr)) {
+                    Some(sort @ (ValueType::Text | ValueType::List)) => of(sort),
                     _ => Outline::Open,
                 }
             }
@@ -301,8 +301,8 @@ impl<'i> Interpreter<'i> {
         match name.id {
             "cidrsubnet" => self.network(tried.as_ref(), call.args.get(..2)),
             "file" | "cidrhost" => Outline::some_text(),
-            "range" => Outline::Of(Sort::List),
-            "dict" => Outline::Of(Sort::Map),
+            "range" => Outline::Of(ValueType::List),
+            "dict" => Outline::Of(ValueType::Map),
             _ => Outline::Open,
         }
     }
@@ -372,7 +372,7 @@ impl<'i> Interpreter<'i> {
         }
     }
 
-    fn sort(&self, outline: &Outline) -> Option<Sort> {
-        sort_in(outline, self.knowledge)
+    fn value_type(&self, outline: &Outline) -> Option<ValueType> {
+        type_in(outline, self.knowledge)
     }
 }

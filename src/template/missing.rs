@@ -5,7 +5,7 @@ use minijinja::value::ValueKind;
 
 use super::nodes::{mention, parts, range};
 use super::program::Program;
-use super::{Knowledge, Mention, Scope, TemplateError, engine, scope};
+use super::{KnownNames, Mention, Scope, TemplateError, engine, scope};
 use crate::diagnostic::nearest;
 use crate::secret::is_sensitive_name;
 use crate::source::Span;
@@ -22,7 +22,7 @@ pub(super) fn missing(
     program: &Program,
     scope: &Scope<'_>,
     root: &minijinja::Value,
-    knowledge: &dyn Knowledge,
+    knowledge: &dyn KnownNames,
     is_undefined: bool,
 ) -> Option<TemplateError> {
     let mut mentions = references(program);
@@ -41,7 +41,7 @@ fn undefined_part(
     program: &Program,
     scope: &Scope<'_>,
     root: &minijinja::Value,
-    knowledge: &dyn Knowledge,
+    knowledge: &dyn KnownNames,
 ) -> Option<TemplateError> {
     if !program.is_expression() {
         return None;

@@ -50,7 +50,7 @@ pub use interpret::NEVER_KNOWN;
 pub use lexicon::is_template;
 pub use list_from::ListFrom;
 pub use names::{FILTERS, FUNCTIONS, NAMES, TESTS};
-pub use outline::{Knowledge, Mention, Outline, Sort};
+pub use outline::{KnownNames, Mention, Outline, ValueType};
 pub use program::Program;
 pub use scope::{no_instances, skipped_step, value_of};
 pub use uses::{FileUse, InputUse, NameUse, PartUse, Reference, Spoiled, Unknown, UnknownKind, Uses};

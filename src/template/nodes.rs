@@ -6,7 +6,7 @@ use minijinja::machinery::ast;
 use serde_json::Value;
 
 use super::chain::{Link, unchain};
-use super::outline::{Knowledge, Mention, Outline, Sort};
+use super::outline::{KnownNames, Mention, Outline, ValueType};
 
 pub(super) fn is_of_step(outline: &Outline) -> bool {
     matches!(outline, Outline::Mention(mention) if mention.root == "steps")
@@ -14,40 +14,40 @@ pub(super) fn is_of_step(outline: &Outline) -> bool {
 
 impl Outline {
     /// The type of the value, where it is known.
-    pub fn sort(&self, knowledge: &dyn Knowledge) -> Option<Sort> {
-        sort_in(self, knowledge)
+    pub fn value_type(&self, knowledge: &dyn KnownNames) -> Option<ValueType> {
+        type_in(self, knowledge)
     }
 }
 
-pub(super) fn sort_in(outline: &Outline, knowledge: &dyn Knowledge) -> Option<Sort> {
+pub(super) fn type_in(outline: &Outline, knowledge: &dyn KnownNames) -> Option<ValueType> {
     match outline {
-        Outline::Exactly(value) => sort_of(value),
-        Outline::Text(_) => Some(Sort::Text),
-        Outline::List(_) => Some(Sort::List),
-        Outline::Map(_) => Some(Sort::Map),
+        Outline::Exactly(value) => type_of(value),
+        Outline::Text(_) => Some(ValueType::Text),
+        Outline::List(_) => Some(ValueType::List),
+        Outline::Map(_) => Some(ValueType::Map),
         Outline::Of(sort) => Some(*sort),
-        Outline::Mention(mention) => knowledge.sort(mention),
+        Outline::Mention(mention) => knowledge.value_type(mention),
         Outline::OneOf(options) => {
-            let first = sort_in(options.first()?, knowledge)?;
-            options.iter().all(|option| sort_in(option, knowledge) == Some(first)).then_some(first)
+            let first = type_in(options.first()?, knowledge)?;
+            options.iter().all(|option| type_in(option, knowledge) == Some(first)).then_some(first)
         }
         Outline::Open => None,
     }
 }
 
-pub(super) fn of(sort: Sort) -> Outline {
-    if sort == Sort::Text { Outline::some_text() } else { Outline::Of(sort) }
+pub(super) fn of(sort: ValueType) -> Outline {
+    if sort == ValueType::Text { Outline::some_text() } else { Outline::Of(sort) }
 }
 
-pub(super) fn sort_of(value: &Value) -> Option<Sort> {
+pub(super) fn type_of(value: &Value) -> Option<ValueType> {
     Some(match value {
         Value::Null => return None,
-        Value::Bool(_) => Sort::Boolean,
-        Value::Number(number) if number.is_f64() => Sort::Number,
-        Value::Number(_) => Sort::Integer,
-        Value::String(_) => Sort::Text,
-        Value::Array(_) => Sort::List,
-        Value::Object(_) => Sort::Map,
+        Value::Bool(_) => ValueType::Boolean,
+        Value::Number(number) if number.is_f64() => ValueType::Number,
+        Value::Number(_) => ValueType::Integer,
+        Value::String(_) => ValueType::Text,
+        Value::Array(_) => ValueType::List,
+        Value::Object(_) => ValueType::Map,
     })
 }
 

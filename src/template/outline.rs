@@ -1,7 +1,7 @@
 //! Outlines: what is known of a template's value while some references are not known yet.
 //!
 //! An [`Outline`] keeps constants around an unknown part, the branches of an undecided condition, and the type of a
-//! computation. `interpret` builds it; [`Knowledge`] provides what is known of inputs and steps.
+//! computation. `interpret` builds it; [`KnownNames`] provides what is known of inputs and steps.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub enum Outline {
     /// One of these.
     OneOf(Vec<Outline>),
     /// A value of this type.
-    Of(Sort),
+    Of(ValueType),
     /// The value of a reference that is not known yet.
     Mention(Mention),
     /// Nothing is known.
@@ -26,7 +26,7 @@ pub enum Outline {
 
 /// The type of an unknown value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
+pub enum ValueType {
     Boolean,
     Integer,
     Number,
@@ -46,11 +46,11 @@ pub struct Mention {
 }
 
 /// What is known of the names of the scope.
-pub trait Knowledge {
+pub trait KnownNames {
     /// Whether the value, including everything below, is known.
     fn knows(&self, root: &str, path: &[String]) -> bool;
     /// The type of an unknown value.
-    fn sort(&self, mention: &Mention) -> Option<Sort>;
+    fn value_type(&self, mention: &Mention) -> Option<ValueType>;
     /// Whether a value that is not known is known when the template is interpreted once more: what it decides is left
     /// open until then.
     fn knows_later(&self, _root: &str, _path: &[String]) -> bool {

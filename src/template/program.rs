@@ -40,7 +40,7 @@ struct Parsed {
     uses: Uses,
     /// Where our internal filter is inserted into the source that runs.
     joints: Joints,
-    kind: Kind,
+    kind: Syntax,
 }
 
 /// The most parsed programs that are shared between places.
@@ -49,12 +49,12 @@ const MOST_SHARED: usize = 4096;
 const LONGEST_SHARED: usize = 200;
 
 /// Programs by kind and source.
-type Shared = HashMap<(Kind, Box<str>), Arc<Parsed>>;
+type Shared = HashMap<(Syntax, Box<str>), Arc<Parsed>>;
 
 static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+enum Syntax {
     Expression,
     Text,
 }
@@ -69,20 +69,20 @@ enum Code {
 const MOST_CACHED: usize = 256;
 
 /// Code by source.
-type Cached = HashMap<(Kind, String), Arc<Code>>;
+type Cached = HashMap<(Syntax, String), Arc<Code>>;
 
 /// Recently used code.
 static CACHE: LazyLock<Mutex<Cached>> = LazyLock::new(Mutex::default);
 
-fn code_of(kind: Kind, source: String) -> Result<Arc<Code>, Error> {
+fn code_of(kind: Syntax, source: String) -> Result<Arc<Code>, Error> {
     let key = (kind, source);
     if let Some(code) = CACHE.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return Ok(Arc::clone(code));
     }
     let source = key.1.clone();
     let code = Arc::new(match kind {
-        Kind::Expression => engine::environment().compile_expression_owned(source).map(Code::Expression)?,
-        Kind::Text => {
+        Syntax::Expression => engine::environment().compile_expression_owned(source).map(Code::Expression)?,
+        Syntax::Text => {
             // A template borrows its source unless the environment owns it; cloned environments share their parts.
             let mut environment = engine::environment().clone();
             environment.add_template_owned(ONLY, source)?;
@@ -148,17 +148,17 @@ impl Program {
 
     /// Parses an expression.
     pub(super) fn expression(source: &str, place: SourceMap) -> Result<Self, Error> {
-        Self::shared(Kind::Expression, source, place, || Ok(walk::of_expression(&parse_expr(source)?, source)))
+        Self::shared(Syntax::Expression, source, place, || Ok(walk::of_expression(&parse_expr(source)?, source)))
     }
 
     /// Parses a text with statements.
     pub(super) fn text(source: &str, place: SourceMap) -> Result<Self, Error> {
         let parsed = || Ok(walk::of_template(&parse(source, "", engine::syntax())?, source));
-        Self::shared(Kind::Text, source, place, parsed)
+        Self::shared(Syntax::Text, source, place, parsed)
     }
 
     fn shared(
-        kind: Kind,
+        kind: Syntax,
         source: &str,
         place: SourceMap,
         parse: impl FnOnce() -> Result<(Uses, Joints), Error>,
@@ -189,7 +189,7 @@ impl Program {
 
     /// Whether it is an expression, not a text with statements.
     pub(super) fn is_expression(&self) -> bool {
-        self.inner.parsed.kind == Kind::Expression
+        self.inner.parsed.kind == Syntax::Expression
     }
 
     /// The source that runs: as written, with our internal filter inserted.

@@ -17,7 +17,7 @@ use super::CatalogError;
 use super::check::{MULTIPART, is_form};
 use super::embedded::CLOUD;
 use super::facts::{Answer, Facts};
-use super::knowledge::{Knowledge, KnownCreate, KnownResource};
+use super::knowledge::{KnowledgeFile, KnownCreate, KnownResource};
 use super::operation::{
     AlsoBy, BodyUse, Creates, DeleteCall, Effect, IdAt, Method, Operation, Parameter, Resource, Route,
 };
@@ -34,7 +34,7 @@ const FILE: &str = "binary";
 /// # Errors
 ///
 /// [`CatalogError`] when a reference in it has no target.
-pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts, CatalogError> {
+pub(super) fn facts(document: &Document, knowledge: &KnowledgeFile) -> Result<Facts, CatalogError> {
     let corrected = (!knowledge.schemas.is_empty()).then(|| document.corrected(&knowledge.schemas));
     let document = corrected.as_ref().unwrap_or(document);
     let mut reader = Reader { document, knowledge, converter: Converter::new(document, knowledge) };
@@ -43,7 +43,7 @@ pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts,
         for method in Method::ALL {
             let Some(raw) = item.get(method.as_str().to_lowercase()) else { continue };
             let route = Route { method, path: path.clone() };
-            if knowledge.merged.values().any(|others| Knowledge::lists(others, &route)) {
+            if knowledge.merged.values().any(|others| KnowledgeFile::lists(others, &route)) {
                 continue;
             }
             if knowledge.root != CLOUD
@@ -64,7 +64,7 @@ pub(super) fn facts(document: &Document, knowledge: &Knowledge) -> Result<Facts,
 }
 
 /// The facts about operations of an older version of the API.
-pub(super) fn older_facts(knowledge: &Knowledge) -> Result<Facts, CatalogError> {
+pub(super) fn older_facts(knowledge: &KnowledgeFile) -> Result<Facts, CatalogError> {
     match knowledge.older.is_null() {
         true => facts(&Document::empty(), knowledge),
         false => facts(&Document::new(knowledge.older.clone())?, knowledge),
@@ -89,7 +89,7 @@ fn reachable<'s>(
 
 struct Reader<'d> {
     document: &'d Document,
-    knowledge: &'d Knowledge,
+    knowledge: &'d KnowledgeFile,
     converter: Converter<'d>,
 }
 
@@ -97,10 +97,10 @@ impl Reader<'_> {
     fn operation(&mut self, route: Route, item: &Value, raw: &Value) -> Result<Operation, CatalogError> {
         let knowledge = self.knowledge;
         let (path_parameters, query_parameters) = self.parameters(&route, item, raw)?;
-        let file = Knowledge::entry(&knowledge.files, &route);
+        let file = KnowledgeFile::entry(&knowledge.files, &route);
         let (body, body_schema) = if file.is_some() { (BodyUse::Required, None) } else { self.body(&route, raw)? };
         let content = file.map_or_else(|| self.content(raw), |content| Ok(vec![content.clone()]))?;
-        let known = Knowledge::entry(&knowledge.creates, &route);
+        let known = KnowledgeFile::entry(&knowledge.creates, &route);
         let creates = match known {
             Some(known) => self.creates(known, body_schema.as_ref())?,
             None => None,
@@ -109,7 +109,7 @@ impl Reader<'_> {
         let mut locks = knowledge.locks_of(&route).into_iter();
         let changes = matches!(route.method, Method::Put | Method::Patch);
         let changed = knowledge.read_at(&route.path).filter(|_| changes);
-        let own_ready = Knowledge::entry(&knowledge.ready, &route);
+        let own_ready = KnowledgeFile::entry(&knowledge.ready, &route);
         let made = known.and_then(|known| knowledge.resources.get(&known.makes));
         Ok(Operation {
             ready: made.or(changed).and_then(|resource| resource.ready.clone()).or_else(|| own_ready.cloned()),
@@ -119,14 +119,14 @@ impl Reader<'_> {
             operation_id: text(raw.get("operationId")),
             effect: self.effect(&route, is_create),
             asynchronous: self.is_asynchronous(raw)?,
-            task_types: Knowledge::entry(&knowledge.tasks, &route).cloned().unwrap_or_default(),
-            may_be_no_op: Knowledge::lists(&knowledge.may_be_no_op, &route),
+            task_types: KnowledgeFile::entry(&knowledge.tasks, &route).cloned().unwrap_or_default(),
+            may_be_no_op: KnowledgeFile::lists(&knowledge.may_be_no_op, &route),
             deprecated: raw.get("deprecated") == Some(&Value::Bool(true)),
-            successor: Knowledge::entry(&knowledge.successors, &route).and_then(|call| Route::parse(call)),
+            successor: KnowledgeFile::entry(&knowledge.successors, &route).and_then(|call| Route::parse(call)),
             takes_tags: knowledge.root == CLOUD
                 && creates.is_some()
                 && body_schema.as_ref().is_some_and(|body| self.takes_tags(body)),
-            also_makes: Knowledge::entry(&knowledge.updates_make, &route).cloned().unwrap_or_default(),
+            also_makes: KnowledgeFile::entry(&knowledge.updates_make, &route).cloned().unwrap_or_default(),
             locks: locks.next(),
             locks_else: locks.collect(),
             path_parameters,
@@ -141,7 +141,7 @@ impl Reader<'_> {
     fn effect(&self, route: &Route, creates: bool) -> Effect {
         match route.method {
             Method::Get => Effect::Read,
-            _ if Knowledge::lists(&self.knowledge.only_compute, route) => Effect::Read,
+            _ if KnowledgeFile::lists(&self.knowledge.only_compute, route) => Effect::Read,
             _ if creates => Effect::Create,
             Method::Delete => Effect::Delete,
             Method::Post | Method::Put | Method::Patch => Effect::Change,
@@ -201,7 +201,7 @@ impl Reader<'_> {
         for example in content.and_then(|content| content.get("example")).into_iter().chain(named) {
             self.converter.widen(&mut schema, example);
         }
-        for other in Knowledge::entry(&self.knowledge.merged, route).into_iter().flatten() {
+        for other in KnowledgeFile::entry(&self.knowledge.merged, route).into_iter().flatten() {
             if let Some(shape) = self.document.body_of(other)? {
                 let own = if schema.variants.is_empty() {
                     vec![schema]

@@ -76,7 +76,7 @@ components:
 "##;
 
 fn facts() -> Facts {
-    super::facts(&Document::parse(DOCUMENT).unwrap(), &Knowledge::of("cloud").unwrap()).unwrap()
+    super::facts(&Document::parse(DOCUMENT).unwrap(), &KnowledgeFile::of("cloud").unwrap()).unwrap()
 }
 
 fn check(body: Value) -> Vec<(String, &'static str)> {

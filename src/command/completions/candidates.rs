@@ -34,7 +34,7 @@ pub(super) struct Typed {
 
 /// The kind of an argument.
 #[derive(Clone, Copy)]
-enum Kind {
+enum ArgumentKind {
     Step,
     Input,
     Output,
@@ -68,22 +68,22 @@ fn under_one_name(command: clap::Command) -> clap::Command {
     command.alias(Resettable::Reset).aliases(aliases)
 }
 
-fn kind(argument: &clap::Arg) -> Option<Kind> {
+fn kind(argument: &clap::Arg) -> Option<ArgumentKind> {
     let value = argument.get_value_names().and_then(|names| names.first()).map(|name| name.as_str());
     let kind = match (argument.get_id().as_str(), value) {
-        ("environment", _) => Kind::Environment,
-        ("plan", Some("NAME")) => Kind::Plan,
-        ("set", _) => Kind::Input,
-        (_, Some("STEP")) => Kind::Step,
-        (_, Some("OUTPUT")) => Kind::Output,
-        (_, Some("OUTPUT=FILE")) => Kind::OutputFile,
-        (_, Some("FILE|NAME")) => Kind::PlanOrOutput,
-        (_, Some("CODE")) => Kind::Code,
-        (_, Some("EXAMPLE")) => Kind::Example,
-        ("file" | "files", Some("FILE")) => Kind::PlanFile,
-        _ if argument.get_value_hint() == ValueHint::AnyPath => Kind::File,
+        ("environment", _) => ArgumentKind::Environment,
+        ("plan", Some("NAME")) => ArgumentKind::Plan,
+        ("set", _) => ArgumentKind::Input,
+        (_, Some("STEP")) => ArgumentKind::Step,
+        (_, Some("OUTPUT")) => ArgumentKind::Output,
+        (_, Some("OUTPUT=FILE")) => ArgumentKind::OutputFile,
+        (_, Some("FILE|NAME")) => ArgumentKind::PlanOrOutput,
+        (_, Some("CODE")) => ArgumentKind::Code,
+        (_, Some("EXAMPLE")) => ArgumentKind::Example,
+        ("file" | "files", Some("FILE")) => ArgumentKind::PlanFile,
+        _ if argument.get_value_hint() == ValueHint::AnyPath => ArgumentKind::File,
         // Before it is built, the definition does not know which arguments are paths.
-        (_, Some("FILE" | "FOLDER" | "DIR" | "PLACE")) => Kind::File,
+        (_, Some("FILE" | "FOLDER" | "DIR" | "PLACE")) => ArgumentKind::File,
         _ => return None,
     };
     Some(kind)
@@ -95,20 +95,26 @@ impl Typed {
         Arc::new(Self { context, words })
     }
 
-    fn candidates(&self, kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {
+    fn candidates(&self, kind: ArgumentKind, current: &OsStr) -> Vec<CompletionCandidate> {
         let named = |names: Names, ending: &str| names_as_candidates(names, ending, current);
         let candidates = match kind {
-            Kind::Step => named(self.steps(), ""),
-            Kind::Input => named(self.below("inputs", "description"), "="),
-            Kind::Output => named(self.outputs(), ""),
-            Kind::OutputFile => named(self.outputs(), "="),
-            Kind::PlanOrOutput => named(self.outputs(), "").into_iter().chain(self.plan_files(current)).collect(),
-            Kind::Plan => named(self.recorded(|name| name.plan), ""),
-            Kind::Environment => named(self.recorded(|name| name.environment), ""),
-            Kind::Code => named(explanations().map(|code| (code.code.to_owned(), code.summary())).collect(), ""),
-            Kind::Example => named(EXAMPLES.iter().map(|one| (one.name.to_owned(), one.description())).collect(), ""),
-            Kind::PlanFile => self.plan_files(current),
-            Kind::File => PathCompleter::any().current_dir(&self.context.folder).complete(current),
+            ArgumentKind::Step => named(self.steps(), ""),
+            ArgumentKind::Input => named(self.below("inputs", "description"), "="),
+            ArgumentKind::Output => named(self.outputs(), ""),
+            ArgumentKind::OutputFile => named(self.outputs(), "="),
+            ArgumentKind::PlanOrOutput => {
+                named(self.outputs(), "").into_iter().chain(self.plan_files(current)).collect()
+            }
+            ArgumentKind::Plan => named(self.recorded(|name| name.plan), ""),
+            ArgumentKind::Environment => named(self.recorded(|name| name.environment), ""),
+            ArgumentKind::Code => {
+                named(explanations().map(|code| (code.code.to_owned(), code.summary())).collect(), "")
+            }
+            ArgumentKind::Example => {
+                named(EXAMPLES.iter().map(|one| (one.name.to_owned(), one.description())).collect(), "")
+            }
+            ArgumentKind::PlanFile => self.plan_files(current),
+            ArgumentKind::File => PathCompleter::any().current_dir(&self.context.folder).complete(current),
         };
         candidates.into_iter().filter(|candidate| is_plain(candidate.get_value())).collect()
     }

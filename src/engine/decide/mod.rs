@@ -22,5 +22,5 @@ pub use orphans::orphans;
 pub use references::References;
 pub use removal::{Kept, Removal, removal, removal_order};
 pub use renamed::{FormerSteps, words as renamed_words};
-pub use replaced::{Allowed, Bar, Remade, replaced_with, staying};
+pub use replaced::{Allowed, Remade, ReplaceBlocker, replaced_with, staying};
 pub use shifted::{shifted, words as shifted_words};

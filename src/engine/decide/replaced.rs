@@ -43,7 +43,7 @@ pub enum Remade {
 /// Why a dependant keeps a resource from being replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Bar {
+pub enum ReplaceBlocker {
     /// Neither the plan nor a flag allows to replace it.
     NotAllowed,
     /// It is no longer in the plan: it would be removed, and not made again.
@@ -74,15 +74,15 @@ pub struct Allowed<'a> {
 
 impl Allowed<'_> {
     /// Why a dependant may not be removed together with the resource that it was made from; `None`: it may.
-    pub fn bar(&self, dependant: &InstanceId, remade: Remade) -> Option<Bar> {
+    pub fn bar(&self, dependant: &InstanceId, remade: Remade) -> Option<ReplaceBlocker> {
         match remade {
             // With `--target` a run prunes nothing.
             Remade::Gone if self.prune && self.target.is_empty() => None,
-            Remade::Gone => Some(Bar::Gone),
-            Remade::Untargeted => Some(Bar::Untargeted),
-            Remade::Apart => Some(Bar::Apart),
+            Remade::Gone => Some(ReplaceBlocker::Gone),
+            Remade::Untargeted => Some(ReplaceBlocker::Untargeted),
+            Remade::Apart => Some(ReplaceBlocker::Apart),
             Remade::Yes if self.may_replace(dependant) => None,
-            Remade::Yes => Some(Bar::NotAllowed),
+            Remade::Yes => Some(ReplaceBlocker::NotAllowed),
         }
     }
 
@@ -98,20 +98,20 @@ impl Allowed<'_> {
     }
 }
 
-impl Bar {
+impl ReplaceBlocker {
     pub fn words(self, dependant: &InstanceId) -> String {
         let step = &dependant.step;
         match self {
-            Bar::NotAllowed => format!("`{step}` depends on it, and may not be replaced"),
-            Bar::Gone => {
+            ReplaceBlocker::NotAllowed => format!("`{step}` depends on it, and may not be replaced"),
+            ReplaceBlocker::Gone => {
                 format!("`{dependant}` depends on it, and is no longer in the plan: it would not be made again")
             }
-            Bar::Untargeted => {
+            ReplaceBlocker::Untargeted => {
                 format!("`{dependant}` depends on it, and is not targeted: it would not be made again")
             }
-            Bar::Stays => format!("`{dependant}` depends on it, and stays: no `undo` takes it away"),
-            Bar::Itself => "no `undo` takes it away, and a second one would be made beside it".to_owned(),
-            Bar::Apart => {
+            ReplaceBlocker::Stays => format!("`{dependant}` depends on it, and stays: no `undo` takes it away"),
+            ReplaceBlocker::Itself => "no `undo` takes it away, and a second one would be made beside it".to_owned(),
+            ReplaceBlocker::Apart => {
                 format!("on record `{dependant}` depends on it, and in the plan it does not come after it any more")
             }
         }
@@ -122,15 +122,15 @@ impl Bar {
     pub fn help(self, dependant: &InstanceId, replaced: &StepId, targeted: bool, forget: &str) -> String {
         let step = &dependant.step;
         match self {
-            Bar::NotAllowed => format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"),
-            Bar::Gone if targeted => {
+            ReplaceBlocker::NotAllowed => format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"),
+            ReplaceBlocker::Gone if targeted => {
                 format!("let it go: `--prune`, without `--target`; keep it: take `{step}` back into the plan")
             }
-            Bar::Gone => format!("let it go: add `--prune`; keep it: take `{dependant}` back into the plan"),
-            Bar::Untargeted => format!("add `--target {step}`"),
-            Bar::Stays => format!("keep `{replaced}` as it is: `on_change: ignore`"),
-            Bar::Itself => format!("to leave it where it is, and have the step begin anew: {forget}"),
-            Bar::Apart => format!(
+            ReplaceBlocker::Gone => format!("let it go: add `--prune`; keep it: take `{dependant}` back into the plan"),
+            ReplaceBlocker::Untargeted => format!("add `--target {step}`"),
+            ReplaceBlocker::Stays => format!("keep `{replaced}` as it is: `on_change: ignore`"),
+            ReplaceBlocker::Itself => format!("to leave it where it is, and have the step begin anew: {forget}"),
+            ReplaceBlocker::Apart => format!(
                 "change it first: `--target {step}`; or let it be made again after it: `needs: {replaced}` in `{step}`"
             ),
         }
@@ -159,24 +159,24 @@ mod tests {
         let part = Allowed { target: &one, ..pruned };
         let lost = Allowed { orphans: &orphan, ..allowed };
         for (allowed, dependant, remade, bar) in [
-            (allowed, "fixed", Remade::Yes, Some(Bar::NotAllowed)),
+            (allowed, "fixed", Remade::Yes, Some(ReplaceBlocker::NotAllowed)),
             (allowed, "free", Remade::Yes, None),
             (allowed, "action", Remade::Yes, None),
             (replaced, "fixed", Remade::Yes, None),
             (lost, "fixed", Remade::Yes, None),
             // Whatever the plan allows: it would be gone for good.
-            (allowed, "free", Remade::Gone, Some(Bar::Gone)),
-            (allowed, "action", Remade::Gone, Some(Bar::Gone)),
-            (allowed, "former", Remade::Gone, Some(Bar::Gone)),
-            (replaced, "fixed", Remade::Gone, Some(Bar::Gone)),
-            (lost, "fixed", Remade::Gone, Some(Bar::Gone)),
+            (allowed, "free", Remade::Gone, Some(ReplaceBlocker::Gone)),
+            (allowed, "action", Remade::Gone, Some(ReplaceBlocker::Gone)),
+            (allowed, "former", Remade::Gone, Some(ReplaceBlocker::Gone)),
+            (replaced, "fixed", Remade::Gone, Some(ReplaceBlocker::Gone)),
+            (lost, "fixed", Remade::Gone, Some(ReplaceBlocker::Gone)),
             (pruned, "former", Remade::Gone, None),
             (pruned, "fixed", Remade::Gone, None),
-            (part, "former", Remade::Gone, Some(Bar::Gone)),
-            (pruned, "free", Remade::Untargeted, Some(Bar::Untargeted)),
-            (replaced, "fixed", Remade::Untargeted, Some(Bar::Untargeted)),
-            (pruned, "free", Remade::Apart, Some(Bar::Apart)),
-            (lost, "fixed", Remade::Apart, Some(Bar::Apart)),
+            (part, "former", Remade::Gone, Some(ReplaceBlocker::Gone)),
+            (pruned, "free", Remade::Untargeted, Some(ReplaceBlocker::Untargeted)),
+            (replaced, "fixed", Remade::Untargeted, Some(ReplaceBlocker::Untargeted)),
+            (pruned, "free", Remade::Apart, Some(ReplaceBlocker::Apart)),
+            (lost, "fixed", Remade::Apart, Some(ReplaceBlocker::Apart)),
         ] {
             assert_eq!(allowed.bar(&Selection::name(dependant), remade), bar, "{dependant} {remade:?}");
         }

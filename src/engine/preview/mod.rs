@@ -21,7 +21,7 @@ use super::amend::{Amendment, amendment};
 use super::conceal::conceal;
 use super::context::Settings;
 use super::counts::{NoInstance, no_instance};
-use super::decide::{self, Bar, ChangeKind, Decision, Differs, Staying, Wanted};
+use super::decide::{self, ChangeKind, Decision, Differs, ReplaceBlocker, Staying, Wanted};
 use super::find::looked_up;
 use super::refresh::recovered;
 use super::render::{CallParts, Surroundings, elements, step_value};
@@ -100,7 +100,7 @@ pub enum Action {
         because_of: Option<InstanceId>,
         /// Why that dependant may not be replaced.
         #[serde(skip_serializing_if = "Option::is_none")]
-        bar: Option<Bar>,
+        bar: Option<ReplaceBlocker>,
     },
     /// `when` is false.
     Skip,

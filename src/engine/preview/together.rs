@@ -6,7 +6,7 @@ use super::unknown::KnownValues;
 use super::{Action, Change, Preview};
 use crate::engine::decide::{self, Allowed, ChangeKind, Fate, removal};
 use crate::engine::differences::differences;
-use crate::engine::remade::Turn;
+use crate::engine::remade::ReplacementCheck;
 use crate::engine::update::wanted_call;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{RecordedCall, Status};
@@ -52,7 +52,7 @@ impl Preview<'_> {
                 && known.values.contains_key(&reference.step)
                 && known.unknown_in(std::iter::once(reference)).is_none()
         };
-        let turn = Turn {
+        let turn = ReplacementCheck {
             allowed: Allowed {
                 plan: self.plan,
                 target: self.target,

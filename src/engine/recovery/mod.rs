@@ -49,7 +49,7 @@ pub struct Unrecorded {
 
 /// The evidence by which a resource was recovered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trace {
+pub enum RecoveryEvidence {
     /// It has the tag of its step.
     Stamp,
     /// It has the tag of this instance, whose step the plan does not have, and agrees with the call of the one that it
@@ -65,16 +65,18 @@ pub enum Trace {
     Decision,
 }
 
-impl Trace {
+impl RecoveryEvidence {
     /// The evidence as text, with its certainty.
     pub fn words(&self) -> String {
         match self {
-            Trace::Stamp => "certain: it carries the stamp".to_owned(),
-            Trace::FormerStamp(former) => format!("certain: it carries the stamp of its former name `{former}`"),
-            Trace::Task => "certain: its task carries the stamp".to_owned(),
-            Trace::AuditLog => "certain: the audit log tells our call".to_owned(),
-            Trace::Parent(parent) => format!("likely: the only one like it in `{parent}`"),
-            Trace::Decision => "accepted".to_owned(),
+            RecoveryEvidence::Stamp => "certain: it carries the stamp".to_owned(),
+            RecoveryEvidence::FormerStamp(former) => {
+                format!("certain: it carries the stamp of its former name `{former}`")
+            }
+            RecoveryEvidence::Task => "certain: its task carries the stamp".to_owned(),
+            RecoveryEvidence::AuditLog => "certain: the audit log tells our call".to_owned(),
+            RecoveryEvidence::Parent(parent) => format!("likely: the only one like it in `{parent}`"),
+            RecoveryEvidence::Decision => "accepted".to_owned(),
         }
     }
 }
@@ -84,7 +86,7 @@ impl Trace {
 pub struct Recovered {
     /// The record with what was recovered.
     pub status: Status,
-    pub found: Vec<(InstanceId, Trace)>,
+    pub found: Vec<(InstanceId, RecoveryEvidence)>,
     /// Instances in doubt, with the ids of the resources that have the right name.
     pub in_doubt: Vec<(InstanceId, Vec<String>)>,
     /// Resources with the stamp of this environment that are not recorded.
@@ -233,7 +235,7 @@ mod tests {
     fn a_recovery_is_complete_when_nothing_is_left_to_decide_or_to_read() {
         assert!(nothing().is_complete());
         let pair = |path: &str| vec![(path.to_owned(), "why".to_owned())];
-        let found = vec![(named("a"), Trace::Stamp)];
+        let found = vec![(named("a"), RecoveryEvidence::Stamp)];
         let copy = Unrecorded { instance: named("a"), resource: RecordedResource::default(), why: "a copy".to_owned() };
         for (recovered, complete) in [
             (Recovered { found, ..nothing() }, true),
@@ -281,12 +283,12 @@ mod tests {
     #[test]
     fn every_trace_has_its_words_and_certainty() {
         let words = [
-            Trace::Stamp,
-            Trace::FormerStamp(named("old")),
-            Trace::Task,
-            Trace::AuditLog,
-            Trace::Parent(named("net")),
-            Trace::Decision,
+            RecoveryEvidence::Stamp,
+            RecoveryEvidence::FormerStamp(named("old")),
+            RecoveryEvidence::Task,
+            RecoveryEvidence::AuditLog,
+            RecoveryEvidence::Parent(named("net")),
+            RecoveryEvidence::Decision,
         ]
         .map(|trace| trace.words());
         assert_eq!(words.iter().filter(|words| words.starts_with("certain: ")).count(), 4, "{words:?}");

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::harness::{Trial, assert_done, paused};
 use super::preview::Asked;
 use crate::catalog::Method;
-use crate::engine::{Bar, Tally};
+use crate::engine::{ReplaceBlocker, Tally};
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
 use crate::simulate::Options;
@@ -91,7 +91,11 @@ fn what_stays_is_not_replaced_by_a_second_one_beside_it() {
                 plan(&step.replace("size: 5", "size: 3").replace("    body", "    on_change: replace\n    body"));
             let replace = Asked { replace: &["it"], ..Asked::default() };
             for (text, asked) in [(plan(&step), replace), (shrunk, Asked::default())] {
-                assert_eq!(trial.bar_of(&text, &asked, "it"), Some(("it".to_owned(), Bar::Itself)), "{case}");
+                assert_eq!(
+                    trial.bar_of(&text, &asked, "it"),
+                    Some(("it".to_owned(), ReplaceBlocker::Itself)),
+                    "{case}"
+                );
                 let writes = trial.writes();
                 let end = trial.asked(&text, &asked).await;
                 assert_eq!((end.finished.exit, trial.writes()), (Exit::StepFailed, writes), "{case}");

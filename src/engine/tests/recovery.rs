@@ -8,7 +8,7 @@ use super::harness::{Trial, paused};
 use super::reliability::plans::examples;
 use crate::catalog::Method;
 use crate::engine::Recovered;
-use crate::engine::recovery::Trace;
+use crate::engine::recovery::RecoveryEvidence;
 use crate::exit::Exit;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, Record, RecordedCall, Status};
@@ -52,12 +52,12 @@ async fn run(trial: &mut Trial, plan: &std::sync::Arc<Plan>) -> Exit {
 fn evidence(recovered: &Recovered) -> BTreeMap<String, String> {
     let found = recovered.found.iter().map(|(instance, trace)| {
         let words = match trace {
-            Trace::Stamp => "stamp".to_owned(),
-            Trace::FormerStamp(former) => format!("stamp of `{former}`"),
-            Trace::Task => "task".to_owned(),
-            Trace::AuditLog => "audit log".to_owned(),
-            Trace::Decision => "accepted".to_owned(),
-            Trace::Parent(parent) => format!("in `{}`", parent.step),
+            RecoveryEvidence::Stamp => "stamp".to_owned(),
+            RecoveryEvidence::FormerStamp(former) => format!("stamp of `{former}`"),
+            RecoveryEvidence::Task => "task".to_owned(),
+            RecoveryEvidence::AuditLog => "audit log".to_owned(),
+            RecoveryEvidence::Decision => "accepted".to_owned(),
+            RecoveryEvidence::Parent(parent) => format!("in `{}`", parent.step),
         };
         (instance.step.to_string(), words)
     });

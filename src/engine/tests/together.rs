@@ -4,7 +4,7 @@
 use super::harness::{Trial, assert_done, paused};
 use super::preview::Asked;
 use crate::catalog::Method;
-use crate::engine::{Action, Bar, ChangeKind, RunEnd, RunOptions, Tally};
+use crate::engine::{Action, ChangeKind, ReplaceBlocker, RunEnd, RunOptions, Tally};
 use crate::exit::Exit;
 use crate::plan::Selection;
 use crate::simulate::Options;
@@ -78,7 +78,7 @@ impl Trial {
     }
 
     /// Of the preview what keeps an instance from being replaced.
-    pub(super) fn bar_of(&self, plan: &str, asked: &Asked<'_>, step: &str) -> Option<(String, Bar)> {
+    pub(super) fn bar_of(&self, plan: &str, asked: &Asked<'_>, step: &str) -> Option<(String, ReplaceBlocker)> {
         let changes = self.previewed(plan, asked).0;
         let change = changes.iter().find(|change| change.instance == Selection::name(step)).unwrap();
         match change.action.change() {
@@ -108,10 +108,13 @@ fn what_left_the_plan_is_not_removed_with_what_it_was_made_from() {
             assert_done(&trial, &end);
             let alive = trial.alive();
             let gone = if matches!(how, "an element" | "the condition") { "ip[1]" } else { "ip[0]" };
-            assert_eq!(trial.bar_of(&left, &none, "sub"), Some((gone.to_owned(), Bar::Gone)), "{how}");
+            assert_eq!(trial.bar_of(&left, &none, "sub"), Some((gone.to_owned(), ReplaceBlocker::Gone)), "{how}");
             let end = trial.asked(&left, &none).await;
             let (_, error) = end.failure.unwrap();
-            assert_eq!(error.message, format!("it cannot be replaced: {}", Bar::Gone.words(&Selection::name(gone))));
+            assert_eq!(
+                error.message,
+                format!("it cannot be replaced: {}", ReplaceBlocker::Gone.words(&Selection::name(gone)))
+            );
             assert!(error.help[0].contains("`--prune`"), "{how}: {error:?}");
             assert_eq!((trial.alive(), trial.sent(Method::Delete, "")), (alive, 0), "{how}");
             // Allowed, it goes first, and the run does what the preview says.
@@ -137,7 +140,7 @@ fn what_is_not_targeted_is_not_removed_with_what_it_was_made_from() {
         let alive = trial.alive();
         for (target, first) in [(&["sub"][..], "ip[0]"), (&["ip[0]"], "ip[1]")] {
             let asked = Asked { target, prune: true, replace: &["ip"], ..Asked::default() };
-            assert_eq!(trial.bar_of(&both(1), &asked, "sub"), Some((first.to_owned(), Bar::Untargeted)));
+            assert_eq!(trial.bar_of(&both(1), &asked, "sub"), Some((first.to_owned(), ReplaceBlocker::Untargeted)));
             let end = trial.asked(&both(1), &asked).await;
             let (_, error) = end.failure.unwrap();
             assert!(error.message.contains(&format!("`{first}` depends on it, and is not targeted")), "{error:?}");
@@ -195,7 +198,7 @@ fn what_was_made_from_a_replaced_resource_and_comes_after_it_no_more_is_not_remo
         assert_done(&trial, &end);
         let id = trial.status().instances[&Selection::name("net")].made[0].id.clone().unwrap();
         let apart = pair(id.as_str().unwrap()).replace("create_router: false", "create_router: false, type: vlan");
-        assert_eq!(trial.bar_of(&apart, &Asked::default(), "net"), Some(("sub".to_owned(), Bar::Apart)));
+        assert_eq!(trial.bar_of(&apart, &Asked::default(), "net"), Some(("sub".to_owned(), ReplaceBlocker::Apart)));
         let end = trial.run(&apart).await;
         let (_, error) = end.failure.unwrap();
         assert!(error.message.contains("on record `sub` depends on it"), "{error:?}");
@@ -262,7 +265,7 @@ fn what_no_undo_takes_away_keeps_what_it_uses() {
         assert_done(&trial, &end);
         // Nothing is replaced below it either.
         let asked = Asked { replace: &["net"], ..Asked::default() };
-        assert_eq!(trial.bar_of(&before, &asked, "net"), Some(("sub".to_owned(), Bar::Stays)));
+        assert_eq!(trial.bar_of(&before, &asked, "net"), Some(("sub".to_owned(), ReplaceBlocker::Stays)));
         assert_eq!(trial.asked(&before, &asked).await.finished.exit, Exit::StepFailed);
         for _ in 0..2 {
             assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);

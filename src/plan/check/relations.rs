@@ -11,9 +11,9 @@ use crate::plan::doc::PlanDoc;
 use crate::plan::graph::Graph;
 use crate::plan::mentions::Names;
 use crate::plan::model::Moved;
-use crate::plan::place::Place;
 use crate::plan::programs::programs;
 use crate::plan::step_doc::StepDoc;
+use crate::plan::template_scope::TemplateScope;
 use crate::template::{Program, Template};
 
 /// Reports an instance that the step cannot have: it has some with `for_each` only.
@@ -48,20 +48,20 @@ impl<'d> Checker<'d> {
         self.duplicate_ids();
         self.duplicate_outputs();
         for template in [&self.doc.project_id, &self.doc.region_id].into_iter().flatten() {
-            self.template(template, &Place::PLAN);
+            self.template(template, &TemplateScope::PLAN);
         }
         for environment in self.doc.records.iter().filter_map(|record| record.environment.as_ref()) {
-            self.template(environment, &Place::RECORD);
+            self.template(environment, &TemplateScope::RECORD);
         }
         for template in given {
-            self.template(template, &Place::step(false));
+            self.template(template, &TemplateScope::step(false));
         }
         for step in &self.doc.steps {
             self.step(step);
         }
         for output in &self.doc.outputs {
             if let Some(value) = &output.value {
-                self.template(value, &Place::output(output.secret));
+                self.template(value, &TemplateScope::output(output.secret));
             }
         }
         self.moved();
@@ -168,13 +168,13 @@ impl<'d> Checker<'d> {
         );
     }
 
-    fn template(&mut self, template: &Template, place: &Place) {
+    fn template(&mut self, template: &Template, place: &TemplateScope) {
         for (program, lists) in template.programs_in_lists() {
             self.program(program, &place.in_lists(&lists));
         }
     }
 
-    fn program(&mut self, program: &Program, place: &Place) {
+    fn program(&mut self, program: &Program, place: &TemplateScope) {
         self.names.check(program, place, self.findings);
     }
 

@@ -12,8 +12,8 @@ use self::results::result;
 use self::secrets::{ANSWERS, in_answer, mentions_answer, secret_field, secret_use, shown_once};
 use self::unknown::{first_names, name_use, not_here};
 use super::doc::PlanDoc;
-use super::place::Place;
 use super::step_doc::StepDoc;
+use super::template_scope::TemplateScope;
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::id::StepId;
 use crate::template::{NameUse, PartUse, Program, Reference, Spoiled};
@@ -67,7 +67,7 @@ impl<'d> Names<'d> {
         self.used_inputs.iter().map(String::as_str).collect()
     }
 
-    pub(super) fn check(&mut self, program: &Program, place: &Place, findings: &mut Findings) {
+    pub(super) fn check(&mut self, program: &Program, place: &TemplateScope, findings: &mut Findings) {
         let uses = program.located();
         for unknown in &uses.unknown {
             findings.push(self.unknown(unknown, place));
@@ -139,7 +139,7 @@ impl<'d> Names<'d> {
     }
 
     /// Whether the elements at a place may contain a secret.
-    fn is_of_secrets(&self, place: &Place) -> bool {
+    fn is_of_secrets(&self, place: &TemplateScope) -> bool {
         place.elements_of.as_ref().is_some_and(|sources| {
             let secret_step = |id: &StepId| self.steps.get(id.as_str()).is_some_and(|step| step.secret);
             sources.inputs.iter().any(|name| self.inputs.get(name.as_str()) == Some(&true))
@@ -147,7 +147,7 @@ impl<'d> Names<'d> {
         })
     }
 
-    fn reference(&mut self, used: &Reference, place: &Place, findings: &mut Findings) {
+    fn reference(&mut self, used: &Reference, place: &TemplateScope, findings: &mut Findings) {
         if !place.steps {
             findings.push(not_here("steps", used.span, place));
             return;
@@ -182,7 +182,7 @@ impl<'d> Names<'d> {
     }
 
     /// The findings about a secret field of the step's own answer, or of that of a step whose results are the elements.
-    fn answer_by_name(&self, used: &NameUse, place: &Place, findings: &mut Findings) {
+    fn answer_by_name(&self, used: &NameUse, place: &TemplateScope, findings: &mut Findings) {
         let is_result = match used.name {
             "self" => !place.secret_answer,
             "item" => place.elements_of.as_ref().is_some_and(|sources| !sources.steps.is_empty()),

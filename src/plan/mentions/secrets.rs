@@ -2,8 +2,8 @@
 
 use crate::catalog::Method;
 use crate::diagnostic::Diagnostic;
-use crate::plan::place::Place;
 use crate::plan::step_doc::StepDoc;
+use crate::plan::template_scope::TemplateScope;
 use crate::secret::is_sensitive_name;
 use crate::source::Span;
 use crate::template::{Reference, Spoiled};
@@ -51,7 +51,7 @@ pub(super) fn shown_once(
     of: &str,
     step: Option<&StepDoc>,
     span: Span,
-    place: &Place,
+    place: &TemplateScope,
 ) -> Option<Diagnostic> {
     let is_secret = secret_field(path).is_some() || step.is_some_and(|step| step.secret);
     // An undo is rendered by the run that makes the call, and `resource` is read by every run.
@@ -79,7 +79,7 @@ pub(super) fn secret_use(
     what: &str,
     span: Span,
     spoiled: Option<&Spoiled>,
-    place: &Place,
+    place: &TemplateScope,
     guarded: bool,
 ) -> Option<Diagnostic> {
     if let Some(spoiled) = spoiled {

@@ -4,7 +4,7 @@ use super::Names;
 use super::results::{EACH, RESULTS, below_a_scalar, unknown_result};
 use crate::diagnostic::{Diagnostic, code, nearest};
 use crate::plan::fields::listed;
-use crate::plan::place::Place;
+use crate::plan::template_scope::TemplateScope;
 use crate::source::Span;
 use crate::template::{FILTERS, FUNCTIONS, NameUse, TESTS, Unknown, UnknownKind};
 
@@ -33,7 +33,7 @@ pub(super) fn first_names(names: &[&str]) -> String {
     }
 }
 
-pub(super) fn not_here(name: &str, span: Span, place: &Place) -> Diagnostic {
+pub(super) fn not_here(name: &str, span: Span, place: &TemplateScope) -> Diagnostic {
     let finding = Diagnostic::error("name-not-here", span, format!("{} cannot see `{name}`", place.what));
     match name {
         "each" if place.before_calls => {
@@ -53,7 +53,7 @@ pub(super) fn not_here(name: &str, span: Span, place: &Place) -> Diagnostic {
     }
 }
 
-pub(super) fn name_use(used: &NameUse, place: &Place) -> Option<Diagnostic> {
+pub(super) fn name_use(used: &NameUse, place: &TemplateScope) -> Option<Diagnostic> {
     if !place.sees(used.name) {
         return Some(not_here(used.name, used.span, place));
     }
@@ -110,7 +110,7 @@ impl<'d> Names<'d> {
         }
     }
 
-    pub(super) fn unknown(&mut self, unknown: &Unknown, place: &Place) -> Diagnostic {
+    pub(super) fn unknown(&mut self, unknown: &Unknown, place: &TemplateScope) -> Diagnostic {
         let span = unknown.span;
         let unknown_name = |what: &str, word: &str| {
             Diagnostic::error("unknown-name", span, format!("there is no {what} `{word}` in templates"))
@@ -174,7 +174,7 @@ impl<'d> Names<'d> {
         }
     }
 
-    pub(super) fn unknown_name(&mut self, word: &str, span: Span, place: &Place) -> Diagnostic {
+    pub(super) fn unknown_name(&mut self, word: &str, span: Span, place: &TemplateScope) -> Diagnostic {
         let finding = Diagnostic::error("unknown-name", span, format!("there is nothing called `{word}` in templates"));
         for (root, known) in [("inputs", self.inputs.contains_key(word)), ("steps", self.steps.contains_key(word))] {
             if known && place.sees(root) {

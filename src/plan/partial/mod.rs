@@ -21,7 +21,7 @@ use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{
-    Each, Expression, ListFrom, Outline, Program, Scope, Shape, Sort, Template, TemplateError, no_instances,
+    Each, Expression, ListFrom, Outline, Program, Scope, Shape, Template, TemplateError, ValueType, no_instances,
     skipped_step, value_of,
 };
 
@@ -380,9 +380,9 @@ impl<'d> Known<'d> {
         let Some(program) = condition.program() else { return condition.is_true(&scope).map(Some) };
         match program.outline(&scope, &view)? {
             Outline::Exactly(_) => condition.is_true(&scope).map(Some),
-            open => match open.sort(&view) {
-                Some(Sort::Text) => Err(condition.ambiguous("text")),
-                Some(Sort::Integer | Sort::Number) => Err(condition.ambiguous("a number")),
+            open => match open.value_type(&view) {
+                Some(ValueType::Text) => Err(condition.ambiguous("text")),
+                Some(ValueType::Integer | ValueType::Number) => Err(condition.ambiguous("a number")),
                 _ => Ok(None),
             },
         }

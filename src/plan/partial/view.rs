@@ -9,7 +9,7 @@ use crate::catalog::{Partial, Unknown, ValueSource};
 use crate::plan::model::{Input, InputType};
 use crate::plan::step_results::typed;
 use crate::secret::Secrets;
-use crate::template::{Knowledge, Mention, Outline, Shape, Sort};
+use crate::template::{KnownNames, Mention, Outline, Shape, ValueType};
 
 /// What is known at one place: with an element, or without.
 pub(super) struct View<'v, 'd> {
@@ -17,7 +17,7 @@ pub(super) struct View<'v, 'd> {
     pub(super) at: At<'v>,
 }
 
-impl Knowledge for View<'_, '_> {
+impl KnownNames for View<'_, '_> {
     fn knows(&self, root: &str, path: &[String]) -> bool {
         let given = &self.known.given;
         match (root, path) {
@@ -49,19 +49,19 @@ impl Knowledge for View<'_, '_> {
         }
     }
 
-    fn sort(&self, mention: &Mention) -> Option<Sort> {
+    fn value_type(&self, mention: &Mention) -> Option<ValueType> {
         let value = self.mention(mention);
         let found = match &value {
             Partial::Unknown(unknown) => unknown.types.only()?,
             other => other.r#type()?,
         };
         Some(match found {
-            Type::Boolean => Sort::Boolean,
-            Type::Integer => Sort::Integer,
-            Type::Number => Sort::Number,
-            Type::String => Sort::Text,
-            Type::Array => Sort::List,
-            Type::Object => Sort::Map,
+            Type::Boolean => ValueType::Boolean,
+            Type::Integer => ValueType::Integer,
+            Type::Number => ValueType::Number,
+            Type::String => ValueType::Text,
+            Type::Array => ValueType::List,
+            Type::Object => ValueType::Map,
         })
     }
 
@@ -109,12 +109,12 @@ impl View<'_, '_> {
             }
             Outline::OneOf(options) => Partial::OneOf(options.into_iter().map(|option| self.filled(option)).collect()),
             Outline::Of(sort) => typed(&[match sort {
-                Sort::Boolean => Type::Boolean,
-                Sort::Integer => Type::Integer,
-                Sort::Number => Type::Number,
-                Sort::Text => Type::String,
-                Sort::List => Type::Array,
-                Sort::Map => Type::Object,
+                ValueType::Boolean => Type::Boolean,
+                ValueType::Integer => Type::Integer,
+                ValueType::Number => Type::Number,
+                ValueType::Text => Type::String,
+                ValueType::List => Type::Array,
+                ValueType::Map => Type::Object,
             }]),
             Outline::Mention(mention) => self.mention(&mention),
             Outline::Open => Partial::unknown(),

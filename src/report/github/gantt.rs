@@ -14,7 +14,7 @@ const LONGEST_NAME: usize = 40;
 
 /// The time of one call in the chart, in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bar {
+pub struct GanttBar {
     pub instance: InstanceId,
     pub start: i64,
     pub end: i64,
@@ -30,7 +30,7 @@ pub enum EndState {
 }
 
 /// The chart in a fenced block, and the number of bars left out. `None` without any bar.
-pub fn render(bars: &[Bar]) -> Option<(String, usize)> {
+pub fn render(bars: &[GanttBar]) -> Option<(String, usize)> {
     let lines = lines(bars);
     if lines.is_empty() {
         return None;
@@ -57,8 +57,8 @@ struct Line {
 }
 
 /// The bars ordered by start; many instances of one step share one bar per kind of ending.
-fn lines(bars: &[Bar]) -> Vec<Line> {
-    let mut steps: IndexMap<&StepId, Vec<&Bar>> = IndexMap::new();
+fn lines(bars: &[GanttBar]) -> Vec<Line> {
+    let mut steps: IndexMap<&StepId, Vec<&GanttBar>> = IndexMap::new();
     for bar in bars {
         steps.entry(&bar.instance.step).or_default().push(bar);
     }
@@ -81,7 +81,7 @@ fn lines(bars: &[Bar]) -> Vec<Line> {
 }
 
 /// One bar for the instances of a step that ended alike, so that a failed one does not colour the others.
-fn together(step: &StepId, bars: &[&Bar], end_state: EndState) -> Option<Line> {
+fn together(step: &StepId, bars: &[&GanttBar], end_state: EndState) -> Option<Line> {
     let alike = || bars.iter().filter(|bar| bar.end_state == end_state);
     let word = match end_state {
         EndState::Done => "",
@@ -144,8 +144,8 @@ mod tests {
     use super::*;
     use crate::report::testing::instance;
 
-    fn bar(name: &str, start: i64, end: i64, end_state: EndState) -> Bar {
-        Bar { instance: instance(name), start, end, end_state }
+    fn bar(name: &str, start: i64, end: i64, end_state: EndState) -> GanttBar {
+        GanttBar { instance: instance(name), start, end, end_state }
     }
 
     #[test]
@@ -175,12 +175,13 @@ gantt
 
     #[test]
     fn many_instances_share_a_bar_and_many_bars_are_cut() {
-        let bars: Vec<Bar> =
+        let bars: Vec<GanttBar> =
             (0..100).map(|index| bar(&format!("web[{index}]"), index, 1000 + index, EndState::Done)).collect();
         let (text, _) = render(&bars).unwrap();
         assert!(text.contains("    web ×100 :done, 0, 1099\n"), "{text}");
 
-        let bars: Vec<Bar> = (0..5000).map(|index| bar(&format!("s{index}"), index, 5000, EndState::Done)).collect();
+        let bars: Vec<GanttBar> =
+            (0..5000).map(|index| bar(&format!("s{index}"), index, 5000, EndState::Done)).collect();
         let (text, left_out) = render(&bars).unwrap();
         assert_eq!(left_out, 4940);
         assert!(text.len() < 50_000);
@@ -193,7 +194,7 @@ gantt
             5 => EndState::Active,
             _ => EndState::Done,
         };
-        let bars: Vec<Bar> =
+        let bars: Vec<GanttBar> =
             (0..20).map(|index| bar(&format!("web[{index}]"), index, 100 + index, ended(index))).collect();
         let (text, _) = render(&bars).unwrap();
         for line in ["web ×18 :done, 0, 119", "web ×1 waiting :done, 5, 105", "web ×1 failed :crit, 3, 103"] {

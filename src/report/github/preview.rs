@@ -26,7 +26,7 @@ pub struct Counts {
 
 /// One instance that a run would change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct ChangeRow {
     /// `+`, `~`, `-/+`, …
     pub mark: &'static str,
     pub instance: String,
@@ -42,7 +42,7 @@ pub struct PreviewPage<'a> {
     pub environment: &'a str,
     pub counts: Counts,
     /// Without instances that stay the same.
-    pub rows: &'a [Row],
+    pub rows: &'a [ChangeRow],
     pub kept: usize,
     /// The commit that was previewed.
     pub commit: Option<&'a str>,
@@ -117,7 +117,7 @@ impl PreviewPage<'_> {
     }
 }
 
-impl Row {
+impl ChangeRow {
     fn line(&self) -> String {
         let mut words = text(&self.words);
         for field in self.fields.iter().take(MOST_FIELDS) {
@@ -134,8 +134,8 @@ impl Row {
 mod tests {
     use super::*;
 
-    fn row(instance: &str, field: &str) -> Row {
-        Row {
+    fn row(instance: &str, field: &str) -> ChangeRow {
+        ChangeRow {
             mark: "~",
             instance: instance.to_owned(),
             words: "update".to_owned(),
@@ -144,7 +144,7 @@ mod tests {
         }
     }
 
-    fn page(rows: &[Row], changes: usize) -> PreviewPage<'_> {
+    fn page(rows: &[ChangeRow], changes: usize) -> PreviewPage<'_> {
         let counts = Counts { changes, update: changes, ..Counts::default() };
         PreviewPage { plan: "web", environment: "pr-7", counts, rows, kept: 2, commit: Some("abc123") }
     }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_comment_is_never_longer_than_github_takes() {
-        let rows: Vec<Row> = (0..5000).map(|nth| row(&format!("web[{nth}]"), &"ä|".repeat(50))).collect();
+        let rows: Vec<ChangeRow> = (0..5000).map(|nth| row(&format!("web[{nth}]"), &"ä|".repeat(50))).collect();
         let comment = page(&rows, 5000).comment();
         assert!(comment.len() <= LONGEST_COMMENT, "{}", comment.len());
         assert!(comment.contains("more rows left out here") && comment.ends_with("abc123</code>.\n"), "{comment}");

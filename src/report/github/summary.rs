@@ -10,7 +10,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::gantt::{self, Bar, EndState};
+use super::gantt::{self, EndState, GanttBar};
 use crate::event::{Did, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
@@ -50,8 +50,8 @@ struct Phase {
     started: Option<RunStarted>,
     finished: Option<RunFinished>,
     board: Board,
-    rows: Vec<Row>,
-    bars: Vec<Bar>,
+    rows: Vec<ResourceRow>,
+    bars: Vec<GanttBar>,
     failures: IndexMap<InstanceId, Failure>,
     warnings: Vec<String>,
 }
@@ -62,7 +62,7 @@ struct Failure {
 }
 
 /// A row of the table of resources.
-struct Row {
+struct ResourceRow {
     instance: InstanceId,
     kind: Option<String>,
     id: Option<String>,
@@ -171,7 +171,7 @@ impl Summary {
         .unwrap_or_default()
     }
 
-    fn table(&self, rows: &[Row], space: usize) -> String {
+    fn table(&self, rows: &[ResourceRow], space: usize) -> String {
         if rows.is_empty() {
             return String::new();
         }
@@ -194,7 +194,7 @@ impl Summary {
         out
     }
 
-    fn row(&self, row: &Row) -> String {
+    fn row(&self, row: &ResourceRow) -> String {
         let shown = |value: &Option<String>| value.as_deref().map(|value| code(&self.hide(value))).unwrap_or_default();
         let kind = row.kind.as_deref().map(kind_name).unwrap_or_default();
         let took = row.took.map(duration).unwrap_or_default();
@@ -241,7 +241,7 @@ fn head(phase: &Phase) -> String {
     out
 }
 
-fn chart(bars: &[Bar]) -> Option<String> {
+fn chart(bars: &[GanttBar]) -> Option<String> {
     let (chart, left_out) = gantt::render(bars)?;
     let note = match left_out {
         0 => String::new(),
@@ -312,7 +312,7 @@ impl Phase {
             return;
         }
         let took = Duration::from_millis(result.duration_ms);
-        self.rows.push(Row {
+        self.rows.push(ResourceRow {
             instance: instance.clone(),
             kind: result.kind.clone(),
             id: result.id.clone(),
@@ -331,7 +331,7 @@ impl Phase {
         let Ok(zero) = stamped.at.checked_sub(elapsed) else { return };
         let zero = zero.as_millisecond();
         let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        self.bars.push(Bar {
+        self.bars.push(GanttBar {
             instance: instance.clone(),
             start: zero.saturating_add(millis(pending.started)),
             end: zero.saturating_add(millis(Duration::from_millis(stamped.elapsed_ms))),
@@ -340,7 +340,7 @@ impl Phase {
     }
 
     fn resource(&mut self, instance: &InstanceId, kind: &Option<String>, id: &Option<String>, what: &str) {
-        self.rows.push(Row {
+        self.rows.push(ResourceRow {
             instance: instance.clone(),
             kind: kind.clone(),
             id: id.clone(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::super::doing::delay;
 use super::super::story::{self, Story};
-use super::model::{Failure, Instance, Report, State, Step, VERSION};
+use super::model::{Failure, GraphNode, Instance, InstanceState, Report, VERSION};
 use super::picture;
 use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
@@ -48,7 +48,7 @@ impl Collector {
             | Event::InterruptReceived { .. } => {}
             Event::CallStarted { instance, call, attempt } => {
                 let instance = self.of(instance);
-                instance.state = State::Running;
+                instance.state = InstanceState::Running;
                 instance.failure = None;
                 instance.call = Some(call.clone());
                 instance.attempts = instance.attempts.max(*attempt);
@@ -57,14 +57,14 @@ impl Collector {
             Event::CallDelayed { instance, reason, .. } => self.delayed(instance, delay(reason)),
             Event::TasksAccepted { instance, tasks, .. } => {
                 let instance = self.of(instance);
-                instance.state = State::Running;
+                instance.state = InstanceState::Running;
                 instance.tasks.clone_from(tasks);
                 instance.accepted_ms.get_or_insert(now);
             }
             Event::ResolvingStarted { instance, reason } => {
                 self.delayed(instance, format!("its outcome was in doubt, and looked for: {}", sanitize(reason)));
             }
-            Event::ReadinessAwaited { instance, .. } => self.of(instance).state = State::Running,
+            Event::ReadinessAwaited { instance, .. } => self.of(instance).state = InstanceState::Running,
             Event::StepSucceeded { instance, result } => self.succeeded(instance, result, now),
             Event::ResourceExists { instance, kind, id, name } => {
                 let instance = self.of(instance);
@@ -72,18 +72,18 @@ impl Collector {
                 instance.id = Some(id.clone());
                 instance.resource.clone_from(name);
             }
-            Event::StepFailed { instance, error } => self.failed(instance, State::Failed, error, now),
-            Event::StepUnknown { instance, error } => self.failed(instance, State::Unknown, error, now),
+            Event::StepFailed { instance, error } => self.failed(instance, InstanceState::Failed, error, now),
+            Event::StepUnknown { instance, error } => self.failed(instance, InstanceState::Unknown, error, now),
             Event::StepStillWaiting { instance, tasks, .. } => {
                 let instance = self.of(instance);
-                instance.state = State::Waiting;
+                instance.state = InstanceState::Waiting;
                 instance.tasks.clone_from(tasks);
                 instance.ended_ms = Some(now);
             }
             Event::StepSkipped { instance, reason } => self.skipped(instance, reason),
             Event::ResourceRemoved { instance, kind, id, already_gone, reverted_by } => {
                 let instance = self.of(instance);
-                instance.state = State::Removed;
+                instance.state = InstanceState::Removed;
                 instance.kind = kind.as_deref().map(kind_name);
                 instance.id.clone_from(id);
                 let reverted = reverted_by.as_ref().map(|call| format!("reverted by {call}"));
@@ -91,7 +91,7 @@ impl Collector {
                 instance.ended_ms = Some(now);
             }
             Event::ResourceLeft { instance, kind, id, error } => {
-                self.failed(instance, State::Left, error, now);
+                self.failed(instance, InstanceState::Left, error, now);
                 let instance = self.of(instance);
                 instance.kind = kind.as_deref().map(kind_name);
                 instance.id.clone_from(id);
@@ -130,7 +130,7 @@ impl Collector {
             return;
         }
         let instance = self.of(id);
-        instance.state = if is_reached { State::Skipped } else { State::NotMade };
+        instance.state = if is_reached { InstanceState::Skipped } else { InstanceState::NotMade };
         instance.reason = Some(why(reason));
     }
 
@@ -141,7 +141,7 @@ impl Collector {
         let is_it = |known: &&mut Instance| known.name == name || (id.key.is_none() && known.step == step);
         let mut is_any = false;
         for known in self.instances.values_mut().filter(is_it).filter(|known| known.id.is_some()) {
-            known.state = State::Kept;
+            known.state = InstanceState::Kept;
             known.reason = Some(why(reason));
             is_any = true;
         }
@@ -150,7 +150,7 @@ impl Collector {
 
     fn succeeded(&mut self, id: &InstanceId, done: &StepDone, now: u64) {
         let instance = self.of(id);
-        instance.state = if done.provenance == Provenance::Reused { State::Kept } else { State::Done };
+        instance.state = if done.provenance == Provenance::Reused { InstanceState::Kept } else { InstanceState::Done };
         instance.failure = None;
         instance.call = Some(done.call.clone());
         instance.did = Some(done.did);
@@ -170,7 +170,7 @@ impl Collector {
         }
     }
 
-    fn failed(&mut self, id: &InstanceId, state: State, error: &StepError, now_ms: u64) {
+    fn failed(&mut self, id: &InstanceId, state: InstanceState, error: &StepError, now_ms: u64) {
         let Story { what, place, facts, help } = Story::of(error);
         let facts = facts.into_iter().map(|fact| (fact.label().to_owned(), fact.text)).collect();
         let instance = self.of(id);
@@ -185,13 +185,13 @@ impl Collector {
     /// Says of an instance without an end what is known of it, and what to do; once the run has ended, it is not
     /// running.
     fn settle_state(&self, instance: &mut Instance) {
-        if instance.state == State::Running && self.finished.is_some() {
-            instance.state = if instance.tasks.is_empty() { State::Unknown } else { State::Waiting };
+        if instance.state == InstanceState::Running && self.finished.is_some() {
+            instance.state = if instance.tasks.is_empty() { InstanceState::Unknown } else { InstanceState::Waiting };
         }
         let (what, help) = match instance.state {
-            State::Running => ("it is under way, or its run died", "look again, or run again to continue"),
-            State::Waiting => ("its task goes on", "run again to wait for it"),
-            State::Unknown => {
+            InstanceState::Running => ("it is under way, or its run died", "look again, or run again to continue"),
+            InstanceState::Waiting => ("its task goes on", "run again to wait for it"),
+            InstanceState::Unknown => {
                 ("sent, and no answer is on record: it may have been carried out", "run again: it is looked for")
             }
             _ => return,
@@ -213,9 +213,9 @@ impl Collector {
         let mut seen: Vec<&str> = Vec::new();
         while let Some(at) = pending.pop() {
             for before in self.shape.steps.get(at).into_iter().flat_map(|planned| &planned.after) {
-                let bad = |known: &&Instance| known.step == *before && known.state >= State::Waiting;
+                let bad = |known: &&Instance| known.step == *before && known.state >= InstanceState::Waiting;
                 if let Some(bad) = self.instances.values().find(bad) {
-                    let goes_on = bad.state == State::Waiting;
+                    let goes_on = bad.state == InstanceState::Waiting;
                     return format!("`{}` {}", bad.name, if goes_on { "is not done" } else { "did not succeed" });
                 }
                 if !seen.contains(&before.as_str()) {
@@ -236,7 +236,7 @@ impl Collector {
             // A step without any event was not reached.
             if !self.instances.values().any(|known| known.step == *step) {
                 let mut unreached = Instance::new(step.clone(), step.clone());
-                unreached.state = State::NotMade;
+                unreached.state = InstanceState::NotMade;
                 unreached.reason = Some(self.why_not(step));
                 instances.push(unreached);
             }
@@ -278,11 +278,11 @@ fn why(reason: &SkipReason) -> String {
 }
 
 /// Every step of the plan, then recorded ones that the plan does not have any more.
-fn steps(shape: &Shape, instances: &[Instance]) -> Vec<Step> {
-    let mut steps: IndexMap<&str, Step> = IndexMap::new();
-    let blank = |id: &str, after: &[String]| Step {
+fn steps(shape: &Shape, instances: &[Instance]) -> Vec<GraphNode> {
+    let mut steps: IndexMap<&str, GraphNode> = IndexMap::new();
+    let blank = |id: &str, after: &[String]| GraphNode {
         id: id.to_owned(),
-        state: State::NotMade,
+        state: InstanceState::NotMade,
         instances: 0,
         after: after.to_vec(),
     };

@@ -11,7 +11,7 @@ mod render;
 use std::path::{Path, PathBuf};
 
 pub use collect::Collector;
-pub use model::{Failure, Instance, Report, State};
+pub use model::{Failure, Instance, InstanceState, Report};
 pub use render::render;
 
 use super::shape::Shape;

@@ -28,7 +28,7 @@ pub struct Report {
     /// The number of them that only polled tasks.
     pub polls: Option<u64>,
     /// In the order of the plan.
-    pub steps: Vec<Step>,
+    pub steps: Vec<GraphNode>,
     /// In the order of their first events.
     pub instances: Vec<Instance>,
     pub warnings: Vec<String>,
@@ -38,10 +38,10 @@ pub struct Report {
 
 /// A step, as a node of the graph.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Step {
+pub struct GraphNode {
     pub id: String,
     /// The gravest state among its instances.
-    pub state: State,
+    pub state: InstanceState,
     pub instances: usize,
     /// The steps it depends on.
     pub after: Vec<String>,
@@ -53,7 +53,7 @@ pub struct Instance {
     /// `web[0]`
     pub name: String,
     pub step: String,
-    pub state: State,
+    pub state: InstanceState,
     pub call: Option<String>,
     #[serde(skip)]
     pub did: Option<Did>,
@@ -93,7 +93,7 @@ pub struct Failure {
 /// The state of an instance; the gravest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum InstanceState {
     /// Made by an earlier run.
     Kept,
     Done,
@@ -109,20 +109,20 @@ pub enum State {
     Failed,
 }
 
-impl State {
+impl InstanceState {
     /// The state as text.
     pub fn word(self) -> &'static str {
         match self {
-            State::Kept => "kept",
-            State::Done => "done",
-            State::Removed => "removed",
-            State::Skipped => "skipped",
-            State::NotMade => "not made",
-            State::Running => "running",
-            State::Waiting => "still waiting",
-            State::Unknown => "unknown",
-            State::Left => "left",
-            State::Failed => "failed",
+            InstanceState::Kept => "kept",
+            InstanceState::Done => "done",
+            InstanceState::Removed => "removed",
+            InstanceState::Skipped => "skipped",
+            InstanceState::NotMade => "not made",
+            InstanceState::Running => "running",
+            InstanceState::Waiting => "still waiting",
+            InstanceState::Unknown => "unknown",
+            InstanceState::Left => "left",
+            InstanceState::Failed => "failed",
         }
     }
 }
@@ -132,7 +132,7 @@ impl Instance {
         Self {
             name,
             step,
-            state: State::Running,
+            state: InstanceState::Running,
             call: None,
             did: None,
             kind: None,
@@ -153,7 +153,7 @@ impl Instance {
 
     /// Whether a resource exists.
     pub fn exists(&self) -> bool {
-        let made = matches!(self.state, State::Kept | State::Done | State::Left);
+        let made = matches!(self.state, InstanceState::Kept | InstanceState::Done | InstanceState::Left);
         made && self.id.is_some() && !matches!(self.did, Some(Did::Read | Did::Deleted))
     }
 }

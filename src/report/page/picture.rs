@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::model::{Instance, Report, State, Step};
+use super::model::{GraphNode, Instance, InstanceState, Report};
 use crate::report::shape::Shape;
 
 /// The size of a step in the graph, and the space between two.
@@ -69,7 +69,7 @@ struct Node {
     label: String,
     /// The number of instances, when there are several.
     many: Option<usize>,
-    state: State,
+    state: InstanceState,
     word: &'static str,
 }
 
@@ -126,8 +126,8 @@ pub(super) fn graph(report: &Report) -> Option<Graph> {
 }
 
 /// Ids by column, each ordered by the places of their dependencies, to avoid crossing lines.
-fn columns(steps: &[Step]) -> Vec<Vec<&str>> {
-    let known: HashMap<&str, &Step> = steps.iter().map(|step| (step.id.as_str(), step)).collect();
+fn columns(steps: &[GraphNode]) -> Vec<Vec<&str>> {
+    let known: HashMap<&str, &GraphNode> = steps.iter().map(|step| (step.id.as_str(), step)).collect();
     let mut depths: HashMap<&str, usize> = HashMap::new();
     // Each round places at least one more column. A plan has no cycles; with one, the loop would end nevertheless.
     for _ in 0..steps.len() {

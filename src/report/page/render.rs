@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::markdown;
 use super::super::story::without_ids;
 use super::super::{clock, count, duration, sanitize};
-use super::model::{Failure, Instance, Report, State};
+use super::model::{Failure, Instance, InstanceState, Report};
 use super::{Format, picture};
 use crate::packed;
 use crate::packed::Packed;
@@ -92,7 +92,7 @@ struct View<'r> {
     failures: Vec<SameFailure<'r>>,
     not_made: Vec<SameReason<'r>>,
     existing: Vec<Existing<'r>>,
-    rows: Vec<Row>,
+    rows: Vec<TimelineRow>,
     axis: Vec<Mark>,
     critical: Vec<&'r str>,
     tests: Vec<Test<'r>>,
@@ -100,7 +100,7 @@ struct View<'r> {
 
 #[derive(Serialize)]
 struct Total {
-    state: State,
+    state: InstanceState,
     word: &'static str,
     number: usize,
 }
@@ -108,7 +108,7 @@ struct Total {
 /// A failure, and all instances that have it.
 #[derive(Serialize)]
 struct SameFailure<'r> {
-    state: State,
+    state: InstanceState,
     word: &'static str,
     names: Vec<&'r str>,
     /// Instances that do not fit on the line.
@@ -136,15 +136,15 @@ struct Existing<'r> {
 
 /// A row of the timeline. From a row that opens to the one that closes, rows are folded.
 #[derive(Serialize)]
-struct Row {
-    bar: Bar,
+struct TimelineRow {
+    bar: TimelineBar,
     opens: bool,
     closes: bool,
 }
 
 /// A bar, in percent of the whole run.
 #[derive(Serialize)]
-struct Bar {
+struct TimelineBar {
     name: String,
     word: &'static str,
     start: f64,
@@ -189,10 +189,9 @@ impl<'r> View<'r> {
         Self {
             report,
             good: report.exit == Some(0),
-            open: report
-                .instances
-                .iter()
-                .all(|instance| !matches!(instance.state, State::Failed | State::Left | State::Unknown)),
+            open: report.instances.iter().all(|instance| {
+                !matches!(instance.state, InstanceState::Failed | InstanceState::Left | InstanceState::Unknown)
+            }),
             began: report.started.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
             took: duration_text(report.elapsed_ms),
             totals: totals(&report.instances),
@@ -213,7 +212,7 @@ fn duration_text(milliseconds: u64) -> String {
 
 /// The gravest first.
 fn totals(instances: &[Instance]) -> Vec<Total> {
-    let mut numbers: BTreeMap<State, usize> = BTreeMap::new();
+    let mut numbers: BTreeMap<InstanceState, usize> = BTreeMap::new();
     for instance in instances {
         *numbers.entry(instance.state).or_default() += 1;
     }
@@ -251,7 +250,9 @@ fn failures(instances: &[Instance]) -> Vec<SameFailure<'_>> {
 
 fn not_made(instances: &[Instance]) -> Vec<SameReason<'_>> {
     let mut same: IndexMap<&str, Vec<&str>> = IndexMap::new();
-    for instance in instances.iter().filter(|instance| matches!(instance.state, State::NotMade | State::Skipped)) {
+    for instance in
+        instances.iter().filter(|instance| matches!(instance.state, InstanceState::NotMade | InstanceState::Skipped))
+    {
         same.entry(instance.reason.as_deref().unwrap_or_default()).or_default().push(&instance.name);
     }
     let reasons = same.into_iter().map(|(reason, mut names)| {
@@ -275,7 +276,7 @@ fn existing(instances: &[Instance]) -> Vec<Existing<'_>> {
 }
 
 /// The rows of all steps, ordered by their first call; steps with many instances are folded.
-fn rows(instances: &[Instance], whole: u64) -> Vec<Row> {
+fn rows(instances: &[Instance], whole: u64) -> Vec<TimelineRow> {
     let mut steps: IndexMap<&str, Vec<&Instance>> = IndexMap::new();
     for instance in instances.iter().filter(|instance| instance.called_ms.is_some()) {
         steps.entry(&instance.step).or_default().push(instance);
@@ -285,17 +286,17 @@ fn rows(instances: &[Instance], whole: u64) -> Vec<Row> {
     for (step, of_step) in &steps {
         let folded = of_step.len() > UNFOLDED;
         if folded {
-            rows.push(Row { bar: together(step, of_step, whole), opens: true, closes: false });
+            rows.push(TimelineRow { bar: together(step, of_step, whole), opens: true, closes: false });
         }
         for (at, instance) in of_step.iter().enumerate() {
             let closes = folded && at + 1 == of_step.len();
-            rows.push(Row { bar: bar(instance, whole), opens: false, closes });
+            rows.push(TimelineRow { bar: bar(instance, whole), opens: false, closes });
         }
     }
     rows
 }
 
-fn bar(instance: &Instance, whole: u64) -> Bar {
+fn bar(instance: &Instance, whole: u64) -> TimelineBar {
     let called = instance.called_ms.unwrap_or(0);
     let eligible = instance.eligible_ms.unwrap_or(called);
     let ended = instance.ended_ms.unwrap_or(whole).max(called);
@@ -313,7 +314,7 @@ fn bar(instance: &Instance, whole: u64) -> Bar {
     if instance.attempts > 1 {
         said.push(count(instance.attempts as usize, "attempt"));
     }
-    Bar {
+    TimelineBar {
         name: instance.name.clone(),
         word: instance.state.word(),
         start: share(eligible, whole),
@@ -327,12 +328,12 @@ fn bar(instance: &Instance, whole: u64) -> Bar {
 }
 
 /// One bar for all instances of a step.
-fn together(step: &str, instances: &[&Instance], whole: u64) -> Bar {
+fn together(step: &str, instances: &[&Instance], whole: u64) -> TimelineBar {
     let start = instances.iter().filter_map(|instance| instance.called_ms).min().unwrap_or(0);
     let ended = instances.iter().map(|instance| instance.ended_ms.unwrap_or(whole)).max().unwrap_or(whole).max(start);
-    let state = instances.iter().map(|instance| instance.state).max().unwrap_or(State::Done);
+    let state = instances.iter().map(|instance| instance.state).max().unwrap_or(InstanceState::Done);
     let number = count(instances.len(), "call");
-    Bar {
+    TimelineBar {
         name: format!("{step} ×{}", instances.len()),
         word: state.word(),
         start: share(start, whole),
@@ -345,10 +346,10 @@ fn together(step: &str, instances: &[&Instance], whole: u64) -> Bar {
     }
 }
 
-fn end(state: State) -> &'static str {
+fn end(state: InstanceState) -> &'static str {
     match state {
-        State::Failed | State::Left => "bad-end",
-        State::Waiting | State::Unknown | State::Running => "open-end",
+        InstanceState::Failed | InstanceState::Left => "bad-end",
+        InstanceState::Waiting | InstanceState::Unknown | InstanceState::Running => "open-end",
         _ => "",
     }
 }
@@ -372,7 +373,7 @@ fn axis(whole: u64) -> Vec<Mark> {
 
 fn test(instance: &Instance) -> Test<'_> {
     let seconds = instance.ended_ms.unwrap_or(0).saturating_sub(instance.called_ms.unwrap_or(0)) as f64 / 1000.0;
-    let failed = instance.state >= State::Waiting;
+    let failed = instance.state >= InstanceState::Waiting;
     let details = instance.failure.as_ref().map(|failure| {
         let facts = failure.facts.iter().map(|(label, text)| format!("{label}: {text}"));
         let place = failure.place.iter().map(|place| format!("at: {place}"));
@@ -386,6 +387,9 @@ fn test(instance: &Instance) -> Test<'_> {
         seconds,
         failure: failed.then(|| what.to_owned()),
         details,
-        skipped: instance.reason.as_deref().filter(|_| matches!(instance.state, State::NotMade | State::Skipped)),
+        skipped: instance
+            .reason
+            .as_deref()
+            .filter(|_| matches!(instance.state, InstanceState::NotMade | InstanceState::Skipped)),
     }
 }

@@ -107,7 +107,7 @@ fn a_step_without_events_was_not_made_and_has_a_reason() {
     assert_eq!(of(&report, "d").reason.as_deref(), Some("the run ended before its turn"));
     assert_eq!(
         report.steps.iter().map(|step| step.state).collect::<Vec<_>>(),
-        [State::Failed, State::NotMade, State::NotMade, State::NotMade]
+        [InstanceState::Failed, InstanceState::NotMade, InstanceState::NotMade, InstanceState::NotMade]
     );
     assert_eq!((report.exit, report.outcome.as_str()), (None, "it did not end"));
 }
@@ -116,10 +116,10 @@ fn a_step_without_events_was_not_made_and_has_a_reason() {
 fn unfinished_instances_of_a_finished_run_have_help() {
     let events = [(0, started()), (1, call("lost")), (2, call("slow")), (3, accepted("slow", 1, 2))];
     let going = collect(Shape::default(), &events);
-    assert_eq!(of(&going, "slow").state, State::Running);
+    assert_eq!(of(&going, "slow").state, InstanceState::Running);
     let over: Vec<_> = events.into_iter().chain([(9, Event::RunFinished(finished(Exit::Unknown)))]).collect();
     let over = collect(Shape::default(), &over);
-    assert_eq!((of(&over, "lost").state, of(&over, "slow").state), (State::Unknown, State::Waiting));
+    assert_eq!((of(&over, "lost").state, of(&over, "slow").state), (InstanceState::Unknown, InstanceState::Waiting));
     assert!(render(&over, Format::Markdown, &Secrets::default()).contains("lost"));
 }
 

@@ -7,7 +7,7 @@ use super::Interpreter;
 use super::trial::{constant, spanned};
 use crate::template::functions::TEXT;
 use crate::template::nodes::is_of_step;
-use crate::template::outline::{MOST_ALTERNATIVES, Outline, Sort};
+use crate::template::outline::{MOST_ALTERNATIVES, Outline, ValueType};
 use crate::template::text::json_of;
 use crate::template::value_of;
 
@@ -41,11 +41,11 @@ impl<'i> Interpreter<'i> {
             | ast::BinOpKind::Gte
             | ast::BinOpKind::In => {
                 self.operation_must_work(operation);
-                Outline::Of(Sort::Boolean)
+                Outline::Of(ValueType::Boolean)
             }
             ast::BinOpKind::Div | ast::BinOpKind::Pow => {
                 self.operation_must_work(operation);
-                Outline::Of(Sort::Number)
+                Outline::Of(ValueType::Number)
             }
             ast::BinOpKind::Add
             | ast::BinOpKind::Sub
@@ -68,12 +68,12 @@ impl<'i> Interpreter<'i> {
             return self.computed(lefts.iter().flat_map(|left| rights.iter().map(move |right| of(left, right))));
         }
         let adds = matches!(operation.op, ast::BinOpKind::Add);
-        match (self.sort(&left), self.sort(&right)) {
-            (Some(Sort::Integer), Some(Sort::Integer)) => Outline::Of(Sort::Integer),
-            (Some(Sort::Text), _) | (_, Some(Sort::Text)) if adds => left.then(right),
-            (Some(Sort::List), _) | (_, Some(Sort::List)) => Outline::Of(Sort::List),
-            (Some(Sort::Text), _) | (_, Some(Sort::Text)) => Outline::some_text(),
-            (Some(Sort::Number), _) | (_, Some(Sort::Number)) => Outline::Of(Sort::Number),
+        match (self.value_type(&left), self.value_type(&right)) {
+            (Some(ValueType::Integer), Some(ValueType::Integer)) => Outline::Of(ValueType::Integer),
+            (Some(ValueType::Text), _) | (_, Some(ValueType::Text)) if adds => left.then(right),
+            (Some(ValueType::List), _) | (_, Some(ValueType::List)) => Outline::Of(ValueType::List),
+            (Some(ValueType::Text), _) | (_, Some(ValueType::Text)) => Outline::some_text(),
+            (Some(ValueType::Number), _) | (_, Some(ValueType::Number)) => Outline::Of(ValueType::Number),
             // Texts and lists can be added and repeated as well.
             _ => Outline::Open,
         }
@@ -103,7 +103,7 @@ impl<'i> Interpreter<'i> {
             }
             "length" | "count" => match inner().elements() {
                 Some(elements) => Outline::Exactly(Value::from(elements.len())),
-                None => Outline::Of(Sort::Integer),
+                None => Outline::Of(ValueType::Integer),
             },
             "first" | "last" => match inner().elements() {
                 Some(mut elements) if !elements.is_empty() => {
@@ -115,12 +115,12 @@ impl<'i> Interpreter<'i> {
             "cidrsubnet" => self.network(tried.as_ref(), None),
             "b64decode" | "b64encode" | "capitalize" | "cidrhost" | "first_address" | "format" | "indent" | "join"
             | "lower" | "replace" | "sha256" | "slug" | "title" | "tojson" | "trim" | "upper" => Outline::some_text(),
-            "int" => Outline::Of(Sort::Integer),
-            "float" | "abs" | "sum" | "round" => Outline::Of(Sort::Number),
-            "bool" => Outline::Of(Sort::Boolean),
+            "int" => Outline::Of(ValueType::Integer),
+            "float" | "abs" | "sum" | "round" => Outline::Of(ValueType::Number),
+            "bool" => Outline::Of(ValueType::Boolean),
             "batch" | "chain" | "dictsort" | "groupby" | "items" | "lines" | "list" | "map" | "reject"
             | "rejectattr" | "select" | "selectattr" | "slice" | "sort" | "split" | "unique" | "zip" => {
-                Outline::Of(Sort::List)
+                Outline::Of(ValueType::List)
             }
             _ => Outline::Open,
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::chain::{Link, unchain};
 use super::super::names::{FILTERS_FOR_LISTS, JOINING_LISTS};
 use super::super::nodes::{mention, range};
-use super::super::outline::{Mention, Outline, Sort};
+use super::super::outline::{Mention, Outline, ValueType};
 use super::{Failure, Interpreter};
 use crate::diagnostic::nearest;
 
@@ -43,10 +43,10 @@ impl<'i> Interpreter<'i> {
         let (root, path) = (&mention.root, &mention.path);
         (0..path.len()).rev().find_map(|length| {
             let whole = Mention { root: root.clone(), path: path[..length].to_vec(), rest: Vec::new() };
-            let sort = match self.knowledge.sort(&whole)? {
-                Sort::Boolean => "`true` or `false`",
-                Sort::Integer | Sort::Number => "a number",
-                Sort::Text if path[length].parse::<i64>().is_err() => "a text",
+            let sort = match self.knowledge.value_type(&whole)? {
+                ValueType::Boolean => "`true` or `false`",
+                ValueType::Integer | ValueType::Number => "a number",
+                ValueType::Text if path[length].parse::<i64>().is_err() => "a text",
                 _ => return None,
             };
             let names = std::iter::once(root.as_str()).chain(path[..length].iter().map(String::as_str));

@@ -8,7 +8,7 @@ use minijinja::{Error, Value as Any};
 use serde_json::{Value, json};
 
 use super::super::outline::Outline;
-use super::super::{Sort, value_of};
+use super::super::{ValueType, value_of};
 use super::{Failure, Interpreter};
 
 /// The most attempts for one operation; with more combinations nothing is said.
@@ -157,27 +157,28 @@ impl<'i> Interpreter<'i> {
                 let names = || fields.iter().map(|(name, _)| name.clone());
                 transposed(&values).map(|values| Value::Object(names().zip(values).collect())).collect()
             }
-            Outline::Of(sort) => of_sort(*sort),
-            Outline::Mention(mention) => self.knowledge.sort(mention).map_or_else(of_any_sort, of_sort),
-            Outline::Open => of_any_sort(),
+            Outline::Of(sort) => of_type(*sort),
+            Outline::Mention(mention) => self.knowledge.value_type(mention).map_or_else(of_any_type, of_type),
+            Outline::Open => of_any_type(),
         }
     }
 }
 
-fn of_sort(sort: Sort) -> Vec<Value> {
+fn of_type(sort: ValueType) -> Vec<Value> {
     match sort {
-        Sort::Boolean => vec![json!(true), json!(false)],
-        Sort::Integer => [1, 8, 0, 16, 2, -1].map(Value::from).into(),
-        Sort::Number => vec![json!(1.5), json!(1), json!(8), json!(0)],
-        Sort::Text => ["10.0.0.0/8", "fd00::/8", "10.0.0.1", "1", "true", "a", "", "[]"].map(Value::from).into(),
-        Sort::List => vec![json!([]), json!([1]), json!(["a"]), json!([["a", 1]]), json!([{ "a": 1 }])],
-        Sort::Map => vec![json!({ "a": 1 }), json!({})],
+        ValueType::Boolean => vec![json!(true), json!(false)],
+        ValueType::Integer => [1, 8, 0, 16, 2, -1].map(Value::from).into(),
+        ValueType::Number => vec![json!(1.5), json!(1), json!(8), json!(0)],
+        ValueType::Text => ["10.0.0.0/8", "fd00::/8", "10.0.0.1", "1", "true", "a", "", "[]"].map(Value::from).into(),
+        ValueType::List => vec![json!([]), json!([1]), json!(["a"]), json!([["a", 1]]), json!([{ "a": 1 }])],
+        ValueType::Map => vec![json!({ "a": 1 }), json!({})],
     }
 }
 
-fn of_any_sort() -> Vec<Value> {
-    let sorts = [Sort::Text, Sort::Integer, Sort::List, Sort::Map, Sort::Number, Sort::Boolean];
-    let few = sorts.into_iter().flat_map(|sort| of_sort(sort).into_iter().take(3));
+fn of_any_type() -> Vec<Value> {
+    let sorts =
+        [ValueType::Text, ValueType::Integer, ValueType::List, ValueType::Map, ValueType::Number, ValueType::Boolean];
+    let few = sorts.into_iter().flat_map(|sort| of_type(sort).into_iter().take(3));
     few.chain([json!("1"), json!("a")]).collect()
 }
 

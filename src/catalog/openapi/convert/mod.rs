@@ -15,7 +15,7 @@ use super::document::{Document, schema_name};
 use crate::catalog::CatalogError;
 use crate::catalog::Partial;
 use crate::catalog::embedded::CLOUD;
-use crate::catalog::knowledge::Knowledge;
+use crate::catalog::knowledge::KnowledgeFile;
 use crate::catalog::schema::{Additional, Schema, Type, Types, Variant};
 
 /// The greatest depth of nesting before a document counts as circular.
@@ -28,7 +28,7 @@ const USUALLY: &str = "usually";
 /// Converts schemas and collects the definitions they refer to.
 pub(super) struct Converter<'d> {
     document: &'d Document,
-    knowledge: &'d Knowledge,
+    knowledge: &'d KnowledgeFile,
     pub definitions: BTreeMap<String, Schema>,
     /// The number of patterns that our regular expressions do not support; they are left out.
     pub skipped_patterns: usize,
@@ -49,7 +49,7 @@ struct SchemaPosition<'a> {
 }
 
 impl<'d> Converter<'d> {
-    pub fn new(document: &'d Document, knowledge: &'d Knowledge) -> Self {
+    pub fn new(document: &'d Document, knowledge: &'d KnowledgeFile) -> Self {
         Self { document, knowledge, definitions: BTreeMap::new(), skipped_patterns: 0, depth: 0, in_parameter: false }
     }
 

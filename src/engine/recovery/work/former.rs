@@ -1,6 +1,6 @@
 //! Resources with the stamp of a step that the plan does not have, because it was renamed after they were created.
 
-use super::super::Trace;
+use super::super::RecoveryEvidence;
 use super::parts::{is_whole, known_part};
 use super::{PlannedCreate, Work};
 use crate::catalog::ListCall;
@@ -23,7 +23,8 @@ impl Work<'_> {
 
     /// Instances found by their stamp whose step the plan does not have.
     fn lost(&self) -> impl Iterator<Item = &InstanceId> {
-        let stamped = self.found.iter().filter(|(_, trace)| *trace == Trace::Stamp).map(|(instance, _)| instance);
+        let stamped =
+            self.found.iter().filter(|(_, trace)| *trace == RecoveryEvidence::Stamp).map(|(instance, _)| instance);
         stamped.filter(|instance| !self.search.plan.steps.contains_key(&instance.step))
     }
 
@@ -61,7 +62,7 @@ impl Work<'_> {
         let moved = Record::Moved { instance: former.clone(), to: instance.clone() };
         if self.status.apply(at, moved).is_ok() {
             self.found.retain(|(found, _)| found != former);
-            self.found.push((instance.clone(), Trace::FormerStamp(former.clone())));
+            self.found.push((instance.clone(), RecoveryEvidence::FormerStamp(former.clone())));
         }
     }
 

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::trail::{self, Makers, Sent};
-use super::{AUDIT_LOG, Recovered, Search, Trace, Unrecorded};
+use super::{AUDIT_LOG, Recovered, RecoveryEvidence, Search, Unrecorded};
 use crate::api::{Request, Task};
 use crate::catalog::Operation;
 use crate::engine::context::{RunContext, Settings};
@@ -38,7 +38,7 @@ pub struct Work<'a> {
     search: &'a Search<'a>,
     spots: Vec<Spot>,
     status: Status,
-    found: Vec<(InstanceId, Trace)>,
+    found: Vec<(InstanceId, RecoveryEvidence)>,
     /// Recovered instances that are matched with the plan's call.
     bound: HashSet<InstanceId>,
     /// Instances already searched for; with whether all of their call was known.
@@ -132,7 +132,10 @@ impl<'a> Work<'a> {
                     resource: stamped.status.made.last().cloned().unwrap_or_default(),
                     why: why.to_owned(),
                 }),
-                None => self.take_stamped(stamped, if is_decided { Trace::Decision } else { Trace::Stamp }),
+                None => self.take_stamped(
+                    stamped,
+                    if is_decided { RecoveryEvidence::Decision } else { RecoveryEvidence::Stamp },
+                ),
             }
         }
         if is_open && !self.found.iter().any(|(found, _)| *found == instance) {
@@ -142,7 +145,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn take_stamped(&mut self, stamped: Stamped, trace: Trace) {
+    fn take_stamped(&mut self, stamped: Stamped, trace: RecoveryEvidence) {
         let is_found = self.found.iter().any(|(instance, _)| *instance == stamped.instance);
         match self.status.instances.get(&stamped.instance).filter(|_| is_found) {
             // Two resources of one instance: both are recorded, and the younger one is the result.
@@ -207,7 +210,7 @@ impl<'a> Work<'a> {
         self.search.accepted.iter().find(|(accepted, _)| *accepted == name).map(|(_, id)| id.as_str())
     }
 
-    fn put(&mut self, instance: InstanceId, trace: Trace, status: InstanceStatus) {
+    fn put(&mut self, instance: InstanceId, trace: RecoveryEvidence, status: InstanceStatus) {
         self.alike.remove(&instance);
         self.status.put(instance.clone(), status);
         self.found.push((instance, trace));
@@ -288,7 +291,7 @@ impl<'a> Work<'a> {
                 && let Some(status) = self.by_audit_log(&asked).await
             {
                 self.bound.insert(instance.clone());
-                self.put(instance, Trace::AuditLog, status);
+                self.put(instance, RecoveryEvidence::AuditLog, status);
                 moved = true;
             }
         }
@@ -489,7 +492,9 @@ impl<'a> Work<'a> {
             }
         }
         let is_taken = |name: &str| {
-            self.found.iter().any(|(instance, trace)| *trace == Trace::Decision && instance.to_string() == name)
+            self.found
+                .iter()
+                .any(|(instance, trace)| *trace == RecoveryEvidence::Decision && instance.to_string() == name)
         };
         let refused = self.search.accepted.iter().filter(|(name, _)| !is_taken(name)).cloned().collect();
         self.unread.sort_unstable();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::trail::{Maker, Sent};
-use super::super::{Trace, trail};
+use super::super::{RecoveryEvidence, trail};
 use super::copies::{Facts, objections};
 use super::parts::{mentions, merge, stamp_in};
 use super::{PlannedCreate, Work};
@@ -23,9 +23,9 @@ use crate::journal::{Evidence, InstanceStatus, Phase, StepResult, id_text};
 impl Work<'_> {
     pub(super) async fn seek(&mut self, asked: &PlannedCreate<'_>) -> bool {
         if let Some(status) = self.by_task(asked).await {
-            self.put(asked.instance.clone(), Trace::Task, status);
+            self.put(asked.instance.clone(), RecoveryEvidence::Task, status);
         } else if let Some(status) = self.by_audit_log(asked).await {
-            self.put(asked.instance.clone(), Trace::AuditLog, status);
+            self.put(asked.instance.clone(), RecoveryEvidence::AuditLog, status);
         } else if let Some((trace, status)) = self.by_list(asked).await {
             self.put(asked.instance.clone(), trace, status);
         } else {
@@ -135,7 +135,7 @@ impl Work<'_> {
 
     /// By the list of the kind: takes a resource that the user has confirmed, or the only one that agrees inside a
     /// recovered resource. Others that agree are noted as candidates in doubt.
-    pub(super) async fn by_list(&mut self, asked: &PlannedCreate<'_>) -> Option<(Trace, InstanceStatus)> {
+    pub(super) async fn by_list(&mut self, asked: &PlannedCreate<'_>) -> Option<(RecoveryEvidence, InstanceStatus)> {
         let creates = asked.operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
         let path = fill_path(&list.path, &asked.parameters, "", "")?;
@@ -160,7 +160,7 @@ impl Work<'_> {
         let taken = alike.iter().find(|item| item.get(&list.id_field).map(id_text).as_deref() == accepted);
         if let (Some(item), Some(_)) = (taken, accepted) {
             let result = self.result_of_listed(asked, item).await;
-            return Some((Trace::Decision, self.succeeded(asked, result, String::new())));
+            return Some((RecoveryEvidence::Decision, self.succeeded(asked, result, String::new())));
         }
         let settings = self.search.settings;
         let owner = stamp_value(&settings.plan, &settings.environment, asked.instance);
@@ -171,18 +171,18 @@ impl Work<'_> {
         if let Some((item, _)) = ours.next_back() {
             let result = self.result_of_listed(asked, item).await;
             let nonce = tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default();
-            return Some((Trace::Stamp, self.succeeded(asked, result, nonce)));
+            return Some((RecoveryEvidence::Stamp, self.succeeded(asked, result, nonce)));
         }
         let renamed: Vec<&Value> = alike.iter().filter(|item| self.has_a_former_name(asked, list, item)).collect();
         if let [item] = renamed[..] {
             let result = self.result_of_listed(asked, item).await;
-            return Some((Trace::AuditLog, self.succeeded(asked, result, String::new())));
+            return Some((RecoveryEvidence::AuditLog, self.succeeded(asked, result, String::new())));
         }
         if let [item] = &alike[..]
             && let Some(parent) = self.parent_of(asked, &path, item)
         {
             let result = self.result_of_listed(asked, item).await;
-            return Some((Trace::Parent(parent), self.succeeded(asked, result, String::new())));
+            return Some((RecoveryEvidence::Parent(parent), self.succeeded(asked, result, String::new())));
         }
         let ids: Vec<String> = alike.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
         if !ids.is_empty() {

@@ -1,7 +1,7 @@
 use snapbox::{assert_data_eq, str};
 
 use super::*;
-use crate::event::{Activity, Place};
+use crate::event::{Activity, SourceLocation};
 use crate::report::testing::{Shared, accepted, done, error, failed, finished, instance, stamped, started};
 
 const LIMIT: usize = 1024 * 1024;
@@ -118,7 +118,7 @@ fn hostile_text_is_only_text() {
     summary.handle(&stamped(0, accepted(&format!("web[{hostile}]"), 1, 2)));
     summary.handle(&stamped(1, done(&format!("web[{hostile}]"), hostile, hostile)));
     let mut error = error(hostile);
-    error.place = Some(Place { file: hostile.to_owned(), line: 1, column: 1 });
+    error.place = Some(SourceLocation { file: hostile.to_owned(), line: 1, column: 1 });
     error.help = vec![hostile.to_owned()];
     summary.handle(&stamped(2, Event::StepFailed { instance: instance("a"), error }));
     let mut end = finished(Exit::StepFailed);

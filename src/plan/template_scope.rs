@@ -7,7 +7,7 @@ use crate::template::ListFrom;
 
 /// The place of a template, which determines what it can refer to.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct TemplateScope {
     /// The place in words, for findings: `a step`.
     pub(super) what: &'static str,
     /// `steps` and `records` can be referred to.
@@ -26,6 +26,7 @@ pub(super) struct Place {
     pub(super) recorded: bool,
     /// The answer of the step itself is secret.
     pub(super) secret_answer: bool,
+    /// `project_id` and `region_id` can be referred to.
     pub(super) ids: bool,
     /// The template is evaluated before the first call.
     pub(super) before_calls: bool,
@@ -40,8 +41,8 @@ pub(super) struct Sources {
     pub(super) steps: BTreeSet<StepId>,
 }
 
-impl Place {
-    pub(super) const PLAN: Place = Place {
+impl TemplateScope {
+    pub(super) const PLAN: TemplateScope = TemplateScope {
         what: "`project_id` and `region_id` of a plan",
         steps: false,
         each: false,
@@ -56,39 +57,39 @@ impl Place {
         elements_of: None,
     };
 
-    pub(super) const RECORD: Place = Place { what: "`environment` of a record", ..Place::PLAN };
+    pub(super) const RECORD: TemplateScope = TemplateScope { what: "`environment` of a record", ..TemplateScope::PLAN };
 
     pub(super) fn step(each: bool) -> Self {
-        Place { what: "a step", steps: true, each, ids: true, ..Self::PLAN }
+        TemplateScope { what: "a step", steps: true, each, ids: true, ..Self::PLAN }
     }
 
     /// `each` may be used: the elements of the step are known before the first call.
     pub(super) fn body_file(each: bool) -> Self {
-        Place { what: "`body_file`", each, decides: true, ids: true, before_calls: true, ..Self::PLAN }
+        TemplateScope { what: "`body_file`", each, decides: true, ids: true, before_calls: true, ..Self::PLAN }
     }
 
     pub(super) fn for_each() -> Self {
-        Place { what: "`for_each`", steps: true, decides: true, ids: true, ..Self::PLAN }
+        TemplateScope { what: "`for_each`", steps: true, decides: true, ids: true, ..Self::PLAN }
     }
 
     pub(super) fn when(each: bool) -> Self {
-        Place { what: "`when`", decides: true, ..Self::step(each) }
+        TemplateScope { what: "`when`", decides: true, ..Self::step(each) }
     }
 
     pub(super) fn own_results(each: bool) -> Self {
-        Place { what: "this call", own_results: true, ..Self::step(each) }
+        TemplateScope { what: "this call", own_results: true, ..Self::step(each) }
     }
 
     pub(super) fn undo(each: bool, secret: bool) -> Self {
-        Place { what: "an undo", recorded: true, secret_answer: secret, ..Self::own_results(each) }
+        TemplateScope { what: "an undo", recorded: true, secret_answer: secret, ..Self::own_results(each) }
     }
 
     pub(super) fn ready(each: bool) -> Self {
-        Place { what: "`ready`", own_results: true, resource: true, decides: true, ..Self::step(each) }
+        TemplateScope { what: "`ready`", own_results: true, resource: true, decides: true, ..Self::step(each) }
     }
 
     pub(super) fn fail_when(each: bool) -> Self {
-        Place { what: "`fail_when`", ..Self::ready(each) }
+        TemplateScope { what: "`fail_when`", ..Self::ready(each) }
     }
 
     /// The same place inside the `each` of these lists.
@@ -101,11 +102,11 @@ impl Place {
             sources.inputs.extend(program.uses().inputs.iter().map(|used| used.name.to_string()));
             sources.steps.extend(program.uses().steps.iter().map(|used| used.step.clone()));
         }
-        Place { elements_of: Some(sources), ..self.clone() }
+        TemplateScope { elements_of: Some(sources), ..self.clone() }
     }
 
     pub(super) fn output(secret: bool) -> Self {
-        Place { what: "an output", steps: true, public: !secret, ids: true, ..Self::PLAN }
+        TemplateScope { what: "an output", steps: true, public: !secret, ids: true, ..Self::PLAN }
     }
 
     pub(super) fn sees(&self, name: &str) -> bool {

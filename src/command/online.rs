@@ -20,8 +20,8 @@ use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::engine::{
-    Change, ListReader, ListSearch, LookedFor, Preview, ReadFailure, Reads, Settings, has_placeholder, is_known_later,
-    items, looked_for,
+    Change, ListReader, ListSearch, LookedFor, Preview, ReadFailure, Reads, RecordFlags, Settings, has_placeholder,
+    is_known_later, items, looked_for,
 };
 use crate::error::Error;
 use crate::id::{InstanceId, StepId};
@@ -165,7 +165,7 @@ fn calls(
         max_items: MAX_ITEMS,
         // Only commands with access to records read them; values from them are not known here.
         records: None,
-        record_flags: String::new(),
+        record_flags: RecordFlags::default(),
         user_agent: String::new(),
     };
     let none = Selection::default();

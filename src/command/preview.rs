@@ -14,7 +14,9 @@ use crate::cli::{PreviewArguments, PreviewFormat};
 use crate::command::Account;
 use crate::command::connect::{PROJECT, REGION, client_of, number_of};
 use crate::context::Context;
-use crate::engine::{Action, Change, FormerSteps, RunOptions, Tally, renamed_words, shifted, shifted_words, stuck};
+use crate::engine::{
+    Action, Change, FormerSteps, RecordFlags, RunOptions, Tally, renamed_words, shifted, shifted_words, stuck,
+};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Status;
@@ -192,7 +194,7 @@ fn report_renamed(
     plan: &Plan,
     status: Option<&Status>,
     changes: &[Change],
-    flags: &str,
+    flags: &RecordFlags,
 ) -> Result<(), Error> {
     let Some(status) = status else { return Ok(()) };
     let former = FormerSteps::of(status, |step| plan.steps.contains_key(step));

@@ -6,7 +6,9 @@ use super::values::Values;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::context::Context;
-use crate::engine::{Change, ListReader, Preview, ReadFailure, Reads, RunContext, RunOptions, Settings, operation_of};
+use crate::engine::{
+    Change, ListReader, Preview, ReadFailure, Reads, RecordFlags, RunContext, RunOptions, Settings, operation_of,
+};
 use crate::error::Error;
 use crate::journal::Status;
 use crate::plan::Plan;
@@ -33,7 +35,7 @@ impl Shown<'_> {
             resolve_time: RESOLVE_TIME,
             max_items: MAX_ITEMS,
             records: self.values.records.clone(),
-            record_flags: String::new(),
+            record_flags: RecordFlags::default(),
             user_agent: USER_AGENT.to_owned(),
         }
     }

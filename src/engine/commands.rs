@@ -13,10 +13,7 @@ impl Settings {
 
     /// The command that recovers the record from the account, for the plan in this file; in backticks.
     pub fn recover_command(&self, file: &str) -> String {
-        // It takes the file instead of the plan's name.
-        let place = self.record_flags.split_once(" --environment ").map(|(_, place)| place);
-        let place = place.map(|place| format!(" --environment {place}")).unwrap_or_default();
-        format!("`plan state recover '{file}'{place}`")
+        format!("`plan state recover '{file}'{}`", self.record_flags.without_plan())
     }
 
     /// The command that takes the environment down, in backticks.

@@ -14,6 +14,7 @@ use super::listings::Listings;
 use super::operation::operation_of;
 use super::ownership::{Claimable, Ownership};
 use super::project_region::ProjectRegion;
+use super::record_flags::RecordFlags;
 use super::stop::Stopped;
 use super::watch::{Watcher, list_request};
 use crate::api::{ApiError, Client, Meaning, ReadError, Request, Task, WITHHELD, new_trace};
@@ -63,8 +64,7 @@ pub struct Settings {
     pub max_items: usize,
     /// Outputs of other plans, as templates see them; `None` when the plan reads none.
     pub records: Option<minijinja::Value>,
-    /// The flags that name this record to `plan state`, after a space; empty without a record.
-    pub record_flags: String,
+    pub record_flags: RecordFlags,
     /// `plan/<version>`; every attempt appends plan, environment, step and its nonce.
     pub user_agent: String,
 }

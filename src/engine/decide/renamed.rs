@@ -2,6 +2,7 @@
 //! a planned instance without a record.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::id::{InstanceId, StepId};
@@ -43,7 +44,7 @@ fn is_made_by(known: &InstanceStatus, call: &RecordedCall) -> bool {
 }
 
 /// The message about it, with the remedy. `flags`: those that name the record to `plan state`.
-pub fn words(instance: &InstanceId, former: &InstanceId, flags: &str) -> String {
+pub fn words(instance: &InstanceId, former: &InstanceId, flags: impl fmt::Display) -> String {
     format!(
         "`{former}` is no step of the plan, and `{instance}` makes the same call: if it was renamed, `plan state mv{flags} '{former}' '{instance}'` \
          lets it keep its resource; otherwise a second one is made, and the first stays until `--prune` or a destroy"

@@ -10,6 +10,28 @@ use crate::journal::{Evidence, id_text};
 /// The log.
 pub const AUDIT_LOG: &str = "/cloud/v1/user_actions";
 
+/// What an entry of the log says was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogAction {
+    Create,
+    Delete,
+}
+
+impl LogAction {
+    /// The word of the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            LogAction::Create => "create",
+            LogAction::Delete => "delete",
+        }
+    }
+
+    /// Whether an entry tells it.
+    pub fn is_of(self, entry: &Value) -> bool {
+        entry.get("action_type").and_then(Value::as_str) == Some(self.word())
+    }
+}
+
 /// What the log shows of an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Trail {
@@ -56,7 +78,7 @@ pub fn sender(agent: &str) -> Option<[&str; 4]> {
 pub fn verdict(entries: &[Value], thing: &Claimable, agent: &str, may_be_ours: impl Fn(&str) -> bool) -> Verdict {
     let about = |entry: &&Value| match thing {
         Claimable::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
-        Claimable::Resource { id, .. } => is_about(entry, "create", id),
+        Claimable::Resource { id, .. } => is_about(entry, LogAction::Create, id),
     };
     let agents: Vec<&str> = entries.iter().filter(about).filter_map(agent_of).collect();
     if agents.contains(&agent) {
@@ -67,12 +89,12 @@ pub fn verdict(entries: &[Value], thing: &Claimable, agent: &str, may_be_ours: i
 
 /// Whether the log shows that the resource of this id was deleted.
 pub fn is_deleted(entries: &[Value], id: &str) -> bool {
-    entries.iter().any(|entry| is_about(entry, "delete", id))
+    entries.iter().any(|entry| is_about(entry, LogAction::Delete, id))
 }
 
-fn is_about(entry: &Value, action: &str, id: &str) -> bool {
+fn is_about(entry: &Value, action: LogAction, id: &str) -> bool {
     let resources = entry.get("resources").and_then(Value::as_array).into_iter().flatten();
-    entry.get("action_type").and_then(Value::as_str) == Some(action)
+    action.is_of(entry)
         && resources.filter_map(|resource| resource.get("resource_id")).any(|known| id_text(known) == id)
 }
 

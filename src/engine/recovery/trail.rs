@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::engine::context::header_word;
-use crate::engine::evidence::audit::sender;
+use crate::engine::evidence::audit::{LogAction, sender};
 
 /// A create that was sent for a step of this environment.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +29,7 @@ pub fn sent(entries: &[Value], plan: &str, environment: &str) -> Vec<Sent> {
         let [of_plan, of_environment, step, nonce] = sender(text("user_agent")?)?;
         let task = text("task_id").map(str::to_owned);
         let resource = entry.pointer("/resources/0/resource_id").filter(|id| id.is_string() || id.is_number()).cloned();
-        let is_create = text("action_type") == Some("create");
-        (is_create && of_plan == plan && of_environment == environment).then(|| Sent {
+        (LogAction::Create.is_of(entry) && of_plan == plan && of_environment == environment).then(|| Sent {
             step: step.to_owned(),
             nonce: nonce.to_owned(),
             task,
@@ -57,7 +56,7 @@ pub struct Makers(HashMap<String, Maker>);
 impl Makers {
     /// Adds what these entries tell.
     pub fn read(&mut self, entries: &[Value], plan: &str, environment: &str) {
-        for entry in entries.iter().filter(|entry| entry.get("action_type").is_some_and(|action| action == "create")) {
+        for entry in entries.iter().filter(|entry| LogAction::Create.is_of(entry)) {
             let Some(agent) = entry.get("user_agent").and_then(Value::as_str).filter(|agent| !agent.is_empty()) else {
                 continue;
             };

@@ -17,7 +17,7 @@ use crate::api::{Client, Meaning, ReadError, Request};
 use crate::catalog::update::{Way, resource_route, shown_at};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
 use crate::engine::collection::list_call;
-use crate::engine::evidence::audit::{self, AUDIT_LOG};
+use crate::engine::evidence::audit::{self, AUDIT_LOG, LogAction};
 use crate::engine::operation::{self, Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{self, own_value};
@@ -205,7 +205,8 @@ impl Refresh<'_> {
         if root_of(&resource.call.path) != CLOUD {
             return false;
         }
-        let request = Request::get(AUDIT_LOG).query("resource_id", &resource.id).query("action_type", "delete");
+        let request = Request::get(AUDIT_LOG).query("resource_id", &resource.id);
+        let request = request.query("action_type", LogAction::Delete.word());
         let entries = pages(self.client, &request, "/results", Paging::CLOUD).await;
         entries.is_ok_and(|entries| audit::is_deleted(&entries, &resource.id))
     }

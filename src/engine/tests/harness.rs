@@ -275,7 +275,7 @@ impl Trial {
                 resolve_time: Duration::from_secs(10),
                 max_items: 1000,
                 records: None,
-                record_flags: String::new(),
+                record_flags: RecordFlags::default(),
                 user_agent: "plan/test".to_owned(),
             },
             digest_key,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::harness::{Trial, assert_done, paused};
 use super::takedown::pairs;
 use crate::catalog::{Catalog, Method};
-use crate::engine::{Action, Change, Preview, Reads, RunOptions, Settings, Tally};
+use crate::engine::{Action, Change, Preview, Reads, RecordFlags, RunOptions, Settings, Tally};
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
 use crate::plan::Selection;
@@ -38,7 +38,7 @@ impl Trial {
             resolve_time: std::time::Duration::ZERO,
             max_items: 1000,
             records: None,
-            record_flags: String::new(),
+            record_flags: RecordFlags::default(),
             user_agent: String::new(),
         };
         let preview = Preview {

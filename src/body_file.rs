@@ -195,7 +195,7 @@ impl Pieces {
     }
 
     fn changed(&self) -> String {
-        format!("`{}` is not what it was when this run began", self.measured.path)
+        format!("`{}` has changed since this run began", self.measured.path)
     }
 }
 

@@ -30,7 +30,7 @@ impl Catalog {
             yaml += &writer.yaml;
         }
         if operation.takes_other_forms_only() {
-            yaml += "  # its body is a form, which `plan` does not send: `adopt: { id: … }` takes over what was made by hand\n";
+            yaml += "  # its body is a form, which `plan` does not send: `adopt: { id: … }` adopts a resource that was created by hand\n";
         }
         if operation.takes_file() {
             yaml += "  body_file: \"<path of the file>\"\n";

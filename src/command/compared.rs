@@ -33,9 +33,9 @@ pub(super) async fn compare(context: &Context, client: &Client, status: &Status)
     let (digest_key, notice) = (status.header.key.as_bytes(), &notice);
     let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key, notice };
     refresh.look().await.map_err(|blind| match blind {
-        NoAnswer::Read(error) => Error::Api { what: "what is on record cannot be looked for".to_owned(), error },
+        NoAnswer::Read(error) => Error::Api { what: "the recorded resources cannot be read".to_owned(), error },
         NoAnswer::Project { id, error } => Error::Api {
-            what: format!("project {id} cannot be seen with this key, so that nothing in it is taken for gone"),
+            what: format!("project {id} cannot be read with this key, so that no resource in it counts as deleted"),
             error,
         },
     })

@@ -175,7 +175,7 @@ fn listed(status: &Status) -> String {
                 let name = made.name.iter().map(|name| format!("`{name}` ")).collect::<String>();
                 let stays = match (kept, obstacle) {
                     (Some(kept), _) => format!("  stays: `{}` depends on it", kept.because_of),
-                    (None, Some(why)) => format!("  stays: the call that would take it back {why}"),
+                    (None, Some(why)) => format!("  stays: its undo {why}"),
                     (None, None) if goes => String::new(),
                     (None, None) => "  stays".to_owned(),
                 };

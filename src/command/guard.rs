@@ -181,17 +181,17 @@ pub async fn guard_teardown(
     api: &ApiOptions,
     record: &EnvironmentRecord,
 ) -> Result<Option<String>, Error> {
-    let Some(file) = file else { return Ok(Some("its plan file is not named".to_owned())) };
+    let Some(file) = file else { return Ok(Some("its plan file is not known".to_owned())) };
     let account = match Account::of(context, api) {
         Err(Error::NoKey { .. }) => return Ok(Some("there is no API key".to_owned())),
         account => account?,
     };
     let Ok(loaded) = load::load_plan(context, file, None) else {
-        return Ok(Some(format!("`{}` is no plan to tell what its calls make", file.display())));
+        return Ok(Some(format!("`{}` is no valid plan, which would name the kinds of its resources", file.display())));
     };
     let operations = stampable(loaded.plan.steps.values());
     if operations.is_empty() {
-        return Ok(Some("nothing that its plan makes can be found by a stamp".to_owned()));
+        return Ok(Some("no resource of its plan can be found by a stamp".to_owned()));
     }
     let options = PlanOptions { environment: Some(record.environment().to_owned()), ..PlanOptions::default() };
     let inputs = load::known_inputs(context, &loaded.plan, &options);
@@ -206,7 +206,7 @@ pub async fn guard_teardown(
     let search = Search { catalog: loaded.catalog, operations, spots, plan, environment };
     let unread = none_found(search.look(context, &client).await?, plan, environment, true)?;
     let unread: Vec<String> = unread.iter().map(|(path, why)| format!("`{path}` ({why})")).collect();
-    Ok((!unread.is_empty()).then(|| format!("not to be read: {}", list(unread, NAMED))))
+    Ok((!unread.is_empty()).then(|| format!("cannot be read: {}", list(unread, NAMED))))
 }
 
 /// After a teardown: warns of resources with the stamp of the environment that were never on its record, and so were not
@@ -259,7 +259,7 @@ pub async fn warn_of_unrecorded(
     };
     if !unread.is_empty() {
         let unread = unread.iter().map(|(path, why)| format!("`{path}` ({why})"));
-        not_searched(&format!("not to be read: {}", list(unread, NAMED)))?;
+        not_searched(&format!("cannot be read: {}", list(unread, NAMED)))?;
     }
     if unrecorded.is_empty() {
         return Ok(());

@@ -66,7 +66,7 @@ fn example(name: &str) -> Result<&'static Example, Error> {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => error,
         };
-        error.help("`plan init --list` tells what there is")
+        error.help("`plan init --list` lists the examples")
     })
 }
 

@@ -66,13 +66,13 @@ pub fn words_of(change: &Change) -> String {
             if *read { format!("keep, unless reading {on} says otherwise") } else { format!("known after {on}") }
         }
         Action::Gone { stays_for: Some(other), .. } if *other == change.instance => {
-            "no longer in the plan, and cannot be removed: no `undo` takes it away".to_owned()
+            "no longer in the plan, and cannot be removed: it has no undo".to_owned()
         }
         Action::Gone { stays_for: Some(other), .. } => {
             format!("no longer in the plan, and cannot be removed: `{other}` depends on it, and stays")
         }
         Action::Gone { obstacle: Some(why), .. } => {
-            format!("no longer in the plan, and cannot be removed: the call that would take it back {why}")
+            format!("no longer in the plan, and cannot be removed: its undo {why}")
         }
         Action::Gone { pruned: true, .. } => "remove: no longer in the plan".to_owned(),
         Action::Gone { forgotten: true, .. } => "forget: no longer in the plan, and stays".to_owned(),
@@ -96,7 +96,7 @@ pub fn details_of(change: &Change) -> Vec<String> {
     };
     let removes = removes.iter().map(|part| format!("removes {part}"));
     let calls = calls.iter().map(|call| match how {
-        ChangeKind::Rerun => format!("after {call}, which takes back the former call"),
+        ChangeKind::Rerun => format!("after {call}, the undo of the former call"),
         _ => format!("by {call}"),
     });
     let forced = forced.iter().map(|forced| format!("needs a new resource: `{}`: {}", forced.field, forced.reason));
@@ -154,7 +154,7 @@ fn resource(text: &mut String, made: &RecordedResource, more: &str) {
 
 fn change_words(how: ChangeKind) -> &'static str {
     match how {
-        ChangeKind::Error => "needs a replacement, which is not allowed: the run would stop here",
+        ChangeKind::Error => "needs a replacement, which is not allowed: the run would fail here",
         ChangeKind::Replace => "replace",
         ChangeKind::Rerun => "call again",
         ChangeKind::Update => "update in place",

@@ -151,7 +151,7 @@ fn rows(recovered: &Recovered) -> Vec<Vec<String>> {
     };
     let in_doubt = recovered.in_doubt.iter().filter_map(|(instance, ids)| {
         let named: Vec<String> = ids.iter().filter(|id| !has_stamp(instance, id)).cloned().collect();
-        let words = "in doubt: only the name speaks for it".to_owned();
+        let words = "in doubt: only its name agrees".to_owned();
         (!named.is_empty()).then(|| vec![instance.to_string(), list(named, NAMED), words])
     });
     found.chain(unrecorded).chain(in_doubt).collect()
@@ -170,7 +170,7 @@ fn print_refused(context: &Context, recovered: &Recovered) -> Result<(), Error> 
         recovered.refused.iter().any(|(name, known)| known == id && *name == step.to_string())
     };
     for (instance, id, whose) in recovered.theirs.iter().filter(|(instance, id, _)| !accepted(instance, id)) {
-        note(context, &format!("`{instance}`: {id} has its name, and is another's: {whose}"))?;
+        note(context, &format!("`{instance}`: {id} has its name, and belongs to another: {whose}"))?;
     }
     Ok(())
 }
@@ -190,7 +190,7 @@ fn print_doubts(context: &Context, record: &EnvironmentRecord, recovered: &Recov
         let name = instance.to_string();
         let accept = ids.first().map(|id| format!("{name}={id}")).unwrap_or_default();
         let command = context.typed.with_plan("state recover", &flag("--accept", &accept));
-        note(context, &format!("what is in doubt is yours to decide: `{command}` when it is this one"))?;
+        note(context, &format!("decide what is in doubt: `{command}` when it is this one"))?;
         note(context, &format!("if it is another client's: {}", resolve(&name, "--not-applied")))?;
     }
     let is_decided = |instance: &InstanceId| recovered.in_doubt.iter().any(|(told, _)| told == instance);

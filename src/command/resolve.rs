@@ -59,7 +59,7 @@ async fn decide(
         Record::Resolved { instance, made: Some(made), .. } => {
             format!("{instance}: {} is on record as made by it, too", words(made))
         }
-        Record::Resolved { instance, .. } => format!("{instance}: nothing more is looked for"),
+        Record::Resolved { instance, .. } => format!("{instance}: no further search for attempts"),
         Record::Succeeded(done) => format!("{}: {} is on record as made by it", done.instance, words(&done.made)),
         Record::Accepted { instance, tasks, .. } => {
             format!("{instance}: the next run waits for {}", count(tasks.len(), "task"))

@@ -167,7 +167,8 @@ async fn unlock(context: &Context, environment: &EnvironmentRecord, force: bool)
         note(context, "it is not locked: nothing to do")?;
         return Ok(Exit::Done);
     };
-    let who = holder.owner.as_ref().map_or("a process that has not said its name yet".to_owned(), ToString::to_string);
+    let who =
+        holder.owner.as_ref().map_or("a process that has not written its name yet".to_owned(), ToString::to_string);
     if holder.bound_to_process {
         let ends = holder.owner.map(|owner| format!(": it is free as soon as process {} has ended", owner.pid));
         note(context, &format!("locked by {who}{}", ends.unwrap_or_default()))?;

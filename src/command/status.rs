@@ -70,7 +70,7 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
     print_rows(context, &COLUMNS, parts)?;
     if status.instances.values().any(|instance| !instance.stays.is_empty()) {
         let forget = format!("`plan state forget{} STEP`", record_flags(record));
-        note(context, &format!("stays: no `undo` takes it away, and nothing will; {forget} takes it off the record"))?;
+        note(context, &format!("stays: it has no undo, and no command deletes it; {forget} takes it off the record"))?;
     }
     for (id, instance) in status.instances.iter().filter(|(_, instance)| is_listed(instance)) {
         if let Some(error) = &instance.error {

@@ -133,12 +133,14 @@ fn may_replace(
     let (ours, theirs) = (brought.status.lines, there.status.lines);
     let why = match relation {
         Relation::NothingThere | Relation::Newer | Relation::Same => return Ok(()),
-        Relation::Older => format!("it is older than what is there: {ours} lines, and there are {theirs}"),
-        Relation::Diverged => format!("both went on since they were one: {ours} lines here, {theirs} there"),
-        Relation::Another => "what is there is another record, which was never this one".to_owned(),
+        Relation::Older => format!("it is older than the record in the store: {ours} lines here, {theirs} there"),
+        Relation::Diverged => {
+            format!("both were changed since they were copied from each other: {ours} lines here, {theirs} there")
+        }
+        Relation::Another => "the store holds another record, with another history".to_owned(),
     };
     let message = format!("the record cannot take the place of `{}`: {why}", record.place());
     Err(Error::usage(message)
-        .help("look at both with `plan state list`, and `plan state pull` what is there before anything else")
-        .help("`--force` puts it there all the same: what only the other one tells of is forgotten, not taken down"))
+        .help("look at both with `plan state list`, and save the store's record with `plan state pull` first")
+        .help("`--force` puts it there all the same: resources that only the other record names are no longer managed, and are not deleted"))
 }

@@ -29,7 +29,7 @@ pub(super) fn check(context: &Context, plan: &Plan, flags: &RunOptions) -> Resul
         let folder = path.parent().is_some_and(std::path::Path::is_dir);
         if file.is_empty() || path.is_dir() || !folder {
             return Err(Error::usage(format!("output `{name}` cannot be written to `{file}`"))
-                .help("name a file in a folder that is there"));
+                .help("name a file in a folder that exists"));
         }
     }
     Ok(())

@@ -50,7 +50,7 @@ impl Instance {
         let create = rendered.operation.as_deref();
         let resource = create.and_then(|create| create.creates.as_ref()?.resource.as_ref());
         let (Some(create), Some(resource)) = (create, resource) else {
-            return Err(self.refused(rendered, "the call makes nothing that could be taken over".to_owned()));
+            return Err(self.refused(rendered, "the call creates no resource that could be adopted".to_owned()));
         };
         let item = self.existing(rendered, create, resource, &by).await?;
         self.run.context.hide_sensitive(&item);
@@ -62,7 +62,7 @@ impl Instance {
             }
         }
         if result.id.is_none() {
-            let words = "the API's list does not show its id: say it by `adopt: { id: … }`".to_owned();
+            let words = "the API's list does not show its id: give it with `adopt: { id: … }`".to_owned();
             return Err(self.refused(rendered, words));
         }
         self.not_anothers(id, rendered, create, &result)?;
@@ -76,7 +76,7 @@ impl Instance {
             let reasons: Vec<String> =
                 forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
             let words = format!(
-                "it is not what the plan says, and cannot be changed to that: {} ({})",
+                "it differs from the plan, and cannot be updated: {} ({})",
                 words.join("; "),
                 reasons.join("; ")
             );

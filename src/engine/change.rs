@@ -265,8 +265,8 @@ impl Instance {
     async fn take_back(&self, id: &InstanceId) -> Result<(), Interruption> {
         match self.run.remove(id).await {
             Err(Interruption::Failed(mut error)) => {
-                error.message = format!("its former call could not be taken back: {}", error.message);
-                error.help = vec!["if what it did is not there any more, run with `--refresh`".to_owned()];
+                error.message = format!("the undo of its former call failed: {}", error.message);
+                error.help = vec!["if what it did is gone, run with `--refresh`".to_owned()];
                 Err(Interruption::Failed(error))
             }
             done => done,
@@ -440,7 +440,7 @@ impl Instance {
         let flags = &self.run.context.settings.record_flags;
         error.message = format!("{}; `{holder}` of this record has it", error.message);
         error.help = vec![format!(
-            "let it go by its new name: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
+            "rename it: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
         )];
         error
     }
@@ -455,7 +455,7 @@ impl Instance {
         let is_former = |holder: &InstanceId| holder.step == id.step || !self.run.plan.steps.contains_key(&holder.step);
         match self.holder(write).filter(is_former) {
             Some(holder) => {
-                let words = "it would change what exists already";
+                let words = "it would change an existing resource";
                 let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
                 Err(Interruption::Failed(self.held_by(&holder, id, error)))
             }

@@ -269,9 +269,9 @@ impl Finishing<'_> {
         let instance = &self.intent.instance;
         let read = with_secondary(context, instance, creates, self.parameters, item, result).await;
         read.map_err(|error| {
-            let words = format!("it was found, and what was made with it could not be read: {error}");
+            let words = format!("the resource was found; its secondary resources cannot be read: {error}");
             let mut error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-            error.help.push("run again: it is looked for once more".to_owned());
+            error.help.push("run again: it is searched for once more".to_owned());
             Interruption::Unknown(error)
         })
     }
@@ -343,7 +343,7 @@ impl Finishing<'_> {
     /// any more.
     async fn disown(&self, context: &RunContext, tasks: Vec<String>) -> Result<(), JournalError> {
         let instance = &self.intent.instance;
-        let words = format!("what was found for it belongs to another attempt: task {}", tasks.join(", "));
+        let words = format!("the tasks that were attributed to it belong to another attempt: {}", tasks.join(", "));
         let error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
         for task in &tasks {
             context.owners.release(&Claimable::task(task), instance);
@@ -374,8 +374,7 @@ impl Finishing<'_> {
                 let made = self.made(context, &result);
                 if self.only_changed(&result) && made.undo.is_none() {
                     let instance = &self.intent.instance;
-                    context
-                        .warn(format!("`{instance}` was there before, and stays when the environment is taken down"));
+                    context.warn(format!("`{instance}` existed before, and is left by a teardown"));
                 }
                 (result, None, made)
             }
@@ -476,7 +475,7 @@ impl Finishing<'_> {
                 ),
             });
         }
-        error.help.push("mend the cause and run again: the run continues with this step".to_owned());
+        error.help.push("fix the cause and run again: the run continues with this step".to_owned());
         let record = Record::Failed {
             instance: self.intent.instance.clone(),
             error: error.clone(),
@@ -526,8 +525,8 @@ impl Finishing<'_> {
         let mut refusal = context.refusal(self.about, error);
         refusal.effect = EffectKnown::Applied;
         let tasks = tasks.join(", ");
-        refusal.message = format!("its task {tasks} is on record, and cannot be looked at: {}", refusal.message);
-        refusal.help.push("once it can, run again: the run goes on waiting".to_owned());
+        refusal.message = format!("its task {tasks} is on record, and cannot be read: {}", refusal.message);
+        refusal.help.push("run again with a key that can read it: the run goes on waiting".to_owned());
         refusal
     }
 }

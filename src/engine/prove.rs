@@ -163,6 +163,6 @@ fn is_ours(known: &InstanceStatus, made: &RecordedResource, maker: &str) -> bool
 fn cannot_read(context: &RunContext, thing: &RecordedResource, error: &ReadError) -> StepError {
     let about = About { call: thing.undo.clone().map(Into::into), place: None };
     let mut failed = context.read_failed(&about, error);
-    failed.message = format!("it cannot be told whose it is: {}", failed.message);
+    failed.message = format!("its owner is unknown: {}", failed.message);
     failed
 }

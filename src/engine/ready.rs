@@ -134,7 +134,7 @@ impl Finishing<'_> {
         };
         if let Err(error) = readying.wait(context, judge).await? {
             let instance = &self.intent.instance;
-            context.warn(format!("`{instance}`: it cannot be seen whether {}: {error}", readiness.words()));
+            context.warn(format!("`{instance}`: a read does not show whether {}: {error}", readiness.words()));
         }
         Ok(())
     }
@@ -167,11 +167,11 @@ impl Instance {
         let judge = |object: &Value| match (ready.has_failed(object), ready.holds(object)) {
             (true, _) => {
                 let shown = ready.shown(object).map(|shown| format!(": {shown}")).unwrap_or_default();
-                let words = format!("it was made, and what was asked for has failed{shown}");
+                let words = format!("it was created, and then failed to become ready{shown}");
                 let about = self.about(&rendered.recorded);
                 let mut error = context.error(&about, EffectKnown::Applied, ErrorClass::Task, words);
                 let step = &self.step().id;
-                error.help.push(format!("mend the cause and run with `--replace {step}`"));
+                error.help.push(format!("fix the cause and run with `--replace {step}`"));
                 Err(Interruption::Failed(error))
             }
             (false, true) => Ok(Judgement::Ready),
@@ -181,7 +181,7 @@ impl Instance {
         if let Err(error) = readying.wait(context, judge).await?
             && provenance != Provenance::Reused
         {
-            context.warn(format!("`{id}`: it cannot be seen whether {}: {error}", ready.words()));
+            context.warn(format!("`{id}`: a read does not show whether {}: {error}", ready.words()));
         }
         Ok(())
     }

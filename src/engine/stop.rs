@@ -66,11 +66,11 @@ impl Stop {
     pub fn words(self) -> &'static str {
         match self {
             Stop::Interrupt(_) => "the run was interrupted",
-            Stop::OutOfTime => "the time of the run was over",
+            Stop::OutOfTime => "`--timeout` was reached",
             Stop::NoNewSteps => "another step failed (`--fail-fast`)",
             Stop::Shut(Shut::Key) => "the API does not take the key",
-            Stop::Shut(Shut::Connection) => "there is no way to the API",
-            Stop::StoreAway => "the store of the record is away",
+            Stop::Shut(Shut::Connection) => "the API cannot be reached",
+            Stop::StoreAway => "the store of the record cannot be reached",
             Stop::LeaseLost => "another run took the environment over",
             Stop::RecordLost => "the record cannot be written",
         }

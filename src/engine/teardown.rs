@@ -117,13 +117,16 @@ fn why_kept(context: &RunContext, kept: &Kept) -> StepError {
     let Kept { instance, because_of } = kept;
     let stays = context.journal.with_status(|status| status.instances.get(because_of).is_some_and(|one| stays(one)));
     let words = match (kept.stays(), stays) {
-        (true, _) => "it stays: no `undo` takes it away".to_owned(),
-        (false, true) => format!("`{because_of}` came after it, and stays: no `undo` takes it away"),
-        (false, false) => format!("`{because_of}` came after it, and is still there"),
+        (true, _) => "it has no undo".to_owned(),
+        (false, true) => format!("`{because_of}` depends on it, and stays: it has no undo"),
+        (false, false) => format!("`{because_of}` depends on it, and still exists"),
     };
     let mut error = context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
     if kept.stays() {
-        error.help.push(format!("to take down what it uses, delete it by hand; then {}", forget(context, instance)));
+        error.help.push(format!(
+            "delete it by hand, then {}: what it depends on can be removed after that",
+            forget(context, instance)
+        ));
     }
     error
 }
@@ -179,7 +182,7 @@ impl TeardownEnd {
         };
         for (holder, instances) in inside {
             for instance in instances {
-                self.add_left(context, instance, waits(format!("it goes with `{holder}`, which is still there")));
+                self.add_left(context, instance, waits(format!("it is deleted with `{holder}`, which still exists")));
             }
         }
         for kept in order.kept.iter().cloned().chain(order.never_free()) {

@@ -117,7 +117,7 @@ impl OpenAttempt<'_> {
             Resolved::CannotTell(error) => {
                 let (instance, number) = (self.instance, self.attempt.intent.attempt);
                 self.context.warn(format!(
-                    "`{instance}`: attempt {number} was never answered, and looking for what became of it failed: \
+                    "`{instance}`: attempt {number} was never answered, and its outcome could not be resolved: \
                      {error}"
                 ));
                 Ok(None)
@@ -264,7 +264,7 @@ impl OpenAttempt<'_> {
         let words = match candidates {
             [] => format!("what attempt {attempt} made is not known, and the API has no list that would show it"),
             some => format!(
-                "what attempt {attempt} made is not known; what may be its work may be another client's as well: {}",
+                "what attempt {attempt} made is not known; these may be its work, or another client's: {}",
                 some.join(", ")
             ),
         };

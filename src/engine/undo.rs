@@ -77,7 +77,7 @@ pub async fn resolve_undo(
     let unknown = |message: String| {
         let mut error = context.error(about, EffectKnown::Unknown, ErrorClass::Unknown, message);
         let destroy = context.settings.destroy_command();
-        error.help.push(format!("run {destroy} again: it is looked for once more, and not repeated before"));
+        error.help.push(format!("run {destroy} again: its outcome is resolved before it is sent once more"));
         Err(Interruption::Unknown(error))
     };
     match resolve(context, &in_doubt).await {
@@ -86,11 +86,11 @@ pub async fn resolve_undo(
         Resolved::Nothing if in_doubt.is_carried_out() => Ok(UndoOutcome::Done),
         Resolved::Nothing => Ok(UndoOutcome::Nothing),
         Resolved::Undecided(candidates) => unknown(format!(
-            "the outcome of its undo is not known ({cause}); what may be its work may be another client's as well: {}",
+            "the outcome of its undo is not known ({cause}); these may be its work, or another client's: {}",
             candidates.join(", ")
         )),
         Resolved::CannotTell(why) => {
-            unknown(format!("the outcome of its undo is not known ({cause}), and looking for it failed: {why}"))
+            unknown(format!("the outcome of its undo is not known ({cause}), and could not be resolved: {why}"))
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum JournalError {
     #[error("`{place}` holds the record of plan `{plan}`, environment `{environment}`")]
     Misplaced { place: String, plan: String, environment: String },
     /// The store cannot be reached. Records made meanwhile are kept on this machine.
-    #[error("the store is away: `{place}`: {error}; what became of calls under way is kept in `{}`", spool.display())]
+    #[error("the store cannot be reached: `{place}`: {error}; the outcomes of calls under way are kept in `{}`", spool.display())]
     Away { place: String, error: String, spool: PathBuf },
     /// The store refused a request, or did not answer it.
     #[error("cannot {action} `{place}`: {error}")]

@@ -147,7 +147,7 @@ impl Shared {
 /// The record that revokes an intent whose call was not sent.
 fn taken_back(record: &Record) -> Option<Record> {
     let error = |call: String| {
-        let words = "the store of the record was away: nothing was sent";
+        let words = "the store of the record could not be reached: nothing was sent";
         StepError { call: Some(call), ..StepError::new(EffectKnown::NotApplied, ErrorClass::Unreachable, words) }
     };
     match record {

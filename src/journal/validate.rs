@@ -72,7 +72,7 @@ fn intended(intent: &Intent) -> Result<(), String> {
 
 fn made(thing: &RecordedResource) -> Result<(), String> {
     if let Some(Value::String(id)) = thing.id.as_deref() {
-        identifier("what was made", id)?;
+        identifier("a resource", id)?;
     }
     thing.undo.iter().try_for_each(well_formed)?;
     thing.secondary.iter().try_for_each(made)
@@ -125,7 +125,11 @@ const PLAIN: [bool; 256] = {
 };
 
 fn identifier(what: &str, id: &str) -> Result<(), String> {
-    if is_identifier(id) { Ok(()) } else { Err(format!("the id of {what} is none")) }
+    if is_identifier(id) {
+        Ok(())
+    } else {
+        Err(format!("{what} has an id that is empty, too long or contains control characters"))
+    }
 }
 
 /// Whether a text can be the id of a task or resource.

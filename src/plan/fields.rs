@@ -131,7 +131,7 @@ pub(super) fn wrong_composed(node: &Node, what: &str, wanted: &str) -> Diagnosti
     match node.as_str().and_then(key_without_space) {
         Some(key) => finding.help(format!("a space is missing after `{key}:`")),
         None if node.is_null() => {
-            finding.help("what belongs to it is indented further than its key; without anything, leave the key out")
+            finding.help("its value is indented further than the key; without a value, leave the key out")
         }
         None => finding,
     }

@@ -27,7 +27,7 @@ fn conditions(node: &Node, what: &str, findings: &mut Findings) -> bool {
     }
     let Some(entries) = mapping(node, what, findings) else { return false };
     if entries.is_empty() {
-        let message = format!("{what} names no field of what is looked for");
+        let message = format!("{what} names no field of the items");
         findings.push(Diagnostic::error(code::WRONG_TYPE, node.span, message).help("write `{ name: … }`"));
         return false;
     }

@@ -15,7 +15,7 @@ pub(super) fn not_adopting(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     if call.method != Method::Get && of.own.as_ref().is_none_or(makes) {
         return None;
     }
-    let finding = Diagnostic::error("adopt-not-here", place, "this call makes nothing that could be taken over");
+    let finding = Diagnostic::error("adopt-not-here", place, "this call creates no resource that could be adopted");
     Some(finding.help(match call.method {
         Method::Get => "leave it out: a GET finds what exists, by its path or by `find`",
         _ => "`adopt` stands at the step that would create the resource",

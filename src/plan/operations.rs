@@ -215,7 +215,7 @@ fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
             .is_some_and(|creates| creates.resource.as_ref().is_none_or(|resource| resource.delete.is_none()));
     undone.then(|| {
         let place = step.call.as_ref().map_or(step.span, |call| call.span);
-        Diagnostic::note("no-undo", place, "nothing is known to take back what this call makes")
+        Diagnostic::note("no-undo", place, "no undo is known for what this call creates")
             .help("write the call under `undo:`, or `undo: none` if it is deleted with another resource")
     })
 }
@@ -223,10 +223,10 @@ fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
 /// Reports calls that should take back or change what the step made, and only read.
 fn only_reads(step: &StepDoc, of: &OfStep) -> Vec<Diagnostic> {
     let (undo, update) = step.calls();
-    let keep = "name the call that takes it back, or say `undo: none` to keep what the step makes";
+    let keep = "write a call that reverts it, or `undo: none` to keep what the step creates";
     let calls = [
         ("`undo`", undo, &of.undo, keep),
-        ("`on_change: update`", update, &of.update, "name the call that changes what the step made"),
+        ("`on_change: update`", update, &of.update, "write a call that changes what the step created"),
     ];
     let reading = calls.into_iter().filter_map(|(what, call, operation, help)| {
         let call = &call?.call;

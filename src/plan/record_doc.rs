@@ -24,7 +24,7 @@ const RECORD: Shape = Shape {
     keys: &["plan", "environment"],
     hints: &[
         ("name", "write `plan:`"),
-        ("file", "records go by the name of their plan: write `plan:`"),
+        ("file", "a record is identified by the name of its plan: write `plan:`"),
         ("env", "write `environment:`"),
         ("outputs", "outputs are there without being named: `{{ records.<name>.outputs.<output> }}`"),
         ("state", "records are read from where the plan's own is: `--state`"),

@@ -390,7 +390,7 @@ fn values_of_secrets_are_checked_and_not_repeated() {
             text,
             machine,
             "73910-hunter",
-            "wrong-format the value of the secret input `s` is not written as this wants it",
+            "wrong-format the value of the secret input `s` does not have the form that is needed here",
         ),
         (
             text,

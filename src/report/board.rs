@@ -417,7 +417,10 @@ mod tests {
         assert_eq!(shown[0].0, "web");
         assert_eq!(
             shown[1..],
-            [("20 steps", "wait for their turn at network"), ("key", "waits for a place among the requests")]
+            [
+                ("20 steps", "wait for other writes below network"),
+                ("key", "waits for a free request (`--parallelism`)")
+            ]
         );
         assert_eq!(board.totals(), "0 of 22 done, 1 in work, 21 queued");
     }

@@ -88,7 +88,7 @@ impl Doing {
             Doing::Calling { .. } => "calling",
             Doing::Pausing { .. } => "held back",
             Doing::Waiting { .. } => "waiting",
-            Doing::Resolving => "being looked up",
+            Doing::Resolving => "being resolved",
             Doing::AwaitingReadiness { .. } => "getting ready",
         }
     }
@@ -96,8 +96,10 @@ impl Doing {
     /// What several wait for, in the words of [`Doing::describe`].
     pub(super) fn describe_several(&self, now: Duration) -> String {
         match self {
-            Doing::Queued { queue: Queue::Parent { of }, .. } => format!("wait for their turn at {}", sanitize(of)),
-            Doing::Queued { queue: Queue::Requests, .. } => "wait for a place among the requests".to_owned(),
+            Doing::Queued { queue: Queue::Parent { of }, .. } => {
+                format!("wait for other writes below {}", sanitize(of))
+            }
+            Doing::Queued { queue: Queue::Requests, .. } => "wait for a free request (`--parallelism`)".to_owned(),
             _ => self.describe(now).all().to_owned(),
         }
     }
@@ -131,7 +133,7 @@ impl Doing {
                     format!("typically {typical}"),
                 ]
             }
-            Doing::Resolving => vec!["looking up the outcome of a call".to_owned(), self.word().to_owned()],
+            Doing::Resolving => vec!["resolving the outcome of a call".to_owned(), self.word().to_owned()],
             Doing::AwaitingReadiness { until } => vec![format!("waiting until {}", sanitize(until))],
         };
         Words(words)
@@ -148,8 +150,8 @@ pub fn waiting(tasks: &[String], earliest: Duration, latest: Duration) -> String
 /// What a call waits for in the run's own queue.
 pub fn queued(queue: &Queue) -> String {
     match queue {
-        Queue::Parent { of } => format!("waits for its turn at {}", sanitize(of)),
-        Queue::Requests => "waits for a place among the requests".to_owned(),
+        Queue::Parent { of } => format!("waits for another write below {}", sanitize(of)),
+        Queue::Requests => "waits for a free request (`--parallelism`)".to_owned(),
         Queue::RateLimit { pause_ms } => format!("rate limited, {}", pause(Duration::from_millis(*pause_ms))),
     }
 }
@@ -170,7 +172,7 @@ pub fn delay(reason: &Delay) -> String {
         Delay::Locked { task: None } => "locked by a running task".to_owned(),
         Delay::NotSent { cause } => format!("not sent: {}", sanitize(cause)),
         Delay::Unavailable { status } => format!("the API is unavailable ({status})"),
-        Delay::Failed { cause } => format!("failed on the way: {}", sanitize(cause)),
+        Delay::Failed { cause } => format!("the request failed: {}", sanitize(cause)),
         Delay::InUse { by, removed } if by.is_empty() && removed.is_empty() => "still in use".to_owned(),
         Delay::InUse { removed, .. } if !removed.is_empty() => {
             let have = if removed.len() == 1 { "has" } else { "have" };

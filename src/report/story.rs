@@ -180,7 +180,7 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
             Provenance::Called => format!("done: {call} in {took}"),
             Provenance::Updated => format!("updated by {call} in {took}"),
             Provenance::Continued => format!("done: {call}, sent by an earlier run"),
-            Provenance::Reused => format!("kept: {call}, done by an earlier run"),
+            Provenance::Reused => format!("reused: {call}, done by an earlier run"),
             Provenance::Recovered => format!("done: {call}: its outcome was in doubt, and is resolved"),
             Provenance::Adopted => format!("adopted what {call} would have made"),
         };
@@ -189,7 +189,7 @@ pub fn success(done: &StepDone, queued: Duration) -> String {
         Provenance::Called => format!("{} {resource} in {took}", verb(done)),
         Provenance::Updated => format!("updated {resource} in {took}"),
         Provenance::Continued => format!("{} {resource}, started by an earlier run", verb(done)),
-        Provenance::Reused => format!("kept {resource}, {} by an earlier run", verb(done)),
+        Provenance::Reused => format!("reused {resource}, {} by an earlier run", verb(done)),
         Provenance::Recovered => format!("recovered {resource}: the outcome of its call was in doubt, and is resolved"),
         Provenance::Adopted => format!("adopted {resource}: it existed already"),
     }
@@ -428,8 +428,11 @@ mod tests {
         assert_eq!(called(Did::Read, "POST /n/find", Some("n1")), "read network `demo` n1 in 7 s");
         assert_eq!(called(Did::Changed, "PATCH /n", None), "done: PATCH /n in 7 s");
         let kept = |did, call, id| success_of(&done(Provenance::Reused, did, call, id));
-        assert_eq!(kept(Did::Created, "POST /n", Some("n1")), "kept network `demo` n1, created by an earlier run");
-        assert_eq!(kept(Did::Changed, "PATCH /n/n1", Some("n1")), "kept network `demo` n1, changed by an earlier run");
+        assert_eq!(kept(Did::Created, "POST /n", Some("n1")), "reused network `demo` n1, created by an earlier run");
+        assert_eq!(
+            kept(Did::Changed, "PATCH /n/n1", Some("n1")),
+            "reused network `demo` n1, changed by an earlier run"
+        );
         // A PUT makes what is not there.
         assert_eq!(called(Did::Created, "PUT /n/n1", Some("n1")), "created network `demo` n1 in 7 s");
         assert_eq!(called(Did::Created, "POST /n", Some("demo")), "created network demo in 7 s");

@@ -69,7 +69,7 @@ impl Values {
             return Some(Diagnostic::error(TOO_MANY, span, message).help(help));
         }
         (self.held > self.most_held).then(|| {
-            let message = format!("more than {} values belong to one thing", self.most_held);
+            let message = format!("one step or input has more than {} values", self.most_held);
             let help = format!(
                 "beyond {MOST_HELD}, a step or an input may have one value to {BYTES_OF_A_HELD_VALUE} bytes of \
                  the file, and a template counts as {VALUES_OF_A_TEMPLATE}"

@@ -360,7 +360,7 @@ fn what_belongs_to_one_step_has_its_own_limit() {
         parsed.findings.into_iter().map(|finding| finding.message).collect::<Vec<String>>()
     };
     assert_eq!(found(&many(4, 250_000)), [""; 0]);
-    assert_eq!(found(&many(1, 800_000)), ["more than 800001 values belong to one thing"; 1]);
+    assert_eq!(found(&many(1, 800_000)), ["one step or input has more than 800001 values"; 1]);
 }
 
 #[test]

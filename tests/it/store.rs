@@ -172,7 +172,7 @@ fn a_record_moves_from_place_to_place_and_never_back_in_time() {
     // The copy continues: pushing the older record is refused, the newer one may replace its origin.
     account.plan(&["state", "forget", "disk[1]", "-f", "plan.yaml", "--state", "there", "--yes"]).with_code(0);
     let older = account.plan(&["state", "push", "record.jsonl", "--state", "there"]).with_code(2);
-    older.says("it is older than what is there");
+    older.says("it is older than the record in the store");
     older.says("--force");
     account.plan(&["state", "pull", "newer.jsonl", "-f", "plan.yaml", "--state", "there"]).with_code(0);
     account.plan(&["state", "push", "newer.jsonl"]).with_code(0).says("the replaced record is kept in");
@@ -227,7 +227,7 @@ fn a_resource_with_only_a_matching_name_is_recorded_when_confirmed() {
     let (made, key) = (account.made(), account.cloud.simulator().resources("ssh_keys")[0].id.clone());
     std::fs::remove_dir_all(account.folder.path().join(".plan")).unwrap();
     let recovered = account.plan(&["state", "recover", "plan.yaml"]).with_code(7);
-    recovered.prints("in doubt: only the name speaks for it");
+    recovered.prints("in doubt: only its name agrees");
     recovered.says(&format!("--accept key={key}"));
     account.plan(&["run", "plan.yaml", "--resolve-time", "1s"]).with_code(7);
     assert_eq!(account.made(), made);
@@ -262,7 +262,7 @@ fn a_lost_record_is_no_environment_of_which_nothing_is_left() {
     account.plan(&["destroy", "--plan", "demo", "--yes", "--if-exists"]).with_code(12);
     std::fs::remove_file(&journal).unwrap();
     let unsearched = account.plan(&["destroy", "--plan", "demo", "--yes", "--if-exists"]).with_code(0);
-    unsearched.says("does not exist; the account was not searched: its plan file is not named");
+    unsearched.says("does not exist; the account was not searched: its plan file is not known");
     assert_eq!(account.cloud.simulator().everything().len(), 3);
 }
 

@@ -74,7 +74,7 @@ fn a_record_makes_no_call_that_a_plan_could_not() {
     served
         .run(&folder, &["destroy", "--plan", "demo", "--yes"])
         .with_code(11)
-        .says("is none of the API's: it is not sent");
+        .says("its undo is not sent: it is no operation of the API");
     for undo in [call(Method::Delete, "/cloud/v1/networks/1/7/../8/net-1"), host("Host"), host("Authorization")] {
         write_record(&folder, undo);
         for command in [&["destroy", "--plan", "demo", "--yes"][..], &["status", "--plan", "demo"]] {

@@ -117,7 +117,7 @@ ends_with 0 run plan.yaml --state folder
 says "2 unchanged"
 ends_with 0 state forget subnet -f plan.yaml "${store[@]}" --yes
 ends_with 2 state push record.jsonl "${store[@]}"
-says "it is older than what is there"
+says "it is older than the record in the store"
 ends_with 0 state push record.jsonl "${store[@]}" --force
 ends_with 0 run plan.yaml "${store[@]}"
 says "2 unchanged"

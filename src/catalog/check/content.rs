@@ -145,7 +145,7 @@ impl Operation {
         let form = self.content.first().map_or(URL_ENCODED, String::as_str);
         let message = format!("`{}` takes a form (`{form}`), which `plan` does not send", self.route);
         finding(Severity::Error, "unsupported-body", message)
-            .help("make it by hand, and let the step take it over: `adopt: { id: … }`")
+            .help("create it by hand, and adopt it: `adopt: { id: … }`")
     }
 }
 

@@ -36,7 +36,7 @@ pub enum StateCommand {
         #[command(flatten)]
         record: RecordOptions,
     },
-    /// Decide what became of a call whose outcome is unknown
+    /// Decide the outcome of a call that could not be resolved
     Resolve(ResolveArguments),
     /// Remove a step from the record; its resource stays in the cloud
     Forget {

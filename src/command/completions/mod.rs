@@ -43,7 +43,7 @@ pub fn answer(streams: &Streams) -> Option<Exit> {
 }
 
 fn print(shell: &str, context: Context) -> io::Result<()> {
-    let shell = SHELLS.completer(shell).ok_or_else(|| io::Error::other("a shell that no script is for"))?;
+    let shell = SHELLS.completer(shell).ok_or_else(|| io::Error::other("an unknown shell"))?;
     // The command line follows the first `--`, beginning with the program's name.
     let words: Vec<OsString> = context.arguments.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
     if words.is_empty() {

@@ -114,7 +114,7 @@ pub(super) fn page(context: &Context, shape: &Shape, path: &Path) -> Result<Page
 /// When the extension is not known, or the folder does not exist.
 pub(super) fn format(context: &Context, path: &Path) -> Result<Format, Error> {
     let format = Format::of(path).ok_or_else(|| {
-        Error::usage(format!("`{}` does not say how the report is to be written", path.display()))
+        Error::usage(format!("`{}` has no extension of a report", path.display()))
             .help("end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)")
     })?;
     if let Some(folder) = context.resolve(path).parent() {

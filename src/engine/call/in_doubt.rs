@@ -59,7 +59,7 @@ impl Write {
                 if Box::pin(self.took_effect(context, in_doubt)).await? {
                     return Ok(Some(self.done(in_doubt)));
                 }
-                let message = format!("the API carried it out, and what it changes does not show that: {reason}");
+                let message = format!("the API carried it out, and a read does not show the change: {reason}");
                 self.record_unknown(context, in_doubt, message, &[]).await
             }
             // A resource shows an update at once, even when its task is not found.
@@ -85,12 +85,11 @@ impl Write {
             }
             Resolved::Undecided(candidates) => {
                 let candidates_named = candidates.join(", ");
-                let message =
-                    format!("{lost}; what may be its work may be another client's as well: {candidates_named}");
+                let message = format!("{lost}; these may be its work, or another client's: {candidates_named}");
                 self.record_unknown(context, in_doubt, message, &candidates).await
             }
             Resolved::CannotTell(why) => {
-                let message = format!("{lost}, and looking for it failed: {why}");
+                let message = format!("{lost}, and its outcome could not be resolved: {why}");
                 self.record_unknown(context, in_doubt, message, &[]).await
             }
         }
@@ -135,9 +134,11 @@ impl Write {
             }
             Resolved::Undecided(candidates) => {
                 let all = candidates.join(", ");
-                return unknown(format!("{cause}; what may be its work may be another client's as well: {all}"));
+                return unknown(format!("{cause}; these may be its work, or another client's: {all}"));
             }
-            Resolved::CannotTell(why) => return unknown(format!("{cause}, and looking for it failed: {why}")),
+            Resolved::CannotTell(why) => {
+                return unknown(format!("{cause}, and its outcome could not be resolved: {why}"));
+            }
         };
         context.journal.append(vec![Record::Found { instance: instance.clone(), attempt }]).await?;
         match called {
@@ -231,7 +232,7 @@ impl Write {
                 false => ("it was carried out", "it was not"),
             };
             vec![
-                "run again: the outcome is looked up once more".to_owned(),
+                "run again: the outcome is resolved once more".to_owned(),
                 format!("or decide: {} ({is_so}), or `--not-applied` ({is_not})", resolve("--id ID")),
             ]
         } else {

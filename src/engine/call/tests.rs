@@ -244,7 +244,7 @@ fn a_create_without_an_answer_is_searched_for_and_sent_again_when_it_is_not_foun
     }
     let closed = [(TASKS, refused(403, "no")), (VOLUMES, refused(403, "no"))];
     let end = made(&volume(), &[lost()], &closed);
-    assert!(error(&end).1.message.contains("looking for it failed"), "{end:?}");
+    assert!(error(&end).1.message.contains("its outcome could not be resolved"), "{end:?}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::journal::{InstanceStatus, IntendedUndo, RecordedCall, RecordedResourc
 pub struct Staying {
     pub kind: Option<String>,
     pub id: String,
-    /// ``no `undo` takes it away``
+    /// ``it has no undo``
     pub why: String,
 }
 
@@ -52,7 +52,7 @@ pub fn fate(catalog: &Catalog, status: &Status, instance: &InstanceId, going: &H
 }
 
 /// Why what no undo takes away stays.
-pub const NO_UNDO: &str = "no `undo` takes it away";
+pub const NO_UNDO: &str = "it has no undo";
 
 /// Why what another instance has as well stays.
 pub fn held_by(holder: &InstanceId) -> String {
@@ -84,8 +84,8 @@ pub fn unsendable(catalog: &Catalog, call: Option<&RecordedCall>, undo: &Recorde
         () if undo.lacks_a_secret() => Some("needs a secret, and the record holds none"),
         // Both were recorded by an earlier version: an undo that is a read, and one for a result without an id.
         () if undo.method == Method::Get => Some("only reads"),
-        () if undo.path.split('/').any(|segment| segment == "null") => Some("does not say what it is about"),
-        () if !may_undo(catalog, call, undo) => Some("is none of the API's"),
+        () if undo.path.split('/').any(|segment| segment == "null") => Some("names no resource"),
+        () if !may_undo(catalog, call, undo) => Some("is no operation of the API"),
         () => None,
     }
 }
@@ -156,9 +156,9 @@ mod tests {
             // Nothing is known of it yet.
             (vec![], IntendedUndo::Default, true, &[], None),
             (vec![], keep, false, &[], None),
-            (vec![with("null")], IntendedUndo::Default, false, &[], Some("does not say what it is about")),
+            (vec![with("null")], IntendedUndo::Default, false, &[], Some("names no resource")),
             (vec![reads], IntendedUndo::Default, false, &[], Some("only reads")),
-            (vec![foreign], IntendedUndo::Default, false, &[], Some("is none of the API's")),
+            (vec![foreign], IntendedUndo::Default, false, &[], Some("is no operation of the API")),
         ] {
             let mut status = Status::new(Header::new("demo", "default"), jiff::Timestamp::UNIX_EPOCH);
             let it = Selection::name("it");

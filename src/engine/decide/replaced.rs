@@ -109,8 +109,8 @@ impl ReplaceBlocker {
             ReplaceBlocker::Untargeted => {
                 format!("`{dependant}` depends on it, and is not targeted: it would not be made again")
             }
-            ReplaceBlocker::Stays => format!("`{dependant}` depends on it, and stays: no `undo` takes it away"),
-            ReplaceBlocker::Itself => "no `undo` takes it away, and a second one would be made beside it".to_owned(),
+            ReplaceBlocker::Stays => format!("`{dependant}` depends on it, and stays: it has no undo"),
+            ReplaceBlocker::Itself => "it has no undo, and a second one would be created beside it".to_owned(),
             ReplaceBlocker::Apart => {
                 format!("on record `{dependant}` depends on it, and in the plan it does not come after it any more")
             }

@@ -125,7 +125,7 @@ impl Finishing<'_> {
         error.task = ids.first().map(|id| (*id).to_owned());
         error
             .help
-            .push("what was made exists, and is on no record: run again, and it is looked for once more".to_owned());
+            .push("what the call created is on no record: run again, and it is searched for once more".to_owned());
         error
     }
 }

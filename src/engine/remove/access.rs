@@ -49,12 +49,12 @@ fn places_of(context: &RunContext, call: &RecordedCall) -> Vec<(String, String)>
 
 fn no_access(context: &RunContext, call: &RecordedCall, what: &str, error: &ReadError) -> StepError {
     let about = About { call: Some(call.clone().into()), place: None };
-    let words = format!("the API knows nothing of it, but {what} cannot be seen with this key either: {error}");
+    let words = format!("the API answers 404, and {what} cannot be read with this key either: {error}");
     let class = match error.meaning() {
         Some(Meaning::NotAllowed | Meaning::NotFound | Meaning::Rejected) => ErrorClass::NotAllowed,
         _ => ErrorClass::Unreachable,
     };
     let mut error = context.error(&about, EffectKnown::NotApplied, class, words);
-    error.help.push("use the key of the account the record was made with: nothing was taken for gone".to_owned());
+    error.help.push("use the key of the account the record was made with: no resource counts as deleted".to_owned());
     error
 }

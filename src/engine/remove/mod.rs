@@ -161,7 +161,7 @@ async fn remove_made(
     }
     let deletes = made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
     if made.undo.is_some() && !deletes && !may_create(context, known) && is_not_there(known) {
-        context.warn(format!("`{instance}`: what it did is not there any more, and is not taken back"));
+        context.warn(format!("`{instance}`: what it changed is gone, so its undo is not sent"));
         return Ok(Removed::Nothing);
     }
     let may_be_theirs = made.undo.is_some() && (deletes || may_create(context, known));
@@ -354,7 +354,7 @@ async fn remove_one(
     let intended = known.as_ref().map(|intent| &*intent.call);
     if let Some(why) = unsendable(context.catalog, intended, call) {
         let about = About { call: Some(call.clone().into()), place: None };
-        let words = format!("the call that would take it back {why}: it is not sent");
+        let words = format!("its undo is not sent: it {why}");
         let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
         error.help.push(format!("remove it by hand, then {}", forget(context, instance)));
         return Err(Interruption::Failed(error));

@@ -171,7 +171,7 @@ impl<'a> Removal<'a> {
             Ok(item) => {
                 if let Some(created) = self.is_made_anew(made, &item) {
                     let words = format!(
-                        "kept: what goes by its name now was created on {created}, after this step's, and may be another client's"
+                        "kept: the resource of this name was created on {created}, after this step's, and may be another client's"
                     );
                     return Err(Interruption::Failed(self.kept(words, EffectKnown::NotApplied)));
                 }
@@ -179,13 +179,13 @@ impl<'a> Removal<'a> {
                 if self.seen.as_ref().is_none_or(|seen| *seen == now) {
                     return Ok(Some(now));
                 }
-                "kept: its removal was begun before, and may have been carried out; what goes by its name now is not what \
+                "kept: its removal was begun before, and may have been carried out; the resource of this name is not what \
                  it was then, and may be another client's"
                     .to_owned()
             }
             Err(error) if self.seen.is_none() || error.is_not_found() => return Ok(self.seen.clone()),
             Err(error) => format!(
-                "kept: its removal was begun before, and may have been carried out; whether what goes by its name now is \
+                "kept: its removal was begun before, and may have been carried out; whether the resource of this name is \
                  still the same could not be read: {error}"
             ),
         };
@@ -642,11 +642,13 @@ impl<'a> Removal<'a> {
     fn refusal(&self, error: &ApiError) -> StepError {
         let mut refusal = self.context.refusal(&self.about, error);
         if error.meaning() == Meaning::Conflict {
-            refusal.help =
-                vec!["take away what stands in the way, then destroy again: it continues where it stopped".to_owned()];
+            refusal.help = vec![
+                "remove the resource that the message names, then destroy again: it continues where it stopped"
+                    .to_owned(),
+            ];
             if self.call.method != Method::Delete {
                 let drift = self.context.settings.drift_command();
-                refusal.help.push(format!("if what the step did is not there any more, {drift} records that"));
+                refusal.help.push(format!("if the change of the step is gone, {drift} records that"));
             }
         }
         refusal
@@ -656,11 +658,10 @@ impl<'a> Removal<'a> {
     fn unseen(&self, tasks: &[String], error: &ApiError) -> StepError {
         let mut refusal = self.refusal(error);
         let tasks = tasks.join(", ");
-        refusal.message =
-            format!("its removal was accepted, and task {tasks} cannot be looked at: {}", refusal.message);
+        refusal.message = format!("its removal was accepted, and task {tasks} cannot be read: {}", refusal.message);
         refusal.effect = EffectKnown::Unknown;
         let destroy = self.context.settings.destroy_command();
-        refusal.help.push(format!("once it can, run {destroy} again: it continues where it stopped"));
+        refusal.help.push(format!("run {destroy} again with a key that can read it: it continues where it stopped"));
         refusal
     }
 

@@ -293,7 +293,7 @@ fn an_action_that_cannot_be_taken_back_stops_the_step_until_a_refresh() {
         trial.change_by_hand("detach", "data", &ours).await;
         let end = trial.run(&with(attach("more", "vm"))).await;
         let (_, error) = end.failure.unwrap();
-        assert!(error.message.starts_with("its former call could not be taken back: "), "{error:?}");
+        assert!(error.message.starts_with("the undo of its former call failed: "), "{error:?}");
         assert!(error.help[0].contains("--refresh"), "{error:?}");
         trial.refresh().await;
         let end = trial.run(&with(attach("more", "vm"))).await;

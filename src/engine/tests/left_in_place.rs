@@ -66,7 +66,7 @@ fn a_prune_that_removes_nothing_is_not_shown_as_a_removal() {
             assert_eq!(Tally::of(&shown).words(), "1 to forget", "{case}");
             let shown = serde_json::to_value(shown.last().unwrap()).unwrap();
             let words = [&shown["pruned"], &shown["forgotten"], &shown["stays"][0]["why"]];
-            assert_eq!(words, [&json!(false), &json!(true), &json!("no `undo` takes it away")], "{case}");
+            assert_eq!(words, [&json!(false), &json!(true), &json!("it has no undo")], "{case}");
             let (alive, deleted) = (trial.alive(), trial.sent(Method::Delete, ""));
             // Without `--prune` it is told as well that there is nothing to take down.
             let end = trial.run(&plan("")).await;
@@ -100,7 +100,7 @@ fn what_stays_is_not_replaced_by_a_second_one_beside_it() {
                 let end = trial.asked(&text, &asked).await;
                 assert_eq!((end.finished.exit, trial.writes()), (Exit::StepFailed, writes), "{case}");
                 let (_, error) = end.failure.unwrap();
-                let told = "it cannot be replaced: no `undo` takes it away, and a second one would be made beside it";
+                let told = "it cannot be replaced: it has no undo, and a second one would be created beside it";
                 assert_eq!(error.message, told, "{case}");
             }
             // It is on record as before.

@@ -172,7 +172,7 @@ fn a_teardown_names_what_stays_of_a_recovered_record() {
         trial.recover(&plan, &[]).await;
         assert_eq!(trial.destroy().await.exit, Exit::Done);
         assert_eq!(trial.alive(), ["routers web"]);
-        assert!(trial.warnings().contains("no `undo` takes it away"), "{}", trial.warnings());
+        assert!(trial.warnings().contains("it has no undo"), "{}", trial.warnings());
     });
 }
 

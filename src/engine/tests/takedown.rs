@@ -214,7 +214,7 @@ fn resources_kept_because_of_a_failed_dependant_are_named() {
         trial.run(&pairs()).await;
         assert_eq!(trial.destroy().await.exit, Exit::NotAllowed);
         let left = trial.left().join("\n");
-        for stays in ["disk[a]: `snap[a]` came after it", "disk[b]: `snap[b]` came after it", "snap[a]:", "snap[b]:"] {
+        for stays in ["disk[a]: `snap[a]` depends on it", "disk[b]: `snap[b]` depends on it", "snap[a]:", "snap[b]:"] {
             assert!(left.contains(stays), "{left}");
         }
     });
@@ -242,7 +242,7 @@ fn a_wrong_project_does_not_look_like_gone() {
         assert_eq!(trial.destroy().await.exit, Exit::NotAllowed);
         assert_eq!((trial.alive().len(), trial.status().existing().count()), (4, 4));
         let left = trial.left().join("\n");
-        assert_eq!(left.matches("project 99 cannot be seen with this key").count(), 4, "{left}");
+        assert_eq!(left.matches("project 99 cannot be read with this key").count(), 4, "{left}");
         let requests = trial.requests.lock().unwrap();
         assert_eq!(requests.iter().filter(|request| request.path == "/cloud/v1/projects/99").count(), 1);
     });
@@ -514,7 +514,7 @@ fn a_resource_without_a_delete_is_named() {
         let end = trial.run(&plan).await;
         assert_done(&trial, &end);
         assert_eq!(trial.destroy().await.exit, Exit::Done);
-        assert!(trial.warnings().contains("no `undo` takes it away"), "{}", trial.warnings());
+        assert!(trial.warnings().contains("it has no undo"), "{}", trial.warnings());
         assert_eq!(trial.simulator.lock().unwrap().resources("networks").len(), 1);
     });
 }

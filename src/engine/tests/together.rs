@@ -271,8 +271,8 @@ fn what_no_undo_takes_away_keeps_what_it_uses() {
             assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
             assert_eq!(trial.sent(Method::Delete, ""), 0);
             let left = trial.left().join("\n");
-            assert!(left.contains("net: `sub` came after it, and stays: no `undo` takes it away"), "{left}");
-            assert!(left.contains("sub: it stays: no `undo` takes it away"), "{left}");
+            assert!(left.contains("net: `sub` depends on it, and stays: it has no undo"), "{left}");
+            assert!(left.contains("sub: it has no undo"), "{left}");
         }
         // A prune keeps both as well, and the preview says so.
         let prune = Asked { prune: true, ..Asked::default() };

@@ -365,6 +365,6 @@ fn rules_are_named_when_their_group_stays() {
             }
             _ => None,
         });
-        assert_eq!(left.as_deref(), Some("it goes with `group`, which is still there"));
+        assert_eq!(left.as_deref(), Some("it is deleted with `group`, which still exists"));
     });
 }

@@ -126,9 +126,7 @@ fn of_what_was_never_found_the_time_decides() {
     }
     let closed = [(TASKS, (500, json!({}))), (VOLUMES, (500, json!({})))];
     let end = late(&write(Method::Post, VOLUMES), &LOOK, true, OLD, &closed);
-    assert!(
-        !end.is_settled && end.undecided.is_none() && end.warnings.contains("looking for what became of it failed")
-    );
+    assert!(!end.is_settled && end.undecided.is_none() && end.warnings.contains("its outcome could not be resolved"));
     let alike = json!({ "servergroup_id": "g2", "name": "web", "policy": "affinity" });
     let end = late(&write(Method::Post, GROUPS), &LOOK, true, OLD, &[(TASKS, listed(&[])), (GROUPS, listed(&[alike]))]);
     let error = end.undecided.expect("a person decides");

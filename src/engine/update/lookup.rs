@@ -140,7 +140,7 @@ pub fn match_interfaces(listed: &[Value], shown: &[Value]) -> (Vec<Option<usize>
 fn port_of(listed: &[Value], at: usize, shown: &[Value]) -> Result<(String, String), String> {
     let (all, left) = match_interfaces(listed, shown);
     let Some(found) = all.get(at).copied().flatten() else {
-        return Err(format!("the machine has no interface as its body lists at `interfaces/{at}`"));
+        return Err(format!("the machine has no interface that matches the one in the body at `interfaces/{at}`"));
     };
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let port = |at: usize| text(shown[at].get("port_id")).unwrap_or_default();
@@ -148,7 +148,7 @@ fn port_of(listed: &[Value], at: usize, shown: &[Value]) -> Result<(String, Stri
     if !alike.is_empty() {
         alike.push(port(found));
         return Err(format!(
-            "several interfaces of the machine are as its body lists at `interfaces/{at}`: {}",
+            "several interfaces of the machine match the one in the body at `interfaces/{at}`: {}",
             alike.join(", ")
         ));
     }
@@ -156,7 +156,7 @@ fn port_of(listed: &[Value], at: usize, shown: &[Value]) -> Result<(String, Stri
     Some(port(found))
         .filter(|port| !port.is_empty())
         .zip(address)
-        .ok_or_else(|| format!("the API tells neither port nor address of `interfaces/{at}`"))
+        .ok_or_else(|| format!("the API shows neither port nor address of `interfaces/{at}`"))
 }
 
 /// The fields of a volume in the body that a read shows as well: where, and the value.
@@ -206,7 +206,7 @@ fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> R
             alike.push(next);
         }
     }
-    let found = found.ok_or("the machine has no volume as its body lists")?;
+    let found = found.ok_or("the machine has no volume that matches the one in the body")?;
     let ordered = |other: &&&Value| device(other).is_some() && device(other) != device(found);
     let alike = alike.iter().filter(|other| !ordered(other));
     let unclear: Vec<String> =
@@ -215,7 +215,7 @@ fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> R
         true => Ok(id(found)),
         false => {
             let all = [id(found)].into_iter().chain(unclear).collect::<Vec<_>>().join(", ");
-            Err(format!("several volumes of the machine are as its body lists: {all}"))
+            Err(format!("several volumes of the machine match the one in the body: {all}"))
         }
     }
 }

@@ -37,7 +37,7 @@ impl FieldChange<'_> {
         let taken = field_schemas(update, self.name);
         let (Some(after), Some(sent)) = (self.after, self.sent) else {
             let value = can_reset.then(|| self.back(create, update, &taken)).flatten();
-            let reason = || "it is not in the plan any more, and the API has no value that says so".to_owned();
+            let reason = || "the plan no longer sets it, and the API has no value for that".to_owned();
             return value
                 .map(|value| RecordedAndSent { recorded: value.clone(), sent: value })
                 .ok_or_else(|| (String::new(), reason()));
@@ -117,7 +117,7 @@ fn restricted(
         return whole();
     };
     let takes = |name: &String| known.iter().any(|schema| schema.properties.contains_key(name));
-    let refused = |name: &String| Err((name.clone(), "the call that changes the rest does not take it".to_owned()));
+    let refused = |name: &String| Err((name.clone(), "the update call has no such field".to_owned()));
     let (mut recorded, mut sent) = (Map::new(), Map::new());
     for (name, value) in fields {
         let old = before.and_then(|before| before.get(name));

@@ -20,7 +20,7 @@ use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, field
 pub(super) const NO_CALL: &str = "the API has no call that changes it";
 
 /// The reason when a field is what the API knows the resource by.
-const GOES_BY_IT: &str = "the API knows the resource by it";
+const GOES_BY_IT: &str = "it identifies the resource";
 
 /// The reason when a list made several resources, or should.
 const EACH_MAKES_ONE: &str =
@@ -104,7 +104,7 @@ pub fn split<'a>(
     let mut split = Split::default();
     if (before.method, &before.path) != (after.method, &after.path) {
         // With another method or path it is another create: nothing of the old resource is changed in place.
-        split.force("call", "it says what is made, and where");
+        split.force("call", "it decides which resource is created, and where");
         return split;
     }
     for (what, old, new) in [("query", &before.query, &after.query), ("headers", &before.headers, &after.headers)] {
@@ -337,7 +337,7 @@ impl<'a> Splitting<'a> {
         };
         let old = inside(self.old);
         if let Some(gone) = old.into_iter().flat_map(Map::keys).find(|name| !new.contains_key(*name)) {
-            let reason = "it is not in the plan any more, and the API has no value that says so";
+            let reason = "the plan no longer sets it, and the API has no value for that";
             return self.split.force(format!("body/{field}/{gone}"), reason);
         }
         let Some(update) = self.catalog.body_schema(&way.operation) else { return };
@@ -366,12 +366,12 @@ impl<'a> Splitting<'a> {
         let (Some(new), Some(real)) = (self.new.get(field), self.real.get(field)) else {
             return self
                 .split
-                .force(format!("body/{field}"), "it is not in the plan any more, and the API cannot take it back");
+                .force(format!("body/{field}"), "the plan no longer sets it, and the API cannot reset it");
         };
         let allowed = has_placeholder(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
         if !allowed {
             let reason = match rule {
-                Rule::Rises => "the API only goes to a later version",
+                Rule::Rises => "the API only changes it to a later version",
                 Rule::Grows | Rule::Any => "the API only makes it larger",
             };
             return self.split.force(format!("body/{field}"), reason);

@@ -174,13 +174,13 @@ fn changes_that_need_a_new_resource_have_a_reason() {
             "v2/k8s/clusters/1/7",
             json!({ "version": "v1.31.0" }),
             json!({ "version": "v1.30.9" }),
-            "body/version: the API only goes to a later version",
+            "body/version: the API only changes it to a later version",
         ),
         (
             "v1/subnets/1/7",
             json!({ "gateway_ip": "10.0.0.1" }),
             json!({}),
-            "body/gateway_ip: it is not in the plan any more, and the API has no value that says so",
+            "body/gateway_ip: the plan no longer sets it, and the API has no value for that",
         ),
         (
             "v1/dbaas/postgres/clusters/1/7",
@@ -192,7 +192,7 @@ fn changes_that_need_a_new_resource_have_a_reason() {
             "v1/dbaas/postgres/clusters/1/7",
             json!({ "storage": { "size_gib": 50, "type": "ssd-hiiops" } }),
             json!({ "storage": { "size_gib": 50, "type": "ssd-lowlatency" } }),
-            "body/storage/type: the call that changes the rest does not take it",
+            "body/storage/type: the update call has no such field",
         ),
         (
             "v2/secrets/1/7",

@@ -303,7 +303,7 @@ impl Watch {
         lock(&self.unread).insert(task.to_owned(), error.to_string());
         if !self.task_reported {
             self.task_reported = true;
-            (self.warn)(format!("task {task} cannot be looked at: {error}; it is asked for again"));
+            (self.warn)(format!("task {task} cannot be read: {error}; it is polled again"));
         }
     }
 

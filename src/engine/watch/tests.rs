@@ -252,7 +252,7 @@ async fn a_task_that_cannot_be_read_is_asked_for_again_and_the_reason_is_told_on
         assert_eq!(watched.ends(&["a"]).await, ["a finished"]);
         let warnings = watched.warnings.lock().unwrap().clone();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains("task a cannot be looked at") && warnings[0].contains(reason), "{warnings:?}");
+        assert!(warnings[0].contains("task a cannot be read") && warnings[0].contains(reason), "{warnings:?}");
     }
 }
 

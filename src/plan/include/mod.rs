@@ -204,7 +204,7 @@ impl Including<'_> {
             order.settled(&used.id);
         }
         for (_, used) in open.iter().enumerate().filter(|(nth, _)| order.is_stuck(*nth)).map(|(_, stuck)| stuck) {
-            let message = format!("what `{}` is given depends on what it gives", used.id);
+            let message = format!("the inputs of `{}` depend on its own outputs", used.id);
             self.findings.push(Diagnostic::error(code::CYCLE, used.id_span, message));
         }
         let mut all = Growing::default();

@@ -15,7 +15,7 @@ const MODULE: Shape = Shape {
     name: "a module",
     keys: &["description", "inputs", "steps", "outputs"],
     hints: &[
-        ("name", "a module goes by the id of the step that uses it"),
+        ("name", "a module has no name: it is identified by the step that uses it"),
         ("records", "the plan reads records, and gives a module their outputs"),
         ("project_id", "steps have their own; or give the module an input"),
         ("region_id", "steps have their own; or give the module an input"),
@@ -105,7 +105,7 @@ impl Module {
             let value = match by_name.get(name.as_str()) {
                 Some((key, node)) => {
                     if input.secret && !is_secret_alone(node, secrets) {
-                        let message = format!("`{name}` is a secret of the module, and this is none");
+                        let message = format!("`{name}` is a secret of the module, and this value is not secret");
                         let finding =
                             Diagnostic::error(code::BAD_MODULE, key.span, message).related(*name_span, "declared here");
                         findings

@@ -176,9 +176,8 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
         return edits;
     }
     if before <= MOST_GROWTH {
-        let message = "what modules hand to each other grows beyond measure here";
-        findings
-            .push(Diagnostic::error(code::BAD_MODULE, node.span, message).help("hand over less, or hand it over once"));
+        let message = "the values that modules pass to each other become too large here";
+        findings.push(Diagnostic::error(code::BAD_MODULE, node.span, message).help("pass less, or pass it once"));
     }
     Vec::new()
 }

@@ -30,7 +30,9 @@ impl Checker<'_, '_> {
             code::WRONG_TYPE => "is of another type than this takes",
             code::VALUE_NOT_ALLOWED => "is none of the values that this takes",
             code::OUT_OF_RANGE => "is outside of the limits here",
-            "wrong-format" | "host-bits-set" | "name-for-id" | "id-for-name" => "is not written as this wants it",
+            "wrong-format" | "host-bits-set" | "name-for-id" | "id-for-name" => {
+                "does not have the form that is needed here"
+            }
             "header-not-allowed" => "holds a line break, and a header is one line",
             "bad-call" => "is no segment of a path",
             _ => "does not fit here",

@@ -14,7 +14,7 @@ const MOST_FIELDS: usize = 20;
 /// The number of changes by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// All changes, including those that would stop the run.
+    /// All changes, including those that a run would fail at.
     pub changes: usize,
     pub create: usize,
     pub update: usize,

@@ -62,7 +62,7 @@ impl Collector {
                 instance.accepted_ms.get_or_insert(now);
             }
             Event::ResolvingStarted { instance, reason } => {
-                self.delayed(instance, format!("its outcome was in doubt, and looked for: {}", sanitize(reason)));
+                self.delayed(instance, format!("its outcome was in doubt, and had to be resolved: {}", sanitize(reason)));
             }
             Event::ReadinessAwaited { instance, .. } => self.of(instance).state = InstanceState::Running,
             Event::StepSucceeded { instance, result } => self.succeeded(instance, result, now),
@@ -191,9 +191,10 @@ impl Collector {
         let (what, help) = match instance.state {
             InstanceState::Running => ("it is under way, or its run died", "look again, or run again to continue"),
             InstanceState::Waiting => ("its task goes on", "run again to wait for it"),
-            InstanceState::Unknown => {
-                ("sent, and no answer is on record: it may have been carried out", "run again: it is looked for")
-            }
+            InstanceState::Unknown => (
+                "sent, and no answer is on record: it may have been carried out",
+                "run again: its outcome is resolved first",
+            ),
             _ => return,
         };
         if instance.failure.is_none() {

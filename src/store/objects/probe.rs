@@ -116,18 +116,18 @@ async fn get(bucket: &Bucket, name: &str) -> Result<Option<Vec<u8>>, String> {
 async fn create_twice(bucket: &Bucket, folder: &str) -> Result<(), Trouble> {
     let name = format!("{folder}/twice");
     if !create(bucket, &name, b"1").await? {
-        return unfit("store-refuses-new", "it says of an object that was never made that it is there");
+        return unfit("store-refuses-new", "a conditional create of a new object is refused");
     }
     if create(bucket, &name, b"2").await? {
-        return unfit("store-overwrites", "it writes over an object that was to be made only if there is none");
+        return unfit("store-overwrites", "a conditional create overwrites an existing object");
     }
     patiently(|| bucket.put(&name, b"3".to_vec())).await?;
     if create(bucket, &name, b"4").await? {
-        return unfit("store-overwrites-versions", "it writes over an object that has several versions");
+        return unfit("store-overwrites-versions", "a conditional create overwrites an object with several versions");
     }
     match get(bucket, &name).await?.as_deref() {
         Some(b"3") => Ok(()),
-        _ => unfit("store-reads-late", "what was written is not what is read right after"),
+        _ => unfit("store-reads-late", "a read after a write does not return what was written"),
     }
 }
 
@@ -141,10 +141,10 @@ async fn race(bucket: &Bucket, name: &str) -> Result<(), Trouble> {
         ([winner], Some(there)) if there == bytes(*winner) => Ok(()),
         // The winner's answer may be lost, or the second one to a request that was carried out twice.
         ([], Some(there)) if (0..RACERS).any(|at| there == bytes(at)) => Ok(()),
-        ([], _) => unfit("store-races", format!("of {RACERS} that made one object at once none succeeded")),
+        ([], _) => unfit("store-races", format!("of {RACERS} concurrent creates of one object none succeeded")),
         (winners, _) => unfit(
             "store-races",
-            format!("of {RACERS} that made one object at once {} succeeded, and one may", winners.len()),
+            format!("of {RACERS} concurrent creates of one object {} succeeded, instead of one", winners.len()),
         ),
     }
 }

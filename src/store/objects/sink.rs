@@ -80,7 +80,9 @@ impl LogSink {
     fn push(&self, bytes: &[u8], away: &JournalError) -> Result<(), JournalError> {
         self.spool.push(bytes).map_err(|unkept| match away {
             JournalError::Away { place, error, .. } => {
-                let error = format!("{error}; and what became of calls under way is not kept here either: {unkept}");
+                let error = format!(
+                    "{error}; and the outcomes of calls under way could not be kept on this machine either: {unkept}"
+                );
                 JournalError::Store { action: "write to", place: place.clone(), error }
             }
             _ => unkept,

@@ -134,7 +134,7 @@ help: nothing was run here yet, or the records are elsewhere: name their folder 
                 &[],
                 2,
                 str![[r#"
-error: `page.pdf` does not say how the report is to be written
+error: `page.pdf` has no extension of a report
 help: end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)
 
 "#]],
@@ -189,7 +189,7 @@ help: name the OpenAPI document of the API, as JSON or YAML
                 2,
                 str![[r#"
 error: output `network_id` cannot be written to `none/x`
-help: name a file in a folder that is there
+help: name a file in a folder that exists
 
 "#]],
             ),

@@ -75,7 +75,7 @@ For more information, try '--help'.
                 str![[r#"
 error: there is no example `web-servr`
 help: did you mean `web-server`?
-help: `plan init --list` tells what there is
+help: `plan init --list` lists the examples
 
 "#]],
             ),
@@ -124,7 +124,7 @@ help: write it as `lost-answer:POST:networks:1` or `random:0.3:seed=7`; see `pla
                 &[],
                 2,
                 str![[r#"
-error: `page.pdf` does not say how the report is to be written
+error: `page.pdf` has no extension of a report
 help: end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)
 
 "#]],

@@ -33,7 +33,7 @@ network     unknown: the API carried it out, and what it made was not found: the
        at: plan.yaml:4:11
      call: POST /cloud/v1/networks/1/7 (status 200)
       now: not known whether the call was carried out
-     help: run again: the outcome is looked up once more
+     help: run again: the outcome is resolved once more
      help: or decide: `plan state resolve --plan [..] --environment default --state [..] 'network' --id ID` (it exists), or `--not-applied` (it does not)
 subnet      skipped: `network` did not succeed
 an outcome is unknown: 1 unknown, 1 skipped
@@ -52,7 +52,7 @@ network     unknown: the API carried it out, and what it made was not found: the
        at: plan.yaml:4:11
      call: POST /cloud/v1/networks/1/7 (status 200)
       now: not known whether the call was carried out
-     help: run again: the outcome is looked up once more
+     help: run again: the outcome is resolved once more
      help: or decide: `plan state resolve --plan [..] --environment default --state [..] 'network' --id ID` (it exists), or `--not-applied` (it does not)
 subnet      skipped: `network` did not succeed
 an outcome is unknown: 1 unknown, 1 skipped
@@ -71,7 +71,7 @@ network     unknown: the API carried it out, and what it made was not found: the
        at: plan.yaml:4:11
      call: POST /cloud/v1/networks/1/7 (status 200)
       now: not known whether the call was carried out
-     help: run again: the outcome is looked up once more
+     help: run again: the outcome is resolved once more
      help: or decide: `plan state resolve --plan [..] --environment default --state [..] 'network' --id ID` (it exists), or `--not-applied` (it does not)
 subnet      skipped: `network` did not succeed
 an outcome is unknown: 1 unknown, 1 skipped

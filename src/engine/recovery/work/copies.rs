@@ -27,7 +27,9 @@ pub(super) fn objections(all: &[Facts]) -> Vec<Option<&'static str>> {
             Maker::Another => Some("the audit log names another client as its maker"),
             Maker::Ours => None,
             Maker::Unknown if others.is_empty() => None,
-            Maker::Unknown if facts.nonce.is_empty() => Some("its stamp names no attempt, as another one's does"),
+            Maker::Unknown if facts.nonce.is_empty() => {
+                Some("its stamp names no attempt, and another resource has the same")
+            }
             Maker::Unknown if others.iter().any(|other| other.nonce == facts.nonce && !is_one_call(other)) => {
                 Some("another one carries the same stamp, and one of them is a copy")
             }

@@ -159,7 +159,7 @@ fn a_refusal_that_does_not_pass_is_left_when_the_time_is_over() {
     }
     for (answer, help) in [
         (refused(400, "wrong"), "correct the call in the plan"),
-        (refused(409, "something"), "take away what stands in the way"),
+        (refused(409, "something"), "remove the resource that the message names"),
         (refused(403, "no"), "may not do this"),
     ] {
         let end = removed(OLD, vec![answer], vec![]);
@@ -311,7 +311,7 @@ fn the_task_of_a_removal_is_waited_for_and_repeated_when_it_fails() {
     assert_eq!((failure(&end).status, end.sent), (Some(403), 1));
     // It was the look that was refused.
     assert_eq!(failure(&end).effect, EffectKnown::Unknown);
-    assert!(failure(&end).message.contains("its removal was accepted, and task t1 cannot be looked at"), "{end:?}");
+    assert!(failure(&end).message.contains("its removal was accepted, and task t1 cannot be read"), "{end:?}");
     // One that the API does not know any more: the resource says what came of it.
     let missing = || (path, vec![refused(404, "no such task")]);
     let end = removed(OLD, vec![tasks()], vec![missing(), (PATH, vec![refused(404, "no such volume")])]);

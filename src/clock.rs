@@ -49,6 +49,7 @@ impl Clock {
         self.origin.elapsed().mul_f64(self.speed)
     }
 
+    /// The wall-clock time, on this clock.
     pub fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.elapsed()).unwrap_or(SignedDuration::MAX);
         self.started.checked_add(passed).unwrap_or(Timestamp::MAX)
@@ -69,6 +70,7 @@ impl Clock {
         span.div_f64(self.speed)
     }
 
+    /// How many times faster than real time this clock runs; 1 in a run.
     pub fn speed(&self) -> f64 {
         self.speed
     }

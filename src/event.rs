@@ -22,6 +22,7 @@ pub struct Stamped {
     pub event: Event,
 }
 
+/// What happened in a run. `--events` writes one a line; variants are past tense.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
@@ -137,7 +138,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The call it is about.
+    /// The instance that the event is about; `None` for an event of a whole step or run.
     pub fn instance(&self) -> Option<&InstanceId> {
         match self {
             Self::TurnAwaited { instance, .. }
@@ -176,6 +177,7 @@ pub enum Queue {
     RateLimit { pause_ms: u64 },
 }
 
+/// A run or teardown began; its plan and environment, and what is on record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
     pub version: u32,
@@ -196,6 +198,7 @@ pub struct RunStarted {
     pub api: String,
 }
 
+/// The kind of command whose events these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activity {
@@ -332,6 +335,7 @@ impl From<StepDone> for WrittenStepDone {
     }
 }
 
+/// How the result of a step came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provenance {
@@ -349,6 +353,7 @@ pub enum Provenance {
     Adopted,
 }
 
+/// Why a step was not run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SkipReason {
@@ -402,6 +407,7 @@ impl StepError {
     }
 }
 
+/// A place in a plan file; line and column begin at 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceLocation {
     pub file: String,
@@ -409,10 +415,13 @@ pub struct SourceLocation {
     pub column: usize,
 }
 
+/// What is known of the effect of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectKnown {
+    /// The API did not carry it out.
     NotApplied,
+    /// The API carried it out.
     Applied,
     Unknown,
 }

@@ -8,8 +8,9 @@ use std::thread::{self, Builder};
 /// system's stack may be small.
 pub const STACK: usize = 16 * 1024 * 1024;
 
-/// What `work` returns for each part of `0..number`, in order: as many parts as there are processors, each with at
-/// least `least` items. The first one is done by the caller's thread, and so are those for which there is no thread.
+/// Divides `0..number` into at most as many parts as there are processors, each but the last of at least `least` items;
+/// returns what `work` returns for each part, in order. The caller's thread does the first part, and each part for
+/// which no thread can be started. A panic of `work` is passed on.
 pub fn in_parts<R: Send>(number: usize, least: usize, work: impl Fn(Range<usize>) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let size = number.div_ceil(threads).max(least).max(1);

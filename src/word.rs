@@ -100,8 +100,8 @@ impl Ord for Word {
 }
 
 impl Hash for Word {
-    /// As the text, so that a table of words is asked with a text. (A text is hashed as its bytes and one that no text
-    /// contains.)
+    /// Equal to the hash of the text as a `str` (its bytes and 0xff), so that maps with `Word` keys can be searched by
+    /// `&str`.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write(self.as_bytes());
         state.write_u8(0xff);

@@ -202,7 +202,7 @@ impl Client {
         (self.requests.load(Ordering::Relaxed), self.polls.load(Ordering::Relaxed))
     }
 
-    /// An answer without success to a request for this path.
+    /// The error that an unsuccessful answer to a request for `path` describes, with secrets redacted.
     pub fn error(&self, path: &str, answer: &Answer) -> ApiError {
         ApiError::read(path, answer, self.server_time(self.clock.now()).as_second(), &self.secrets)
     }

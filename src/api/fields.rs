@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// In characters.
 const LONGEST_MESSAGE: usize = 600;
-/// Keys in place of a field that name none.
+/// Keys under which Django reports errors of the whole body, not of a field.
 const NO_FIELDS: [&str; 2] = ["non_field_errors", "__all__"];
 /// The most reasons in a combined message.
 const MOST_REASONS: usize = 3;

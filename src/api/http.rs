@@ -326,7 +326,7 @@ fn cause(error: &reqwest::Error) -> String {
     characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
 }
 
-/// Who was asked: `api.gcore.com`, with its port where that is not the usual one.
+/// The host of the failed request: `api.gcore.com`, with its port unless it is the default one.
 fn host_of(error: &reqwest::Error) -> String {
     let host = error.url().and_then(|url| Some((url.host_str()?, url.port())));
     match host {

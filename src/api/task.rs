@@ -42,6 +42,7 @@ impl std::fmt::Debug for TaskData {
     }
 }
 
+/// The state of a task, as the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskState {
     /// NEW or RUNNING.

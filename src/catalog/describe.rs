@@ -202,7 +202,7 @@ fn discriminating_field<'s>(schema: &'s BodySchema, variants: &'s [Variant]) -> 
     let first = schema.resolve(&variants.first()?.schema);
     first.properties.keys().map(String::as_str).find(|name| {
         let mut values: Vec<&Value> = Vec::new();
-        variants.iter().all(|variant| match values_of(schema, variant, name) {
+        variants.iter().all(|variant| match allowed_values(schema, variant, name) {
             [only] if !values.contains(&only) => {
                 values.push(only);
                 true
@@ -214,12 +214,13 @@ fn discriminating_field<'s>(schema: &'s BodySchema, variants: &'s [Variant]) -> 
 
 /// `source: image`
 fn when_of(schema: &BodySchema, variant: &Variant, property: &str) -> Option<String> {
-    let own = values_of(schema, variant, property);
+    let own = allowed_values(schema, variant, property);
     let values = if own.is_empty() { variant.when.as_slice() } else { own };
     (!values.is_empty()).then(|| format!("{property}: {}", words::plain_list(values.iter().map(words::value))))
 }
 
-fn values_of<'s>(schema: &'s BodySchema, variant: &'s Variant, property: &str) -> &'s [Value] {
+/// The allowed values of a property of a variant; empty when it has no list of them.
+fn allowed_values<'s>(schema: &'s BodySchema, variant: &'s Variant, property: &str) -> &'s [Value] {
     let field = schema.resolve(&variant.schema).properties.get(property);
     field.map(|field| schema.resolve(field).values.as_slice()).unwrap_or_default()
 }

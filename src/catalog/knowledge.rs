@@ -20,13 +20,21 @@ pub(super) struct KnowledgeFile {
     pub root: String,
     pub resources: IndexMap<String, KnownResource>,
     pub creates: IndexMap<String, KnownCreate>,
+    /// By update: kinds that `created_resources` of its task may have besides.
     pub updates_make: IndexMap<String, Vec<String>>,
+    /// Calls that must not run concurrently.
     pub locks: Vec<KnownLock>,
+    /// Which kinds the fields of bodies refer to.
     pub fields: Vec<KnownField>,
+    /// The kind that a path parameter refers to, by the path that ends with it, where no path of the kind tells.
     pub parameters: IndexMap<String, String>,
+    /// By deprecated operation: the one to call instead.
     pub successors: IndexMap<String, String>,
+    /// By operation: the types of the tasks that it may start.
     pub tasks: IndexMap<String, Vec<String>>,
+    /// Operations for which an empty list of tasks is a success.
     pub may_be_no_op: Vec<String>,
+    /// POSTs that change nothing: prices, limits, reports.
     pub only_compute: Vec<String>,
     /// Operations whose body is a file by the prose of the document alone, with its media type.
     pub files: IndexMap<String, String>,
@@ -48,13 +56,18 @@ pub(super) struct KnowledgeFile {
     pub older: Value,
 }
 
+/// A kind of resource: how one is addressed, read, listed and deleted.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownResource {
     pub kind: String,
+    /// The path of one resource, for GET and DELETE.
     one: Option<String>,
+    /// The path of its GET where that is another one; `none` when there is no such call.
     read: Option<String>,
+    /// The path of its DELETE where that is another one; `none` when there is no such call.
     delete: Option<String>,
+    /// The path of the collection that contains it.
     pub list: Option<String>,
     /// The resource is identified by the path of its create alone.
     #[serde(default)]
@@ -66,17 +79,22 @@ pub(super) struct KnownResource {
     pub ready: Option<Ready>,
     /// The longest page of its list.
     pub page: Option<usize>,
+    /// JSON pointer to the items in the answer of the list.
     #[serde(rename = "in", default = "results")]
     pub items_at: String,
+    /// The field of its id, where that is not `id`.
     pub id: Option<String>,
+    /// The field of its name, where that is not `name`.
     pub name: Option<String>,
     /// A text of the client's own, beside the name, that reads show as it was sent: with the path to it in what they
     /// show.
     pub remark: Option<String>,
     #[serde(default)]
     pub by_name: bool,
+    /// Its id is a number.
     #[serde(default)]
     pub integer: bool,
+    /// By kind: the query parameter of its DELETE that takes the ids of resources to delete with it.
     #[serde(default)]
     pub delete_with: BTreeMap<String, String>,
 }
@@ -85,39 +103,55 @@ fn results() -> String {
     "/results".to_owned()
 }
 
+/// A call that creates a resource, and where the id of that is found.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownCreate {
+    /// The key of the resource in `resources`.
     pub makes: String,
+    /// The id is in `created_resources` of the task, below the first of these keys that is there.
     pub task: Option<Vec<String>>,
+    /// JSON pointer to the id in a synchronous answer.
     pub answer: Option<String>,
+    /// JSON pointer to the id in the body that was sent.
     pub sent: Option<String>,
     /// Parameters of the path.
     pub path: Option<Vec<String>>,
     /// JSON pointer into the answer to the secret that only this answer shows.
     pub told_once: Option<String>,
+    /// Other kinds that the call may create besides it.
     #[serde(default)]
     pub also: Vec<String>,
+    /// Those of `also` that still exist when the resource itself is deleted.
     #[serde(default)]
     pub stays: Vec<String>,
+    /// When the resource exists already, the call changes it.
     #[serde(default)]
     pub or_changes: bool,
+    /// Where the answer names a secondary resource, unless the body names one.
     #[serde(default)]
     pub secondary: Vec<SecondaryAt>,
 }
 
+/// Calls that the API refuses while another write below the same parent is carried out.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownLock {
+    /// Method and path, `*` for all methods; a path that ends in `/**` covers everything below it, and itself.
     calls: String,
+    /// Where the id of the parent is: `path NAME` or `body POINTER`; the first place that has a value counts.
     parent: Vec<String>,
 }
 
+/// Fields of bodies, and query parameters, that refer to a resource. The first match in the file wins.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownField {
+    /// The names of the fields.
     pub names: Vec<String>,
+    /// Only fields inside a field of this name.
     pub below: Option<String>,
+    /// Only fields of this schema of the document.
     pub schema: Option<String>,
     pub kind: String,
     #[serde(default)]

@@ -167,6 +167,7 @@ impl Operation {
     }
 }
 
+/// Whether an operation takes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BodyUse {
@@ -368,6 +369,7 @@ impl ListCall {
     }
 }
 
+/// The call that deletes a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeleteCall {
     pub method: Method,

@@ -147,7 +147,7 @@ pub struct RunOptions {
     /// Do not tag created resources
     #[arg(long)]
     pub no_stamp: bool,
-    /// How long to look for the outcome of a call whose answer was lost before sending it again, at most a day
+    /// How long to resolve the outcome of a call whose answer was lost, before sending it again, at most a day
     #[arg(long, value_name = "DURATION", value_parser = values::search_time, alias = "settle-time")]
     pub resolve_time: Option<Duration>,
     /// The most items of a list that a GET step reads

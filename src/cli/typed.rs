@@ -85,7 +85,7 @@ impl Typed {
         Self { environment: Some(environment.to_owned()), ..self.clone() }
     }
 
-    /// The same with the plan file of the record, where none was typed.
+    /// The command as it was typed, with the plan file of the record where none was typed.
     #[must_use]
     pub fn or_file(&self, file: Option<&Path>) -> Self {
         Self { file: self.file.clone().or(file.map(Path::to_owned)), ..self.clone() }

@@ -108,7 +108,7 @@ pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// How long the outcome of a call is looked for.
+/// How long the outcome of a call is resolved.
 ///
 /// # Errors
 ///

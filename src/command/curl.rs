@@ -341,7 +341,7 @@ fn form(parts: Vec<(String, String)>, known: Option<(&Catalog, &Operation)>) -> 
     }
 }
 
-/// A segment for matching with the catalogue: a placeholder becomes any word.
+/// A segment for matching with the catalogue: a placeholder becomes `x`, which any parameter matches.
 fn plain_segment(segment: &str) -> String {
     if segment.contains(['{', '$', '<']) { "x".to_owned() } else { segment.to_owned() }
 }

@@ -36,7 +36,7 @@ fn is_remainder(made: &RecordedResource) -> bool {
 }
 
 /// What an instance made, oldest first; of a create of which only secondary resources are left, these.
-pub(super) fn things(instance: &InstanceStatus) -> impl DoubleEndedIterator<Item = &RecordedResource> {
+pub(super) fn recorded_resources(instance: &InstanceStatus) -> impl DoubleEndedIterator<Item = &RecordedResource> {
     instance.made.iter().flat_map(|made| match is_remainder(made) && !made.secondary.is_empty() {
         true => &made.secondary[..],
         false => std::slice::from_ref(made),
@@ -45,14 +45,14 @@ pub(super) fn things(instance: &InstanceStatus) -> impl DoubleEndedIterator<Item
 
 fn own(instance: &InstanceStatus) -> Option<&RecordedResource> {
     let result = instance.result.as_ref().and_then(|result| result.id.as_ref());
-    let made = || things(instance).rev();
+    let made = || recorded_resources(instance).rev();
     made().find(|made| made.id.is_some() && made.id.as_ref() == result).or_else(|| made().next())
 }
 
 /// Its further resources that still exist.
 pub(super) fn others(instance: &InstanceStatus) -> impl Iterator<Item = &RecordedResource> {
     let own = own(instance);
-    things(instance).filter(move |made| own.is_some_and(|own| !std::ptr::eq(own, *made)))
+    recorded_resources(instance).filter(move |made| own.is_some_and(|own| !std::ptr::eq(own, *made)))
 }
 
 /// An instance as JSON.

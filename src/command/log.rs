@@ -104,6 +104,7 @@ fn filter(context: &Context, curl: bool) -> Result<Option<Targets>, Error> {
     })
 }
 
+/// The filter for a level without targets: events of this program alone.
 fn level(level: LevelFilter) -> Targets {
     Targets::new().with_target(OWN_TARGET, level)
 }

@@ -217,7 +217,7 @@ fn print(context: &Context, error: &Error) -> Exit {
     error.exit()
 }
 
-/// Reports a system error before there is a context.
+/// Reports a system error before there is a context; returns the exit code.
 fn print_early(streams: &Streams, what: &'static str, error: &io::Error) -> Exit {
     let _ = writeln!(streams.stderr.clone(), "error: cannot {what}: {error}");
     Exit::StepFailed

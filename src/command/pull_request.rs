@@ -36,7 +36,7 @@ pub(super) async fn print(
     Ok(())
 }
 
-/// The same page as Markdown.
+/// The page of a preview as Markdown.
 pub(super) fn markdown(context: &Context, plan: &Plan, environment: &str, changes: &[Change]) -> String {
     let rows = rows(context, changes);
     page(context, plan, environment, changes, &rows).page(LONGEST_COMMENT)

@@ -89,16 +89,16 @@ async fn not_anothers(
 ) -> Result<(), Error> {
     // A call that changes what another step made has the id of that.
     let deletes = made.undo.as_ref().is_none_or(|undo| undo.method == Method::Delete);
-    let Some(thing) = Claimable::of(made).filter(|_| deletes) else { return Ok(()) };
+    let Some(claimable) = Claimable::of(made).filter(|_| deletes) else { return Ok(()) };
     let here = journal.with_status(|status| {
         let mut resources = status.resources();
-        let owner = resources.find(|(_, made)| Claimable::of(made).is_some_and(|held| held.is(&thing)));
+        let owner = resources.find(|(_, made)| Claimable::of(made).is_some_and(|held| held.is(&claimable)));
         owner.map(|(owner, _)| owner.clone())
     });
     let whose = match here {
         Some(owner) if owner == *instance => Some("an earlier attempt of the same step".to_owned()),
         Some(owner) => Some(format!("step `{owner}`")),
-        None => Ownership::new(other_records(environment).await).other_record(&thing),
+        None => Ownership::new(other_records(environment).await).other_record(&claimable),
     };
     match whose {
         Some(whose) => Err(is_anothers(&format!("{} is on record already: it belongs to {whose}", unnamed(made)))),

@@ -61,7 +61,7 @@ pub(super) fn resume_command(
     words.join(" ")
 }
 
-/// The same with what `--replace` asked for and the run did not begin: it is still there, as it was.
+/// The command, with `--replace` for what was to be replaced and the run did not begin to replace.
 pub(super) fn with_replace(plan: &Plan, resume: String, replace: &[String], not_replaced: &[InstanceId]) -> String {
     let is_left = |given: &&String| {
         let named = selection(plan, std::slice::from_ref(*given));

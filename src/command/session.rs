@@ -126,9 +126,9 @@ impl Session {
         drop(self.view.finish(context, PATIENCE).await);
         let most = if matches!(error, JournalError::TakenAway { .. }) { usize::MAX } else { NAMED };
         let (exist, may_exist) = left(&known);
-        for (head, things) in [("exists", exist), ("may exist", may_exist)] {
-            if !things.is_empty() {
-                let line = format!("{head}: {}", list(things, most));
+        for (head, resources) in [("exists", exist), ("may exist", may_exist)] {
+            if !resources.is_empty() {
+                let line = format!("{head}: {}", list(resources, most));
                 drop(note(context, &context.secrets.redact(&sanitize(&line))));
             }
         }

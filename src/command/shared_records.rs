@@ -29,6 +29,7 @@ pub(super) struct SharedRecords {
     read: Vec<(String, Shared)>,
 }
 
+/// The outputs of another plan, from its record.
 #[derive(Debug, Clone)]
 struct Shared {
     name: EnvironmentName,
@@ -37,7 +38,7 @@ struct Shared {
     outputs: Map<String, Value>,
 }
 
-/// What the records are read for.
+/// The plan that reads the records, with its inputs and environment.
 pub(super) struct Reading<'a> {
     pub plan: &'a Plan,
     pub inputs: &'a BTreeMap<String, minijinja::Value>,

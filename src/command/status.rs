@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::connect::client_of;
-use super::instance::{Shown, instance_json, others, shown, things};
+use super::instance::{Shown, instance_json, others, recorded_resources, shown};
 use super::print::age;
 use super::records::{existing_store, find_record, plan_name, print_failure, read};
 use super::shell_words::record_flags;
@@ -142,7 +142,7 @@ fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Times
         row(phase(instance), own, at.map(|at| since(at, now)).unwrap_or_default());
     }
     match is_gone {
-        true => things(instance).for_each(|made| row("secondary", made.into(), String::new())),
+        true => recorded_resources(instance).for_each(|made| row("secondary", made.into(), String::new())),
         false => others(instance).for_each(|made| row("secondary", made.into(), String::new())),
     }
     instance.stays.iter().for_each(|made| row("stays", made.into(), String::new()));

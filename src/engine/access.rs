@@ -21,12 +21,13 @@ impl Access {
         self.stand_in.get_or_init(find).clone()
     }
 
-    /// The known result for this path, or else the result of `read`, which is kept.
+    /// The result that was read for this path before; otherwise reads it with `read`, one at a time, and keeps the
+    /// result.
     ///
     /// # Errors
     ///
     /// The reason when the key cannot read it.
-    pub async fn known_or(
+    pub async fn get_or_read(
         &self,
         path: String,
         read: impl Future<Output = Result<(), StepError>>,

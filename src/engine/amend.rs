@@ -161,8 +161,9 @@ fn without_effect(known: &InstanceStatus, adopts: Option<&Adopts>) -> Option<Str
     }
 }
 
-/// The main resource with the plan's undo; `None` when the record has that, or when it stays as it is: what the record
-/// does not show to be made by the step's own call is never made deletable, but by an `own: true` that names it.
+/// The main resource with the undo of the plan; `None` when the record has that undo already, or when the record does
+/// not show that the step's own call made the resource: only an `own: true` that names it makes such a resource
+/// deletable.
 fn made_now(catalog: &Catalog, known: &InstanceStatus, asked: &Asked<'_>) -> Option<RecordedResource> {
     let (call, result) = (known.agreed()?, known.result.as_ref()?);
     let matched = operation_of(catalog, call);

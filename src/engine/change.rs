@@ -314,6 +314,7 @@ impl Instance {
         self.known(id).agrees.clone().unwrap_or_else(written)
     }
 
+    /// The error for a change that the plan does not allow: what differs, and which fields need a new resource.
     pub(super) fn change_refused(
         &self,
         rendered: &Rendered,
@@ -445,9 +446,9 @@ impl Instance {
         error
     }
 
-    /// Refuses a call that would be carried out on what an instance has that the plan does not have any more, as after
-    /// a step was renamed: the API has no conflict to tell, and `--prune` would remove what the plan still has.
-    pub(super) fn not_held(&self, write: &Write) -> Result<(), Interruption> {
+    /// Refuses a call that would change the resource of an instance that is no longer in the plan, as after a rename:
+    /// the API would not refuse it, and `--prune` would then delete the resource.
+    pub(super) fn refuse_if_held(&self, write: &Write) -> Result<(), Interruption> {
         let id = &write.intent.instance;
         if !operation::or_changes(write.operation.as_deref()) {
             return Ok(());
@@ -463,9 +464,9 @@ impl Instance {
         }
     }
 
-    /// Another instance of this record that has what the call asks for: of one kind and name, in one collection, or by
-    /// one path where that identifies it (a record set). Both would take it for theirs, and what the one lets go would
-    /// be gone for the other.
+    /// Another instance of this record that has the resource which the call would change or create: of the same kind
+    /// and name in the same collection, or at the same path where that identifies it (a record set). With two owners,
+    /// the removal of one would delete the resource of the other.
     fn holder(&self, write: &Write) -> Option<InstanceId> {
         let call = &write.intent.call;
         let asked = results::of_answer(write.operation.as_deref(), call, 0, Value::Null);

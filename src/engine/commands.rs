@@ -5,10 +5,10 @@ use super::context::Settings;
 use crate::id::InstanceId;
 
 impl Settings {
-    /// A command of `plan state` about an instance, with its further words; in backticks.
-    pub fn state_command(&self, command: &str, instance: &InstanceId, more: &str) -> String {
-        let more = if more.is_empty() { String::new() } else { format!(" {more}") };
-        format!("`plan state {command}{} '{instance}'{more}`", self.record_flags)
+    /// A command of `plan state` about an instance, in backticks; `arguments`: what follows the instance.
+    pub fn state_command(&self, command: &str, instance: &InstanceId, arguments: &str) -> String {
+        let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
+        format!("`plan state {command}{} '{instance}'{arguments}`", self.record_flags)
     }
 
     /// The command that recovers the record from the account, for the plan in this file; in backticks.

@@ -95,13 +95,13 @@ impl RunContext {
     }
 
     /// The other step of this record, or the other record, that owns a resource, for people.
-    pub fn other_owner(&self, instance: &InstanceId, id: &Value, thing: &Claimable) -> Option<String> {
-        let is_it = |made: &RecordedResource| Claimable::of(made).is_some_and(|held| held.is(thing));
+    pub fn other_owner(&self, instance: &InstanceId, id: &Value, claimable: &Claimable) -> Option<String> {
+        let is_it = |made: &RecordedResource| Claimable::of(made).is_some_and(|held| held.is(claimable));
         let here = self.journal.with_status(|status| {
             let mut owners = status.owners_of(id).filter(|(owner, made)| *owner != instance && is_it(made));
             owners.next().map(|(owner, _)| format!("step `{owner}`"))
         });
-        here.or_else(|| self.owners.other_record(thing))
+        here.or_else(|| self.owners.other_record(claimable))
     }
 
     pub fn now(&self) -> Timestamp {

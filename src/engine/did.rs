@@ -6,7 +6,7 @@ use crate::catalog::{Effect, Method, Operation};
 use crate::event::Did;
 use crate::journal::{IntendedUndo, RecordedResource, StepResult};
 
-/// `made`: what is on record as made by the call; `undo`: as it was intended.
+/// What the call did. `made`: the resources on record as made by it; `undo`: that of its intent.
 pub fn did(
     operation: Option<&Operation>,
     method: Method,
@@ -37,7 +37,7 @@ fn only_changed(
     let recorded = made.iter().find(|made| made.id == result.id);
     let creates = operation.map(|operation| operation.creates.as_ref());
     match creates {
-        // Its undo, which the plan gives, is on record with the resource that it is about.
+        // An operation that creates nothing acts on an existing resource.
         Some(None) => true,
         // The catalogue's delete is on record only for what was not there before. An undo of the plan does not tell.
         Some(Some(creates)) if creates.or_changes => {

@@ -84,18 +84,18 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
     let mut dispatcher = Dispatcher::new(run);
     let mut tasks: JoinSet<(InstanceId, InstanceEnd)> = JoinSet::new();
     let mut names: HashMap<Id, InstanceId> = HashMap::new();
-    let mut kept = 0_usize;
+    let mut reused = 0_usize;
     loop {
         while run.context.gates.has_slot(tasks.len())
             && let Some(instance) = dispatcher.next()
         {
             let id = instance.id();
             // A bug in this shows again in the task of the instance, which is where it is reported.
-            let end = catch_unwind(AssertUnwindSafe(|| instance.kept(&id))).ok().flatten();
+            let end = catch_unwind(AssertUnwindSafe(|| instance.reused(&id))).ok().flatten();
             if let Some(end) = end {
                 dispatcher.ended(id, end)?;
-                kept += 1;
-                if kept.is_multiple_of(BATCH) {
+                reused += 1;
+                if reused.is_multiple_of(BATCH) {
                     tokio::task::yield_now().await;
                 }
                 continue;

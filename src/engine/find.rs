@@ -60,15 +60,15 @@ pub fn looked_up(
     };
     let listed = operation.and_then(|operation| catalog.listed(operation));
     let wanted = wanted.as_object().cloned().unwrap_or_default();
-    let thing = ListSearch { items, operation, listed }.one(&wanted)?;
+    let found = ListSearch { items, operation, listed }.one(&wanted)?;
     let mut result = StepResult {
-        kind: thing.kind,
-        name: thing.name,
+        kind: found.kind,
+        name: found.name,
         status: Some(status),
-        response: Some(thing.item.into()),
+        response: Some(found.item.into()),
         ..StepResult::default()
     };
-    result.set_ids(thing.id);
+    result.set_ids(found.id);
     Ok(result)
 }
 
@@ -318,8 +318,8 @@ mod tests {
             (IMAGES, &images, json!({ "meta": { "arch": "arm" } }), json!("b"), "debian"),
             (IMAGES, &images, json!({ "name": "debian", "owner": null }), json!("b"), "debian"),
         ] {
-            let thing = look(route, items, wanted.clone()).unwrap();
-            assert_eq!((thing.id, thing.name.as_deref()), (Some(id), Some(name)), "{wanted}");
+            let found = look(route, items, wanted.clone()).unwrap();
+            assert_eq!((found.id, found.name.as_deref()), (Some(id), Some(name)), "{wanted}");
         }
     }
 

@@ -169,7 +169,7 @@ impl Finishing<'_> {
     ) -> Result<Option<StepResult>, Interruption> {
         match ended {
             Ended::Well(result, _) if evidence.is_some() && self.shows_secret_once() => {
-                self.give_up(context, &result).await?;
+                self.record_without_its_secret(context, &result).await?;
                 Ok(None)
             }
             Ended::Well(result, durations) => {
@@ -193,7 +193,7 @@ impl Finishing<'_> {
                 Ok(None)
             }
             Ended::Missing(tasks, error) => {
-                self.lose_sight(context, tasks, &error).await?;
+                self.record_tasks_missing(context, tasks, &error).await?;
                 Ok(None)
             }
         }
@@ -309,7 +309,7 @@ impl Finishing<'_> {
     }
 
     /// Records what was found after a lost answer as left behind: its secret was in that answer only.
-    async fn give_up(&self, context: &RunContext, result: &StepResult) -> Result<(), JournalError> {
+    async fn record_without_its_secret(&self, context: &RunContext, result: &StepResult) -> Result<(), JournalError> {
         let matched = self.operation.map(|operation| (operation, self.parameters.as_slice()));
         let made = made_by(context.catalog, matched, self.call, result, &IntendedUndo::Default);
         let (instance, id) = (&self.intent.instance, made.id.as_deref().map(id_text).unwrap_or_default());
@@ -351,8 +351,14 @@ impl Finishing<'_> {
         context.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
     }
 
-    /// Records that how its tasks ended is not known: the outcome is in doubt again, although the API had accepted it.
-    async fn lose_sight(&self, context: &RunContext, tasks: Vec<String>, error: &ApiError) -> Result<(), JournalError> {
+    /// Records that the API does not know these tasks any more: the outcome is in doubt again, although the call was
+    /// accepted.
+    async fn record_tasks_missing(
+        &self,
+        context: &RunContext,
+        tasks: Vec<String>,
+        error: &ApiError,
+    ) -> Result<(), JournalError> {
         let instance = self.intent.instance.clone();
         let words =
             format!("it was accepted, and how it ended is not known: task {}: {}", tasks.join(", "), error.story());

@@ -53,8 +53,8 @@ pub fn of_tasks(
 fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], before: &Before<'_>) -> (Kinds, Kinds) {
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     let mentions = Mentions::of(call, creates, before.digest_key);
-    // The API refuses a second resource of a kind that is known by its name: the one of this name is the call's,
-    // whatever else in the call, or in another project or region, has the same name.
+    // The API refuses a second resource of this kind and name: the resource of this name is the one that the call made,
+    // wherever else the name occurs.
     let name = call.body.as_ref().zip(creates).and_then(|(body, creates)| body.pointer(own_name_at(creates)));
     let is_own_name = |kind: &str, id: &Value| creates.is_some_and(|creates| creates.kind == kind) && name == Some(id);
     let (mut created, mut touched) = (Kinds::default(), Kinds::default());

@@ -66,7 +66,8 @@ pub type OtherRecords = Arc<dyn Fn() -> Vec<(String, Status)> + Send + Sync>;
 pub struct Ownership {
     /// Owned by the steps of this run.
     claims: Mutex<HashMap<Claimable, InstanceId>>,
-    /// Resources that an instance was removed without, because another of this record holds them as its own.
+    /// Resources that were left when an instance was removed, because another instance of this record holds them as its
+    /// own.
     let_go: Mutex<Vec<(InstanceId, Claimable)>>,
     other_records: OtherRecords,
     /// Owned by other records when these were last read, with the name of the record.
@@ -147,7 +148,7 @@ impl Ownership {
 
 fn read(other_records: &OtherRecords) -> HashMap<Claimable, String> {
     let held = |(name, status): (String, Status)| {
-        let things: Vec<Claimable> = things_of(&status).collect();
+        let things: Vec<Claimable> = claimables_of(&status).collect();
         things.into_iter().map(move |thing| (thing, name.clone()))
     };
     other_records().into_iter().flat_map(held).collect()
@@ -167,7 +168,7 @@ fn holds(status: &Status, claimed: &Claimable) -> bool {
 }
 
 /// Every task and resource that a record owns.
-fn things_of(status: &Status) -> impl Iterator<Item = Claimable> {
+fn claimables_of(status: &Status) -> impl Iterator<Item = Claimable> {
     let resources = status.resources().filter_map(|(_, made)| Claimable::of(made));
     status.tasks.iter().cloned().map(Claimable::Task).chain(resources)
 }

@@ -262,7 +262,10 @@ impl Instance {
             return Err(Interruption::Failed(error));
         }
         let Some(ready) = ready else { return Ok(Judgement::Ready) };
-        match self.holds(ready, result, resource).map_err(|error| Interruption::Failed(self.undecided(&error)))? {
+        match self
+            .holds(ready, result, resource)
+            .map_err(|error| Interruption::Failed(self.condition_failed(&error)))?
+        {
             true => Ok(Judgement::Ready),
             false => Ok(Judgement::NotYet(self.shown(ready, resource))),
         }
@@ -274,12 +277,12 @@ impl Instance {
         match self.holds(fail_when, result, resource) {
             Ok(true) => Some(self.never_ready(fail_when, resource)),
             Ok(false) => None,
-            Err(error) => Some(self.undecided(&error)),
+            Err(error) => Some(self.condition_failed(&error)),
         }
     }
 
-    /// The error of a condition on what was made, which cannot be evaluated: the call was carried out by then.
-    fn undecided(&self, error: &TemplateError) -> StepError {
+    /// The error for a condition on the created resource that cannot be evaluated; the call was carried out.
+    fn condition_failed(&self, error: &TemplateError) -> StepError {
         let (call, error) = (&self.step().call, self.run.template_error(error));
         match decide::reads(self.step()) {
             true => StepError { call: Some(format!("{} {}", call.method, call.written)), ..error },

@@ -17,7 +17,7 @@ pub struct ReplacementCheck<'a> {
     pub allowed: Allowed<'a>,
     /// The instance that is to be replaced.
     pub replaced: &'a InstanceId,
-    /// What no undo takes away: itself, or one of its dependants.
+    /// The first instance without an undo among `replaced` and its dependants; `None` when each has one.
     pub staying: Option<&'a InstanceId>,
     /// The values of the steps that it comes after.
     pub surroundings: Surroundings<'a>,

@@ -79,7 +79,7 @@ impl Recording<'_> {
     }
 }
 
-/// Whether a template's value may hold what the API said.
+/// Whether the value of a template may contain text of an API answer.
 fn may_repeat(template: &Template) -> bool {
     template.programs().iter().any(|program| {
         let uses = program.uses();

@@ -54,6 +54,7 @@ pub struct Run {
     pub context: Arc<RunContext>,
     /// Inputs by name; secret inputs as secret markers.
     pub inputs: BTreeMap<String, minijinja::Value>,
+    /// What the command line asks of the run.
     pub options: RunOptions,
     /// Ends the run from inside, for `--fail-fast`.
     pub stopper: Stopper,
@@ -105,6 +106,7 @@ impl Run {
         Interruption::Failed(self.template_error(error))
     }
 
+    /// The error of a step whose template has no value, at its place in the plan.
     pub(super) fn template_error(&self, error: &TemplateError) -> StepError {
         let message = self.context.secrets.redact(&error.message).into_owned();
         StepError {
@@ -141,12 +143,14 @@ impl Run {
         Err(error)
     }
 
+    /// Removes one instance, with its secondary resources.
     pub(super) async fn remove(&self, instance: &InstanceId) -> Result<(), Interruption> {
         let removed = remove::remove(&self.context, instance, Extent::Whole).await?;
         self.removals.note(instance, removed);
         Ok(())
     }
 
+    /// Removes several instances, dependants first; fails with the first that is left.
     pub(super) async fn remove_all(&self, instances: &[InstanceId]) -> Result<(), Interruption> {
         let torn = teardown(&self.context, instances, Extent::Whole).await?;
         torn.gone.iter().for_each(|(instance, removed)| self.removals.note(instance, *removed));

@@ -350,7 +350,8 @@ impl<'a> Search<'a> {
     async fn tasks(&self) -> Result<Vec<Task>, ReadError> {
         let attempt = self.known();
         if !self.may_start_tasks() && attempt.task_types.is_empty() {
-            // No field distinguishes these tasks: one with the same name may be another step's.
+            // The call starts no tasks by its document, and no task type is known of it: any task with this name would
+            // seem to be the attempt's.
             return Ok(Vec::new());
         }
         let place = self.place();

@@ -93,11 +93,12 @@ fn sort(client: &Client, path: &str, answer: Result<crate::api::Answer, Lost>) -
                 _ => Sent::Refused(error),
             }
         }
-        Err(lost) => unanswered(lost),
+        Err(lost) => without_answer(lost),
     }
 }
 
-fn unanswered(lost: Lost) -> Sent {
+/// What a write without an answer comes to.
+fn without_answer(lost: Lost) -> Sent {
     match lost {
         Lost::NotSent(cause) => Sent::Unsent(cause),
         Lost::NoConnection(cause) => Sent::NoConnection(cause),
@@ -145,7 +146,7 @@ mod tests {
     fn only_a_request_that_ran_out_of_time_is_slow_whatever_the_words_of_its_cause() {
         for timed_out in [true, false] {
             for cause in ["no answer in time: operation timed out", "too late"] {
-                let sent = unanswered(Lost::Unknown { cause: cause.to_owned(), timed_out });
+                let sent = without_answer(Lost::Unknown { cause: cause.to_owned(), timed_out });
                 assert!(matches!(sent, Sent::Lost { slow, .. } if slow == timed_out), "{cause}");
             }
         }

@@ -208,13 +208,13 @@ impl Instance {
                     let change = Changing { kind, split: &difference.split };
                     return Err(Interruption::Failed(self.change_refused(&rendered, &known, &change)));
                 }
-                Decision::Keep | Decision::Change(ChangeKind::Update | ChangeKind::Rerun | ChangeKind::Error)
+                Decision::Reuse | Decision::Change(ChangeKind::Update | ChangeKind::Rerun | ChangeKind::Error)
                     if is_recovered =>
                 {
                     Box::pin(self.record_recovered(id, &known)).await?;
                     continue;
                 }
-                Decision::Keep => {
+                Decision::Reuse => {
                     let result = known.result.clone().unwrap_or_default();
                     break Done { result, provenance: *provenance, resource: None };
                 }
@@ -314,7 +314,7 @@ impl Instance {
                 }
                 *provenance = Provenance::Called;
                 let write = self.write_of(id, rendered, None);
-                self.not_held(&write)?;
+                self.refuse_if_held(&write)?;
                 self.make(&write, known, None, provenance, started).await
             }
             (Decision::Resolve, _, Some(intent))

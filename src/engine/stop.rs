@@ -7,14 +7,16 @@ use tokio::sync::watch;
 use crate::api::Shut;
 use crate::exit::Exit;
 
-/// After an interrupt the process ends within this time (real time).
-const GONE: Duration = Duration::from_secs(5);
-/// The part of it reserved for writing the record.
-const WRITING: Duration = Duration::from_millis(500);
-/// The part reserved for the last output, in case the reader of stdout or stderr has stopped reading.
+/// The process ends within this (real) time after an interrupt.
+const INTERRUPT_LIMIT: Duration = Duration::from_secs(5);
+/// The part of [`INTERRUPT_LIMIT`] that is reserved for writing the record.
+const RECORD_TIME: Duration = Duration::from_millis(500);
+/// The part of [`INTERRUPT_LIMIT`] that is reserved for the last output, in case the reader of stdout or stderr has
+/// stopped reading.
 pub const LAST_WORDS: Duration = Duration::from_millis(250);
-/// The rest: how long the answers of requests in flight are waited for, since synchronous calls may take long.
-pub const GRACE: Duration = GONE.saturating_sub(WRITING).saturating_sub(LAST_WORDS);
+/// What remains of [`INTERRUPT_LIMIT`]: how long the answers of requests in flight are waited for, since synchronous
+/// calls may take long.
+pub const GRACE: Duration = INTERRUPT_LIMIT.saturating_sub(RECORD_TIME).saturating_sub(LAST_WORDS);
 
 /// Why no new work is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,7 @@ pub enum Stop {
     RecordLost,
 }
 
+/// A signal that ends a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     Interrupt,

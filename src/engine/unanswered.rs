@@ -125,7 +125,8 @@ impl OpenAttempt<'_> {
         }
     }
 
-    /// Looks for what it left behind although its task ended in ERROR.
+    /// Searches for resources that the attempt made although its task ended in ERROR, and records them. `Some` when the
+    /// outcome stays unknown.
     async fn left_behind(&self) -> Result<Option<StepError>, Interruption> {
         let intent = &self.attempt.intent;
         let Some((operation, parameters)) = operation::operation_of(self.context.catalog, &intent.call) else {
@@ -292,7 +293,7 @@ impl OpenAttempt<'_> {
         error
     }
 
-    /// It was sent too long ago to be carried out yet.
+    /// Whether it was sent too long ago to be carried out now.
     fn is_over(&self) -> bool {
         expected_for(self.context, self.attempt).is_negative()
     }

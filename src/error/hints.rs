@@ -170,8 +170,7 @@ fn of_record_file(action: FileAction, error: &io::Error, typed: &Typed) -> Vec<S
     match error.kind() {
         io::ErrorKind::InvalidInput => one(NO_RECORD_FILE),
         io::ErrorKind::ReadOnlyFilesystem => one(READ_ONLY),
-        // Nothing more fits: into the disk, or below a limit.
-        // A command that replaces the record as a whole sends no call.
+        // The disk is full, or a limit is reached. A command that replaces the record as a whole sends no call.
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
             if action == FileAction::Replace =>
         {

@@ -82,6 +82,8 @@ impl Ahead {
         }
     }
 
+    /// Whether the record can follow the durable status and those of the waiting records that are about the same
+    /// instances.
     fn check(&self, status: &Status, record: &Record) -> Result<(), Impossible> {
         if !instances(record).any(|id| self.about.contains_key(id)) {
             return status.check(record);
@@ -150,7 +152,7 @@ mod tests {
         assert!(add(&mut ahead, &removed("b")) && add(&mut ahead, &moved("a", "b")), "it will be removed");
         assert!(!add(&mut ahead, &moved("a", "c")) && add(&mut ahead, &removed("b")), "`a` will be `b`");
         assert_eq!(ahead.about.get(&id("b")), Some(&3));
-        // The status is what is written: each record, as it is written, counts there and no longer here.
+        // A record counts in the status once it is written, and no longer as waiting.
         for record in [removed("b"), moved("a", "b"), removed("b")] {
             status.apply(Timestamp::UNIX_EPOCH, Record::clone(&record)).unwrap();
             ahead.written();

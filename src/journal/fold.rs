@@ -59,8 +59,8 @@ impl InstanceStatus {
 
     /// Remembers the ids of its resources as missing.
     fn lose(&mut self) {
-        let things = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-        self.lost.extend(things.filter_map(|thing| thing.id.as_deref().cloned()));
+        let resources = self.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+        self.lost.extend(resources.filter_map(|resource| resource.id.as_deref().cloned()));
     }
 
     /// Kind and id of its main resource.
@@ -118,7 +118,7 @@ impl InstanceStatus {
             // with the plan. Nothing appends it after `Failed`.
             (Phase::InDoubt | Phase::Accepted { .. }, Record::Succeeded(_)) => true,
             (Phase::Absent | Phase::Succeeded | Phase::Failed, Record::Succeeded(_)) => true,
-            // `InDoubt`: it was found, and is of no use without its answer.
+            // `InDoubt`: its resource was found, but the lost answer alone contained its secret.
             (Phase::InDoubt | Phase::Accepted { .. }, Record::Failed { .. }) => true,
             (Phase::Succeeded | Phase::Failed | Phase::Absent, Record::Removing { .. }) => true,
             // Repeated, or the next of several resources.
@@ -447,7 +447,7 @@ impl InstanceStatus {
             // One undo takes back both calls.
             *former = RecordedResource { uncertain: former.uncertain && made.uncertain, ..made };
         } else if self.made.last() != Some(&made) {
-            // Most instances make one thing, and a vector would hold room for four.
+            // Most instances make one resource, and a vector would hold room for four.
             self.made.reserve_exact(1);
             self.made.push(made);
         }

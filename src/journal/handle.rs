@@ -37,7 +37,7 @@ impl Journal {
         Self::start_boxed(Box::new(sink), status, next, clock)
     }
 
-    /// The same for a sink whose type is known only at run time.
+    /// Opens a journal for a sink whose type is known only at run time.
     pub fn start_boxed(sink: Box<dyn Sink>, status: Status, next: u64, clock: Clock) -> Self {
         let (appends, queue) = mpsc::unbounded_channel();
         let (tell, trouble) = watch::channel(None);
@@ -99,7 +99,7 @@ impl Journal {
         }
     }
 
-    /// Resolves when no further call may be sent; otherwise never.
+    /// Waits until no further call may be sent, and returns why; otherwise never returns.
     pub async fn trouble(&self) -> Trouble {
         let mut trouble = self.trouble.clone();
         loop {

@@ -12,6 +12,7 @@ use super::time;
 use crate::id::{InstanceId, StepId};
 use crate::shared::Shared;
 
+/// The record of a call before it is sent (write-ahead log): all that resolves its outcome when the answer is lost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     pub instance: InstanceId,

@@ -256,7 +256,7 @@ list!(
     SerializeTupleVariant: serialize_field
 );
 
-/// The same for objects with fields of a type.
+/// Reads objects whose fields have one type.
 macro_rules! object {
     ($($object:ident),*) => {
         $(impl ser::$object for Compound<'_> {

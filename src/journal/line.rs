@@ -168,12 +168,12 @@ impl From<&str> for BadLine {
     }
 }
 
-/// Within so many bytes a line says what kind of record it is.
-pub(super) const HEAD: usize = 128;
+/// The kind of a record stands within this many bytes of its line.
+pub(super) const KIND_WITHIN: usize = 128;
 
 fn check_version(text: &str) -> Result<(), BadLine> {
     // Before the record is read as ours: a later version may hold records this one does not know.
-    if !text.get(..HEAD).unwrap_or(text).contains("\"record\":\"header\"") {
+    if !text.get(..KIND_WITHIN).unwrap_or(text).contains("\"record\":\"header\"") {
         return Ok(());
     }
     let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::instance::InstanceStatus;
 
-/// Positions of instances by the ids of their resources; read when an owner is first looked for, which most commands
-/// never do. A position may be out of date: the caller checks the instance.
+/// Positions of instances by the ids of their resources. The index is built when an owner is first searched for; most
+/// commands never do. A position may be out of date: the caller checks the instance.
 #[derive(Debug, Clone, Default)]
 pub struct Owners(OnceLock<BTreeSet<(u64, usize)>>);
 
@@ -31,8 +31,8 @@ impl Owners {
 }
 
 fn entries(place: usize, known: &InstanceStatus) -> impl Iterator<Item = (u64, usize)> {
-    let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-    things.filter_map(|thing| thing.id.as_ref()).map(move |id| (hash(id), place))
+    let resources = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+    resources.filter_map(|resource| resource.id.as_ref()).map(move |id| (hash(id), place))
 }
 
 /// Always equal: derived from the instances, which are compared themselves.

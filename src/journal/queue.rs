@@ -44,7 +44,7 @@ pub(super) struct Shared {
     /// The error after which nothing more is written.
     pub ended: Option<JournalError>,
     next: u64,
-    /// The store can be away while the run goes on: intents are taken back then.
+    /// The store may become unreachable while the run goes on: intents are revoked then.
     takes_back: bool,
 }
 
@@ -55,8 +55,8 @@ pub(super) struct Append {
     /// The records that revoke the intents and removals in `records`: appended, instead of the calls being sent, when
     /// the store cannot be reached.
     pub revoking: Vec<Record>,
-    /// A call may be sent because of it: it contains an intent, a removal, or a heartbeat, which prolongs the lease. None
-    /// of these is appended once the store is away.
+    /// A call may be sent because of it: it contains an intent, a removal, or a heartbeat, which prolongs the lease.
+    /// None of these is appended once the store cannot be reached.
     pub opens: bool,
     pub waiting: Vec<Waiting>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Append {
 /// A caller that waits until its append is durable.
 pub(super) struct Waiting {
     pub done: oneshot::Sender<Result<(), JournalError>>,
-    /// The error for the caller, even when the append succeeds.
+    /// The error that the caller gets although its append succeeds, so that the call is not sent.
     pub error: Option<JournalError>,
 }
 

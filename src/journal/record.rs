@@ -150,6 +150,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// The first line of a journal: whose record it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// [`VERSION`] of the writer.
@@ -162,6 +163,7 @@ pub struct Header {
     pub key: String,
 }
 
+/// A command that writes to the record began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Started {
     pub run: String,
@@ -202,6 +204,7 @@ impl Header {
     }
 }
 
+/// A call of an instance succeeded, and its tasks ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Succeeded {
     pub instance: InstanceId,
@@ -252,6 +255,7 @@ pub struct Amended {
     pub after: Option<Vec<StepId>>,
 }
 
+/// An output of the last run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedOutput {
     pub name: String,

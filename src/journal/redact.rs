@@ -15,7 +15,7 @@ use crate::catalog::Catalog;
 use crate::secret::{Redact, Secrets};
 
 /// Fields whose texts `plan` writes itself, or checks as names.
-const OURS: [&str; 26] = [
+const OWN_FIELDS: [&str; 26] = [
     "call",
     "update",
     "agrees",
@@ -44,7 +44,7 @@ const OURS: [&str; 26] = [
     "own",
 ];
 /// Fields that identify tasks and resources, and the calls that remove resources.
-const NAMING: [&str; 10] = ["id", "ids", "task", "tasks", "name", "lock", "undo", "beside", "request_id", "path"];
+const ID_FIELDS: [&str; 10] = ["id", "ids", "task", "tasks", "name", "lock", "undo", "beside", "request_id", "path"];
 
 /// A record, and its fields as they stand in a line.
 #[derive(Debug)]
@@ -66,56 +66,62 @@ impl Redact for Encoded {
         }
         let value = serde_json::from_str(&self.json).expect("JSON that was just written can be read");
         // Texts become texts, and only where the record holds texts.
-        let hidden = reader::from_str::<Tagged>(&hidden(value, Words::Free, secrets).to_string());
+        let redacted = reader::from_str::<Tagged>(&redacted_value(value, Words::Free, secrets).to_string());
         let without_words = || Arc::unwrap_or_clone(self.record).without_words();
-        Self::of(Arc::new(hidden.map_or_else(|_| without_words(), |hidden| hidden.record)))
+        Self::of(Arc::new(redacted.map_or_else(|_| without_words(), |redacted| redacted.record)))
     }
 }
 
-/// Whose words a field holds.
+/// How secrets are searched for in a field.
 #[derive(Clone, Copy, PartialEq)]
 enum Words {
+    /// Text of users and the API: every secret in it is replaced.
     Free,
+    /// An id or a name: redacted as a whole, or where a long secret stands in it.
     Naming,
 }
 
-fn hidden(value: Value, words: Words, secrets: &Secrets) -> Value {
+fn redacted_value(value: Value, words: Words, secrets: &Secrets) -> Value {
     match value {
         Value::String(text) if words == Words::Naming => Value::String(secrets.redact_name(&text)),
-        Value::Array(items) => items.into_iter().map(|item| hidden(item, words, secrets)).collect(),
-        Value::Object(fields) => {
-            fields.into_iter().map(|(name, field)| of_field(name, field, words, secrets)).collect::<Map<_, _>>().into()
-        }
+        Value::Array(items) => items.into_iter().map(|item| redacted_value(item, words, secrets)).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, field)| redacted_field(name, field, words, secrets))
+            .collect::<Map<_, _>>()
+            .into(),
         Value::String(text) => Value::String(secrets.redact(&text).into_owned()),
         other => other,
     }
 }
 
-fn of_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (String, Value) {
+/// A field of a record with secrets redacted, by its name: what `plan` wrote stays, ids and names are redacted as a
+/// whole, and all other texts are searched for secrets.
+fn redacted_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (String, Value) {
     let field = match name.as_str() {
-        ours if OURS.contains(&ours) => field,
+        ours if OWN_FIELDS.contains(&ours) => field,
         // Values of any type, from the API.
         "response" | "value" => secrets.redact_value(&field),
         // Of undo calls: whatever the names of its fields are, they are not ours.
-        "body" | "known" if words == Words::Naming => named(field, secrets),
-        "created" | "touched" => by_kind(field, secrets),
+        "body" | "known" if words == Words::Naming => redacted_names(field, secrets),
+        "created" | "touched" => redacted_by_kind(field, secrets),
         "kind" => match field {
             Value::String(name) => Value::String(kind(name, secrets)),
             other => other,
         },
-        naming if NAMING.contains(&naming) => hidden(field, Words::Naming, secrets),
-        _ => hidden(field, words, secrets),
+        naming if ID_FIELDS.contains(&naming) => redacted_value(field, Words::Naming, secrets),
+        _ => redacted_value(field, words, secrets),
     };
     (name, field)
 }
 
 /// All texts of a value, names of fields too.
-fn named(value: Value, secrets: &Secrets) -> Value {
+fn redacted_names(value: Value, secrets: &Secrets) -> Value {
     match value {
         Value::String(text) => Value::String(secrets.redact_name(&text)),
-        Value::Array(items) => items.into_iter().map(|item| named(item, secrets)).collect(),
+        Value::Array(items) => items.into_iter().map(|item| redacted_names(item, secrets)).collect(),
         Value::Object(fields) => {
-            let hide = |(name, field): (String, Value)| (secrets.redact_name(&name), named(field, secrets));
+            let hide = |(name, field): (String, Value)| (secrets.redact_name(&name), redacted_names(field, secrets));
             fields.into_iter().map(hide).collect::<Map<_, _>>().into()
         }
         other => other,
@@ -123,13 +129,13 @@ fn named(value: Value, secrets: &Secrets) -> Value {
 }
 
 /// Ids by kind: the kinds are the API's words, too.
-fn by_kind(field: Value, secrets: &Secrets) -> Value {
+fn redacted_by_kind(field: Value, secrets: &Secrets) -> Value {
     match field {
         Value::Object(kinds) => {
-            let hide = |(name, ids): (String, _)| (kind(name, secrets), hidden(ids, Words::Naming, secrets));
+            let hide = |(name, ids): (String, _)| (kind(name, secrets), redacted_value(ids, Words::Naming, secrets));
             kinds.into_iter().map(hide).collect::<Map<_, _>>().into()
         }
-        other => hidden(other, Words::Naming, secrets),
+        other => redacted_value(other, Words::Naming, secrets),
     }
 }
 
@@ -202,13 +208,13 @@ mod tests {
         secrets.hide("volumes");
         secrets.hide("gadgets-of-theirs");
         let kinds = json!({ "volumes": ["v"], "gadgets-of-theirs": ["g"] });
-        let Value::Object(shown) = by_kind(kinds, &secrets) else { panic!("it is a mapping") };
+        let Value::Object(shown) = redacted_by_kind(kinds, &secrets) else { panic!("it is a mapping") };
         assert_eq!(shown.get("volumes"), Some(&json!(["v"])));
         assert!(!shown.contains_key("gadgets-of-theirs") && shown.values().any(|ids| *ids == json!(["g"])));
         assert_eq!(kind("networks".to_owned(), &secrets), "networks");
-        assert_eq!(by_kind(json!(["v", "gadgets-of-theirs"]), &secrets)[0], "v");
-        assert_ne!(by_kind(json!(["v", "gadgets-of-theirs"]), &secrets)[1], "gadgets-of-theirs");
-        let field = |name: &str, value: &str| of_field(name.to_owned(), json!(value), Words::Free, &secrets).1;
+        assert_eq!(redacted_by_kind(json!(["v", "gadgets-of-theirs"]), &secrets)[0], "v");
+        assert_ne!(redacted_by_kind(json!(["v", "gadgets-of-theirs"]), &secrets)[1], "gadgets-of-theirs");
+        let field = |name: &str, value: &str| redacted_field(name.to_owned(), json!(value), Words::Free, &secrets).1;
         assert_eq!((field("kind", "volumes"), field("phase", "volumes")), (json!("volumes"), json!("volumes")));
         assert_ne!(field("kind", "gadgets-of-theirs"), "gadgets-of-theirs");
         for (name, value) in

@@ -84,6 +84,7 @@ impl Status {
         }
     }
 
+    /// The status after the header alone.
     pub fn new(header: Header, created: Timestamp) -> Self {
         Self {
             header,
@@ -386,14 +387,15 @@ impl Status {
     /// All owned resources: the instance, and kind and id of its resource.
     pub fn owned(&self) -> impl Iterator<Item = (&InstanceId, &str, &Value)> {
         let resources = self.resources();
-        resources.filter_map(|(instance, thing)| Some((instance, thing.kind.as_deref()?, thing.id.as_deref()?)))
+        resources
+            .filter_map(|(instance, resource)| Some((instance, resource.kind.as_deref()?, resource.id.as_deref()?)))
     }
 
     /// Everything that the instances made, with secondary resources.
     pub fn resources(&self) -> impl Iterator<Item = (&InstanceId, &RecordedResource)> {
         self.instances.iter().flat_map(|(instance, known)| {
-            let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-            things.map(move |thing| (instance, thing))
+            let resources = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+            resources.map(move |resource| (instance, resource))
         })
     }
 
@@ -423,8 +425,10 @@ impl Status {
         let places = self.owners.of(id, self.instances.values().map(|known| &**known));
         let places = places.filter_map(|place| self.instances.get_index(place));
         places.flat_map(move |(instance, known)| {
-            let things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-            things.filter(move |thing| thing.id.as_deref() == Some(id)).map(move |thing| (instance, thing))
+            let resources = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+            resources
+                .filter(move |resource| resource.id.as_deref() == Some(id))
+                .map(move |resource| (instance, resource))
         })
     }
 }

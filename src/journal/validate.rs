@@ -33,7 +33,7 @@ const COLLECTION: usize = 3;
 pub fn validate(status: &Status) -> Result<(), (InstanceId, String)> {
     let all = &status.instances;
     let parts = in_parts(all.len(), LEAST_PART, |part| {
-        all[part].iter().try_for_each(|(id, instance)| checked(instance).map_err(|why| (id.clone(), why)))
+        all[part].iter().try_for_each(|(id, instance)| validate_instance(instance).map_err(|why| (id.clone(), why)))
     });
     parts.into_iter().collect()
 }
@@ -48,38 +48,44 @@ pub fn may_undo(catalog: &Catalog, call: Option<&RecordedCall>, undo: &RecordedC
     known(undo) || call.is_some_and(|call| !known(call) && below(call))
 }
 
-fn checked(instance: &InstanceStatus) -> Result<(), String> {
+/// Checks the calls and ids of one instance.
+///
+/// # Errors
+///
+/// What is invalid, in words.
+fn validate_instance(instance: &InstanceStatus) -> Result<(), String> {
     let earlier = instance.earlier.iter().map(|unanswered| &unanswered.intent);
-    instance.intent.iter().chain(earlier).try_for_each(|intent| intended(intent))?;
-    let checked = |call: &&Shared<RecordedCall>| instance.intent.as_ref().is_some_and(|intent| intent.call.is(call));
-    instance.agrees.iter().filter(|call| !checked(call)).try_for_each(|call| well_formed(call))?;
-    instance.made.iter().try_for_each(made)?;
+    instance.intent.iter().chain(earlier).try_for_each(|intent| validate_intent(intent))?;
+    let is_call_of_intent =
+        |call: &&Shared<RecordedCall>| instance.intent.as_ref().is_some_and(|intent| intent.call.is(call));
+    instance.agrees.iter().filter(|call| !is_call_of_intent(call)).try_for_each(|call| validate_call(call))?;
+    instance.made.iter().try_for_each(validate_resource)?;
     let tasks = match &instance.phase {
         Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.as_slice(),
         _ => &[],
     };
-    tasks.iter().try_for_each(|task| identifier("a task", task))
+    tasks.iter().try_for_each(|task| validate_id("a task", task))
 }
 
-fn intended(intent: &Intent) -> Result<(), String> {
+fn validate_intent(intent: &Intent) -> Result<(), String> {
     let undo = match &intent.undo {
         IntendedUndo::Call(undo) => Some(&**undo),
         // Its segments are encoded once they are filled.
         IntendedUndo::Open(_) | IntendedUndo::Default | IntendedUndo::Keep => None,
     };
-    [Some(&*intent.call), undo, intent.update.as_deref()].into_iter().flatten().try_for_each(well_formed)
+    [Some(&*intent.call), undo, intent.update.as_deref()].into_iter().flatten().try_for_each(validate_call)
 }
 
-fn made(thing: &RecordedResource) -> Result<(), String> {
-    if let Some(Value::String(id)) = thing.id.as_deref() {
-        identifier("a resource", id)?;
+fn validate_resource(made: &RecordedResource) -> Result<(), String> {
+    if let Some(Value::String(id)) = made.id.as_deref() {
+        validate_id("a resource", id)?;
     }
-    thing.undo.iter().try_for_each(well_formed)?;
-    thing.secondary.iter().try_for_each(made)
+    made.undo.iter().try_for_each(validate_call)?;
+    made.secondary.iter().try_for_each(validate_resource)
 }
 
 /// Checks path and headers by the rules for plans.
-fn well_formed(call: &RecordedCall) -> Result<(), String> {
+fn validate_call(call: &RecordedCall) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("`{call}` {why}"));
     let Some(path) = call.path.strip_prefix('/') else { return wrong("does not start with `/`") };
     for segment in path.split('/') {
@@ -124,7 +130,7 @@ const PLAIN: [bool; 256] = {
     table
 };
 
-fn identifier(what: &str, id: &str) -> Result<(), String> {
+fn validate_id(what: &str, id: &str) -> Result<(), String> {
     if is_identifier(id) {
         Ok(())
     } else {
@@ -184,7 +190,7 @@ mod tests {
             (&network, with("Authorization", "x"), Some("sets the header")),
             (&network, with("x-note", "a\r\nhost: evil"), Some("line break")),
         ] {
-            let found = well_formed(&undo);
+            let found = validate_call(&undo);
             match why {
                 None => assert!(found.is_ok() && may_undo(Catalog::embedded(), Some(of), &undo), "{undo}"),
                 Some("elsewhere") => assert!(!may_undo(Catalog::embedded(), Some(of), &undo), "{undo}"),

@@ -43,6 +43,7 @@ struct Written {
 }
 
 impl Writer {
+    /// Writes appends until the last handle is dropped, all that are queued with one sync.
     pub async fn run(mut self) {
         while let Some(first) = self.next().await {
             let mut waiting = vec![first];

@@ -25,7 +25,7 @@ pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Call> {
     };
     if text.len() > LONGEST {
         let message = format!("the call is longer than {} KiB", LONGEST >> 10);
-        findings.push(Diagnostic::error("bad-call", node.span, message));
+        findings.push(Diagnostic::error("invalid-call", node.span, message));
         return None;
     }
     let before = findings.errors();
@@ -46,9 +46,9 @@ impl CallReader<'_> {
         let start = self.text.len() - self.text.trim_start().len();
         let Some((word, rest)) = trimmed.split_once(char::is_whitespace) else {
             let finding = if trimmed.starts_with('/') {
-                self.bad(start..start + trimmed.len(), "the method is missing")
+                self.invalid(start..start + trimmed.len(), "the method is missing")
             } else {
-                self.bad(start..start + trimmed.len(), "a call is a method and a path")
+                self.invalid(start..start + trimmed.len(), "a call is a method and a path")
             };
             self.findings.push(finding.help("write it as in `POST /cloud/v1/networks/{project_id}/{region_id}`"));
             return None;
@@ -61,7 +61,7 @@ impl CallReader<'_> {
         {
             let span = self.place(0..self.text.len());
             let finding =
-                self.bad(0..self.text.len(), "one space stands between method and path, and none around them");
+                self.invalid(0..self.text.len(), "one space stands between method and path, and none around them");
             let (one, right) = (self.text.lines().count() == 1, format!("{word} {path}"));
             self.findings.push(if one { finding.suggest(span, right) } else { finding });
         }
@@ -76,7 +76,7 @@ impl CallReader<'_> {
         }
         let names = Method::ALL.map(Method::as_str);
         let finding = self
-            .bad(range.clone(), format!("`{word}` is no method of the API"))
+            .invalid(range.clone(), format!("`{word}` is no method of the API"))
             .help("the methods are `GET`, `POST`, `PUT`, `PATCH` and `DELETE`");
         let span = self.place(range);
         self.findings.push(match nearest(word, names) {
@@ -86,15 +86,17 @@ impl CallReader<'_> {
         None
     }
 
+    /// The segments of a path that begins at byte `start` of the call's text; `None` when one is invalid, which is
+    /// reported.
     fn path(&mut self, path: &str, start: usize) -> Option<Vec<Segment>> {
         let whole = start..start + path.len();
         if path.contains("://") || path.starts_with("//") {
-            let finding = self.bad(whole, "a call names a path, not an address");
+            let finding = self.invalid(whole, "a call names a path, not an address");
             self.findings.push(finding.help("leave scheme and host out: flags and environment say where requests go"));
             return None;
         }
         let Some(rest) = path.strip_prefix('/') else {
-            let finding = self.bad(whole, "a path starts with `/`");
+            let finding = self.invalid(whole, "a path starts with `/`");
             self.findings.push(finding.help("write it as in the API reference: `/cloud/v1/...`"));
             return None;
         };
@@ -110,18 +112,20 @@ impl CallReader<'_> {
         sound.then_some(segments)
     }
 
+    /// The segment that a part of the path is; `None` when it is invalid, which is reported. `range`: its place in the
+    /// call's text, in bytes.
     fn segment(&mut self, text: &str, range: Range<usize>) -> Option<Segment> {
         match text {
             "{project_id}" => return Some(Segment::ProjectId),
             "{region_id}" => return Some(Segment::RegionId),
             "" => {
                 let place = range.start.saturating_sub(1)..range.end;
-                let finding = self.bad(place, "an empty part between two slashes").help("remove one slash");
+                let finding = self.invalid(place, "an empty part between two slashes").help("remove one slash");
                 self.findings.push(finding);
                 return None;
             }
             "." | ".." => {
-                let finding = self.bad(range, format!("`{text}` leads elsewhere")).help("write the path out");
+                let finding = self.invalid(range, format!("`{text}` leads elsewhere")).help("write the path out");
                 self.findings.push(finding);
                 return None;
             }
@@ -141,7 +145,7 @@ impl CallReader<'_> {
             };
         }
         if let Some(at) = text.find(['?', '#']) {
-            let finding = self.bad(range.start + at..range.end, "a path holds no query");
+            let finding = self.invalid(range.start + at..range.end, "a path holds no query");
             self.findings.push(finding.help("parameters go below `query:`, as a mapping"));
             return None;
         }
@@ -151,7 +155,7 @@ impl CallReader<'_> {
             return None;
         }
         if text.contains(char::is_whitespace) || text.contains(char::is_control) || text.contains('\\') {
-            let finding = self.bad(range, "a path holds no spaces and no backslashes");
+            let finding = self.invalid(range, "a path holds no spaces and no backslashes");
             self.findings.push(finding);
             return None;
         }
@@ -169,8 +173,9 @@ impl CallReader<'_> {
         });
     }
 
-    fn bad(&self, range: Range<usize>, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::error("bad-call", self.place(range), message)
+    /// The finding about a part of the call's text.
+    fn invalid(&self, range: Range<usize>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error("invalid-call", self.place(range), message)
     }
 
     fn place(&self, range: Range<usize>) -> Span {

@@ -133,7 +133,7 @@ fn type_word(node: &Node, findings: &mut Findings) -> Option<InputType> {
 #[derive(Debug, Default)]
 pub(super) struct Values {
     number: usize,
-    /// Those of secret inputs, right or wrong.
+    /// The defaults and limits of secret inputs, valid or not: messages must not quote them.
     pub secret: Vec<Node>,
 }
 

@@ -369,6 +369,7 @@ impl Deref for StepWait {
     }
 }
 
+/// How refused or unanswered requests of a step are sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {
     pub attempts: u32,
@@ -396,6 +397,7 @@ pub struct CallTemplate {
     pub body: Option<Template>,
 }
 
+/// What a run does when the step's call differs from the recorded one.
 #[derive(Debug, Clone)]
 pub enum OnChange {
     /// Changes in place where the API can; otherwise the run fails.
@@ -407,6 +409,7 @@ pub enum OnChange {
     Update(Box<CallTemplate>),
 }
 
+/// What a run does when the API answers that the resource exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnConflict {
     #[default]
@@ -457,6 +460,7 @@ pub struct ModuleInput {
     pub input: Input,
 }
 
+/// An input of a plan: its type, and what its value may be.
 #[derive(Debug, Clone)]
 pub struct Input {
     pub span: Span,
@@ -471,6 +475,7 @@ pub struct Input {
     pub description: Option<String>,
 }
 
+/// The type of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InputType {
@@ -483,6 +488,7 @@ pub enum InputType {
     Map,
 }
 
+/// An output of a plan.
 #[derive(Debug, Clone)]
 pub struct Output {
     pub span: Span,

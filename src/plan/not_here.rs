@@ -22,7 +22,7 @@ pub(super) fn not_adopting(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     }))
 }
 
-/// The finding about a `find` in the answer to a GET of one thing, which is no list.
+/// The finding about a `find` in the answer to a GET of one resource, which is no list.
 pub(super) fn of_one_thing(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Option<Diagnostic> {
     let find = step.find.as_ref()?;
     let operation = of.own.as_ref().filter(|operation| operation.route.method == Method::Get)?;
@@ -37,7 +37,7 @@ pub(super) fn of_one_thing(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Op
         return None;
     }
     catalog.operations_of(root_of(path)).find(|creator| reads_it(creator))?;
-    let message = "this GET answers one thing, and no list that `find` could select from";
+    let message = "this GET answers one resource, and no list that `find` could select from";
     let finding = Diagnostic::error("find-not-here", find.span, message);
     Some(finding.help("leave it out: the answer is `response`, or leave the id out of the path"))
 }

@@ -1,5 +1,5 @@
-//! Secrets in the address of what a step makes. The call that removes it is on record until a teardown sends it, and the
-//! record holds no secrets: no teardown could remove it.
+//! Secrets in the path of a resource. Its undo is on record until a teardown sends it, and the record holds no secrets:
+//! no teardown could delete such a resource.
 
 use std::collections::HashSet;
 
@@ -20,21 +20,21 @@ pub(super) fn check(doc: &PlanDoc, of: &[OfStep], findings: &mut Findings) {
     }
     for (step, of) in doc.steps.iter().zip(of) {
         let Some(operation) = of.own.as_ref().filter(|_| matches!(step.undo, Undo::Default)) else { continue };
-        let found = addresses(step, operation).into_iter().find_map(|template| {
+        let found = undo_path_templates(step, operation).into_iter().find_map(|template| {
             let used = template.inputs().find(|used| secret.contains(used.name.as_str()))?;
-            let message = format!("the call that removes what this makes would hold the secret input `{}`", used.name);
+            let message = format!("the undo of this step would contain the secret input `{}`", used.name);
             let finding = Diagnostic::error("undo-secret", template.span, message);
-            Some(finding.label("this is its address").help(
-                "it is kept on record until the teardown, and the record holds no secrets: use an input that is \
-                 no secret, or write `undo: none` and remove by hand what this makes",
+            Some(finding.label("this is in its path").help(
+                "the record holds no secrets, so that a teardown could not send it: use an input that is \
+                 not secret, or `undo: none` and delete the resource by hand",
             ))
         });
         findings.extend(found);
     }
 }
 
-/// What the path of the undo is made of, as far as the step gives it.
-fn addresses<'s>(step: &'s StepDoc, operation: &Operation) -> Vec<&'s Template> {
+/// The templates of a step from which the path of its default undo is made.
+fn undo_path_templates<'s>(step: &'s StepDoc, operation: &Operation) -> Vec<&'s Template> {
     let creates = operation.creates.as_ref().filter(|_| operation.effect == Effect::Create);
     let Some((creates, resource)) = creates.and_then(|creates| Some((creates, creates.resource.as_ref()?))) else {
         return Vec::new();

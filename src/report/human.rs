@@ -214,8 +214,8 @@ impl Human {
     fn failure(&mut self, now: Duration, instance: &InstanceId, what: &str, error: &StepError) {
         let (what, mut story) = (self.palette.bad(what), Story::of(error));
         let alike = Alike::of(&story);
-        if let Some((_, thing)) = self.exists.iter().rev().find(|(existing, _)| existing == instance) {
-            story.made(thing);
+        if let Some((_, resource)) = self.exists.iter().rev().find(|(existing, _)| existing == instance) {
+            story.made(resource);
         }
         if let Some((_, others)) = self.failures.get_mut(&alike) {
             if others.contains(instance) {
@@ -281,8 +281,10 @@ impl Human {
             self.sink.line(&format!("{} {pending}", self.palette.name("pending:")));
         }
         if !self.exists.is_empty() {
-            let exists =
-                self.exists.iter().map(|(instance, thing)| format!("`{}` {thing}", sanitize(&instance.to_string())));
+            let exists = self
+                .exists
+                .iter()
+                .map(|(instance, resource)| format!("`{}` {resource}", sanitize(&instance.to_string())));
             self.sink.line(&format!("{} {}", self.palette.name("exists:"), list(exists, NAMED_EXISTING)));
         }
         if let Some(next) = &run.next {
@@ -323,7 +325,7 @@ impl Reporter for Human {
                 self.held_back.insert(instance.clone());
             }
             Event::StepSucceeded { instance, result } => {
-                self.exists.extend(story::existing(result).map(|thing| (instance.clone(), thing)));
+                self.exists.extend(story::existing(result).map(|resource| (instance.clone(), resource)));
             }
             Event::ResourceExists { instance, kind, id, .. } => {
                 self.exists.push((instance.clone(), story::named(kind.as_deref(), None, Some(id))));

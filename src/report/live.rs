@@ -39,7 +39,7 @@ impl Live {
         if lines == self.drawn && (is_as_wide || lines.is_empty()) {
             return;
         }
-        let mut frame = self.to_the_top(columns);
+        let mut frame = self.cursor_to_top(columns);
         if !is_as_wide {
             frame.push_str(CLEAR_BELOW);
         }
@@ -63,8 +63,9 @@ impl Live {
         self.draw(lines);
     }
 
-    /// Moves the cursor to where the lines begin, on a terminal of so many columns.
-    fn to_the_top(&self, columns: usize) -> String {
+    /// The control sequence that moves the cursor to the first drawn line, on a terminal of `columns` columns; empty
+    /// when nothing is drawn.
+    fn cursor_to_top(&self, columns: usize) -> String {
         match self.drawn.iter().map(|line| rows(line, columns)).sum::<usize>() {
             0 => String::new(),
             rows => format!("\r\x1b[{rows}A"),

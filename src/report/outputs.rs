@@ -19,6 +19,7 @@ pub struct OutputValue {
     pub description: Option<String>,
 }
 
+/// How outputs are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputFormat {
     /// Name, value, description, in columns.
@@ -42,6 +43,7 @@ pub struct Rendered {
     pub notes: Vec<String>,
 }
 
+/// Why outputs cannot be printed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutputError {
     #[error("there is no output `{name}`{}", did_you_mean(.nearest.as_deref()))]

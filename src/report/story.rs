@@ -79,9 +79,9 @@ impl Story {
     }
 
     /// What the call made is known: it exists, and not only may.
-    pub fn made(&mut self, thing: &str) {
+    pub fn made(&mut self, resource: &str) {
         for fact in self.facts.iter_mut().filter(|fact| fact.kind == FactKind::MayExist) {
-            *fact = Fact { kind: FactKind::Now, text: format!("{thing} exists") };
+            *fact = Fact { kind: FactKind::Now, text: format!("{resource} exists") };
         }
     }
 }

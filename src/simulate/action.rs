@@ -109,13 +109,14 @@ fn prepare(work: &mut Work, state: &mut State, call: &Call<'_>, uid: Uid, action
         ("security_groups", "copy") => work.made.push(security_group::copy_group(state, uid, &call.body)),
         ("inference_instances", "start") => set(work, uid, "status", Some(&"ACTIVE".into())),
         ("inference_instances", "stop") => set(work, uid, "status", Some(&"DISABLED".into())),
-        _ => work.made.extend(offspring(state, call, uid)),
+        _ => work.made.extend(created_by_action(state, call, uid)),
     }
     Ok(())
 }
 
-/// The resource that an action creates according to the catalogue, when this module has no code for it: only an id.
-fn offspring(state: &mut State, call: &Call<'_>, of: Uid) -> Option<Uid> {
+/// Creates the resource that the catalogue says an action creates, with no more than an id, for actions without code in
+/// this module; `None` when it creates none.
+fn created_by_action(state: &mut State, call: &Call<'_>, of: Uid) -> Option<Uid> {
     let creates = call.operation.creates.as_ref()?;
     if creates.kind == "instances" {
         return Some(platform::insert_server(state, of, "replacement"));

@@ -9,6 +9,7 @@ use super::call::Call;
 use super::tasks::{CLIENT, USER, ascending, limit, number, time};
 use crate::catalog::Method;
 
+/// A write that was carried out.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: String,
@@ -23,6 +24,7 @@ pub(super) struct Entry {
     pub(super) resources: Vec<(&'static str, String)>,
 }
 
+/// The audit log, oldest entry first.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
     entries: Vec<Entry>,

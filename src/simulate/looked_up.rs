@@ -14,7 +14,7 @@ use super::view;
 /// Creates the expected resources of a collection.
 pub(super) fn create_expected(state: &mut State, call: &Call<'_>) {
     let scope = call.scope();
-    for expected in of_list(state, call) {
+    for expected in expected_in_list(state, call) {
         let kind = kinds::named(call.target.kind);
         let there: Vec<_> = state.store.of_kind(kind.name).filter(|(_, item)| item.scope == scope).collect();
         let there: Vec<_> = there.into_iter().map(|(uid, _)| uid).collect();
@@ -43,7 +43,7 @@ pub(super) fn create_expected(state: &mut State, call: &Call<'_>) {
 
 /// The items of a list without resources, with the expected ones added.
 pub(super) fn with_expected(state: &State, call: &Call<'_>, mut items: Vec<Value>) -> Vec<Value> {
-    for (nth, expected) in of_list(state, call).into_iter().enumerate() {
+    for (nth, expected) in expected_in_list(state, call).into_iter().enumerate() {
         if items.iter().any(|item| expected.is(item)) {
             continue;
         }
@@ -72,7 +72,8 @@ pub(super) fn with_expected(state: &State, call: &Call<'_>, mut items: Vec<Value
 /// The first number for regions that only a plan names.
 const FIRST_UNKNOWN_REGION: u64 = 1001;
 
-fn of_list(state: &State, call: &Call<'_>) -> Vec<Expected> {
+/// The items that a plan expects in the list of this call.
+fn expected_in_list(state: &State, call: &Call<'_>) -> Vec<Expected> {
     let here = state.options.expected.iter().filter(|expected| expected.path == call.request.path);
     here.cloned().collect()
 }

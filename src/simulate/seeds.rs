@@ -115,7 +115,7 @@ pub(super) fn project(number: u64, now: Timestamp) -> Resource {
     project
 }
 
-/// The resources of every project in every region.
+/// The resources that a project has in a region from the start.
 pub(super) fn resources(scope: Scope, now: Timestamp) -> Vec<Resource> {
     let mut all: Vec<_> = IMAGES.iter().map(|image| public_image(scope, now, image)).collect();
     let network = json!({ "external": true, "shared": true, "mtu": 1500, "type": "vlan", "default": false });

@@ -17,7 +17,7 @@ use super::tasks::{Change, Tasks};
 use super::view;
 use crate::api::Answer;
 
-/// A resource that was created at some time, and may be removed.
+/// A resource that was created at some time; it may have been removed since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Creation {
     /// The kind: a key of `created_resources`, or a name of the same form, such as `networks`.
@@ -39,6 +39,7 @@ pub(super) struct TaskFault {
     pub(super) leaves: bool,
 }
 
+/// The state of the simulated cloud at one moment.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) now: Timestamp,

@@ -18,6 +18,7 @@ pub(super) struct Scope {
     pub(super) region: u64,
 }
 
+/// A resource of the simulated cloud.
 #[derive(Debug, Clone)]
 pub(super) struct Resource {
     pub(super) kind: &'static Kind,
@@ -58,6 +59,7 @@ impl Resource {
     }
 }
 
+/// What identifies a resource in a path.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Address {
     kind: &'static str,
@@ -66,6 +68,7 @@ struct Address {
     key: String,
 }
 
+/// All resources, with indexes of their addresses and references.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     last: u64,

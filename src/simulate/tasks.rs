@@ -81,6 +81,7 @@ pub(super) enum Ending {
     },
 }
 
+/// A task: what it shows, and the changes that it applies at its end.
 #[derive(Debug, Clone)]
 pub(super) struct Task {
     pub(super) id: String,
@@ -182,6 +183,7 @@ pub(super) fn share_until_shown(task_type: &str) -> f64 {
 pub(super) const CLIENT: u64 = 1;
 pub(super) const USER: u64 = 1;
 
+/// All tasks of the simulated cloud.
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
     /// In the order of their start.

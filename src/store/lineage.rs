@@ -30,7 +30,7 @@ pub struct History {
 
 impl History {
     /// From lines that begin with a header; `None` when they do not, or cannot follow one another. A later header
-    /// begins a full restatement of what precedes it.
+    /// begins a compacted record of what precedes it.
     pub fn of(mut lines: Vec<Line>) -> Option<Self> {
         lines.drain(..lines.iter().rposition(|line| matches!(line.record, Record::Header(_)))?);
         let status = fold(&lines, |_| false)?;

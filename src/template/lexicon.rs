@@ -33,6 +33,7 @@ pub(super) enum Piece {
     Expression(Range<usize>),
 }
 
+/// A text divided at its expressions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cut {
     Pieces(Vec<Piece>),

@@ -70,7 +70,7 @@ fn undefined_part(
     Some(TemplateError { span: program.locate_run(range), message, help })
 }
 
-/// The innermost node, in the order of evaluation, that is undefined though what it is part of is not; and its key.
+/// The first node, in order of evaluation, that is undefined while the value it is a part of is defined; and its key.
 fn undefined_in<'e, 'a>(
     expr: &'e ast::Expr<'a>,
     source: &str,

@@ -68,6 +68,7 @@ pub struct Scope<'a> {
     pub steps: &'a BTreeMap<StepId, minijinja::Value>,
     /// `records`: outputs of other plans, by name; `None` when the plan reads none.
     pub records: Option<&'a minijinja::Value>,
+    /// `each`: the element of the step's `for_each`, where it has one.
     pub each: Option<&'a Each>,
     /// `item`, `key` and `index`, in `each` of a [`ListFrom`].
     pub item: Option<&'a Each>,
@@ -75,6 +76,7 @@ pub struct Scope<'a> {
     pub this: Option<&'a minijinja::Value>,
     /// `resource`, in `ready`: the resource as it was read.
     pub resource: Option<&'a Value>,
+    /// The folder in which `file(...)` reads: that of the plan file.
     pub folder: &'a std::path::Path,
     /// The secrets behind the markers. Needed by functions on text (`b64encode`, `sha256`, `tojson`), which conceal
     /// their results.

@@ -51,8 +51,7 @@ pub trait KnownNames {
     fn knows(&self, root: &str, path: &[String]) -> bool;
     /// The type of an unknown value.
     fn value_type(&self, mention: &Mention) -> Option<ValueType>;
-    /// Whether a value that is not known is known when the template is interpreted once more: what it decides is left
-    /// open until then.
+    /// Whether a later check will know this unknown value; what depends on it is not judged before.
     fn knows_later(&self, _root: &str, _path: &[String]) -> bool {
         false
     }

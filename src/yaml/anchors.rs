@@ -82,7 +82,7 @@ impl Anchors {
         self.anchored.insert(anchor, Anchored { node: is_kept.then(|| node.clone()), size });
     }
 
-    /// The finding when there are more than there may be.
+    /// The finding when the file has more than [`MOST_ANCHORS`] anchors.
     pub fn too_many(&self, span: Span) -> Option<Diagnostic> {
         (self.names.len() > MOST_ANCHORS).then(|| {
             Diagnostic::error(TOO_MANY, span, format!("the file has more than {MOST_ANCHORS} anchors"))

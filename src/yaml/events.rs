@@ -18,7 +18,8 @@ const AHEAD: usize = 4;
 /// The next event, and its place.
 pub type Next<'t> = Result<(Event<'t>, Span), ScanError>;
 
-/// What `read` returns for the events of a text; the last one is the error where it cannot be parsed.
+/// Parses a text and hands its events to `read`, in order; returns what that returns. Where the text cannot be parsed,
+/// the last event is the error. A long text is parsed by a thread of its own.
 pub fn of<'t, T>(text: &'t str, read: impl FnOnce(&mut dyn Iterator<Item = Next<'t>>) -> T) -> T {
     if text.len() < LONG {
         return read(&mut parsed(text));

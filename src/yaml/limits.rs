@@ -6,12 +6,14 @@ use crate::source::Span;
 /// The most values of a file, counting keys; a large file may have one for each [`BYTES_OF_A_VALUE`] bytes. What people
 /// and programs write has fewer, and a value takes more memory than its text.
 const MOST_VALUES: usize = 100_000;
+/// A large file may have one value for each so many bytes.
 const BYTES_OF_A_VALUE: usize = 5;
-/// The same for the values that are in the tree at one time: those of one step, for a plan whose steps are taken out of
-/// the tree. A text with templates counts as several, because its program takes more room than a value; and so does one
-/// with escapes, because of its places.
+/// The most values that the tree of a file holds at one time (for a plan: those of one step), counting keys.
 const MOST_HELD: usize = 750_000;
+/// A large file may hold one value for each so many bytes.
 const BYTES_OF_A_HELD_VALUE: usize = 12;
+/// A text with templates or escapes counts as so many values: its program, or the table of its places, takes the
+/// memory.
 const VALUES_OF_A_TEMPLATE: usize = 4;
 /// The help for a file with too many values.
 const INTO_A_FILE: &str = "a large table goes into a file of its own: `\"{{ file('table.json') | fromjson }}\"`";
@@ -27,9 +29,11 @@ pub(super) fn most_held(text: &str) -> usize {
 pub(super) struct Values {
     read: usize,
     most: usize,
-    /// How many are in the tree, how many may be, and how many were before the parts that are taken out of it.
+    /// How many are in the tree now.
     held: usize,
+    /// How many may be in the tree at one time.
     most_held: usize,
+    /// How many were in the tree before the parts that are taken out of it.
     held_before: usize,
 }
 
@@ -61,7 +65,7 @@ impl Values {
         self.held = self.held_before;
     }
 
-    /// The finding when there are more than there may be.
+    /// The finding when the file has more values than it may have, or than its tree may hold.
     pub fn too_many(&self, span: Span) -> Option<Diagnostic> {
         if self.read > self.most {
             let message = format!("the file has more than {} values", self.most);

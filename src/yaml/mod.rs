@@ -44,6 +44,7 @@ pub struct Node {
     pub kind: NodeKind,
 }
 
+/// What a node of the tree is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NodeKind {
     /// A scalar resolved by the core schema: null, boolean, number or string.
@@ -79,6 +80,7 @@ pub struct Key {
     pub text: Word,
 }
 
+/// How a scalar is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScalarStyle {
     Plain,

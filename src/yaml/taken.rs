@@ -2,10 +2,12 @@
 
 use super::{Key, Node};
 
-/// What is taken out of the tree below a key.
+/// How the collection below a key is handed to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
+    /// Item by item of a list.
     Items,
+    /// Entry by entry of a mapping.
     Entries,
 }
 

@@ -41,6 +41,7 @@ fn listen() -> (String, Arc<Mutex<Vec<Seen>>>) {
     (address, seen)
 }
 
+/// Reads one request: its head and its body.
 fn read(stream: &mut impl Read) -> Seen {
     let (mut reader, mut head, mut length) = (BufReader::new(stream), String::new(), 0);
     loop {

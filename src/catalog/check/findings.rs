@@ -126,7 +126,7 @@ impl BodyFinding {
         self
     }
 
-    /// The same replacement as quoted text.
+    /// The replacement as quoted text.
     pub(crate) fn in_quotes(mut self) -> Self {
         self.replacement = self.replacement.map(|text| Value::String(text).to_string());
         self

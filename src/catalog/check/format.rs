@@ -35,6 +35,7 @@ pub(super) enum Problem {
     HostBits(String),
 }
 
+/// What is wrong with a text of this format; `None` when it is valid, or the format is not known.
 pub(super) fn problem(format: &str, text: &str) -> Option<Problem> {
     let right = match format {
         "uuid" | "uuid4" => uuid::Uuid::try_parse(text).is_ok(),

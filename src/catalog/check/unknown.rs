@@ -65,7 +65,7 @@ impl Checker<'_> {
         true
     }
 
-    /// Whether the ids of this schema are not names, as some are.
+    /// Whether the ids of the kind are chosen by the API; those of some kinds are their names.
     fn has_opaque_ids(&self, written: &Schema) -> bool {
         let shape = self.schema.resolve(written);
         shape.format.as_deref() == Some("uuid4") || shape.types == Types::of(&[Type::Integer])

@@ -264,10 +264,10 @@ mod tests {
     #[test]
     fn every_fact_names_calls_that_exist() {
         let catalog = Catalog::embedded();
-        let things: Vec<String> =
+        let kinds: Vec<String> =
             catalog.operations().filter_map(|operation| resource_route(&operation).map(str::to_owned)).collect();
-        for (thing, call, act) in FACTS {
-            assert!(things.contains(&full(thing)), "{thing}");
+        for (kind, call, act) in FACTS {
+            assert!(kinds.contains(&full(kind)), "{kind}");
             let operation = catalog.find(&Route::parse(&full(call)).unwrap()).unwrap_or_else(|| panic!("{call}"));
             assert!(!operation.deprecated, "{call}");
             let body = catalog.body_schema(&operation).map(|body| top_fields(&body)).unwrap_or_default();
@@ -295,8 +295,8 @@ mod tests {
             };
             assert!(body.iter().any(|field| field == sent), "{call}: {sent}");
         }
-        for (thing, ..) in FORMS {
-            assert!(things.contains(&full(thing)), "{thing}");
+        for (kind, ..) in FORMS {
+            assert!(kinds.contains(&full(kind)), "{kind}");
         }
         let elsewhere = OTHER_PATHS.iter().map(|(_, call)| *call).chain([MONITOR.0, MONITOR.1]);
         let fields = ALONE

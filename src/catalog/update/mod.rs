@@ -25,79 +25,46 @@ pub struct Way {
 /// How a call changes fields of the create's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// It takes these fields, with the same names.
+    /// The body has these fields, under the same names.
     Fields {
         fields: Vec<String>,
-        /// It removes fields that it does not contain, so that all have to be sent (PUT).
+        /// The call removes fields that its body does not contain, so that all have to be sent (PUT).
         whole: bool,
-        /// The field of its body that contains them.
+        /// The field of the body that contains them.
         inside: Option<&'static str>,
     },
-    /// It takes what is inside this field.
-    Inner {
-        field: &'static str,
-    },
-    /// It takes this field with another name.
+    /// The body is the value of this field.
+    Inner { field: &'static str },
+    /// The body has the value of this field under another name.
     Set {
         field: &'static str,
         sent_as: &'static str,
+        /// A constant field that is sent along: name and value.
         with: Option<(&'static str, &'static str)>,
         rule: Rule,
     },
-    /// It removes what the old value refers to; `Act::Begin` adds the new.
-    End {
-        field: &'static str,
-        sent_as: Option<&'static str>,
-    },
-    Begin {
-        field: &'static str,
-        sent_as: &'static str,
-    },
-    /// Once per removed element: it takes this field of it.
-    EndEach {
-        field: &'static str,
-        key: &'static str,
-    },
-    /// Once per new element.
-    BeginEach {
-        field: &'static str,
-        key: &'static str,
-    },
-    /// All removed elements at once.
-    Remove {
-        field: &'static str,
-    },
-    /// All new elements at once.
-    Add {
-        field: &'static str,
-    },
-    /// Once per new element: it takes the whole element.
-    MakeElement {
-        field: &'static str,
-        key: &'static str,
-    },
-    /// It changes one element, which its path names.
-    Element {
-        field: &'static str,
-        key: &'static str,
-        parameter: &'static str,
-    },
-    /// It removes one element, which its path names, with its contents.
-    RemoveElement {
-        field: &'static str,
-        key: &'static str,
-        parameter: &'static str,
-    },
-    /// It attaches a part of this kind to the resource.
-    Join {
-        field: &'static str,
-        part: Part,
-    },
-    /// It detaches a part of this kind from the resource.
-    Leave {
-        field: &'static str,
-        part: Part,
-    },
+    /// Detaches what the old value refers to; [`Act::Begin`] attaches the new one.
+    End { field: &'static str, sent_as: Option<&'static str> },
+    /// Attaches what the new value refers to.
+    Begin { field: &'static str, sent_as: &'static str },
+    /// One call for each removed element; its body has the element's `key`.
+    EndEach { field: &'static str, key: &'static str },
+    /// One call for each new element; its body has the element's `key`.
+    BeginEach { field: &'static str, key: &'static str },
+    /// One call for all removed elements.
+    Remove { field: &'static str },
+    /// One call for all new elements.
+    Add { field: &'static str },
+    /// One call for each new element, which is its body.
+    MakeElement { field: &'static str, key: &'static str },
+    /// Changes the element that the path's `parameter` names by its `key`.
+    Element { field: &'static str, key: &'static str, parameter: &'static str },
+    /// Deletes the element that the path's `parameter` names by its `key`, with its contents.
+    RemoveElement { field: &'static str, key: &'static str, parameter: &'static str },
+    /// Attaches a part of this kind to the resource.
+    Join { field: &'static str, part: Part },
+    /// Detaches a part of this kind from the resource.
+    Leave { field: &'static str, part: Part },
 }
 
 /// A part of a machine: its body describes the part, and the calls that change it need the name or id that the API
@@ -391,7 +358,7 @@ mod tests {
         let catalog = Catalog::embedded();
         let current = catalog.operations().filter(|operation| operation.creates.is_some() && !operation.deprecated);
         let unused = current.filter(|operation| {
-            let updates = resource_route(operation).map(|thing| catalog.update_routes(thing)).unwrap_or_default();
+            let updates = resource_route(operation).map(|route| catalog.update_routes(route)).unwrap_or_default();
             !updates.is_empty() && catalog.ways(operation).is_empty()
         });
         let unused: Vec<String> = unused.map(|operation| operation.route.to_string()).collect();

@@ -98,7 +98,7 @@ impl Write {
         shared.items(asked, freshness, context.clock(), reading).await.ok()
     }
 
-    /// Ids of what this call's resource could be mistaken for.
+    /// The ids of existing resources that a search could mistake for the one that this call makes.
     fn alike(&self, listed: &Listed, operation: &Operation, creates: &Creates, list: &ListCall) -> Vec<String> {
         if let IdAt::Path(names) = &creates.id_at {
             let own = named_in_path(operation, self.call(), names).map(|id| id_text(&id));

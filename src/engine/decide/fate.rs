@@ -40,9 +40,9 @@ pub fn fate(catalog: &Catalog, status: &Status, instance: &InstanceId, going: &H
             fate.stays.extend(staying(made, held_by(&holder)));
             continue;
         }
-        for thing in std::iter::once(made).chain(&made.secondary) {
-            match thing.undo.as_ref().map(|undo| unsendable(catalog, call, undo)) {
-                None => fate.stays.extend(staying(thing, NO_UNDO.to_owned())),
+        for resource in std::iter::once(made).chain(&made.secondary) {
+            match resource.undo.as_ref().map(|undo| unsendable(catalog, call, undo)) {
+                None => fate.stays.extend(staying(resource, NO_UNDO.to_owned())),
                 Some(None) => fate.goes = true,
                 Some(why) => fate.obstacle = fate.obstacle.or(why),
             }
@@ -67,11 +67,11 @@ fn staying(made: &RecordedResource, why: String) -> Option<Staying> {
 pub fn holders(status: &Status, instance: &InstanceId, made: &RecordedResource) -> Vec<InstanceId> {
     // Other calls take back a change of what another instance made.
     let deletes = |made: &RecordedResource| made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
-    let (Some(thing), Some(id)) = (Claimable::of(made).filter(|_| deletes(made)), made.id.as_deref()) else {
+    let (Some(claimable), Some(id)) = (Claimable::of(made).filter(|_| deletes(made)), made.id.as_deref()) else {
         return Vec::new();
     };
     let is_it = |made: &RecordedResource| {
-        deletes(made) && !made.uncertain && Claimable::of(made).is_some_and(|held| held.is(&thing))
+        deletes(made) && !made.uncertain && Claimable::of(made).is_some_and(|held| held.is(&claimable))
     };
     let owners = status.owners_of(id).map(|(owner, _)| owner).filter(|owner| *owner != instance);
     let holds = |owner: &&InstanceId| status.instances.get(*owner).is_some_and(|known| known.made.iter().any(is_it));
@@ -99,9 +99,9 @@ pub fn stays(known: &InstanceStatus) -> bool {
 /// Whether a removal would remove nothing of what an instance has, though neither the plan nor an adoption keeps it: it
 /// was there before a PUT, or no call that removes it is known.
 pub fn is_untouched(known: &InstanceStatus) -> bool {
-    let mut things = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+    let mut resources = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
     let is_there = known.made.iter().any(|made| made.id.is_some());
-    is_there && !stays(known) && things.all(|thing| thing.undo.is_none())
+    is_there && !stays(known) && resources.all(|resource| resource.undo.is_none())
 }
 
 #[cfg(test)]

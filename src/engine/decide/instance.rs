@@ -52,7 +52,7 @@ pub enum Decision {
     /// Send the read; it is never recorded.
     Read,
     Call,
-    Keep,
+    Reuse,
     /// Resolve the outcome of a recorded call without an answer.
     Resolve,
     /// Wait for tasks that an earlier run started.
@@ -73,12 +73,14 @@ pub enum Differs {
     Forces,
 }
 
+/// What a run does about an instance whose call differs from the recorded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
     /// The plan does not allow the change: the step fails.
     Error,
     Replace,
+    /// Call again: the default for calls that create nothing.
     Rerun,
     /// Change it in place.
     Update,
@@ -97,7 +99,7 @@ pub fn instance(wanted: &Wanted<'_>, known: Option<&InstanceStatus>, differs: Di
         Phase::Absent if known.made.is_empty() => Decision::Call,
         Phase::InDoubt if known.intent.is_some() => Decision::Resolve,
         Phase::Accepted { .. } if known.intent.is_some() => Decision::Wait,
-        Phase::Succeeded if differs == Differs::No && !wanted.replace && !wanted.always => Decision::Keep,
+        Phase::Succeeded if differs == Differs::No && !wanted.replace && !wanted.always => Decision::Reuse,
         Phase::Succeeded => Decision::Change(match change(wanted, differs) {
             // Nothing could be removed before: a PUT overwrites it, a POST makes another one.
             ChangeKind::Replace if wanted.creates && is_untouched(known) => ChangeKind::Rerun,
@@ -156,7 +158,7 @@ mod tests {
             (Phase::Absent, 1, Differs::Forces, Decision::Clear),
             (Phase::InDoubt, 0, Differs::No, Decision::Resolve),
             (accepted, 0, Differs::No, Decision::Wait),
-            (Phase::Succeeded, 1, Differs::No, Decision::Keep),
+            (Phase::Succeeded, 1, Differs::No, Decision::Reuse),
             (Phase::Succeeded, 1, Differs::Forces, Decision::Change(ChangeKind::Error)),
             (Phase::Failed, 0, Differs::No, Decision::Clear),
             (Phase::Removing, 1, Differs::No, Decision::Clear),

@@ -10,8 +10,8 @@ use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
 use crate::plan::{OnChange, Plan, Selection};
 
-/// Recorded instances that exist and depend on this one, directly or through others: they are removed before it. One
-/// that only came after it does so no more where the plan says otherwise by now.
+/// Recorded instances that exist and depend on this one, directly or through others: they are removed before it. A
+/// dependency by order alone counts only if the plan still has it.
 pub fn replaced_with(status: &Status, plan: &Plan, instance: &InstanceId) -> Vec<InstanceId> {
     let comes_after = |other: &InstanceId, step: &StepId| {
         plan.steps.get(&other.step).is_none_or(|other| other.after.contains(step) || !plan.steps.contains_key(step))
@@ -21,7 +21,7 @@ pub fn replaced_with(status: &Status, plan: &Plan, instance: &InstanceId) -> Vec
     existing.filter(|other| dependants.contains(*other)).cloned().collect()
 }
 
-/// What no undo takes away of a resource that is to be replaced and its dependants: itself, or else the first of those.
+/// The first instance without an undo among a resource that is to be replaced and its dependants.
 pub fn staying(status: &Status, instance: &InstanceId, dependants: &[InstanceId]) -> Option<InstanceId> {
     let stays = |one: &&InstanceId| status.instances.get(*one).is_some_and(|known| stays(known));
     std::iter::once(instance).chain(dependants).find(stays).cloned()
@@ -36,7 +36,7 @@ pub enum Remade {
     Gone,
     /// Nothing: `--target` leaves it out.
     Untargeted,
-    /// In the plan it does not come after the resource any more: its turn may be over, or under way.
+    /// The plan no longer has it after the resource, so that its turn may be over, or under way.
     Apart,
 }
 
@@ -52,9 +52,9 @@ pub enum ReplaceBlocker {
     Untargeted,
     /// In the plan it does not come after the resource.
     Apart,
-    /// No undo takes it away.
+    /// It has no undo.
     Stays,
-    /// It is the resource itself, and no undo takes it away: a second one would be made beside it.
+    /// It is the resource itself, and has no undo: the call would create a second one.
     Itself,
 }
 

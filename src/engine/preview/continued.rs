@@ -18,7 +18,7 @@ use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult};
 use crate::plan::{OnChange, Step};
 
 impl Preview<'_> {
-    /// What the run changes once the recorded call has succeeded. `None`: nothing.
+    /// What the run changes once the call that is under way has succeeded; `None`: nothing.
     pub(super) fn then(
         &self,
         step: &Step,

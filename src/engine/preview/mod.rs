@@ -50,6 +50,7 @@ pub struct Change {
     pub call: Option<RecordedCall>,
 }
 
+/// What a run would do about an instance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
@@ -386,7 +387,8 @@ impl Preview<'_> {
         wanted.and_then(|wanted| self.secrets.reveal(&wanted).ok()).map_or(Find::Later, Find::One)
     }
 
-    /// The same with what the plan says otherwise besides the call, of an instance whose resource stays.
+    /// Adds to an action what else of the plan changed (undo, ownership, dependencies), for an instance whose resource
+    /// stays.
     fn amended(
         &self,
         step: &Step,
@@ -436,7 +438,7 @@ impl Preview<'_> {
             Decision::Read => self.read(step, call, find, asked),
             Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
             Decision::Call => (Action::Call, None),
-            Decision::Keep => (Action::Keep, self.recorded_value(step, known, asked)),
+            Decision::Reuse => (Action::Keep, self.recorded_value(step, known, asked)),
             // The step is done once its call is accepted.
             Decision::Wait if step.wait.skip => (Action::Keep, recorded.and_then(accepted)),
             Decision::Resolve | Decision::Wait => {

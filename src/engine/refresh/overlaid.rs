@@ -302,7 +302,7 @@ fn by_key<'l>(
         let (own, others): (Map<_, _>, Map<_, _>) =
             tags.iter().map(|(key, value)| (key.clone(), value.clone())).partition(|(key, value)| stands(key, value));
         let found = match field("tags", Some(&Value::Object(own)), shown) {
-            // With what the call set besides, so that this is no difference.
+            // The keys that later calls replaced count as unchanged: they are another call's.
             Comparison::Differs(Some(Value::Object(now))) => {
                 Comparison::Differs(Some(Value::Object(now.into_iter().chain(others).collect())))
             }

@@ -18,7 +18,7 @@ pub async fn check_access(context: &RunContext, call: &RecordedCall) -> Result<(
             let answer = context.client.read(Request::get(path.clone())).await;
             answer.map(|_| ()).map_err(|error| no_access(context, call, &what, &error))
         };
-        context.access.known_or(path.clone(), read).await?;
+        context.access.get_or_read(path.clone(), read).await?;
     }
     Ok(())
 }

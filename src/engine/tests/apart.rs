@@ -46,13 +46,13 @@ impl Trial {
         self.answer_in_turn(table.into_iter().map(|(path, told)| (path, vec![told])));
     }
 
-    /// The same with answers in turn, of which the last is given again and again. A key is a path, or a method and a
-    /// path.
+    /// Answers requests for these paths in turn, of which the last answer is given again and again; to all others 404.
+    /// A key is a path, or a method and a path.
     pub fn answer_in_turn<'a>(&self, table: impl IntoIterator<Item = (&'a str, Vec<Canned>)>) {
         self.answer(table, |_| answered((404, json!({ "message": "not found" }))));
     }
 
-    /// The same; to all others the simulator answers.
+    /// Answers requests for these paths from the table; the simulator answers all others.
     pub fn answer_also<'a>(&self, table: impl IntoIterator<Item = (&'a str, Canned)>) {
         self.answer(table.into_iter().map(|(path, told)| (path, vec![told])), Ok);
     }

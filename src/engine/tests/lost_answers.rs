@@ -141,7 +141,7 @@ fn what_another_client_made_is_never_taken_for_ours() {
                     let mut trial = trial(fate, bystanders);
                     let through = live_through(&label, &mut trial, &stamped, 1).await;
                     (tried, done) = (tried + 1, done + usize::from(through));
-                    // One with an empty text may be ours, if the API did not keep it.
+                    // A bystander's resource without a description may be ours: the API may have dropped our text.
                     let may_be_ours = !creates.unique && fate == Fate::NeverArrives && !bystanders.is_empty();
                     if !through && expected(creates, &stamped).is_some() && !may_be_ours {
                         blind.push(format!("{label}: {:?}", trial.failures()));

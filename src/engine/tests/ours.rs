@@ -198,7 +198,8 @@ fn a_resource_known_by_its_name_is_on_record_whatever_else_has_that_name() {
     });
 }
 
-/// Whoever attached the volume of the plan to its machine: it is attached as the plan says, and the undo takes that back.
+/// The volume is attached as the plan says, by this run or by another client; the step's undo detaches it in both
+/// cases.
 #[test]
 fn an_effect_attributed_by_likeness_is_taken_back_by_its_undo() {
     const PLAN: &str = "

@@ -192,7 +192,7 @@ fn a_put_in_doubt_is_taken_back_by_a_destroy() {
     }
 }
 
-/// An idempotent call without a resource of its own is reverted by the plan's undo, carried out or not.
+/// A PUT in doubt that creates nothing is reverted by the plan's undo, whether or not it was carried out.
 #[test]
 fn a_change_in_doubt_is_reverted_by_the_plans_undo() {
     const PLAN: &str = r#"

@@ -347,7 +347,7 @@ fn an_undo_by_patch_addresses_the_resource_of_its_step() {
         assert_eq!(trial.destroy().await.exit, Exit::Done);
         assert_eq!(trial.alive(), Vec::<String>::new());
         assert_eq!(earlier.destroy().await.exit, Exit::TeardownIncomplete);
-        assert!(earlier.left().join("\n").contains("on: the call that would take it back does not say"));
+        assert!(earlier.left().join("\n").contains("on: its undo is not sent: it names no resource"));
         for trial in [trial, earlier] {
             assert!(trial.requests.lock().unwrap().iter().all(|request| !request.path.contains("null")));
         }

@@ -11,8 +11,9 @@ use crate::journal::fields_of;
 pub enum UpdateState {
     /// Every field that it changes has its new value.
     Done,
-    /// At least one field has not.
+    /// At least one field does not have its new value.
     NotDone,
+    /// The resource does not show the fields, or hides a secret in one.
     CannotTell,
 }
 

@@ -315,11 +315,11 @@ impl Splitting<'_> {
                 (lookup.token(), vec![lookup])
             }
         };
-        let thing = UpdatedResource::below(self.catalog, create, self.thing, ("volume_id", id));
+        let volume = UpdatedResource::below(self.catalog, create, self.thing, ("volume_id", id));
         let call =
             |body: &Value| RecordedCall { body: Some(body.clone().into()), ..RecordedCall::new(Method::Post, VOLUMES) };
         let real = elements(self.real.get(field)).get(at).cloned();
-        let below = split(self.catalog, Some(&thing), &call(was), &call(item), real.as_ref(), self.may_remove);
+        let below = split(self.catalog, Some(&volume), &call(was), &call(item), real.as_ref(), self.may_remove);
         for forced in below.forced {
             let place = forced.field.strip_prefix("body/").unwrap_or(&forced.field).to_owned();
             self.split.force(format!("body/{field}/{at}/{place}"), forced.reason);

@@ -156,15 +156,20 @@ impl Split {
 
 pub(super) struct Splitting<'a> {
     pub(super) catalog: &'a Catalog,
+    /// The resource that is updated.
     pub(super) thing: &'a UpdatedResource,
+    /// The create's body as it was.
     pub(super) old: &'a Map<String, Value>,
+    /// The create's body as the plan has it, in recorded form.
     pub(super) new: &'a Map<String, Value>,
+    /// The create's body as it is sent, with the secrets.
     pub(super) real: &'a Map<String, Value>,
     /// Differing fields without a call so far.
     changed: Vec<&'a String>,
     /// The create's call with which the resource agrees after the calls so far.
     pub(super) now: RecordedCall,
     pub(super) split: Split,
+    /// Whether an element may be removed with its contents.
     pub(super) may_remove: bool,
 }
 

@@ -18,22 +18,22 @@ use crate::api::{Answer, Client, ReadError, Request, Task, json_of};
 use crate::secret::without_reserved;
 use crate::shared::lock;
 
-/// The longest page of `GET /cloud/v1/tasks`.
+/// The most tasks on a page of `GET /cloud/v1/tasks`.
 const PAGE: usize = 1000;
-/// How many pages of a list are read beyond those that the awaited tasks would fill; tasks not found by then are
-/// polled one by one.
+/// A list may take this many pages more than the awaited tasks would fill; tasks not found by then are polled one by
+/// one.
 const PAGES: usize = 5;
-/// One more is read for so many awaited tasks, each of which would take a request.
+/// One page more is read for each so many awaited tasks: polling these one by one would take more requests.
 const WORTH: usize = 50;
 /// How many tasks missing from a list are polled concurrently.
 const AT_A_TIME: usize = 8;
 /// The most by which a list starts before the oldest acceptance, because clocks differ and times are rounded.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
-/// So much of it is for what is rounded, to whole seconds: the server's time, and the time of a task.
+/// The part of it for rounding: the server's time and the times of tasks are in whole seconds.
 const ROUNDED: SignedDuration = SignedDuration::from_secs(2);
 
-/// How much earlier than its acceptance, by the server's clock as far as it is known, a task was made: the most that was
-/// seen. Nothing was seen at first.
+/// The longest time that was observed between the creation of a task and its acceptance, by the server's clock as far
+/// as it is known; `None` before any.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Lead(Option<SignedDuration>);
 
@@ -72,17 +72,17 @@ impl Polled {
     }
 }
 
-/// Makes a poll. `waiting`: the tasks that steps wait for. `places`: a poll of one task takes one of these.
+/// Makes a poll. `waiting`: the tasks that steps wait for. `permits`: a poll of one task takes one of these.
 pub async fn perform(
     client: Arc<Client>,
     poll: Poll,
     waiting: Waiting,
     lead: Lead,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 ) -> (Poll, Polled) {
     let seen = match &poll {
         Poll::One(task) => {
-            let _place = places.acquire().await.expect("the semaphore is never closed");
+            let _permit = permits.acquire().await.expect("the semaphore is never closed");
             let mut seen = Polled::default();
             seen.add(task.clone(), poll_one(&client, task).await);
             seen
@@ -143,7 +143,7 @@ async fn poll_many(client: &Client, listing: &Listing, waiting: &Waiting, lead: 
     seen
 }
 
-/// A page of a list, as text as far as nothing is known of it.
+/// A page of a list; its items are parsed when one is awaited.
 #[derive(Deserialize)]
 pub(super) struct Page<'a> {
     #[serde(default)]

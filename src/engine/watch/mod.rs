@@ -210,7 +210,7 @@ impl Watch {
                     Some(Message::Leaves { task, listener }) => self.forget(&task, listener),
                     None => return,
                 },
-                Some((poll, seen)) = polls.next() => self.learn_of(&poll, seen).await,
+                Some((poll, seen)) = polls.next() => self.handle_poll(&poll, seen).await,
                 () = async { clock.sleep_until(next.unwrap_or_default()).await }, if next.is_some() => {}
             }
         }
@@ -241,7 +241,8 @@ impl Watch {
         }
     }
 
-    async fn learn_of(&mut self, poll: &Poll, seen: Polled) {
+    /// Schedules the tasks of a poll anew, and wakes the steps whose tasks have ended.
+    async fn handle_poll(&mut self, poll: &Poll, seen: Polled) {
         let now = self.client.clock().elapsed();
         let asked = match poll {
             Poll::One(task) => std::slice::from_ref(task),

@@ -97,10 +97,7 @@ pub(super) fn secret_use(
         return Some(
             Diagnostic::error("undo-secret", span, "an undo cannot hold a secret")
                 .label(format!("this is {what}"))
-                .help(
-                    "it is kept on record until the teardown, and the record holds no secrets: say what to \
-                       remove by its id",
-                ),
+                .help("the record holds no secrets, so that a teardown could not send it: name the resource by its id"),
         );
     }
     if place.decides && !guarded {

@@ -52,7 +52,7 @@ pub enum NextCheck<'g> {
     None,
     /// These inputs, and the name of the environment.
     These(&'g Inputs),
-    /// All of a run that is about to begin.
+    /// All values: a run checks the plan with them before it begins.
     All,
 }
 

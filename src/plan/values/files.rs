@@ -59,7 +59,7 @@ impl Checker<'_, '_> {
     pub(super) fn unusable(&self, file: &FileAt<'_>, path: &Partial) -> Option<Diagnostic> {
         let wrong = |message: String| Diagnostic::error(code::UNREADABLE_FILE, file.place, message);
         match path {
-            // Reported as such.
+            // A placeholder in a form is reported by the check of the body.
             Partial::String(path) if is_placeholder(path) && file.key != "body_file" => None,
             Partial::String(path) => {
                 let why = why_unusable(self.known.given.folder?, path)?;

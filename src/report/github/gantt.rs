@@ -21,6 +21,7 @@ pub struct GanttBar {
     pub end_state: EndState,
 }
 
+/// How the bar of a step ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndState {
     Done,

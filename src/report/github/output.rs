@@ -35,6 +35,7 @@ pub struct OutputFile {
     pub warnings: Vec<String>,
 }
 
+/// Why the file of outputs cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutputFileError {
     /// Nothing was written: a value contains the random delimiter.

@@ -30,7 +30,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format for a file name, by its extension.
+    /// The format that a file's extension names; `None` for another extension.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "html" | "htm" => Some(Self::Html),

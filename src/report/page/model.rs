@@ -69,10 +69,13 @@ pub struct Instance {
     pub failure: Option<Failure>,
     /// Why it was not made.
     pub reason: Option<String>,
-    /// When all its dependencies were done, in milliseconds since the start; and so on.
+    /// When all dependencies were done; this and the following times are milliseconds since the start of the run.
     pub eligible_ms: Option<u64>,
+    /// When its first call was sent.
     pub called_ms: Option<u64>,
+    /// When the API accepted it, with tasks.
     pub accepted_ms: Option<u64>,
+    /// When it ended.
     pub ended_ms: Option<u64>,
     /// On the critical path: the run could not have ended earlier without it.
     pub critical: bool,

@@ -27,8 +27,8 @@ const PAGES: [(&str, Packed); 3] = [
 /// The most names on one line.
 const NAMED: usize = 30;
 /// A step with more instances than this is folded.
-const UNFOLDED: usize = 12;
-/// The smallest visible part of a bar.
+const MOST_UNFOLDED: usize = 12;
+/// The smallest visible part of a bar, in percent of the run.
 const SMALLEST: f64 = 0.01;
 /// The number of equal parts into which marks divide the time axis.
 const MARKS: u64 = 4;
@@ -131,10 +131,10 @@ struct SameReason<'r> {
 struct Existing<'r> {
     /// Its step, when the resources of that step are folded.
     folded: Option<&'r str>,
-    things: Vec<&'r Instance>,
+    instances: Vec<&'r Instance>,
 }
 
-/// A row of the timeline. From a row that opens to the one that closes, rows are folded.
+/// A row of the timeline; the rows from one with `opens` to one with `closes` are folded together.
 #[derive(Serialize)]
 struct TimelineRow {
     bar: TimelineBar,
@@ -269,10 +269,12 @@ fn existing(instances: &[Instance]) -> Vec<Existing<'_>> {
     for instance in instances.iter().filter(|instance| instance.exists()) {
         steps.entry(&instance.step).or_default().push(instance);
     }
-    let (many, few): (Vec<_>, Vec<_>) = steps.into_iter().partition(|(_, things)| things.len() > UNFOLDED);
-    let few: Vec<&Instance> = few.into_iter().flat_map(|(_, things)| things).collect();
-    let few = (!few.is_empty()).then_some(Existing { folded: None, things: few });
-    few.into_iter().chain(many.into_iter().map(|(step, things)| Existing { folded: Some(step), things })).collect()
+    let (many, few): (Vec<_>, Vec<_>) = steps.into_iter().partition(|(_, instances)| instances.len() > MOST_UNFOLDED);
+    let few: Vec<&Instance> = few.into_iter().flat_map(|(_, instances)| instances).collect();
+    let few = (!few.is_empty()).then_some(Existing { folded: None, instances: few });
+    few.into_iter()
+        .chain(many.into_iter().map(|(step, instances)| Existing { folded: Some(step), instances }))
+        .collect()
 }
 
 /// The rows of all steps, ordered by their first call; steps with many instances are folded.
@@ -284,7 +286,7 @@ fn rows(instances: &[Instance], whole: u64) -> Vec<TimelineRow> {
     steps.sort_by_cached_key(|_, of_step| of_step.iter().filter_map(|instance| instance.called_ms).min());
     let mut rows = Vec::new();
     for (step, of_step) in &steps {
-        let folded = of_step.len() > UNFOLDED;
+        let folded = of_step.len() > MOST_UNFOLDED;
         if folded {
             rows.push(TimelineRow { bar: together(step, of_step, whole), opens: true, closes: false });
         }
@@ -346,6 +348,7 @@ fn together(step: &str, instances: &[&Instance], whole: u64) -> TimelineBar {
     }
 }
 
+/// The CSS class for the end of a bar.
 fn end(state: InstanceState) -> &'static str {
     match state {
         InstanceState::Failed | InstanceState::Left => "bad-end",
@@ -359,6 +362,7 @@ fn share(part: u64, whole: u64) -> f64 {
     (part as f64 / whole as f64 * 10_000.0).round() / 100.0
 }
 
+/// The marks of the time axis of a run of `whole` milliseconds.
 fn axis(whole: u64) -> Vec<Mark> {
     (0..=MARKS)
         .map(|mark| {

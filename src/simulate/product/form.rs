@@ -11,7 +11,7 @@ use crate::catalog::{BodySchema, Catalog, Operation, root_of};
 /// The greatest depth of an answer.
 const DEEPEST: usize = 6;
 
-/// Fields with the total number of items.
+/// Fields of an answer that hold the total number of items.
 const TOTALS: [&str; 3] = ["count", "total_amount", "total_count"];
 
 /// The body of an operation's answer.

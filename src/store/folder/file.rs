@@ -21,7 +21,7 @@ use crate::store::Renewal;
 const QUICK: Duration = Duration::from_micros(25);
 /// A journal shorter than this is not worth compacting.
 const COMPACT_ABOVE: u64 = 2_000;
-/// Nor is one with fewer lines than this for each instance.
+/// A journal with fewer lines than this for each instance is not worth compacting.
 const COMPACT_RATIO: u64 = 12;
 
 /// Reads a journal. `None` when there is none.

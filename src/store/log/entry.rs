@@ -26,7 +26,7 @@ pub struct Entry {
     pub writer: String,
     /// The hash of the whole previous object; empty for the first.
     pub previous: String,
-    /// Its lines restate everything: earlier objects need not be read.
+    /// Its lines are the whole compacted record: earlier objects need not be read.
     pub fresh: bool,
     /// Complete lines of the journal.
     pub text: String,
@@ -108,7 +108,7 @@ impl Entry {
     }
 }
 
-/// The hash that links an object to the next one.
+/// The SHA-256 of an object, in hexadecimal: the next object names it as `previous`.
 pub fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

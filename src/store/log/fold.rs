@@ -13,7 +13,7 @@ pub struct Fold {
     pub hash: String,
     pub epoch: u64,
     pub writer: String,
-    /// The number of objects and lines since the last full restatement.
+    /// The number of objects and lines since the last compaction.
     pub objects: usize,
     pub lines: u64,
 }
@@ -33,7 +33,7 @@ impl Misfit {
 }
 
 impl Fold {
-    /// Begins with an object that restates everything.
+    /// Begins with an object that is the whole compacted record.
     ///
     /// # Errors
     ///

@@ -28,7 +28,7 @@ pub struct Log {
     place: String,
 }
 
-/// A hint where reading may begin: the last object that restates everything.
+/// A hint where reading may begin: the last object that is a whole compacted record.
 #[derive(Serialize, Deserialize)]
 struct Head {
     first: u64,
@@ -128,7 +128,7 @@ impl Log {
     }
 
     /// Folds a sequence of objects. Also returns the index at which reading began: the first object, or, when an object
-    /// does not fit, a later one that restates everything.
+    /// does not fit, a later one that is a whole compacted record.
     fn fold_of(&self, objects: &[(u64, Vec<u8>)]) -> Result<Option<(usize, Fold)>, JournalError> {
         let mut folded: Option<(usize, Fold)> = None;
         let mut damage = None;

@@ -18,9 +18,9 @@ use crate::store::{EnvironmentName, Opened, Opening};
 pub(super) const READ_PAUSE: Duration = Duration::from_secs(5);
 /// How long a request to the store is repeated without an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// A log with more objects than this is restated by the next takeover, so that reading it stays fast.
+/// A log with more objects than this is compacted by the next takeover, so that reading it stays fast.
 const MANY_OBJECTS: usize = 200;
-/// A log with more lines than this is restated, too.
+/// A log with more lines than this is compacted, too.
 const MANY_LINES: u64 = 2_000;
 
 /// Takes the lease of a log.
@@ -140,8 +140,7 @@ async fn take_over(
     taken.map(Some).map_err(|misfit| JournalError::Closed(format!("the lease could not be written: {}", misfit.why)))
 }
 
-/// The object of a takeover: the lease, preceded by a restatement of everything when the log is new or has grown
-/// long.
+/// The object of a takeover: the lease, preceded by the whole compacted record when the log is new or has grown long.
 fn takeover(fold: Option<&Fold>, environment: &EnvironmentName, lease: &Lease) -> Entry {
     let now = lease.owner.since;
     let known = match fold {

@@ -131,6 +131,7 @@ async fn create_twice(bucket: &Bucket, folder: &str) -> Result<(), Trouble> {
     }
 }
 
+/// Checks that of several concurrent conditional creates of one object exactly one succeeds.
 async fn race(bucket: &Bucket, name: &str) -> Result<(), Trouble> {
     let bytes = |at: usize| at.to_string().into_bytes();
     let racer = |at: usize| async move { patiently(|| bucket.create(name, bytes(at))).await };

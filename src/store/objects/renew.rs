@@ -1,6 +1,7 @@
 //! Replaces a log by a new beginning: after damage, or when a record is copied from another store.
 //!
-//! Existing objects are not changed. One more object restates everything, and reading begins with it from then on.
+//! Existing objects are not changed. One more object is the whole compacted record, and reading begins with it from
+//! then on.
 
 use tokio::time::Instant;
 

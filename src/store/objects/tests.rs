@@ -257,7 +257,7 @@ async fn spooled_outcomes_are_not_mixed_with_later_records_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_log_is_restated_and_read_from_there() {
+async fn a_long_log_is_compacted_and_read_from_there() {
     let place = Place::new();
     let journal = place.journal("run").await;
     for _ in 0..1_100 {
@@ -370,7 +370,7 @@ async fn a_log_of_more_objects_than_one_page_lists_is_read_to_its_end() {
     let listed = place.records().bucket.list("demo/default/log", None).await.unwrap();
     assert!(listed.len() > 2_300, "{} objects", listed.len());
     assert_eq!(place.status().await.finished, Some(7));
-    // The next writer restates everything, so that reading is short from then on.
+    // The next writer compacts the log, so that reading is short from then on.
     place.journal("run").await.append(vec![finished(0)]).await.unwrap();
     let (reads, lists) = (place.store.count("get"), place.store.count("list"));
     assert_eq!(place.status().await.finished, Some(0));
@@ -378,7 +378,7 @@ async fn a_log_of_more_objects_than_one_page_lists_is_read_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_log_is_restated_by_a_new_object_and_old_writers_are_fenced() {
+async fn a_damaged_log_is_compacted_into_a_new_object_and_old_writers_are_fenced() {
     let place = Place::new();
     let journal = place.journal("run").await;
     for exit in 0..4 {

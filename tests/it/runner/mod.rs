@@ -244,7 +244,7 @@ fn nothing_that_others_wrote_is_a_command_whichever_of_ours_prints_it() {
         let (ended, heard) = job.run(&arguments);
         assert_eq!((ended.code, heard), (usual.code, ours), "{line}\n{}\n{}", ended.stdout, ended.stderr);
     }
-    // A comment is Markdown: it is one, and no text in it is a tag, a mention or another marker.
+    // There is one comment, in Markdown; no text of the API in it becomes a tag, a mention or another marker.
     for bodies in [calm.hub.lock().unwrap().bodies(), job.hub.lock().unwrap().bodies()] {
         let [body] = bodies.as_slice() else { panic!("{bodies:?}") };
         assert!(body.starts_with("<!-- gcore-plan preview demo/default -->"), "{body}");

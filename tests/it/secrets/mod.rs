@@ -88,10 +88,10 @@ const KNOWING: [&str; 5] = [
     "rehearse plan.yaml -vv --curl --har rehearsed.har --events rehearsed.ndjson --report rehearsed.html",
 ];
 /// Commands that know the inputs, and no plan.
-const HALF_KNOWING: [&str; 4] =
+const WITH_INPUTS_ONLY: [&str; 4] =
     ["tasks --limit 1000 --errors", "tasks --limit 1000 --format json", "wait task-n2n", "wait task-n2n --format json"];
 /// Commands that do not know the secrets.
-const UNKNOWING: [&str; 23] = [
+const WITHOUT_SECRETS: [&str; 23] = [
     "status plan.yaml",
     "status plan.yaml --format json",
     "status --all",
@@ -182,8 +182,8 @@ fn trial(form: Form, in_job: bool, texts: &Arc<Vec<String>>, search: &Search) ->
         }
     };
     let knowing = [&environment[..], &secrets].concat();
-    KNOWING.iter().chain(&HALF_KNOWING).for_each(|line| run(line, &knowing));
-    UNKNOWING.iter().for_each(|line| run(line, &environment));
+    KNOWING.iter().chain(&WITH_INPUTS_ONLY).for_each(|line| run(line, &knowing));
+    WITHOUT_SECRETS.iter().for_each(|line| run(line, &environment));
     let mut written = Vec::new();
     files(folder.path(), &mut written);
     for (path, bytes) in written.iter().filter(|(path, _)| !path.ends_with("plan.yaml")) {
@@ -216,8 +216,8 @@ fn a_secret_repeated_by_the_api_is_in_no_output() {
     assert!(leaks.is_empty(), "{} sinks:\n{}", leaks.len(), leaks.join("\n"));
 }
 
-/// With the record in a store.
-const STORED: [&str; 12] = [
+/// Commands of a plan whose record is in an object store.
+const WITH_OBJECT_STORE: [&str; 12] = [
     "state init s3://records/team",
     "run plan.yaml -vv --resolve-time 0s",
     "preview plan.yaml --format json -vv",
@@ -259,7 +259,7 @@ fn a_secret_repeated_by_the_api_is_in_no_object_of_a_store() {
         let secrets: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(KINDS).collect();
         let environment = [&environment[..], &secrets].concat();
         let mut leaks = Vec::new();
-        for (nth, line) in STORED.iter().enumerate() {
+        for (nth, line) in WITH_OBJECT_STORE.iter().enumerate() {
             if nth == 1 {
                 bucket.goes_away_after(away_after);
             }

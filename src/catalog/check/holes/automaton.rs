@@ -106,7 +106,7 @@ impl Automaton {
         for (state, _) in here.iter().enumerate().filter(|(_, is_here)| **is_here) {
             match &self.states[state] {
                 State::Character(set) if takes(set) => self.reach(state + 1, at, &mut next),
-                // What matches once may go on as it likes.
+                // The pattern is not anchored at its end: after a match any text may follow.
                 State::Match => next[state] = true,
                 _ => {}
             }

@@ -66,7 +66,8 @@ impl Work<'_> {
         }
     }
 
-    /// Recovered instances of steps that the plan does not have, with those that make the same call and have nothing.
+    /// Pairs of a recovered instance whose step the plan does not have, and a planned instance with the same call and
+    /// no resource: the step seems renamed.
     pub(super) fn seem_renamed(&self) -> Vec<(InstanceId, InstanceId)> {
         let former_steps = FormerSteps::of(&self.status, |step| self.search.plan.steps.contains_key(step));
         let open = self.preview().into_iter().filter(|change| matches!(change.action, Action::Call));

@@ -34,6 +34,7 @@ use crate::template::value_of;
 use copies::{Facts, objections};
 use parts::{add, each_of, in_doubt_status, is_whole, known_part, known_steps, mentions};
 
+/// The state of a recovery: what was found so far.
 pub struct Work<'a> {
     search: &'a Search<'a>,
     spots: Vec<Spot>,
@@ -47,16 +48,21 @@ pub struct Work<'a> {
     resources: HashMap<InstanceId, Value>,
     /// By instance: the resources that have the right name and no other evidence.
     alike: BTreeMap<InstanceId, (RecordedCall, Vec<String>)>,
+    /// The writes of this environment that the audit log has.
     sent: Vec<Sent>,
     makers: Makers,
     elsewhere: Ownership,
     /// Instances of which each resource with their stamp may be a copy, with the ids.
     doubted: BTreeMap<InstanceId, Vec<String>>,
+    /// Resources with a stamp that no instance has as its own.
     unrecorded: Vec<Unrecorded>,
+    /// Resources of other clients that have the name of an instance: its id, theirs, and whose it is.
     theirs: Vec<(InstanceId, String, String)>,
     /// Tasks with a stamp in their `data`, by instance; read when first needed.
     tasks: Option<Vec<(InstanceId, Task)>>,
+    /// The number of lists read so far.
     lists: usize,
+    /// Paths that could not be read, and why.
     unread: Vec<(String, String)>,
 }
 
@@ -186,8 +192,8 @@ impl<'a> Work<'a> {
     /// Whether what was found belongs to an instance on record, under whatever name: as its own, or because that waits
     /// for the task that makes it, or is in doubt about the attempt that made it.
     fn is_on_record(&self, found: &InstanceStatus) -> bool {
-        let owns = |thing: Claimable| {
-            self.status.resources().any(|(_, made)| Claimable::of(made).is_some_and(|held| held.is(&thing)))
+        let owns = |claimable: Claimable| {
+            self.status.resources().any(|(_, made)| Claimable::of(made).is_some_and(|held| held.is(&claimable)))
         };
         let tasks: Vec<&String> = found.result.iter().flat_map(|result| &result.tasks).collect();
         let nonce = found.intent.as_ref().map(|intent| intent.nonce.as_str()).filter(|nonce| !nonce.is_empty());

@@ -253,13 +253,13 @@ impl Work<'_> {
 
     /// The recovered instance whose resource contains both the planned call and the item.
     pub(super) fn parent_of(&self, asked: &PlannedCreate<'_>, path: &str, item: &Value) -> Option<InstanceId> {
-        let things = self.status.owned().filter(|(instance, _, _)| *instance != asked.instance);
+        let owned = self.status.owned().filter(|(instance, _, _)| *instance != asked.instance);
         let named = |id: &str| {
             asked.parameters.iter().any(|(_, value)| value == id)
                 || asked.call.body.as_ref().is_some_and(|body| mentions(body, id))
         };
         let is_in = |id: &str| path.split('/').any(|part| part == id) || mentions(item, id);
-        let parents = things.filter_map(|(instance, _, id)| Some((instance, id.as_str()?)));
+        let parents = owned.filter_map(|(instance, _, id)| Some((instance, id.as_str()?)));
         parents.filter(|(_, id)| named(id) && is_in(id)).map(|(instance, _)| instance.clone()).last()
     }
 }

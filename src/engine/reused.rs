@@ -1,5 +1,5 @@
-//! Instances that are done and agree with the plan, as most are when a plan is run again. Nothing of them has to be
-//! waited for, so that the dispatcher takes them as they are, and starts no task for each.
+//! Instances whose recorded result is reused, as most are when a plan is run again: their calls agree with the plan.
+//! Nothing of them has to be waited for, so that the dispatcher takes them as they are, and starts no task for each.
 
 use super::decide::{self, Decision, Differs, Wanted};
 use super::instance::{Done, Instance, InstanceEnd};
@@ -12,14 +12,14 @@ use crate::plan::Ready;
 impl Instance {
     /// The end of an instance that stays as it is, when the record alone says so. `None`: it has to be run, which
     /// also reports its errors.
-    pub fn kept(&self, id: &InstanceId) -> Option<InstanceEnd> {
+    pub fn reused(&self, id: &InstanceId) -> Option<InstanceEnd> {
         let (step, options) = (self.step(), &self.run.options);
         let known = self.known(id);
         if known.phase != Phase::Succeeded || options.import.is_some() || self.asks_the_api() {
             return None;
         }
         let wanted = Wanted::of(step, options.replace.covers(id), false, false);
-        if decide::instance(&wanted, Some(&known), Differs::No) != Decision::Keep {
+        if decide::instance(&wanted, Some(&known), Differs::No) != Decision::Reuse {
             return None;
         }
         let surroundings = self.surroundings();

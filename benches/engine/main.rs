@@ -51,7 +51,7 @@ fn main() {
 }
 
 /// The folders to run in: in memory, where the system has a file system there; and on a disk.
-fn places() -> Vec<(&'static str, PathBuf)> {
+fn disks() -> Vec<(&'static str, PathBuf)> {
     let memory = Path::new("/dev/shm");
     let memory = memory.is_dir().then(|| ("in memory", memory.to_owned()));
     memory.into_iter().chain([("on disk", std::env::temp_dir())]).collect()
@@ -62,7 +62,7 @@ fn calls() {
     let server = Server::start(Duration::ZERO);
     let bare = (0..3).map(|_| bare::creates(&server.base, CALLS, PARALLELISM)).min().unwrap_or_default();
     println!("  {:<32} {bare:>10.2?}", "bare client");
-    for (place, folder) in places() {
+    for (place, folder) in disks() {
         for (shape, plan) in [("steps", plans::fan(CALLS)), ("for_each", plans::for_each(CALLS))] {
             let runs = (0..3).map(|_| Workplace::new(&folder, &server.base, &plan).plan(&["run", "plan.yaml"]));
             let best = runs.min_by_key(|taken| taken.wall).expect("there is one");
@@ -79,7 +79,7 @@ fn calls() {
 
 fn steps(scale: usize) {
     println!("\nCPU and memory of a step");
-    let folder = places().remove(0).1;
+    let folder = disks().remove(0).1;
     type Shape = (&'static str, fn(usize) -> String);
     let shapes: [Shape; 5] = [
         ("steps", plans::fan),
@@ -112,7 +112,7 @@ fn show(name: &str, size: usize, idle: &Taken, taken: &Taken, (requests, lists):
 
 fn records(scale: usize) {
     println!("\nrecords");
-    let folder = places().remove(0).1;
+    let folder = disks().remove(0).1;
     let server = Server::start(Duration::ZERO);
     let place = Workplace::new(&folder, &server.base, &plans::fan(scale));
     place.plan(&["run", "plan.yaml"]);
@@ -142,7 +142,7 @@ fn records(scale: usize) {
 /// Prints the polls and the duration of a rehearsal with 100 volumes.
 fn polls() {
     println!("\nwaiting, rehearsed");
-    let place = Workplace::new(&places().remove(0).1, "http://127.0.0.1:1", &plans::volumes(100));
+    let place = Workplace::new(&disks().remove(0).1, "http://127.0.0.1:1", &plans::volumes(100));
     println!("  100 volumes: {}", place.plan(&["rehearse", "plan.yaml"]).last);
 }
 
@@ -158,7 +158,7 @@ fn peers() {
         }
     };
     let plan =
-        |shape: &str| Some(Workplace::new(&places().remove(0).1, &server.base, shape).plan(&["run", "plan.yaml"]));
+        |shape: &str| Some(Workplace::new(&disks().remove(0).1, &server.base, shape).plan(&["run", "plan.yaml"]));
     show("plan: 1000 calls", 1_000, &|| plan(&plans::fan(1_000)));
     show("Python SDK: 1000 calls, one after another", 1_000, &|| Sdk::Keys.run(&server, 1_000));
     show("curl in a shell loop: 200 calls", 200, &|| peers::shell_loop(&server, 200));

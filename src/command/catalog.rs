@@ -10,6 +10,11 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::count;
 
+/// `plan catalog`: reads an OpenAPI document, and writes the facts of the catalogue.
+///
+/// # Errors
+///
+/// When a file cannot be read or written, or the document is not one.
 pub(super) fn catalog(context: &Context, arguments: &CatalogArguments) -> Result<Exit, Error> {
     let spec = context.resolve(&arguments.spec);
     let text = fs::read_to_string(&spec).map_err(|error| Error::read(&arguments.spec, error))?;

@@ -14,6 +14,11 @@ use crate::plan::Plan;
 use crate::report::diagnostics::{self, Findings, Format};
 use crate::report::{count, sanitize};
 
+/// `plan check`: prints the findings of plan files; with `--online` also what the API says about them.
+///
+/// # Errors
+///
+/// When a file cannot be read; findings are no error, but the exit code.
 pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Result<Exit, Error> {
     let catalog = load::catalog(context, arguments.spec.as_deref())?;
     let mut found = Vec::new();

@@ -9,6 +9,11 @@ use crate::exit::Exit;
 use crate::explain::{Explanation, explain as find, explanations};
 use crate::report::Palette;
 
+/// `plan explain`: prints the explanation of a finding code, or the list of all.
+///
+/// # Errors
+///
+/// When there is no such code.
 pub(super) fn explain(context: &Context, arguments: &ExplainArguments) -> Result<Exit, Error> {
     let palette = Palette::new(context.color(&context.stdout));
     let text = match &arguments.code {

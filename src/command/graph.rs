@@ -7,6 +7,11 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::plan::draw;
 
+/// `plan graph`: prints the order of the steps as a diagram.
+///
+/// # Errors
+///
+/// When the plan is invalid.
 pub(super) fn graph(context: &Context, arguments: &GraphArguments) -> Result<Exit, Error> {
     let plan = load_plan(context, &arguments.file, None)?.plan;
     let mut text = Vec::new();

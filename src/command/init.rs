@@ -20,6 +20,11 @@ use crate::schema::plan_schema_text;
 /// The schema file for editors, next to the plan.
 const SCHEMA: &str = "plan.schema.json";
 
+/// `plan init`: writes an example, its files and the schema; `--list` prints the examples.
+///
+/// # Errors
+///
+/// When there is no such example, or a file exists or cannot be written.
 pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Exit, Error> {
     if arguments.list {
         let rows: Vec<Vec<String>> =

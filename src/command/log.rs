@@ -92,10 +92,10 @@ fn filter(context: &Context, curl: bool) -> Result<Option<Targets>, Error> {
                 Err(_) => Some(text.parse().map_err(|_| wrong())?),
             }
         }
-        (_, 0) if options.log.is_some() => Some(level(LevelFilter::INFO)),
+        (_, 0) if options.log.is_some() => Some(targets_at(LevelFilter::INFO)),
         (_, 0) => None,
-        (_, 1) => Some(level(LevelFilter::INFO)),
-        _ => Some(level(LevelFilter::DEBUG)),
+        (_, 1) => Some(targets_at(LevelFilter::INFO)),
+        _ => Some(targets_at(LevelFilter::DEBUG)),
     };
     Ok(match (asked, curl) {
         (asked, true) => Some(asked.unwrap_or_default().with_target(CURL, LevelFilter::INFO)),
@@ -105,7 +105,7 @@ fn filter(context: &Context, curl: bool) -> Result<Option<Targets>, Error> {
 }
 
 /// The filter for a level without targets: events of this program alone.
-fn level(level: LevelFilter) -> Targets {
+fn targets_at(level: LevelFilter) -> Targets {
     Targets::new().with_target(OWN_TARGET, level)
 }
 

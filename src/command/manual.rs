@@ -14,6 +14,11 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::count;
 
+/// `plan man`: prints or writes the manual pages.
+///
+/// # Errors
+///
+/// When a page cannot be written.
 pub(super) fn man(context: &Context, arguments: &ManArguments) -> Result<Exit, Error> {
     let mut root = Cli::command().disable_help_subcommand(true);
     root.build();

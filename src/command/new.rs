@@ -10,6 +10,11 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
 
+/// `plan new`: prints a step for an operation, or for a curl command.
+///
+/// # Errors
+///
+/// When no operation or several match, or the command cannot be converted.
 pub(super) fn new(context: &Context, arguments: &NewArguments) -> Result<Exit, Error> {
     let catalog = load::catalog(context, arguments.spec.as_deref())?;
     let step = match &arguments.curl {

@@ -20,6 +20,11 @@ use crate::report::{Palette, count};
 /// The most candidates named when several operations match.
 const NAMED: usize = 12;
 
+/// `plan ops`: prints the operations that fit a search, or one in detail.
+///
+/// # Errors
+///
+/// When no operation fits.
 pub(super) fn ops(context: &Context, arguments: &OpsArguments) -> Result<Exit, Error> {
     let catalog = load::catalog(context, arguments.spec.as_deref())?;
     match &arguments.show {

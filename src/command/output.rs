@@ -14,10 +14,15 @@ use crate::exit::Exit;
 use crate::id::is_output_name;
 use crate::journal::RecordedOutput;
 use crate::report::github::output::Ending;
-use crate::report::list;
 use crate::report::outputs::{self, OutputError, OutputValue};
+use crate::report::{MOST_NAMES, list};
 use crate::secret::Secrets;
 
+/// `plan output`: prints the outputs of the last run.
+///
+/// # Errors
+///
+/// When there is no record, or no output of a name.
 pub(super) async fn output(context: &Context, arguments: &OutputArguments) -> Result<Exit, Error> {
     let (file, names) = file_and_names(arguments)?;
     let environment = find_record(context, file, &arguments.record).await?;
@@ -68,9 +73,6 @@ fn file_and_names(arguments: &OutputArguments) -> Result<(Option<&Path>, &[Strin
     }
 }
 
-/// Names listed in a hint.
-const NAMED: usize = 10;
-
 fn value_of(output: &RecordedOutput) -> OutputValue {
     OutputValue {
         name: output.name.clone(),
@@ -88,7 +90,7 @@ fn wrong(error: OutputError, values: &[OutputValue]) -> Error {
         }
         OutputError::Missing { .. } => {
             let names = values.iter().map(|output| format!("`{}`", output.name));
-            Error::usage(message).help(format!("on record are {}", list(names, NAMED)))
+            Error::usage(message).help(format!("on record are {}", list(names, MOST_NAMES)))
         }
         OutputError::SameVariable { .. } | OutputError::ZeroByte { .. } => {
             Error::usage(message).help("`--format json` can hold them")

@@ -4,10 +4,7 @@ use crate::error::Error;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedResource, Status, id_text};
 use crate::kind::kind_name;
-use crate::report::list;
-
-/// Names listed in a hint.
-const NAMED: usize = 10;
+use crate::report::{MOST_NAMES, list};
 
 /// The recorded instances of a step, or a single one: `web` or `web[0]`.
 ///
@@ -22,7 +19,7 @@ pub(super) fn named<'s>(status: &'s Status, name: &str) -> Result<Vec<(&'s Insta
     }
     let names: Vec<String> = status.instances.keys().map(|id| format!("`{id}`")).collect();
     let error = Error::usage(format!("step `{name}` is not on record"));
-    Err(if names.is_empty() { error } else { error.help(format!("on record are {}", list(names, NAMED))) })
+    Err(if names.is_empty() { error } else { error.help(format!("on record are {}", list(names, MOST_NAMES))) })
 }
 
 /// A recorded resource as text: `network 8f1c… (web-net)`.

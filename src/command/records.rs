@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::files;
 use crate::journal::{Journal, JournalError, Owner, Status};
 use crate::plan::Plan;
-use crate::report::{count, list};
+use crate::report::{MOST_NAMES, count, list};
 use crate::store::folder::StateFolder;
 use crate::store::objects;
 use crate::store::{AnyStore, EnvironmentRecord, Opened, Opening};
@@ -30,8 +30,6 @@ use crate::yaml;
 const SPOOL: &str = ".plan/.spool";
 const ADDRESSES: &str = "name a bucket and a prefix, as in `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`; credentials, \
      region and endpoint come from the environment, see docs/state.md";
-/// The most names in a hint.
-const NAMED: usize = 10;
 /// Records that are read concurrently.
 const READ_AT_ONCE: usize = 8;
 
@@ -209,7 +207,7 @@ async fn only_plan(store: &AnyStore) -> Result<String, Error> {
         [] => Err(Error::usage(format!("there are no records in `{}`", store.name()))
             .help("name the plan file, or another place of records with `--state`")),
         several => Err(Error::usage(format!("`{}` holds records of several plans", store.name()))
-            .help(format!("name the plan file, or say which with `--plan NAME`: {}", list(several, NAMED)))),
+            .help(format!("name the plan file, or say which with `--plan NAME`: {}", list(several, MOST_NAMES)))),
     }
 }
 
@@ -237,7 +235,7 @@ pub(super) async fn no_record(record: &EnvironmentRecord) -> Result<Error, Error
     let message = format!("environment `{}` of plan `{}` has no record", record.environment(), record.plan());
     Ok(Error::usage(message).help(match others.is_empty() {
         true => format!("records are looked for in `{}`: name another place with `--state`", store.name()),
-        false => format!("there are records of {}: say which with `--environment NAME`", list(others, NAMED)),
+        false => format!("there are records of {}: say which with `--environment NAME`", list(others, MOST_NAMES)),
     }))
 }
 

@@ -16,11 +16,8 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{Header, InstanceStatus, Phase, Status, id_text};
-use crate::report::{Palette, count, list};
+use crate::report::{MOST_NAMES, Palette, count, list};
 use crate::store::EnvironmentRecord;
-
-/// The most names in a message.
-const NAMED: usize = 10;
 
 /// Recovers a record.
 ///
@@ -123,14 +120,14 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
     print_refused(context, recovered)?;
     if !recovered.absent.is_empty() {
         let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
-        note(context, &format!("not found, the next run creates: {}", list(names, NAMED)))?;
+        note(context, &format!("not found, the next run creates: {}", list(names, MOST_NAMES)))?;
     }
     for (former, instance) in &recovered.renamed {
         warn(context, &engine::renamed_words(instance, former, record_flags(record)))?;
     }
     for (instance, on) in &recovered.not_looked_for {
         let names = on.iter().map(|step| format!("`{step}`"));
-        note(context, &format!("`{instance}` was not searched for: it depends on {}", list(names, NAMED)))?;
+        note(context, &format!("`{instance}` was not searched for: it depends on {}", list(names, MOST_NAMES)))?;
     }
     print_doubts(context, record, recovered)
 }
@@ -152,7 +149,7 @@ fn rows(recovered: &Recovered) -> Vec<Vec<String>> {
     let in_doubt = recovered.in_doubt.iter().filter_map(|(instance, ids)| {
         let named: Vec<String> = ids.iter().filter(|id| !has_stamp(instance, id)).cloned().collect();
         let words = "in doubt: only its name agrees".to_owned();
-        (!named.is_empty()).then(|| vec![instance.to_string(), list(named, NAMED), words])
+        (!named.is_empty()).then(|| vec![instance.to_string(), list(named, MOST_NAMES), words])
     });
     found.chain(unrecorded).chain(in_doubt).collect()
 }
@@ -182,7 +179,7 @@ fn print_doubts(context: &Context, record: &EnvironmentRecord, recovered: &Recov
         |instance: &str, decision: &str| format!("`plan state resolve{flags} {} {decision}`", quoted(instance));
     let undecided: Vec<&InstanceId> = recovered.undecided().collect();
     if let Some(first) = undecided.first() {
-        let names = list(undecided.iter().map(|instance| format!("`{instance}`")), NAMED);
+        let names = list(undecided.iter().map(|instance| format!("`{instance}`")), MOST_NAMES);
         let command = resolve(&first.to_string(), "--id ID");
         note(context, &format!("still in doubt since an earlier recovery: {names}; decide with {command}"))?;
     }
@@ -205,7 +202,7 @@ fn print_doubts(context: &Context, record: &EnvironmentRecord, recovered: &Recov
 /// The recorded resource of an instance, as text.
 fn resource_text(known: &InstanceStatus) -> String {
     match &known.phase {
-        Phase::Accepted { tasks, .. } => format!("task {}, not at its end", list(tasks.iter().cloned(), NAMED)),
+        Phase::Accepted { tasks, .. } => format!("task {}, not at its end", list(tasks.iter().cloned(), MOST_NAMES)),
         _ => known.made.last().map(words).unwrap_or_default(),
     }
 }

@@ -8,8 +8,8 @@ use crate::engine::{Settings, first_missing, is_read};
 use crate::error::Error;
 use crate::id::StepId;
 use crate::plan::{Graph, Plan, Segment, Selection};
-use crate::report::list;
 use crate::report::shape::Shape;
+use crate::report::{MOST_NAMES, list};
 use crate::secret::Secrets;
 
 /// The files that the flags name for events and report, and what the reporters need of the plan.
@@ -21,9 +21,6 @@ pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewO
 pub(super) fn all_instances(plan: &Plan, counts: &BTreeMap<StepId, usize>) -> Option<usize> {
     (counts.len() == plan.steps.len()).then(|| counts.values().sum())
 }
-
-/// Names listed in a hint.
-const NAMED: usize = 10;
 
 /// The steps and instances named on the command line.
 ///
@@ -37,9 +34,8 @@ pub(super) fn selection(plan: &Plan, names: &[String]) -> Result<Selection, Erro
             let error = Error::usage(format!("the plan has no step `{}`", id.step));
             return Err(match crate::diagnostic::nearest(id.step.as_str(), plan.steps.keys().map(StepId::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => {
-                    error.help(format!("it has {}", list(plan.steps.keys().map(|step| format!("`{step}`")), NAMED)))
-                }
+                None => error
+                    .help(format!("it has {}", list(plan.steps.keys().map(|step| format!("`{step}`")), MOST_NAMES))),
             });
         };
         match &id.key {
@@ -66,7 +62,7 @@ pub(super) fn replaced(plan: &Plan, names: &[String], target: &Selection) -> Res
         let Some(step) = plan.steps.get(&id.step) else { continue };
         if is_read(step) {
             return Err(Error::usage(format!("`--replace {name}`: the call of `{}` only reads", id.step))
-                .help("what it made before it became a read is taken down by `--prune`"));
+                .help("the resource that it created before it became a read is removed by `--prune`"));
         }
         let part = id.key.is_none() && target.steps().any(|step| *step == id.step);
         if !(target.is_empty() || earlier.contains(&id.step) || target.covers(&id) || part) {

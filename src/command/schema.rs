@@ -7,6 +7,11 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::schema::plan_schema_text;
 
+/// `plan schema`: prints the JSON Schema of plans.
+///
+/// # Errors
+///
+/// When stdout cannot be written.
 pub(super) fn schema(context: &Context) -> Result<Exit, Error> {
     print_text(context, &context.secrets.redact(&plan_schema_text(Catalog::embedded())))?;
     Ok(Exit::Done)

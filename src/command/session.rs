@@ -14,7 +14,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Access, Gates, LAST_WORDS, Leased, Listings, OtherRecords, Ownership, RunContext, RunOutput, Settings, Stop,
+    Access, Gates, Leased, Listings, OUTPUT_TIME, OtherRecords, Ownership, RunContext, RunOutput, Settings, Stop,
     Stopper, Watcher, report_finished, stopper,
 };
 use crate::error::Error;
@@ -113,7 +113,7 @@ impl Session {
         let interrupted = finished.exit.is_by_signal();
         report_finished(&self.run_context, finished);
         self.run_context.journal.leave();
-        self.view.finish(context, if interrupted { LAST_WORDS } else { PATIENCE }).await
+        self.view.finish(context, if interrupted { OUTPUT_TIME } else { PATIENCE }).await
     }
 }
 

@@ -15,13 +15,10 @@ use crate::diagnostic::{Diagnostic, code, nearest};
 use crate::error::Error;
 use crate::journal::Status;
 use crate::plan::{Plan, RecordOf};
-use crate::report::list;
+use crate::report::{MOST_NAMES, list};
 use crate::secret::hex;
 use crate::store::{AnyStore, EnvironmentName, EnvironmentRecord};
 use crate::template::{Scope, value_of};
-
-/// The most names in a hint.
-const NAMED: usize = 10;
 
 /// The outputs that were read, by the plan's own names.
 #[derive(Debug, Clone, Default)]
@@ -197,7 +194,7 @@ fn recorded_outputs(
                 }
                 None => {
                     let names = outputs.keys().map(|name| format!("`{name}`"));
-                    finding.help(format!("it has {}", list(names, NAMED)))
+                    finding.help(format!("it has {}", list(names, MOST_NAMES)))
                 }
             }
         })
@@ -214,7 +211,7 @@ async fn no_such(store: &AnyStore, of: &RecordOf, named: &EnvironmentName) -> Re
         all.iter().filter(|name| name.plan == named.plan).map(|name| name.environment.as_str()).collect();
     let mut plans: Vec<&str> = all.iter().map(|name| name.plan.as_str()).collect();
     plans.dedup();
-    let quoted = |names: &[&str]| list(names.iter().map(|name| format!("`{name}`")), NAMED);
+    let quoted = |names: &[&str]| list(names.iter().map(|name| format!("`{name}`")), MOST_NAMES);
     let finding = match (environments.is_empty(), nearest(&named.plan, plans.iter().copied())) {
         (false, _) => finding.help(format!("there are records of {}", quoted(&environments))),
         (true, Some(near)) => finding.help(format!("did you mean the plan `{near}`?")),

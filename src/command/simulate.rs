@@ -12,6 +12,11 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::simulate::{Busy, Faults, Options, Simulator, UnknownIds, serve};
 
+/// `plan simulate`: serves a simulated API until it is interrupted.
+///
+/// # Errors
+///
+/// When a rule is invalid, or the address cannot be used.
 pub(super) async fn simulate(context: &Context, arguments: &SimulateArguments) -> Result<Exit, Error> {
     let options = options(arguments)?;
     let mut signals = Signals::listen()?;

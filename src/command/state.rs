@@ -21,6 +21,11 @@ use crate::plan::Selection;
 use crate::report::{Palette, sanitize};
 use crate::store::EnvironmentRecord;
 
+/// `plan state …`: shows or changes the record.
+///
+/// # Errors
+///
+/// As for the command.
 pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<Exit, Error> {
     match command {
         StateCommand::List { file, format, record } => {

@@ -24,6 +24,11 @@ use crate::parts::in_parts;
 use crate::report::{Palette, count, sanitize};
 use crate::store::{EnvironmentRecord, Holder};
 
+/// `plan status`: prints what is on record; with `--live` also what the cloud has of it.
+///
+/// # Errors
+///
+/// When there is no record, or with `--live` the API cannot be read.
 pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
     if arguments.all {
         return all(context, arguments).await;

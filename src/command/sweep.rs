@@ -15,6 +15,11 @@ use crate::journal::{JournalError, Status};
 use crate::report::{Palette, count};
 use crate::store::EnvironmentRecord;
 
+/// `plan sweep`: destroys the environments whose `ttl` has passed.
+///
+/// # Errors
+///
+/// When the records cannot be listed.
 pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Result<Exit, Error> {
     let mut worst = Exit::Done;
     let expired = find_expired(context, arguments, &mut worst).await?;

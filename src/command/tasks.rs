@@ -26,6 +26,11 @@ const NAMED: usize = 2;
 /// Shown instead of the API's message for a failed task.
 const NOT_ASKED_FOR: &str = "why is not shown, it may repeat a secret that the call was given: `--errors` shows it";
 
+/// `plan tasks`: prints recent tasks of the API.
+///
+/// # Errors
+///
+/// When there is no key, or the API cannot be read.
 pub(super) async fn tasks(context: &Context, arguments: &TasksArguments) -> Result<Exit, Error> {
     let account = Account::of(context, &arguments.api)?;
     expect_unknown_secrets(context, arguments.errors);

@@ -19,6 +19,11 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{Palette, count, sanitize};
 
+/// `plan wait`: waits for tasks, also of other clients.
+///
+/// # Errors
+///
+/// When there is no key, or a task cannot be read.
 pub(super) async fn wait(context: &Context, arguments: &WaitArguments) -> Result<Exit, Error> {
     let clock = Clock::starting_at(context.now, 1.0);
     let client = Account::of(context, &arguments.api)?.client(context, clock)?;

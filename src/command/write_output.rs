@@ -11,10 +11,7 @@ use crate::engine::RunOutput;
 use crate::error::Error;
 use crate::files;
 use crate::plan::Plan;
-use crate::report::list;
-
-/// The most names in a hint.
-const NAMED: usize = 10;
+use crate::report::{MOST_NAMES, list};
 
 /// Checks before the first call that the outputs can be written at the end.
 ///
@@ -44,7 +41,7 @@ fn check_output(plan: &Plan, name: &str, wanted: &str) -> Result<(), Error> {
     Err(match nearest(name, plan.outputs.keys().map(|name| name.as_str())) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None if known.is_empty() => error.help("outputs are named under `outputs:` of the plan"),
-        None => error.help(format!("it has {}", list(&known, NAMED))),
+        None => error.help(format!("it has {}", list(&known, MOST_NAMES))),
     })
 }
 

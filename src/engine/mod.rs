@@ -116,5 +116,5 @@ pub use removals::Removals;
 pub use run::{Import, Run, RunOptions};
 pub use runner::{RunEnd, RunOutput, destroy, report_finished, run};
 pub use stamps::{Spot, StampSearch, Stamped, stampable, stamped, stamped_on_record};
-pub use stop::{LAST_WORDS, Signal, Stop, Stopped, Stopper, stopper};
+pub use stop::{OUTPUT_TIME, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, TaskEnd, Warn, Watcher};

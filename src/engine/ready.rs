@@ -314,10 +314,8 @@ impl Instance {
         let about = About { call: None, place: Some(self.run.plan_span(fail_when.span)) };
         let message = format!("it can never become ready: {words}{shown}");
         let mut error = self.run.context.error(&about, EffectKnown::Applied, ErrorClass::Task, message);
-        error.help = vec![format!(
-            "what was made stays on record: repair it, or replace it with `--replace {}`",
-            self.step().id
-        )];
+        error.help =
+            vec![format!("the resource stays on record: repair it, or replace it with `--replace {}`", self.step().id)];
         error
     }
 }

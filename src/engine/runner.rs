@@ -180,7 +180,7 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TeardownEn
         let goes = |one: &InstanceId| decide::fate(run.context.catalog, status, one, &going).goes;
         gone.iter().cloned().partition::<Vec<InstanceId>, _>(goes)
     });
-    for (kept, what) in [(down, "takes it down"), (off, "takes it off the record, and what it has stays")] {
+    for (kept, what) in [(down, "removes it"), (off, "takes it off the record, and leaves its resource")] {
         if !kept.is_empty() {
             run.context.warn(format!("no longer in the plan, and kept: {}; `--prune` {what}", names(&kept)));
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::context::RunContext;
 use super::permits::request_permit;
-use super::stop::{GRACE, Stop};
+use super::stop::{ANSWER_TIME, Stop};
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Request, json_of, trace_header};
 use crate::event::Event;
 use crate::id::InstanceId;
@@ -65,7 +65,7 @@ pub async fn send(context: &RunContext, leaving: Leaving<'_>, request: Request) 
         answer = sending => answer,
         stop = async {
             let stop = context.stopped.leave().await;
-            tokio::time::sleep(GRACE).await;
+            tokio::time::sleep(ANSWER_TIME).await;
             stop
         } => return Sent::Left(stop),
     };
@@ -133,7 +133,7 @@ mod tests {
             [(400, true), (408, false), (409, true), (429, true), (500, false), (200, false)]
         {
             let head = Answer { status, headers: Vec::new(), body: Vec::new() };
-            let sent = unanswered(Lost::Broken { head, cause: "end of file".to_owned() });
+            let sent = without_answer(Lost::Broken { head, cause: "end of file".to_owned() });
             match sent {
                 Sent::Unsent(cause) => assert!(changed_nothing, "{cause}"),
                 Sent::Lost { head, .. } => assert!(!changed_nothing && head.is_some(), "{status}"),

@@ -13,10 +13,10 @@ const INTERRUPT_LIMIT: Duration = Duration::from_secs(5);
 const RECORD_TIME: Duration = Duration::from_millis(500);
 /// The part of [`INTERRUPT_LIMIT`] that is reserved for the last output, in case the reader of stdout or stderr has
 /// stopped reading.
-pub const LAST_WORDS: Duration = Duration::from_millis(250);
+pub const OUTPUT_TIME: Duration = Duration::from_millis(250);
 /// What remains of [`INTERRUPT_LIMIT`]: how long the answers of requests in flight are waited for, since synchronous
 /// calls may take long.
-pub const GRACE: Duration = INTERRUPT_LIMIT.saturating_sub(RECORD_TIME).saturating_sub(LAST_WORDS);
+pub const ANSWER_TIME: Duration = INTERRUPT_LIMIT.saturating_sub(RECORD_TIME).saturating_sub(OUTPUT_TIME);
 
 /// Why no new work is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

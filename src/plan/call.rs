@@ -25,7 +25,7 @@ pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Call> {
     };
     if text.len() > LONGEST {
         let message = format!("the call is longer than {} KiB", LONGEST >> 10);
-        findings.push(Diagnostic::error("invalid-call", node.span, message));
+        findings.push(Diagnostic::error("bad-call", node.span, message));
         return None;
     }
     let before = findings.errors();
@@ -175,7 +175,7 @@ impl CallReader<'_> {
 
     /// The finding about a part of the call's text.
     fn invalid(&self, range: Range<usize>, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::error("invalid-call", self.place(range), message)
+        Diagnostic::error("bad-call", self.place(range), message)
     }
 
     fn place(&self, range: Range<usize>) -> Span {

@@ -46,7 +46,7 @@ pub use reporter::{Reporter, Verbosity};
 pub use sink::{ReportError, Sink};
 pub use story::reason;
 pub use text::{sanitize, sanitize_lines};
-pub use words::{clock, count, duration, list, natural, plural, span};
+pub use words::{MOST_NAMES, clock, count, duration, list, natural, plural, span};
 
 use crate::event::Stamped;
 

@@ -20,6 +20,9 @@ pub fn plural(number: usize, noun: &str) -> Cow<'_, str> {
     }
 }
 
+/// The most names in a hint or message.
+pub const MOST_NAMES: usize = 10;
+
 /// `a`, `a and b`, `a, b and c`; beyond `most` items the rest is counted: `a, b and 7 more`.
 pub fn list(items: impl IntoIterator<Item = impl Display>, most: usize) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();

@@ -170,24 +170,28 @@ struct Wanted {
     server_group: Option<Uid>,
 }
 
+/// A volume of the body: a new one (`content`: whether it is bootable, and its size in GiB), or an existing one.
 enum WantedVolume {
     New { body: Map<String, Value>, content: (bool, u64), root: bool },
     Existing { volume: Uid, root: bool, deleted_with_machine: bool },
 }
 
+/// An interface of the body.
 struct WantedInterface {
     body: Map<String, Value>,
-    at: Where,
+    at: PortNetwork,
     groups: Vec<Uid>,
-    floating: Floating,
+    floating: WantedFloatingIp,
 }
 
-enum Where {
+/// The network of a port.
+enum PortNetwork {
     Subnet { network: Uid, subnet: Uid },
     Reserved(Uid),
 }
 
-enum Floating {
+/// The floating IP of a port.
+enum WantedFloatingIp {
     None,
     New,
     Existing(Uid),
@@ -275,18 +279,18 @@ fn wanted_interface(state: &mut State, scope: Scope, interface: &Value) -> Resul
     let body = fields(interface.clone());
     let groups = groups(state, scope, body.get("security_groups"))?;
     let at = match body.get("port_id").and_then(Value::as_str) {
-        Some(id) => Where::Reserved(free_address(state, scope, id)?),
+        Some(id) => PortNetwork::Reserved(free_address(state, scope, id)?),
         None => {
             let (network, subnet) = network_and_subnet(state, scope, &body)?;
-            Where::Subnet { network, subnet }
+            PortNetwork::Subnet { network, subnet }
         }
     };
     let floating = match body.get("floating_ip") {
         Some(Value::Object(wanted)) => match wanted.get("existing_floating_id").and_then(Value::as_str) {
-            Some(id) => Floating::Existing(state.need("floatingips", scope, id)?),
-            None => Floating::New,
+            Some(id) => WantedFloatingIp::Existing(state.need("floatingips", scope, id)?),
+            None => WantedFloatingIp::New,
         },
-        _ => Floating::None,
+        _ => WantedFloatingIp::None,
     };
     Ok(WantedInterface { body, at, groups, floating })
 }
@@ -338,8 +342,8 @@ fn report_image(state: &mut State, machine: Uid, volume: Uid) {
 fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface, made: &mut Made) {
     let scope = state.store.get(machine).map(|machine| machine.scope).unwrap_or_default();
     let port = match wanted.at {
-        Where::Subnet { network, subnet } => port(state, machine, network, subnet, &wanted.body),
-        Where::Reserved(reserved) => {
+        PortNetwork::Subnet { network, subnet } => port(state, machine, network, subnet, &wanted.body),
+        PortNetwork::Reserved(reserved) => {
             state.store.link(machine, reserved);
             occupy(state, reserved, Some(machine));
             reserved
@@ -350,13 +354,13 @@ fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface, made
     }
     made.touched.push(port);
     match wanted.floating {
-        Floating::None => {}
-        Floating::New => {
+        WantedFloatingIp::None => {}
+        WantedFloatingIp::New => {
             let ip = insert_floating_ip(state, scope, &Map::new());
             bind(state, ip, Some(port));
             made.all.push(ip);
         }
-        Floating::Existing(ip) => {
+        WantedFloatingIp::Existing(ip) => {
             bind(state, ip, Some(port));
             made.touched.push(ip);
         }

@@ -20,7 +20,7 @@ pub type Next<'t> = Result<(Event<'t>, Span), ScanError>;
 
 /// Parses a text and hands its events to `read`, in order; returns what that returns. Where the text cannot be parsed,
 /// the last event is the error. A long text is parsed by a thread of its own.
-pub fn of<'t, T>(text: &'t str, read: impl FnOnce(&mut dyn Iterator<Item = Next<'t>>) -> T) -> T {
+pub fn read_events<'t, T>(text: &'t str, read: impl FnOnce(&mut dyn Iterator<Item = Next<'t>>) -> T) -> T {
     if text.len() < LONG {
         return read(&mut parsed(text));
     }
@@ -63,7 +63,7 @@ mod tests {
 
     /// What the reader sees of each text, whatever thread parses it.
     fn seen(text: &str) -> Vec<String> {
-        of(text, |events| events.map(|next| format!("{next:?}")).collect())
+        read_events(text, |events| events.map(|next| format!("{next:?}")).collect())
     }
 
     #[test]
@@ -85,6 +85,6 @@ mod tests {
             assert_eq!(events.iter().filter(|next| next.starts_with("Err")).count(), 1);
         }
         let long = "- a\n".repeat(20 * LONG);
-        assert_eq!(of(&long, |events| events.take(3).count()), 3);
+        assert_eq!(read_events(&long, |events| events.take(3).count()), 3);
     }
 }

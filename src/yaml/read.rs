@@ -59,7 +59,7 @@ fn parsed<'t>(text: &'t str, taking: Option<Taking<'t>>, most_held: usize) -> Pa
         return Parsed { root: None, findings: vec![finding], more: HashMap::new() };
     }
     let mut reader = Reader::new(text, taking, most_held);
-    let complete = events::of(text, |events| reader.read(events));
+    let complete = events::read_events(text, |events| reader.read(events));
     let (mut findings, more) = reader.findings.finish();
     // A problem that made reading stop is the last one found, but the first in the file may be another.
     findings.sort_by_key(|finding| finding.primary.start());

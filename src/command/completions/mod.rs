@@ -21,6 +21,11 @@ const SHELLS: Shells<'static> = Shells::builtins();
 /// The program that the script calls: the `plan` in its `PATH`, so that an upgrade needs no new script.
 const PROGRAM: &str = "plan";
 
+/// `plan completions`: prints the script for a shell.
+///
+/// # Errors
+///
+/// When stdout cannot be written.
 pub(super) fn completions(context: &Context, arguments: &CompletionsArguments) -> Result<Exit, Error> {
     let name = arguments.shell.to_string();
     let shell =

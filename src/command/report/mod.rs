@@ -27,6 +27,11 @@ use crate::report::sanitize;
 use crate::report::shape::Shape;
 use crate::store::lineage::History;
 
+/// `plan report`: writes or prints the last run as a report.
+///
+/// # Errors
+///
+/// When there is no record, or the file cannot be written.
 pub(super) async fn report(context: &Context, arguments: &ReportArguments) -> Result<Exit, Error> {
     let plan = arguments.file.as_deref().and_then(|file| plan_of(context, file));
     let (events, shape) = match &arguments.events {
@@ -113,7 +118,7 @@ pub(super) fn page(context: &Context, shape: &Shape, path: &Path) -> Result<Page
 ///
 /// When the extension is not known, or the folder does not exist.
 pub(super) fn format(context: &Context, path: &Path) -> Result<Format, Error> {
-    let format = Format::of(path).ok_or_else(|| {
+    let format = Format::from_extension(path).ok_or_else(|| {
         Error::usage(format!("`{}` has no extension of a report", path.display()))
             .help("end its name with `.html`, `.md`, `.json` or `.xml` (JUnit)")
     })?;

@@ -60,7 +60,7 @@ impl Write {
         }
         let is_shared = !creates.or_changes && own_path(creates, &self.parameters).is_none();
         if is_shared && let Some(listed) = self.listed(context, creates, list).await? {
-            return Some(self.alike(&listed, operation, creates, list));
+            return Some(self.ids_alike(&listed, operation, creates, list));
         }
         let _place = context.gates.request().await;
         let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
@@ -99,7 +99,7 @@ impl Write {
     }
 
     /// The ids of existing resources that a search could mistake for the one that this call makes.
-    fn alike(&self, listed: &Listed, operation: &Operation, creates: &Creates, list: &ListCall) -> Vec<String> {
+    fn ids_alike(&self, listed: &Listed, operation: &Operation, creates: &Creates, list: &ListCall) -> Vec<String> {
         if let IdAt::Path(names) = &creates.id_at {
             let own = named_in_path(operation, self.call(), names).map(|id| id_text(&id));
             return own.into_iter().filter(|own| listed.ids().any(|id| id == own)).collect();

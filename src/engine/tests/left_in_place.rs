@@ -71,7 +71,7 @@ fn a_prune_that_removes_nothing_is_not_shown_as_a_removal() {
             // Without `--prune` it is told as well that there is nothing to take down.
             let end = trial.run(&plan("")).await;
             assert_done(&trial, &end);
-            let told = "kept: `it`; `--prune` takes it off the record, and what it has stays";
+            let told = "kept: `it`; `--prune` takes it off the record, and leaves its resource";
             assert!(trial.warnings().contains(told), "{case}: {}", trial.warnings());
             let end = trial.asked(&plan(""), &prune).await;
             assert_done(&trial, &end);

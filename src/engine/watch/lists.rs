@@ -19,18 +19,18 @@ use crate::secret::without_reserved;
 use crate::shared::lock;
 
 /// The most tasks on a page of `GET /cloud/v1/tasks`.
-const PAGE: usize = 1000;
+const MOST_ON_PAGE: usize = 1000;
 /// A list may take this many pages more than the awaited tasks would fill; tasks not found by then are polled one by
 /// one.
-const PAGES: usize = 5;
+const EXTRA_PAGES: usize = 5;
 /// One page more is read for each so many awaited tasks: polling these one by one would take more requests.
-const WORTH: usize = 50;
+const TASKS_PER_EXTRA_PAGE: usize = 50;
 /// How many tasks missing from a list are polled concurrently.
 const AT_A_TIME: usize = 8;
 /// The most by which a list starts before the oldest acceptance, because clocks differ and times are rounded.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 /// The part of it for rounding: the server's time and the times of tasks are in whole seconds.
-const ROUNDED: SignedDuration = SignedDuration::from_secs(2);
+const ROUNDING: SignedDuration = SignedDuration::from_secs(2);
 
 /// The longest time that was observed between the creation of a task and its acceptance, by the server's clock as far
 /// as it is known; `None` before any.
@@ -47,7 +47,7 @@ impl Lead {
 
     /// How much before the oldest acceptance a list has to start.
     fn slack(self) -> SignedDuration {
-        self.0.map_or(SLACK, |lead| (lead.max(SignedDuration::ZERO).saturating_add(ROUNDED)).min(SLACK))
+        self.0.map_or(SLACK, |lead| (lead.max(SignedDuration::ZERO).saturating_add(ROUNDING)).min(SLACK))
     }
 }
 
@@ -107,10 +107,10 @@ async fn poll_one(client: &Client, task: &str) -> Result<Task, ReadError> {
 async fn poll_many(client: &Client, listing: &Listing, waiting: &Waiting, lead: Lead) -> Polled {
     let asked = listing.tasks.len();
     let mut missing: HashSet<&str> = listing.tasks.iter().map(String::as_str).collect();
-    let request = list_request(&listing.place, listed_from(client, listing, lead.slack())).query("limit", PAGE);
+    let request = list_request(&listing.place, listed_from(client, listing, lead.slack())).query("limit", MOST_ON_PAGE);
     let mut seen = Polled { list: Some(Ok(())), ..Polled::default() };
-    for page in 0..PAGES + asked.div_ceil(PAGE) + asked / WORTH {
-        let answer = ask(client, request.clone().query("offset", page * PAGE)).await;
+    for page in 0..EXTRA_PAGES + asked.div_ceil(MOST_ON_PAGE) + asked / TASKS_PER_EXTRA_PAGE {
+        let answer = ask(client, request.clone().query("offset", page * MOST_ON_PAGE)).await;
         let read = answer.as_ref().map_err(Clone::clone).and_then(|answer| {
             let read = Page::read(answer);
             read.ok_or_else(|| unreadable(answer, "list of tasks"))
@@ -125,7 +125,7 @@ async fn poll_many(client: &Client, listing: &Listing, waiting: &Waiting, lead: 
         for task in &seen.tasks[before..] {
             missing.remove(task.id.as_str());
         }
-        if missing.is_empty() || read.results.is_empty() || ((page + 1) * PAGE) as u64 >= read.count() {
+        if missing.is_empty() || read.results.is_empty() || ((page + 1) * MOST_ON_PAGE) as u64 >= read.count() {
             break;
         }
     }

@@ -31,7 +31,7 @@ pub enum Format {
 
 impl Format {
     /// The format that a file's extension names; `None` for another extension.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub fn from_extension(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "html" | "htm" => Some(Self::Html),
             "md" => Some(Self::Markdown),

@@ -319,10 +319,10 @@ fn bar(instance: &Instance, whole: u64) -> TimelineBar {
     TimelineBar {
         name: instance.name.clone(),
         word: instance.state.word(),
-        start: share(eligible, whole),
-        width: share(ended - eligible, whole),
-        parts: parts.map(|(class, _, span)| Part { class, share: share(span, whole).max(SMALLEST) }).collect(),
-        end: end(instance.state),
+        start: percent(eligible, whole),
+        width: percent(ended - eligible, whole),
+        parts: parts.map(|(class, _, span)| Part { class, share: percent(span, whole).max(SMALLEST) }).collect(),
+        end: end_class(instance.state),
         critical: instance.critical,
         words: said.join(", "),
         took: duration_text(ended - called),
@@ -338,10 +338,10 @@ fn together(step: &str, instances: &[&Instance], whole: u64) -> TimelineBar {
     TimelineBar {
         name: format!("{step} ×{}", instances.len()),
         word: state.word(),
-        start: share(start, whole),
-        width: share(ended - start, whole),
+        start: percent(start, whole),
+        width: percent(ended - start, whole),
         parts: vec![Part { class: "task", share: 1.0 }],
-        end: end(state),
+        end: end_class(state),
         critical: instances.iter().any(|instance| instance.critical),
         words: format!("{number} in {}", duration_text(ended - start)),
         took: duration_text(ended - start),
@@ -349,7 +349,7 @@ fn together(step: &str, instances: &[&Instance], whole: u64) -> TimelineBar {
 }
 
 /// The CSS class for the end of a bar.
-fn end(state: InstanceState) -> &'static str {
+fn end_class(state: InstanceState) -> &'static str {
     match state {
         InstanceState::Failed | InstanceState::Left => "bad-end",
         InstanceState::Waiting | InstanceState::Unknown | InstanceState::Running => "open-end",
@@ -358,19 +358,19 @@ fn end(state: InstanceState) -> &'static str {
 }
 
 /// A share of the whole in percent, to a hundredth.
-fn share(part: u64, whole: u64) -> f64 {
+fn percent(part: u64, whole: u64) -> f64 {
     (part as f64 / whole as f64 * 10_000.0).round() / 100.0
 }
 
-/// The marks of the time axis of a run of `whole` milliseconds.
-fn axis(whole: u64) -> Vec<Mark> {
+/// The marks of the time axis of a run of `whole_ms` milliseconds.
+fn axis(whole_ms: u64) -> Vec<Mark> {
     (0..=MARKS)
         .map(|mark| {
-            let at = whole * mark / MARKS;
+            let at = whole_ms * mark / MARKS;
             let passed = Duration::from_millis(at);
             // A clock has no parts of a second, which would label several marks alike.
-            let label = if whole < MARKS * 1000 { duration(passed) } else { clock(passed) };
-            Mark { at: share(at, whole), label }
+            let label = if whole_ms < MARKS * 1000 { duration(passed) } else { clock(passed) };
+            Mark { at: percent(at, whole_ms), label }
         })
         .collect()
 }

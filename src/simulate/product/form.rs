@@ -12,14 +12,15 @@ use crate::catalog::{BodySchema, Catalog, Operation, root_of};
 const DEEPEST: usize = 6;
 
 /// Fields of an answer that hold the total number of items.
-const TOTALS: [&str; 3] = ["count", "total_amount", "total_count"];
+const COUNT_FIELDS: [&str; 3] = ["count", "total_amount", "total_count"];
 
 /// The body of an operation's answer.
-pub(super) fn of(operation: &Operation, fields: &Map<String, Value>, now: Timestamp) -> Value {
-    whole(operation, &Value::Object(fields.clone()), now)
+pub(super) fn answer_body(operation: &Operation, fields: &Map<String, Value>, now: Timestamp) -> Value {
+    shaped(operation, &Value::Object(fields.clone()), now)
 }
 
-fn whole(operation: &Operation, known: &Value, now: Timestamp) -> Value {
+/// A value in the form of the operation's answer.
+fn shaped(operation: &Operation, known: &Value, now: Timestamp) -> Value {
     match Catalog::embedded().answer_schema(operation) {
         Some((_, shape)) => {
             let sparse = root_of(&operation.route.path) == "fastedge";
@@ -33,14 +34,14 @@ fn whole(operation: &Operation, known: &Value, now: Timestamp) -> Value {
 pub(super) fn answer_of_several(operation: &Operation, several: Vec<Map<String, Value>>, now: Timestamp) -> Answer {
     let known = several.into_iter().map(Value::Object).collect();
     let status = Catalog::embedded().answer_schema(operation).map_or(200, |(status, _)| status);
-    json_answer(status, &whole(operation, &known, now))
+    json_answer(status, &shaped(operation, &known, now))
 }
 
 /// The whole answer of an operation.
 pub(super) fn answer(operation: &Operation, fields: &Map<String, Value>, now: Timestamp) -> Answer {
     match Catalog::embedded().answer_schema(operation) {
         Some((status, shape)) if *shape.root() == Schema::default() => bare(status),
-        Some((status, _)) => json_answer(status, &of(operation, fields, now)),
+        Some((status, _)) => json_answer(status, &answer_body(operation, fields, now)),
         None => bare(200),
     }
 }
@@ -79,7 +80,7 @@ pub(super) fn listing(
         let field = shape.resolve(field);
         let value = match (name.as_str(), field.types.contains(Type::Array)) {
             (_, true) => Value::Array(listed(&answer_shape, field, items.take().unwrap_or_default(), id_field)),
-            (name, _) if TOTALS.contains(&name) => json!(total),
+            (name, _) if COUNT_FIELDS.contains(&name) => json!(total),
             ("meta", _) => json!({ "total_count": total }),
             ("next" | "previous", _) => Value::Null,
             ("limit", _) => json!(100),

@@ -338,7 +338,7 @@ impl Products {
             Catalog::embedded().find(&route)
         });
         let shape = read.as_ref().unwrap_or(&call.operation);
-        match form::of(shape, fields, self.now) {
+        match form::answer_body(shape, fields, self.now) {
             Value::Object(mut shown) => {
                 for (name, value) in fields {
                     shown.entry(name.clone()).or_insert_with(|| value.clone());
@@ -416,7 +416,7 @@ impl Products {
         match call.root() {
             "fastedge" => fastedge::seal(&mut fields),
             "cdn" => cdn::tag(&mut fields),
-            "security" => security::protected(&mut fields),
+            "security" => security::complete_protection(&mut fields),
             _ => {}
         }
         if let Some(item) = self.at_mut(&address) {

@@ -53,8 +53,8 @@ fn protect(fields: &mut Map<String, Value>, active: Option<bool>) {
     }
 }
 
-/// Completes a change that protects a network or leaves it unprotected.
-pub(super) fn protected(fields: &mut Map<String, Value>) {
+/// Completes a change that protects a network or leaves it unprotected: sets the fields that follow from it.
+pub(super) fn complete_protection(fields: &mut Map<String, Value>) {
     if let Some(active) = fields.get("is_active").and_then(Value::as_bool) {
         protect(fields, Some(active));
     }

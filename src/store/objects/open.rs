@@ -209,7 +209,7 @@ async fn settle_rest(
     opening: &Opening<'_>,
 ) -> Result<(), JournalError> {
     let Some(first) = rest.first().map(|entry| entry.first) else {
-        (opening.notice)(format!("handed in what was kept in `{}`", spool.path().display()));
+        (opening.notice)(format!("wrote the outcomes that were kept in `{}` to the store", spool.path().display()));
         return spool.remove();
     };
     let before = log.load_until(first).await?;
@@ -239,7 +239,7 @@ async fn settle_rest(
         fold.follow(&bytes).map_err(|misfit| JournalError::Closed(misfit.why.to_string()))?;
     }
     if others == 0 {
-        (opening.notice)(format!("handed in what was kept in `{}`", spool.path().display()));
+        (opening.notice)(format!("wrote the outcomes that were kept in `{}` to the store", spool.path().display()));
         return spool.remove();
     }
     let aside = spool.set_aside()?;

@@ -32,7 +32,7 @@ impl Work<'_> {
     /// the whole call, unless another open call agrees with that resource.
     pub(super) fn former(&self, asked: &PlannedCreate<'_>, open: &[(InstanceId, RecordedCall)]) -> Option<InstanceId> {
         let list = asked.operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()?;
-        if !asked.whole || !is_whole(&asked.call) {
+        if !asked.is_complete || !is_whole(&asked.call) {
             return None;
         }
         let agreeing = |instance: &InstanceId, call: &RecordedCall| -> Vec<&InstanceId> {

@@ -73,7 +73,7 @@ struct PlannedCreate<'c> {
     operation: &'c Operation,
     call: RecordedCall,
     /// Whether all of the call is known.
-    whole: bool,
+    is_complete: bool,
     parameters: Parameters,
 }
 
@@ -256,12 +256,15 @@ impl<'a> Work<'a> {
                 continue;
             }
             let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
-            let Some((call, whole)) = self.call(step, &instance, change.call, &known, partly).await else { continue };
+            let Some((call, is_complete)) = self.call(step, &instance, change.call, &known, partly).await else {
+                continue;
+            };
             let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
             if operation.creates.is_none() {
                 continue;
             }
-            let asked = PlannedCreate { instance: &instance, step, operation: &operation, call, whole, parameters };
+            let asked =
+                PlannedCreate { instance: &instance, step, operation: &operation, call, is_complete, parameters };
             if is_found {
                 self.bind(&asked).await;
                 moved |= self.bound.insert(instance.clone());
@@ -271,7 +274,7 @@ impl<'a> Work<'a> {
                 self.rename(&former, &instance);
                 self.bind(&asked).await;
                 moved |= self.bound.insert(instance.clone());
-            } else if self.sought.insert((instance.clone(), whole)) {
+            } else if self.sought.insert((instance.clone(), is_complete)) {
                 moved |= self.seek(&asked).await;
             }
         }
@@ -288,12 +291,13 @@ impl<'a> Work<'a> {
         for instance in unknown {
             let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
             let rendered = self.rendered(step, &instance, known).await;
-            let whole = rendered.is_some();
+            let is_complete = rendered.is_some();
             let Some(call) = rendered.or_else(|| self.bare_call(step)) else { continue };
             let Some((operation, parameters)) = operation_of(self.search.catalog, &call) else { continue };
-            let asked = PlannedCreate { instance: &instance, step, operation: &operation, call, whole, parameters };
+            let asked =
+                PlannedCreate { instance: &instance, step, operation: &operation, call, is_complete, parameters };
             if operation.creates.is_some()
-                && self.sought.insert((instance.clone(), whole))
+                && self.sought.insert((instance.clone(), is_complete))
                 && let Some(status) = self.by_audit_log(&asked).await
             {
                 self.bound.insert(instance.clone());

@@ -317,7 +317,7 @@ mod tests {
         for changed in [other, bytes[1..].to_vec(), [&bytes[..], b"x"].concat()] {
             std::fs::write(&path, &changed).unwrap();
             let why = upload.verify().unwrap_err();
-            assert!(why.contains("not what it was when this run began"), "{why}");
+            assert!(why.contains("has changed since this run began"), "{why}");
             let mut pieces = upload.open().unwrap();
             let mut given = 0;
             while let Ok(Some(piece)) = pieces.read() {

@@ -281,7 +281,7 @@ impl Instance {
             (false, _, Some(result)) => result.clone(),
             (false, _, None) => {
                 return Err(
-                    self.refused(rendered, "the imported instance depends on it, and it is not on record".to_owned())
+                    self.refused(rendered, "it is not on record, and the imported instance depends on it".to_owned())
                 );
             }
         };

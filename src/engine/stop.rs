@@ -69,7 +69,7 @@ impl Stop {
     pub fn words(self) -> &'static str {
         match self {
             Stop::Interrupt(_) => "the run was interrupted",
-            Stop::OutOfTime => "`--timeout` was reached",
+            Stop::OutOfTime => "the run reached its `--timeout`",
             Stop::NoNewSteps => "another step failed (`--fail-fast`)",
             Stop::Shut(Shut::Key) => "the API does not take the key",
             Stop::Shut(Shut::Connection) => "the API cannot be reached",

@@ -208,7 +208,7 @@ fn what_a_failed_task_left_is_reported_or_that_it_is_not_known() {
             EffectKnown::Unknown,
             None,
             true,
-            Some("or another client created them: servergroups g2"),
+            Some("or another client created them: placement group g2"),
         ),
         (
             server_group,

@@ -300,7 +300,7 @@ fn an_attempt_before_a_refusal_that_cannot_be_attributed_is_left_to_a_person() {
         let end = trial.run(&text).await;
         assert_eq!((end.finished.exit, end.finished.unknown, trial.writes()), (Exit::Unknown, 1, 2), "{kind}");
         let (_, error) = end.failure.unwrap();
-        assert!(error.message.contains("attempt 1 was never answered; what may be its work"), "{error:?}");
+        assert!(error.message.contains("attempt 1 was never answered; these may be its work"), "{error:?}");
         assert!(error.help[0].contains("plan state resolve 'thing[0]' --id"), "{error:?}");
     });
 }

@@ -189,7 +189,7 @@ fn an_adopted_resource_is_updated_to_the_plan_where_possible() {
         let end = trial.run(&adopting(&format!("{{ id: {id} }}"))).await;
         assert_eq!(end.finished.exit, Exit::StepFailed);
         let failures = trial.failures().join("\n");
-        assert!(failures.contains("it is not what the plan says") && failures.contains("`body/size`"), "{failures}");
+        assert!(failures.contains("it differs from the plan") && failures.contains("`body/size`"), "{failures}");
         assert!(!trial.status().instances.keys().any(|id| id.to_string() == "disk"));
     });
 }

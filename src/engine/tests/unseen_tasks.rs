@@ -222,7 +222,7 @@ fn of_an_update_with_an_unknown_task_the_resource_says_whether_it_was_carried_ou
                 false => {
                     assert_eq!(end.finished.exit, Exit::Unknown, "{:?}", trial.failures());
                     let failures = trial.failures().join("\n");
-                    assert!(failures.contains("what it changes does not show that"), "{failures}");
+                    assert!(failures.contains("a read does not show the change"), "{failures}");
                 }
             }
             assert!(took < 200, "{took} s");

@@ -232,7 +232,10 @@ async fn an_outcome_that_is_kept_nowhere_is_told_with_both_reasons() {
     std::fs::create_dir_all(spool.parent().unwrap()).unwrap();
     std::os::unix::fs::symlink("/dev/full", &spool).unwrap();
     let unkept = journal.append(vec![finished(12)]).await.unwrap_err().to_string();
-    assert!(unkept.contains("the connection was closed") && unkept.contains("could not be kept on this machine either"), "{unkept}");
+    assert!(
+        unkept.contains("the connection was closed") && unkept.contains("could not be kept on this machine either"),
+        "{unkept}"
+    );
     let after = journal.append(vec![finished(12)]).await.unwrap_err().to_string();
     assert_eq!(after, unkept, "the cause is told to every caller");
 }

@@ -180,7 +180,7 @@ fn a_record_moves_from_place_to_place_and_never_back_in_time() {
     account.plan(&["state", "forget", "disk[0]", "-f", "plan.yaml", "--yes"]).with_code(0);
     account.plan(&["state", "forget", "network", "-f", "plan.yaml", "--state", "there", "--yes"]).with_code(0);
     account.plan(&["state", "pull", "here.jsonl", "-f", "plan.yaml"]).with_code(0);
-    account.plan(&["state", "push", "here.jsonl", "--state", "there"]).with_code(2).says("both went on");
+    account.plan(&["state", "push", "here.jsonl", "--state", "there"]).with_code(2).says("both were changed");
     account.plan(&["state", "push", "here.jsonl", "--state", "there", "--force"]).with_code(0);
     account.plan(&["state", "list", "plan.yaml", "--state", "there"]).with_code(0).prints("network");
 }

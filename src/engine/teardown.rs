@@ -94,7 +94,7 @@ pub async fn teardown(
             Err(Interruption::StillWaiting { tasks, unread, .. }) => {
                 let words = match unread {
                     None => format!("its task still runs: {}", tasks.join(", ")),
-                    Some(answer) => format!("its task {} cannot be looked at: {answer}", tasks.join(", ")),
+                    Some(answer) => format!("its task {} cannot be read: {answer}", tasks.join(", ")),
                 };
                 let error = context.error(&About::default(), EffectKnown::Unknown, ErrorClass::Unknown, words);
                 torn.add_left(context, instance, error);

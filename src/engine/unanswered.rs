@@ -283,7 +283,7 @@ impl OpenAttempt<'_> {
         let tasks = tasks.join(", ");
         let now = match unread {
             None => format!("its task still runs: {tasks}"),
-            Some(answer) => format!("its task {tasks} cannot be looked at: {answer}"),
+            Some(answer) => format!("its task {tasks} cannot be read: {answer}"),
         };
         let attempt = self.attempt.intent.attempt;
         let words = format!("attempt {attempt}, which was never answered, was carried out after all, and {now}");

@@ -281,7 +281,7 @@ pub fn still_waiting(
         }
         (None, [_, ..]) if unread.is_some() => (
             format!(
-                "not known to be done after {waited}: task {listed} cannot be looked at: {}",
+                "not known to be done after {waited}: task {listed} cannot be read: {}",
                 sanitize(unread.unwrap_or_default())
             ),
             "; the next run asks for it again",
@@ -469,7 +469,7 @@ mod tests {
             (0, None, None, "no answer after 1 s"),
             (1, None, None, "still not done after 1 s: task t goes on"),
             (2, None, None, "still not done after 1 s: tasks t and t go on"),
-            (1, None, refused, "not known to be done after 1 s: task t cannot be looked at: boom (status 500)"),
+            (1, None, refused, "not known to be done after 1 s: task t cannot be read: boom (status 500)"),
             (1, Some("`status` is `active`"), None, "not ready after 1 s, waiting until `status` is `active`"),
         ] {
             let words = |command| still_waiting(Some(command), &tasks(number), until, unread, Duration::from_secs(1));

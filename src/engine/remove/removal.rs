@@ -531,7 +531,7 @@ impl<'a> Removal<'a> {
                 let words = match self.context.watcher.unread(&tasks) {
                     None => format!("its removal still runs: task {}", tasks.join(", ")),
                     Some(answer) => {
-                        format!("its removal was accepted, and task {} cannot be looked at: {answer}", tasks.join(", "))
+                        format!("its removal was accepted, and task {} cannot be read: {answer}", tasks.join(", "))
                     }
                 };
                 let error = self.context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);

@@ -309,7 +309,7 @@ fn a_task_that_could_not_be_read_until_the_time_was_over_is_not_said_to_go_on() 
         assert!(told.len() == 2 && told.iter().all(|answer| answer.contains("boom")), "{told:?}");
         assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
         let left = trial.left().join("\n");
-        assert!(left.contains("cannot be looked at: Error: boom") && !left.contains("still runs"), "{left}");
+        assert!(left.contains("cannot be read: Error: boom") && !left.contains("still runs"), "{left}");
         // The next command reads it.
         trial.change_answers(|_, answer| answer);
         assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());

@@ -1,7 +1,7 @@
 //! What a run has removed besides its prune and its rollback: resources that are replaced, with what depends on them.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use super::remove::Removed;
 use crate::id::InstanceId;

@@ -70,10 +70,14 @@ impl RecoveryEvidence {
     pub fn words(&self) -> String {
         match self {
             RecoveryEvidence::Stamp => "certain: it carries the stamp".to_owned(),
-            RecoveryEvidence::FormerStamp(former) => format!("certain: it carries the stamp of its former name `{former}`"),
+            RecoveryEvidence::FormerStamp(former) => {
+                format!("certain: it carries the stamp of its former name `{former}`")
+            }
             RecoveryEvidence::Task => "certain: its task carries the stamp".to_owned(),
             RecoveryEvidence::AuditLog => "certain: the audit log tells our call".to_owned(),
-            RecoveryEvidence::Parent(parent) => format!("likely: the only resource in `{parent}` that agrees with the call"),
+            RecoveryEvidence::Parent(parent) => {
+                format!("likely: the only resource in `{parent}` that agrees with the call")
+            }
             RecoveryEvidence::Decision => "accepted".to_owned(),
         }
     }

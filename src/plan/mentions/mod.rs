@@ -174,7 +174,7 @@ impl<'d> Names<'d> {
 
     /// The finding about a secret field of an answer that is reached through a variable. What the variable was bound to is
     /// checked as a reference.
-    fn part(&self, used: &PartUse, place: &Place, findings: &mut Findings) {
+    fn part(&self, used: &PartUse, place: &TemplateScope, findings: &mut Findings) {
         let Some(&step) = self.steps.get(used.step.as_str()).filter(|step| !step.secret) else { return };
         let Some(field) = secret_field(in_answer(&used.path, step)) else { return };
         let what = format!("the secret `{field}` in an answer");

@@ -62,7 +62,10 @@ impl Collector {
                 instance.accepted_ms.get_or_insert(now);
             }
             Event::ResolvingStarted { instance, reason } => {
-                self.delayed(instance, format!("its outcome was in doubt, and had to be resolved: {}", sanitize(reason)));
+                self.delayed(
+                    instance,
+                    format!("its outcome was in doubt, and had to be resolved: {}", sanitize(reason)),
+                );
             }
             Event::ReadinessAwaited { instance, .. } => self.of(instance).state = InstanceState::Running,
             Event::StepSucceeded { instance, result } => self.succeeded(instance, result, now),

@@ -271,9 +271,11 @@ fn what_was_there_before_is_read_once_and_recorded() {
     assert_eq!((end.known.intent.as_ref().unwrap().mark.before.clone(), end.read.len()), (None, 1), "{end:?}");
     // A call that may change what is there asks for it.
     let put = write(Method::Put, RECORDS, json!({ "ttl": 60, "resource_records": [{ "content": ["1.2.3.4"] }] }));
-    for (answer, expected) in
-        [((404, json!({ "error": "record set not found" })), Some(0)), ((200, json!({ "ttl": 60 })), Some(1)), ((500, json!({})), None)]
-    {
+    for (answer, expected) in [
+        ((404, json!({ "error": "record set not found" })), Some(0)),
+        ((200, json!({ "ttl": 60 })), Some(1)),
+        ((500, json!({})), None),
+    ] {
         let end = made(&put, &[(200, json!({}))], &[(RECORDS, answer)]);
         let before = end.known.intent.as_ref().unwrap().mark.before.as_ref().map(Vec::len);
         assert_eq!((before, end.result.is_ok()), (expected, true), "{end:?}");

@@ -63,6 +63,8 @@ pub struct Dispatched {
     pub outcomes: Vec<(InstanceId, Outcome)>,
     /// `steps.<id>` of every step that is done or was skipped.
     pub values: BTreeMap<StepId, minijinja::Value>,
+    /// Steps of which `--target` selects single instances: their values lack the others.
+    pub in_part: HashSet<StepId>,
     /// Every instance that the plan has now.
     pub instances: HashSet<InstanceId>,
 }
@@ -225,6 +227,8 @@ impl<'r> Dispatcher<'r> {
                 stack.extend(earlier.map(|index| (index, true)));
             }
         }
+        let in_part = self.nodes.iter().zip(plan.steps.keys()).filter(|(node, _)| node.chosen && !node.whole);
+        self.done.in_part = in_part.map(|(_, step)| step.clone()).collect();
     }
 
     /// The next instance that can start now.

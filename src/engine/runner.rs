@@ -188,12 +188,12 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TeardownEn
     Ok(TeardownEnd::default())
 }
 
-/// Evaluates the outputs whose steps are all done or skipped: returns their values, and the errors by output.
+/// Evaluates the outputs whose steps are all done or skipped, with all their instances: returns their values, and the errors by output.
 fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<(InstanceId, StepError)>) {
     let (mut outputs, mut missing) = (Vec::new(), Vec::new());
     for (name, output) in &run.plan.outputs {
         let mut steps = output.value.references().map(|reference| reference.step.as_str());
-        if steps.any(|step| !dispatched.values.contains_key(step)) {
+        if steps.any(|step| !dispatched.values.contains_key(step) || dispatched.in_part.contains(step)) {
             continue;
         }
         let surroundings = run.surroundings(&dispatched.values, None);
@@ -224,18 +224,27 @@ fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<
     (outputs, missing)
 }
 
+/// Records the outputs. With `--target` those that refer to other steps stay as they are on record.
 async fn record_outputs(run: &Run, outputs: &[RunOutput]) -> Result<(), JournalError> {
-    let values = outputs
-        .iter()
-        .map(|output| RecordedOutput {
-            name: output.name.clone(),
-            value: Some(&output.value).filter(|value| !output.secret && !value.is_null()).cloned(),
-            secret: Some(output.secret),
-            description: output.description.clone(),
-        })
-        .collect::<Vec<_>>();
-    let unchanged = run.context.journal.with_status(|status| status.outputs == values);
-    if unchanged { Ok(()) } else { run.context.journal.append(vec![Record::Outputs { values }]).await }
+    let recorded = |output: &RunOutput| RecordedOutput {
+        name: output.name.clone(),
+        value: Some(&output.value).filter(|value| !output.secret && !value.is_null()).cloned(),
+        secret: Some(output.secret),
+        description: output.description.clone(),
+    };
+    let is_partial = !run.options.target.is_empty();
+    let values = run.context.journal.with_status(|status| {
+        let before = |name: &str| status.outputs.iter().find(|output| is_partial && output.name == name).cloned();
+        let of_plan = run.plan.outputs.keys().map(ToString::to_string);
+        let values = of_plan.filter_map(|name| {
+            outputs.iter().find(|output| output.name == name).map(recorded).or_else(|| before(&name))
+        });
+        Some(values.collect::<Vec<_>>()).filter(|values| status.outputs != *values)
+    });
+    match values {
+        Some(values) => run.context.journal.append(vec![Record::Outputs { values }]).await,
+        None => Ok(()),
+    }
 }
 
 /// The exit code of the gravest outcome.

@@ -148,3 +148,26 @@ fn single_instances_can_be_run_and_replaced() {
         assert!(trial.failures().join("\n").contains("the plan has no instance `disk[9]`"));
     });
 }
+
+#[test]
+fn a_run_of_a_part_keeps_the_recorded_outputs_of_the_rest() {
+    paused(async {
+        let plan = format!(
+            "{DISKS}  - id: net\n    call: POST /cloud/v1/networks/{{project_id}}/{{region_id}}\n    body: {{ name: net }}\n\
+             outputs:\n  disks: \"{{{{ steps.disk.ids }}}}\"\n  net: \"{{{{ steps.net.id }}}}\"\n"
+        );
+        let mut trial = Trial::new(Options::default());
+        let whole = trial.run(&plan).await;
+        assert_done(&trial, &whole);
+        let recorded = trial.status().outputs.clone();
+        assert_eq!(recorded.len(), 2);
+        for (target, given) in [("disk[1]", &[][..]), ("disk", &["disks"]), ("net", &["net"])] {
+            let target = Selection::from_iter([Selection::name(target)]);
+            let options = RunOptions { target, ..RunOptions::default() };
+            let end = trial.run_with(&plan, options, std::future::pending()).await;
+            assert_done(&trial, &end);
+            assert_eq!(end.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(), given);
+            assert_eq!(trial.status().outputs, recorded);
+        }
+    });
+}

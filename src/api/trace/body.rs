@@ -19,7 +19,7 @@ pub(super) fn of_value(body: &Value, secrets: &Secrets) -> String {
 
 /// The body of a request, whole, with secrets and sensitive fields replaced.
 pub(super) fn fields_of(body: &Value, secrets: &Secrets) -> Value {
-    hide(&secrets.redact_value(body), false)
+    hidden(body, false, secrets)
 }
 
 /// The body of an answer; `None` without one.
@@ -39,13 +39,36 @@ pub(super) fn of_answer(request: &Request, answer: &Answer, private: bool, secre
         Ok(body) => {
             // A task's `data` contains the request, including its secrets.
             let of_tasks = request.path.split('/').any(|segment| segment == "tasks");
-            short(&hide(&secrets.redact_value(&body), of_tasks).to_string())
+            short(&hidden(&body, of_tasks, secrets).to_string())
         }
         Err(_) => {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             short(&secrets.redact(&text))
         }
     })
+}
+
+/// A body without known secrets, without its sensitive fields, and without texts that repeat one of these: the address of a
+/// stream contains its token.
+fn hidden(body: &Value, of_tasks: bool, secrets: &Secrets) -> Value {
+    let own = Secrets::default();
+    hide_sensitive(body, &own);
+    own.redact_value(&hide(&secrets.redact_value(body), of_tasks))
+}
+
+fn hide_sensitive(value: &Value, own: &Secrets) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(text) if is_sensitive(name) => own.hide(text),
+                    field => hide_sensitive(field, own),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| hide_sensitive(item, own)),
+        _ => {}
+    }
 }
 
 fn hide(value: &Value, of_tasks: bool) -> Value {

@@ -38,7 +38,7 @@ fn bodies_show_no_secret_under_any_name() {
         &json!({
             "password": "p", "admin_password": 7, "private_key": "k", "client_secret": "s", "api_key": "a",
             "user_data": "dXNlcg==", "secret_id": "id", "secret_name": "n", "password_reset": true,
-            "deep": [{ "token": "t" }],
+            "deep": [{ "token": "t" }], "stream": { "token": "0a1b2c3d", "push_url": "rtmp://in.example/?0a1b2c3d" },
         }),
         &secrets,
     );
@@ -47,6 +47,7 @@ fn bodies_show_no_secret_under_any_name() {
         assert_eq!(shown[name], "[secret]", "{name}");
     }
     assert_eq!(shown["deep"][0]["token"], "[secret]");
+    assert_eq!(shown["stream"]["push_url"], "rtmp://in.example/?[secret]");
     assert_eq!((&shown["secret_id"], &shown["secret_name"]), (&json!("id"), &json!("n")));
     assert_eq!(shown["password_reset"], true);
 }

@@ -10,6 +10,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::Write;
 use crate::catalog::{CLOUD, Creates, IdAt, ListCall, Operation, root_of};
 use crate::engine::collection::{item_id, items, list_call, name_asked_for, named_items, own_path};
@@ -18,8 +20,9 @@ use crate::engine::evidence::likeness::contradicts;
 use crate::engine::listings::{Freshness, Listed, Listing};
 use crate::engine::made::resource_of;
 use crate::engine::pages::{Pages, Paging, each_page, endless};
+use crate::engine::refresh::agreement;
 use crate::engine::results::named_in_path;
-use crate::journal::{Mark, id_text};
+use crate::journal::{Mark, Status, id_text};
 
 /// Up to this number of creates in a run (or the number of pages of a list that is too long to be read), each sends a
 /// request filtered by its name, where the API has such a filter; more of them share one reading of the whole list.
@@ -46,6 +49,30 @@ impl Write {
             before: self.existing_before(context).await,
             secondary_before: self.secondary_existing_before(context).await,
         }
+    }
+
+    /// What existed before an attempt without an answer, of a command before this one. Where nothing was at the path of
+    /// a call that may change what is there, another client may have made it since: that is not as the call asks for.
+    pub(super) async fn still_existing(&self, context: &RunContext, recorded: Existing) -> Existing {
+        if !self.or_changes() || !recorded.before.as_ref().is_some_and(Vec::is_empty) {
+            return recorded;
+        }
+        Existing { before: self.made_since(context).await, ..recorded }
+    }
+
+    /// The ids of what another client has made at the path of this call; `None` when that cannot be read.
+    async fn made_since(&self, context: &RunContext) -> Option<Vec<String>> {
+        let operation = self.operation.as_deref()?;
+        let creates = operation.creates.as_ref()?;
+        let list = creates.resource.as_ref()?.list.as_ref()?;
+        let _place = context.gates.request().await;
+        let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
+        let is_anothers = |item: &&Value| {
+            let agrees = |status: &Status| agreement(status, self.instance(), self.call(), operation, item);
+            context.journal.with_status(agrees).is_none()
+        };
+        let others = found.iter().filter(is_anothers).filter_map(|item| item_id(operation, list, self.call(), item));
+        Some(others.map(|id| id_text(&id)).collect())
     }
 
     /// Ids of existing resources that could later be mistaken for what this call makes. They are listed only for

@@ -86,7 +86,11 @@ impl Write {
             let place = ProjectRegion::of(&self.parameters);
             context.stopped.or_leave(Box::pin(context.contact(&place))).await.map_err(Interruption::Stopped)?;
             // The list from before the first attempt: a later one may include the work of that attempt.
-            state.existing = in_doubt.as_ref().map(|in_doubt| Existing::recorded(&in_doubt.attempt.intent.mark));
+            if let Some(in_doubt) = &in_doubt {
+                let recorded = Existing::recorded(&in_doubt.attempt.intent.mark);
+                let existing = Box::pin(self.still_existing(context, recorded));
+                state.existing = Some(context.stopped.or_leave(existing).await.map_err(Interruption::Stopped)?);
+            }
         }
         let mut in_doubt = in_doubt;
         loop {

@@ -192,6 +192,37 @@ fn a_put_in_doubt_is_taken_back_by_a_destroy() {
     }
 }
 
+/// Nothing was there when a run was killed before its PUT; what another client has put there since is no work of the step.
+#[test]
+fn what_another_client_put_there_since_stays() {
+    const ZONE: &str = "/dns/v2/zones";
+    const SET: &str = "/dns/v2/zones/example.com/new.example.com/A";
+    let plan = format!(
+        "name: demo\nsteps:\n  - id: set\n    call: PUT {SET}\n    \
+         body: {{ ttl: 300, resource_records: [{{ content: [192.0.2.2] }}] }}\n"
+    );
+    let mut in_doubt = 0;
+    for nth in 1..6 {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            trial.by_hand(&call(Method::Post, ZONE, json!({ "name": "example.com" }))).await;
+            let life = Life::until(When::Request { nth, moment: Moment::BeforeSending });
+            trial.run_until(&Trial::plan("plan.yaml", &plan), &life).await;
+            if !trial.status().instances.values().any(|known| known.in_doubt().is_some()) {
+                return;
+            }
+            in_doubt += 1;
+            let theirs = json!({ "resource_records": [{ "content": ["192.0.2.1"] }] });
+            trial.by_hand(&call(Method::Post, SET, theirs)).await;
+            let before = trial.alive();
+            assert_eq!(trial.run(&plan).await.finished.exit, Exit::Done, "{:?}", trial.failures());
+            assert!(trial.warnings().contains("existed before, and is left by a teardown"), "{}", trial.warnings());
+            assert_eq!((trial.destroy().await.exit, trial.alive()), (Exit::Done, before));
+        });
+    }
+    assert!(in_doubt > 0);
+}
+
 /// A PUT in doubt that creates nothing is reverted by the plan's undo, whether or not it was carried out.
 #[test]
 fn a_change_in_doubt_is_reverted_by_the_plans_undo() {

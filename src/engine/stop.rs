@@ -11,7 +11,7 @@ use crate::exit::Exit;
 const INTERRUPT_LIMIT: Duration = Duration::from_secs(5);
 /// The part of [`INTERRUPT_LIMIT`] that is reserved for writing the record.
 const RECORD_TIME: Duration = Duration::from_millis(500);
-/// The part of [`INTERRUPT_LIMIT`] that is reserved for the last output, in case the reader of stdout or stderr has
+/// The part of `INTERRUPT_LIMIT` that is reserved for the last output, in case the reader of stdout or stderr has
 /// stopped reading.
 pub const OUTPUT_TIME: Duration = Duration::from_millis(250);
 /// What remains of [`INTERRUPT_LIMIT`]: how long the answers of requests in flight are waited for, since synchronous

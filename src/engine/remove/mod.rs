@@ -9,6 +9,7 @@ mod effect;
 mod identity;
 mod pending;
 mod removal;
+mod users;
 
 use self::pending::complete_pending;
 use self::removal::{Gone, Removal};

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::access::check_access;
 use super::effect::{Effect, effect};
 use super::identity::{created_later, digest, read_of_named};
+use super::users::Users;
 use super::{forget, status_of};
 use crate::api::{ApiError, Meaning, Policy, ReadError, Request, speaks_of_a_resource};
-use crate::catalog::{CLOUD, root_of};
-use crate::catalog::{Catalog, Method, pace_of};
+use crate::catalog::{CLOUD, Catalog, Method, pace_of, root_of};
 use crate::clock::millis;
 use crate::engine::conceal;
 use crate::engine::context::{About, RunContext};
@@ -24,7 +24,7 @@ use crate::engine::send::{Leaving, Sent, headers_of, send, tasks_of};
 use crate::engine::undo::{UndoOutcome, intent_of, new_nonce, resolve_undo};
 use crate::engine::unseen::unseen_for;
 use crate::engine::watch::{Awaited, Place, TaskEnd};
-use crate::event::{Delay, EffectKnown, ErrorClass, Event, RemovedResource, StepError};
+use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
 use crate::journal::{
     Few, Head, InstanceStatus, Intent, JournalError, Phase, Record, RecordedCall, RecordedResource, Unanswered,
@@ -47,36 +47,6 @@ pub(super) enum Gone {
     Now,
     /// By a task whose end was not seen: what else it was to remove may be left.
     Unseen,
-}
-
-/// The users of a resource that a refusal names, when none of them is on record.
-#[derive(Default)]
-struct Users {
-    /// The ids of those that the record knows nothing of.
-    unrecorded: Vec<String>,
-    /// Those that were removed within the last minutes: the API notices it late.
-    removed: Vec<RemovedResource>,
-}
-
-impl Users {
-    fn named(context: &RunContext, call: &RecordedCall, message: &str) -> Self {
-        let words = message.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
-        let ids = words.filter(|word| uuid::Uuid::try_parse(word).is_ok() && !call.path.contains(word));
-        let ids: std::collections::BTreeSet<&str> = ids.collect();
-        let now = context.now();
-        context.journal.with_status(|status| {
-            // If one of them is on record it will be removed soon, and the others may depend on it.
-            if ids.iter().any(|id| status.knows(id)) {
-                return Self::default();
-            }
-            let (removed, unrecorded): (Vec<_>, Vec<_>) =
-                ids.into_iter().map(|id| status.departed.find(id, now).ok_or(id)).partition(Result::is_ok);
-            Self {
-                unrecorded: unrecorded.into_iter().filter_map(Result::err).map(str::to_owned).collect(),
-                removed: removed.into_iter().filter_map(Result::ok).cloned().collect(),
-            }
-        })
-    }
 }
 
 /// The path that reads what a call deletes, where that is the same.

@@ -318,10 +318,13 @@ impl<'a> Search<'a> {
         let [Candidate::Item { id, item }] = open else { return None };
         let before = self.intent().mark.before.as_ref()?;
         let agrees = self.agreement(id, item).await?;
+        // By the server's clock: that of the machine which made the call may have been another.
+        let now = self.context.client.server_time(self.context.now());
+        let Attempt { since, until, .. } = self.known();
         let is_in_time = match (lists::made(item), agrees) {
-            (Some(made), _) => made <= self.known().until,
-            (None, Agreement::KeyOnly) => self.context.now() <= self.attempt.at + ONLY_A_NAME,
-            (None, Agreement::Whole) => self.context.now() <= self.attempt.at + ALIKE,
+            (Some(made), _) => made <= until,
+            (None, Agreement::KeyOnly) => now <= since + ONLY_A_NAME,
+            (None, Agreement::Whole) => now <= since + ALIKE,
         };
         if !is_in_time {
             return None;

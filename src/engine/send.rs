@@ -102,7 +102,7 @@ fn without_answer(lost: Lost) -> Sent {
     match lost {
         Lost::NotSent(cause) => Sent::Unsent(cause),
         Lost::NoConnection(cause) => Sent::NoConnection(cause),
-        // A refusal: the call changed nothing, and why it was refused says the answer to the next attempt.
+        // A refusal: the call changed nothing, and the answer to the next attempt says why it was refused.
         Lost::Broken { head, cause } if (400..500).contains(&head.status) && head.status != 408 => {
             Sent::Unsent(format!("its refusal (status {}) broke off: {cause}", head.status))
         }

@@ -130,8 +130,14 @@ pub(super) fn write(text: &mut String, checksum: Checksum, n: u64, at: Timestamp
 /// In words: what is wrong with it.
 pub fn decode(text: &[u8]) -> Result<Line, BadLine> {
     let text = std::str::from_utf8(text).map_err(|_| "it is not text".to_owned())?;
-    check_version(text)?;
-    Ok(Line::decode(text)?)
+    match Line::decode(text) {
+        Ok(Line { record: Record::Header(header), .. }) if header.version > VERSION => {
+            Err(BadLine::Newer { version: header.version.into() })
+        }
+        Ok(line) => Ok(line),
+        // A later version may have another checksum, and fields that this one does not know.
+        Err(why) => Err(newer_version(text).map_or(BadLine::Damaged(why), |version| BadLine::Newer { version })),
+    }
 }
 
 /// Why a line cannot be read.
@@ -171,14 +177,10 @@ impl From<&str> for BadLine {
 /// The kind of a record stands within this many bytes of its line.
 pub(super) const KIND_WITHIN: usize = 128;
 
-fn check_version(text: &str) -> Result<(), BadLine> {
-    // Before the record is read as ours: a later version may hold records this one does not know.
-    if !text.get(..KIND_WITHIN).unwrap_or(text).contains("\"record\":\"header\"") {
-        return Ok(());
-    }
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    match value.get("version").and_then(serde_json::Value::as_u64) {
-        Some(version) if version > u64::from(VERSION) => Err(BadLine::Newer { version }),
-        _ => Ok(()),
-    }
+/// The version in a header, when this one does not know it.
+fn newer_version(text: &str) -> Option<u64> {
+    let head = text.get(..KIND_WITHIN).unwrap_or(text);
+    let is_header = head.contains("\"record\":\"header\"");
+    let header: serde_json::Value = is_header.then(|| serde_json::from_str(text).ok()).flatten()?;
+    header.get("version")?.as_u64().filter(|version| *version > u64::from(VERSION))
 }

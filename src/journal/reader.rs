@@ -58,16 +58,24 @@ impl<'de> Reader<'de> {
     }
 
     /// The next byte that is not white space.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.text.as_bytes().get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                next => return next.copied(),
-            }
+        match self.text.as_bytes().get(self.at) {
+            Some(b' ' | b'\n' | b'\r' | b'\t') => self.peek_past_space(),
+            next => next.copied(),
         }
     }
 
+    /// The next byte after white space, which our own lines do not have.
+    #[cold]
+    fn peek_past_space(&mut self) -> Option<u8> {
+        let rest = &self.text.as_bytes()[self.at..];
+        self.at += rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
     /// Goes past a byte, which must be next.
+    #[inline]
     fn expect(&mut self, byte: u8) -> Result<(), Error> {
         if self.peek() != Some(byte) {
             return Err(self.wrong_byte(byte));
@@ -112,7 +120,7 @@ impl<'de> Reader<'de> {
     /// A string, whose quotation mark is next.
     fn string(&mut self) -> Result<Cow<'de, str>, Error> {
         let rest = &self.text[self.at + 1..];
-        match memchr::memchr2(b'"', b'\\', rest.as_bytes()) {
+        match end_or_escape(rest.as_bytes()) {
             Some(end) if rest.as_bytes()[end] == b'"' => {
                 self.at += end + 2;
                 Ok(Cow::Borrowed(&rest[..end]))
@@ -224,6 +232,31 @@ impl<'de> Reader<'de> {
         }
         Ok(&self.text[from..self.at])
     }
+}
+
+/// Where the first quotation mark or backslash of a text is, in bytes.
+///
+/// Most strings are names of fields, ids and times: they end before a search by vectors has begun.
+fn end_or_escape(text: &[u8]) -> Option<usize> {
+    const STEP: usize = size_of::<u64>();
+    const LONG: usize = 5 * STEP;
+    let (steps, _) = text.as_chunks::<STEP>();
+    for (n, step) in steps.iter().take(LONG / STEP).enumerate() {
+        let bytes = u64::from_le_bytes(*step);
+        let found = occurrences(bytes, b'"') | occurrences(bytes, b'\\');
+        if found != 0 {
+            return Some(n * STEP + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let searched = LONG.min(steps.len() * STEP);
+    memchr::memchr2(b'"', b'\\', &text[searched..]).map(|at| searched + at)
+}
+
+/// The highest bit of each of eight bytes that equals `byte`. (Above one that does, others may be marked as well.)
+fn occurrences(bytes: u64, byte: u8) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let differing = bytes ^ (ONES * u64::from(byte));
+    differing.wrapping_sub(ONES) & !differing & (ONES << 7)
 }
 
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
@@ -369,6 +402,14 @@ struct Elements<'r, 'de> {
     is_first: bool,
 }
 
+impl Elements<'_, '_> {
+    /// How many elements there are at least: most lists have one, and are to have room for no more.
+    fn least(&self) -> Option<usize> {
+        let next = self.reader.text.as_bytes().get(self.reader.at);
+        Some(usize::from(!matches!(next, Some(b']' | b'}'))))
+    }
+}
+
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = Error;
 
@@ -377,6 +418,10 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
             return Ok(None);
         }
         seed.deserialize(&mut *self.reader).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.least()
     }
 }
 
@@ -393,6 +438,10 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
         self.reader.expect(b':')?;
         seed.deserialize(&mut *self.reader)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.least()
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
@@ -44,7 +44,7 @@ fn utc(text: &str) -> Option<Timestamp> {
     let [hour, minute, second] = [two(h0, h1)?, two(mi0, mi1)?, two(s0, s1)?];
     let year = i16::from(century) * 100 + i16::from(year);
     let time = DateTime::new(year, month, day, hour, minute, second, nanoseconds(fraction)?).ok()?;
-    TimeZone::UTC.to_timestamp(time).ok()
+    Offset::UTC.to_timestamp(time).ok()
 }
 
 fn two(tens: u8, ones: u8) -> Option<i8> {
@@ -57,8 +57,8 @@ fn nanoseconds(fraction: &[u8]) -> Option<i32> {
     match fraction {
         [] => Some(0),
         [b'.', digits @ ..] if (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) => {
-            let padded = digits.iter().chain(std::iter::repeat(&b'0')).take(9);
-            Some(padded.fold(0, |all, digit| all * 10 + i32::from(digit - b'0')))
+            let whole = digits.iter().fold(0, |all, digit| all * 10 + i32::from(digit - b'0'));
+            Some((digits.len()..9).fold(whole, |all, _| all * 10))
         }
         _ => None,
     }

@@ -47,7 +47,7 @@ impl Trigrams {
     fn is_met(&self, text: &[u8], classes: &[u8; 256]) -> bool {
         let mut at = 0;
         while at < text.len() {
-            let dividers = text[at..].iter().take_while(|byte| classes[usize::from(**byte)] == DIVIDER).count();
+            let dividers = dividers(&text[at..], classes);
             if self.is_known(&text[at + dividers..], classes) {
                 return true;
             }
@@ -79,6 +79,14 @@ impl Trigrams {
     fn add(&mut self, triple: usize) {
         self.known[triple / 64] |= 1 << (triple % 64);
     }
+}
+
+/// How many dividers a text begins with. Tables are half of spaces, which are counted several at a time.
+fn dividers(text: &[u8], classes: &[u8; 256]) -> usize {
+    const SPACES: [u8; 8] = [b' '; 8];
+    let (steps, _) = text.as_chunks();
+    let spaces = steps.iter().take_while(|step| **step == SPACES).count() * SPACES.len();
+    spaces + text[spaces..].iter().take_while(|byte| classes[usize::from(**byte)] == DIVIDER).count()
 }
 
 fn number_of(triple: &[u8]) -> usize {

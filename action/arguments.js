@@ -8,18 +8,18 @@ const NEED_A_PLAN = ['run', 'check', 'preview', 'rehearse', 'graph'];
 
 /** How a command is told which plan it is about; the others are not about one. */
 const PLAN_AS = {
-  ...Object.fromEntries([...NEED_A_PLAN, 'destroy', 'status', 'report'].map((command) => [command, (file) => [file]])),
+  ...Object.fromEntries([...NEED_A_PLAN, 'destroy', 'status', 'drift', 'report'].map((command) => [command, (file) => [file]])),
   output: (file) => ['--file', file],
 };
 
-/** Commands that look at inputs. A teardown needs none: given the same ones as the run, it leaves them alone. */
-const TAKE_NO_INPUTS = ['destroy'];
+/** Commands that work on the record alone: given the same inputs as the run, they leave them alone. */
+const TAKE_NO_INPUTS = ['destroy', 'drift'];
 
 /** Commands that write a report of what they did. */
 const REPORT = ['run', 'rehearse', 'destroy'];
 
 /** Commands that lock the record. After a cancelled job the run before may still be writing down where it stopped. */
-const LOCK = ['run', 'destroy', 'sweep'];
+const LOCK = ['run', 'destroy', 'drift', 'sweep'];
 const LOCK_TIMEOUT = ['--lock-timeout', '60s'];
 
 /** Options that say which record is meant; a teardown needs the same ones as the run before it. */
@@ -30,7 +30,7 @@ function recordOptions(inputs) {
   return options;
 }
 
-/** What the words after `state` take besides their own arguments: the plan, its inputs, and which record is meant. */
+/** What the words after `state` take besides their own arguments: the plan (mostly after them), its inputs, and which record is meant. */
 const STATE = {
   list: { plan: (file) => [file] },
   unlock: { plan: (file) => [file] },
@@ -40,19 +40,25 @@ const STATE = {
   pull: { plan: (file) => ['--file', file] },
   recover: { plan: (file) => [file], takesInputs: true },
   salvage: { plan: (file) => [file], takesInputs: true },
+  mv: { plan: (file) => ['--file', file] },
+  import: { plan: (file) => [file], isFirst: true, takesInputs: true },
   push: { record: ['state'] },
   init: { record: [] },
 };
 
 /** The arguments of `plan state`: the word after it says what it does, and comes first among `args`. */
 function stateLine(inputs) {
-  const [word = ''] = inputs.args;
-  const { plan, takesInputs = false, record = ['environment', 'state'] } = STATE[word] || {};
+  const [word = '', ...others] = inputs.args;
+  if (inputs.plan && !STATE[word]) {
+    const words = Object.keys(STATE).map((known) => `\`${known}\``).join(', ');
+    throw new Error(`\`command: state\` needs one of ${words} as the first line of \`args\`, not \`${word}\``);
+  }
+  const { plan, isFirst = false, takesInputs = false, record = ['environment', 'state'] } = STATE[word] || {};
   if (inputs.plan && !plan) throw new Error(`\`state ${word}\` takes no plan file: leave \`plan\` out`);
+  const named = inputs.plan ? plan(inputs.plan) : [];
   return [
     'state',
-    ...inputs.args,
-    ...(inputs.plan ? plan(inputs.plan) : []),
+    ...(isFirst ? [word, ...named, ...others] : [...inputs.args, ...named]),
     ...(takesInputs ? inputOptions(inputs) : []),
     ...record.filter((name) => inputs[name]).flatMap((name) => [`--${name}`, inputs[name]]),
   ];

@@ -105,6 +105,12 @@ test('a teardown means the record of the run before it', () => {
   ]);
 });
 
+test('drift takes the plan and the record, and no inputs', () => {
+  assert.deepEqual(commandLine(inputs({ command: 'drift', environment: 'demo', set: ['a=b'] })), [
+    'drift', 'deploy.yaml', '--environment', 'demo', '--lock-timeout', '60s',
+  ]);
+});
+
 test('when the environment is taken down', () => {
   const table = [
     // mode, status of the job, exit code of the run, taken down
@@ -158,6 +164,9 @@ test('what stands behind `state` takes the plan, its inputs and the record as it
   assert.equal(line(['show', 'web']), `state show web --file a.yaml ${record}`);
   assert.equal(line(['pull', 'r.jsonl']), `state pull r.jsonl --file a.yaml ${record}`);
   assert.equal(line(['recover', '--dry-run']), `state recover --dry-run a.yaml --set x=1 ${record}`);
+  assert.equal(line(['mv', 'web', 'app']), `state mv web app --file a.yaml ${record}`);
+  assert.equal(line(['import', 'web', 'id']), `state import a.yaml web id --set x=1 ${record}`);
+  assert.throws(() => line(['list --help']), /needs one of `list`, .* as the first line of `args`, not `list --help`/);
   assert.equal(line(['push', 'r.jsonl'], { plan: '' }), 'state push r.jsonl --state s3://b/p');
   assert.equal(line(['init', 's3://b/p'], { plan: '' }), 'state init s3://b/p');
   for (const word of ['push', 'init']) assert.throws(() => line([word]), /takes no plan file/);

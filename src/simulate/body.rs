@@ -11,7 +11,7 @@ use crate::diagnostic::{Severity, code};
 ///
 /// # Errors
 ///
-/// 400 with `invalid_fields` when the body is missing, is not an object, or does not match the schema. Unknown fields
+/// 400 with `invalid_fields` when the body is missing, is no object or list, or does not match the schema. Unknown fields
 /// are accepted: the documented schemas forbid almost none, and clients may be newer than the catalogue.
 pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<String, Value>, Refusal> {
     let body = match &request.body {
@@ -28,9 +28,17 @@ pub(super) fn check(operation: &Operation, request: &Request) -> Result<Map<Stri
     }
     match body {
         Some(Value::Object(body)) => Ok(body.clone()),
+        // All elements of a collection: `PUT …/members`.
+        Some(list @ Value::Array(_)) => Ok(named_as_its_path(request, list)),
         None if operation.body == BodyUse::Optional => Ok(Map::new()),
         _ => Err(Refusal::invalid_field("body", "must be a JSON object")),
     }
+}
+
+/// A body that is a list, as the only field: it has the name of the collection in the path.
+fn named_as_its_path(request: &Request, list: &Value) -> Map<String, Value> {
+    let name = request.path.rsplit('/').next().unwrap_or_default();
+    Map::from_iter([(name.to_owned(), list.clone())])
 }
 
 /// What is wrong with the body of a request to another product, by field.

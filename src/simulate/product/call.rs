@@ -93,11 +93,13 @@ pub(super) fn several(call: &Call<'_>, creates: &Creates) -> Option<Vec<Map<Stri
 /// The resource's fields in a create's body, which may be wrapped, as in `{"video": {…}}`.
 pub(super) fn innermost(call: &Call<'_>, creates: &Creates) -> Map<String, Value> {
     let outer = creates.name_at.as_deref().and_then(|at| at.rsplit_once('/')).map_or("", |(above, _)| above);
-    let inside = call.body.pointer(outer).unwrap_or(&call.body);
-    inside.as_object().cloned().unwrap_or_default()
+    match call.body.pointer(outer).and_then(Value::as_object) {
+        Some(inside) if !outer.is_empty() => inside.clone(),
+        _ => inner(call),
+    }
 }
 
-/// The resource's fields in an update's body.
+/// The resource's fields in a body of which it is not known where they stand: streaming wraps those of most calls.
 pub(super) fn inner(call: &Call<'_>) -> Map<String, Value> {
     let fields = call.fields();
     match fields.iter().next() {

@@ -255,6 +255,17 @@ fn what_is_not_there_cannot_be_changed_and_a_put_replaces() {
 }
 
 #[test]
+fn what_a_wrapped_body_creates_has_its_fields() {
+    let mut world = world(instant());
+    for (path, wrapper) in [("players", "player"), ("broadcasts", "broadcast"), ("restreams", "restream")] {
+        let path = format!("/streaming/{path}");
+        assert!(world.post(&path, json!({ wrapper: { "name": "ours" } })).0 < 300, "{path}");
+        let all = world.get(&path);
+        assert_eq!((&all[0]["name"], all[0].get(wrapper)), (&json!("ours"), None), "{path}: {all}");
+    }
+}
+
+#[test]
 fn lists_have_the_fields_that_their_elements_always_have() {
     let mut world = world(Options { unknown_ids: UnknownIds::Assume, ..instant() });
     let rule = json!({

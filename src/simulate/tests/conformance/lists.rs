@@ -69,6 +69,13 @@ fn a_pools_task_lists_old_members_and_a_groups_task_the_group() {
     assert_eq!((&back, &there[..]), (&two, &two[1..]), "both old ones are listed, one is there");
     let (none, there) = patched(&[]);
     assert_eq!((none, there.len()), (two[1..].to_vec(), 0));
+    // The body of this call is the list.
+    let members = json!([{ "address": "10.0.0.1", "protocol_port": 8080 }]);
+    let path = format!("/cloud/v1/loadbalancers/1/7/pools/{pool}/members");
+    let accepted = world.send(Method::Put, &path, Some(members));
+    let task = world.ended(accepted);
+    let there = world.get(&format!("/cloud/v1/lbpools/1/7/{pool}"))["members"].clone();
+    assert_eq!((&there[0]["id"], there.as_array().unwrap().len()), (&json!(listed(&task, "members")[0]), 1));
 
     let groups = "/cloud/v2/security_groups/1/7";
     let group = world.make(groups, json!({ "name": "web", "rules": [] }));

@@ -6,10 +6,11 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::defaults::USER_AGENT;
-use super::note;
+use super::github_event;
+use super::{note, warn};
 use crate::api::{Answer, Http, Lost, Request, Transport};
 use crate::catalog::Method;
-use crate::context::{Context, GitHub};
+use crate::context::Context;
 use crate::error::Error;
 use crate::shared::Shared;
 
@@ -36,7 +37,7 @@ pub(super) async fn keep(context: &Context, marker: &str, body: &str) -> Result<
     let Some(github) = &context.environment.github else {
         return note(context, "warning: `--comment` has an effect in a GitHub Actions job only");
     };
-    let Some(number) = pull_request(context, github) else {
+    let Some(number) = github_event::pull_request(context, github) else {
         return note(context, "no pull request here: there is nothing to comment on");
     };
     let (Some(token), Some(repository)) = (&github.token, &github.repository) else {
@@ -44,14 +45,15 @@ pub(super) async fn keep(context: &Context, marker: &str, body: &str) -> Result<
             .help("the action passes it on: `comment: true`; the job needs `permissions: { pull-requests: write }`"));
     };
     let base = github.api_url.as_deref().unwrap_or(GITHUB);
-    let comments = Comments { http: http(context, base, token)?, repository, number };
+    let graphql = http(context, graphql_base(base), token)?;
+    let comments = Comments { http: http(context, base, token)?, graphql, repository, number };
     match comments.keep(marker, body).await {
         Ok(told) => note(context, &told),
-        Err(Refused::NotAllowed(status)) => note(
+        Err(Refused::NotAllowed(why)) => warn(
             context,
             &format!(
-                "warning: the comment was not written: GitHub answered {status}; a pull request from a fork has a token that \
-                 only reads, every other job needs `permissions: {{ pull-requests: write }}`"
+                "the comment was not written, and an earlier one may be out of date: {why}; a pull request from a fork has \
+                 a token that only reads, every other job needs `permissions: {{ pull-requests: write }}`"
             ),
         ),
         Err(Refused::Failed(why)) => Err(Error::Comment(why)),
@@ -62,44 +64,29 @@ fn http(context: &Context, base: &str, token: &SecretString) -> Result<Http, Err
     Ok(Http::with_scheme(base, "Bearer", token, TIMEOUT, &super::connect::authorities(context)?)?)
 }
 
-/// The number of the job's pull request.
-fn pull_request(context: &Context, github: &GitHub) -> Option<u64> {
-    let of_reference = github.reference.as_deref().and_then(number_in);
-    let of_event = || {
-        let text = std::fs::read_to_string(context.resolve(github.event.as_ref()?)).ok()?;
-        let event: Value = serde_json::from_str(&text).ok()?;
-        let is_pull_request = event.pointer("/issue/pull_request").is_some();
-        let issue = event.pointer("/issue/number").filter(|_| is_pull_request);
-        event.pointer("/pull_request/number").or(issue)?.as_u64()
-    };
-    of_reference.or_else(of_event)
-}
-
-/// `refs/pull/7/merge`
-fn number_in(reference: &str) -> Option<u64> {
-    reference.strip_prefix("refs/pull/")?.split('/').next()?.parse().ok()
+/// The address below which the GraphQL API is, by that of the REST API. (GitHub Enterprise has them at `/api/graphql` and
+/// `/api/v3`.)
+fn graphql_base(rest: &str) -> &str {
+    let rest = rest.trim_end_matches('/');
+    rest.strip_suffix("/v3").unwrap_or(rest)
 }
 
 /// Why a comment was not written.
 enum Refused {
-    /// The token may not.
-    NotAllowed(u16),
+    /// The token may not; with GitHub's words.
+    NotAllowed(String),
     Failed(String),
 }
 
 struct Comments<'a> {
     http: Http,
+    graphql: Http,
     repository: &'a str,
     number: u64,
 }
 
-/// The author whose comments may be replaced.
-enum Author {
-    /// The token belongs to a user.
-    Login(String),
-    /// The token belongs to an app, which cannot ask for its own name.
-    Bot,
-}
+/// The author of the comments that a job with `GITHUB_TOKEN` writes.
+const JOB: &str = "github-actions[bot]";
 
 impl Comments<'_> {
     /// Writes the comment; returns a message about what was done.
@@ -125,20 +112,29 @@ impl Comments<'_> {
         Ok(format!("the comment on pull request {} is up to date{}", self.number, at(&changed)))
     }
 
-    async fn author(&self) -> Result<Author, Refused> {
+    /// The login of the account that the token belongs to.
+    async fn author(&self) -> Result<String, Refused> {
         match self.send(Method::Get, "/user", &[], None, TRIES).await {
-            Ok(user) => match user.get("login").and_then(Value::as_str) {
-                Some(login) => Ok(Author::Login(login.to_owned())),
-                None => Ok(Author::Bot),
-            },
-            Err(Refused::NotAllowed(_)) => Ok(Author::Bot),
+            Ok(user) => Ok(text_at(&user, "/login").unwrap_or(JOB).to_owned()),
+            // An app has no user.
+            Err(Refused::NotAllowed(_)) => Ok(self.app().await.unwrap_or_else(|| JOB.to_owned())),
             Err(failed) => Err(failed),
         }
     }
 
+    /// The login of the app that the token belongs to; `None` when GitHub does not say.
+    async fn app(&self) -> Option<String> {
+        let query = Request {
+            body: Some(json!({ "query": "{ viewer { login } }" }).into()),
+            ..Request::new(Method::Post, "/graphql")
+        };
+        let answer = judge(self.graphql.send(with_headers(query)).await).ok()?;
+        text_at(&answer, "/data/viewer/login").map(str::to_owned)
+    }
+
     /// The ids and texts of the comments with this marker that earlier jobs wrote, oldest first. Comments of others
     /// with the marker are not touched.
-    async fn own_comments(&self, marker: &str, author: &Author) -> Result<Vec<(u64, String)>, Refused> {
+    async fn own_comments(&self, marker: &str, author: &str) -> Result<Vec<(u64, String)>, Refused> {
         let path = format!("/repos/{}/issues/{}/comments", self.repository, self.number);
         let mut found = Vec::new();
         for page in 1..=MOST_PAGES {
@@ -164,12 +160,7 @@ impl Comments<'_> {
     ) -> Result<Value, Refused> {
         let mut request = Request { body: body.map(Shared::from), ..Request::new(method, path) };
         request.query = query.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        request.headers = vec![
-            header("accept", "application/vnd.github+json"),
-            header("x-github-api-version", "2022-11-28"),
-            header("user-agent", USER_AGENT),
-        ];
+        let request = with_headers(request);
         let mut attempt = 1;
         loop {
             let answer = self.http.send(request.clone()).await;
@@ -185,34 +176,49 @@ impl Comments<'_> {
     }
 }
 
+fn with_headers(request: Request) -> Request {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = vec![
+        header("accept", "application/vnd.github+json"),
+        header("x-github-api-version", "2022-11-28"),
+        header("user-agent", USER_AGENT),
+    ];
+    Request { headers, ..request }
+}
+
+fn text_at<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
 /// The JSON of an answer; for an error also whether it may be temporary.
 fn judge(answer: Result<Answer, Lost>) -> Result<Value, (Refused, bool)> {
     let answer = answer.map_err(|lost| (Refused::Failed(format!("GitHub cannot be reached: {lost}")), true))?;
     let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    match answer.status {
-        200..=299 => Ok(value),
-        status @ (403 | 404) if answer.header("retry-after").is_none() => Err((Refused::NotAllowed(status), false)),
-        status => {
-            let message =
-                value.get("message").and_then(Value::as_str).map(|text| format!(": {text}")).unwrap_or_default();
-            Err((
-                Refused::Failed(format!("GitHub answered {status}{message}")),
-                status == 429 || status == 403 || status >= 500,
-            ))
-        }
+    let status = answer.status;
+    if (200..=299).contains(&status) {
+        return Ok(value);
+    }
+    let message = text_at(&value, "/message").map(|text| format!(": {text}")).unwrap_or_default();
+    let why = format!("GitHub answered {status}{message}");
+    let waits = answer.header("retry-after").is_some();
+    // <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>: an hour's limit is a 403 as well.
+    let is_limit = waits || answer.header("x-ratelimit-remaining") == Some("0");
+    match status {
+        403 | 404 if !is_limit => Err((Refused::NotAllowed(why), false)),
+        _ => Err((Refused::Failed(why), waits || status == 429 || status >= 500)),
     }
 }
 
-/// The id and text of a comment, when an earlier job wrote it.
-fn own_comment(comment: &Value, marker: &str, author: &Author) -> Option<(u64, String)> {
-    let is_own = match author {
-        Author::Login(login) => comment.pointer("/user/login").and_then(Value::as_str) == Some(login),
-        Author::Bot => comment.pointer("/user/type").and_then(Value::as_str) == Some("Bot"),
-    };
-    let body = comment.get("body").and_then(Value::as_str)?;
+/// The id and text of a comment, when an earlier job of this author wrote it.
+fn own_comment(comment: &Value, marker: &str, author: &str) -> Option<(u64, String)> {
+    let login = text_at(comment, "/user/login")?;
+    // GraphQL names an app without the end that its login has.
+    let is_app = text_at(comment, "/user/type") == Some("Bot") && login.strip_suffix("[bot]") == Some(author);
+    let body = text_at(comment, "/body")?;
     // GitHub may have changed the line breaks.
     let begins = body.lines().next() == Some(marker);
-    (is_own && begins).then(|| Some((comment.get("id")?.as_u64()?, body.replace("\r\n", "\n"))))?
+    let is_own = begins && (login == author || is_app);
+    is_own.then(|| Some((comment.get("id")?.as_u64()?, body.replace("\r\n", "\n"))))?
 }
 
 fn at(comment: &Value) -> String {
@@ -224,27 +230,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pull_request_is_known_by_the_reference_of_its_job() {
-        assert_eq!(number_in("refs/pull/7/merge"), Some(7));
-        assert_eq!(number_in("refs/heads/main"), None);
-        assert_eq!(number_in("refs/pull/x/merge"), None);
-    }
-
-    #[test]
     fn only_comments_of_ours_are_replaced() {
         let marker = "<!-- gcore-plan preview web/default -->";
         let comment = |kind: &str, login: &str, body: &str| json!({ "id": 5, "user": { "type": kind, "login": login }, "body": body });
         let ours = format!("{marker}\r\n### Preview");
         for (comment, author, is_ours) in [
-            (comment("Bot", "github-actions[bot]", &ours), Author::Bot, true),
-            (comment("User", "mallory", &ours), Author::Bot, false),
-            (comment("User", "me", &ours), Author::Login("me".to_owned()), true),
-            (comment("User", "mallory", &ours), Author::Login("me".to_owned()), false),
-            (comment("Bot", "github-actions[bot]", &format!("> {marker}")), Author::Bot, false),
-            (comment("Bot", "github-actions[bot]", "<!-- gcore-plan preview web/default2 -->\n"), Author::Bot, false),
+            (comment("Bot", JOB, &ours), JOB, true),
+            (comment("Bot", JOB, &ours), "github-actions", true),
+            (comment("Bot", "dependabot[bot]", &ours), JOB, false),
+            (comment("User", "github-actions", &ours), JOB, false),
+            (comment("User", "mallory", &ours), JOB, false),
+            (comment("User", "me", &ours), "me", true),
+            (comment("User", "mallory", &ours), "me", false),
+            (comment("Bot", JOB, &format!("> {marker}")), JOB, false),
+            (comment("Bot", JOB, "<!-- gcore-plan preview web/default2 -->\n"), JOB, false),
         ] {
-            assert_eq!(own_comment(&comment, marker, &author).is_some(), is_ours, "{comment}");
+            assert_eq!(own_comment(&comment, marker, author).is_some(), is_ours, "{comment}");
         }
+    }
+
+    #[test]
+    fn the_graphql_api_is_beside_the_other() {
+        assert_eq!(graphql_base("https://api.github.com/"), "https://api.github.com");
+        assert_eq!(graphql_base("https://git.example.com/api/v3"), "https://git.example.com/api");
     }
 
     #[test]
@@ -253,7 +261,9 @@ mod tests {
             let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             judge(Ok(Answer { status, headers, body: br#"{"message":"no"}"#.to_vec() }))
         };
-        assert!(matches!(answer(403, &[]), Err((Refused::NotAllowed(403), false))));
+        assert!(matches!(answer(403, &[]), Err((Refused::NotAllowed(why), false)) if why == "GitHub answered 403: no"));
+        let limited = answer(403, &[("x-ratelimit-remaining", "0")]);
+        assert!(matches!(limited, Err((Refused::Failed(why), false)) if why == "GitHub answered 403: no"));
         assert!(matches!(answer(403, &[("retry-after", "60")]), Err((Refused::Failed(_), true))));
         assert!(matches!(answer(502, &[]), Err((Refused::Failed(_), true))));
         assert!(matches!(answer(422, &[]), Err((Refused::Failed(why), false)) if why == "GitHub answered 422: no"));

@@ -22,6 +22,7 @@ mod environment_name;
 mod explain;
 mod findings;
 mod get;
+mod github_event;
 mod graph;
 mod guard;
 mod init;

@@ -1,6 +1,7 @@
 //! Reports a preview to a GitHub Actions job: summary, outputs, and a comment on the pull request.
 
 use super::comment;
+use super::github_event;
 use super::preview_text::{details_of, words_of};
 use crate::context::Context;
 use crate::engine::{Change, Tally};
@@ -58,7 +59,7 @@ fn page<'p>(
         remove: tally.to_remove,
         forget: tally.to_forget,
     };
-    let commit = context.environment.github.as_ref().and_then(|github| github.commit.as_deref());
+    let commit = context.environment.github.as_ref().and_then(|github| github_event::commit(context, github));
     PreviewPage { plan: &plan.name, environment, counts, rows, kept: tally.kept, commit }
 }
 

@@ -13,6 +13,8 @@ pub struct Hub {
     pub requests: Vec<String>,
     /// The token may only read.
     pub reads_only: bool,
+    /// The login of the app that the token belongs to, where GitHub says it.
+    pub app: Option<String>,
     next: u64,
 }
 
@@ -28,6 +30,10 @@ impl Hub {
         let id = || path.rsplit('/').next().and_then(|id| id.parse::<u64>().ok());
         match (method, path) {
             ("GET", "/user") => (403, json!({ "message": "Resource not accessible by integration" })),
+            ("POST", "/graphql") => match &self.app {
+                Some(app) => (200, json!({ "data": { "viewer": { "login": app } } })),
+                None => (404, json!({ "message": "Not Found" })),
+            },
             ("GET", "/repos/o/r/issues/7/comments") => {
                 let page =
                     query.split('&').find_map(|pair| pair.strip_prefix("page=")).unwrap().parse::<usize>().unwrap();
@@ -36,7 +42,8 @@ impl Hub {
             _ if self.reads_only => (403, json!({ "message": "Resource not accessible by integration" })),
             ("POST", "/repos/o/r/issues/7/comments") => {
                 self.next += 1;
-                self.comments.push(comment(1000 + self.next, "Bot", body["body"].as_str().unwrap()));
+                let login = self.app.as_deref().unwrap_or("github-actions[bot]");
+                self.comments.push(comment(1000 + self.next, login, body["body"].as_str().unwrap()));
                 (201, json!({ "id": 1000 + self.next, "html_url": "https://hub.invalid/1" }))
             }
             ("PATCH", _) => {
@@ -53,9 +60,10 @@ impl Hub {
     }
 }
 
-/// A comment of a user, or of the job (`Bot`).
-pub fn comment(id: u64, kind: &str, body: &str) -> Value {
-    json!({ "id": id, "user": { "type": kind, "login": "x" }, "body": body })
+/// A comment of a user, or of an app (`…[bot]`).
+pub fn comment(id: u64, login: &str, body: &str) -> Value {
+    let kind = if login.ends_with("[bot]") { "Bot" } else { "User" };
+    json!({ "id": id, "user": { "type": kind, "login": login }, "body": body })
 }
 
 /// The environment of a job on pull request 7 of this GitHub.

@@ -45,7 +45,7 @@ pub struct PreviewPage<'a> {
     pub rows: &'a [ChangeRow],
     pub kept: usize,
     /// The commit that was previewed.
-    pub commit: Option<&'a str>,
+    pub commit: Option<String>,
 }
 
 impl Counts {
@@ -91,7 +91,7 @@ impl PreviewPage<'_> {
             0 => writeln!(page, "Nothing to do: {kept}."),
             _ => writeln!(page, "**{}**, {kept}.", text(&self.counts.words())),
         };
-        let end = match self.commit {
+        let end = match &self.commit {
             Some(commit) => format!("\nOf commit {}.\n", code(commit)),
             None => String::new(),
         };
@@ -146,7 +146,7 @@ mod tests {
 
     fn page(rows: &[ChangeRow], changes: usize) -> PreviewPage<'_> {
         let counts = Counts { changes, update: changes, ..Counts::default() };
-        PreviewPage { plan: "web", environment: "pr-7", counts, rows, kept: 2, commit: Some("abc123") }
+        PreviewPage { plan: "web", environment: "pr-7", counts, rows, kept: 2, commit: Some("abc123".to_owned()) }
     }
 
     #[test]

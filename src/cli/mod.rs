@@ -9,6 +9,8 @@ mod options;
 mod typed;
 mod values;
 
+use std::path::Path;
+
 use clap::{Parser, Subcommand};
 
 pub use arguments::{
@@ -157,6 +159,29 @@ impl Command {
             Command::Rehearse(arguments) => arguments.requests.curl,
             other => other.api().is_some_and(|api| api.requests.curl),
         }
+    }
+
+    /// The files that the command's own options have it write, each with its option.
+    pub fn written_files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let run = match self {
+            Command::Run(arguments) => Some(&arguments.run),
+            Command::Rehearse(arguments) => Some(&arguments.run),
+            Command::State(StateCommand::Import(arguments)) => Some(&arguments.run.run),
+            _ => None,
+        };
+        let (events, report) = match self {
+            Command::Destroy(arguments) => (&arguments.events, &arguments.report),
+            _ => (&None, &None),
+        };
+        let html = match self {
+            Command::Report(arguments) => arguments.html.as_ref(),
+            _ => None,
+        };
+        let events = run.map_or(events, |run| &run.events).iter().map(|path| ("--events", path.as_path()));
+        let report = run.map_or(report, |run| &run.report).iter().map(|path| ("--report", path.as_path()));
+        let outputs = run.into_iter().flat_map(|run| &run.write_output);
+        let outputs = outputs.map(|output| ("--write-output", Path::new(&output.value)));
+        events.chain(report).chain(html.map(|path| ("--html", path.as_path()))).chain(outputs)
     }
 
     /// The options about the API, of the commands that send requests to it.

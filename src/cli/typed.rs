@@ -79,6 +79,11 @@ impl Typed {
         }
     }
 
+    /// The plan and the files of inputs.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.file.iter().chain(&self.inputs).map(PathBuf::as_path)
+    }
+
     /// What the next command repeats for another environment of the store, as a sweep comes upon it.
     #[must_use]
     pub fn in_environment(&self, environment: &str) -> Self {

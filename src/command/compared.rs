@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::instance::{Shown, shown};
 use super::note;
@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
 use crate::error::Error;
 use crate::id::InstanceId;
-use crate::journal::{Drifted, InstanceStatus, Status, fields_of, id_text};
+use crate::journal::{Drifted, InstanceStatus, Phase, Status, fields_of, id_text};
 use crate::kind::kind_name;
 use crate::report::{count, sanitize};
 use crate::secret::{hide_digests, stands_for_secret};
@@ -52,11 +52,67 @@ pub(super) fn refreshed(context: &Context, status: &Status, checks: &[DriftCheck
     status
 }
 
+/// Drift on record that no run has corrected yet, of instances in which a comparison found nothing new.
+#[derive(Default)]
+pub(super) struct Uncorrected<'s> {
+    /// Each with the ids of its resources that are gone.
+    gone: Vec<(&'s InstanceId, &'s [Value])>,
+    changed: Vec<(&'s InstanceId, &'s [Drifted])>,
+}
+
+impl<'s> Uncorrected<'s> {
+    /// `status`: the record as it was before the comparison.
+    pub fn of(status: &'s Status, checks: &[DriftCheck]) -> Self {
+        let new: HashSet<&InstanceId> = drifted(checks).map(|check| &check.instance).collect();
+        let others = || status.instances.iter().filter(|(id, _)| !new.contains(id));
+        let gone = others().filter(|(_, known)| known.phase == Phase::Absent && !known.lost.is_empty());
+        let changed = others().filter(|(_, known)| !known.drifted.is_empty());
+        Self {
+            // Once all was taken down, nothing is missing.
+            gone: if is_taken_down(status) {
+                Vec::new()
+            } else {
+                gone.map(|(id, known)| (id, &known.lost[..])).collect()
+            },
+            changed: changed.map(|(id, known)| (id, &known.drifted[..])).collect(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.changed.is_empty()
+    }
+
+    /// One line for each instance.
+    fn lines(&self) -> String {
+        let fields = |changed: &[Drifted]| {
+            changed.iter().map(|one| format!("`body/{}`", one.field)).collect::<Vec<_>>().join(", ")
+        };
+        let gone = self.gone.iter().map(|(id, lost)| {
+            let ids = lost.iter().map(id_text).collect::<Vec<_>>().join(", ");
+            format!("-  {id}  {ids}  is gone, as recorded before")
+        });
+        let changed = self.changed.iter().map(|(id, of)| format!("~  {id}  {}, as recorded before", fields(of)));
+        gone.chain(changed).map(|line| format!("{}\n", sanitize(&line))).collect()
+    }
+
+    pub fn to_json(&self) -> Value {
+        let gone = self.gone.iter().map(|(id, lost)| json!({ "instance": id, "found": "gone", "ids": lost }));
+        let changed = self.changed.iter().map(|(id, of)| json!({ "instance": id, "found": "changed", "fields": of }));
+        gone.chain(changed).collect()
+    }
+}
+
+/// Whether nothing exists any more, and something was removed by `plan`.
+fn is_taken_down(status: &Status) -> bool {
+    let was_removed = |known: &InstanceStatus| known.phase == Phase::Absent && known.finished_at.is_some();
+    status.existing().next().is_none() && status.instances.values().any(|known| was_removed(known))
+}
+
 pub(super) fn drifted(checks: &[DriftCheck]) -> impl Iterator<Item = &DriftCheck> {
     checks.iter().filter(|check| matches!(check.found, DriftState::Gone | DriftState::Changed { .. }))
 }
 
-/// One line for each resource that is gone, changed, or not readable, with its fields below.
+/// One line for each resource that is gone, changed, or not readable, with its fields below; then drift on record.
 pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
     let mut text = String::new();
     for one in checks {
@@ -84,7 +140,7 @@ pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
             }
         }
     }
-    text
+    text + &Uncorrected::of(status, checks).lines()
 }
 
 /// ``body/size: `9` → `20` ``
@@ -101,7 +157,7 @@ fn difference_text(drifted: &Drifted, known: Option<&InstanceStatus>) -> String 
     format!("body/{element}{}: {} → {}", drifted.field, value(was), value(drifted.now.as_ref()))
 }
 
-pub(super) fn summary(checks: &[DriftCheck]) -> String {
+pub(super) fn summary(checks: &[DriftCheck], before: &Uncorrected<'_>) -> String {
     let resources = checks.iter().filter(|check| check.of.is_none()).count();
     let gone = checks.iter().filter(|check| check.found == DriftState::Gone).count();
     let changed = checks.iter().filter(|check| matches!(check.found, DriftState::Changed { .. }));
@@ -109,19 +165,53 @@ pub(super) fn summary(checks: &[DriftCheck]) -> String {
     let unclear = checks.iter().filter(|check| matches!(check.found, DriftState::CannotTell { .. })).count();
     let compared = format!("{} compared", count(resources, "resource"));
     let unclear = if unclear > 0 { format!(", {unclear} unclear") } else { String::new() };
-    match (gone, changed, unclear.as_str()) {
+    let found = match (gone, changed, unclear.as_str()) {
         (0, 0, "") => format!("{compared}: as recorded"),
         (0, 0, unclear) => format!("{compared}: none gone or changed{unclear}"),
-        (gone, changed, unclear) => format!(
-            "{compared}: {gone} gone, {changed} changed{unclear}; `plan preview` shows what a run does about it"
-        ),
+        (gone, changed, unclear) => format!("{compared}: {gone} gone, {changed} changed{unclear}"),
+    };
+    let known = match before.is_empty() {
+        true => String::new(),
+        false => format!("; {} gone and {} changed before, not corrected yet", before.gone.len(), before.changed.len()),
+    };
+    match gone + changed > 0 || !before.is_empty() {
+        true => format!("{found}{known}; `plan preview` shows what a run does about it"),
+        false => found,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::id::{InstanceId, StepId};
+    use crate::journal::Header;
+
+    #[test]
+    fn drift_on_record_counts_until_it_is_corrected() {
+        let id = |name: &str| InstanceId::new(StepId::new(name), None);
+        let gone = InstanceStatus { lost: vec![json!("v")].into(), ..InstanceStatus::default() };
+        let renamed = vec![Drifted { field: "name".to_owned(), now: Some(json!("other")) }];
+        let changed = InstanceStatus { phase: Phase::Succeeded, drifted: renamed.into(), ..InstanceStatus::default() };
+        let removed = InstanceStatus { finished_at: Some(Timestamp::UNIX_EPOCH), ..InstanceStatus::default() };
+        let status = |instances: &[(&str, &InstanceStatus)]| {
+            let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+            status.instances.extend(instances.iter().map(|(name, known)| (id(name), (*known).clone().into())));
+            status
+        };
+        let both = status(&[("disk", &gone), ("net", &changed)]);
+        let lines = "-  disk  v  is gone, as recorded before\n~  net  `body/name`, as recorded before\n";
+        assert_eq!(Uncorrected::of(&both, &[]).lines(), lines);
+        let words = "0 resources compared: as recorded; 1 gone and 1 changed before, not corrected yet; `plan preview` \
+                     shows what a run does about it";
+        assert_eq!(summary(&[], &Uncorrected::of(&both, &[])), words);
+        let new = [DriftCheck { instance: id("net"), found: DriftState::Gone, of: None }];
+        assert_eq!(Uncorrected::of(&both, &new).lines(), "-  disk  v  is gone, as recorded before\n");
+        assert!(Uncorrected::of(&status(&[("disk", &removed)]), &[]).is_empty());
+        assert!(Uncorrected::of(&status(&[("disk", &gone), ("net", &removed)]), &[]).is_empty(), "all was taken down");
+        assert!(!Uncorrected::of(&status(&[("disk", &gone)]), &[]).is_empty());
+    }
 
     #[test]
     fn a_summary_says_as_recorded_only_of_what_was_compared() {
@@ -139,7 +229,7 @@ mod tests {
                 DriftCheck { instance, found, of: None }
             };
             let checks: Vec<DriftCheck> = found.into_iter().enumerate().map(check).collect();
-            assert_eq!(summary(&checks), words);
+            assert_eq!(summary(&checks, &Uncorrected::default()), words);
         }
     }
 }

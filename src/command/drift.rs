@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::compared::{compare, drifted, lines, summary};
+use super::compared::{Uncorrected, compare, drifted, lines, summary};
 use super::connect::client_of;
 use super::records::{find_record, open, read};
 use super::{Account, note, print_json, print_text};
@@ -35,17 +35,20 @@ pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Resu
     journal.close().await?;
     written?;
     let checks = found?;
+    let before = Uncorrected::of(&status, &checks);
     match arguments.format {
-        ResultFormat::Json => print_json(context, &to_json(context, &checks))?,
+        ResultFormat::Json => print_json(context, &to_json(context, &checks, &before))?,
         ResultFormat::Human => {
             print_text(context, &context.secrets.redact(&lines(&checks, &status)))?;
-            note(context, &summary(&checks))?;
+            note(context, &summary(&checks, &before))?;
         }
     }
-    Ok(if arguments.exit_code && drifted(&checks).next().is_some() { Exit::ChangesPending } else { Exit::Done })
+    let has_drift = drifted(&checks).next().is_some() || !before.is_empty();
+    Ok(if arguments.exit_code && has_drift { Exit::ChangesPending } else { Exit::Done })
 }
 
-fn to_json(context: &Context, checks: &[DriftCheck]) -> Value {
-    let found = context.secrets.redact_value(&json!(checks));
-    json!({ "version": 1, "drifted": drifted(checks).count(), "things": found })
+fn to_json(context: &Context, checks: &[DriftCheck], before: &Uncorrected<'_>) -> Value {
+    let hidden = |value: Value| context.secrets.redact_value(&value);
+    let (found, before) = (hidden(json!(checks)), hidden(before.to_json()));
+    json!({ "version": 1, "drifted": drifted(checks).count(), "things": found, "uncorrected": before })
 }

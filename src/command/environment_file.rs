@@ -15,6 +15,9 @@ use crate::template;
 /// The folder of these files, next to the plan.
 const FOLDER: &str = "environments";
 
+/// Ends of names that are likely meant: a file with one is not read, and not passed over either.
+const OTHER_ENDS: [&str; 4] = ["yml", "json", "YAML", "YML"];
+
 /// A parsed file.
 pub(super) struct ReadFile {
     pub source: Source,
@@ -41,13 +44,22 @@ impl ReadFile {
 ///
 /// # Errors
 ///
-/// When it exists and cannot be read, or is outside the plan's folder.
+/// When it exists and cannot be read, is outside the plan's folder, or has another end.
 pub(super) fn read(context: &Context, plan: &Path, environment: &str) -> Result<Option<ReadFile>, Error> {
     let beside = plan.parent().unwrap_or_else(|| Path::new(""));
     let folder = context.resolve(beside);
     let name = format!("{FOLDER}/{environment}.yaml");
-    if std::fs::symlink_metadata(folder.join(&name)).is_err() {
-        return Ok(None);
+    let is_there = |name: &str| std::fs::symlink_metadata(folder.join(name)).is_ok();
+    if !is_there(&name) {
+        let other =
+            OTHER_ENDS.map(|end| format!("{FOLDER}/{environment}.{end}")).into_iter().find(|name| is_there(name));
+        return other.map_or(Ok(None), |other| {
+            Err(Error::usage(format!(
+                "`{}` is not read: the file of an environment ends in `.yaml`",
+                beside.join(&other).display()
+            ))
+            .help(format!("rename it to `{}`", beside.join(&name).display())))
+        });
     }
     let text = template::read_below(&folder, &name).map_err(|why| {
         Error::usage(format!("the file of environment `{environment}` cannot be used: {why}")).help(

@@ -36,6 +36,7 @@ mod online;
 mod ops;
 mod origin;
 mod output;
+mod overwritten;
 mod patience;
 pub mod preview;
 mod preview_file;
@@ -152,6 +153,7 @@ pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
 /// Runs a command with its log.
 async fn logged(context: &mut Context, command: &Command) -> Result<Exit, Error> {
     signals::survive_size_limits();
+    overwritten::check(context, command)?;
     let log = log::Log::start(context, command)?;
     let ended = dispatch(context, command).await;
     // An error of the command takes precedence over one of the log.

@@ -44,7 +44,7 @@ pub(super) async fn status(context: &Context, arguments: &StatusArguments) -> Re
         let client = client_of(context, &Account::of(context, &arguments.api)?)?;
         let looked = compared::compare(context, &client, &status).await?;
         note(context, &context.secrets.redact(&compared::lines(&looked, &status)))?;
-        note(context, &compared::summary(&looked))?;
+        note(context, &compared::summary(&looked, &compared::Uncorrected::of(&status, &looked)))?;
     }
     // Not freed, because the process ends: freeing a long record takes as long as printing it.
     std::mem::forget(status);

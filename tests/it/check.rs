@@ -119,3 +119,16 @@ fn asking_the_api_needs_a_key() {
     ended.says("there is no API key");
     ended.says("GCORE_API_KEY");
 }
+
+#[test]
+fn the_file_of_an_environment_is_not_passed_over() {
+    for other in ["environments/stage.yml", "environments/stage.json"] {
+        let folder = Folder::new().with("plan.yaml", GOOD).with(other, "{}");
+        for command in ["check", "preview", "rehearse"] {
+            let ended =
+                folder.run(&[command, "plan.yaml", "--environment", "stage", "--set", "replicas=1"]).with_code(2);
+            ended.says(&format!("`{other}` is not read: the file of an environment ends in `.yaml`"));
+            ended.says("rename it to `environments/stage.yaml`");
+        }
+    }
+}

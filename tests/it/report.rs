@@ -42,3 +42,23 @@ fn events_that_were_written_make_the_same_report() {
     assert_eq!(later, then);
     folder.run(&["report", "--events", "plan.yaml", "--json"]).with_code(2).says("plan.yaml:1: no event");
 }
+
+#[test]
+fn no_output_is_written_over_what_a_command_reads() {
+    let folder =
+        Folder::new().with("plan.yaml", PLAN).with("other.yaml", PLAN).with("plan", PLAN).with("run.html", "old");
+    for (line, words) in [
+        ("rehearse plan.yaml --report plan.yaml", "`--report` would overwrite `plan.yaml`"),
+        ("rehearse plan.yaml --events ./other.yaml", "it may be a plan"),
+        ("rehearse plan.yaml --har plan.yaml", "`--har` would overwrite"),
+        ("check plan.yaml --log other.yaml", "`--log` would overwrite"),
+        ("report --html plan.yaml", "`--html` would overwrite"),
+        ("preview plan --har plan", "this command reads it"),
+    ] {
+        folder.run(&line.split(' ').collect::<Vec<_>>()).with_code(2).says(words);
+    }
+    for file in ["plan.yaml", "other.yaml", "plan"] {
+        assert_eq!(std::fs::read_to_string(folder.path().join(file)).unwrap(), PLAN, "{file}");
+    }
+    folder.run(&["rehearse", "plan.yaml", "--report", "run.html"]).with_code(0);
+}

@@ -10,6 +10,7 @@ use super::find::{they_are, what_there_is};
 use super::instance::Instance;
 use super::interruption::Interruption;
 use super::made::made;
+use super::names::is_same_name;
 use super::ownership::Claimable;
 use super::paths::{self, fill_path};
 use super::refresh::as_it_stands;
@@ -177,8 +178,12 @@ impl Instance {
         let found = items(context, list, request)
             .await
             .map_err(|error| Interruption::Failed(context.read_failed(&self.about(&rendered.recorded), &error)))?;
-        let (mut fitting, others): (Vec<Value>, Vec<Value>) =
-            found.into_iter().partition(|item| item.get(key).map(id_text).as_ref() == Some(wanted));
+        let (mut fitting, others): (Vec<Value>, Vec<Value>) = found.into_iter().partition(|item| {
+            let wanted = Value::from(wanted.as_str());
+            item.get(key).is_some_and(|shown| {
+                id_text(shown) == id_text(&wanted) || is_same_name(&list.path, key, shown, &wanted)
+            })
+        });
         match (fitting.pop(), fitting.len()) {
             (Some(item), 0) => Ok(item),
             (None, _) => {

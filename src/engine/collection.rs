@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::context::RunContext;
 use super::evidence::likeness::is_digest;
 use super::evidence::tags::{STAMP, tag};
+use super::names::is_same_name;
 use super::pages::{Paging, pages};
 use super::paths::fill_path;
 use super::results;
@@ -66,7 +67,8 @@ pub async fn named_items(
     let found = items(context, list, request).await?;
     let Some(name) = name else { return Ok(found) };
     let field = list.name_field.as_deref().unwrap_or("name");
-    Ok(found.into_iter().filter(|item| item.get(field) == Some(name)).collect())
+    let is_named = |item: &Value| item.get(field).is_some_and(|shown| is_same_name(&list.path, field, shown, name));
+    Ok(found.into_iter().filter(is_named).collect())
 }
 
 /// The name that a create asks for, where the record has it.

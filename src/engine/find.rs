@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::names::is_same_name;
 use super::pages::items;
 use crate::catalog::{Catalog, Listed, Operation};
 use crate::diagnostic::nearest;
@@ -102,7 +103,10 @@ impl ListSearch<'_> {
     fn fits(&self, item: &Value, wanted: &Map<String, Value>) -> bool {
         wanted.iter().all(|(field, value)| match (field.as_str(), item.get(field)) {
             ("name", None) => self.name_of(item).is_some_and(|name| is(&Value::from(name), value)),
-            (_, Some(found)) => is(found, value),
+            (field, Some(found)) => {
+                let path = self.operation.map_or("", |operation| operation.route.path.as_str());
+                is(found, value) || is_same_name(path, field, found, value)
+            }
             (_, None) => value.is_null(),
         })
     }

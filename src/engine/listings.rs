@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::names::usual_form;
 use crate::api::ReadError;
 use crate::catalog::ListCall;
 use crate::clock::Clock;
@@ -177,8 +178,9 @@ impl Listed {
     }
 
     /// The ids of those with this name.
-    pub fn ids_named(&self, name: &str) -> impl Iterator<Item = &str> {
-        let places = self.by_name.get(name).into_iter().flatten();
+    pub fn ids_named(&self, list: &ListCall, name: &str) -> impl Iterator<Item = &str> {
+        let name = usual_form(&list.path, name_field(list), name);
+        let places = self.by_name.get(&*name).into_iter().flatten();
         places.filter_map(|at| self.ids.get(*at as usize)).map(|id| &**id)
     }
 
@@ -189,8 +191,13 @@ impl Listed {
 }
 
 fn name_of(list: &ListCall, item: &Value) -> Option<String> {
-    let name = item.get(list.name_field.as_deref().unwrap_or("name"))?;
-    (name.is_string() || name.is_number()).then(|| id_text(name))
+    let name = item.get(name_field(list))?;
+    let text = (name.is_string() || name.is_number()).then(|| id_text(name))?;
+    Some(usual_form(&list.path, name_field(list), &text).into_owned())
+}
+
+fn name_field(list: &ListCall) -> &str {
+    list.name_field.as_deref().unwrap_or("name")
 }
 
 #[cfg(test)]
@@ -305,7 +312,7 @@ mod tests {
         let (mut listed, mut list) = (Listed::default(), testing::list());
         listed.add(&list, vec![json!({ "id": "a", "name": "web" }), json!({ "id": 7, "name": "web" }), json!(null)]);
         listed.add(&list, vec![json!({ "id": "b", "name": "db" }), json!({ "id": "c" })]);
-        assert_eq!(listed.ids_named("web").collect::<Vec<_>>(), ["a", "7"]);
+        assert_eq!(listed.ids_named(&list, "web").collect::<Vec<_>>(), ["a", "7"]);
         assert_eq!(listed.ids().collect::<Vec<_>>(), ["a", "7", "b", "c"]);
         assert!(listed.items().is_empty());
         list.name_field = None;

@@ -43,6 +43,7 @@ mod look_up;
 mod looked_for;
 mod made;
 mod measure;
+mod names;
 mod objection;
 mod open_undo;
 mod operation;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::{Attempt, Verdict};
+use crate::engine::names::usual_form;
 use crate::engine::project_region::is_project_or_region;
 use crate::journal::{RecordedCall, id_text};
 use crate::secret::stands_for_secret;
@@ -47,7 +48,10 @@ pub fn of(theirs: &Value, attempt: &Attempt<'_>, parameters: &[(String, String)]
 /// Whether a field that both have differs; see [`of`].
 pub fn contradicts(theirs: &Value, call: &RecordedCall, parameters: &[(String, String)]) -> bool {
     let differs = |name: &str, ours: &str| {
-        field(theirs, name).is_some_and(|theirs| is_scalar(theirs) && !same(&id_text(theirs), ours))
+        let is_same = |theirs: &str| {
+            same(theirs, ours) || usual_form(&call.path, name, theirs) == usual_form(&call.path, name, ours)
+        };
+        field(theirs, name).is_some_and(|theirs| is_scalar(theirs) && !is_same(&id_text(theirs)))
     };
     // A resource that was given a file shows its digest, where it shows any.
     let checksum = theirs.get("checksum").and_then(Value::as_str).filter(|text| text.len() == MD5_DIGITS);

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 use crate::catalog::update::{Form, form_of};
+use crate::engine::names::is_same_name;
 use crate::secret::{digest_of, is_sensitive_name, stands_for_secret};
 
 /// The result of comparing a field.
@@ -129,7 +130,7 @@ fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Val
                 ValueComparison::CannotTell
             }
         }
-        (planned, seen) if planned == seen => ValueComparison::Same,
+        (planned, seen) if is_same_name(shown.route, name, planned, seen) => ValueComparison::Same,
         // On record a secret is hidden.
         (_, Value::String(seen)) if stands_for_secret(seen) => ValueComparison::CannotTell,
         (Value::Bool(_), Value::Bool(_)) => differs(),

@@ -14,7 +14,7 @@ use super::reliability::proof::Turns;
 use super::strangers::live_through;
 use crate::catalog::{CLOUD, Catalog, Creates, Method, Operation, root_of};
 use crate::exit::Exit;
-use crate::journal::Evidence;
+use crate::journal::{Evidence, RecordedCall};
 use crate::simulate::tests::every_operation::{FILE, body_of};
 use crate::simulate::{Options, UnknownIds};
 
@@ -105,6 +105,66 @@ fn the_documentation_says_by_what_each_kind_is_found() {
         };
         assert!(row(begins).contains(&format!("`{kind}`")), "`{kind}` belongs in the row `{begins}`");
     }
+}
+
+#[test]
+fn an_invitation_without_an_answer_is_found_by_the_e_mail_address_in_any_case() {
+    let plan = json!({ "name": "demo", "steps": [{
+        "id": "ann", "call": "POST /iam/clients/invite_user", "undo": "none",
+        "body": { "email": "Ann@b.example", "user_role": { "id": 3 }, "client_id": 170 },
+    }] })
+    .to_string();
+    for shown in ["Ann@b.example", "ann@b.example", "eve@b.example"] {
+        paused(async {
+            let mut trial = trial(Fate::AnswerLost, &[]);
+            trial.change_answers(move |request, mut answer| {
+                if request.path.starts_with("/iam/users") {
+                    let body = String::from_utf8(answer.body).unwrap();
+                    answer.body = body.replace("Ann@b.example", shown).into_bytes();
+                }
+                answer
+            });
+            let exit = trial.run(&plan).await.finished.exit;
+            let evidence = trial.status().instances.values().next().and_then(|known| known.evidence);
+            let is_ours = shown != "eve@b.example";
+            assert_eq!(evidence, is_ours.then_some(Evidence::OwnKey), "{shown}: {:?}", trial.failures());
+            assert_eq!(exit == Exit::Done, is_ours, "{shown}");
+        });
+    }
+}
+
+#[test]
+fn a_zone_that_the_api_writes_in_another_way_is_recognised() {
+    let plan = |more: Value| {
+        let mut step = json!({ "id": "zone", "call": "POST /dns/v2/zones", "body": { "name": "Our.Example." } });
+        step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "name": "demo", "steps": [step] }).to_string()
+    };
+    let written = |trial: &Trial| {
+        trial.change_answers(|_, mut answer| {
+            let body = String::from_utf8(answer.body).unwrap();
+            answer.body = body.replace("Our.Example.", "our.example").into_bytes();
+            answer
+        });
+    };
+    paused(async {
+        let mut trial = trial(Fate::AnswerLost, &[]);
+        written(&trial);
+        assert_eq!(trial.run(&plan(json!({}))).await.finished.exit, Exit::Done, "{:?}", trial.failures());
+        let known = trial.status().instances.values().next().cloned().unwrap();
+        assert_eq!(known.evidence, Some(Evidence::OwnKey));
+    });
+    paused(async {
+        let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
+        let made = RecordedCall {
+            body: Some(json!({ "name": "Our.Example." }).into()),
+            ..RecordedCall::new(Method::Post, "/dns/v2/zones")
+        };
+        trial.by_hand(&made).await;
+        written(&trial);
+        let adopted = plan(json!({ "adopt": { "name": "OUR.example" } }));
+        assert_eq!(trial.run(&adopted).await.finished.exit, Exit::Done, "{:?}", trial.failures());
+    });
 }
 
 /// The plan without a text of its own where the stamp can be left.

@@ -492,4 +492,8 @@ fn id_fields(fields: &mut Map<String, Value>, resource: &Resource, creates: &Cre
     };
     let value = if at == "name" { name.into() } else { id.clone() };
     fields.insert(at.to_owned(), value);
+    if at != "name" {
+        // The create may name it in another field than the list.
+        fields.entry(field).or_insert_with(|| id.clone());
+    }
 }

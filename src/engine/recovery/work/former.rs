@@ -6,6 +6,7 @@ use super::{PlannedCreate, Work};
 use crate::catalog::ListCall;
 use crate::engine::decide::FormerSteps;
 use crate::engine::evidence::likeness::contradicts;
+use crate::engine::names::is_same_name;
 use crate::engine::preview::{Action, Change};
 use crate::id::InstanceId;
 use crate::journal::{Record, RecordedCall};
@@ -52,7 +53,7 @@ impl Work<'_> {
         let name = call.body.as_ref().and_then(|body| body.pointer(pointer.unwrap_or("/name")));
         let field = list.name_field.as_deref().unwrap_or("name");
         (intent.call.method, &intent.call.path) == (call.method, &call.path)
-            && (name.is_none() || item.get(field) == name)
+            && name.is_none_or(|name| item.get(field).is_some_and(|shown| is_same_name(&list.path, field, shown, name)))
             && !contradicts(item, call, &[])
     }
 

@@ -13,6 +13,7 @@ use crate::engine::collection::{creator_task, result_of_item};
 use crate::engine::conceal::without_sensitive;
 use crate::engine::evidence::likeness::{contradicts, is_digest};
 use crate::engine::evidence::tags::{STAMP, STAMP_ATTEMPT, others_stamp, stamp_value, tag};
+use crate::engine::names::is_same_name;
 use crate::engine::ownership::Claimable;
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{fill_path, own_path};
@@ -211,7 +212,9 @@ impl Work<'_> {
         let pointer = asked.operation.creates.as_ref().and_then(|creates| creates.name_at.as_deref());
         let body = asked.call.body.as_ref();
         let name = body.and_then(|body| body.pointer(pointer.unwrap_or("/name"))).filter(|name| !is_digest(name));
-        let is_named = name.is_none() || item.get(list.name_field.as_deref().unwrap_or("name")) == name;
+        let field = list.name_field.as_deref().unwrap_or("name");
+        let is_named =
+            name.is_none_or(|name| item.get(field).is_some_and(|shown| is_same_name(&list.path, field, shown, name)));
         let is_owned = self.status.owned().any(|(_, owned, known)| owned == kind && id_text(known) == id);
         is_named && !is_owned && !contradicts(item, &asked.call, &[])
     }

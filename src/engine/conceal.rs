@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 use super::evidence::tags::is_stamp;
 use crate::api::Task;
 use crate::journal::{JsonText, StepResult};
-use crate::secret::{Secrets, is_sensitive_name};
+use crate::secret::{Secrets, inside, is_sensitive_text};
 
 /// Prepares an answer for templates: of a secret step every scalar becomes a secret marker, of other steps only the
 /// fields that the API shows once.
 pub fn conceal(secrets: &Secrets, answer: Value, secret: bool) -> Value {
-    conceal_field(secrets, "", answer, secret)
+    conceal_field(secrets, ("", ""), answer, secret)
 }
 
 /// Prepares a result for templates: ids and names that contain a secret become secret markers.
@@ -34,24 +34,26 @@ pub fn conceal_names(secrets: &Secrets, result: StepResult) -> StepResult {
     }
 }
 
-/// Our own stamp is no secret: its words occur in everything that is printed.
-fn conceal_field(secrets: &Secrets, name: &str, value: Value, secret: bool) -> Value {
-    let conceal = |name: &str, value: Value| conceal_field(secrets, name, value, secret);
+/// Our own stamp is no secret: its words occur in everything that is printed. `within`: see [`inside`].
+fn conceal_field(secrets: &Secrets, (within, name): (&str, &str), value: Value, secret: bool) -> Value {
     match value {
         Value::Object(fields) => Value::Object(
             fields
                 .into_iter()
                 .map(|(inner, field)| {
-                    let field = if is_stamp(name, &inner, &field) { field } else { conceal(&inner, field) };
+                    let place = (inside(within, name), inner.as_str());
+                    let is_stamp = is_stamp(name, &inner, &field);
+                    let field = if is_stamp { field } else { conceal_field(secrets, place, field, secret) };
                     (inner, field)
                 })
                 .collect(),
         ),
         Value::Array(items) => {
-            items.into_iter().map(|item| if is_stamp(name, "", &item) { item } else { conceal(name, item) }).collect()
+            let conceal = |item| conceal_field(secrets, (within, name), item, secret);
+            items.into_iter().map(|item| if is_stamp(name, "", &item) { item } else { conceal(item) }).collect()
         }
         Value::Null | Value::Bool(_) => value,
-        scalar if is_sensitive(name, &scalar) => Value::String(secrets.conceal(&scalar)),
+        scalar if is_sensitive(within, name, &scalar) => Value::String(secrets.conceal(&scalar)),
         scalar if secret && is_identifier(name) => Value::String(secrets.mark(&scalar)),
         scalar if secret => Value::String(secrets.conceal(&scalar)),
         scalar => scalar,
@@ -66,15 +68,9 @@ fn is_identifier(name: &str) -> bool {
 
 /// What the record may hold of an answer.
 pub fn recordable(answer: &JsonText) -> JsonText {
-    if holds_sensitive(answer) { without_sensitive(answer).into() } else { answer.clone() }
-}
-
-fn holds_sensitive(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields.iter().any(|(name, field)| is_sensitive(name, field) || holds_sensitive(field)),
-        Value::Array(items) => items.iter().any(holds_sensitive),
-        _ => false,
-    }
+    let mut texts = Vec::new();
+    sensitive_texts(answer, &mut texts);
+    if texts.is_empty() { answer.clone() } else { without_sensitive(answer).into() }
 }
 
 /// The answer without the fields that the API shows only once, and without texts that repeat one of them (the address
@@ -82,37 +78,44 @@ fn holds_sensitive(value: &Value) -> bool {
 pub fn without_sensitive(answer: &Value) -> Value {
     let secrets = Secrets::default();
     hide_once_shown(&secrets, answer);
-    without_secrets(&secrets, answer)
+    without_secrets(&secrets, ("", ""), answer)
 }
 
-fn without_secrets(secrets: &Secrets, value: &Value) -> Value {
-    let repeats = |value: &Value| value.as_str().is_some_and(|text| secrets.redact_name(text) != text);
+fn without_secrets(secrets: &Secrets, (within, name): (&str, &str), value: &Value) -> Value {
+    let is_secret = |within: &str, name: &str, value: &Value| {
+        is_sensitive(within, name, value) || value.as_str().is_some_and(|text| secrets.redact_name(text) != text)
+    };
     match value {
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(name, field)| !is_sensitive(name, field) && !repeats(field))
-            .map(|(name, field)| (name.clone(), without_secrets(secrets, field)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(items) => {
-            items.iter().filter(|item| !repeats(item)).map(|item| without_secrets(secrets, item)).collect()
+        Value::Object(fields) => {
+            let within = inside(within, name);
+            fields
+                .iter()
+                .filter(|(name, field)| !is_secret(within, name, field))
+                .map(|(name, field)| (name.clone(), without_secrets(secrets, (within, name), field)))
+                .collect::<Map<_, _>>()
+                .into()
         }
+        Value::Array(items) => items
+            .iter()
+            .filter(|item| !is_secret(within, name, item))
+            .map(|item| without_secrets(secrets, (within, name), item))
+            .collect(),
         other => other.clone(),
     }
 }
 
 /// Collects the texts in an answer that the API shows only once.
-pub fn sensitive_texts(value: &Value, found: &mut Vec<String>) {
+pub fn sensitive_texts(answer: &Value, found: &mut Vec<String>) {
+    collect(("", ""), answer, found);
+}
+
+fn collect((within, name): (&str, &str), value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
-            for (name, field) in fields {
-                match field {
-                    Value::String(text) if is_sensitive(name, field) => found.push(text.clone()),
-                    _ => sensitive_texts(field, found),
-                }
-            }
+            fields.iter().for_each(|(inner, field)| collect((inside(within, name), inner), field, found));
         }
-        Value::Array(items) => items.iter().for_each(|item| sensitive_texts(item, found)),
+        Value::Array(items) => items.iter().for_each(|item| collect((within, name), item, found)),
+        Value::String(text) if is_sensitive(within, name, value) => found.push(text.clone()),
         _ => {}
     }
 }
@@ -130,9 +133,9 @@ pub fn hide_data(secrets: &Secrets, task: &Task) {
     hide_once_shown(secrets, &task.data.0);
 }
 
-/// Whether the API shows this field only once.
-pub fn is_sensitive(name: &str, field: &Value) -> bool {
-    field.as_str().is_some_and(|text| !text.is_empty()) && is_sensitive_name(name)
+/// Whether the API shows this field only once. `within`: see [`inside`].
+pub fn is_sensitive(within: &str, name: &str, field: &Value) -> bool {
+    field.as_str().is_some_and(|text| is_sensitive_text(within, name, text))
 }
 
 #[cfg(test)]
@@ -224,5 +227,42 @@ mod tests {
         let mut texts = Vec::new();
         sensitive_texts(&answer, &mut texts);
         assert_eq!(texts, ["-----", "s", "0a1b2c3d4e"]);
+    }
+
+    #[test]
+    fn a_field_that_is_secret_by_its_place_or_its_form_is_neither_recorded_nor_shown() {
+        let answer = json!({
+            "cname": "a.example",
+            "options": {
+                "secure_key": { "enabled": true, "key": "signing-key-1", "type": 0 },
+                "staticRequestHeaders": { "enabled": true, "value": {
+                    "X-Origin-Verify": "verify-1", "Host": "origin.example", "X-Example": "Bearer bearer-token-1",
+                } },
+                "staticHeaders": { "enabled": true, "value": { "X-Key": "public-1" } },
+            },
+            "config": { "account_name": "x", "account_key": "account-key-1" },
+            "uris": ["srt://a.example:1?passphrase=phrase-0001", "srt://a.example:1?mode=caller"],
+        });
+        let recorded = json!({
+            "cname": "a.example",
+            "options": {
+                "secure_key": { "enabled": true, "type": 0 },
+                "staticRequestHeaders": { "enabled": true, "value": { "Host": "origin.example" } },
+                "staticHeaders": { "enabled": true, "value": { "X-Key": "public-1" } },
+            },
+            "config": { "account_name": "x" },
+            "uris": ["srt://a.example:1?mode=caller"],
+        });
+        assert_eq!(*recordable(&answer.clone().into()), recorded);
+        let secrets = Secrets::default();
+        let shown = conceal(&secrets, answer.clone(), false);
+        assert_eq!(secrets.reveal(&shown).unwrap(), answer);
+        for place in ["/options/secure_key/key", "/options/staticRequestHeaders/value/X-Origin-Verify", "/uris/0"] {
+            assert!(shown.pointer(place).is_some_and(Secrets::marks_value), "{place}: {shown}");
+        }
+        assert_eq!(
+            secrets.redact("signing-key-1 verify-1 account-key-1 public-1").to_string(),
+            "[secret] [secret] [secret] public-1"
+        );
     }
 }

@@ -30,7 +30,7 @@ use finder::{Finder, Pattern, merged};
 pub use redacted::{Redact, Redacted};
 use reserved::{CLOSE, OPEN, random_word, redact_markers};
 pub use reserved::{invisible_mark, is_reserved, is_reserved_value, without_reserved};
-pub use sensitive::is_sensitive_name;
+pub use sensitive::{inside, is_sensitive_field, is_sensitive_name, is_sensitive_path, is_sensitive_text};
 
 /// The text in place of a secret.
 pub const REDACTED: &str = "[secret]";

@@ -1,7 +1,10 @@
-//! Recognises secret fields by their names.
+//! Recognises secret fields: by their names, by the mapping that they are in, and by the form of their texts.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// Parts of the names of secret fields.
-const SENSITIVE: [&str; 13] = [
+const SENSITIVE: [&str; 16] = [
     "secret",
     "password",
     "passphrase",
@@ -9,90 +12,211 @@ const SENSITIVE: [&str; 13] = [
     "token",
     "private_key",
     "access_key",
+    "account_key",
     "api_key",
     "client_key",
     "kubeconfig",
     "connection_string",
     "credential",
     "user_data",
+    "auth_header_value",
+    "origin_http_headers",
 ];
 /// Endings of names that refer to a secret, count it, or describe it.
-const HARMLESS: [&str; 12] =
-    ["_applied", "_id", "_ids", "_name", "_names", "_type", "_at", "_on", "_limit", "_usage", "_requested", "_expires"];
+const HARMLESS: [&str; 16] = [
+    "_applied",
+    "_id",
+    "_ids",
+    "_name",
+    "_names",
+    "_type",
+    "_at",
+    "_on",
+    "_limit",
+    "_usage",
+    "_requested",
+    "_expires",
+    "_mode",
+    "_path",
+    "_ref",
+    "_status",
+];
 /// Objects and lists whose parts are named separately.
 const GROUPS: [&str; 5] = ["secrets", "credentials", "api_keys", "tokens", "access_keys"];
-/// The public part of a key pair: object storage identifies the pair by it, and its paths contain it.
-const PUBLIC: &str = "access_key";
+/// The public part of a key pair, by which object storage identifies the pair and which its paths contain; and the name of
+/// a secret of the container service.
+const PUBLIC: [&str; 2] = ["access_key", "pull_secret"];
+/// Fields whose names say nothing, by the mapping that they are in: the key that signs the addresses of a CDN resource,
+/// and the contents of a secret of FastEdge.
+const BY_PLACE: [(&str, &str); 2] = [("secure_key", "key"), ("secret_slots", "value")];
+/// Words in the names of HTTP headers that authorize a request.
+const HEADER_WORDS: [&str; 16] = [
+    "apikey",
+    "auth",
+    "authentication",
+    "authorization",
+    "bearer",
+    "cookie",
+    "credential",
+    "credentials",
+    "jwt",
+    "key",
+    "pass",
+    "password",
+    "secret",
+    "signature",
+    "token",
+    "verify",
+];
+/// Parameters of an address that authorize whoever knows it, besides those with the name of a secret.
+const PARAMETERS: [&str; 4] = ["sig", "signature", "x_amz_signature", "x_goog_signature"];
+/// The beginning of base64 of a text in PEM.
+const PEM_IN_BASE64: &str = "LS0tLS1CRUdJTi";
+/// Shorter words in a header can be names.
+const SHORTEST_RANDOM: usize = 16;
 
-/// Whether a field with this name is secret: `password`, `aws_secret_access_key`, but not `secret_id` or
+/// Whether a field with this name is secret: `password`, `aws_secret_access_key`, `sslPrivateKey`, but not `secret_id` or
 /// `public_key`.
 pub fn is_sensitive_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = in_lower_case(name);
     SENSITIVE.iter().any(|part| name.contains(part))
         && !HARMLESS.iter().any(|end| name.ends_with(end))
         && !GROUPS.contains(&name.as_str())
-        && name != PUBLIC
+        && !PUBLIC.contains(&name.as_str())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether a field is secret by its name and the one of the mapping that it is in, see [`inside`].
+pub fn is_sensitive_field(within: &str, name: &str) -> bool {
+    is_sensitive_name(name)
+        || BY_PLACE.contains(&(within, name))
+        || (has_request_headers(within) && in_lower_case(name).split('_').any(|word| HEADER_WORDS.contains(&word)))
+}
 
-    /// Every field name in answers and bodies of the API that resembles a secret's.
-    #[test]
-    fn field_names_of_the_api_are_classified_as_secret_or_not() {
-        for secret in [
-            "aws_secret_access_key",
-            "client_key",
-            "connection_string",
-            "encrypted_password",
-            "password",
-            "private_key",
-            "pull_secret",
-            "secret",
-            "admin_pass",
-            "access_key_secret",
-            "secret_key",
-            "api_key",
-            "kubeconfig",
-            "client_secret",
-            "X-Auth-Token",
-        ] {
-            assert!(is_sensitive_name(secret), "{secret}");
+/// Whether a text in a field is secret, by its name, place or form. An empty one never is.
+pub fn is_sensitive_text(within: &str, name: &str, text: &str) -> bool {
+    !text.is_empty()
+        && (is_sensitive_field(within, name)
+            || holds_credential(text)
+            || (has_request_headers(within) && is_random(text)))
+}
+
+/// Whether the last of these names, from the outermost mapping inward, is that of a secret field; indexes of lists are
+/// none.
+pub fn is_sensitive_path<'n>(names: impl IntoIterator<Item = &'n str>) -> bool {
+    let (mut within, mut last) = ("", "");
+    for name in names.into_iter().filter(|name| name.parse::<i64>().is_err()) {
+        (within, last) = (inside(within, last), name);
+    }
+    is_sensitive_field(within, last)
+}
+
+/// The name of the mapping that the fields of `name` are in. An option of the CDN has its contents in `value`.
+pub fn inside<'n>(within: &'n str, name: &'n str) -> &'n str {
+    if name == "value" && has_request_headers(within) { within } else { name }
+}
+
+/// A name in the form of the Cloud API: `X-Api-Key` and `xApiKey` are `x_api_key`.
+fn in_lower_case(name: &str) -> String {
+    let mut lower = String::with_capacity(name.len() + 4);
+    let mut before = '_';
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit()) {
+            lower.push('_');
         }
-        for name in [
-            "access_key",
-            "access_keys",
-            "api_keys",
-            "aws_access_key_id",
-            "ca_secret_id",
-            "certificate",
-            "client_certificate",
-            "cluster_ca_certificate",
-            "credentials",
-            "credentials_name",
-            "crl_secret_id",
-            "inference_public_model_api_key_count_limit",
-            "inference_public_model_api_key_count_usage",
-            "key",
-            "keypair",
-            "kubeconfig_created_at",
-            "kubeconfig_expires_at",
-            "public_key",
-            "routing_key",
-            "secret_count_limit",
-            "secret_count_requested",
-            "secret_id",
-            "secret_name",
-            "secret_type",
-            "secrets",
-            "sni_secret_id",
-            "ssh_key",
-            "ssh_key_name",
-            "token_id",
-            "user_data_applied",
-        ] {
-            assert!(!is_sensitive_name(name), "{name}");
+        lower.push(if letter == '-' { '_' } else { letter.to_ascii_lowercase() });
+        before = letter;
+    }
+    lower
+}
+
+/// Whether a mapping has the headers of a request to another server. Those of responses are public.
+fn has_request_headers(name: &str) -> bool {
+    let is_of_responses =
+        |name: &str| name.contains("response") || name.starts_with("rsp_") || name == "static_headers";
+    name.ends_with("eaders") && {
+        let name = in_lower_case(name);
+        name.ends_with("headers") && !is_of_responses(&name)
+    }
+}
+
+/// Whether a text is a secret by its form, whatever its field is called.
+fn holds_credential(text: &str) -> bool {
+    holds_private_key(text)
+        || is_kubeconfig(text)
+        || is_web_token(text)
+        || is_authorization(text)
+        || is_authorized_address(text)
+}
+
+fn holds_private_key(text: &str) -> bool {
+    let is_private = |text: &str| text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----");
+    match text.strip_prefix(PEM_IN_BASE64) {
+        None => is_private(text),
+        Some(_) => {
+            let code: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+            STANDARD.decode(code).is_ok_and(|plain| is_private(&String::from_utf8_lossy(&plain)))
         }
     }
 }
+
+fn is_kubeconfig(text: &str) -> bool {
+    text.contains("client-key-data") || (text.contains("current-context") && text.contains("users"))
+}
+
+/// A JSON Web Token.
+fn is_web_token(text: &str) -> bool {
+    let is_code = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte));
+    text.starts_with("eyJ")
+        && text.split('.').count() == 3
+        && text.split('.').all(|part| part.len() > 8 && is_code(part))
+}
+
+/// `Bearer …` or `Basic …` with what authorizes, also after the name of the header.
+fn is_authorization(text: &str) -> bool {
+    let value = text.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    let value = value.map_or(text, |(_, value)| value.trim_start());
+    let Some((scheme, rest)) = value.split_once(' ') else { return false };
+    let is_word = rest.len() >= 8 && !rest.contains(' ') && rest.bytes().any(|byte| !byte.is_ascii_lowercase());
+    let names_user = || STANDARD.decode(rest).is_ok_and(|plain| plain.contains(&b':'));
+    is_word && (scheme.eq_ignore_ascii_case("bearer") || (scheme.eq_ignore_ascii_case("basic") && names_user()))
+}
+
+/// An address with a password, or with a parameter that is a secret.
+fn is_authorized_address(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    if text.contains(char::is_whitespace) {
+        return false;
+    }
+    let (server, _) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let user = server.rsplit_once('@').map_or("", |(user, _)| user);
+    let is_told = |value: &str| !value.is_empty() && !value.bytes().all(|byte| byte == b'*' || byte == b'x');
+    if user.split_once(':').is_some_and(|(_, password)| is_told(password)) {
+        return true;
+    }
+    // A console's address has its token in a path that is a parameter itself.
+    let query = rest.split_once(['?', '#']).map_or("", |(_, query)| query);
+    let query =
+        query.replace("%3F", "&").replace("%3f", "&").replace("%26", "&").replace("%3D", "=").replace("%3d", "=");
+    query.split(['&', '?', '#', ';']).any(|parameter| {
+        let (name, value) = parameter.rsplit_once('=').unwrap_or_default();
+        let name = in_lower_case(name.rsplit_once('=').map_or(name, |(_, name)| name));
+        is_told(value) && (is_sensitive_name(&name) || PARAMETERS.contains(&name.as_str()))
+    })
+}
+
+/// Whether a header's text is one word as random generators make them.
+fn is_random(text: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| text.as_bytes().iter().any(is);
+    let code = text.trim_end_matches('=');
+    let is_hex = || code.bytes().all(|byte| byte.is_ascii_hexdigit()) && has(u8::is_ascii_digit);
+    let is_code = || {
+        code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/_".contains(&byte))
+            && has(u8::is_ascii_digit)
+            && has(u8::is_ascii_uppercase)
+            && has(u8::is_ascii_lowercase)
+    };
+    code.len() >= SHORTEST_RANDOM && (is_hex() || is_code() || uuid::Uuid::try_parse(text).is_ok())
+}
+
+#[cfg(test)]
+mod tests;

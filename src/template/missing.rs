@@ -7,7 +7,7 @@ use super::nodes::{mention, parts, range};
 use super::program::Program;
 use super::{KnownNames, Mention, Scope, TemplateError, engine, scope};
 use crate::diagnostic::nearest;
-use crate::secret::is_sensitive_name;
+use crate::secret::is_sensitive_path;
 use crate::source::Span;
 use crate::word::Word;
 
@@ -198,7 +198,7 @@ fn of_answer(path: &[&str], name: &str) -> Option<&'static str> {
         "response" => Some(
             "the record holds no answer of this call: that of a step with `secret: true` has only the run that makes the call; `| default(...)` says what other runs use",
         ),
-        _ if path.contains(&"response") && is_sensitive_name(name) => Some(
+        _ if path.contains(&"response") && is_sensitive_path(path.iter().copied().chain([name])) => Some(
             "it is a secret that no record holds: only the run that makes the call has it; `| default(...)` says what other runs use, and `--replace` makes a new one",
         ),
         _ => None,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::{Answer, Request};
-use crate::secret::{REDACTED, Secrets, is_sensitive_name};
+use crate::secret::{REDACTED, Secrets, inside, is_sensitive_field, is_sensitive_text};
 
 /// The most characters of a body in the log.
 const LONGEST: usize = 16 * 1024;
@@ -52,49 +52,40 @@ pub(super) fn of_answer(request: &Request, answer: &Answer, private: bool, secre
 /// stream contains its token.
 fn hidden(body: &Value, of_tasks: bool, secrets: &Secrets) -> Value {
     let own = Secrets::default();
-    hide_sensitive(body, &own);
-    own.redact_value(&hide(&secrets.redact_value(body), of_tasks))
+    hide_sensitive(("", ""), body, &own);
+    own.redact_value(&hide(("", ""), &secrets.redact_value(body), of_tasks))
 }
 
-fn hide_sensitive(value: &Value, own: &Secrets) {
+fn hide_sensitive((within, name): (&str, &str), value: &Value, own: &Secrets) {
     match value {
         Value::Object(fields) => {
-            for (name, field) in fields {
-                match field {
-                    Value::String(text) if is_sensitive(name) => own.hide(text),
-                    field => hide_sensitive(field, own),
-                }
-            }
+            fields.iter().for_each(|(inner, field)| hide_sensitive((inside(within, name), inner), field, own));
         }
-        Value::Array(items) => items.iter().for_each(|item| hide_sensitive(item, own)),
+        Value::Array(items) => items.iter().for_each(|item| hide_sensitive((within, name), item, own)),
+        Value::String(text) if is_sensitive(within, name, value) => own.hide(text),
         _ => {}
     }
 }
 
-fn hide(value: &Value, of_tasks: bool) -> Value {
+fn hide((within, name): (&str, &str), value: &Value, of_tasks: bool) -> Value {
     match value {
-        Value::Object(fields) => Value::Object(
-            fields
-                .iter()
-                .map(|(name, field)| {
-                    let field = match field {
-                        Value::Null | Value::Bool(_) => field.clone(),
-                        _ if of_tasks && name == "data" => Value::String(LEFT_OUT.to_owned()),
-                        Value::Object(_) | Value::Array(_) => hide(field, of_tasks),
-                        _ if is_sensitive(name) => Value::String(REDACTED.to_owned()),
-                        plain => plain.clone(),
-                    };
-                    (name.clone(), field)
-                })
-                .collect(),
-        ),
-        Value::Array(items) => items.iter().map(|item| hide(item, of_tasks)).collect(),
+        Value::Null | Value::Bool(_) => value.clone(),
+        _ if of_tasks && name == "data" => Value::String(LEFT_OUT.to_owned()),
+        Value::Object(fields) => {
+            let hide = |inner: &str, field: &Value| hide((inside(within, name), inner), field, of_tasks);
+            Value::Object(fields.iter().map(|(inner, field)| (inner.clone(), hide(inner, field))).collect())
+        }
+        Value::Array(items) => items.iter().map(|item| hide((within, name), item, of_tasks)).collect(),
+        _ if is_sensitive(within, name, value) => Value::String(REDACTED.to_owned()),
         plain => plain.clone(),
     }
 }
 
-fn is_sensitive(name: &str) -> bool {
-    is_sensitive_name(name) || SENSITIVE_WHOLE.contains(&name.to_ascii_lowercase().as_str())
+/// `within`: see [`inside`].
+fn is_sensitive(within: &str, name: &str, value: &Value) -> bool {
+    is_sensitive_field(within, name)
+        || SENSITIVE_WHOLE.contains(&name.to_ascii_lowercase().as_str())
+        || value.as_str().is_some_and(|text| is_sensitive_text(within, name, text))
 }
 
 fn short(text: &str) -> String {

@@ -37,6 +37,7 @@ fn bodies_show_no_secret_under_any_name() {
     let shown = body::of_value(
         &json!({
             "password": "p", "admin_password": 7, "private_key": "k", "client_secret": "s", "api_key": "a",
+            "secure_key": { "key": "k2", "type": 0 }, "headers": { "X-Auth": "h", "Host": "a.example" },
             "user_data": "dXNlcg==", "secret_id": "id", "secret_name": "n", "password_reset": true,
             "deep": [{ "token": "t" }], "stream": { "token": "0a1b2c3d", "push_url": "rtmp://in.example/?0a1b2c3d" },
         }),
@@ -47,6 +48,8 @@ fn bodies_show_no_secret_under_any_name() {
         assert_eq!(shown[name], "[secret]", "{name}");
     }
     assert_eq!(shown["deep"][0]["token"], "[secret]");
+    assert_eq!(shown["secure_key"], json!({ "key": "[secret]", "type": 0 }));
+    assert_eq!(shown["headers"], json!({ "X-Auth": "[secret]", "Host": "a.example" }));
     assert_eq!(shown["stream"]["push_url"], "rtmp://in.example/?[secret]");
     assert_eq!((&shown["secret_id"], &shown["secret_name"]), (&json!("id"), &json!("n")));
     assert_eq!(shown["password_reset"], true);

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 use crate::catalog::update::{Form, form_of};
+use crate::engine::conceal::{is_sensitive, without_sensitive};
 use crate::engine::names::is_same_name;
-use crate::secret::{digest_of, is_sensitive_name, stands_for_secret};
+use crate::secret::{digest_of, inside, is_sensitive_field, is_sensitive_name, stands_for_secret};
 
 /// The result of comparing a field.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +107,7 @@ fn value(name: &str, planned: Option<&Value>, seen: Option<&Value>, shown: &Show
         let nothing = seen.is_null() || seen.as_array().is_some_and(Vec::is_empty);
         return if nothing { Comparison::Same } else { Comparison::CannotTell };
     };
-    match compared(name, planned, seen, shown) {
+    match compared(("", name), planned, seen, shown) {
         ValueComparison::Same => Comparison::Same,
         ValueComparison::CannotTell => Comparison::CannotTell,
         ValueComparison::Differs(value) => Comparison::Differs(Some(value)),
@@ -120,7 +121,8 @@ enum ValueComparison {
     Differs(Value),
 }
 
-fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> ValueComparison {
+/// `within`: the name of the mapping that the field is in, see [`inside`].
+fn compared((within, name): (&str, &str), planned: &Value, seen: &Value, shown: &Shown<'_>) -> ValueComparison {
     let differs = || ValueComparison::Differs(seen.clone());
     match (planned, seen) {
         (Value::String(text), _) if stands_for_secret(text) => {
@@ -145,12 +147,12 @@ fn compared(name: &str, planned: &Value, seen: &Value, shown: &Shown<'_>) -> Val
             }
         }
         (Value::String(_) | Value::Number(_) | Value::Bool(_), Value::Null) => differs(),
-        (Value::Object(one), Value::Object(other)) if shown.has_own_keys(name) => own_keys(one, other, shown),
-        (Value::Object(one), Value::Object(other)) => match mappings(one, other, shown) {
+        (Value::Object(one), Value::Object(other)) if shown.has_own_keys(name) => own_keys(name, one, other, shown),
+        (Value::Object(one), Value::Object(other)) => match mappings(inside(within, name), one, other, shown) {
             ValueComparison::CannotTell if shown.has_all_keys(name) => without_missing(one, other),
             is => is,
         },
-        (Value::Array(one), Value::Array(other)) => lists(name, one, other, shown),
+        (Value::Array(one), Value::Array(other)) => lists((within, name), one, other, shown),
         // Also `null`, which leaves the value to the API.
         _ => ValueComparison::CannotTell,
     }
@@ -184,16 +186,20 @@ fn address(text: &str) -> Option<(IpAddr, Option<u8>)> {
 }
 
 /// Compares a mapping in which every key that the plan does not have was added by another client.
-fn own_keys(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> ValueComparison {
-    let may_be_told = |name: &String| !is_sensitive_name(name);
-    let mut now = match mappings(planned, seen, shown) {
+fn own_keys(
+    within: &str,
+    planned: &Map<String, Value>,
+    seen: &Map<String, Value>,
+    shown: &Shown<'_>,
+) -> ValueComparison {
+    let mut now = match mappings(within, planned, seen, shown) {
         ValueComparison::Differs(Value::Object(now)) => now,
         is if planned.keys().all(|name| seen.contains_key(name)) && seen.len() == planned.len() => return is,
         _ => planned.clone(),
     };
     now.retain(|name, _| seen.contains_key(name));
-    let more = seen.iter().filter(|(name, _)| !planned.contains_key(*name) && may_be_told(name));
-    now.extend(more.map(|(name, value)| (name.clone(), value.clone())));
+    let more = seen.iter().filter(|(name, value)| !planned.contains_key(*name) && may_be_told(within, name, value));
+    now.extend(more.map(|(name, value)| (name.clone(), without_sensitive(value))));
     if now == *planned { ValueComparison::CannotTell } else { ValueComparison::Differs(Value::Object(now)) }
 }
 
@@ -208,12 +214,20 @@ fn without_missing(planned: &Map<String, Value>, seen: &Map<String, Value>) -> V
     if now == *planned { ValueComparison::CannotTell } else { ValueComparison::Differs(Value::Object(now)) }
 }
 
-fn mappings(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Shown<'_>) -> ValueComparison {
+fn mappings(
+    within: &str,
+    planned: &Map<String, Value>,
+    seen: &Map<String, Value>,
+    shown: &Shown<'_>,
+) -> ValueComparison {
     let (mut now, mut differs, mut unsure) = (planned.clone(), false, false);
     for (name, value) in planned {
         // A secret of another client must not be recorded.
-        let seen = seen.get(name).filter(|seen| !is_sensitive_name(name) || seen.is_boolean());
-        match seen.map(|seen| compared(name, value, seen, shown)) {
+        let is_same = |seen: &Value| value == seen || value.as_str().is_some_and(stands_for_secret);
+        let seen = seen
+            .get(name)
+            .filter(|seen| may_be_told(within, name, seen) || (!is_sensitive_name(name) && is_same(seen)));
+        match seen.map(|seen| compared((within, name), value, seen, shown)) {
             Some(ValueComparison::Same) => {}
             Some(ValueComparison::Differs(seen)) => {
                 differs = true;
@@ -229,29 +243,37 @@ fn mappings(planned: &Map<String, Value>, seen: &Map<String, Value>, shown: &Sho
     }
 }
 
-fn lists(name: &str, planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> ValueComparison {
+/// Whether a value that a read shows may be recorded; a boolean is no secret, whatever its name.
+fn may_be_told(within: &str, name: &str, seen: &Value) -> bool {
+    seen.is_boolean() || (!is_sensitive_field(within, name) && !is_sensitive(within, name, seen))
+}
+
+fn lists((within, name): (&str, &str), planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> ValueComparison {
     let is_mapping = |list: &[Value]| list.iter().any(|item| item.is_object() || item.is_array());
     if is_mapping(planned) || is_mapping(seen) {
         return if COMPARABLE_LISTS.contains(&name) {
-            listed_mappings(planned, seen, shown)
+            listed_mappings(name, planned, seen, shown)
         } else {
             ValueComparison::CannotTell
         };
     }
-    match matched(planned, seen, |one, other| matches!(compared(name, one, other, shown), ValueComparison::Same)) {
+    match matched(planned, seen, |one, other| {
+        matches!(compared((within, name), one, other, shown), ValueComparison::Same)
+    }) {
         true => ValueComparison::Same,
         false if planned.iter().any(|item| item.as_str().is_some_and(stands_for_secret)) => ValueComparison::CannotTell,
+        false if seen.iter().any(|item| !may_be_told(within, name, item)) => ValueComparison::CannotTell,
         false => ValueComparison::Differs(Value::Array(seen.to_vec())),
     }
 }
 
-fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> ValueComparison {
+fn listed_mappings(within: &str, planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> ValueComparison {
     // An element that a step of its own made is in the list as well.
     let anothers = |item: &&Value| item.get("id").is_some_and(|id| (shown.is_owned_by_another)(id));
     let seen: Vec<Value> = seen.iter().filter(|item| !anothers(item)).cloned().collect();
     let alike = |one: &Value, other: &Value| match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
-            !matches!(mappings(one, other, shown), ValueComparison::Differs(_))
+            !matches!(mappings(within, one, other, shown), ValueComparison::Differs(_))
         }
         _ => false,
     };
@@ -261,10 +283,10 @@ fn listed_mappings(planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> Valu
     let named = |name: &String| planned.iter().any(|item| item.get(name).is_some());
     let kept = |item: &Value| match item {
         Value::Object(fields) if !planned.is_empty() => {
-            let fields = fields.iter().filter(|(name, value)| {
-                named(name) && !value.is_null() && (!is_sensitive_name(name) || value.is_boolean())
-            });
-            Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
+            let fields = fields
+                .iter()
+                .filter(|(name, value)| named(name) && !value.is_null() && may_be_told(within, name, value));
+            Value::Object(fields.map(|(name, value)| (name.clone(), without_sensitive(value))).collect())
         }
         other => other.clone(),
     };

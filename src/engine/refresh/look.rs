@@ -17,6 +17,7 @@ use crate::api::{Client, Meaning, ReadError, Request};
 use crate::catalog::update::{Way, resource_route, shown_at};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
 use crate::engine::collection::list_call;
+use crate::engine::conceal::is_sensitive;
 use crate::engine::evidence::audit::{self, AUDIT_LOG, LogAction};
 use crate::engine::operation::{self, Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
@@ -315,12 +316,16 @@ impl Refresh<'_> {
             for (by, found) in compared(name, body.get(name), resource.known, &later, &shown) {
                 match found {
                     // Secret values must not be recorded; a boolean is no secret, whatever its name.
-                    Comparison::Differs(now) if may_be_recorded(name, body.get(name).or(now.as_ref())) => match by {
-                        None => drift.fields.push(Drifted { field: name.to_owned(), now }),
-                        Some(call) => {
-                            drift.later.entry(call.instance.clone()).or_default().push(call.drifted(name, now))
+                    Comparison::Differs(now)
+                        if may_be_recorded(name, body.get(name)) && may_be_recorded(name, now.as_ref()) =>
+                    {
+                        match by {
+                            None => drift.fields.push(Drifted { field: name.to_owned(), now }),
+                            Some(call) => {
+                                drift.later.entry(call.instance.clone()).or_default().push(call.drifted(name, now))
+                            }
                         }
-                    },
+                    }
                     Comparison::CannotTell => drift.unsure = true,
                     Comparison::Same | Comparison::Differs(_) => {}
                 }
@@ -375,5 +380,6 @@ impl Refresh<'_> {
 }
 
 fn may_be_recorded(name: &str, value: Option<&Value>) -> bool {
-    !is_sensitive_name(name) || value.is_some_and(Value::is_boolean)
+    value.is_some_and(Value::is_boolean)
+        || !(is_sensitive_name(name) || value.is_some_and(|value| is_sensitive("", name, value)))
 }

@@ -4,7 +4,7 @@ use crate::catalog::Method;
 use crate::diagnostic::Diagnostic;
 use crate::plan::step_doc::StepDoc;
 use crate::plan::template_scope::TemplateScope;
-use crate::secret::is_sensitive_name;
+use crate::secret::is_sensitive_path;
 use crate::source::Span;
 use crate::template::{Reference, Spoiled};
 use crate::word::Word;
@@ -37,9 +37,10 @@ pub(super) fn secret_field(path: &[Word]) -> Option<&str> {
     const SWITCHES: [&str; 5] = ["has_", "is_", "enable_", "generate_", "delete_"];
     let (first, below) = path.split_first()?;
     let is_index = |word: &&Word| word.parse::<i64>().is_ok();
-    let name = below.iter().rev().find(|word| !is_index(word))?.as_str();
+    let names = below.iter().filter(|word| !is_index(word)).map(Word::as_str);
+    let name = names.clone().next_back()?;
     let is_secret = ANSWERS.contains(&first.as_str())
-        && is_sensitive_name(name)
+        && is_sensitive_path(names)
         && !SWITCHES.iter().any(|switch| name.starts_with(switch));
     is_secret.then_some(name)
 }

@@ -54,6 +54,27 @@ fn keys_of_the_plans_choice_are_all_compared_in_the_cloud_api() {
 fn a_secret_inside_a_field_is_not_compared() {
     let [planned, seen] = ["a", "b"].map(|text| json!([{ "name": "one", "password": text }]));
     assert_eq!(compare("/t", "sources", planned, seen), Comparison::Same);
+    // Also one that is a secret by its place or form.
+    let options = |key: &str, token: &str, host: &str| {
+        json!({
+            "secure_key": { "enabled": true, "key": key },
+            "staticRequestHeaders": { "value": { "X-Auth": token, "Host": host, "X-Example": format!("Bearer {token}") } },
+        })
+    };
+    let planned = options("key-1", "token-0001", "a.example");
+    assert_eq!(
+        compare("/t", "options", planned.clone(), options("key-1", "token-0001", "a.example")),
+        Comparison::Same
+    );
+    let others = options("key-2", "token-0002", "a.example");
+    assert_eq!(compare("/t", "options", planned.clone(), others), Comparison::CannotTell);
+    let changed = Comparison::Differs(Some(options("key-1", "token-0001", "b.example")));
+    assert_eq!(compare("/t", "options", planned, options("key-2", "token-0002", "b.example")), changed);
+    // Those inside a mapping that another client added, too.
+    let seen = json!({ "A": "1", "B": { "secure_key": { "key": "key-2", "type": 0 } }, "C": "Bearer token-0002" });
+    let told = json!({ "A": "1", "B": { "secure_key": { "type": 0 } } });
+    let cloud = "/cloud/v3/faas/functions";
+    assert_eq!(compare(cloud, "envs", json!({ "A": "1" }), seen), Comparison::Differs(Some(told)));
 }
 
 #[test]

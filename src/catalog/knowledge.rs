@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::CatalogError;
 use super::embedded::EMBEDDED_PRODUCTS;
-use super::operation::{Method, Route, SecondaryAt, ValueAt};
+use super::operation::{Method, Route, SecondaryAt, ShownOnce, ValueAt};
 use super::ready::Ready;
 
 /// A parsed knowledge file; its paths are expanded.
@@ -119,6 +119,8 @@ pub(super) struct KnownCreate {
     pub path: Option<Vec<String>>,
     /// JSON pointer into the answer to the secret that only this answer shows.
     pub told_once: Option<String>,
+    /// The secret that only this answer shows, of a resource that is of use without it.
+    pub shown_once: Option<ShownOnce>,
     /// Other kinds that the call may create besides it.
     #[serde(default)]
     pub also: Vec<String>,

@@ -256,6 +256,9 @@ pub struct Creates {
     /// use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_once: Option<String>,
+    /// The secret that only this answer shows, where the resource is of use without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_once: Option<ShownOnce>,
     /// The API does not allow two with the same name, or the same path where only that identifies them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unique: bool,
@@ -266,6 +269,29 @@ pub struct Creates {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondary: Vec<SecondaryAt>,
     pub resource: Option<Resource>,
+}
+
+/// A secret that the answer of a create shows, and no later answer does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShownOnce {
+    /// JSON pointer into the answer.
+    pub at: String,
+    /// The API makes the secret only when this field of the body has this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<(String, String)>,
+    /// The API makes no secret when the body has this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<String>,
+}
+
+impl ShownOnce {
+    /// Whether the answer to a call with this body has the secret.
+    pub fn is_for(&self, body: Option<&Value>) -> bool {
+        let field = |at: &str| body.and_then(|body| body.pointer(at)).filter(|value| !value.is_null());
+        self.when.as_ref().is_none_or(|(at, text)| field(at).and_then(Value::as_str) == Some(text))
+            && self.unless.as_deref().and_then(field).is_none()
+    }
 }
 
 impl Creates {

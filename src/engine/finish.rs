@@ -324,6 +324,20 @@ impl Finishing<'_> {
         context.journal.append(vec![record]).await
     }
 
+    /// Warns that the secret of what was found after a lost answer was in that answer only.
+    fn warn_of_its_secret(&self, context: &RunContext) {
+        let creates = self.operation.and_then(|operation| operation.creates.as_ref());
+        let shown = creates.and_then(|creates| creates.shown_once.as_ref()).filter(|_| self.updates.is_none());
+        let Some(shown) = shown.filter(|shown| shown.is_for(self.call.body.as_deref())) else { return };
+        let instance = &self.intent.instance;
+        let field = shown.at.trim_start_matches('/').replace('/', ".");
+        let named = if instance.key.is_some() { format!("'{instance}'") } else { instance.to_string() };
+        context.warn(format!(
+            "`{instance}`: its `{field}` was in the answer that was lost, and is shown by no other: `--replace {named}` \
+             makes a new one"
+        ));
+    }
+
     fn creates(&self) -> bool {
         self.operation.is_none_or(|operation| operation.creates.is_some())
     }
@@ -406,7 +420,11 @@ impl Finishing<'_> {
             agrees,
             existed_on,
         };
+        let is_found = succeeded.evidence.is_some();
         context.journal.append(vec![Record::Succeeded(Box::new(succeeded))]).await?;
+        if is_found {
+            self.warn_of_its_secret(context);
+        }
         Ok(result)
     }
 

@@ -176,12 +176,13 @@ fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> 
         }
         let path = &mention.names[..depth];
         if let Some(help) = of_answer(path, name) {
-            return error(format!("`{written}` is undefined"), Some(help.to_owned()));
+            return error(format!("`{written}` is undefined"), Some(help));
         }
         let help = match instead(name, &here, scope, path) {
             Some(Instead::Near(near)) => {
                 Some(format!("did you mean `{}`?", dotted(&[path, &[near.as_str()]].concat())))
             }
+            _ if is_secret_of_answer(&mention.names) => Some(secret_of_answer(path)),
             Some(Instead::Help(words)) if depth > 0 => Some(words),
             _ => None,
         };
@@ -191,18 +192,33 @@ fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> 
 }
 
 /// What to say of a part of an answer that no record holds. `path`: the names before it.
-fn of_answer(path: &[&str], name: &str) -> Option<&'static str> {
-    let is_result = path.first().is_some_and(|root| ["steps", "self", "each", "item"].contains(root));
+fn of_answer(path: &[&str], name: &str) -> Option<String> {
     match name {
-        _ if !is_result => None,
+        _ if !is_result(path) => None,
         "response" => Some(
-            "the record holds no answer of this call: that of a step with `secret: true` has only the run that makes the call; `| default(...)` says what other runs use",
+            "the record holds no answer of this call: that of a step with `secret: true` has only the run that makes the call; `| default(...)` says what other runs use".to_owned(),
         ),
-        _ if path.contains(&"response") && is_sensitive_path(path.iter().copied().chain([name])) => Some(
-            "it is a secret that no record holds: only the run that makes the call has it; `| default(...)` says what other runs use, and `--replace` makes a new one",
-        ),
-        _ => None,
+        _ => is_secret_of_answer(&[path, &[name]].concat()).then(|| secret_of_answer(path)),
     }
+}
+
+fn is_result(path: &[&str]) -> bool {
+    path.first().is_some_and(|root| ["steps", "self", "each", "item"].contains(root))
+}
+
+/// Whether a reference leads to a secret in the answer of a call.
+fn is_secret_of_answer(names: &[&str]) -> bool {
+    is_result(names) && names.contains(&"response") && is_sensitive_path(names.iter().copied())
+}
+
+fn secret_of_answer(path: &[&str]) -> String {
+    let replace = match path {
+        ["steps", step, ..] => format!("`--replace {step}`"),
+        _ => "`--replace`".to_owned(),
+    };
+    format!(
+        "it is a secret that no record holds: only the run that got the answer of the call has it; `| default(...)` says what other runs use, and {replace} makes a new one"
+    )
 }
 
 /// A reference as it is written: `inputs.list[5].name`.

@@ -347,6 +347,7 @@ impl Reader<'_> {
             stays: known.stays.clone(),
             remark_at: body.and_then(|body| self.remark_at(resource, body)),
             told_once: known.told_once.clone(),
+            shown_once: known.shown_once.clone(),
             name_at: body.and_then(|body| self.name_at(resource, body)),
             unique: resource.unique,
             or_changes: known.or_changes,

@@ -107,6 +107,49 @@ fn the_documentation_says_by_what_each_kind_is_found() {
     }
 }
 
+/// A plan with one step.
+fn step(call: &str, body: &Value) -> String {
+    json!({ "name": "demo", "steps": [{ "id": "it", "call": call, "body": body }] }).to_string()
+}
+
+#[test]
+fn the_secret_of_a_lost_answer_is_named_with_what_makes_a_new_one() {
+    let sftp = |mode: &str| {
+        let body = json!({ "name": "its-own", "location_name": "ams", "password_mode": mode });
+        step("POST /storage/v4/sftp_storages", &body)
+    };
+    let key = |more: Value| {
+        let mut body = json!({ "name": "its-own" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        step("POST /cloud/v1/ssh_keys/{project_id}", &body)
+    };
+    for (plan, secret) in [
+        (sftp("auto"), Some("password")),
+        (sftp("none"), None),
+        (
+            step("POST /storage/v4/object_storages", &json!({ "name": "its-own", "location_name": "s-ed1" })),
+            Some("access_keys.0.secret_key"),
+        ),
+        (key(json!({})), Some("private_key")),
+        (
+            key(
+                json!({ "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIjxL6g1II8NsO8odvBwGKvq2Dx/h/xrvsV9b9LVIYKm" }),
+            ),
+            None,
+        ),
+    ] {
+        paused(async {
+            let mut trial = trial(Fate::AnswerLost, &[]);
+            let exit = trial.run(&plan).await.finished.exit;
+            assert_eq!(exit, Exit::Done, "{plan}: {:?}", trial.failures());
+            let warnings = trial.warnings();
+            let words = secret.map(|field| format!("`it`: its `{field}` was in the answer that was lost"));
+            assert_eq!(warnings.contains("--replace it"), secret.is_some(), "{plan}: {warnings}");
+            assert!(words.is_none_or(|words| warnings.contains(&words)), "{plan}: {warnings}");
+        });
+    }
+}
+
 #[test]
 fn an_invitation_without_an_answer_is_found_by_the_e_mail_address_in_any_case() {
     let plan = json!({ "name": "demo", "steps": [{

@@ -7,6 +7,7 @@
 mod access;
 mod effect;
 mod identity;
+mod listed;
 mod pending;
 mod removal;
 mod users;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::access::check_access;
 use super::effect::{Effect, effect};
 use super::identity::{created_later, digest, read_of_named};
+use super::listed::{Listed, listed_at};
 use super::users::Users;
 use super::{forget, status_of};
 use crate::api::{ApiError, Meaning, Policy, ReadError, Request, speaks_of_a_resource};
@@ -61,6 +62,8 @@ pub(super) struct Removal<'a> {
     about: About,
     /// How the resource is read.
     read: Option<String>,
+    /// The list that shows the resource, where it cannot be read by itself.
+    listed: Option<Listed>,
     /// The resource, when it goes by its name, and how it is read.
     named: Option<(&'a RecordedResource, String)>,
     /// The digest of the resource before an attempt that may have removed it.
@@ -106,6 +109,7 @@ impl<'a> Removal<'a> {
             call,
             about: About { call: Some(call.clone().into()), place: None },
             read: read_at(context.catalog, call),
+            listed: listed_at(context.catalog, None, call),
             named: None,
             seen: None,
             shown: None,
@@ -129,7 +133,8 @@ impl<'a> Removal<'a> {
             let (kind, id, undo) = (made.kind.as_deref()?, made.id.as_deref()?, made.undo.as_ref()?);
             read_of(self.context.catalog, kind, id, undo)
         };
-        Self { read: self.read.or_else(read), named, seen, ..self }
+        let listed = listed_at(self.context.catalog, Some(made), self.call).or(self.listed);
+        Self { read: self.read.or_else(read), listed, named, seen, ..self }
     }
 
     /// What goes by the name now, before it is removed. An attempt that may have been carried out is repeated only when
@@ -379,11 +384,27 @@ impl<'a> Removal<'a> {
     /// Why a 404 that is not certainly the API's does not mean that the resource is gone: it is shown, or whether it is
     /// there cannot be read. A gateway may have had no route for a moment.
     async fn still_there(&self, error: &ApiError) -> Result<Option<String>, Interruption> {
-        let is_certain = root_of(&self.call.path) == CLOUD || speaks_of_a_resource(&error.message);
-        let Some(path) = self.read.as_ref().filter(|_| !is_certain) else { return Ok(None) };
-        let reading = self.context.client.read(Request::get(path.clone()));
-        Ok(match self.context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)? {
-            Ok(_) => Some(format!("{}, and a read shows it", error.story())),
+        if root_of(&self.call.path) == CLOUD || speaks_of_a_resource(&error.message) {
+            return Ok(None);
+        }
+        let context = self.context;
+        let (is_there, by) = match (&self.read, &self.listed) {
+            (Some(path), _) => {
+                let reading = async { context.client.read(Request::get(path.clone())).await.map(|_| true) };
+                (context.stopped.or_leave(reading).await, "a read shows it")
+            }
+            (None, Some(listed)) => (context.stopped.or_leave(listed.shows(context)).await, "its list shows it"),
+            (None, None) => {
+                context.warn(format!(
+                    "`{}`: {} counts as gone because of that answer alone: the API has no call that reads it",
+                    self.instance, self.call.path
+                ));
+                return Ok(None);
+            }
+        };
+        Ok(match is_there.map_err(Interruption::Stopped)? {
+            Ok(true) => Some(format!("{}, and {by}", error.story())),
+            Ok(false) => None,
             Err(read) if read.is_not_found() => None,
             Err(read) => Some(format!("{}, and whether it is there could not be read: {read}", error.story())),
         })

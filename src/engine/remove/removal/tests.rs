@@ -34,13 +34,24 @@ fn removed(age: Duration, answers: Vec<Canned>, reads: Vec<(&str, Vec<Canned>)>)
 
 /// The same, with these records before.
 fn removed_after(before: Vec<Record>, age: Duration, answers: Vec<Canned>, reads: Vec<(&str, Vec<Canned>)>) -> End {
+    removed_at(PATH, before, age, answers, reads).0
+}
+
+/// Removes what is at a path; returns the warnings, too.
+fn removed_at(
+    path: &str,
+    before: Vec<Record>,
+    age: Duration,
+    answers: Vec<Canned>,
+    reads: Vec<(&str, Vec<Canned>)>,
+) -> (End, Vec<String>) {
     paused(async {
         let trial = Trial::new(Options::default());
-        let delete = format!("DELETE {PATH}");
+        let delete = format!("DELETE {path}");
         let here = [("/cloud/v1/projects/1", vec![(200, json!({}))]), ("/cloud/v1/regions/7", vec![(200, json!({}))])];
         trial.answer_in_turn(here.into_iter().chain(reads).chain([(delete.as_str(), answers)]));
         let instance = InstanceId::new(StepId::new("disk"), None);
-        let call = RecordedCall::new(crate::catalog::Method::Delete, PATH);
+        let call = RecordedCall::new(crate::catalog::Method::Delete, path);
         let work = async |context: &Arc<RunContext>| {
             let made = RecordedResource { undo: Some(call.clone()), ..RecordedResource::default() };
             let succeeded = Succeeded {
@@ -64,6 +75,11 @@ fn removed_after(before: Vec<Record>, age: Duration, answers: Vec<Canned>, reads
             (result, context.clock().elapsed() - began, phase)
         };
         let ((result, took, phase), events) = trial.apart(work).await;
+        let warnings = events.iter().filter_map(|event| match event {
+            Event::Warned { message } => Some(message.as_str().to_owned()),
+            _ => None,
+        });
+        let warnings = warnings.collect();
         let delays = events.into_iter().filter_map(|event| match event {
             Event::CallDelayed { reason, pause_ms, .. } => {
                 let word = match reason {
@@ -83,9 +99,9 @@ fn removed_after(before: Vec<Record>, age: Duration, answers: Vec<Canned>, reads
             _ => None,
         });
         let requests = trial.requests.lock().unwrap();
-        let sent = requests.iter().filter(|request| request.path == PATH).count();
-        let reads = requests.iter().filter(|request| request.path == PATH && request.method == Method::Get).count();
-        End { result, delays: delays.collect(), took, sent, reads, phase }
+        let sent = requests.iter().filter(|request| request.path == path).count();
+        let reads = requests.iter().filter(|request| request.path == path && request.method == Method::Get).count();
+        (End { result, delays: delays.collect(), took, sent, reads, phase }, warnings)
     })
 }
 
@@ -166,6 +182,26 @@ fn a_refusal_that_does_not_pass_is_left_when_the_time_is_over() {
         let error = failure(&end);
         assert!(end.delays.is_empty() && error.help.iter().any(|words| words.contains(help)), "{error:?}");
     }
+}
+
+#[test]
+fn what_cannot_be_read_alone_is_gone_when_its_list_does_not_show_it() {
+    const KEY: &str = "/storage/provisioning/v1/key/7";
+    const KEYS: &str = "/storage/provisioning/v1/key";
+    const LIFECYCLE: &str = "/storage/provisioning/v1/storage/7/s3/bucket/pictures/lifecycle";
+    let no_route = || refused(404, "no Route matched with those values");
+    let listed = |ids: &[u64]| (200, ids.iter().map(|id| json!({ "id": id, "name": "k" })).collect::<Value>());
+    let removed =
+        |path: &str, lists: Vec<Canned>| removed_at(path, vec![], OLD, vec![no_route(), done()], vec![(KEYS, lists)]);
+    for (list, sent) in [(listed(&[6, 8]), 1), (listed(&[6, 7]), 2), (listed(&[]), 1), ((500, json!({})), 2)] {
+        let (end, warnings) = removed(KEY, vec![list.clone()]);
+        assert!(matches!(end.result, Ok(Gone::Now | Gone::Already)) && warnings.is_empty(), "{list:?}: {end:?}");
+        assert_eq!(end.deletes(), sent, "{list:?}: {end:?}");
+    }
+    // Nothing of the API shows it.
+    let (end, warnings) = removed(LIFECYCLE, vec![listed(&[])]);
+    assert!(matches!(end.result, Ok(Gone::Already)), "{end:?}");
+    assert!(warnings.len() == 1 && warnings[0].contains("no call that reads it"), "{warnings:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use super::load::LoadedPlan;
 use super::origin::Origin;
 use super::run_options::{all_instances, need_instances, selection, view_options};
-use super::session::{Parts, Session, count_succeeded, export};
+use super::session::{Parts, Session, count_succeeded, export, failure_reason};
 use super::{environment_name, load, note, print_outputs, report, simulate, write_output};
 use crate::api::{Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments, StateOptions};
@@ -24,7 +24,6 @@ use crate::exit::Exit;
 use crate::journal::{Header, Journal, MemorySink, Status};
 use crate::plan::Plan;
 use crate::report::github::output::Ending;
-use crate::report::reason;
 use crate::report::shape::Shape;
 use crate::shared::lock;
 use crate::simulate::{Expected, InMemory, Options, Simulator, UnknownIds};
@@ -87,7 +86,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     let ending = Ending {
         exit: end.finished.exit,
-        failure_reason: end.failure.as_ref().map(|(instance, error)| reason(instance, error)),
+        failure_reason: failure_reason(&end),
         state_path: None,
         resume_command: None,
     };

@@ -15,7 +15,7 @@ use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
 use super::resume_command::{resume_command, with_replace};
 use super::run_options::{all_instances, need_instances, replaced, selection, view_options};
-use super::session::{Parts, Session, count_succeeded, export};
+use super::session::{Parts, Session, count_succeeded, export, failure_reason};
 use super::shown::Shown;
 use super::values::Values;
 use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
@@ -31,7 +31,6 @@ use crate::journal::{Journal, Record, Started, Status};
 use crate::plan::Plan;
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
-use crate::report::reason;
 use crate::store::EnvironmentRecord;
 
 /// Runs a plan, or exactly what a preview has shown.
@@ -329,7 +328,7 @@ async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Res
 fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
     Ending {
         exit: end.finished.exit,
-        failure_reason: end.failure.as_ref().map(|(instance, error)| reason(instance, error)),
+        failure_reason: failure_reason(end),
         state_path: Some(record.place()),
         resume_command: Some(resume),
     }

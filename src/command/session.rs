@@ -14,15 +14,16 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Access, Gates, Leased, Listings, OUTPUT_TIME, OtherRecords, Ownership, RunContext, RunOutput, Settings, Stop,
-    Stopper, Watcher, report_finished, stopper,
+    Access, Gates, Leased, Listings, OUTPUT_TIME, OtherRecords, Ownership, RunContext, RunEnd, RunOutput, Settings,
+    Stop, Stopper, Watcher, report_finished, stopper,
 };
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
+use crate::exit::Exit;
 use crate::journal::{Journal, JournalError, Phase, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
-use crate::report::{list, sanitize};
+use crate::report::{list, reason, sanitize};
 
 /// The most resources that are named when the record cannot be written, and can be read.
 const NAMED: usize = 20;
@@ -201,6 +202,14 @@ pub fn export(context: &Context, outputs: &[RunOutput], ending: &Ending, show_se
         })
         .collect();
     export_values(context, &values, ending, show_secret)
+}
+
+/// Why a run did not end well: its first failure, or what its exit code means; an interruption comes before a failure.
+pub fn failure_reason(end: &RunEnd) -> Option<String> {
+    let exit = end.finished.exit;
+    let meaning = (exit != Exit::Done).then(|| exit.meaning().to_owned());
+    let failure = end.failure.as_ref().filter(|_| !exit.is_by_signal());
+    failure.map(|(instance, error)| reason(instance, error)).or(meaning)
 }
 
 /// Exports recorded outputs to later steps of the job, if there is a job.

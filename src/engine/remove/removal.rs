@@ -629,9 +629,25 @@ impl<'a> Removal<'a> {
         Err(self.record_failed_removal(error).await?)
     }
 
-    /// The error for a refused undo; without the hints that apply to creates.
+    /// The error for a refused undo; without the hints that apply to creates. Its call is on record: a destroy reads no
+    /// plan.
     fn refusal(&self, error: &ApiError) -> StepError {
         let mut refusal = self.context.refusal(&self.about, error);
+        let destroy = self.context.settings.destroy_command();
+        match error.meaning() {
+            Meaning::NotFound => {
+                refusal.help =
+                    vec![format!("check that the key is of the account of the record, and run {destroy} again")];
+            }
+            Meaning::Rejected if !error.is_foreign() => {
+                let forget = forget(self.context, self.instance);
+                refusal.help = vec![
+                    format!("mend what the API names, and run {destroy} again: it continues where it stopped"),
+                    format!("or take it back by hand: then {forget}"),
+                ];
+            }
+            _ => {}
+        }
         if error.meaning() == Meaning::Conflict {
             refusal.help = vec![
                 "remove the resource that the message names, then destroy again: it continues where it stopped"

@@ -174,7 +174,8 @@ fn a_refusal_that_does_not_pass_is_left_when_the_time_is_over() {
         assert!(end.phase != Phase::Removing, "{end:?}");
     }
     for (answer, help) in [
-        (refused(400, "wrong"), "correct the call in the plan"),
+        (refused(400, "wrong"), "mend what the API names"),
+        (refused(400, "wrong"), "take it back by hand"),
         (refused(409, "something"), "remove the resource that the message names"),
         (refused(403, "no"), "may not do this"),
     ] {

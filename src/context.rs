@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -50,6 +50,8 @@ pub struct Context {
     pub secrets: Secrets,
     /// The trace of requests, if one was asked for.
     pub trace: Option<Arc<Trace>>,
+    /// What was read from stdin and from pipes that the command line names, which can be read once only.
+    pub read: Mutex<BTreeMap<PathBuf, Vec<u8>>>,
 }
 
 /// The environment variables that `plan` uses.
@@ -268,6 +270,7 @@ impl Context {
             stderr,
             secrets: Secrets::default(),
             trace: None,
+            read: Mutex::default(),
         };
         context.hide_keys();
         Ok(context)
@@ -376,6 +379,21 @@ impl Context {
     /// When stdin cannot be read.
     pub fn read_stdin_bytes(&self, most: usize) -> io::Result<Vec<u8>> {
         crate::files::read_at_most(&mut io::stdin().lock(), most, None)
+    }
+
+    /// What can be read once only, read when it is first asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`.
+    pub fn read_once(&self, path: &Path, read: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<Vec<u8>> {
+        let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = known.get(path) {
+            return Ok(bytes.clone());
+        }
+        let bytes = read()?;
+        known.insert(path.to_owned(), bytes.clone());
+        Ok(bytes)
     }
 
     /// A line typed by the user.

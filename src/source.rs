@@ -112,6 +112,13 @@ pub struct FileOf<'s> {
     pub used_by: &'s [(String, Span)],
 }
 
+/// The folder of a file; the current one for what only stands for an open file (`/dev/stdin`, and `/dev/fd/63` where a
+/// shell writes `<(…)`).
+pub fn folder_of(file: &Path) -> &Path {
+    let stands_for_another = ["/dev", "/proc"].iter().any(|folder| file.starts_with(folder));
+    file.parent().filter(|_| !stands_for_another).unwrap_or_else(|| Path::new(""))
+}
+
 /// The size of blocks, in bytes.
 const BLOCK: usize = 4096;
 
@@ -170,6 +177,11 @@ impl Source {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder that the files which it names are below, see [`folder_of`].
+    pub fn folder(&self) -> &Path {
+        folder_of(&self.path)
     }
 
     pub fn text(&self) -> &str {
@@ -336,6 +348,22 @@ mod tests {
         {
             let at = source.text().find(word).unwrap();
             assert_eq!((source.path_at(at), source.position(at).line), (Path::new(path), line), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_stands_for_an_open_file_is_in_no_folder() {
+        for (file, folder) in [
+            ("plans/deploy.yaml", "plans"),
+            ("deploy.yaml", ""),
+            ("-", ""),
+            ("/srv/plans/deploy.yaml", "/srv/plans"),
+            ("/dev/stdin", ""),
+            ("/dev/fd/63", ""),
+            ("/proc/self/fd/0", ""),
+            ("/devices/deploy.yaml", "/devices"),
+        ] {
+            assert_eq!(folder_of(Path::new(file)), Path::new(folder), "{file}");
         }
     }
 

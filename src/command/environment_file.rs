@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::error::Error;
 use crate::plan::{EnvironmentFile, without_text};
-use crate::source::Source;
+use crate::source::{Source, folder_of};
 use crate::template;
 
 /// The folder of these files, next to the plan.
@@ -46,7 +46,7 @@ impl ReadFile {
 ///
 /// When it exists and cannot be read, is outside the plan's folder, or has another end.
 pub(super) fn read(context: &Context, plan: &Path, environment: &str) -> Result<Option<ReadFile>, Error> {
-    let beside = plan.parent().unwrap_or_else(|| Path::new(""));
+    let beside = folder_of(plan);
     let folder = context.resolve(beside);
     let name = format!("{FOLDER}/{environment}.yaml");
     let is_there = |name: &str| std::fs::symlink_metadata(folder.join(name)).is_ok();
@@ -73,7 +73,7 @@ pub(super) fn read(context: &Context, plan: &Path, environment: &str) -> Result<
 
 /// The environments with a file next to the plan, by name, with the path for messages.
 pub(super) fn declared(context: &Context, plan: &Path) -> Vec<(String, PathBuf)> {
-    let beside = plan.parent().unwrap_or_else(|| Path::new("")).join(FOLDER);
+    let beside = folder_of(plan).join(FOLDER);
     let Ok(entries) = std::fs::read_dir(context.resolve(&beside)) else { return Vec::new() };
     let files = entries.filter_map(Result::ok).map(|entry| PathBuf::from(entry.file_name()));
     let mut names: Vec<(String, PathBuf)> = files

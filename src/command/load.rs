@@ -44,14 +44,38 @@ pub fn read_source(context: &Context, file: &Path) -> Result<Arc<Source>, Error>
 }
 
 fn read_bytes(context: &Context, file: &Path) -> Result<Vec<u8>, Error> {
-    let bytes = match file == Path::new(STDIN) {
+    let is_stdin = file == Path::new(STDIN);
+    let read = || match is_stdin {
         true => context.read_stdin_bytes(yaml::LARGEST_FILE),
-        false => File::open(context.resolve(file)).and_then(|mut file| {
+        false => {
+            let path = context.resolve(file);
+            if let Some(kind) = fs::metadata(&path).ok().and_then(|facts| no_text(facts.file_type())) {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {kind}, and no file")));
+            }
+            let mut file = File::open(path)?;
             let expected = file.metadata().ok().map(|facts| facts.len());
             read_at_most(&mut file, yaml::LARGEST_FILE, expected)
-        }),
+        }
     };
+    let is_read_once = is_stdin || fs::metadata(context.resolve(file)).is_ok_and(|facts| !facts.is_file());
+    let bytes = if is_read_once { context.read_once(file, read) } else { read() };
     bytes.map_err(|error| Error::read(file, error))
+}
+
+/// What a file of this type is, when no plan can be read from it. A pipe, as `<(…)` makes one, can be read.
+#[cfg(unix)]
+fn no_text(kind: fs::FileType) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt;
+    match kind {
+        _ if kind.is_socket() => Some("a socket"),
+        _ if kind.is_block_device() => Some("a device"),
+        _ => None,
+    }
+}
+
+#[cfg(not(unix))]
+fn no_text(_: fs::FileType) -> Option<&'static str> {
+    None
 }
 
 fn text(bytes: Vec<u8>) -> io::Result<String> {
@@ -96,7 +120,7 @@ fn read(
     match yaml::decode(read_bytes(context, file)?) {
         Ok(text) => {
             let source = Arc::new(Source::new(file, text));
-            let folder = context.resolve(source.path().parent().unwrap_or_else(|| Path::new("")));
+            let folder = context.resolve(source.folder());
             let checked = check(&source, &folder);
             checked.secret.iter().for_each(|value| context.secrets.hide_value(value));
             Ok((Arc::clone(&checked.source), checked))

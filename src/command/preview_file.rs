@@ -86,8 +86,11 @@ pub fn read(context: &Context, path: &Path) -> Result<Option<PreviewFile>, Error
     )
 }
 
-/// The text of a file that begins as a JSON object does. Another one, such as a device, is not read to its end.
+/// The text of a file that begins as a JSON object does. A pipe is not opened: it is a plan, which can be read once.
 fn object_text(path: &Path) -> io::Result<Option<String>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
     let mut file = BufReader::new(File::open(path)?);
     let is_object = file.fill_buf()?.trim_ascii_start().starts_with(b"{");
     is_object.then(|| io::read_to_string(file)).transpose()

@@ -21,6 +21,7 @@ use crate::files;
 use crate::journal::{Journal, JournalError, Owner, Status};
 use crate::plan::Plan;
 use crate::report::{MOST_NAMES, count, list};
+use crate::source::folder_of;
 use crate::store::folder::StateFolder;
 use crate::store::objects;
 use crate::store::{AnyStore, EnvironmentRecord, Opened, Opening};
@@ -39,7 +40,7 @@ const READ_AT_ONCE: usize = 8;
 ///
 /// When it is an invalid address.
 pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> Result<AnyStore, Error> {
-    let beside = file.and_then(Path::parent).map(|folder| context.resolve(folder));
+    let beside = file.map(|file| context.resolve(folder_of(file)));
     let beside = beside.unwrap_or_else(|| context.folder.clone());
     let Some(named) = named(context, options) else {
         return Ok(Arc::new(StateFolder::new(state_place::default_folder(&context.environment, &beside))));

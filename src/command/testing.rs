@@ -54,6 +54,7 @@ pub fn context() -> (Context, Written) {
         interactive: false,
         secrets: Secrets::default(),
         trace: None,
+        read: std::sync::Mutex::default(),
     };
     (context, written)
 }

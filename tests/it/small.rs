@@ -51,3 +51,33 @@ fn errors_with_files_names_and_states_have_help() {
     let trusting = [("GCORE_API_KEY", "1$x"), ("SSL_CERT_FILE", "no/such.pem")];
     folder.run_in(&["tasks"], &trusting).with_code(2).says("`SSL_CERT_FILE` is `no/such.pem`");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_plan_comes_through_a_pipe_with_the_files_of_the_current_folder() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    use crate::support::Ended;
+
+    let run = |folder: &Folder, arguments: &[&str], plan: &str| {
+        let mut command = folder.command(arguments);
+        command.env("GCORE_API_KEY", "1$x").env("GCORE_BASE_URL", "http://127.0.0.1:1");
+        let piped = || Stdio::piped();
+        let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(plan.as_bytes()).unwrap();
+        Ended::of(child.wait_with_output().unwrap()).with_code(0)
+    };
+    let plan = PLAN.replace("disk-one", "\"{{ file('name.txt') | trim }}\"");
+    let skipped = PLAN.split("outputs:").next().unwrap().replace("    body:", "    when: false\n    body:");
+    for file in ["-", "/dev/stdin", "/dev/fd/0"] {
+        let folder = Folder::new().with("name.txt", "disk-one\n");
+        run(&folder, &["rehearse", file], &plan).says("disk-one");
+        run(&folder, &["run", file, "--project-id", "1", "--region-id", "7"], &skipped);
+        assert!(folder.path().join(".plan/demo").is_dir(), "{file}");
+    }
+    let folder = Folder::new();
+    let socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+    folder.run(&["check", "socket"]).with_code(2).says("it is a socket, and no file");
+    drop(socket);
+}

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::iter;
-use std::path::Path;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -37,7 +36,7 @@ pub(super) fn accept(
         let OutputDoc { name, name_span: span, value, description, secret } = output;
         outputs.extend(value.map(|value| (name, Output { span, value, description, secret })));
     }
-    let folder = source.path().parent().unwrap_or_else(|| Path::new(""));
+    let folder = source.folder();
     Plan {
         source: Arc::clone(source),
         body_files: Arc::new(BodyFiles::below(folder)),

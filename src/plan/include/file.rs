@@ -41,7 +41,7 @@ pub(super) struct Files<'f> {
 
 impl<'f> Files<'f> {
     pub(super) fn new(source: &Source, folder: Option<&'f Path>) -> Self {
-        let shown = source.path().parent().unwrap_or_else(|| Path::new("")).to_owned();
+        let shown = source.folder().to_owned();
         // A line break separates two texts.
         Self { folder, shown, read: BTreeMap::new(), joined: Vec::new(), next: source.text().len() + 1 }
     }

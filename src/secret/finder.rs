@@ -212,6 +212,25 @@ pub fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The text inside one layer of hexadecimal or base64, when the whole text is that, wrapped or not.
+pub fn decoded_layer(text: &str) -> Option<String> {
+    let is_code = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte) || byte.is_ascii_whitespace();
+    if text.len() < SHORTEST_CODE || !text.as_bytes().iter().all(is_code) {
+        return None;
+    }
+    let code: String = text.split_ascii_whitespace().collect();
+    of_hex(&code).or_else(|| decoded(&code))
+}
+
+fn of_hex(code: &str) -> Option<String> {
+    let digit = |at: &u8| char::from(*at).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = code.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(high)? << 4 | digit(low)?),
+        _ => None,
+    });
+    String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()
+}
+
 /// The usual encodings of a text, for maskers that only compare.
 pub fn spellings(text: &str) -> Vec<SecretString> {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -36,6 +36,8 @@ pub use sensitive::{inside, is_sensitive_field, is_sensitive_name, is_sensitive_
 pub const REDACTED: &str = "[secret]";
 /// Shorter secrets inside a name count as coincidence.
 const SHORTEST_IN_NAME: usize = 8;
+/// The most layers of base64 and hexadecimal around a text.
+const LAYERS: usize = 3;
 /// Shorter values are not searched for: they occur in ordinary words, and could be guessed anyway.
 pub const SHORTEST: usize = 4;
 
@@ -349,10 +351,29 @@ impl Secrets {
         Cow::Owned(if is_reserved(text) { redact_markers(&safe) } else { safe })
     }
 
+    /// Whether a whole text is base64 or hexadecimal, in several layers, of a text with a secret.
+    fn is_in_layers(&self, text: &str) -> bool {
+        if self.read().finder().is_too_short(text) {
+            return false;
+        }
+        let mut layer = Cow::Borrowed(text);
+        for _ in 0..LAYERS {
+            match finder::decoded_layer(&layer) {
+                Some(plain) if self.places(&plain).is_empty() => layer = Cow::Owned(plain),
+                Some(_) => return true,
+                None => return false,
+            }
+        }
+        false
+    }
+
     /// Redacts strings, numbers and keys in a value.
     pub fn redact_value(&self, value: &Value) -> Value {
         match value {
-            Value::String(text) => Value::String(self.hidden(text).into_owned()),
+            Value::String(text) => match self.hidden(text) {
+                Cow::Borrowed(_) if self.is_in_layers(text) => Value::String(REDACTED.to_owned()),
+                shown => Value::String(shown.into_owned()),
+            },
             Value::Number(number) => match self.hidden(&number.to_string()) {
                 Cow::Borrowed(_) => value.clone(),
                 Cow::Owned(text) => Value::String(text),

@@ -261,3 +261,36 @@ fn a_long_secret_is_found_at_the_border_of_a_window() {
     let text = format!("{} {encoded} {}", "pad ".repeat(56 * 1024 - 8), "pad ".repeat(1000));
     assert_eq!(finder.find(&text).len(), 1);
 }
+
+#[test]
+fn a_value_that_is_a_secret_in_several_layers_of_code_is_hidden() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    let secrets = Secrets::default();
+    secrets.hide("hunter2-Swordfish");
+    let base64 = |text: &str| STANDARD.encode(text);
+    let url_safe = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let in_hex = |text: &str| hex(text.as_bytes());
+    let wrapped = |text: &str| text.as_bytes().chunks(20).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n");
+    let secret = "user: hunter2-Swordfish";
+    for text in [
+        base64(&base64(secret)),
+        base64(&base64(&base64("hunter2-Swordfish"))),
+        url_safe(&url_safe(secret)),
+        base64(&in_hex(secret)),
+        in_hex(&base64(secret)),
+        in_hex(&in_hex(secret)).to_uppercase(),
+        base64(&"hunter2%2DSwordfish".replace('S', "%53")),
+        wrapped(&base64(&wrapped(&base64(secret)))),
+    ] {
+        assert_eq!(secrets.redact_value(&json!({ "v": text }))["v"], REDACTED, "{text}");
+    }
+    for text in [
+        base64(&base64("user: another-text")),
+        in_hex(&in_hex("user: another-text")),
+        "726ecfcc-7fd0-4e30-a86e-7892524aa483".to_owned(),
+        "networks".to_owned(),
+    ] {
+        assert_eq!(secrets.redact_value(&json!({ "v": text }))["v"], json!(text), "{text}");
+    }
+}

@@ -10,8 +10,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use crate::api::{HttpError, Meaning, ReadError};
 use crate::catalog::CatalogError;
 use crate::exit::Exit;
@@ -27,12 +25,12 @@ pub enum Error {
     /// The record is empty, but the account has resources of this environment.
     #[error("the record is empty, but the account holds {found} of {plan}/{environment}: nothing was done")]
     RecordEmpty { found: String, plan: String, environment: String, teardown: bool },
-    /// The account has resources of this environment that were made after the last line of the record, without it.
+    /// The account has resources of this environment that were made after the last line about their steps, without the record.
     #[error(
-        "the record ends at {updated:.0}, but the account holds {found} of {plan}/{environment} that were made later, and that \
-         it does not have: nothing was done"
+        "the account holds {found} of {plan}/{environment} that the record does not have, made since its last line about \
+         their steps: nothing was done"
     )]
-    RecordOlder { found: String, plan: String, environment: String, updated: Timestamp },
+    RecordOlder { found: String, plan: String, environment: String, teardown: bool },
     /// The plan has errors, which have been reported.
     #[error("the plan is wrong")]
     PlanWrong,

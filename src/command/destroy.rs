@@ -86,10 +86,12 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         api: &arguments.api,
     };
     let exit = destroy_environment(context, &record, &options).await?;
-    print_job(context, &record, &arguments.api, exit)?;
-    if exit == Exit::Done {
-        guard::warn_of_unrecorded(context, plan_file(arguments, Some(&status)), &arguments.api, &record, &status)
-            .await?;
+    print_job(context, &record, arguments, exit)?;
+    // What is on no record may be what keeps the rest.
+    if matches!(exit, Exit::Done | Exit::TeardownIncomplete) {
+        let after = record.read().await.ok().flatten();
+        let (file, both) = (plan_file(arguments, Some(&status)), (&status, after.as_ref().unwrap_or(&status)));
+        guard::warn_of_unrecorded(context, file, &arguments.api, &record, both).await?;
     }
     Ok(exit)
 }
@@ -101,7 +103,8 @@ enum Found {
     Environment(Status),
 }
 
-/// Reads the record. When no call is on it, the account is searched: the record may be lost, and not the resources.
+/// Reads the record. When nothing is left on it, the account is searched: the record may be lost or an older copy, and not the
+/// resources.
 async fn to_destroy(
     context: &Context,
     arguments: &DestroyArguments,
@@ -124,7 +127,10 @@ async fn to_destroy(
         return Ok(Found::Nothing(format!("no call is on record of environment `{environment}`{not_searched}")));
     }
     if status.existing().next().is_none() && status.unanswered().next().is_none() {
-        return Ok(Found::Nothing(format!("nothing is left of environment `{environment}`")));
+        let file = plan_file(arguments, Some(&status));
+        let unsearched = guard::guard_nothing_left(context, file, &arguments.api, record, &status).await?;
+        let not_searched = unsearched.map(|why| format!("; the account was not searched: {why}")).unwrap_or_default();
+        return Ok(Found::Nothing(format!("nothing is left of environment `{environment}`{not_searched}")));
     }
     Ok(Found::Environment(status))
 }

@@ -1,6 +1,6 @@
 //! Searches the account for resources with an environment's stamp that its record does not have: before the first run with
-//! an empty record, before a run that creates what the record does not have, before a teardown of an empty record says that
-//! nothing is left, and after a teardown.
+//! an empty record, before a run that makes something, before a teardown with nothing to remove says that nothing is left,
+//! and after a teardown.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use super::patience::with_wait_note;
 use super::recorded::words;
@@ -19,14 +20,15 @@ use crate::cli::{ApiOptions, PlanOptions};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Settings, Spot, StampSearch, Stamped, spots_of, stampable, stamped, stamped_on_record, steps_with_new,
+    Makes, Preview, Reads, Settings, Spot, StampSearch, Stamped, spots_of, stampable, stamped, stamped_on_record,
 };
 use crate::error::Error;
-use crate::journal::{RecordedResource, Status, id_text};
-use crate::plan::Plan;
+use crate::journal::{InstanceStatus, Phase, RecordedResource, Status, id_text};
+use crate::plan::{Plan, Selection};
 use crate::report::{count, list};
 use crate::store::EnvironmentRecord;
 
+const NO_KEY: &str = "there is no API key";
 /// The most lists and resources in a message.
 const NAMED: usize = 5;
 /// A teardown that is done waits no longer than this for the search that follows it.
@@ -109,14 +111,17 @@ fn warn_of_unread(context: &Context, unread: &[(String, ReadError)]) -> Result<(
     })
 }
 
-/// Before another run: searches for the stamps of steps of which the record does not have every instance, so that they would
-/// be created. What was made after the last line of the record, by the server's clock, was made without it. Resources that
-/// were taken off the record (`state forget`) are older than that line. Warns of lists that cannot be read.
+/// Before another run: searches for the stamps of the instances that it would make, whatever the record says of them. What
+/// was made after the last line about its instance ([`is_later`]) was made without this record. Warns of lists that cannot
+/// be read.
+///
+/// `fresh`: the record with what a refresh found.
 ///
 /// # Errors
 ///
 /// When there are any: the record is an older copy, or another one has its name, and the run would create them again. Also
 /// when no list can be read.
+#[expect(clippy::too_many_arguments, reason = "a run's plan, values and record; a struct for them would have one user")]
 pub async fn guard_older(
     context: &Context,
     client: &Client,
@@ -124,31 +129,78 @@ pub async fn guard_older(
     plan: &Plan,
     settings: &Settings,
     inputs: &BTreeMap<String, minijinja::Value>,
-    recorded: &Status,
+    (recorded, fresh): (&Status, &Status),
+    replace: &Selection,
 ) -> Result<(), Error> {
-    let operations = stampable(steps_with_new(plan, settings, &context.secrets, inputs, recorded));
+    let makes = Makes::of(&Preview {
+        plan,
+        catalog,
+        settings,
+        secrets: &context.secrets,
+        digest_key: recorded.header.key.as_bytes(),
+        inputs,
+        status: Some(fresh),
+        replace,
+        target: &Selection::default(),
+        prune: false,
+        reads: &Reads::default(),
+    });
+    let operations = stampable(plan.steps.values().filter(|step| makes.has(&step.id)));
     if operations.is_empty() {
         return Ok(());
     }
     let search = Search::of_plan(context, catalog, plan, settings, inputs, operations);
     let looked = search.look(context, client).await?;
-    let ended = client.server_time(recorded.updated);
-    let ended = ended.checked_add(UNCERTAIN).unwrap_or(ended);
-    let is_newer = |stamped: &&Stamped| {
-        plan.steps.contains_key(&stamped.instance.step)
-            && !recorded.instances.contains_key(&stamped.instance)
-            && stamped.created.is_some_and(|created| created > ended)
-            && stamped.id().is_some_and(|id| recorded.owners_of(id).next().is_none())
-    };
-    match looked.found.iter().filter(is_newer).count() {
+    let mut found = 0;
+    for stamped in looked.found.iter().filter(|stamped| makes.covers(&stamped.instance)) {
+        let is_later = is_later(client, stamped, recorded);
+        found += usize::from(is_later && still_exists(client, stamped.status.main_made()).await);
+    }
+    match found {
         0 => warn_of_unread(context, &looked.unread),
         found => Err(Error::RecordOlder {
             found: count(found, "resource"),
             plan: plan.name.to_string(),
             environment: settings.environment.clone(),
-            updated: recorded.updated,
+            teardown: false,
         }),
     }
+}
+
+/// Whether a resource is not on record and was made after the last line about its instance, by the server's clock; or, where
+/// that line does not tell a time, after the last line of all. Resources that were taken off the record (`state forget`) are
+/// older than that line. Not counted is what an attempt on record made: the one that may still be carried out, or one whose
+/// resource was copied with its tags.
+fn is_later(client: &Client, stamped: &Stamped, recorded: &Status) -> bool {
+    let known = recorded.instances.get(&stamped.instance).map(|known| &**known);
+    let is_at_rest = |known: &&InstanceStatus| matches!(known.phase, Phase::Absent | Phase::Succeeded);
+    let made_by = |known: &InstanceStatus| {
+        let earlier = known.earlier.iter().map(|attempt| &*attempt.intent.nonce);
+        let mut attempts = known.intent.iter().map(|intent| &*intent.nonce).chain(earlier);
+        match nonce_of(stamped) {
+            Some(nonce) => attempts.any(|attempt| attempt == nonce),
+            None => !is_at_rest(&known) || !known.earlier.is_empty(),
+        }
+    };
+    if known.is_some_and(made_by) {
+        return false;
+    }
+    let own = known.filter(is_at_rest).and_then(|known| known.finished_at.max(known.intended_at));
+    let ended = client.server_time(own.unwrap_or(recorded.updated));
+    let ended = ended.checked_add(UNCERTAIN).unwrap_or(ended);
+    stamped.created.is_some_and(|created| created > ended) && stamped.id().is_some_and(|id| !is_on_record(recorded, id))
+}
+
+/// The attempt that made a resource, by its tag.
+fn nonce_of(stamped: &Stamped) -> Option<&str> {
+    stamped.status.intent.as_ref().map(|intent| intent.nonce.as_str()).filter(|nonce| !nonce.is_empty())
+}
+
+fn is_on_record(recorded: &Status, id: &Value) -> bool {
+    let mut stay = recorded.instances.values().flat_map(|known| &known.stays);
+    recorded.owners_of(id).next().is_some()
+        || recorded.knows(&id_text(id))
+        || stay.any(|resource| resource.id.as_deref() == Some(id))
 }
 
 /// The lists that could not be read, and why. `teardown`: nothing would be removed, in place of made twice.
@@ -169,6 +221,45 @@ fn none_found(
     }
 }
 
+/// What a plan file says of where its resources are: the account, the creates whose resources a stamp finds, and the
+/// projects and regions. Otherwise why it does not say that.
+type OfFile = Result<(Account, Vec<Arc<Operation>>, Vec<Spot>), String>;
+
+fn of_file(
+    context: &Context,
+    file: Option<&Path>,
+    api: &ApiOptions,
+    record: &EnvironmentRecord,
+    recorded: Option<&Status>,
+) -> Result<OfFile, Error> {
+    let Some(file) = file else { return Ok(Err("its plan file is not known".to_owned())) };
+    let account = match Account::of(context, api) {
+        Err(Error::NoKey { .. }) => return Ok(Err(NO_KEY.to_owned())),
+        account => account?,
+    };
+    let checked = load::read_and_check(context, file, Catalog::embedded()).ok();
+    let Some(plan) = checked.and_then(|(_, checked)| checked.plan) else {
+        return Ok(Err(format!("`{}` is no valid plan, which would name the kinds of its resources", file.display())));
+    };
+    let operations = stampable(plan.steps.values());
+    if operations.is_empty() {
+        return Ok(Err("no resource of its plan can be found by a stamp".to_owned()));
+    }
+    let options = PlanOptions { environment: Some(record.environment().to_owned()), ..PlanOptions::default() };
+    let inputs = load::known_inputs(context, &plan, &options);
+    let places = load::places(context, &plan, &inputs, record.environment(), api, &account);
+    let settings = settings_of_record(record, places.unwrap_or((account.project_id, account.region_id)));
+    let mut spots = spots_of(&plan, &settings, &context.secrets, &inputs);
+    if spots.is_empty() {
+        let last = recorded.and_then(|recorded| recorded.started.as_ref()).map(|(_, started)| started);
+        spots.extend(last.and_then(|last| last.project_id.zip(last.region_id)));
+    }
+    if spots.is_empty() {
+        return Ok(Err("its project and region are not known: give `--project-id` and `--region-id`".to_owned()));
+    }
+    Ok(Ok((account, operations, spots)))
+}
+
 /// Before a teardown of an environment without a call on record, given its plan file: the same search. Returns why the
 /// account was not searched, or not all of it.
 ///
@@ -181,37 +272,131 @@ pub async fn guard_teardown(
     api: &ApiOptions,
     record: &EnvironmentRecord,
 ) -> Result<Option<String>, Error> {
-    let Some(file) = file else { return Ok(Some("its plan file is not known".to_owned())) };
-    let account = match Account::of(context, api) {
-        Err(Error::NoKey { .. }) => return Ok(Some("there is no API key".to_owned())),
-        account => account?,
+    let (account, operations, spots) = match of_file(context, file, api, record, None)? {
+        Ok(of_file) => of_file,
+        Err(why) => return Ok(Some(why)),
     };
-    let Ok(loaded) = load::load_plan(context, file, None) else {
-        return Ok(Some(format!("`{}` is no valid plan, which would name the kinds of its resources", file.display())));
-    };
-    let operations = stampable(loaded.plan.steps.values());
-    if operations.is_empty() {
-        return Ok(Some("no resource of its plan can be found by a stamp".to_owned()));
-    }
-    let options = PlanOptions { environment: Some(record.environment().to_owned()), ..PlanOptions::default() };
-    let inputs = load::known_inputs(context, &loaded.plan, &options);
-    let places = load::places(context, &loaded.plan, &inputs, record.environment(), api, &account);
-    let settings = settings_of_record(record, places.unwrap_or((account.project_id, account.region_id)));
-    let spots = spots_of(&loaded.plan, &settings, &context.secrets, &inputs);
-    if spots.is_empty() {
-        return Ok(Some("its project and region are not known: give `--project-id` and `--region-id`".to_owned()));
-    }
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
-    let (plan, environment) = (loaded.plan.name.as_str(), record.environment());
-    let search = Search { catalog: loaded.catalog, operations, spots, plan, environment };
+    let (plan, environment) = (record.plan(), record.environment());
+    let search = Search { catalog: Catalog::embedded(), operations, spots, plan, environment };
     let unread = none_found(search.look(context, &client).await?, plan, environment, true)?;
     let unread: Vec<String> = unread.iter().map(|(path, why)| format!("`{path}` ({why})")).collect();
     Ok((!unread.is_empty()).then(|| format!("cannot be read: {}", list(unread, NAMED))))
 }
 
+/// Before a teardown with nothing to remove says so: the search that follows a teardown, with its warnings. Returns why the
+/// account was not searched.
+///
+/// # Errors
+///
+/// When some of what is found was made after the last line about its instance: the record is an older copy, and they would stay. Also
+/// when stderr cannot be written.
+pub async fn guard_nothing_left(
+    context: &Context,
+    file: Option<&Path>,
+    api: &ApiOptions,
+    record: &EnvironmentRecord,
+    recorded: &Status,
+) -> Result<Option<String>, Error> {
+    let catalog = Catalog::embedded();
+    let (mut operations, mut spots) = stamped_on_record(catalog, recorded);
+    let unsearched = |error: &Error| Ok(Some(context.secrets.redact(&error.to_string()).into_owned()));
+    let account = match of_file(context, file, api, record, Some(recorded)) {
+        Ok(Ok((account, more, places))) => {
+            operations.extend(more);
+            spots.extend(places.into_iter().filter(|spot| !spots.contains(spot)).collect::<Vec<_>>());
+            Ok(account)
+        }
+        Ok(Err(why)) if operations.is_empty() => return Ok(Some(why)),
+        Ok(Err(_)) => Account::of(context, api),
+        Err(error) => Err(error),
+    };
+    let account = match account {
+        Ok(account) => account,
+        Err(Error::NoKey { .. }) => return Ok(Some(NO_KEY.to_owned())),
+        Err(error) => return unsearched(&error),
+    };
+    let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
+    let (plan, environment) = (record.plan(), record.environment());
+    let search = Search { catalog, operations, spots, plan, environment };
+    let found = match tokio::time::timeout(SEARCH_AFTER, unrecorded(context, &client, search, &[recorded])).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(Error::Api { error, .. })) => return Ok(Some(context.secrets.redact(&error.to_string()).into_owned())),
+        Ok(Err(error)) => return unsearched(&error),
+        Err(_) => return Ok(Some("no answer in time".to_owned())),
+    };
+    if found.later > 0 {
+        return Err(Error::RecordOlder {
+            found: count(found.later, "resource"),
+            plan: plan.to_owned(),
+            environment: environment.to_owned(),
+            teardown: true,
+        });
+    }
+    found.warn(context, file, record)?;
+    Ok(None)
+}
+
+/// Resources with the stamp of an environment that are not on its record.
+struct Unrecorded {
+    /// Kind, name and id of each.
+    words: Vec<String>,
+    /// How many of them were made after the last line about their instance.
+    later: usize,
+    /// The lists that could not be read, and why.
+    unread: Vec<(String, ReadError)>,
+}
+
+impl Unrecorded {
+    fn warn(self, context: &Context, file: Option<&Path>, record: &EnvironmentRecord) -> Result<(), Error> {
+        if !self.unread.is_empty() {
+            let unread = self.unread.iter().map(|(path, why)| format!("`{path}` ({why})"));
+            warn_not_searched(context, &format!("cannot be read: {}", list(unread, NAMED)))?;
+        }
+        if self.words.is_empty() {
+            return Ok(());
+        }
+        let (plan, environment) = (record.plan(), record.environment());
+        let found = count(self.words.len(), "resource");
+        let recover = context.typed.or_file(file).with_plan("state recover", &["--dry-run".to_owned()]);
+        let words = format!(
+            "the account holds {found} with the stamp of `{plan}/{environment}` that this record does not have, and that \
+             stay: {}. Another record has that name, or this one was an older copy; `{recover}` shows them",
+            list(self.words, NAMED)
+        );
+        warn(context, &context.secrets.redact(&words))
+    }
+}
+
+/// Searches for what has the stamp and was never on this record, as it was at these times; the first is the oldest.
+async fn unrecorded(
+    context: &Context,
+    client: &Client,
+    search: Search<'_>,
+    recorded: &[&Status],
+) -> Result<Unrecorded, Error> {
+    let looked = search.look(context, client).await?;
+    let (mut words_of_all, mut later) = (Vec::new(), 0);
+    for stamped in &looked.found {
+        let Some(made) = stamped.status.main_made() else { continue };
+        let is_known = |id: &Value| recorded.iter().any(|recorded| is_on_record(recorded, id));
+        if made.id.as_deref().is_some_and(is_known) || !still_exists(client, Some(made)).await {
+            continue;
+        }
+        words_of_all.push(words(made));
+        later += usize::from(recorded.first().is_some_and(|recorded| is_later(client, stamped, recorded)));
+    }
+    Ok(Unrecorded { words: words_of_all, later, unread: looked.unread })
+}
+
+fn warn_not_searched(context: &Context, why: &str) -> Result<(), Error> {
+    let words = "the account was not searched for resources of this environment that its record does not have";
+    warn(context, &format!("{words}: {why}"))
+}
+
 /// After a teardown: warns of resources with the stamp of the environment that were never on its record, and so were not
-/// removed. `before`: the record before the teardown; `file`: the plan file, for the kinds of resources that the record
-/// does not have.
+/// removed, or keep others from being removed. `before` and `after`: the record before and after the teardown; `file`: the
+/// plan file, for the kinds of resources that the record does not have.
 ///
 /// # Errors
 ///
@@ -221,7 +406,7 @@ pub async fn warn_of_unrecorded(
     file: Option<&Path>,
     api: &ApiOptions,
     record: &EnvironmentRecord,
-    before: &Status,
+    (before, after): (&Status, &Status),
 ) -> Result<(), Error> {
     let catalog = Catalog::embedded();
     let (mut operations, spots) = stamped_on_record(catalog, before);
@@ -234,48 +419,19 @@ pub async fn warn_of_unrecorded(
     let (plan, environment) = (record.plan(), record.environment());
     let looking = async {
         let client = Account::of(context, api)?.client(context, Clock::starting_at(context.now, 1.0))?;
-        let looked = Search { catalog, operations, spots, plan, environment }.look(context, &client).await?;
-        let mut unrecorded = Vec::new();
-        for made in looked.found.iter().filter_map(|stamped| stamped.status.main_made()) {
-            let is_on_record = made
-                .id
-                .as_deref()
-                .is_some_and(|id| before.owners_of(id).next().is_some() || before.knows(&id_text(id)));
-            if !is_on_record && still_exists(&client, made).await {
-                unrecorded.push(words(made));
-            }
-        }
-        Ok((unrecorded, looked.unread))
+        unrecorded(context, &client, Search { catalog, operations, spots, plan, environment }, &[before, after]).await
     };
-    let not_searched = |why: &str| {
-        let words = "the account was not searched for resources of this environment that its record does not have";
-        warn(context, &format!("{words}: {why}"))
-    };
-    let (unrecorded, unread) = match tokio::time::timeout(SEARCH_AFTER, looking).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(Error::Api { error, .. })) => return not_searched(&context.secrets.redact(&error.to_string())),
-        Ok(Err(error)) => return not_searched(&context.secrets.redact(&Error::to_string(&error))),
-        Err(_) => return not_searched("no answer in time"),
-    };
-    if !unread.is_empty() {
-        let unread = unread.iter().map(|(path, why)| format!("`{path}` ({why})"));
-        not_searched(&format!("cannot be read: {}", list(unread, NAMED)))?;
+    let not_searched = |why: &str| warn_not_searched(context, why);
+    match tokio::time::timeout(SEARCH_AFTER, looking).await {
+        Ok(Ok(found)) => found.warn(context, file, record),
+        Ok(Err(Error::Api { error, .. })) => not_searched(&context.secrets.redact(&error.to_string())),
+        Ok(Err(error)) => not_searched(&context.secrets.redact(&Error::to_string(&error))),
+        Err(_) => not_searched("no answer in time"),
     }
-    if unrecorded.is_empty() {
-        return Ok(());
-    }
-    let found = count(unrecorded.len(), "resource");
-    let recover = context.typed.or_file(file).with_plan("state recover", &["--dry-run".to_owned()]);
-    let words = format!(
-        "the account holds {found} with the stamp of `{plan}/{environment}` that this record does not have, and that stay: {}. \
-         Another record has that name, or this one was an older copy; `{recover}` shows them",
-        list(unrecorded, NAMED)
-    );
-    warn(context, &context.secrets.redact(&words))
 }
 
 /// Whether a listed resource can be read: lists may show for a while what was deleted.
-async fn still_exists(client: &Client, made: &RecordedResource) -> bool {
-    let Some(undo) = &made.undo else { return true };
+async fn still_exists(client: &Client, made: Option<&RecordedResource>) -> bool {
+    let Some(undo) = made.and_then(|made| made.undo.as_ref()) else { return true };
     !matches!(client.read(Request::get(&undo.path)).await, Err(error) if error.is_not_found())
 }

@@ -190,14 +190,25 @@ impl<'a> Prepared<'a> {
     /// Looks at the account before the first call: refreshes the record if that is asked for, verifies the preview, and
     /// searches for what an earlier run made.
     async fn look(&self, journal: &Journal, recorded: &Status) -> Result<(), Error> {
-        let fresh = match self.arguments.refresh {
-            true => Some(refresh(self.context, &self.account, journal).await?),
+        let drift = match self.arguments.refresh {
+            true => Some(Drift::read(self.context, &self.account, recorded).await?),
             false => None,
         };
+        let fresh = drift.as_ref().map(|drift| &drift.status);
+        // Before anything is written: it would be later than what was made without this record.
+        self.guard(fresh.unwrap_or(recorded), recorded).await?;
+        if let Some(drift) = &drift {
+            drift.record(self.context, journal).await?;
+        }
         if let Some(approved) = &self.approved {
             let key = approved.key(recorded);
-            self.verify(approved, &key, fresh.as_ref().unwrap_or(recorded)).await?;
+            self.verify(approved, &key, fresh.unwrap_or(recorded)).await?;
         }
+        Ok(())
+    }
+
+    /// Searches the account for what the run would make a second time. `fresh`: the record with what a refresh found.
+    async fn guard(&self, fresh: &Status, recorded: &Status) -> Result<(), Error> {
         if recorded.instances.is_empty() {
             records::warn_of_former(self.context, &self.record, &self.loaded.plan, &self.arguments.file).await?;
         }
@@ -211,7 +222,10 @@ impl<'a> Prepared<'a> {
         let (settings, inputs) = (self.settings(), &self.values.inputs);
         match recorded.instances.is_empty() {
             true => guard::guard(self.context, &client, catalog, plan, &settings, inputs).await,
-            false => guard::guard_older(self.context, &client, catalog, plan, &settings, inputs, recorded).await,
+            false => {
+                let (both, replace) = ((recorded, fresh), &self.options.replace);
+                guard::guard_older(self.context, &client, catalog, plan, &settings, inputs, both, replace).await
+            }
         }
     }
 
@@ -311,18 +325,31 @@ fn options(plan: &Plan, arguments: &RunArguments, import: Option<Import>) -> Res
     })
 }
 
-/// Compares recorded resources with the API, and records what is gone or changed.
-async fn refresh(context: &Context, account: &Account, journal: &Journal) -> Result<Status, Error> {
-    let status = journal.with_status(Status::clone);
-    let looked = compared::compare(context, &client_of(context, account)?, &status).await?;
-    let records = drift_records(&looked, &status);
-    if records.is_empty() {
-        return Ok(status);
+/// What a comparison of the recorded resources with the API found.
+struct Drift {
+    records: Vec<Record>,
+    /// One line for each that is gone or changed.
+    lines: String,
+    /// The record with what was found.
+    status: Status,
+}
+
+impl Drift {
+    async fn read(context: &Context, account: &Account, recorded: &Status) -> Result<Self, Error> {
+        let looked = compared::compare(context, &client_of(context, account)?, recorded).await?;
+        let records = drift_records(&looked, recorded);
+        let status = compared::refreshed(context, recorded, &looked);
+        Ok(Self { records, lines: compared::lines(&looked, recorded), status })
     }
-    journal.append(records).await?;
-    let lines = compared::lines(&looked, &status);
-    super::note(context, &context.secrets.redact(&format!("drift:\n{}", lines.trim_end())))?;
-    Ok(journal.with_status(Status::clone))
+
+    /// Records what is gone or changed.
+    async fn record(&self, context: &Context, journal: &Journal) -> Result<(), Error> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        journal.append(self.records.clone()).await?;
+        super::note(context, &context.secrets.redact(&format!("drift:\n{}", self.lines.trim_end())))
+    }
 }
 
 fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {

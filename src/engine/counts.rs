@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::context::Settings;
 use super::render::{Surroundings, elements};
 use crate::diagnostic::nearest;
-use crate::id::{InstanceId, StepId};
-use crate::journal::Status;
+use crate::id::StepId;
 use crate::plan::{Plan, Selection, Step};
 use crate::secret::Secrets;
 
@@ -27,28 +26,8 @@ pub fn instance_counts(
     plan.steps.values().filter_map(|step| Some((step.id.clone(), count(step)?))).collect()
 }
 
-/// The steps without a condition of which the record does not have every instance, as far as their keys follow from the
-/// inputs.
-pub fn steps_with_new<'p>(
-    plan: &'p Plan,
-    settings: &'p Settings,
-    secrets: &'p Secrets,
-    inputs: &'p BTreeMap<String, minijinja::Value>,
-    recorded: &'p Status,
-) -> impl Iterator<Item = &'p Step> {
-    let is_new =
-        |step: &Step, key: Option<String>| !recorded.instances.contains_key(&InstanceId::new(step.id.clone(), key));
-    plan.steps.values().filter(move |step| match (&step.when, &step.for_each) {
-        (Some(_), _) => false,
-        (None, None) => is_new(step, None),
-        (None, Some(_)) => {
-            let keys = keys_of(plan, step, settings, secrets, inputs);
-            keys.is_some_and(|keys| keys.into_iter().any(|key| is_new(step, Some(key))))
-        }
-    })
-}
-
-fn keys_of(
+/// The keys of a step's instances, as far as they follow from the inputs.
+pub(super) fn keys_of(
     plan: &Plan,
     step: &Step,
     settings: &Settings,

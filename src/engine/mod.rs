@@ -43,6 +43,7 @@ mod look_up;
 mod looked_for;
 mod made;
 mod measure;
+mod makes;
 mod names;
 mod objection;
 mod open_undo;
@@ -91,7 +92,7 @@ mod watch;
 pub use access::Access;
 pub use conceal::{hide_data, hide_once_shown, without_sensitive};
 pub use context::{Events, RunContext, Settings};
-pub use counts::{first_missing, instance_counts, steps_with_new};
+pub use counts::{first_missing, instance_counts};
 pub use decide::{
     ChangeKind, FormerSteps, ReplaceBlocker, merges, moves, reads as is_read, removal_order, renamed_words, shifted,
     shifted_words, stuck, unsendable,
@@ -104,6 +105,7 @@ pub use listings::Listings;
 pub use looked_for::{LookedFor, looked_for};
 pub use made::{Before, made, of_tasks};
 pub use operation::operation_of;
+pub use makes::Makes;
 pub use ownership::{Claimable, OtherRecords, Ownership};
 pub use pages::{ListReader, ReadFailure, items};
 pub use paths::encode;

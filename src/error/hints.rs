@@ -57,10 +57,11 @@ impl Error {
                     then.to_owned(),
                 ]
             }
-            Error::RecordOlder { .. } => {
+            Error::RecordOlder { teardown, .. } => {
                 let recover = typed.with_plan("state recover", &[]);
+                let then = if *teardown { ", then destroy again" } else { "" };
                 vec![
-                    format!("if an older copy of the record was put back, recover what it lacks: `{recover}`"),
+                    format!("if an older copy of the record was put back, recover what it lacks: `{recover}`{then}"),
                     ANOTHER_RECORD.to_owned(),
                 ]
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gcore_plan::simulate::{AuditLog, Busy, Durations, Options};
+use gcore_plan::simulate::{AuditLog, Busy, Durations, Faults, Options};
 
 use crate::cloud::Cloud;
 use crate::support::{Ended, Folder};
@@ -294,7 +294,9 @@ fn a_run_with_an_older_copy_of_its_record_makes_nothing_a_second_time() {
     let made = account.made();
     std::fs::write(&journal, older).unwrap();
     let refused = account.plan(&run).with_code(12);
-    refused.says("of demo/default that were made later, and that it does not have: nothing was done");
+    refused.says(
+        "of demo/default that the record does not have, made since its last line about their steps: nothing was done",
+    );
     refused.says("recover what it lacks: `plan state recover plan.yaml`");
     account.plan(&["state", "recover", "plan.yaml"]).with_code(0);
     account.plan(&run).with_code(0).says("3 unchanged");
@@ -303,6 +305,58 @@ fn a_run_with_an_older_copy_of_its_record_makes_nothing_a_second_time() {
     account.plan(&["state", "forget", "third", "-f", "plan.yaml", "--yes"]).with_code(0);
     account.plan(&run).with_code(0).says("1 done, 2 unchanged");
     assert_eq!(account.made(), made + 1);
+}
+
+#[test]
+fn an_older_copy_that_has_its_instances_removed_or_replaced_makes_nothing_a_second_time() {
+    const ONE: &str = "name: demo\nsteps:\n  - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                       body: { name: disk, source: new-volume, size: 10 }\n";
+    let run = ["run", "plan.yaml"];
+    let destroy = ["destroy", "plan.yaml", "--yes"];
+    // What the record goes on to, what had been done when it was copied, and the runs with the copy.
+    for (before, since, with_copy) in [
+        (Some(&destroy[..]), &run[..], &[&run[..], &destroy[..]][..]),
+        (
+            None,
+            &["run", "plan.yaml", "--replace", "disk"][..],
+            &[&["run", "plan.yaml", "--refresh"][..], &["run", "plan.yaml", "--replace", "disk"][..]][..],
+        ),
+    ] {
+        let account = Account::taking(ONE, AuditLog::OnTime, Duration::from_millis(1100));
+        account.plan(&run).with_code(0);
+        before.map(|before| account.plan(before).with_code(0));
+        let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+        let older = std::fs::read(&journal).unwrap();
+        account.plan(since).with_code(0);
+        let made = account.made();
+        std::fs::write(&journal, older).unwrap();
+        if before.is_none() {
+            // Its lines say nothing of what was made meanwhile.
+            account.plan(&run).with_code(0).says("1 unchanged");
+        }
+        for command in with_copy {
+            let refused = account.plan(command).with_code(12);
+            refused.says("the account holds 1 resource of demo/default that the record does not have");
+            refused.says("recover what it lacks: `plan state recover plan.yaml`");
+        }
+        assert_eq!(account.made(), made, "{since:?}");
+        assert_eq!(account.cloud.simulator().everything().len(), 1);
+    }
+}
+
+#[test]
+fn a_destroy_that_ends_incomplete_names_what_its_record_does_not_have_and_repeats_its_confirmation() {
+    let account = Account::new();
+    account.plan(&["run", "plan.yaml", "--target", "network"]).with_code(0);
+    let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+    let older = std::fs::read(&journal).unwrap();
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    std::fs::write(&journal, older).unwrap();
+    account.cloud.simulator().set_faults(Faults::parse(["status=400:DELETE:networks"]).unwrap());
+    let ended = account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(11);
+    ended.says("the account holds 2 resources with the stamp of `demo/default` that this record does not have");
+    let next = ended.stderr.lines().find(|line| line.starts_with("next: plan destroy ")).unwrap();
+    assert!(next.ends_with(" --yes"), "{next}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::called::Called;
 use super::collection::{creator_task, result_of_item};
 use super::conceal;
 use super::context::{About, RunContext};
+use super::effect::{Effect, effect_of};
 use super::evidence::{Verdict, tags};
 use super::interruption::Interruption;
 use super::leftover::leftover;
@@ -19,9 +20,11 @@ use super::ownership::Claimable;
 use super::paths;
 use super::results;
 use super::secondary::with_secondary;
+use super::update::{UpdateState, update_state};
 use super::watch::{Place, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
 use crate::catalog::Operation;
+use crate::catalog::update::shows_early;
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::journal::{
@@ -79,6 +82,8 @@ pub struct Leftover {
     pub made: Option<RecordedResource>,
     /// Whether the search is certain to have found all of it.
     pub certain: bool,
+    /// Nothing was found in lists that may be late.
+    pub may_show: bool,
     /// Resources that the call or another client may have made, in words.
     pub candidates: Vec<String>,
 }
@@ -187,7 +192,15 @@ impl Finishing<'_> {
                 }
                 Ok(Some(self.record(context, result, provenance, evidence, durations).await?))
             }
-            Ended::InError { at, tasks } => Err(Box::pin(self.failed(context, &tasks[at], &tasks)).await?),
+            Ended::InError { at, tasks } => {
+                let effect = Box::pin(self.effect(context)).await?;
+                if effect == Some(Effect::There) {
+                    self.tell_done_in_error(context, &tasks[at]);
+                    let result = self.result_of(context, &tasks, None);
+                    return Ok(Some(self.record(context, result, provenance, evidence, Vec::new()).await?));
+                }
+                Err(Box::pin(self.failed(context, &tasks[at], &tasks, effect)).await?)
+            }
             Ended::NotOurs(tasks) => {
                 self.disown(context, tasks).await?;
                 Ok(None)
@@ -466,9 +479,45 @@ impl Finishing<'_> {
         Ok(EndedTasks { ended, failed, missing })
     }
 
+    /// After a task that ended in ERROR: whether the change of an action, or of an update, shows all the same. `None` when
+    /// the call makes something: then what it left is searched for.
+    async fn effect(&self, context: &RunContext) -> Result<Option<Effect>, Interruption> {
+        if self.updates.is_none() && self.creates() {
+            return Ok(None);
+        }
+        let looking = async {
+            match &self.updates {
+                None => effect_of(context, &self.intent.instance, &self.intent.call).await,
+                // It would show whether the task goes on to carry it out or not.
+                Some(_) if self.operation.is_some_and(shows_early) => Effect::CannotTell,
+                Some(_) => match update_state(context, self.intent).await {
+                    UpdateState::Done => Effect::There,
+                    UpdateState::NotDone => Effect::Gone,
+                    UpdateState::CannotTell => Effect::CannotTell,
+                },
+            }
+        };
+        context.stopped.or_leave(looking).await.map(Some).map_err(Interruption::Stopped)
+    }
+
+    fn tell_done_in_error(&self, context: &RunContext, task: &Task) {
+        conceal::hide_data(&context.secrets, task);
+        let (instance, words) = (&self.intent.instance, context.words_of(task));
+        context.warn(format!(
+            "`{instance}`: task {} ended in ERROR ({words}), and a read shows what it was to change: it is done",
+            task.id
+        ));
+    }
+
     /// Handles a task that ended in ERROR: it, or another task of the write, may have created resources all the same.
-    /// These are searched for and recorded, so that they can be deleted.
-    async fn failed(&self, context: &RunContext, task: &Task, ended: &[Task]) -> Result<Interruption, JournalError> {
+    /// These are searched for and recorded, so that they can be deleted. `effect`: what a read shows of an action.
+    async fn failed(
+        &self,
+        context: &RunContext,
+        task: &Task,
+        ended: &[Task],
+        effect: Option<Effect>,
+    ) -> Result<Interruption, JournalError> {
         conceal::hide_data(&context.secrets, task);
         let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
         let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
@@ -476,13 +525,15 @@ impl Finishing<'_> {
         let mut error =
             context.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
         error.task = Some(task.id.clone());
-        let Leftover { made: leftover, certain, candidates } = self.leftover(context, ended).await;
+        let Leftover { made: leftover, certain, may_show, candidates } = self.leftover(context, ended).await;
         let left = leftover
             .iter()
             .flat_map(|made| made.id.iter().chain(made.secondary.iter().flat_map(|secondary| &secondary.id)));
         let left: Vec<String> = left.map(|id| id_text(id)).collect();
         error.effect = match (left.is_empty(), certain) {
             (false, _) => EffectKnown::Applied,
+            // Nobody can look: it may have changed what it was to change.
+            (true, true) if effect == Some(Effect::CannotTell) => EffectKnown::Unknown,
             (true, true) => EffectKnown::NotApplied,
             (true, false) => EffectKnown::Unknown,
         };
@@ -504,7 +555,8 @@ impl Finishing<'_> {
             instance: self.intent.instance.clone(),
             error: error.clone(),
             leftover: leftover.map(Box::new),
-            unclear: !certain && error.effect == EffectKnown::Unknown,
+            // It is searched for again, as for what a call without an answer made.
+            unclear: (!certain && error.effect == EffectKnown::Unknown) || may_show,
         };
         context.journal.append(vec![record]).await?;
         Ok(Interruption::Failed(error))
@@ -512,7 +564,7 @@ impl Finishing<'_> {
 
     /// The resources that exist although a task failed, and whether the search is certain to have found all of them.
     pub async fn leftover(&self, context: &RunContext, ended: &[Task]) -> Leftover {
-        let none = Leftover { made: None, certain: true, candidates: Vec::new() };
+        let none = Leftover { made: None, certain: true, may_show: false, candidates: Vec::new() };
         let Some(operation) = self.operation.filter(|_| self.updates.is_none()) else { return none };
         let result = self.result_of(context, ended, None);
         let at = self.intended_at.unwrap_or_else(|| context.now());
@@ -526,7 +578,8 @@ impl Finishing<'_> {
         };
         let left = self.made(context, &found.result);
         let made = Some(left).filter(|made| made.id.is_some() || !made.secondary.is_empty());
-        Leftover { made, certain: found.certain, candidates: found.candidates }
+        let may_show = made.is_none() && operation.creates.is_some();
+        Leftover { made, certain: found.certain, may_show, candidates: found.candidates }
     }
 
     /// The resources that exist because of a result.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::collection::{items, list_call};
@@ -14,6 +14,7 @@ use super::operation::Parameters;
 use super::ownership::Claimable;
 use super::paths;
 use super::search::{LeftBehind, Search};
+use super::unseen::unlisted_for;
 use crate::catalog::{ListCall, Operation};
 use crate::journal::{Intent, StepResult, Unanswered, id_text};
 
@@ -41,12 +42,12 @@ pub async fn leftover(
     result: StepResult,
     end: Option<Timestamp>,
 ) -> Option<Leftover> {
-    let resolve_time = SignedDuration::try_from(context.settings.resolve_time).unwrap_or_default();
-    let shown = end.map(|end| end + resolve_time);
+    let (now, most) = (context.client.known_server_time(context.now()), context.settings.resolve_time);
+    let left = end.map(|end| unlisted_for(end, now, most)).unwrap_or_default();
+    let until = context.clock().elapsed() + left;
     loop {
         let found = look(context, attempt, operation, parameters, result.clone()).await?;
-        let left = shown.map(|shown| shown.duration_since(context.client.server_time(context.now())));
-        let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
+        let left = until.saturating_sub(context.clock().elapsed());
         if found.result.id.is_some() || left.is_zero() {
             return Some(found);
         }

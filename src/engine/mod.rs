@@ -26,6 +26,7 @@ mod decide;
 mod did;
 mod differences;
 mod dispatch;
+mod effect;
 mod ended;
 mod evidence;
 mod find;

@@ -1,5 +1,5 @@
 //! Attempts without an answer that were given up: sent again, or taken for lost. If one is carried out late, it makes
-//! a resource that no step knows of. Each is searched for at the end of every run and before and after every
+//! a resource that no step knows of; so does one whose task ended in ERROR, when lists show late what it left. Each is searched for at the end of every run and before and after every
 //! teardown, for a quarter of an hour after it was sent; what is certainly its work is recorded as a further resource
 //! of its step.
 
@@ -58,7 +58,9 @@ pub fn warn_of_open(context: &RunContext, unknown: &HashSet<InstanceId>) {
     let open = context.journal.with_status(|status| {
         let open = status.unanswered().filter(|(instance, _)| !unknown.contains(*instance));
         let left = open.map(|(instance, known)| {
-            (instance.clone(), known.earlier.iter().map(|attempt| expected_for(context, attempt)).max())
+            // One whose task ended in ERROR is not carried out any more.
+            let unanswered = known.earlier.iter().filter(|attempt| attempt.failed.is_empty());
+            (instance.clone(), unanswered.map(|attempt| expected_for(context, attempt)).max())
         });
         left.filter_map(|(instance, left)| Some((instance, left?))).collect::<Vec<_>>()
     });
@@ -141,7 +143,8 @@ impl OpenAttempt<'_> {
                 self.record_resolved(found.result.tasks.into(), Some(made)).await
             }
             Some(found) if !found.candidates.is_empty() => Ok(Some(self.undecided(&found.candidates))),
-            Some(found) if !found.certain && !self.is_over() => Ok(None),
+            // Lists may be late, whatever they show now.
+            Some(_) if !self.is_over() => Ok(None),
             _ => self.record_resolved(Vec::new(), None).await,
         }
     }

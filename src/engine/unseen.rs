@@ -15,6 +15,14 @@ pub fn unseen_for(made_at: Option<Timestamp>, now: Timestamp) -> Duration {
     UNSEEN.saturating_sub(Duration::try_from(age).unwrap_or_default())
 }
 
+/// For how long lists may still not show what was made at `end`, a time of the server: never longer than `most`. `now`: the
+/// server's time, which no answer without a `Date` tells; then nothing says how long ago the end was.
+pub fn unlisted_for(end: Timestamp, now: Option<Timestamp>, most: Duration) -> Duration {
+    let Some(now) = now else { return most };
+    let age = now.duration_since(end);
+    most.saturating_sub(Duration::try_from(age).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +35,17 @@ mod tests {
             assert_eq!(unseen_for(Some(made), now), Duration::from_secs(left), "{age} s old");
         }
         assert_eq!(unseen_for(None, now), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_lists_do_not_show_is_waited_for_no_longer_than_the_time_to_resolve() {
+        let now = Timestamp::UNIX_EPOCH;
+        let most = Duration::from_secs(10);
+        for (age, left) in [(0, 10), (4, 6), (10, 0), (7200, 0), (-7200, 10)] {
+            let end = now - SignedDuration::from_secs(age);
+            assert_eq!(unlisted_for(end, Some(now), most), Duration::from_secs(left), "{age} s ago");
+            // Without the server's time.
+            assert_eq!(unlisted_for(end, None, most), most, "{age} s ago");
+        }
     }
 }

@@ -239,7 +239,9 @@ pub fn left(kind: Option<&str>, id: Option<&str>) -> String {
 pub fn removal(kind: Option<&str>, id: Option<&str>, already_gone: bool, reverted_by: Option<&str>) -> String {
     let what = named(kind, None, id);
     match (already_gone, reverted_by) {
-        (true, _) => format!("{what} was gone already"),
+        (true, None) => format!("{what} was gone already"),
+        // The undo was refused, or not sent: another client took it back.
+        (true, Some(_)) => format!("{what} was reverted already"),
         (false, None) => format!("removed {what}"),
         (false, Some(call)) => format!("reverted by {}", sanitize(call)),
     }

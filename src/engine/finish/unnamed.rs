@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::Finishing;
@@ -14,6 +13,7 @@ use crate::engine::context::RunContext;
 use crate::engine::evidence::{Verdict, tags};
 use crate::engine::interruption::Interruption;
 use crate::engine::secondary::{add_secondary, kinds};
+use crate::engine::unseen::unlisted_for;
 use crate::engine::watch::task_request;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::journal::StepResult;
@@ -96,12 +96,12 @@ impl Finishing<'_> {
         let ids: Vec<String> = tasks.iter().map(|task| task.id.clone()).collect();
         let now = context.client.server_time(context.now());
         let end = tasks.iter().map(|task| task.finished_on.unwrap_or(now)).max().unwrap_or(now);
-        let shown = end + SignedDuration::try_from(context.settings.resolve_time).unwrap_or_default();
+        let known = context.client.known_server_time(context.now());
+        let until = context.clock().elapsed() + unlisted_for(end, known, context.settings.resolve_time);
         loop {
             let looking = add_secondary(context, &self.intent.instance, creates, self.parameters, &ids, &mut result);
             let read = context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?;
-            let left = shown.duration_since(context.client.server_time(context.now()));
-            let left = Duration::try_from(left).unwrap_or_default();
+            let left = until.saturating_sub(context.clock().elapsed());
             match read {
                 Ok(()) if left.is_zero() => return Ok(result),
                 Err(error) if left.is_zero() => {

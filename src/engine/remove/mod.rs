@@ -5,7 +5,6 @@
 //! as done where the key can see the resource's project; "in use" and locks are retried within a time limit.
 
 mod access;
-mod effect;
 mod identity;
 mod listed;
 mod pending;

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::access::check_access;
-use super::effect::{Effect, effect};
 use super::identity::{created_later, digest, read_of_named};
 use super::listed::{Listed, listed_at};
 use super::users::Users;
@@ -16,6 +15,7 @@ use crate::catalog::{CLOUD, Catalog, Method, pace_of, root_of};
 use crate::clock::millis;
 use crate::engine::conceal;
 use crate::engine::context::{About, RunContext};
+use crate::engine::effect::{Effect, effect_after};
 use crate::engine::interruption::Interruption;
 use crate::engine::lock::{Locks, Refused};
 use crate::engine::made::read_of;
@@ -357,11 +357,24 @@ impl<'a> Removal<'a> {
             Meaning::Locked if !self.is_spent() => self.wait_for_lock(&error).await,
             Meaning::Locked => self.again_within_budget(Delay::Locked { task: None }, &error, after).await,
             _ if error.is_in_use() => self.in_use(&error, after).await,
+            // It is refused because there is nothing to take back.
+            _ if self.is_taken_back().await? => Ok(Step::Gone(Gone::Already)),
             _ => {
                 let refusal = self.refusal(&error);
                 Err(self.record_failed_removal(refusal).await?)
             }
         }
+    }
+
+    /// Whether a read shows that nothing is there any more of what the step did, where the undo is no DELETE: another client
+    /// took it back, or an attempt whose task ended in ERROR.
+    async fn is_taken_back(&self) -> Result<bool, Interruption> {
+        if self.call.method == Method::Delete {
+            return Ok(false);
+        }
+        let looking = effect_after(self.context, self.instance, self.call);
+        let effect = self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?;
+        Ok(effect == Effect::Gone)
     }
 
     /// Whether a 404 means that the resource is gone: the key can read its project, and it was not made just now.
@@ -537,6 +550,9 @@ impl<'a> Removal<'a> {
                     let words = format!("task {} ended in ERROR: {}", task.id, self.context.words_of(&task));
                     let mut error = self.context.error(&self.about, EffectKnown::NotApplied, ErrorClass::Task, words);
                     error.task = Some(task.id.clone());
+                    if self.is_taken_back().await? {
+                        return Ok(Step::Gone(Gone::Now));
+                    }
                     self.failed_tasks += 1;
                     if self.failed_tasks > FAILED_TASKS {
                         return Err(self.record_failed_removal(error).await?);
@@ -608,7 +624,7 @@ impl<'a> Removal<'a> {
     /// The same of an undo that is no DELETE: what the step did to other resources says what came of it. It is not sent
     /// again unless that is still there.
     async fn missing_undo(&mut self, tasks: &[String], cause: String) -> Result<Step, Interruption> {
-        let looking = effect(self.context, self.instance, self.call);
+        let looking = effect_after(self.context, self.instance, self.call);
         let still = match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)? {
             Effect::Gone => return Ok(Step::Gone(Gone::Unseen)),
             Effect::There => true,

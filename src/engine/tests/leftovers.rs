@@ -50,6 +50,45 @@ fn what_a_failed_create_left_is_found_when_lists_are_late() {
     });
 }
 
+/// Lists show it only after the run has ended: the next run, or a destroy, looks again.
+#[test]
+fn what_a_failed_create_left_is_found_later_when_lists_are_very_late() {
+    for again in [false, true] {
+        paused(async {
+            for kind in ["networks", "volumes"] {
+                let mut trial = trial(20, Log::Closed, &[]);
+                let end = trial.run(&plan(call(kind), 1)).await;
+                assert_eq!(end.finished.exit, Exit::StepFailed, "{kind}: {:?}", trial.failures());
+                assert_eq!(trial.alive().len(), 1, "{kind}");
+                trial.simulator.lock().unwrap().set_faults(Faults::default());
+                if again {
+                    tokio::time::sleep(Duration::from_secs(30)).await;
+                    let end = trial.run(&plan(call(kind), 1)).await;
+                    assert_done(&trial, &end);
+                }
+                tokio::time::sleep(Duration::from_secs(30)).await;
+                assert_eq!(trial.destroy().await.exit, Exit::Done, "{kind}: {:?}", trial.left());
+                assert_eq!(trial.alive(), Vec::<String>::new(), "{kind}, again {again}");
+            }
+        });
+    }
+}
+
+/// After a quarter of an hour nothing is looked for any more.
+#[test]
+fn what_a_failed_create_may_have_left_is_looked_for_for_a_quarter_of_an_hour() {
+    paused(async {
+        let mut trial = trial(0, Log::Closed, &[]);
+        trial.simulator.lock().unwrap().set_faults(Faults::parse(["task-error:POST"]).unwrap());
+        let text = plan(call("networks"), 1);
+        assert_eq!(trial.run(&text).await.finished.exit, Exit::StepFailed);
+        let open = |trial: &Trial| trial.status().unanswered().count();
+        assert_eq!((open(&trial), trial.destroy().await.exit, open(&trial)), (1, Exit::Done, 1));
+        tokio::time::sleep(Duration::from_secs(15 * 60)).await;
+        assert_eq!((trial.destroy().await.exit, open(&trial)), (Exit::Done, 0));
+    });
+}
+
 #[test]
 fn what_a_failed_create_left_is_found_in_the_audit_log_where_the_list_names_no_makers() {
     paused(async {

@@ -270,7 +270,8 @@ impl Phase {
             }
             Event::ResourceRemoved { instance, kind, id, already_gone, reverted_by } => {
                 let what = match (already_gone, reverted_by) {
-                    (true, _) => "was gone already",
+                    (true, None) => "was gone already",
+                    (true, Some(_)) => "was reverted already",
                     (false, None) => "removed",
                     (false, Some(_)) => "reverted",
                 };

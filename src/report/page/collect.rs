@@ -89,8 +89,11 @@ impl Collector {
                 instance.state = InstanceState::Removed;
                 instance.kind = kind.as_deref().map(kind_name);
                 instance.id.clone_from(id);
-                let reverted = reverted_by.as_ref().map(|call| format!("reverted by {call}"));
-                instance.reason = if *already_gone { Some("it was gone already".to_owned()) } else { reverted };
+                instance.reason = match (already_gone, reverted_by) {
+                    (true, None) => Some("it was gone already".to_owned()),
+                    (true, Some(_)) => Some("it was reverted already".to_owned()),
+                    (false, call) => call.as_ref().map(|call| format!("reverted by {call}")),
+                };
                 instance.ended_ms = Some(now);
             }
             Event::ResourceLeft { instance, kind, id, error } => {

@@ -195,8 +195,7 @@ impl Instance {
                 self.make(&write, known, None, provenance, started).await
             }
             (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, provenance, started).await,
-            // Changes in place are made first, even when the remaining differences then fail the step.
-            (ChangeKind::Update | ChangeKind::Error, None | Some(OnChange::Auto | OnChange::Replace)) => {
+            (ChangeKind::Update, None | Some(OnChange::Auto | OnChange::Replace)) => {
                 let next = change.split.calls.first();
                 let Some(next) = next.filter(|next| known.agrees.as_deref() != Some(&next.agrees)) else {
                     return Err(Interruption::Failed(self.change_refused(rendered, known, change)));
@@ -205,6 +204,7 @@ impl Instance {
                 let next = self.looked_up(next).await?;
                 self.make(&self.in_place(id, &next), known, None, provenance, started).await
             }
+            // What cannot be changed as a whole is not changed in part.
             (ChangeKind::Error | ChangeKind::Update, _) => {
                 Err(Interruption::Failed(self.change_refused(rendered, known, change)))
             }

@@ -41,7 +41,7 @@ impl Preview<'_> {
         match decide::instance(&wanted, Some(&done), kind) {
             Decision::Change(how) => {
                 let calls = plan.calls(self.catalog, &done, call, how, orphan);
-                Some(changed(step, &done, call, (how, split), calls, true))
+                Some(changed(step, &done, call, (how, split), calls))
             }
             _ => None,
         }
@@ -88,20 +88,17 @@ impl OfPlan {
     }
 }
 
-/// The change of an instance. `calls`: of the plan; `in_place`: the API may be asked to change it.
+/// The change of an instance. `calls`: of the plan. Where a part of the change is not allowed, nothing of it is sent.
 pub(super) fn changed(
     step: &Step,
     known: &InstanceStatus,
     call: &RecordedCall,
     (how, split): (ChangeKind, Split),
     calls: Option<Vec<RecordedCall>>,
-    in_place: bool,
 ) -> Action {
     let before = known.agrees.as_ref();
     let fields = before.map(|before| differences(before, &wanted_call(before, call, &step.ignored_changes)));
-    let in_place = in_place
-        && matches!(how, ChangeKind::Update | ChangeKind::Error)
-        && !matches!(step.on_change, Some(OnChange::Error | OnChange::Update(_)));
+    let in_place = how == ChangeKind::Update && !matches!(step.on_change, Some(OnChange::Update(_)));
     let made = split.calls.into_iter().filter(|_| in_place);
     let (found, removes): (Vec<_>, Vec<_>) = made.map(|call| (legible(call.recorded), call.removes)).unzip();
     let removes = removes.into_iter().flatten().collect();

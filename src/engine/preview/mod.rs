@@ -21,7 +21,7 @@ use super::amend::{Amendment, amendment};
 use super::conceal::conceal;
 use super::context::Settings;
 use super::counts::{NoInstance, no_instance};
-use super::decide::{self, ChangeKind, Decision, Differs, ReplaceBlocker, Staying, Wanted};
+use super::decide::{self, ChangeKind, Decision, ReplaceBlocker, Staying, Wanted};
 use super::find::looked_up;
 use super::refresh::recovered;
 use super::render::{CallParts, Surroundings, elements, step_value};
@@ -456,9 +456,8 @@ impl Preview<'_> {
                     Some(last) => self.updated_value(step, known, &last.agrees, asked),
                     None => self.recorded_value(step, known, asked),
                 };
-                let in_place = !(recovered.is_some() && kind == Differs::Forces);
                 let calls = plan.calls(self.catalog, known, call, how, orphan);
-                (changed(step, known, call, (how, split), calls, in_place), value.filter(|_| keeps))
+                (changed(step, known, call, (how, split), calls), value.filter(|_| keeps))
             }
         }
     }

@@ -11,6 +11,7 @@ use super::instance::Instance;
 use super::interruption::Interruption;
 use super::made::made;
 use super::names::is_same_name;
+use super::operation::Parameters;
 use super::ownership::Claimable;
 use super::paths::{self, fill_path};
 use super::refresh::as_it_stands;
@@ -23,8 +24,9 @@ use crate::catalog::update::shown_at;
 use crate::catalog::{Operation, Resource};
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
-use crate::journal::{Adopted, IntendedUndo, JsonText, Record, StepResult, id_text};
+use crate::journal::{Adopted, IntendedUndo, JsonText, Record, RecordedCall, RecordedResource, StepResult, id_text};
 use crate::plan::AdoptBy;
+use crate::shared::Shared;
 use crate::template::{Template, TemplateError};
 
 /// What identifies the resource to adopt.
@@ -66,7 +68,7 @@ impl Instance {
             let words = "the API's list does not show its id: give it with `adopt: { id: … }`".to_owned();
             return Err(self.refused(rendered, words));
         }
-        self.not_anothers(id, rendered, create, &result)?;
+        let claimed = self.claim_adopted(id, &rendered.recorded, (create, &rendered.parameters), &result)?;
         let journal = &self.run.context.journal;
         let agrees = journal.with_status(|status| as_it_stands(status, id, &rendered.recorded, create, &item));
         let thing = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
@@ -81,6 +83,7 @@ impl Instance {
                 words.join("; "),
                 reasons.join("; ")
             );
+            claimed.iter().for_each(|claimed| self.run.context.owners.release(claimed, id));
             return Err(self.refused(rendered, words));
         }
         if own && let Some(creates) = &create.creates {
@@ -213,23 +216,49 @@ impl Instance {
         }
     }
 
-    fn not_anothers(
+    /// Claims what is adopted, so that no other step of this run adopts it as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Interruption`] when another step or record has it.
+    fn claim_adopted(
         &self,
         id: &InstanceId,
-        rendered: &Rendered,
-        create: &Operation,
+        call: &Shared<RecordedCall>,
+        (create, parameters): (&Operation, &Parameters),
         result: &StepResult,
-    ) -> Result<(), Interruption> {
-        let owned = result.kind.as_ref().zip(result.id.as_deref());
-        let own = |thing: &Value| paths::own_path(create, &rendered.parameters, &id_text(thing));
-        let Some((kind, thing)) = owned else { return Ok(()) };
-        let claimed = Claimable::resource_at(kind, &id_text(thing), own(thing).as_deref());
-        match self.run.context.other_owner(id, thing, &claimed) {
-            Some(owner) => {
-                Err(self.refused(rendered, format!("{} is on record already: it belongs to {owner}", id_text(thing))))
+    ) -> Result<Option<Claimable>, Interruption> {
+        let context = &self.run.context;
+        let Some((kind, thing)) = result.kind.as_ref().zip(result.id.as_deref()) else { return Ok(None) };
+        let own = paths::own_path(create, parameters, &id_text(thing));
+        let claimed = Claimable::resource_at(kind, &id_text(thing), own.as_deref());
+        let is_it = |made: &RecordedResource| Claimable::of(made).is_some_and(|held| held.is(&claimed));
+        let holder = context.journal.with_status(|status| {
+            let mut owners = status.owners_of(thing).filter(|(owner, made)| *owner != id && is_it(made));
+            owners.next().map(|(owner, _)| owner.clone())
+        });
+        let elsewhere = || context.owners.other_record(&claimed);
+        let taken =
+            || (!context.owners.claim(claimed.clone(), id)).then(|| context.owners.claimant(&claimed)).flatten();
+        let (owner, holder) = match holder {
+            Some(holder) => (format!("step `{holder}`"), Some(holder)),
+            None => match elsewhere() {
+                Some(record) => (record, None),
+                None => match taken() {
+                    Some(other) => (format!("step `{other}`"), Some(other)),
+                    None => return Ok(Some(claimed)),
+                },
+            },
+        };
+        let words = format!("{} is on record already: it belongs to {owner}", id_text(thing));
+        let mut error = context.error(&self.about(call), EffectKnown::NotApplied, ErrorClass::Rejected, words);
+        error.help.extend(holder.map(|holder| match self.run.plan.steps.contains_key(&holder.step) {
+            true => {
+                format!("a resource has one step: let `{id}` use `steps.{}`, or take one of the two out", holder.step)
             }
-            None => Ok(()),
-        }
+            false => self.rename_help(&holder, id),
+        }));
+        Err(Interruption::Failed(error))
     }
 
     pub(super) fn refused(&self, rendered: &Rendered, message: String) -> Interruption {

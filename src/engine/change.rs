@@ -438,12 +438,17 @@ impl Instance {
 
     /// The error for a call that asks for what another instance of this record has.
     fn held_by(&self, holder: &InstanceId, id: &InstanceId, mut error: StepError) -> StepError {
-        let flags = &self.run.context.settings.record_flags;
         error.message = format!("{}; `{holder}` of this record has it", error.message);
-        error.help = vec![format!(
-            "rename it: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
-        )];
+        error.help = vec![self.rename_help(holder, id)];
         error
+    }
+
+    /// How an instance takes over what another instance of this record has.
+    pub(super) fn rename_help(&self, holder: &InstanceId, id: &InstanceId) -> String {
+        let flags = &self.run.context.settings.record_flags;
+        format!(
+            "rename it: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
+        )
     }
 
     /// Refuses a call that would change the resource of an instance that is no longer in the plan, as after a rename:

@@ -86,6 +86,11 @@ impl Ownership {
         claims.entry(claimed).or_insert_with(|| by.clone()) == by
     }
 
+    /// The step of this run that has claimed a task or resource.
+    pub fn claimant(&self, claimed: &Claimable) -> Option<InstanceId> {
+        lock(&self.claims).get(claimed).cloned()
+    }
+
     /// Releases a claim that proved wrong.
     pub fn release(&self, claimed: &Claimable, by: &InstanceId) {
         let mut claims = lock(&self.claims);

@@ -319,6 +319,34 @@ fn what_one_step_has_taken_over_another_cannot_take() {
 }
 
 #[test]
+fn of_two_steps_that_adopt_one_resource_at_the_same_time_one_is_refused() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let id = trial.volume("disk-1", 5).await;
+        let step = |name: &str, by: &str| {
+            format!(
+                "  - id: {name}\n    call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    \
+                 body: {{ name: disk-1, source: new-volume, size: 5 }}\n    adopt: {{ {by} }}\n"
+            )
+        };
+        let (by_id, by_name) = (format!("id: {id}, own: true"), "name: disk-1".to_owned());
+        let end = trial.run(&format!("name: demo\nsteps:\n{}{}", step("one", &by_id), step("two", &by_name))).await;
+        let (_, error) = end.failure.unwrap();
+        assert!(error.message.starts_with(&format!("{id} is on record already: it belongs to step")), "{error:?}");
+        assert!(error.help.iter().any(|help| help.starts_with("a resource has one step")), "{error:?}");
+        assert_eq!((end.finished.exit, end.finished.failed), (Exit::StepFailed, 1));
+        let status = trial.status();
+        let (adopter, _) = status.existing().next().unwrap();
+        assert_eq!(status.existing().count(), 1);
+        // A new name of the step that has it.
+        let by = if adopter.step.as_str() == "one" { by_id } else { by_name };
+        let end = trial.run(&format!("name: demo\nsteps:\n{}", step("three", &by))).await;
+        let (_, error) = end.failure.unwrap();
+        assert!(error.help[0].contains(&format!("`moved: [{{ from: '{adopter}', to: 'three' }}]`")), "{error:?}");
+    });
+}
+
+#[test]
 fn what_another_step_made_is_not_adopted() {
     paused(async {
         let mut trial = Trial::new(Options::default());

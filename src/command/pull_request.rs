@@ -54,7 +54,7 @@ fn page<'p>(
     let counts = Counts {
         changes: rows.len(),
         create: tally.to_create,
-        update: tally.to_update,
+        update: tally.to_update + tally.to_amend,
         replace: tally.to_replace,
         remove: tally.to_remove,
         forget: tally.to_forget,

@@ -9,6 +9,8 @@ use super::{Action, Change, ChangeKind};
 pub enum Symbol {
     Make,
     Update,
+    /// Only the record changes.
+    Amend,
     Replace,
     Keep,
     Remove,
@@ -30,7 +32,7 @@ impl Symbol {
     pub fn sign(self) -> &'static str {
         match self {
             Symbol::Make => "+",
-            Symbol::Update => "~",
+            Symbol::Update | Symbol::Amend => "~",
             Symbol::Replace => "-/+",
             Symbol::Keep | Symbol::Nothing | Symbol::Forget => "=",
             Symbol::Remove => "-",
@@ -66,7 +68,7 @@ impl Change {
             Action::Gone { forgotten: true, .. } => Symbol::Forget,
             Action::Gone { .. } => Symbol::Keep,
             Action::Amend { fields, .. } if fields.is_empty() => Symbol::Keep,
-            Action::Amend { .. } => Symbol::Update,
+            Action::Amend { .. } => Symbol::Amend,
             Action::Change { how, .. } => match how {
                 ChangeKind::Error => Symbol::Stop,
                 ChangeKind::Replace => Symbol::Replace,
@@ -84,6 +86,8 @@ impl Change {
 pub struct Tally {
     pub to_create: usize,
     pub to_update: usize,
+    /// Instances of which only the record changes: the run tells them as unchanged.
+    pub to_amend: usize,
     pub to_replace: usize,
     pub to_remove: usize,
     /// Instances to take off the record whose resources stay.
@@ -106,6 +110,7 @@ impl Tally {
         Self {
             to_create: count(Symbol::Make),
             to_update: count(Symbol::Update),
+            to_amend: count(Symbol::Amend),
             to_replace: count(Symbol::Replace),
             to_remove: count(Symbol::Remove) + changes.iter().map(Change::removes).sum::<usize>(),
             to_forget: count(Symbol::Forget),
@@ -123,6 +128,7 @@ impl Tally {
         let parts = [
             (self.to_create, "to create"),
             (self.to_update, "to update"),
+            (self.to_amend, "to change on record alone"),
             (self.to_replace, "to replace"),
             (self.to_remove, "to remove"),
             (self.to_forget, "to forget"),

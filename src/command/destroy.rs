@@ -38,6 +38,8 @@ pub struct TeardownOptions<'a> {
     /// The file for the report (`--report`).
     pub report: Option<&'a Path>,
     pub api: &'a ApiOptions,
+    /// The command that is to be typed next is confirmed like this one (`--yes`).
+    pub yes: bool,
 }
 
 /// Asks for confirmation, then removes one environment.
@@ -66,7 +68,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         Found::Environment(status) => status,
         Found::Nothing(why) => {
             note(context, &why)?;
-            return print_job(context, &record, &arguments.api, Exit::Done);
+            return print_job(context, &record, arguments, Exit::Done);
         }
     };
     if arguments.dry_run {
@@ -84,6 +86,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         events: arguments.events.as_deref(),
         report: arguments.report.as_deref(),
         api: &arguments.api,
+        yes: arguments.yes,
     };
     let exit = destroy_environment(context, &record, &options).await?;
     print_job(context, &record, arguments, exit)?;
@@ -198,13 +201,18 @@ fn listed(status: &Status) -> String {
 }
 
 /// Reports the outcome to later steps of the job, when the job has only one environment.
-fn print_job(context: &Context, record: &EnvironmentRecord, api: &ApiOptions, exit: Exit) -> Result<Exit, Error> {
+fn print_job(
+    context: &Context,
+    record: &EnvironmentRecord,
+    arguments: &DestroyArguments,
+    exit: Exit,
+) -> Result<Exit, Error> {
     let unless_done = |words: String| (exit != Exit::Done).then_some(words);
     let ending = Ending {
         exit,
         failure_reason: unless_done(exit.meaning().to_owned()),
         state_path: Some(record.place()),
-        resume_command: unless_done(retry_command(record, api)),
+        resume_command: unless_done(retry_command(record, &arguments.api, arguments.yes)),
     };
     export_ending(context, &ending)?;
     Ok(exit)
@@ -252,12 +260,15 @@ pub async fn destroy_environment(
         .await;
     let mut finished = match destroyed {
         Ok(finished) => finished,
-        Err(error) => return Err(session.broken_off(context, error, &retry_command(record, options.api)).await),
+        Err(error) => {
+            let retry = retry_command(record, options.api, options.yes);
+            return Err(session.broken_off(context, error, &retry).await);
+        }
     };
     let left_by_hand = session.run_context.journal.with_status(left_by_hand);
     finished.next = (finished.exit != Exit::Done).then(|| match left_by_hand {
-        Some(instance) => forget_command(record, &instance),
-        None => retry_command(record, options.api),
+        Some(instance) => forget_command(record, &instance, options.yes),
+        None => retry_command(record, options.api, options.yes),
     });
     let exit = finished.exit;
     session.finish(context, finished).await?;
@@ -305,11 +316,13 @@ fn left_by_hand(status: &Status) -> Option<InstanceId> {
     status.existing().next().filter(|_| all).map(|(instance, _)| instance.clone())
 }
 
-fn forget_command(record: &EnvironmentRecord, instance: &InstanceId) -> String {
-    format!("plan state forget{} {}", record_flags(record), quoted(&instance.to_string()))
+fn forget_command(record: &EnvironmentRecord, instance: &InstanceId, yes: bool) -> String {
+    let instance = quoted(&instance.to_string());
+    format!("plan state forget{} {instance}{}", record_flags(record), if yes { " --yes" } else { "" })
 }
 
-fn retry_command(record: &EnvironmentRecord, api: &ApiOptions) -> String {
+fn retry_command(record: &EnvironmentRecord, api: &ApiOptions, yes: bool) -> String {
     let command = format!("plan destroy{}", record_flags(record));
-    std::iter::once(command).chain(place(api)).collect::<Vec<_>>().join(" ")
+    let yes = yes.then(|| "--yes".to_owned());
+    std::iter::once(command).chain(place(api)).chain(yes).collect::<Vec<_>>().join(" ")
 }

@@ -40,6 +40,8 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
         events: None,
         report: None,
         api: &arguments.api,
+        // Without a terminal a destroy asks for it, and a sweep does not.
+        yes: arguments.yes || !context.interactive,
     };
     for (record, _) in &expired {
         let exit = match destroy_environment(context, record, &options).await {

@@ -267,7 +267,7 @@ pub async fn destroy_environment(
     };
     let left_by_hand = session.run_context.journal.with_status(left_by_hand);
     finished.next = (finished.exit != Exit::Done).then(|| match left_by_hand {
-        Some(instance) => forget_command(record, &instance, options.yes),
+        Some(instance) => forget_command(record, &instance),
         None => retry_command(record, options.api, options.yes),
     });
     let exit = finished.exit;
@@ -316,9 +316,9 @@ fn left_by_hand(status: &Status) -> Option<InstanceId> {
     status.existing().next().filter(|_| all).map(|(instance, _)| instance.clone())
 }
 
-fn forget_command(record: &EnvironmentRecord, instance: &InstanceId, yes: bool) -> String {
-    let instance = quoted(&instance.to_string());
-    format!("plan state forget{} {instance}{}", record_flags(record), if yes { " --yes" } else { "" })
+/// What is forgotten was removed by hand: that is confirmed by a person.
+fn forget_command(record: &EnvironmentRecord, instance: &InstanceId) -> String {
+    format!("plan state forget{} {}", record_flags(record), quoted(&instance.to_string()))
 }
 
 fn retry_command(record: &EnvironmentRecord, api: &ApiOptions, yes: bool) -> String {

@@ -346,13 +346,17 @@ fn an_older_copy_that_has_its_instances_removed_or_replaced_makes_nothing_a_seco
 
 #[test]
 fn a_destroy_that_ends_incomplete_names_what_its_record_does_not_have_and_repeats_its_confirmation() {
-    let account = Account::new();
+    let faults = Faults::parse(["status=400:DELETE:networks"]).unwrap();
+    let durations = Durations::Fixed(Duration::from_millis(60));
+    let options = Options { durations, faults, ..Options::default() };
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    let cloud = Cloud::start(options, folder.path().join("nowhere"));
+    let account = Account { folder, cloud };
     account.plan(&["run", "plan.yaml", "--target", "network"]).with_code(0);
     let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
     let older = std::fs::read(&journal).unwrap();
     account.plan(&["run", "plan.yaml"]).with_code(0);
     std::fs::write(&journal, older).unwrap();
-    account.cloud.simulator().set_faults(Faults::parse(["status=400:DELETE:networks"]).unwrap());
     let ended = account.plan(&["destroy", "plan.yaml", "--yes"]).with_code(11);
     ended.says("the account holds 2 resources with the stamp of `demo/default` that this record does not have");
     let next = ended.stderr.lines().find(|line| line.starts_with("next: plan destroy ")).unwrap();

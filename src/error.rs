@@ -40,7 +40,7 @@ pub enum Error {
     /// A result cannot be written.
     #[error("cannot write `{}`: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
-    /// stdout or stderr cannot be written.
+    /// stdout or stderr cannot be written, although its reader has not gone (see `stream`).
     #[error("cannot write to {stream}: {error}")]
     Stream { stream: &'static str, error: io::Error },
     #[error("{what} changed since the preview: nothing was done")]
@@ -135,8 +135,6 @@ impl Error {
     /// The documented exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            // The reader closed the pipe, as in `plan status | head`.
-            Error::Stream { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Error::Usage { .. }
             | Error::Read { .. }
             | Error::Catalog(_)
@@ -162,13 +160,9 @@ impl Error {
         }
     }
 
-    /// It has been reported already, or cannot be reported.
+    /// It has been reported already.
     pub fn is_silent(&self) -> bool {
-        match self {
-            Error::PlanWrong => true,
-            Error::Stream { error, .. } => error.kind() == io::ErrorKind::BrokenPipe,
-            _ => false,
-        }
+        matches!(self, Error::PlanWrong)
     }
 }
 
@@ -179,10 +173,7 @@ mod tests {
     use crate::journal::{FileAction, Locked};
 
     #[test]
-    fn a_reader_that_went_away_is_no_failure() {
-        let gone = Error::Stream { stream: "stdout", error: io::ErrorKind::BrokenPipe.into() };
-        assert!(gone.is_silent());
-        assert_eq!(gone.exit(), Exit::Done);
+    fn a_result_that_cannot_be_written_is_a_failure() {
         let full = Error::Stream { stream: "stdout", error: io::ErrorKind::StorageFull.into() };
         assert!(!full.is_silent());
         assert_eq!(full.exit(), Exit::StepFailed);

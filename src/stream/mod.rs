@@ -3,6 +3,9 @@
 //! Text is written through [`Write`], workflow commands through [`Stream::command`]. In a GitHub Actions job only
 //! whole lines are written, each after [`defuse`](runner::defuse): untrusted text is never a command, wherever it
 //! occurs. clippy forbids other access (`clippy.toml`).
+//!
+//! A stream whose reader has gone, as in `plan run … | head -1`, takes everything and discards it: the command goes on,
+//! and its exit code stays the one that it earns.
 
 mod command;
 mod queue;
@@ -81,16 +84,14 @@ impl Stream {
     ///
     /// The writer's error.
     pub fn command(&self, command: &Command) -> io::Result<()> {
-        if self.is_abandoned() {
-            return Ok(());
-        }
-        let mut out = self.lock();
-        if !out.line.is_empty() {
-            out.line.push(b'\n');
-            out.release()?;
-        }
-        out.put(format!("{}\n", command.line()).as_bytes())?;
-        out.flush()
+        self.write_with(|out| {
+            if !out.line.is_empty() {
+                out.line.push(b'\n');
+                out.release()?;
+            }
+            out.put(format!("{}\n", command.line()).as_bytes())?;
+            out.flush()
+        })
     }
 
     /// Writes an incomplete line.
@@ -99,12 +100,10 @@ impl Stream {
     ///
     /// The writer's error.
     pub fn finish(&self) -> io::Result<()> {
-        if self.is_abandoned() {
-            return Ok(());
-        }
-        let mut out = self.lock();
-        out.release()?;
-        out.flush()
+        self.write_with(|out| {
+            out.release()?;
+            out.flush()
+        })
     }
 
     /// Runs `work`, and writes its output in few pieces, the last one at the end. The error of that one is returned by
@@ -117,13 +116,28 @@ impl Stream {
         }
     }
 
-    /// Discards all further output, when a blocked reader holds up the writer.
+    /// Discards all further output, when a blocked reader holds up the writer, or there is none.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
     }
 
     fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Writes, unless nothing reads the stream any more; finds out when that is so.
+    fn write_with(&self, write: impl FnOnce(&mut Out) -> io::Result<()>) -> io::Result<()> {
+        if self.is_abandoned() {
+            return Ok(());
+        }
+        let written = write(&mut self.lock());
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.abandon();
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Out> {
@@ -186,18 +200,12 @@ impl Drop for Out {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_abandoned() {
-            return Ok(bytes.len());
-        }
-        self.lock().text(bytes).map(|()| bytes.len())
+        self.write_with(|out| out.text(bytes)).map(|()| bytes.len())
     }
 
     /// Complete lines are written at once; in a job an incomplete one stays buffered.
     fn flush(&mut self) -> io::Result<()> {
-        if self.is_abandoned() {
-            return Ok(());
-        }
-        self.lock().flush()
+        self.write_with(Out::flush)
     }
 }
 
@@ -287,6 +295,35 @@ mod tests {
             let mut held = stream.clone();
             stream.together(|| held.write_all(b"x").unwrap());
             assert_eq!(next(&mut stream).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        }
+    }
+
+    /// A pipe that was closed after some bytes.
+    struct Closed(usize);
+
+    impl Write for Closed {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// An error here would end the command, with another exit code than the one it earns.
+    #[test]
+    fn what_a_reader_does_not_want_any_more_is_no_error() {
+        for (left, runner) in [(0, false), (4, false), (0, true), (4, true)] {
+            let mut stream = Stream::new(Closed(left), runner);
+            for _ in 0..3 {
+                writeln!(stream, "abc").unwrap();
+                stream.flush().unwrap();
+                stream.command(&Command::new("endgroup", &[], "")).unwrap();
+                stream.together(|| stream.clone().write_all(b"abc\n").unwrap());
+                stream.finish().unwrap();
+            }
         }
     }
 

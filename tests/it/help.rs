@@ -105,3 +105,30 @@ fn a_reader_that_goes_away_is_no_error() {
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
     assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
+
+/// As in `plan check deploy.yaml | head -1`: whoever reads the exit code is told the truth.
+#[test]
+fn a_reader_that_goes_away_leaves_the_exit_code_as_it_is() {
+    use std::process::Stdio;
+    const PLAN: &str = r#"
+name: pipe
+steps:
+  - id: network
+    call: POST /cloud/v1/networks/{project_id}/{region_id}
+    body: { name: pipe }
+outputs: { id: "{{ steps.network.id }}" }
+"#;
+    let folder = Folder::new().with("pipe.yaml", PLAN).with("wrong.yaml", &PLAN.replace("steps.network", "steps.net"));
+    for (arguments, code) in [
+        (&["rehearse", "pipe.yaml"][..], 0),
+        (&["rehearse", "pipe.yaml", "--fault", "quota:POST:networks"], 5),
+        (&["check", "wrong.yaml"], 3),
+        (&["check", "wrong.yaml", "pipe.yaml", "--format", "json"], 3),
+        (&["run", "wrong.yaml"], 3),
+        (&["status", "pipe.yaml", "--frmat", "json"], 2),
+    ] {
+        let mut child = folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments:?}");
+    }
+}

@@ -33,7 +33,7 @@ use std::sync::{Arc, LazyLock};
 
 pub use check::{
     ALLOW_NOTHING, AllowUnknown, AllowedPath, BYTES, BodyFinding, MULTIPART, ParameterFinding, ParameterPlace,
-    PathSegment, check_body, may_be_integer,
+    PathSegment, check_body, may_be_integer, same_kind,
 };
 pub use describe::{Description, Field};
 pub use error::CatalogError;

@@ -7,10 +7,14 @@ use super::instance::Instance;
 use super::interruption::Interruption;
 use super::made::made;
 use super::operation::{operation_of, or_changes};
+use super::own_undo::is_named_by_id;
+use super::paths::encode;
 use super::render::{CallParts, Surroundings, step_value};
-use crate::catalog::{Catalog, Operation};
+use crate::catalog::{Catalog, Creates, Operation};
 use crate::id::{InstanceId, StepId};
-use crate::journal::{Amended, InstanceStatus, IntendedUndo, Phase, Record, RecordedResource, StepResult, id_text};
+use crate::journal::{
+    Amended, InstanceStatus, IntendedUndo, Phase, Record, RecordedCall, RecordedResource, StepResult, id_text,
+};
 use crate::plan::{AdoptBy, Step, Undo};
 use crate::template::value_of;
 
@@ -84,13 +88,24 @@ fn undo_of_plan(step: &Step, known: &InstanceStatus, surroundings: &Surroundings
 /// call makes nothing.
 fn is_usual(operation: Option<&Operation>, known: &InstanceStatus) -> bool {
     let Some(made) = known.main_made() else { return true };
-    let delete = operation.and_then(|operation| operation.creates.as_ref()?.resource.as_ref()?.delete.as_ref());
+    let creates = operation.and_then(|operation| operation.creates.as_ref());
+    let delete = creates.and_then(|creates| creates.resource.as_ref()?.delete.as_ref());
     match (&made.undo, delete) {
-        (Some(undo), Some(delete)) => undo.method == delete.method && fits(&delete.path, &undo.path),
+        (Some(undo), Some(delete)) => {
+            let is_its_own = creates.is_none_or(|creates| names_its_id(undo, creates, made));
+            undo.method == delete.method && fits(&delete.path, &undo.path) && is_its_own
+        }
         // Of what was adopted, and of what the plan kept, only the latter may become the plan's to delete.
         (None, Some(_)) => !known.called,
         (undo, None) => undo.is_none(),
     }
+}
+
+/// Whether a delete names what it removes, where the API gave it the id by which paths name it.
+fn names_its_id(undo: &RecordedCall, creates: &Creates, made: &RecordedResource) -> bool {
+    let Some(id) = made.id.as_deref().filter(|_| is_named_by_id(creates)) else { return true };
+    let id = encode(&id_text(id));
+    undo.path.split('/').any(|segment| segment == id)
 }
 
 /// Whether a path is one of these, of whatever version of the API.

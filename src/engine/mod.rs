@@ -49,6 +49,7 @@ mod names;
 mod objection;
 mod open_undo;
 mod operation;
+mod own_undo;
 mod ownership;
 mod pages;
 mod paths;

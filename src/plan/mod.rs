@@ -32,6 +32,7 @@ mod limits_tests;
 mod mentions;
 mod model;
 mod not_here;
+mod of_another;
 mod of_step;
 mod on_change;
 mod operations;

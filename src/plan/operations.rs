@@ -72,6 +72,7 @@ impl Operations {
         for (step, of) in doc.steps.iter().zip(&self.steps) {
             findings.extend(step_notes(step, of));
             findings.extend(only_reads(step, of));
+            findings.extend(super::of_another::check(step, of));
             findings.extend(super::always::check(step, of));
             findings.extend(super::not_here::not_adopting(step, of));
             findings.extend(super::not_here::of_one_thing(step, of, catalog));

@@ -47,6 +47,7 @@ fn segments(segments: &[Segment]) -> impl Iterator<Item = &Template> {
     segments.iter().filter_map(Segment::template)
 }
 
-fn call_templates(call: &CallTemplate) -> impl Iterator<Item = &Template> {
+/// Every template of a call of `undo` or `on_change: update`.
+pub(super) fn call_templates(call: &CallTemplate) -> impl Iterator<Item = &Template> {
     segments(&call.call.segments).chain(&call.query).chain(&call.body)
 }

@@ -40,13 +40,16 @@ impl KnownStep<'_> {
     }
 }
 
-fn result(operation: &Operation, path: &[&str]) -> Partial {
+/// What is known of a result of one instance.
+pub(super) fn result(operation: &Operation, path: &[&str]) -> Partial {
     let made = operation.creates.as_ref();
     match path {
         [] => typed(&[Type::Object]),
         ["id"] => match made {
-            // The id of a resource identified by its name is the name.
-            Some(creates) if matches!(creates.id_at, IdAt::Body(_)) => Partial::reference(&creates.kind, By::Name),
+            // The id of a resource identified by its name is the name; a number is none.
+            Some(creates) if matches!(creates.id_at, IdAt::Body(_)) && !creates.integer_id => {
+                Partial::reference(&creates.kind, By::Name)
+            }
             Some(creates) => Partial::reference(&creates.kind, By::Id),
             None => Partial::unknown(),
         },

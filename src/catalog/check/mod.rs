@@ -34,6 +34,7 @@ pub use self::findings::{BodyFinding, CODES, PathSegment};
 use self::findings::{did_you_mean, finding};
 pub use self::holes::may_be_integer;
 pub use self::parameters::{ParameterFinding, ParameterPlace};
+pub use self::unknown::same_kind;
 use self::words::{a_type, field_list, wanted};
 use super::operation::{BodyUse, Operation};
 use super::placeholder::is_placeholder;

@@ -159,6 +159,7 @@ impl Checker<'_> {
     }
 }
 
-fn same_kind(one: &str, two: &str) -> bool {
+/// Whether resources of these kinds have the same ids.
+pub fn same_kind(one: &str, two: &str) -> bool {
     one == two || SAME_KINDS.iter().any(|same| same.contains(&one) && same.contains(&two))
 }

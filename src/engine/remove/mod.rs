@@ -21,6 +21,7 @@ use super::evidence::tags::{STAMP, stamp_value, tag};
 use super::interruption::Interruption;
 use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
 use super::operation;
+use super::own_undo::elsewhere;
 use super::ownership::Claimable;
 use super::permits::parent_lock;
 use super::prove::{other_maker, prove};
@@ -174,7 +175,11 @@ async fn remove_made(
     }
     let reading = context.stopped.or_leave(other_maker(context, instance, known, made));
     if let Some(maker) = reading.await.map_err(Interruption::Stopped)? {
-        return Err(Interruption::Failed(kept_for_maker(context, instance, made, &maker)));
+        let kept = match elsewhere(context.catalog, known, made) {
+            Some(_) => kept_from_undo(context, instance, made, &maker),
+            None => kept_for_maker(context, instance, made, &maker),
+        };
+        return Err(Interruption::Failed(kept));
     }
     let along = made.undo.as_ref().map(|undo| inclusion_parameters(context.catalog, made.kind.as_deref(), undo));
     let along = along.unwrap_or_default();
@@ -285,6 +290,71 @@ fn kept_for_maker(context: &RunContext, instance: &InstanceId, made: &RecordedRe
     error
 }
 
+/// The error for a resource whose undo would remove another one, which names a task that is not of this step as its maker.
+fn kept_from_undo(context: &RunContext, instance: &InstanceId, made: &RecordedResource, maker: &str) -> StepError {
+    let about = About { call: made.undo.clone().map(Shared::from), place: None };
+    let words = format!("its undo is not sent: it names another resource than the step made, which is of task {maker}");
+    let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
+    error.help = correct_undo(context, instance);
+    error
+}
+
+/// What to do about an undo that is not about the resource of its step.
+fn correct_undo(context: &RunContext, instance: &InstanceId) -> Vec<String> {
+    let (destroy, forget) = (context.settings.destroy_command(), forget(context, instance));
+    vec![
+        format!("take `undo` out of the plan, or correct it, and run the plan, which records that; then run {destroy}"),
+        format!("or delete the resource of the step by hand, then {forget}"),
+    ]
+}
+
+/// The error for a resource that is still there after an undo which is not about it, or may be.
+fn left_by_undo(
+    context: &RunContext,
+    instance: &InstanceId,
+    made: &RecordedResource,
+    gone: Gone,
+    why: &str,
+) -> StepError {
+    let about = About { call: made.undo.clone().map(Shared::from), place: None };
+    let answered = if gone == Gone::Already { "found nothing there" } else { "was carried out" };
+    let words = format!("its undo names another resource than the step made, and {answered}; {why}");
+    let effect = if gone == Gone::Already { EffectKnown::NotApplied } else { EffectKnown::Applied };
+    let mut error = context.error(&about, effect, ErrorClass::Rejected, words);
+    error.help = correct_undo(context, instance);
+    error
+}
+
+/// Checks that the resource of a step is gone after an undo that is not about it: its answer says nothing of that.
+async fn verify_gone(
+    context: &RunContext,
+    instance: &InstanceId,
+    made: &RecordedResource,
+    gone: Gone,
+) -> Result<(), Interruption> {
+    let known = status_of(context, instance);
+    let Some(undo) = known.and_then(|known| elsewhere(context.catalog, &known, made)) else { return Ok(()) };
+    // An undo that changes something may leave what was made; one that found nothing has changed nothing.
+    if !undo.deletes && gone != Gone::Already {
+        return Ok(());
+    }
+    let why = match undo.read {
+        None if gone != Gone::Already => return Ok(()),
+        None => "whether that of the step is still there cannot be read".to_owned(),
+        Some(path) => {
+            let reading = context.client.read(Request::get(path));
+            match context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)? {
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(error) => format!("whether that of the step is still there could not be read: {error}"),
+                Ok(_) => "that of the step is still there".to_owned(),
+            }
+        }
+    };
+    let error = left_by_undo(context, instance, made, gone, &why);
+    context.journal.append(vec![Record::RemovalFailed { instance: instance.clone(), error: error.clone() }]).await?;
+    Err(Interruption::Failed(error))
+}
+
 /// The error for a resource that is kept because another client may own it.
 fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> StepError {
     let about = About { call: made.undo.clone().map(Shared::from), place: None };
@@ -366,6 +436,7 @@ async fn remove_one(
         Some(gone) => gone,
         None => removal.run().await?,
     };
+    verify_gone(context, instance, made, gone).await?;
     let deletes = call.method == Method::Delete;
     context.events.emit(Event::ResourceRemoved {
         instance: instance.clone(),

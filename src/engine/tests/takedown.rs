@@ -354,6 +354,49 @@ fn an_undo_by_patch_addresses_the_resource_of_its_step() {
     });
 }
 
+/// Its answer says nothing of what the step made: a 404 is no proof that this is gone.
+#[test]
+fn an_undo_about_another_resource_leaves_that_of_its_step() {
+    const NOBODYS: &str = "2f9d5d5e-8c1b-4f0e-9a67-3b1f6c5d8e42";
+    let plan = format!(
+        "name: demo\nsteps:\n  - id: net\n    call: POST /cloud/v1/networks/{PLACE}\n    \
+         body: {{ name: net-1, create_router: false }}\n  - id: disk\n    call: POST /cloud/v1/volumes/{PLACE}\n    \
+         needs: net\n    body: {{ name: disk-1, source: new-volume, size: 1 }}\n"
+    );
+    let other_kind = |path: &str, _: &str| path.replace("volumes", "networks");
+    let of_nobody = |path: &str, _: &str| format!("{}/{NOBODYS}", path.rsplit_once('/').unwrap().0);
+    let of_other_step = |_: &str, network: &str| network.to_owned();
+    let (missing, other) = (
+        "its undo names another resource than the step made, and found nothing",
+        "its undo is not sent: it names another",
+    );
+    let cases: [(&dyn Fn(&str, &str) -> String, &str); 3] =
+        [(&other_kind, missing), (&of_nobody, missing), (&of_other_step, other)];
+    for (another, words) in cases {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(&plan).await;
+            assert_done(&trial, &end);
+            let network = std::sync::Mutex::new(String::new());
+            trial.rewrite(|record| {
+                let Record::Succeeded(done) = record else { return };
+                let undo = done.made.undo.as_mut().unwrap();
+                match done.instance.step.as_str() {
+                    "net" => *network.lock().unwrap() = undo.path.clone(),
+                    _ => undo.path = another(&undo.path, &network.lock().unwrap()),
+                }
+            });
+            assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+            assert!(trial.alive().contains(&"volumes disk-1".to_owned()), "{:?}", trial.alive());
+            assert!(trial.left().join("\n").contains(words), "{:?}", trial.left());
+            // The plan has no `undo`: the run records the delete of the catalogue.
+            trial.run(&plan).await;
+            assert_eq!(trial.destroy().await.exit, Exit::Done);
+            assert_eq!(trial.alive(), Vec::<String>::new());
+        });
+    }
+}
+
 /// A volume whose undo creates a snapshot of it.
 pub fn last_look() -> String {
     format!(

@@ -16,7 +16,7 @@ use super::model::Input;
 use super::step_results::{KnownStep, typed};
 use super::weight::too_heavy;
 use crate::catalog::schema::Type;
-use crate::catalog::{Partial, Unknown, ValueSource};
+use crate::catalog::{Operation, Partial, Unknown, ValueSource};
 use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
@@ -67,6 +67,8 @@ pub(super) struct At<'e> {
     /// What elements that are not known are read from: `steps.web.all`.
     each_of: Option<&'e ValueSource>,
     item_of: Option<&'e ValueSource>,
+    /// The operation whose results are `self`.
+    own: Option<&'e Operation>,
     secrets: SecretView,
 }
 
@@ -100,6 +102,11 @@ impl<'e> At<'e> {
     /// With an element that is not known, of the list that this value is.
     pub(super) fn element_of(self, elements: &'e Partial) -> Self {
         Self { each_of: source_of(elements), ..self }
+    }
+
+    /// In a call about what this operation made.
+    pub(super) fn own(self, own: Option<&'e Operation>) -> Self {
+        Self { own, ..self }
     }
 
     pub(super) fn revealing(self) -> Self {

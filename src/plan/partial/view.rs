@@ -7,7 +7,7 @@ use super::{At, Known, NextCheck, SecretView};
 use crate::catalog::schema::{Type, Types};
 use crate::catalog::{Partial, Unknown, ValueSource};
 use crate::plan::model::{Input, InputType};
-use crate::plan::step_results::typed;
+use crate::plan::step_results::{result, typed};
 use crate::secret::Secrets;
 use crate::template::{KnownNames, Mention, Outline, Shape, ValueType};
 
@@ -155,6 +155,11 @@ impl View<'_, '_> {
                     path.chain(mention.rest.iter().map(|key| key.as_deref().unwrap_or("*"))).collect();
                 step.result(&path)
             }
+            ("self", path) => self.at.own.map_or_else(Partial::unknown, |own| {
+                let path = path.iter().map(String::as_str);
+                let rest = mention.rest.iter().map(|key| key.as_deref().unwrap_or("*"));
+                result(own, &path.chain(rest).collect::<Vec<_>>())
+            }),
             ("environment", []) => typed(&[Type::String]),
             ("each", [key]) if key == "key" => typed(&[Type::String]),
             ("each", [index]) if index == "index" => typed(&[Type::Integer]),

@@ -282,7 +282,10 @@ impl<'c> Checker<'c, '_> {
     /// The findings about the calls of a step, and about its headers, places, `find` and conditions.
     fn parts(&self, view: &StepView<'_>, at: At<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        view.calls.iter().flatten().for_each(|whole| self.call(whole, at, &mut found));
+        let [own, about_own @ ..] = &view.calls;
+        own.iter().for_each(|whole| self.call(whole, at, &mut found));
+        let about = at.own(own.as_ref().and_then(|own| own.operation).map(|operation| &**operation));
+        about_own.iter().flatten().for_each(|whole| self.call(whole, about, &mut found));
         let mut errors = Vec::new();
         let mut value = |template: &Template| self.known.partial(template, at, &mut errors);
         if let Some(headers) = view.headers {

@@ -36,6 +36,9 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
                 }
                 Err(error) => return Err(error),
             };
+        if let Some(plan) = checked.plan.as_ref().filter(|_| !arguments.online) {
+            load::warn_of_joined(context, &plan.inputs, &arguments.plan)?;
+        }
         plans.extend(checked.plan);
         let findings = checked.findings;
         found.push(Found { source, findings });

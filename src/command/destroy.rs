@@ -75,6 +75,9 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         print_text(context, &context.secrets.redact(&listed(&status)))?;
         return Ok(Exit::Done);
     }
+    if let Some(file) = &arguments.file {
+        records::warn_of_other_file(context, &record, &status, file)?;
+    }
     if !is_confirmed(context, arguments, &record, &status)? {
         note(context, "nothing was destroyed")?;
         return Ok(Exit::Done);

@@ -17,6 +17,8 @@ use crate::exit::Exit;
 use crate::report::{Palette, list};
 use crate::schema::plan_schema_text;
 
+/// The name of the usual plan file, without extension.
+const USUAL: &str = "deploy";
 /// The schema file for editors, next to the plan.
 const SCHEMA: &str = "plan.schema.json";
 
@@ -39,7 +41,7 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Exit,
         return Err(Error::usage(format!("`{}` is no name of a file", file.display())));
     }
     let named = quoted(&file.display().to_string());
-    let mut files = vec![(file.clone(), example.plan(SCHEMA, &named))];
+    let mut files = vec![(file.clone(), named_after(file, example.name, example.plan(SCHEMA, &named)))];
     files.extend(example.beside().map(|(path, text)| (file.with_file_name(path), text)));
     let schema = (file.with_file_name(SCHEMA), plan_schema_text(Catalog::embedded()));
     let schema_is_there = context.resolve(&schema.0).exists();
@@ -61,6 +63,18 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Exit,
         ),
     )?;
     Ok(Exit::Done)
+}
+
+/// The plan with the name of its file, where another file than the usual one is asked for: plans of one name in one folder
+/// share their record.
+fn named_after(file: &Path, example: &str, text: String) -> String {
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let fits = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
+    let is_name = stem.starts_with(|first: char| first.is_ascii_alphanumeric()) && stem.chars().all(fits);
+    match is_name && stem != USUAL && crate::cli::plan_name(stem).is_ok() {
+        true => text.replacen(&format!("\nname: {example}\n"), &format!("\nname: {stem}\n"), 1),
+        false => text,
+    }
 }
 
 fn example(name: &str) -> Result<&'static Example, Error> {

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::environment_file::{self, ReadFile};
 use super::findings::{self, Found};
-use super::{Account, environment_name};
+use super::{Account, environment_name, warn};
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, PlanOptions};
 use crate::context::Context;
@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::files::read_at_most;
 use crate::plan::inputs::{InputProblem, InputSources, resolve, resolve_known};
 use crate::plan::{self, Assumed, Checked, EnvironmentFile, Input, Plan};
+use crate::report::sanitize;
 use crate::source::Source;
 use crate::template::{Scope, Template};
 use crate::yaml;
@@ -179,6 +180,7 @@ pub fn resolve_inputs_over(
     given: &BTreeMap<String, serde_json::Value>,
     options: &PlanOptions,
 ) -> Result<BTreeMap<String, minijinja::Value>, Error> {
+    warn_of_joined(context, &plan.inputs, options)?;
     match values_of(context, plan, given, options)? {
         Ok(values) => Ok(values),
         Err(problems) => {
@@ -189,6 +191,28 @@ pub fn resolve_inputs_over(
             Err(Error::PlanWrong)
         }
     }
+}
+
+/// Warns about values of `--set` that go on with another input, as `a=1,b=2` does: other tools take that for two.
+pub(super) fn warn_of_joined(
+    context: &Context,
+    declared: &IndexMap<String, Input>,
+    options: &PlanOptions,
+) -> Result<(), Error> {
+    options.set.iter().try_for_each(|given| match joined(declared, &given.value) {
+        Some(other) => {
+            let name = sanitize(&given.name);
+            let message = format!("`,{other}=` is part of the value that `--set {name}=…` gives to `{name}`");
+            warn(context, &format!("{message}: write `--set {name}=… --set {other}=…` for two inputs"))
+        }
+        None => Ok(()),
+    })
+}
+
+/// The input that a value seems to be about besides its own.
+fn joined<'d>(declared: &'d IndexMap<String, Input>, value: &str) -> Option<&'d str> {
+    let rest = value.split(',').skip(1).filter_map(|part| part.split_once('='));
+    rest.filter_map(|(name, _)| declared.get_key_value(name.trim())).map(|(name, _)| name.as_str()).next()
 }
 
 /// The values of the inputs, as far as they are known without those of the command line that ran the plan; none when
@@ -351,4 +375,27 @@ fn sort_problems(context: &Context, problems: Vec<InputProblem>) -> Result<Vec<D
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_goes_on_with_another_input_is_seen() {
+        const PLAN: &str = "name: demo\ninputs: { image: { type: string }, replicas: { default: 2 } }\nsteps:\n- id: a\n  \
+                            call: POST /cloud/v1/ssh_keys/1\n  body: { name: \"{{ inputs.image }}{{ inputs.replicas }}\" }\n";
+        let plan = plan::load(&Arc::new(Source::new("plan.yaml", PLAN))).unwrap_or_else(|found| panic!("{found:#?}"));
+        for (value, other) in [
+            ("a,replicas=3", Some("replicas")),
+            ("a, replicas=3", Some("replicas")),
+            ("a,b,replicas=3,x=1", Some("replicas")),
+            ("a,size=3", None),
+            ("a,replicas", None),
+            ("replicas=3", None),
+            ("a", None),
+        ] {
+            assert_eq!(joined(&plan.inputs, value), other, "{value}");
+        }
+    }
 }

@@ -44,6 +44,9 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         records::warn_of_former(context, &record, plan, file).await?;
     }
     let status = recorded(status.as_ref());
+    if let Some(status) = status {
+        records::warn_of_other_file(context, &record, status, file)?;
+    }
     let target = selection(plan, &arguments.target)?;
     let options = RunOptions {
         replace: replaced(plan, &arguments.replace, &target)?,

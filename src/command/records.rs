@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::files;
 use crate::journal::{Journal, JournalError, Owner, Status};
 use crate::plan::Plan;
-use crate::report::{MOST_NAMES, count, list};
+use crate::report::{MOST_NAMES, count, list, sanitize};
 use crate::source::folder_of;
 use crate::store::folder::StateFolder;
 use crate::store::objects;
@@ -56,6 +56,12 @@ pub fn store(context: &Context, options: &StateOptions, file: Option<&Path>) -> 
         return Ok(Arc::new(StateFolder::new(folder)));
     }
     if !address.contains("://") {
+        if let Some(meant) = state_place::misspelt_address(&address) {
+            let message = format!("`{address}` is no address of a store: two slashes follow its scheme and a colon");
+            return Err(Error::usage(message)
+                .help(format!("write `{meant}`; {ADDRESSES}"))
+                .help(format!("a folder of this name is written `./{address}`")));
+        }
         return Ok(Arc::new(StateFolder::new(context.resolve(named))));
     }
     let records = objects::connect(&address, &context.store_variables(), beside.join(SPOOL));
@@ -327,6 +333,41 @@ pub(super) async fn warn_of_former(
         }
     }
     Ok(())
+}
+
+/// Warns when the record was last written from another plan file, which is still there and has the same name: what one of
+/// them made, the other changes and removes.
+///
+/// # Errors
+///
+/// When stderr cannot be written.
+pub(super) fn warn_of_other_file(
+    context: &Context,
+    record: &EnvironmentRecord,
+    status: &Status,
+    file: &Path,
+) -> Result<(), Error> {
+    let Some(other) = status.started.as_ref().and_then(|(_, started)| started.file.as_deref()).map(Path::new) else {
+        return Ok(());
+    };
+    let has_something = status.existing().next().is_some();
+    let is_plan = |path: &Path| plan_name(context, path).is_ok_and(|name| name == record.plan());
+    // What was read from a pipe cannot be read again.
+    let is_there = context.resolve(other).is_file() && other != Path::new("-");
+    if !has_something || !is_there || is_same_file(context, other, file) || !is_plan(other) {
+        return Ok(());
+    }
+    warn(
+        context,
+        &format!(
+            "what is on record of plan `{0}` in environment `{1}` was last made from `{2}`, which has the same `name` as `{3}`: one \
+             name is one record, and each file changes and removes what the other made; give one of them another `name`",
+            record.plan(),
+            record.environment(),
+            sanitize(&other.display().to_string()),
+            sanitize(&file.display().to_string()),
+        ),
+    )
 }
 
 /// Whether a path as an earlier command was given it names the same file.

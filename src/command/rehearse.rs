@@ -11,7 +11,7 @@ use super::load::LoadedPlan;
 use super::origin::Origin;
 use super::run_options::{all_instances, need_instances, selection, view_options};
 use super::session::{Parts, Session, count_succeeded, export, failure_reason};
-use super::{environment_name, load, note, print_outputs, report, simulate, write_output};
+use super::{environment_name, load, note, print_outputs, report, simulate, warn, write_output};
 use crate::api::{Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments, StateOptions};
 use crate::clock::Clock;
@@ -82,6 +82,9 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
         Rehearsal { context, arguments, loaded: &loaded, inputs: values.inputs, settings, options, transport, clock };
     let end = rehearsal.repeat().await?;
     print_harm(context, &simulator)?;
+    if !end.finished.exit.is_by_signal() {
+        warn_of_unmet(context, &simulator)?;
+    }
     write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
     let ending = Ending {
@@ -217,6 +220,12 @@ fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Err
         note(context, &format!("changed or removed resources of other clients: {harmed}"))?;
     }
     Ok(())
+}
+
+/// Warns about faults that met no request: the rehearsal says nothing of them.
+fn warn_of_unmet(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Error> {
+    let unmet = lock(simulator).unmet_faults();
+    unmet.iter().try_for_each(|(rule, why)| warn(context, &format!("the fault `{rule}` met no request: {why}")))
 }
 
 /// Whether a run is the last of the rehearsal: it is done or was stopped by a signal, there are no faults and no other

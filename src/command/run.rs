@@ -212,6 +212,7 @@ impl<'a> Prepared<'a> {
         if recorded.instances.is_empty() {
             records::warn_of_former(self.context, &self.record, &self.loaded.plan, &self.arguments.file).await?;
         }
+        records::warn_of_other_file(self.context, &self.record, recorded, &self.arguments.file)?;
         if self.arguments.run.no_stamp || self.options.import.is_some() {
             return Ok(());
         }

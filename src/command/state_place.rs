@@ -48,6 +48,27 @@ pub fn is_of_job(environment: &Environment) -> bool {
     environment.github.as_ref().is_some_and(|job| job.runner_temp.is_some())
 }
 
+/// The schemes of addresses, as other tools write them as well.
+const SCHEMES: [&str; 10] = ["s3", "gs", "az", "gcs", "azure", "abfs", "abfss", "http", "https", "file"];
+
+/// What is meant by a text that begins like an address and is none, such as `s3:/bucket`: as a folder it would be lost
+/// with the machine. A folder of this name is written with `./` before it.
+pub fn misspelt_address(text: &str) -> Option<String> {
+    let is_scheme = |word: &str| SCHEMES.contains(&word.to_ascii_lowercase().as_str());
+    let (scheme, rest) = match (text.split_once(':'), text.split_once("//")) {
+        (Some((scheme, rest)), _) if is_scheme(scheme) => (scheme, rest),
+        (Some((scheme, rest)), _) if rest.starts_with('/') && is_word(scheme) => (scheme, rest),
+        (_, Some((scheme, rest))) if is_scheme(scheme) => (scheme, rest),
+        _ => return None,
+    };
+    Some(format!("{scheme}://{}", rest.trim_start_matches('/')))
+}
+
+/// Whether a text may be the scheme of an address. One letter is a drive of Windows.
+fn is_word(text: &str) -> bool {
+    text.len() > 1 && text.chars().all(|character| character.is_ascii_alphanumeric())
+}
+
 /// Whether a record in a folder lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Durability {
@@ -107,6 +128,28 @@ mod tests {
             ..GitHub::default()
         };
         Environment { github: Some(github), state_home: Some("/home/me/.local/state".into()), ..Environment::default() }
+    }
+
+    #[test]
+    fn what_begins_like_an_address_is_no_folder() {
+        for (text, meant) in [
+            ("s3:/bucket/x", Some("s3://bucket/x")),
+            ("s3:bucket", Some("s3://bucket")),
+            ("s3//bucket", Some("s3://bucket")),
+            ("GS:/bucket", Some("GS://bucket")),
+            ("az:container/x", Some("az://container/x")),
+            ("ftp:/host/x", Some("ftp://host/x")),
+            ("./s3:/bucket", None),
+            ("C:/records", None),
+            ("C:\\records", None),
+            ("records//old", None),
+            ("records", None),
+            ("team:records", None),
+            ("s3", None),
+            ("/srv/s3:/x", None),
+        ] {
+            assert_eq!(misspelt_address(text).as_deref(), meant, "{text}");
+        }
     }
 
     #[test]

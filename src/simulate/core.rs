@@ -386,6 +386,11 @@ impl Simulator {
         Some(next - self.state.options.busy.clock_ahead)
     }
 
+    /// The faults that no request met, each with why.
+    pub fn unmet_faults(&self) -> Vec<(String, String)> {
+        self.state.options.faults.unmet()
+    }
+
     /// Replaces the faults from now on.
     #[cfg(test)]
     pub fn set_faults(&mut self, faults: super::faults::Faults) {

@@ -98,9 +98,40 @@ pub struct FaultError {
 /// Rules, of which the first that applies decides, and how often each has matched so far.
 #[derive(Debug, Clone)]
 pub struct Faults {
-    rules: Vec<(Fault, u64)>,
+    rules: Vec<Rule>,
     random: Vec<Random>,
     draw: Draw,
+}
+
+#[derive(Debug, Clone)]
+struct Rule {
+    fault: Fault,
+    /// As it was written.
+    text: Option<String>,
+    /// How many requests it was about.
+    fitted: u64,
+    /// Whether it applied to one of them.
+    applied: bool,
+}
+
+impl Rule {
+    fn new(fault: Fault, text: Option<String>) -> Self {
+        Self { fault, text, fitted: 0, applied: false }
+    }
+
+    /// Why it has made no request fail, unless that is chance.
+    fn why_unmet(&self) -> Option<String> {
+        match (self.fitted, self.fault.when) {
+            (0, _) => Some("it is about none of the requests that were sent".to_owned()),
+            (fitted, Trigger::Nth(nth)) if fitted < nth => Some(format!("it is about {fitted} of the requests alone")),
+            (fitted, Trigger::Every(every)) if fitted < every => {
+                Some(format!("it is about {fitted} of the requests alone"))
+            }
+            _ if self.applied => None,
+            (_, Trigger::Probability(_)) => None,
+            _ => Some("another fault came first".to_owned()),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -121,7 +152,7 @@ const RETRY_AFTER: u64 = 2;
 
 impl Faults {
     pub fn new(rules: impl IntoIterator<Item = Fault>) -> Self {
-        Self { rules: rules.into_iter().map(|rule| (rule, 0)).collect(), ..Self::default() }
+        Self { rules: rules.into_iter().map(|rule| Rule::new(rule, None)).collect(), ..Self::default() }
     }
 
     /// Random transport faults, each request with this probability, from the seed.
@@ -136,7 +167,7 @@ impl Faults {
     /// [`FaultError`] when the text does not follow the grammar of this module.
     pub fn add(&mut self, rule: &str) -> Result<(), FaultError> {
         match parse(rule).map_err(|reason| FaultError { rule: rule.to_owned(), reason })? {
-            Parsed::Rule(fault) => self.rules.push((fault, 0)),
+            Parsed::Rule(fault) => self.rules.push(Rule::new(fault, Some(rule.to_owned()))),
             Parsed::Random { probability, seed } => self.random.push(Random { probability, draw: Draw::new(seed) }),
         }
         Ok(())
@@ -153,10 +184,16 @@ impl Faults {
         Ok(faults)
     }
 
+    /// The written rules that no request met, other than by chance, each with why.
+    pub fn unmet(&self) -> Vec<(String, String)> {
+        let rules = self.rules.iter();
+        rules.filter_map(|rule| Some((rule.text.clone()?, rule.why_unmet()?))).collect()
+    }
+
     /// The fault for this request, if any. Counts it for every rule that it matches.
     pub(super) fn decide(&mut self, request: &Request) -> Option<FaultKind> {
         let mut chosen = None;
-        for (fault, fitted) in &mut self.rules {
+        for Rule { fault, fitted, applied, .. } in &mut self.rules {
             if !fault.fits(request) {
                 continue;
             }
@@ -168,6 +205,7 @@ impl Faults {
                 Trigger::Probability(probability) => self.draw.chance(probability),
             };
             if applies && chosen.is_none() {
+                *applied = true;
                 chosen = Some(fault.what.clone());
             }
         }
@@ -385,6 +423,29 @@ mod tests {
         assert_eq!(faults.decide(&Request::get("/cloud/v1/networks/1/7")), None);
         assert_eq!(faults.decide(&post("/cloud/v1/networks/1/7")), Some(FaultKind::LoseAnswer));
         assert_eq!(faults.decide(&post("/cloud/v1/networks/1/7")), None);
+    }
+
+    #[test]
+    fn a_rule_that_no_request_met_is_known() {
+        for (rule, unmet) in [
+            ("reset:POST:networks", false),
+            ("reset:POST:networks:2", false),
+            ("reset:POST:networks:3", true),
+            ("reset:every=2", false),
+            ("reset:every=3", true),
+            ("reset:POST:netwroks", true),
+            ("reset:DELETE", true),
+            ("reset:POST:p=0", false),
+            ("reset:DELETE:p=1", true),
+            ("random:0:seed=7", false),
+        ] {
+            let mut faults = Faults::parse([rule]).unwrap();
+            (0..2).for_each(|_| drop(faults.decide(&post("/cloud/v1/networks/1/7"))));
+            assert_eq!(faults.unmet().first().map(|(rule, _)| rule.as_str()), unmet.then_some(rule));
+        }
+        let mut faults = Faults::parse(["reset", "cut"]).unwrap();
+        faults.decide(&post("/cloud/v1/networks/1/7"));
+        assert_eq!(faults.unmet(), [("cut".to_owned(), "another fault came first".to_owned())]);
     }
 
     #[test]

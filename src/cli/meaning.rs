@@ -14,17 +14,39 @@ const MEANINGS: &[(&[&str], &str)] = &[
     (&["test", "try", "dry-run", "simulation"], "plan rehearse FILE"),
     (&["lint", "verify", "fmt", "format"], "plan check FILE"),
     (&["changes", "what-if"], "plan preview FILE"),
-    (&["delete", "remove", "rm", "teardown", "undeploy", "stop", "rollback"], "plan destroy FILE"),
+    (&["delete", "remove", "rm", "teardown", "undeploy", "stop"], "plan destroy FILE"),
     (&["ls", "list", "show", "describe", "ps", "inventory"], "plan status FILE"),
     (&["log", "logs", "history", "summary"], "plan report FILE"),
     (&["outputs", "kubeconfig"], "plan output FILE"),
     (&["clean", "cleanup", "gc", "prune", "expire"], "plan sweep"),
     (&["search", "find", "operations", "api", "catalogue"], "plan ops WORD"),
-    (&["step", "generate", "import", "curl", "add"], "plan new OPERATION"),
+    (&["step", "generate", "curl", "add"], "plan new OPERATION"),
+    (&["import"], "plan state import FILE STEP ID"),
+    (&["refresh"], "plan drift FILE"),
+    (&["taint"], "plan run FILE --replace STEP"),
+    (&["workspace", "workspaces"], "plan run FILE --environment NAME"),
     (&["example", "examples", "scaffold", "template", "templates"], "plan init --list"),
     (&["force-unlock", "unlock"], "plan state unlock"),
     (&["serve", "server", "mock", "simulator"], "plan simulate"),
     (&["version"], "plan --version"),
+];
+
+/// Words for what no single command does, and how it is done.
+const WAYS: &[(&[&str], &str)] = &[
+    (
+        &["rollback", "revert", "undo"],
+        "`plan run FILE` with the plan as it was before goes back to it; `plan destroy FILE` takes everything down",
+    ),
+    (&["login", "logout", "auth", "configure"], "there is no login: the key of the API is in `GCORE_API_KEY`"),
+];
+
+/// The same of words below `plan state`.
+const OF_RECORDS: &[(&[&str], &str)] = &[(&["rm", "remove", "delete"], "plan state forget STEP")];
+
+/// Options that a command does not have, and why.
+const NOT_NEEDED: &[(&[&str], &str)] = &[
+    (&["--yes", "-y", "--auto-approve", "--force", "--assume-yes"], "leave it out: this command does not ask"),
+    (&["--dry-run", "--plan-only", "--check"], "`plan preview FILE` shows what a run would do, and changes nothing"),
 ];
 
 /// Options of other tools and of everyday use, and the option that does it here: of the commands that have it.
@@ -58,7 +80,27 @@ const OPTIONS: &[(&[&str], &str)] = &[
 ///
 /// What to say instead: help, or what is wrong. A word that is no command is answered with the one that was meant.
 pub fn read<W: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = W>) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(arguments).map_err(explain)
+    let typed: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    Cli::try_parse_from(&typed).map_err(|error| explain(with_two_dashes(error, &typed)))
+}
+
+/// The error about a word with one dash, as about one with two: `-auto-approve` is not `-a`.
+fn with_two_dashes(mut error: clap::Error, typed: &[OsString]) -> clap::Error {
+    let is_letter = |word: &str| word.len() == 2 && word.starts_with('-') && word != "--";
+    let is_about_a_letter =
+        matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if is_letter(word));
+    if error.kind() != ErrorKind::UnknownArgument || !is_about_a_letter {
+        return error;
+    }
+    let is_known = |word: &str| OPTIONS.iter().chain(NOT_NEEDED).any(|(words, _)| words.contains(&word));
+    let words = typed.iter().filter_map(|word| word.to_str()).filter(|word| !word.starts_with("--"));
+    let meant = words.filter_map(|word| word.strip_prefix('-').map(|_| format!("-{word}")));
+    if let Some(meant) =
+        meant.map(|word| word.split('=').next().unwrap_or_default().to_owned()).find(|word| is_known(word))
+    {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(meant));
+    }
+    error
 }
 
 /// The error, with the command that was meant.
@@ -70,7 +112,7 @@ fn explain(mut error: clap::Error) -> clap::Error {
     {
         error.remove(ContextKind::Suggested);
     }
-    if let Some((tip, usage)) = option_meant(&error) {
+    if let Some((tip, usage)) = option_meant(&error).or_else(|| not_needed(&error)) {
         error.remove(ContextKind::SuggestedArg);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
         error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
@@ -85,9 +127,17 @@ fn explain(mut error: clap::Error) -> clap::Error {
         let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
         usage.contains(&format!("plan {} ", command.get_name()))
     });
-    if let Some(meant) = meant(&typed).filter(|_| !below) {
+    let lower = typed.to_lowercase();
+    let of = |table: &[(&[&str], &'static str)]| {
+        table.iter().find(|(words, _)| words.contains(&lower.as_str())).map(|(_, meant)| *meant)
+    };
+    let tip = match below {
+        true => of(OF_RECORDS).map(|meant| format!("`{meant}` does that")),
+        false => of(WAYS).map(str::to_owned).or_else(|| meant(&typed).map(|meant| format!("`{meant}` does that"))),
+    };
+    if let Some(tip) = tip {
         error.remove(ContextKind::SuggestedSubcommand);
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![format!("`{meant}` does that").into()]));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
 }
@@ -118,6 +168,14 @@ fn option_meant(error: &clap::Error) -> Option<(String, StyledStr)> {
     Some((tip, command.clone().render_usage()))
 }
 
+/// Why a command does not have an option that other tools have, and the usage of the command.
+fn not_needed(error: &clap::Error) -> Option<(String, StyledStr)> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return None };
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    let (_, why) = NOT_NEEDED.iter().find(|(words, _)| words.contains(&typed.as_str()))?;
+    (error.kind() == ErrorKind::UnknownArgument).then(|| ((*why).to_owned(), usage.clone()))
+}
+
 /// The command that does what a word says elsewhere.
 fn meant(typed: &str) -> Option<String> {
     let lower = typed.to_lowercase();
@@ -140,6 +198,27 @@ mod tests {
         assert!(said(&["plan", "deploy", "x.yaml"]).contains("`plan run FILE` does that"));
         assert!(said(&["plan", "web.yaml"]).contains("`plan run web.yaml` does that"));
         assert!(said(&["plan", "Teardown"]).contains("`plan destroy FILE` does that"));
+        assert!(said(&["plan", "import", "x.yaml"]).contains("`plan state import FILE STEP ID` does that"));
+        assert!(said(&["plan", "refresh", "x.yaml"]).contains("`plan drift FILE` does that"));
+        assert!(said(&["plan", "taint", "x"]).contains("--replace STEP"));
+        assert!(said(&["plan", "rollback", "x.yaml"]).contains("`plan run FILE` with the plan as it was before"));
+        assert!(said(&["plan", "state", "rm", "x"]).contains("`plan state forget STEP` does that"));
+    }
+
+    #[test]
+    fn an_option_that_is_not_needed_is_explained() {
+        for (arguments, tip) in [
+            (&["plan", "run", "x.yaml", "--yes"][..], "does not ask"),
+            (&["plan", "run", "x.yaml", "--auto-approve"], "does not ask"),
+            (&["plan", "run", "x.yaml", "-auto-approve"], "does not ask"),
+            (&["plan", "run", "x.yaml", "--dry-run"], "`plan preview FILE`"),
+            (&["plan", "destroy", "x.yaml", "-auto-approve"], "`--yes` does that"),
+            (&["plan", "run", "x.yaml", "-var", "a=b"], "`--set NAME=VALUE` does that"),
+            (&["plan", "run", "x.yaml", "-var-file=x.yaml"], "`--inputs FILE` does that"),
+        ] {
+            let said = read(arguments.iter().map(OsString::from)).unwrap_err().to_string();
+            assert!(said.contains(tip), "{arguments:?}: {said}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod fields;
 mod file_doc;
 mod find;
 pub mod graph;
+mod ignored;
 mod include;
 mod input_doc;
 pub mod inputs;

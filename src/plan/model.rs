@@ -214,6 +214,8 @@ pub struct Rare {
     pub on_change: Option<OnChange>,
     /// Places of the call whose changes are ignored: `body/volumes/0/image_id`.
     pub ignored_changes: Box<[String]>,
+    /// The place in the file of each of them.
+    pub(super) ignored_at: Box<[Span]>,
     pub on_conflict: OnConflict,
     /// The existing resource to adopt instead of creating one.
     pub adopt: Option<Box<Adopt>>,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::of_step::OfStep;
 use super::step_doc::StepDoc;
 use crate::catalog::{Catalog, Method, Operation, root_of};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, code};
+use crate::template::Shape;
 
 /// The finding about an `adopt` at a call that makes nothing.
 pub(super) fn not_adopting(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
@@ -40,4 +41,15 @@ pub(super) fn of_one_thing(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Op
     let message = "this GET answers one resource, and no list that `find` could select from";
     let finding = Diagnostic::error("find-not-here", find.span, message);
     Some(finding.help("leave it out: the answer is `response`, or leave the id out of the path"))
+}
+/// The finding about a field of `find` that is a misspelt `name`: no item has it, which is known only in a run.
+pub(super) fn misspelt_field(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Option<Diagnostic> {
+    let Shape::Mapping(fields) = step.find.as_ref()?.shape() else { return None };
+    let listed = of.own.as_ref().and_then(|operation| catalog.listed(operation));
+    let name = listed.map_or("name", |listed| listed.name_field.as_deref().unwrap_or("name"));
+    let is_near = |word: &str| word != name && strsim::damerau_levenshtein(&word.to_lowercase(), name) <= 1;
+    let (key, _) = fields.iter().find(|(key, _)| is_near(&key.text))?;
+    let message = format!("no item of this list has a field `{}`", key.text);
+    let finding = Diagnostic::warning(code::UNKNOWN_FIELD, key.span, message);
+    Some(finding.help(format!("did you mean `{name}`?")).suggest(key.span, name))
 }

@@ -5,12 +5,13 @@ use super::fields::{Fields, Shape, list, text, word};
 use super::model::OnChange;
 use super::scalars::missing_key;
 use crate::diagnostic::{Diagnostic, Findings, code};
+use crate::source::Span;
 use crate::yaml::Node;
 
 const ON_CHANGE: Shape = Shape { name: "`on_change`", keys: &["update", "ignore", "otherwise"], hints: &[] };
 
 /// What a later run does when the call differs, and the places whose changes are ignored.
-pub(super) fn read(node: &Node, findings: &mut Findings) -> (Option<OnChange>, Vec<String>) {
+pub(super) fn read(node: &Node, findings: &mut Findings) -> (Option<OnChange>, Vec<(String, Span)>) {
     if node.entries().is_none() {
         return (word_of(node, "`on_change`", findings), Vec::new());
     }
@@ -62,7 +63,7 @@ fn word_of(node: &Node, what: &str, findings: &mut Findings) -> Option<OnChange>
 }
 
 /// Places of a call: `body/volumes/0/image_id`, `query/…`, `headers/…`.
-fn ignored_places(node: &Node, findings: &mut Findings) -> Vec<String> {
+fn ignored_places(node: &Node, findings: &mut Findings) -> Vec<(String, Span)> {
     let places = list(node, "`ignore`", findings).unwrap_or_default();
     let read = places.iter().filter_map(|item| {
         let place = text(item, "a place in `ignore`", findings)?;
@@ -76,7 +77,7 @@ fn ignored_places(node: &Node, findings: &mut Findings) -> Vec<String> {
                         are `body_file`";
             findings.push(Diagnostic::error("unknown-value", item.span, message).help(help));
         }
-        known.then_some(place.value)
+        known.then_some((place.value, item.span))
     });
     read.collect()
 }

@@ -73,6 +73,8 @@ impl Operations {
             findings.extend(step_notes(step, of));
             findings.extend(only_reads(step, of));
             findings.extend(super::of_another::check(step, of));
+            findings.extend(super::ignored::check(step, of, catalog));
+            findings.extend(super::not_here::misspelt_field(step, of, catalog));
             findings.extend(super::always::check(step, of));
             findings.extend(super::not_here::not_adopting(step, of));
             findings.extend(super::not_here::of_one_thing(step, of, catalog));

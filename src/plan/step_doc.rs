@@ -89,7 +89,7 @@ const STEP: Shape = Shape {
         ("method", "method and path go together: `call: POST /cloud/v1/...`"),
         ("path", "method and path go together: `call: POST /cloud/v1/...`"),
         ("url", "method and path go together: `call: POST /cloud/v1/...`"),
-        ("uses", "write `call: POST /cloud/v1/...`"),
+        ("uses", "write `use: ./modules/NAME.yaml` for a module, or `call: POST /cloud/v1/...`"),
         ("module", "write `use: ./modules/NAME.yaml`, and `with:` for its inputs"),
         ("include", "write `use: ./modules/NAME.yaml`, and `with:` for its inputs"),
         ("with", "`with:` goes with `use:`, the file of a module"),
@@ -200,8 +200,8 @@ fn call_of(fields: &Fields<'_>, id: Option<&Placed<Word>>, findings: &mut Findin
 /// What few steps have.
 fn rare(fields: &Fields<'_>, call: Option<&Call>, findings: &mut Findings) -> Rare {
     let body_file = file_doc::read(fields, call.map(|call| call.method), findings);
-    let (on_change, ignored_changes) =
-        fields.get("on_change").map(|node| on_change::read(node, findings)).unwrap_or_default();
+    let (on_change, ignored) = fields.get("on_change").map(|node| on_change::read(node, findings)).unwrap_or_default();
+    let (ignored_changes, ignored_at): (Vec<String>, Vec<Span>) = ignored.into_iter().unzip();
     let headers = fields.get("headers").and_then(|node| headers(node, findings));
     let (allow_unknown, allowed_at) =
         fields.get("allow_unknown").map(|node| allow_unknown(node, findings)).unwrap_or_default();
@@ -217,6 +217,7 @@ fn rare(fields: &Fields<'_>, call: Option<&Call>, findings: &mut Findings) -> Ra
         undo: fields.get("undo").map_or(Undo::Default, |node| undo(node, findings)),
         on_change,
         ignored_changes: ignored_changes.into(),
+        ignored_at: ignored_at.into(),
         on_conflict: fields.get("on_conflict").and_then(|node| on_conflict(node, findings)).unwrap_or_default(),
         adopt: fields.get("adopt").and_then(|node| existing::adopt(node, findings)).map(Box::new),
         secret: fields.get("secret").and_then(|node| boolean(node, "`secret`", findings)).unwrap_or(false),
@@ -228,6 +229,14 @@ fn rare(fields: &Fields<'_>, call: Option<&Call>, findings: &mut Findings) -> Ra
 
 fn id(node: &Node, findings: &mut Findings) -> Option<Placed<Word>> {
     const LONGEST: usize = 100;
+    if let Some(number @ serde_json::Value::Number(_)) = node.scalar() {
+        let finding =
+            Diagnostic::error(code::WRONG_TYPE, node.span, format!("`id` is a name, found the number {number}"))
+                .help("letters, digits and `_`, no digit first: templates say `steps.<id>`");
+        let right = format!("step_{number}");
+        findings.push(if is_identifier(&right) { finding.suggest(node.span, right) } else { finding });
+        return None;
+    }
     let id = text(node, "`id`", findings)?;
     let id = Placed::<Word>::new(id.value.as_str().into(), id.span);
     if is_identifier(&id.value) && id.value.len() <= LONGEST {
@@ -416,8 +425,11 @@ fn undo(node: &Node, findings: &mut Findings) -> Undo {
         _ => {}
     }
     if node.is_null() || matches!(node.scalar(), Some(serde_json::Value::Bool(false))) {
-        let finding = wrong_type(node, "`undo`", "`none` or a call");
-        findings.push(finding.help("write `undo: none` to keep what the step makes").suggest(node.span, "none"));
+        let finding =
+            wrong_type(node, "`undo`", "`none` or a call").help("write `undo: none` to keep what the step makes");
+        // Where nothing is written, there is no place after a space to write it to.
+        let is_written = node.span.start() < node.span.end();
+        findings.push(if is_written { finding.suggest(node.span, "none") } else { finding });
         return Undo::Default;
     }
     call_template(node, "`undo`", findings).map_or(Undo::Default, |call| Undo::Call(Box::new(call)))

@@ -15,6 +15,15 @@ enum Repr {
 }
 
 impl Constant {
+    /// The text, when it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Scalar(Scalar::Text(text)) => Some(text.as_str()),
+            Repr::Scalar(_) => None,
+            Repr::Other(value) => value.as_str(),
+        }
+    }
+
     pub fn to_value(&self) -> Value {
         match &self.0 {
             Repr::Scalar(scalar) => scalar.to_value(),

@@ -245,6 +245,11 @@ fn tokens_refused(error: &minijinja::Error, open: Option<Range<usize>>, text: &s
         let help = "a text in a template ends with the quote that it begins with";
         return Refused { help: Some(help), ..Refused::new(range, "a quote in this template is not closed") };
     }
+    let is_curly = |character: char| ['\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'].contains(&character);
+    if text.get(range.start..).is_some_and(|rest| rest.starts_with(is_curly)) {
+        let message = "a curly quote: a text in a template stands in straight ones";
+        return Refused { help: Some("write `'text'`"), ..Refused::new(range, message) };
+    }
     let of_two = text.get(range.start..range.start + 2).filter(|word| *word == "??").and_then(other_language);
     let help = of_two.or_else(|| text.get(range.clone()).and_then(other_language)).unwrap_or(RAW);
     Refused { help: Some(help), ..Refused::new(range, error.detail().unwrap_or("unreadable").to_owned()) }

@@ -188,7 +188,7 @@ impl Program {
     }
 
     /// Whether it is an expression, not a text with statements.
-    pub(super) fn is_expression(&self) -> bool {
+    pub fn is_expression(&self) -> bool {
         self.inner.parsed.kind == Syntax::Expression
     }
 

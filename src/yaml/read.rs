@@ -17,7 +17,7 @@ use super::limits::{Values, most_held};
 use super::list::Growing;
 use super::scalar::resolve;
 use super::taken::{Parts, Taken, Taking};
-use super::unquoted::{UNQUOTED, unquoted_on, unquoted_template};
+use super::unquoted::{UNQUOTED, unquoted_on, unquoted_template, unquoted_within};
 use super::word::Words;
 use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle, Text};
 use crate::diagnostic::{Diagnostic, Findings};
@@ -380,6 +380,11 @@ impl<'t> Reader<'t> {
         if let Some(open) = unquoted_on(&self.text[line_start..line_end]) {
             let in_flow = self.frames.in_flow();
             self.findings.push(unquoted_template(self.text, line_start + open, in_flow));
+            return;
+        }
+        let in_flow = self.frames.in_flow();
+        if let Some(start) = unquoted_within(&self.text[line_start..line_end]).filter(|_| in_flow) {
+            self.findings.push(unquoted_template(self.text, line_start + start, in_flow));
             return;
         }
         self.findings.push(explain::scan_error(self.text, error.kind(), at));

@@ -81,6 +81,11 @@ fn an_unquoted_template_is_explained_and_reading_goes_on() {
         ["1:4 yaml-unquoted-template `{{ inputs.x }}`", "3:1 yaml-duplicate-key `b`"]
     );
     assert_eq!(findings("a: {{ inputs.x }}-net\nb: 1\n"), ["1:4 yaml-unquoted-template `{{ inputs.x }}-net`"]);
+    assert_eq!(findings("a: { b: x-{{ inputs.x }} }\n"), ["1:9 yaml-unquoted-template `x-{{ inputs.x }}`"]);
+    assert_eq!(
+        findings("a: { b: 1, c: web/{{ inputs.x }}, d: 2 }\n"),
+        ["1:15 yaml-unquoted-template `web/{{ inputs.x }}`"]
+    );
     assert_eq!(findings("a: {% if x %}1{% endif %}\n"), ["1:4 yaml-unquoted-template `{% if x %}1{% endif %}`"]);
     assert_eq!(
         findings("a:\n  - {{ f('x') | default(\"y\") }} # why\n"),

@@ -34,7 +34,21 @@ pub fn unquoted_on(line: &str) -> Option<usize> {
         .map(|(at, _)| at)
         .filter(|&at| {
             let before = line[..at].trim_end();
-            before.is_empty() || before.ends_with([':', '-', '[', ','])
+            // A dash after a letter is a part of the value: `{ name: web-{{ environment }} }`.
+            let is_glued =
+                before.strip_suffix('-').is_some_and(|rest| rest.ends_with(|last: char| !last.is_whitespace()));
+            before.is_empty() || (before.ends_with([':', '-', '[', ',']) && !is_glued)
         })
         .min()
+}
+
+/// The place on a line, inside of a flow mapping or list, where an unquoted value begins that has a template in it.
+pub fn unquoted_within(line: &str) -> Option<usize> {
+    let template = line.find("{{")?;
+    let before = &line[..template];
+    let signs = [": ", ", ", "[", "{ "].into_iter();
+    let start = signs.filter_map(|sign| Some(before.rfind(sign)? + sign.len())).max()?;
+    let value = before.get(start..)?;
+    let start = start + value.len() - value.trim_start().len();
+    (start < template && !line[start..].starts_with(['"', '\''])).then_some(start)
 }

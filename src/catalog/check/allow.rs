@@ -65,6 +65,14 @@ impl AllowedPath {
         }
     }
 
+    /// Whether an operation takes this field in any form of its body.
+    pub fn may_be_taken(&self, operation: &Operation, body: Option<&BodySchema>) -> bool {
+        match self.place {
+            UnknownPlace::Body => body.is_some_and(|body| may_take(body, body.root(), &self.fields)),
+            UnknownPlace::Query => self.is_known(operation, body),
+        }
+    }
+
     fn leads_to(&self, place: UnknownPlace, at: &[PathSegment]) -> bool {
         self.place == place && leads_to(&self.fields, at)
     }
@@ -118,6 +126,23 @@ fn takes(body: &BodySchema, written: &Schema, fields: &[String]) -> bool {
         (Some(field), _) => takes(body, field, rest),
         (None, Additional::Of(field)) => takes(body, field, rest),
         (None, _) => !shape.takes_only_named(),
+    }
+}
+
+/// Whether some variant of a schema has a field with this path. An item of a list is named by its position.
+fn may_take(body: &BodySchema, written: &Schema, fields: &[String]) -> bool {
+    let shape = body.resolve(written);
+    let Some((first, rest)) = fields.split_first() else { return true };
+    if shape.variants.iter().any(|variant| may_take(body, &variant.schema, fields)) {
+        return true;
+    }
+    if let Some(items) = &shape.items {
+        return first.bytes().all(|byte| byte.is_ascii_digit()) && may_take(body, items, rest);
+    }
+    match (shape.properties.get(first), &shape.additional) {
+        (Some(field), _) => may_take(body, field, rest),
+        (None, Additional::Of(field)) => may_take(body, field, rest),
+        (None, _) => shape.variants.is_empty() && !shape.takes_only_named(),
     }
 }
 

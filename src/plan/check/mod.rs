@@ -5,6 +5,7 @@
 
 mod accept;
 mod edges;
+mod lookalike;
 mod relations;
 mod tidy;
 

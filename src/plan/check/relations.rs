@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use indexmap::IndexMap;
 
 use super::edges::{dependencies_of, edges_of};
+use super::lookalike;
 use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::id::StepId;
 use crate::plan::doc::PlanDoc;
@@ -64,6 +65,7 @@ impl<'d> Checker<'d> {
                 self.template(value, &TemplateScope::output(output.secret));
             }
         }
+        lookalike::check(self.doc, &self.names, self.findings);
         self.moved();
         self.cycles();
         if !unread {
@@ -176,6 +178,7 @@ impl<'d> Checker<'d> {
 
     fn program(&mut self, program: &Program, place: &TemplateScope) {
         self.names.check(program, place, self.findings);
+        self.findings.extend(lookalike::braces_in_quotes(program));
     }
 
     fn cycles(&mut self) {

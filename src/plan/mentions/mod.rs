@@ -14,10 +14,16 @@ use self::unknown::{first_names, name_use, not_here};
 use super::doc::PlanDoc;
 use super::step_doc::StepDoc;
 use super::template_scope::TemplateScope;
-use crate::diagnostic::{Diagnostic, Findings, nearest};
+use crate::diagnostic::{Diagnostic, Findings, code, nearest};
 use crate::id::StepId;
+use crate::source::Span;
 use crate::template::{NameUse, PartUse, Program, Reference, Spoiled};
 use crate::word::Word;
+
+/// Whether a place in the file is inside of another.
+fn contains(whole: Span, part: Span) -> bool {
+    whole.start() <= part.start() && part.end() <= whole.end()
+}
 
 /// The names of a plan.
 pub(super) struct Names<'d> {
@@ -63,13 +69,19 @@ impl<'d> Names<'d> {
         }
     }
 
+    pub(super) fn has_input(&self, name: &str) -> bool {
+        self.inputs.contains_key(name)
+    }
+
     pub(super) fn used_inputs(&self) -> BTreeSet<&str> {
         self.used_inputs.iter().map(String::as_str).collect()
     }
 
     pub(super) fn check(&mut self, program: &Program, place: &TemplateScope, findings: &mut Findings) {
         let uses = program.located();
-        for unknown in &uses.unknown {
+        let dashed = self.dashed(program);
+        let is_told = |span: Span| dashed.iter().any(|found| contains(found.primary, span));
+        for unknown in uses.unknown.iter().filter(|unknown| !is_told(unknown.span)) {
             findings.push(self.unknown(unknown, place));
         }
         for used in &uses.names {
@@ -90,6 +102,9 @@ impl<'d> Names<'d> {
         for used in &uses.inputs {
             self.used_inputs.insert(used.name.to_string());
             let Some(&secret) = self.inputs.get(used.name.as_str()) else {
+                if is_told(used.name_span) {
+                    continue;
+                }
                 findings.push(self.unknown_input(&used.name, used.name_span));
                 continue;
             };
@@ -100,12 +115,43 @@ impl<'d> Names<'d> {
                 findings.extend(secret_use(&what, used.span, spoiled, place, used.guarded));
             }
         }
-        for reference in &uses.steps {
+        for reference in uses.steps.iter().filter(|reference| !is_told(reference.step_span)) {
             self.reference(reference, place, findings);
         }
         for part in &uses.parts {
             self.part(part, place, findings);
         }
+        findings.extend(dashed);
+    }
+
+    /// The findings about names with dashes: `steps.my-network` is a difference in a template.
+    fn dashed(&self, program: &Program) -> Vec<Diagnostic> {
+        let source = program.source();
+        if !source.contains('-') {
+            return Vec::new();
+        }
+        let is_of_name = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
+        let names = [("steps.", code::UNKNOWN_STEP), ("inputs.", "unknown-input")]
+            .into_iter()
+            .flat_map(|(root, code)| source.match_indices(root).map(move |(at, _)| (root, code, at, at + root.len())));
+        let of = |(root, code, at, start): (&str, &'static str, usize, usize)| {
+            let is_word = !source[..at].ends_with(|before: char| before.is_alphanumeric() || "_.".contains(before));
+            let rest = &source[start..];
+            let name = &rest[..rest.find(|character| !is_of_name(character)).unwrap_or(rest.len())];
+            let (first, _) = name.split_once('-')?;
+            let is_known = self.steps.contains_key(first) || self.inputs.contains_key(first);
+            let is_name =
+                name.split('-').all(|part| part.starts_with(|first: char| first.is_alphabetic() || first == '_'));
+            if !is_word || is_known || !is_name {
+                return None;
+            }
+            let right = format!("{root}{}", name.replace('-', "_"));
+            let place = program.place(Span::new(at, start + name.len()));
+            let message = format!("`{root}{name}` is a difference: in a template a dash is a minus");
+            let finding = Diagnostic::error(code, place, message);
+            Some(finding.help(format!("names have no dashes: write `{right}`, and call it so")).suggest(place, right))
+        };
+        names.filter_map(of).collect()
     }
 
     /// The finding about a reference to a record, which has only outputs, by their names.

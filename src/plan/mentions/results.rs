@@ -84,9 +84,11 @@ pub(super) fn result(used: &Reference, step: &StepDoc) -> Option<Diagnostic> {
                 span,
                 format!("step `{id}` has `for_each`: there are many `{word}`"),
             );
-            Some(finding.help(format!(
-                "write `steps.{id}.all[0].{word}`, `steps.{id}.each[\"key\"].{word}` or `steps.{id}.ids`"
-            )))
+            Some(
+                finding.help(format!(
+                    "write `steps.{id}.all[0].{word}`, `steps.{id}.each['key'].{word}` or `steps.{id}.ids`"
+                )),
+            )
         }
         word if word.parse::<i64>().is_ok() => {
             let message = format!("step `{id}` has `for_each`, and its instances are in `all`");

@@ -346,6 +346,13 @@ impl Input {
     }
 }
 
+impl Input {
+    /// Whether it may have this value.
+    pub fn accepts(&self, value: &Value) -> bool {
+        fits(self, value.clone()).is_ok()
+    }
+}
+
 /// Converts the value to the declared type.
 ///
 /// # Errors

@@ -294,3 +294,19 @@ fn an_environment_whose_name_is_like_that_of_a_file_is_reported() {
     ended.says("warning: `prd` has no file in `environments/`; did you mean `prod`?");
     assert!(!folder.run(&["check", "plan.yaml", "--environment", "prod"]).stderr.contains("did you mean"));
 }
+
+#[test]
+fn a_rehearsal_makes_up_secrets_that_nobody_gives() {
+    let plan = |limits: &str| {
+        format!(
+            "name: demo\ninputs:\n  word: {{ secret: true{limits} }}\nsteps:\n  - id: token\n    call: POST \
+             /cloud/v3/inference/{{project_id}}/secrets\n    body: {{ name: demo, type: aws-iam, data: {{ \
+             aws_access_key_id: a, aws_secret_access_key: \"{{{{ inputs.word }}}}\" }} }}\n"
+        )
+    };
+    let folder = Folder::new().with("plan.yaml", &plan("")).with("narrow.yaml", &plan(", pattern: '^[0-9]+$'"));
+    let ended = folder.run(&["rehearse", "plan.yaml"]).with_code(0);
+    assert!(!ended.stderr.contains("made-up"), "{}", ended.stderr);
+    folder.run(&["rehearse", "narrow.yaml"]).with_code(3).says("the input `word` is required");
+    folder.run(&["preview", "plan.yaml"]).with_code(3).says("the input `word` is required");
+}

@@ -92,13 +92,27 @@ fn is_usual(operation: Option<&Operation>, known: &InstanceStatus) -> bool {
     let delete = creates.and_then(|creates| creates.resource.as_ref()?.delete.as_ref());
     match (&made.undo, delete) {
         (Some(undo), Some(delete)) => {
-            let is_its_own = creates.is_none_or(|creates| names_its_id(undo, creates, made));
+            let is_its_own = creates.is_none_or(|creates| names_its_id(undo, creates, made))
+                && operation.zip(known.agreed()).is_none_or(|(create, call)| {
+                    PLACE.iter().all(|name| {
+                        let own = segment(&create.route.path, &call.path, name);
+                        own.is_none() || own == segment(&delete.path, &undo.path, name).or(own)
+                    })
+                });
             undo.method == delete.method && fits(&delete.path, &undo.path) && is_its_own
         }
         // Of what was adopted, and of what the plan kept, only the latter may become the plan's to delete.
         (None, Some(_)) => !known.called,
         (undo, None) => undo.is_none(),
     }
+}
+
+/// Project and region in documented paths.
+const PLACE: [&str; 2] = ["{project_id}", "{region_id}"];
+
+/// The segment of a path that stands for this parameter of the documented one.
+fn segment<'p>(documented: &str, path: &'p str, name: &str) -> Option<&'p str> {
+    documented.split('/').zip(path.split('/')).find(|(one, _)| *one == name).map(|(_, other)| other)
 }
 
 /// Whether a delete names what it removes, where the API gave it the id by which paths name it.

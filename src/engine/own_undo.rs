@@ -2,7 +2,7 @@
 //! step that it was copied from: its answer says nothing of the step's own resource, which is read then.
 
 use crate::catalog::{Catalog, Creates, IdAt, Method, same_kind};
-use crate::engine::operation::operation_of;
+use crate::engine::operation::{operation_of, parameter};
 use crate::engine::paths::fill_path;
 use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, id_text};
 
@@ -22,7 +22,8 @@ pub fn elsewhere(catalog: &Catalog, known: &InstanceStatus, made: &RecordedResou
     let (create, parameters) = operation_of(catalog, known.agreed()?)?;
     let creates = create.creates.as_ref().filter(|creates| creates.kind == kind)?;
     let (resource, id) = (creates.resource.as_ref()?, id_text(id));
-    if !is_named_by_id(creates) || names(catalog, undo, kind, &id) {
+    let is_own = names(catalog, undo, kind, &id) && is_in_place(catalog, undo, &parameters);
+    if !is_named_by_id(creates) || is_own {
         return None;
     }
     let read = resource.read.as_ref().and_then(|path| fill_path(path, &parameters, &resource.parameter, &id));
@@ -33,6 +34,15 @@ pub fn elsewhere(catalog: &Catalog, known: &InstanceStatus, made: &RecordedResou
 pub fn is_named_by_id(creates: &Creates) -> bool {
     matches!(creates.id_at, IdAt::Task(_) | IdAt::Response(_))
         && creates.resource.as_ref().is_some_and(|resource| !resource.parameter.is_empty() && !resource.by_name)
+}
+
+/// Whether a call is in the project and region of these parameters, as far as its path names them.
+fn is_in_place(catalog: &Catalog, call: &RecordedCall, parameters: &[(String, String)]) -> bool {
+    let Some((_, own)) = operation_of(catalog, call) else { return true };
+    ["project_id", "region_id"].into_iter().all(|name| match (parameter(&own, name), parameter(parameters, name)) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    })
 }
 
 /// Whether a call names a resource: by its path, in a collection of its kind, or in query or body.
@@ -84,6 +94,8 @@ mod tests {
             (Method::Post, format!("/acme/v1/archive/{ID}"), false),
             (Method::Delete, format!("/cloud/v1/volumes/1/7/{OTHER}"), true),
             (Method::Delete, format!("/cloud/v1/networks/1/7/{ID}"), true),
+            (Method::Delete, format!("/cloud/v1/volumes/1/76/{ID}"), true),
+            (Method::Delete, format!("/cloud/v1/volumes/2/7/{ID}"), true),
             (Method::Delete, "/cloud/v1/volumes/1/7/web".to_owned(), true),
             (Method::Patch, format!("/cloud/v1/volumes/1/7/{OTHER}"), true),
         ] {

@@ -366,12 +366,16 @@ fn an_undo_about_another_resource_leaves_that_of_its_step() {
     let other_kind = |path: &str, _: &str| path.replace("volumes", "networks");
     let of_nobody = |path: &str, _: &str| format!("{}/{NOBODYS}", path.rsplit_once('/').unwrap().0);
     let of_other_step = |_: &str, network: &str| network.to_owned();
+    let elsewhere = |path: &str, _: &str| {
+        let (above, id) = path.rsplit_once('/').unwrap();
+        format!("{}/76/{id}", above.rsplit_once('/').unwrap().0)
+    };
     let (missing, other) = (
         "its undo names another resource than the step made, and found nothing",
         "its undo is not sent: it names another",
     );
-    let cases: [(&dyn Fn(&str, &str) -> String, &str); 3] =
-        [(&other_kind, missing), (&of_nobody, missing), (&of_other_step, other)];
+    let cases: [(&dyn Fn(&str, &str) -> String, &str); 4] =
+        [(&other_kind, missing), (&of_nobody, missing), (&elsewhere, missing), (&of_other_step, other)];
     for (another, words) in cases {
         paused(async {
             let mut trial = Trial::new(Options::default());

@@ -374,7 +374,8 @@ fn an_undo_about_another_resource_leaves_that_of_its_step() {
         "its undo names another resource than the step made, and found nothing",
         "its undo is not sent: it names another",
     );
-    let cases: [(&dyn Fn(&str, &str) -> String, &str); 4] =
+    type Rewrite = dyn Fn(&str, &str) -> String;
+    let cases: [(&Rewrite, &str); 4] =
         [(&other_kind, missing), (&of_nobody, missing), (&elsewhere, missing), (&of_other_step, other)];
     for (another, words) in cases {
         paused(async {

@@ -309,8 +309,6 @@ fn a_run_with_an_older_copy_of_its_record_makes_nothing_a_second_time() {
 
 #[test]
 fn an_older_copy_that_has_its_instances_removed_or_replaced_makes_nothing_a_second_time() {
-    const ONE: &str = "name: demo\nsteps:\n  - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
-                       body: { name: disk, source: new-volume, size: 10 }\n";
     let run = ["run", "plan.yaml"];
     let destroy = ["destroy", "plan.yaml", "--yes"];
     // What the record goes on to, what had been done when it was copied, and the runs with the copy.
@@ -318,12 +316,12 @@ fn an_older_copy_that_has_its_instances_removed_or_replaced_makes_nothing_a_seco
         (Some(&destroy[..]), &run[..], &[&run[..], &destroy[..]][..]),
         (
             None,
-            &["run", "plan.yaml", "--replace", "disk"][..],
-            &[&["run", "plan.yaml", "--refresh"][..], &["run", "plan.yaml", "--replace", "disk"][..]][..],
+            &["run", "plan.yaml", "--replace", "first", "--replace", "second", "--replace", "third"][..],
+            &[&["run", "plan.yaml", "--refresh"][..], &["run", "plan.yaml", "--replace", "third"][..]][..],
         ),
     ] {
-        // Times have whole seconds: what is made later is so by more than two.
-        let account = Account::taking(ONE, AuditLog::OnTime, Duration::from_millis(3200));
+        // Times of creation have whole seconds: `third` is made more than two after the last line of the copy.
+        let account = Account::taking(ONE_AFTER_ANOTHER, AuditLog::OnTime, Duration::from_millis(1100));
         account.plan(&run).with_code(0);
         before.map(|before| account.plan(before).with_code(0));
         let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
@@ -333,15 +331,15 @@ fn an_older_copy_that_has_its_instances_removed_or_replaced_makes_nothing_a_seco
         std::fs::write(&journal, older).unwrap();
         if before.is_none() {
             // Its lines say nothing of what was made meanwhile.
-            account.plan(&run).with_code(0).says("1 unchanged");
+            account.plan(&run).with_code(0).says("3 unchanged");
         }
         for command in with_copy {
             let refused = account.plan(command).with_code(12);
-            refused.says("the account holds 1 resource of demo/default that the record does not have");
+            refused.says("of demo/default that the record does not have, made since its last line about their steps");
             refused.says("recover what it lacks: `plan state recover plan.yaml`");
         }
         assert_eq!(account.made(), made, "{since:?}");
-        assert_eq!(account.cloud.simulator().everything().len(), 1);
+        assert_eq!(account.cloud.simulator().everything().len(), 3);
     }
 }
 

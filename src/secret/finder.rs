@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use aho_corasick::packed::{self, Searcher};
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
@@ -18,6 +18,9 @@ use super::{SHORTEST, hex};
 const SHORTEST_CODE: usize = 4;
 /// Shorter texts are not searched for wrapped encodings.
 const LONG_WORD: usize = 8;
+
+/// With more beginnings than this that are ends, on average over its places, a text repeats itself.
+const MOST_BORDERS: usize = 8;
 
 /// More patterns than this are compared one after another by the quick search.
 const MOST_QUICK: usize = 64;
@@ -64,15 +67,20 @@ pub struct Finder {
 impl Finder {
     pub fn new(patterns: &[Pattern]) -> Self {
         let words = patterns.iter().map(|pattern| pattern.text.expose_secret());
+        let repeats = words.clone().any(repeats_itself);
         // Building fails only for more patterns than memory can hold.
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(words.clone()).ok();
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .kind(repeats.then_some(AhoCorasickKind::ContiguousNFA))
+            .build(words.clone())
+            .ok();
         let codes = patterns.iter().filter(|pattern| pattern.code).map(|pattern| pattern.text.expose_secret());
         let lengths = words.clone().map(str::len);
         let (shortest, longest) = (lengths.clone().min().unwrap_or(usize::MAX), lengths.max().unwrap_or_default());
         let quick = packed::Config::new().builder().extend(words).build();
         Self {
             automaton: automaton.filter(|_| !patterns.is_empty()),
-            quick: quick.filter(|_| patterns.len() <= MOST_QUICK),
+            quick: quick.filter(|_| patterns.len() <= MOST_QUICK && !repeats),
             shortest,
             wraps: patterns.iter().map(|pattern| pattern.code).collect(),
             shortest_code: codes.clone().map(str::len).min().unwrap_or(usize::MAX),
@@ -155,6 +163,31 @@ impl Finder {
             found.extend(words.map(|one| view.place(one.start()..one.end())));
         }
     }
+}
+
+/// Whether a text repeats itself (`A1b2A1b2…`, the base64 of zeros), so that much of it is a beginning and an end of itself.
+///
+/// A deterministic automaton takes all these ends for each of its states and each byte: the square of the length. One that
+/// goes back while it searches takes each once. A quick search compares the text from each place again.
+fn repeats_itself(text: &str) -> bool {
+    text.len() > LONG_WORD && count_of_borders(text.as_bytes()) > MOST_BORDERS * text.len()
+}
+
+/// How many beginnings of a text are ends of its beginnings, in all.
+fn count_of_borders(text: &[u8]) -> usize {
+    // Of each beginning: its longest own beginning that is its end, too (Knuth, Morris and Pratt), and how many there are.
+    let mut longest = vec![0; text.len() + 1];
+    let mut count = vec![0; text.len() + 1];
+    for end in 2..=text.len() {
+        let mut border: usize = longest[end - 1];
+        while border > 0 && text[border] != text[end - 1] {
+            border = longest[border];
+        }
+        border += usize::from(text[border] == text[end - 1]);
+        longest[end] = border;
+        count[end] = if border == 0 { 0 } else { count[border] + 1 };
+    }
+    count.iter().sum()
 }
 
 /// Whether a text contains two parts of base64 or hexadecimal that may belong together.
@@ -283,4 +316,45 @@ fn base64_inside(bytes: &[u8], offset: usize) -> [String; 2] {
     let last = padded.len() * 8 / 6;
     [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)]
         .map(|text| text.get(first..last).unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_repeats_itself_gets_an_automaton_without_the_square_of_its_length() {
+        let random: String =
+            (0..4_800_u64).map(|number| char::from(b'!' + u8::try_from(hash(number) % 89).unwrap())).collect();
+        let table = [
+            ("a".repeat(4800), true),
+            ("A1b2C3d4".repeat(600), true),
+            (random, false),
+            ("hunter2-hunter2".to_owned(), false),
+        ];
+        for (secret, repeats) in table {
+            assert_eq!(repeats_itself(&secret), repeats, "{}", &secret[..15]);
+            let patterns = patterns(&secret);
+            let finder = Finder::new(&patterns);
+            let kind = finder.automaton.as_ref().map(AhoCorasick::kind);
+            assert_eq!(kind == Some(AhoCorasickKind::ContiguousNFA), repeats, "{kind:?}");
+            assert!(!repeats || finder.quick.is_none());
+            let text = format!("is {secret}, in base64 {}.", STANDARD.encode(&secret));
+            let found = finder.find(&text);
+            assert_eq!(found.first().map(|range| range.start), Some(3));
+            assert_eq!(found.len(), 2, "one place for all that overlap");
+        }
+    }
+
+    fn hash(number: u64) -> u64 {
+        number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+            >> 33
+    }
+
+    #[test]
+    fn borders_are_counted_once_each() {
+        for (text, count) in [("", 0), ("a", 0), ("ab", 0), ("aa", 1), ("aaaa", 6), ("abab", 2), ("abcab", 2)] {
+            assert_eq!(count_of_borders(text.as_bytes()), count, "{text}");
+        }
+    }
 }

@@ -201,6 +201,8 @@ impl Log {
         let (name, until) = (self.object_path(first), Instant::now() + patience);
         let mut append = Append::new(bytes);
         let mut pause = PAUSE;
+        // What the store answered last in place of taking the object, or showing the one that is there.
+        let mut refusal = None;
         loop {
             let answer = match append.ask() {
                 StoreRequest::Create => {
@@ -213,10 +215,16 @@ impl Log {
                     self.bucket.get(&name).await.map(|found| found.map_or(StoreAnswer::Absent, StoreAnswer::Found))
                 }
             };
-            let (heard, error) = match answer {
-                Ok(heard) => (heard, None),
-                Err(error) => (StoreAnswer::Nothing, Some(error)),
+            let (heard, failed) = match answer {
+                Ok(heard) => (heard, false),
+                Err(error) => {
+                    refusal = Some(error);
+                    (StoreAnswer::Nothing, true)
+                }
             };
+            if heard == StoreAnswer::Taken {
+                refusal = None;
+            }
             let absent = heard == StoreAnswer::Absent;
             match append.receive(heard) {
                 Progress::Done => return Appended::Done,
@@ -225,9 +233,9 @@ impl Log {
             }
             if Instant::now() >= until {
                 let silent = || "it says that an object is there, and does not show it".to_owned();
-                return Appended::Away(error.unwrap_or_else(silent));
+                return Appended::Away(refusal.unwrap_or_else(silent));
             }
-            if error.is_some() || absent {
+            if failed || absent {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

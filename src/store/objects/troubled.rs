@@ -52,6 +52,8 @@ impl Fate {
 pub struct Troubled {
     pub inner: Arc<InMemory>,
     pub away: AtomicBool,
+    /// Writes are answered with an error, and reads are not.
+    pub refuses: AtomicBool,
     /// One of this many writes loses its answer, alternately after (1) and without (2) being carried out.
     pub loses_every: AtomicU64,
     writes: AtomicU64,
@@ -104,6 +106,9 @@ impl Troubled {
 impl ObjectStore for Troubled {
     async fn put_opts(&self, path: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
         self.note("put", path.as_ref())?;
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(Error::Generic { store: "troubled", source: "507: QuotaExceeded".into() });
+        }
         let every = self.loses_every.load(Ordering::SeqCst);
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         let loses = every > 0 && number.is_multiple_of(every);

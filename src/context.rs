@@ -166,6 +166,26 @@ const STORE_PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 impl Environment {
     /// Selects variables from names and values. Empty ones count as unset, because workflows pass unset ones on as
     /// empty.
+/// The secrets inside the value of a variable for object stores: the password of an address (without one, the user), and
+/// the signature of a SAS token. A message may repeat either alone, or encoded anew.
+fn secrets_inside(value: &str) -> Vec<String> {
+    let userinfo = value.split_once("://").and_then(|(_, rest)| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        // A password may be written with an `@` of its own.
+        let (userinfo, _) = authority.rsplit_once('@')?;
+        Some(
+            userinfo
+                .split_once(':')
+                .map_or(userinfo, |(user, password)| if password.is_empty() { user } else { password }),
+        )
+    });
+    let signatures = value.split(['?', '&', ';']).filter_map(|field| field.strip_prefix("sig="));
+    let written = userinfo.into_iter().chain(signatures);
+    written
+        .flat_map(|text| [text.to_owned(), percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()])
+        .collect()
+}
+
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut set: BTreeMap<String, OsString> = BTreeMap::new();
         let mut inputs = Vec::new();
@@ -295,6 +315,9 @@ impl Context {
     /// precedence.
     pub fn ca_file(&self) -> Option<(&'static str, PathBuf)> {
         let option = self.global.ca_file.as_ref().map(|path| ("--ca-file", path));
+        for (_, value) in &self.environment.store.0 {
+            secrets_inside(value).iter().for_each(|secret| self.secrets.hide(secret));
+        }
         let (named, path) = option.or(self.environment.ca_file.as_ref().map(|path| (CA_FILE, path)))?;
         Some((named, self.resolve(path)))
     }
@@ -445,5 +468,21 @@ mod tests {
             format!("{:?}", environment(&[("GCORE_API_KEY", "hunter22"), ("PLAN_INPUT_PASSWORD", "swordfish")]));
         assert!(!shown.contains("hunter22") && !shown.contains("swordfish"), "{shown}");
         assert!(shown.contains("PLAN_INPUT_PASSWORD"));
+    #[test]
+    fn what_is_secret_inside_the_variables_of_a_store_is_known() {
+        for (value, secrets) in [
+            ("http://usr:hunter2pass@127.0.0.1:9000", &["hunter2pass", "hunter2pass"][..]),
+            ("http://usr:p%40ss%3Aword@host/x?y=a@b", &["p%40ss%3Aword", "p@ss:word"]),
+            ("https://only-a-token@host", &["only-a-token", "only-a-token"]),
+            ("https://host/a@b", &[]),
+            ("sv=2024&se=2026-01-01T00%3A00%3A00Z&sig=aB%2Bc%2Fd%3D", &["aB%2Bc%2Fd%3D", "aB+c/d="]),
+            ("?sig=aB+c/d=&sv=1", &["aB+c/d=", "aB+c/d="]),
+            ("BlobEndpoint=https://x/;SharedAccessSignature=sv=1&sig=zZ9%3D", &["zZ9%3D", "zZ9="]),
+            ("AKIAEXAMPLE", &[]),
+        ] {
+            assert_eq!(secrets_inside(value), secrets, "{value}");
+        }
+    }
+
     }
 }

@@ -118,9 +118,55 @@ function commandLine(inputs) {
 /** The arguments that take the same environment down. */
 function teardownLine(inputs) {
   const args = ['destroy'];
-  if (inputs.plan) args.push(inputs.plan);
+  if (inputs.plan) args.push(/^-/.test(inputs.plan) ? `./${inputs.plan}` : inputs.plan);
   return [...args, '--yes', '--if-exists', ...LOCK_TIMEOUT, ...recordOptions(inputs)];
 }
+
+/** Variables that decide which record and account are meant: the end of the job uses them as they were for the run. */
+const DECIDING = ['PLAN_ENVIRONMENT', 'PLAN_STATE', 'GCORE_CLOUD_PROJECT_ID', 'GCORE_CLOUD_REGION_ID', 'GCORE_BASE_URL'];
+
+/** Their values as text; a variable that is not set is `null`. */
+function keepDeciding(env) {
+  return JSON.stringify(DECIDING.map((name) => env[name] ?? null));
+}
+
+/** An environment with the kept values; an error when they are not known. */
+function withDeciding(env, kept) {
+  const values = parsed(kept);
+  if (!Array.isArray(values) || values.length !== DECIDING.length) {
+    throw new Error(`the variables of the run are not known (${DECIDING.join(', ')}): take it down with \`command: destroy\``);
+  }
+  const own = { ...env };
+  DECIDING.forEach((name, at) => {
+    delete own[name];
+    if (typeof values[at] === 'string') own[name] = values[at];
+  });
+  return own;
+}
+
+/** The record that a run said it uses; `undefined` when it was killed before it could, or never got that far. */
+function toldRecord(text) {
+  const told = parsed(text);
+  const names = ['plan', 'environment', 'state', 'file'];
+  return names.every((name) => typeof told?.[name] === 'string' && told[name] !== '') ? told : undefined;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Options with which `args` would name another record or account than the inputs do, and what to use in their place. */
+const INSTEAD = {
+  '--environment': 'the input `environment`',
+  '--state': 'the input `state`',
+  '--project-id': 'the input `project-id`',
+  '--region-id': 'the input `region-id`',
+  '--base-url': '`GCORE_BASE_URL` in `env`',
+};
 
 /** Which teardown was asked for; an error when the word is unknown or there is nothing to take down. */
 function teardownMode(inputs) {
@@ -129,6 +175,10 @@ function teardownMode(inputs) {
   }
   if (inputs.teardown !== 'never' && inputs.command !== 'run') {
     throw new Error(`\`teardown: ${inputs.teardown}\` goes with \`command: run\`, not with \`command: ${inputs.command}\``);
+  }
+  const option = inputs.teardown !== 'never' && inputs.args.map((arg) => arg.split('=')[0]).find((arg) => INSTEAD[arg]);
+  if (option) {
+    throw new Error(`\`teardown: ${inputs.teardown}\` does not know \`${option}\` in \`args\`: use ${INSTEAD[option]} instead`);
   }
   return inputs.teardown;
 }
@@ -144,7 +194,7 @@ function tearsDown(mode, status, exitCode) {
 
 /** The environment `plan` starts with: ours, less what only concerns the action, plus what the inputs say. */
 function environmentOf(inputs, env) {
-  const own = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/i.test(name)));
+  const own = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE|PLAN_TEARDOWN)_/i.test(name)));
   if (inputs.apiKey) own.GCORE_API_KEY = inputs.apiKey;
   if (inputs.projectId) own.GCORE_CLOUD_PROJECT_ID = inputs.projectId;
   if (inputs.regionId) own.GCORE_CLOUD_REGION_ID = inputs.regionId;
@@ -152,7 +202,9 @@ function environmentOf(inputs, env) {
   if (comments(inputs)) own.GITHUB_TOKEN = inputs.githubToken;
   // Everything is taken down within the job, so that a record on the runner's disk is enough.
   if (inputs.teardown === 'always') own.PLAN_TEARDOWN = 'always';
+  // The run says there which record it uses: into the state of this step, which outlives both processes.
+  if (inputs.teardown !== 'never' && own.GITHUB_STATE) own.PLAN_TEARDOWN_RECORD = own.GITHUB_STATE;
   return own;
 }
 
-module.exports = { commandLine, teardownLine, teardownMode, tearsDown, environmentOf };
+module.exports = { commandLine, teardownLine, keepDeciding, withDeciding, toldRecord, teardownMode, tearsDown, environmentOf };

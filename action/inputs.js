@@ -47,6 +47,7 @@ function workspace() {
 function folder(inputs) {
   const named = path.resolve(workspace(), inputs.workingDirectory);
   if (!fs.existsSync(named)) throw new Error(`\`working-directory: ${inputs.workingDirectory}\` does not exist`);
+  if (!fs.statSync(named).isDirectory()) throw new Error(`\`working-directory: ${inputs.workingDirectory}\` is no folder`);
   return named;
 }
 
@@ -63,14 +64,26 @@ function binary(inputs) {
   });
 }
 
+/** Whether the plan is a file of `plan preview --out`, which names environment and state itself. */
+function isPreview(inputs) {
+  const file = path.resolve(folder(inputs), inputs.plan);
+  if (!inputs.plan || !fs.statSync(file, { throwIfNoEntry: false })?.isFile()) return false;
+  const text = fs.readFileSync(file, 'utf8').trimStart();
+  return text.startsWith('{') && text.includes('"plan-preview"');
+}
+
+/** Variables that say where a store is: with others, an address means another store. */
+const PLACES = /^(AWS|AZURE|GOOGLE)_.*(ENDPOINT|ACCOUNT_NAME|BASE_URL)/;
+
 /**
  * A digest of what a teardown is about: which binary takes which record of which account down, where. It says nothing of
  * the values, and only ever serves to compare.
  */
 function teardownDigest(inputs) {
   const { projectId, regionId, version, checksum, binary: named, teardown } = inputs;
-  const meant = [teardown, folder(inputs), named, version, checksum, projectId, regionId, ...teardownLine(inputs)];
+  const places = Object.entries(process.env).filter(([name, value]) => PLACES.test(name) && value).sort();
+  const meant = [teardown, folder(inputs), named, version, checksum, projectId, regionId, places, ...teardownLine(inputs)];
   return crypto.createHash('sha256').update(JSON.stringify(meant)).digest('hex');
 }
 
-module.exports = { read, folder, binary, teardownDigest };
+module.exports = { read, folder, binary, isPreview, teardownDigest };

@@ -4,7 +4,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { commandLine, teardownMode, environmentOf } = require('./arguments');
+const { commandLine, teardownMode, keepDeciding, environmentOf } = require('./arguments');
 const { run } = require('./child');
 const { reasonOf, resultOf } = require('./exit');
 const inputs = require('./inputs');
@@ -46,7 +46,7 @@ let hasRun = false;
 async function main() {
   const given = inputs.read();
   const args = commandLine(given);
-  teardownMode(given);
+  const mode = teardownMode(given);
   const cwd = inputs.folder(given);
   const file = await inputs.binary(given);
 
@@ -54,6 +54,10 @@ async function main() {
   // runner reads after the step's output: a state that this output tried to set is overwritten.
   workflow.saveState('teardown', inputs.teardownDigest(given));
   workflow.saveState('exit-code', '');
+  workflow.saveState('variables', keepDeciding(process.env));
+  workflow.saveState('preview', mode !== 'never' && inputs.isPreview(given));
+  // `plan` itself adds the record that it uses.
+  workflow.saveState('record', '');
 
   const outputs = process.env.GITHUB_OUTPUT;
   const before = sizeOf(outputs);
@@ -76,9 +80,14 @@ main().then(
     workflow.command('error', error.message);
     // What a run made has to be taken down, also when its end cannot be reported, as on a full disk.
     if (hasRun) return;
-    workflow.saveState('teardown', '');
-    workflow.setOutput('result', 'not-started');
-    workflow.setOutput('exit-code', 1);
-    workflow.setOutput('failure-reason', error.message);
+    try {
+      workflow.saveState('teardown', '');
+      workflow.setOutput('result', 'not-started');
+      workflow.setOutput('exit-code', 1);
+      workflow.setOutput('failure-reason', error.message);
+    } catch (unwritten) {
+      // Mostly for the same reason, as on a full disk; nothing was started, so that nothing is lost.
+      workflow.command('error', `the outcome cannot be told to later steps: ${unwritten.message}`);
+    }
   },
 );

@@ -115,6 +115,10 @@ pub struct GitHub {
     pub job: Option<String>,
     /// The job destroys the environment at its end in any case.
     pub torn_down: bool,
+    /// `PLAN_TEARDOWN_RECORD`: the file in which the run says which record it uses, for the end of the job.
+    pub teardown_record: Option<PathBuf>,
+    /// `PLAN_TEARDOWN_PLAN`: the plan whose record the end of the job takes down, whatever its file says by then.
+    pub teardown_plan: Option<String>,
     /// `GITHUB_TOKEN`: the job's access to GitHub.
     pub token: Option<SecretString>,
     /// The address of GitHub's API.
@@ -146,6 +150,8 @@ impl GitHub {
             repository: text("GITHUB_REPOSITORY"),
             job: identity.map(|identity| identity.join("/")),
             torn_down: text("PLAN_TEARDOWN").as_deref() == Some("always"),
+            teardown_record: text("PLAN_TEARDOWN_RECORD").map(PathBuf::from),
+            teardown_plan: text("PLAN_TEARDOWN_PLAN"),
         }
     }
 }
@@ -160,12 +166,6 @@ impl std::fmt::Debug for StoreVariables {
     }
 }
 
-/// The prefixes of variables for object stores.
-const STORE_PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
-
-impl Environment {
-    /// Selects variables from names and values. Empty ones count as unset, because workflows pass unset ones on as
-    /// empty.
 /// The secrets inside the value of a variable for object stores: the password of an address (without one, the user), and
 /// the signature of a SAS token. A message may repeat either alone, or encoded anew.
 fn secrets_inside(value: &str) -> Vec<String> {
@@ -186,6 +186,12 @@ fn secrets_inside(value: &str) -> Vec<String> {
         .collect()
 }
 
+/// The prefixes of variables for object stores.
+const STORE_PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
+
+impl Environment {
+    /// Selects variables from names and values. Empty ones count as unset, because workflows pass unset ones on as
+    /// empty.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut set: BTreeMap<String, OsString> = BTreeMap::new();
         let mut inputs = Vec::new();
@@ -309,15 +315,15 @@ impl Context {
         for (_, value) in self.environment.store.0.iter().filter(|(name, _)| secret(name) && !name.ends_with("_FILE")) {
             self.secrets.hide(value);
         }
+        for (_, value) in &self.environment.store.0 {
+            secrets_inside(value).iter().for_each(|secret| self.secrets.hide(secret));
+        }
     }
 
     /// The file of additional certificate authorities, and the option or variable that names it; the option takes
     /// precedence.
     pub fn ca_file(&self) -> Option<(&'static str, PathBuf)> {
         let option = self.global.ca_file.as_ref().map(|path| ("--ca-file", path));
-        for (_, value) in &self.environment.store.0 {
-            secrets_inside(value).iter().for_each(|secret| self.secrets.hide(secret));
-        }
         let (named, path) = option.or(self.environment.ca_file.as_ref().map(|path| (CA_FILE, path)))?;
         Some((named, self.resolve(path)))
     }
@@ -463,12 +469,6 @@ mod tests {
     }
 
     #[test]
-    fn neither_key_nor_inputs_are_shown() {
-        let shown =
-            format!("{:?}", environment(&[("GCORE_API_KEY", "hunter22"), ("PLAN_INPUT_PASSWORD", "swordfish")]));
-        assert!(!shown.contains("hunter22") && !shown.contains("swordfish"), "{shown}");
-        assert!(shown.contains("PLAN_INPUT_PASSWORD"));
-    #[test]
     fn what_is_secret_inside_the_variables_of_a_store_is_known() {
         for (value, secrets) in [
             ("http://usr:hunter2pass@127.0.0.1:9000", &["hunter2pass", "hunter2pass"][..]),
@@ -484,5 +484,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn neither_key_nor_inputs_are_shown() {
+        let shown =
+            format!("{:?}", environment(&[("GCORE_API_KEY", "hunter22"), ("PLAN_INPUT_PASSWORD", "swordfish")]));
+        assert!(!shown.contains("hunter22") && !shown.contains("swordfish"), "{shown}");
+        assert!(shown.contains("PLAN_INPUT_PASSWORD"));
     }
 }

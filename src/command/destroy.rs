@@ -51,6 +51,11 @@ pub struct TeardownOptions<'a> {
 pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<Exit, Error> {
     // Checked before the confirmation, and before the record says that a teardown began.
     arguments.report.as_deref().map(|path| report::format(context, path)).transpose()?;
+    let mut bound = arguments.clone();
+    if let Some((plan, record)) = records::of_preview(context, arguments.file.as_deref(), &arguments.record)? {
+        (bound.file, bound.record) = (Some(plan), record);
+    }
+    let arguments = &bound;
     let record = match records::find_record(context, arguments.file.as_deref(), &arguments.record).await {
         // The plan file is gone or wrong, and no plan has a record of this environment.
         Err(_)

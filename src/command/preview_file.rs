@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::shown::Shown;
-use crate::cli::RunArguments;
+use crate::cli::{RecordOptions, RunArguments};
 use crate::context::Context;
 use crate::error::{Changed, Error};
 use crate::files;
@@ -147,14 +147,11 @@ impl PreviewFile {
     /// When they do not.
     pub fn bind(&self, context: &Context, arguments: &RunArguments) -> Result<RunArguments, Error> {
         let asked = &self.asked;
-        let environment = arguments.plan.environment.as_ref().or(context.environment.environment.as_ref());
-        let state = arguments.state.state.as_ref().or(context.environment.state.as_ref());
         let resolved = |path: &Option<PathBuf>| path.as_ref().map(|path| context.resolve(path));
         let differs = |given: &[String], shown: &[String]| !given.is_empty() && given != shown;
-        let differing = if environment.is_some_and(|name| *name != asked.environment) {
-            Some(("the environment", Some(format!("`{}`", asked.environment))))
-        } else if state.is_some() && resolved(&state.cloned()) != resolved(&asked.state) {
-            Some(("`--state`", asked.state.as_ref().map(|path| format!("`{}`", path.display()))))
+        let record = self.other_record(context, arguments.plan.environment.as_ref(), arguments.state.state.as_ref());
+        let differing = if record.is_some() {
+            record
         } else if arguments.run.spec.is_some() && resolved(&arguments.run.spec) != resolved(&asked.spec) {
             Some(("`--spec`", asked.spec.as_ref().map(|path| format!("`{}`", path.display()))))
         } else if differs(&arguments.run.target, &asked.target) {
@@ -166,12 +163,10 @@ impl PreviewFile {
         } else {
             None
         };
-        if let Some((what, shown)) = differing {
-            let message = match shown {
-                Some(shown) => format!("{what} differs: the preview was made with {shown}"),
-                None => format!("{what} differs: the preview was made without it"),
-            };
-            return Err(Error::usage(message).help("leave it out, or look again: `plan preview FILE --out FILE`"));
+        if let Some(differing) = differing {
+            return Err(
+                differs_from_shown(differing).help("leave it out, or look again: `plan preview FILE --out FILE`")
+            );
         }
         let mut bound = arguments.clone();
         bound.file.clone_from(&asked.plan);
@@ -183,6 +178,39 @@ impl PreviewFile {
         bound.prune = asked.prune;
         bound.refresh = asked.refresh;
         Ok(bound)
+    }
+
+    /// Which record is meant when the file is named in place of its plan: the one that the preview is about.
+    ///
+    /// # Errors
+    ///
+    /// When the command line or the variables name another environment or place.
+    pub fn record_options(&self, context: &Context, given: &RecordOptions) -> Result<RecordOptions, Error> {
+        if let Some(differing) = self.other_record(context, given.environment.as_ref(), given.state.state.as_ref()) {
+            let plan = self.asked.plan.display();
+            return Err(differs_from_shown(differing).help(format!("leave it out, or name the plan file: `{plan}`")));
+        }
+        let mut meant = given.clone();
+        meant.environment = Some(self.asked.environment.clone());
+        meant.state.state.clone_from(&self.asked.state);
+        Ok(meant)
+    }
+
+    /// What of the record differs from the preview, by option or else by variable.
+    fn other_record(
+        &self,
+        context: &Context,
+        environment: Option<&String>,
+        state: Option<&PathBuf>,
+    ) -> Option<Differing> {
+        let asked = &self.asked;
+        let environment = environment.or(context.environment.environment.as_ref());
+        let state = state.or(context.environment.state.as_ref()).map(|path| context.resolve(path));
+        if environment.is_some_and(|name| *name != asked.environment) {
+            return Some(("the environment", Some(format!("`{}`", asked.environment))));
+        }
+        let is_other = state.is_some() && state != asked.state.as_ref().map(|path| context.resolve(path));
+        is_other.then(|| ("`--state`", asked.state.as_ref().map(|path| format!("`{}`", path.display()))))
     }
 
     /// The inputs whose values the file provides: all but secret ones.
@@ -223,6 +251,16 @@ impl PreviewFile {
         };
         Err(Error::ChangedSincePreview { what })
     }
+}
+
+/// What differs from a preview, and with what that was made.
+type Differing = (&'static str, Option<String>);
+
+fn differs_from_shown((what, shown): Differing) -> Error {
+    Error::usage(match shown {
+        Some(shown) => format!("{what} differs: the preview was made with {shown}"),
+        None => format!("{what} differs: the preview was made without it"),
+    })
 }
 
 /// The names in backticks; `None` without any.

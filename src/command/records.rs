@@ -147,12 +147,12 @@ pub async fn find_record(
     file: Option<&Path>,
     options: &RecordOptions,
 ) -> Result<EnvironmentRecord, Error> {
-    // A file of `plan preview --out` stands for its plan.
-    let approved = file.map(|file| preview_file::read(context, file)).transpose()?.flatten();
-    let file = approved.as_ref().map(|approved| approved.asked.plan.as_path()).or(file);
+    let shown = of_preview(context, file, options)?;
+    let (file, options) = shown.as_ref().map_or((file, options), |(plan, options)| (Some(plan.as_path()), options));
     let store = store(context, &options.state, file)?;
     let environment = environment_name(context, options.environment.as_deref())?;
-    let plan = match (&options.plan, file) {
+    let torn_down = context.environment.github.as_ref().and_then(|github| github.teardown_plan.as_ref());
+    let plan = match (options.plan.as_ref().or(torn_down), file) {
         (Some(plan), _) => plan.clone(),
         (None, Some(file)) => match plan_name(context, file) {
             Ok(name) => name,
@@ -161,6 +161,20 @@ pub async fn find_record(
         (None, None) => only_plan(&store).await?,
     };
     Ok(EnvironmentRecord::new(store, &plan, &environment))
+}
+
+/// When the file is one of `plan preview --out`: the plan, environment and place of records that it stands for.
+///
+/// # Errors
+///
+/// When it is damaged, or another environment or place is named beside it.
+pub fn of_preview(
+    context: &Context,
+    file: Option<&Path>,
+    options: &RecordOptions,
+) -> Result<Option<(PathBuf, RecordOptions)>, Error> {
+    let shown = file.map(|file| preview_file::read(context, file)).transpose()?.flatten();
+    shown.map(|shown| Ok((shown.asked.plan.clone(), shown.record_options(context, options)?))).transpose()
 }
 
 /// Whether no plan has a record of this environment.

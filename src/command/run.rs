@@ -15,7 +15,7 @@ use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
 use super::resume_command::{resume_command, with_replace};
 use super::run_options::{all_instances, need_instances, replaced, selection, view_options};
-use super::session::{Parts, Session, count_succeeded, export, failure_reason};
+use super::session::{Parts, Session, count_succeeded, export, failure_reason, tell_record};
 use super::shown::Shown;
 use super::values::Values;
 use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
@@ -63,6 +63,8 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let mut prepared = Prepared::new(context, arguments, approved, import).await?;
     let (journal, recorded) = prepared.open().await?;
     let session = prepared.start(journal, recorded).await?;
+    // Before anything is made: a run that is killed is taken down, too.
+    tell_record(context, &prepared.record, &arguments.file)?;
     let Prepared { loaded, values, record, options, .. } = prepared;
     let import = options.import.as_ref();
     let resume = resume_command(&loaded.plan, &values.environment, &arguments.file, arguments, import);

@@ -1,9 +1,10 @@
 //! The session that a run, a rehearsal and a teardown share: run context, view, signals, and the end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::recorded::words;
@@ -24,6 +25,7 @@ use crate::journal::{Journal, JournalError, Phase, Status, Trouble};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
 use crate::report::{list, reason, sanitize};
+use crate::store::EnvironmentRecord;
 
 /// The most resources that are named when the record cannot be written, and can be read.
 const NAMED: usize = 20;
@@ -241,6 +243,24 @@ pub fn export_ending(context: &Context, ending: &Ending) -> Result<(), Error> {
     let Some(path) = output_file(context) else { return Ok(()) };
     let text = output::render_ending(ending, &context.secrets, &delimiter(context)).map_err(refused)?;
     crate::report::github::append(path, "GITHUB_OUTPUT", &text)?;
+    Ok(())
+}
+
+/// Says which record a run uses, for the end of the job: a teardown means that one, whatever the step's inputs, its
+/// variables or a saved preview are by then. `file`: the plan.
+///
+/// # Errors
+///
+/// When the file for it cannot be written.
+pub fn tell_record(context: &Context, record: &EnvironmentRecord, file: &Path) -> Result<(), Error> {
+    let told = context.environment.github.as_ref().and_then(|github| github.teardown_record.as_ref());
+    let Some(path) = told else { return Ok(()) };
+    let told = json!({
+        "plan": record.plan(), "environment": record.environment(), "state": record.store.name(),
+        "file": file.display().to_string(),
+    });
+    let text = output::render_record(&told, &context.secrets, &delimiter(context)).map_err(refused)?;
+    crate::report::github::append(path, "PLAN_TEARDOWN_RECORD", &text)?;
     Ok(())
 }
 

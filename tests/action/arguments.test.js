@@ -99,6 +99,19 @@ test('wrong inputs are refused before anything is started', () => {
   assert.throws(() => teardownMode(inputs({ teardown: 'always', command: 'check' })), /goes with `command: run`/);
 });
 
+test('what `args` would name for a teardown is refused, with the input to use instead', () => {
+  for (const [arg, words] of [
+    ['--environment=pr-1', /`--environment` in `args`: use the input `environment` instead/],
+    ['--state', /use the input `state` instead/],
+    ['--project-id=1', /use the input `project-id` instead/],
+    ['--region-id=1', /use the input `region-id` instead/],
+    ['--base-url=https://x', /use `GCORE_BASE_URL` in `env` instead/],
+  ]) {
+    assert.throws(() => teardownMode(inputs({ teardown: 'always', args: ['-v', arg] })), words);
+    assert.equal(teardownMode(inputs({ args: [arg] })), 'never');
+  }
+});
+
 test('a teardown means the record of the run before it', () => {
   assert.deepEqual(teardownLine(inputs({ environment: 'demo', state: 'records', set: ['a=b'] })), [
     'destroy', 'deploy.yaml', '--yes', '--if-exists', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records',

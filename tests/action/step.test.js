@@ -14,7 +14,7 @@ const { newFolder } = require('./folder');
 const ACTION = path.join(__dirname, '..', '..', 'action');
 
 const SAYS_HOW_IT_WAS_CALLED = `
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(GCORE|INPUT|STATE)/i.test(name)));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(GCORE|INPUT|STATE|PLAN)/i.test(name)));
   require('node:fs').appendFileSync('calls', JSON.stringify({ args: process.argv.slice(2), env }) + '\\n');
 `;
 
@@ -61,8 +61,8 @@ class Job {
     return result;
   }
 
-  post(inputs) {
-    return this.run('post.js', inputs);
+  post(inputs, env) {
+    return this.run('post.js', inputs, env);
   }
 
   pairs(name) {
@@ -108,6 +108,18 @@ test('what cannot be started is an error on the step, with a reason in the outpu
   assert.deepEqual(outputs, { result: 'not-started', 'exit-code': '1', 'failure-reason': '`binary: nowhere/plan` does not exist' });
 });
 
+test('a state that cannot be written is an error in words, and nothing is started', async () => {
+  const job = new Job({ run: SAYS_HOW_IT_WAS_CALLED });
+  const child = job.start('main.js', {}, { GITHUB_STATE: job.folder, GITHUB_OUTPUT: job.folder });
+  let out = '';
+  child.stdout.on('data', (text) => { out += text; });
+  child.stderr.on('data', (text) => { out += text; });
+  assert.equal(await new Promise((resolve) => child.once('close', resolve)), 1);
+  assert.match(out, /^::error::EISDIR.*\n::error::the outcome cannot be told to later steps: EISDIR/m);
+  assert.ok(!out.includes('node:fs') && !out.includes('    at '), out);
+  assert.deepEqual(job.calls(), []);
+});
+
 test('the working directory is below the workspace', async () => {
   const job = new Job({});
   fs.mkdirSync(path.join(job.folder, 'infra'));
@@ -115,6 +127,8 @@ test('the working directory is below the workspace', async () => {
   assert.equal((await job.main({ 'working-directory': 'infra' })).code, 0);
   assert.ok(fs.existsSync(path.join(job.folder, 'infra', 'calls')));
   assert.match((await job.main({ 'working-directory': 'nowhere' })).out, /`working-directory: nowhere` does not exist/);
+  fs.writeFileSync(path.join(job.folder, 'a.yaml'), '');
+  assert.match((await job.main({ 'working-directory': 'a.yaml' })).out, /`working-directory: a.yaml` is no folder/);
 });
 
 test('teardown: always takes down what the run made, with the same record', async () => {
@@ -126,7 +140,7 @@ test('teardown: always takes down what the run made, with the same record', asyn
   assert.match(out, /::add-mask::key/);
   const [, { args, env }] = job.calls();
   assert.deepEqual(args, ['deploy.yaml', '--yes', '--if-exists', '--lock-timeout', '60s', '--environment', 'demo', '--state', 'records']);
-  assert.deepEqual(env, { GCORE_API_KEY: 'key', GCORE_CLOUD_PROJECT_ID: '1' });
+  assert.deepEqual(env, { GCORE_API_KEY: 'key', GCORE_CLOUD_PROJECT_ID: '1', PLAN_TEARDOWN: 'always' });
 });
 
 test('teardown: always is kept when the end of a run cannot be reported', async () => {
@@ -185,6 +199,48 @@ test('another environment than the one that was run is not taken down', async ()
   const { code, out } = await job.post({ teardown: 'always', environment: 'production' });
   assert.equal(code, 1);
   assert.match(out, /^::error::the environment was not taken down: the inputs of this step are others now/m);
+  assert.deepEqual(job.calls(), []);
+});
+
+const TELLS = `
+  const told = JSON.stringify({ plan: 'web', environment: 'production', state: 's3://rec/team', file: 'web.yaml' });
+  require('node:fs').appendFileSync(process.env.PLAN_TEARDOWN_RECORD, 'record<<E\\n' + told + '\\nE\\n');
+`;
+
+test('the record that the run used is taken down, whatever inputs and variables say', async () => {
+  const job = new Job({ run: TELLS, destroy: SAYS_HOW_IT_WAS_CALLED });
+  fs.writeFileSync(path.join(job.folder, 'web.preview'), '{"kind":"plan-preview"}');
+  const base = { PLAN_ENVIRONMENT: 'pr-9', GCORE_BASE_URL: 'https://api.example' };
+  await job.main({ plan: 'web.preview', teardown: 'always' }, base);
+  const later = { PLAN_ENVIRONMENT: 'default', PLAN_STATE: 's3://other', GCORE_BASE_URL: 'https://b', GCORE_CLOUD_REGION_ID: '9' };
+  const { code } = await job.post({ plan: 'web.preview', teardown: 'always' }, later);
+  assert.equal(code, 0);
+  const [{ args, env }] = job.calls();
+  assert.deepEqual(args, [
+    'web.yaml', '--yes', '--if-exists', '--lock-timeout', '60s', '--environment', 'production', '--state', 's3://rec/team',
+  ]);
+  assert.deepEqual(env, { ...base, PLAN_TEARDOWN: 'always', PLAN_TEARDOWN_PLAN: 'web' });
+});
+
+test('a run that was killed before it named its record: its own inputs and variables decide, of a preview nothing goes', async () => {
+  const job = new Job({ run: `process.kill(process.pid, 'SIGKILL')`, destroy: SAYS_HOW_IT_WAS_CALLED });
+  await job.main({ teardown: 'always' }, { PLAN_ENVIRONMENT: 'pr-9' });
+  await job.post({ teardown: 'always' }, { PLAN_ENVIRONMENT: 'production' });
+  assert.equal(job.calls()[0].env.PLAN_ENVIRONMENT, 'pr-9');
+  fs.writeFileSync(path.join(job.folder, 'web.preview'), '{"kind":"plan-preview"}');
+  await job.main({ plan: 'web.preview', teardown: 'always' });
+  const { code, out } = await job.post({ plan: 'web.preview', teardown: 'always' });
+  assert.equal(code, 1);
+  assert.match(out, /not taken down: `plan: web.preview` is a saved preview, and the run ended before it said/);
+  assert.equal(job.calls().length, 1);
+});
+
+test('a store that is elsewhere by now is not looked into', async () => {
+  const job = new Job({ run: '', destroy: SAYS_HOW_IT_WAS_CALLED });
+  await job.main({ teardown: 'always' }, { AWS_ENDPOINT_URL_S3: 'https://a' });
+  const { code, out } = await job.post({ teardown: 'always' }, { AWS_ENDPOINT_URL_S3: 'https://b' });
+  assert.equal(code, 1);
+  assert.match(out, /or its store is elsewhere/);
   assert.deepEqual(job.calls(), []);
 });
 

@@ -81,6 +81,26 @@ fn options_that_contradict_a_saved_preview_are_refused() {
 }
 
 #[test]
+fn a_saved_preview_stands_for_its_environment_in_every_command() {
+    let trial = Trial::new();
+    trial.plan(&["run", "plan.yaml"]).with_code(0);
+    trial.preview(&["--environment", "blue"]);
+    for command in
+        [&["destroy", "shown", "--yes", "--if-exists"][..], &["destroy", "shown", "--yes"], &["status", "shown"]]
+    {
+        let ended = trial.plan(command);
+        assert!(!ended.stderr.contains("environment default"), "{command:?}: {}", ended.stderr);
+        ended.says("`blue`");
+    }
+    trial.plan(&["status", "plan.yaml"]).with_code(0).says("demo (default)");
+    trial.plan(&["run", "shown"]).with_code(0);
+    let other = ["destroy", "shown", "--yes", "--environment", "default"];
+    trial.plan(&other).with_code(2).says("the environment differs: the preview was made with `blue`");
+    trial.plan(&["destroy", "shown", "--yes"]).with_code(0).says("environment blue");
+    trial.plan(&["status", "plan.yaml"]).with_code(0).says("disk");
+}
+
+#[test]
 fn what_cannot_be_replaced_is_refused_before_anything_is_done() {
     let trial = Trial::new();
     let plan = format!("{PLAN}  - id: found\n    call: GET /cloud/v1/volumes/{{project_id}}/{{region_id}}\n");
@@ -199,4 +219,27 @@ steps:
     trial.plan(&["preview", "plan.yaml", "--set", "list=[one, three]"]).with_code(0).says(words);
     let whole = trial.plan(&["preview", "plan.yaml"]).with_code(0);
     assert!(!whole.stderr.contains(words), "{}", whole.stderr);
+}
+
+#[test]
+fn a_run_tells_the_end_of_its_job_which_record_it_uses() {
+    let trial = Trial::new();
+    trial.preview(&["--environment", "blue", "--state", "records"]);
+    let told = trial.folder.path().join("told");
+    let place = [SECRET, ("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "7"), ("GITHUB_ACTIONS", "true")];
+    let told_to = [("PLAN_TEARDOWN_RECORD", told.to_str().unwrap())];
+    trial.cloud.run_in(&trial.folder, &["run", "shown"], &[&place[..], &told_to].concat()).with_code(0);
+    let text = fs::read_to_string(&told).unwrap();
+    let json = text.lines().nth(1).unwrap();
+    let record: serde_json::Value = serde_json::from_str(json).unwrap();
+    let records = trial.folder.path().join("records").display().to_string();
+    assert_eq!(
+        record,
+        serde_json::json!({ "plan": "demo", "environment": "blue", "state": records, "file": "plan.yaml" })
+    );
+    // The file may say another name by the end of the job.
+    fs::write(trial.folder.path().join("plan.yaml"), "name: another\n").unwrap();
+    let destroy = ["destroy", "plan.yaml", "--yes", "--environment", "blue", "--state", &records];
+    let named = [("PLAN_TEARDOWN_PLAN", "demo")];
+    trial.cloud.run_in(&trial.folder, &destroy, &[&place[..], &named].concat()).with_code(0).says("environment blue");
 }

@@ -223,7 +223,7 @@ pub struct RehearseArguments {
 }
 
 /// `plan destroy`
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
   plan destroy deploy.yaml

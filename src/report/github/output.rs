@@ -129,6 +129,20 @@ fn destination_of(
     None
 }
 
+/// The record of a run for the end of the job, in the form of a runner's file.
+///
+/// # Errors
+///
+/// When it contains the delimiter.
+pub fn render_record(record: &Value, secrets: &Secrets, delimiter: &str) -> Result<Redacted, OutputFileError> {
+    let mut writer = Writer::new(delimiter);
+    // A name with a secret in it would be another one when it is hidden: without it, nothing is taken down.
+    if secrets.redact_value(record) == *record {
+        writer.put("record", &secrets.seal(record.clone()).map(|record| record.to_string()))?;
+    }
+    Ok(Redacted::concat(writer.values))
+}
+
 struct Writer<'a> {
     values: Vec<Redacted>,
     /// In lower case, because GitHub compares names without case.

@@ -9,7 +9,7 @@ use super::session::{Parts, Session, export_ending};
 use super::settings::settings_of_record;
 use super::shell_words::{quoted, record_flags};
 use super::view::ViewOptions;
-use super::{Account, confirm, guard, note, print_text, records, report};
+use super::{Account, confirm, guard, note, print_error, print_text, records, report};
 use crate::api::trace;
 use crate::catalog::Catalog;
 use crate::cli::place;
@@ -279,7 +279,11 @@ pub async fn destroy_environment(
         None => retry_command(record, options.api, options.yes),
     });
     let exit = finished.exit;
+    let trouble = session.run_context.journal.troubled().filter(|_| exit == Exit::RecordUnusable).map(Error::from);
     session.finish(context, finished).await?;
+    if let Some(error) = &trouble {
+        print_error(context, error);
+    }
     Ok(exit)
 }
 

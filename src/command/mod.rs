@@ -120,11 +120,32 @@ pub fn parse(streams: &Streams) -> Result<Cli, u8> {
             true => write!(stream, "{}", text.ansi()),
             false => write!(stream, "{text}"),
         };
+        if told.use_stderr() {
+            tell_job(streams, &told.to_string());
+        }
         match written.and_then(|()| stream.finish()) {
             Ok(()) => u8::try_from(told.exit_code()).unwrap_or(Exit::Usage.code()),
             Err(_) => Exit::StepFailed.code(),
         }
     })
+}
+
+/// Tells a job why its command line was refused, as it is told why a command failed: by annotation and outputs.
+fn tell_job(streams: &Streams, told: &str) {
+    let Ok(context) = Context::gather(cli::GlobalOptions::default(), streams.clone()) else { return };
+    if context.environment.github.is_none() {
+        return;
+    }
+    context.hide_inputs();
+    let sentence = told.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    // Help that was printed in place of a command has none.
+    let Some(sentence) = sentence.strip_prefix("error: ") else { return };
+    let shown = sanitize(&context.secrets.redact(sentence)).into_owned();
+    let ending =
+        Ending { exit: Exit::Usage, failure_reason: Some(sentence.to_owned()), state_path: None, resume_command: None };
+    // When this cannot be written, the message on stderr and the exit code remain.
+    let _ = context.stderr.command(&Annotation::new(Level::Error, shown).command());
+    let _ = session::export_ending(&context, &ending);
 }
 
 /// Runs a command, and reports its error.
@@ -198,6 +219,12 @@ fn print(context: &Context, error: &Error) -> Exit {
         // When this message cannot be written either, the exit code remains.
         let _ = findings::print_line(context, &unwritten.to_string(), &[]);
     }
+    print_error(context, error);
+    error.exit()
+}
+
+/// Prints an error with what to do about it.
+fn print_error(context: &Context, error: &Error) {
     if !error.is_silent() {
         let hidden = |text: &str| sanitize(&context.secrets.redact(text)).into_owned();
         let (message, hints) = (hidden(&error.to_string()), error.hints(&context.typed));
@@ -217,7 +244,6 @@ fn print(context: &Context, error: &Error) -> Exit {
             }
         };
     }
-    error.exit()
 }
 
 /// Reports a system error before there is a context; returns the exit code.

@@ -18,7 +18,7 @@ use super::run_options::{all_instances, need_instances, replaced, selection, vie
 use super::session::{Parts, Session, count_succeeded, export, failure_reason, tell_record};
 use super::shown::Shown;
 use super::values::Values;
-use super::{Account, guard, load, preview_file, print_outputs, records, report, write_output};
+use super::{Account, guard, load, preview_file, print_error, print_outputs, records, report, write_output};
 use crate::api::{Client, Transport, trace};
 use crate::cli::RunArguments;
 use crate::clock::Clock;
@@ -61,10 +61,10 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let bound = approved.as_ref().map(|approved| approved.bind(context, arguments)).transpose()?;
     let arguments = bound.as_ref().unwrap_or(arguments);
     let mut prepared = Prepared::new(context, arguments, approved, import).await?;
-    let (journal, recorded) = prepared.open().await?;
-    let session = prepared.start(journal, recorded).await?;
     // Before anything is made: a run that is killed is taken down, too.
     tell_record(context, &prepared.record, &arguments.file)?;
+    let (journal, recorded) = prepared.open().await?;
+    let session = prepared.start(journal, recorded).await?;
     let Prepared { loaded, values, record, options, .. } = prepared;
     let import = options.import.as_ref();
     let resume = resume_command(&loaded.plan, &values.environment, &arguments.file, arguments, import);
@@ -89,10 +89,14 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let resume = if is_gone && !arguments.refresh { format!("{resume} --refresh") } else { resume };
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
+    let trouble = session.run_context.journal.troubled().filter(|_| exit == Exit::RecordUnusable).map(Error::from);
     session.finish(context, end.finished.clone()).await?;
+    if let Some(error) = &trouble {
+        print_error(context, error);
+    }
     write_output::write(context, &end.outputs, &arguments.run.write_output)?;
     print_outputs(context, &end.outputs, &arguments.run.show_secret, arguments.format)?;
-    export(context, &end.outputs, &ending(&end, &record, resume), &arguments.run.show_secret)?;
+    export(context, &end.outputs, &ending(&end, trouble.as_ref(), &record, resume), &arguments.run.show_secret)?;
     Ok(exit)
 }
 
@@ -355,10 +359,10 @@ impl Drift {
     }
 }
 
-fn ending(end: &RunEnd, record: &EnvironmentRecord, resume: String) -> Ending {
+fn ending(end: &RunEnd, trouble: Option<&Error>, record: &EnvironmentRecord, resume: String) -> Ending {
     Ending {
         exit: end.finished.exit,
-        failure_reason: failure_reason(end),
+        failure_reason: trouble.map(Error::to_string).or_else(|| failure_reason(end)),
         state_path: Some(record.place()),
         resume_command: Some(resume),
     }

@@ -25,8 +25,9 @@ const RENAMED_FOLDER: &str = "if its folder was renamed, give it its name again,
                               `plan state pull` and `plan state push`";
 const LEASE_LOST: &str =
     "nothing was sent since; run again when the other run has ended: it continues where both stopped";
-const AWAY: &str =
-    "run again on this machine when the store is back: the outcomes that are kept here are written to it first";
+const AWAY: &str = "run again on this machine when the store is back and the credentials are valid: the outcomes that are kept \
+                    here are written to it first; when this machine ends with its job, run again elsewhere: that run \
+                    looks for the outcome of each call that was begun";
 const STORE: &str = "check the address, the credentials in the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`) and what they \
                      may do";
 const UNFIT: &str = "records need a store where of several that create one object only one succeeds; name another with \

@@ -112,6 +112,11 @@ impl Journal {
         }
     }
 
+    /// Why no further call may be sent; `None` while all is well.
+    pub fn troubled(&self) -> Option<JournalError> {
+        self.trouble.borrow().as_ref().map(|trouble| trouble.error().clone())
+    }
+
     /// Marks that the process must end soon: a store without an answer is waited for no longer than `LAST_WAIT`.
     pub fn hurry(&self) {
         self.hurry.send_replace(true);

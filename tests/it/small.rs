@@ -82,3 +82,39 @@ fn a_plan_comes_through_a_pipe_with_the_files_of_the_current_folder() {
     folder.run(&["check", "socket"]).with_code(2).says("it is a socket, and no file");
     drop(socket);
 }
+
+#[test]
+fn a_reader_that_closes_stdout_changes_neither_the_outcome_nor_the_outputs_of_a_job() {
+    use std::process::Stdio;
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    let output = folder.path().join("output");
+    let mut command = folder.command(&["rehearse", "plan.yaml"]);
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", &output).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    let told = std::fs::read_to_string(output).unwrap();
+    assert!(told.contains("json<<") && told.contains("disk<<"), "{told}");
+    assert!(!told.contains("cannot write to stdout"), "{told}");
+}
+
+#[test]
+fn a_command_line_that_is_refused_is_told_to_the_job_in_a_sentence() {
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    let output = folder.path().join("output");
+    let job = [("GITHUB_ACTIONS", "true"), ("GITHUB_OUTPUT", output.to_str().unwrap())];
+    for (options, words) in [
+        (&["--parallelism", "many"][..], "invalid value 'many' for '--parallelism <N>'"),
+        (&["--nope"], "unexpected argument '--nope' found"),
+        (&["--environment", "prod x"], "invalid value 'prod x' for '--environment <NAME>'"),
+    ] {
+        let ended = folder.run_in(&[&["run", "plan.yaml"], options].concat(), &job).with_code(2);
+        assert!(ended.stderr.contains(&format!("::error::{words}")), "{}", ended.stderr);
+        let told = std::fs::read_to_string(&output).unwrap();
+        assert!(told.contains(words) && told.contains("usage"), "{told}");
+        std::fs::remove_file(&output).unwrap();
+    }
+    folder.run(&["run", "plan.yaml", "--nope"]).with_code(2);
+    assert!(!output.exists());
+}

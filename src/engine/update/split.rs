@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::in_place::InPlace;
 use super::patch::{FieldChange, RecordedAndSent};
+use crate::catalog::schema::Schema;
 use crate::catalog::update::{Act, Rule, Way, can_be_reset, key_field, must_be_sent_alone, only_grows};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
@@ -17,7 +18,7 @@ use crate::engine::project_region::is_project_or_region;
 use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, fields_of_mut, id_text};
 
 /// The reason when the catalogue has no call that changes a field.
-pub(super) const NO_CALL: &str = "the API has no call that changes it";
+pub(super) const NO_CALL: &str = "`plan` knows no call that changes it";
 
 /// The reason when a field is what the API knows the resource by.
 const GOES_BY_IT: &str = "it identifies the resource";
@@ -247,7 +248,9 @@ impl<'a> Splitting<'a> {
         if let Some(inner) = inside.and_then(|inside| root.properties.get(inside)) {
             root = update.resolve(inner);
         }
-        let needed = root.required.iter().chain(&root.discriminator);
+        let chosen = variant(&update, root, self.new);
+        let of_variant = chosen.into_iter().flat_map(|chosen| &chosen.required);
+        let needed = root.required.iter().chain(&root.discriminator).chain(of_variant);
         let along: Vec<&String> = if whole { fields.iter().collect() } else { needed.collect() };
         self.send_along(&mut patch, &along, &root.required);
         let wrap = |body: &Map<String, Value>| match inside {
@@ -289,6 +292,7 @@ impl<'a> Splitting<'a> {
             let value = match shrinks(&way.operation, &change) {
                 Some(place) => Err((place, "the API only makes it larger".to_owned())),
                 None if whole && change.after.is_none() => Ok(None),
+                None if change.after.is_none() && self.left_with_its_variant(name, shape) => Ok(None),
                 None => change.value(create, shape, can_be_reset(&way.operation, name)).map(Some),
             };
             match value {
@@ -305,6 +309,19 @@ impl<'a> Splitting<'a> {
             }
         }
         patch
+    }
+
+    /// Whether the field belonged to the variant that the same call leaves: with another `action`, a rule of a load
+    /// balancer has no pool.
+    fn left_with_its_variant(&self, name: &str, shape: &BodySchema) -> bool {
+        let root = shape.resolve(shape.root());
+        let Some(by) = root.discriminator.as_ref().filter(|by| self.old.get(*by) != self.new.get(*by)) else {
+            return false;
+        };
+        let has = |variant: Option<&Schema>| variant.map(|variant| variant.properties.contains_key(name));
+        by != name
+            && has(variant(shape, root, self.old)) == Some(true)
+            && has(variant(shape, root, self.new)) == Some(false)
     }
 
     /// Adds unchanged fields that the call sends along, and those that it requires and the plan does not have.
@@ -467,6 +484,13 @@ pub(super) fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
 
 pub(super) fn elements(list: Option<&Value>) -> Vec<Value> {
     list.and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+/// The variant of a body that the value of its discriminating field selects.
+fn variant<'s>(schema: &'s BodySchema, root: &'s Schema, body: &Map<String, Value>) -> Option<&'s Schema> {
+    let selected = body.get(root.discriminator.as_ref()?)?;
+    let variant = root.variants.iter().find(|variant| variant.when.contains(selected))?;
+    Some(schema.resolve(&variant.schema))
 }
 
 fn rule_allows(rule: Rule, old: &Value, new: &Value) -> bool {

@@ -162,13 +162,13 @@ fn changes_that_need_a_new_resource_have_a_reason() {
             "v1/subnets/1/7",
             json!({ "cidr": "10.0.0.0/24" }),
             json!({ "cidr": "10.1.0.0/24" }),
-            "body/cidr: the API has no call that changes it",
+            "body/cidr: `plan` knows no call that changes it",
         ),
         (
             "v1/networks/1/7",
             json!({ "type": "vlan" }),
             json!({ "type": "vxlan" }),
-            "body/type: the API has no call that changes it",
+            "body/type: `plan` knows no call that changes it",
         ),
         (
             "v2/k8s/clusters/1/7",
@@ -198,7 +198,7 @@ fn changes_that_need_a_new_resource_have_a_reason() {
             "v2/secrets/1/7",
             json!({ "name": "one" }),
             json!({ "name": "two" }),
-            "body/name: the API has no call that changes it",
+            "body/name: `plan` knows no call that changes it",
         ),
     ] {
         let (called, forced) = words(path, before, after);
@@ -339,4 +339,40 @@ fn a_list_of_one_is_changed_as_its_element() {
         matches!(&forced[..], [only] if only.field == "body" && only.reason.contains("each element")),
         "{forced:?}"
     );
+}
+
+/// A rule that redirects: each call has the fields that its action requires, and another action leaves those of the old
+/// one behind.
+#[test]
+fn a_call_with_variants_has_the_fields_of_the_one_that_is_meant() {
+    const POOL: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+    let rule = |name: &str, more: Value| {
+        let mut body = json!({ "listener_id": "bbbbbbbb-0000-4000-8000-000000000001", "name": name });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let pool = json!({ "action": "REDIRECT_TO_POOL", "redirect_pool_id": POOL });
+    let url = json!({ "action": "REDIRECT_TO_URL", "redirect_url": "https://a.example/", "redirect_http_code": 301 });
+    let reject = json!({ "action": "REJECT" });
+    for (before, after, sent) in [
+        (
+            rule("one", pool.clone()),
+            rule("two", pool.clone()),
+            json!({ "name": "two", "action": "REDIRECT_TO_POOL", "redirect_pool_id": POOL }),
+        ),
+        (
+            rule("one", url.clone()),
+            rule("two", url.clone()),
+            json!({ "name": "two", "action": "REDIRECT_TO_URL", "redirect_url": "https://a.example/" }),
+        ),
+        (rule("one", pool.clone()), rule("one", reject.clone()), reject.clone()),
+        (rule("one", url.clone()), rule("one", reject.clone()), reject.clone()),
+        (rule("one", reject), rule("one", pool.clone()), pool.clone()),
+        (rule("one", pool), rule("one", url.clone()), url.clone()),
+    ] {
+        let split = divided(&post("v1/l7policies/1/7", before.clone()), &post("v1/l7policies/1/7", after.clone()));
+        assert_eq!(split.forced.len(), 0, "{before} → {after}: {:?}", split.forced);
+        let bodies: Vec<Value> = split.calls.iter().filter_map(|call| call.sent.clone()).collect();
+        assert_eq!(bodies, [sent], "{before} → {after}");
+    }
 }

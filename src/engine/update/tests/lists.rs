@@ -63,7 +63,7 @@ fn interfaces_of_a_router_leave_and_come_one_by_one() {
     );
     let nameless = json!([{ "type": "subnet", "subnet_id": id(1) }, { "type": "external" }]);
     let forced = steps(ROUTER, "interfaces", list(&[1]), nameless, true);
-    assert_eq!(forced, ["body/interfaces/1: the API has no call that changes it"]);
+    assert_eq!(forced, ["body/interfaces/1: `plan` knows no call that changes it"]);
 }
 
 #[test]
@@ -94,11 +94,11 @@ fn a_pool_is_removed_only_where_the_plan_allows_it() {
     let nameless = json!([{ "flavor_id": "f" }]);
     assert_eq!(
         steps(CLUSTER, "pools", nameless, json!([]), true),
-        ["body/pools/0: the API has no call that changes it"]
+        ["body/pools/0: `plan` knows no call that changes it"]
     );
     let moved = json!([{ "name": "pool-a", "flavor_id": "g", "min_node_count": 1, "max_node_count": 1 }]);
     let forced = steps(CLUSTER, "pools", json!([a]), moved, true);
-    assert_eq!(forced, ["body/pools/0/flavor_id: the API has no call that changes it"]);
+    assert_eq!(forced, ["body/pools/0/flavor_id: `plan` knows no call that changes it"]);
 }
 
 #[test]

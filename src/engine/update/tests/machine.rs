@@ -109,7 +109,7 @@ fn interfaces_change_their_groups_and_come_and_go_one_by_one() {
         "x1/detach_interface {port_id:(known after reading the port),ip_address:(known after reading the address)}";
     let plain = json!([{ "type": "external" }]);
     let inner = |network: &str| json!({ "type": "any_subnet", "network_id": network });
-    let no_call = "the API has no call that changes it";
+    let no_call = "`plan` knows no call that changes it";
     for (before, after, expected) in [
         (
             plain.clone(),
@@ -215,7 +215,7 @@ fn volumes_come_go_and_change_one_by_one() {
     let own = |name: &str, size: i64| json!({ "source": "new-volume", "name": name, "size": size });
     let unnamed = |size: i64| json!({ "source": "new-volume", "size": size });
     let image = |size: i64| json!({ "source": "image", "image_id": "image", "name": "a", "size": size });
-    let no_call = "the API has no call that changes it";
+    let no_call = "`plan` knows no call that changes it";
     let existing = |id: &str| format!("{{source:existing,volume_id:{id}}}");
     let new = |name: &str, size: i64| format!("{{source:new-volume,name:{name},size:{size}}}");
     for (before, after, made, expected) in [

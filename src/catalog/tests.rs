@@ -158,7 +158,7 @@ fn created_resources_can_be_listed_and_deleted() {
         if let Some(list) = &resource.list {
             assert!(own(&list.path), "{} → {}", operation.route, list.path);
         }
-        let without_list = ["healthmonitors", "laas_topic"];
+        let without_list = ["healthmonitors"];
         assert_eq!(resource.list.is_none(), without_list.contains(&creates.kind.as_str()), "{}", operation.route);
         let deleting = Catalog::embedded().find(&Route { method: delete.method, path: delete.path.clone() }).unwrap();
         for along in &delete.also_by {

@@ -23,8 +23,8 @@ use super::secondary::with_secondary;
 use super::update::{UpdateState, update_state};
 use super::watch::{Place, TaskEnd, task_duration};
 use crate::api::{ApiError, Request, Task, TaskData};
-use crate::catalog::Operation;
 use crate::catalog::update::shows_early;
+use crate::catalog::{Method, Operation};
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::journal::{
@@ -305,8 +305,12 @@ impl Finishing<'_> {
     /// What the call changed was there before it, or may have been, because no list was read.
     fn only_changed(&self, result: &StepResult) -> bool {
         let before = self.intent.mark.before.as_ref();
-        let is_new = before.zip(result.id.as_ref()).is_some_and(|(before, id)| !before.contains(&id_text(id)));
-        operation::or_changes(self.operation) && !is_new
+        let was_there = before.zip(result.id.as_ref()).map(|(before, id)| before.contains(&id_text(id)));
+        match operation::or_changes(self.operation) {
+            true => was_there != Some(false),
+            // A PUT that creates may as well replace what another client made.
+            false => self.call.method == Method::Put && self.updates.is_none() && was_there == Some(true),
+        }
     }
 
     fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {

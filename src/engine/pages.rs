@@ -98,7 +98,7 @@ pub async fn each_page(
     for number in 1..=most.min(MAX_PAGES) {
         let answer = client.read(paging.page(request, number, found)).await?;
         let told = count(&answer);
-        let Some(items) = listed(answer, items_at) else {
+        let Some(items) = listed(answer, items_at, &request.path) else {
             return Err(ReadError::Failed { cause: "the answer is not a list".to_owned(), attempts: 1 });
         };
         let length = items.len();
@@ -127,9 +127,14 @@ pub async fn each_page(
     Ok(Pages::More { pages: most + 1 })
 }
 
+/// Whether a list may be answered by its only item: the API's document shows one topic where it lists topics.
+fn may_be_one(path: &str) -> bool {
+    path.contains("/laas/") && path.ends_with("/topics")
+}
+
 /// The items in an answer; `None` when it is no list. An answer without items is not an empty list, unless it says so:
 /// it would say of every resource that it does not exist.
-fn listed(mut answer: Value, items_at: &str) -> Option<Vec<Value>> {
+fn listed(mut answer: Value, items_at: &str, path: &str) -> Option<Vec<Value>> {
     let is_empty = count(&answer) == Some(0);
     match answer.pointer_mut(items_at).map(Value::take) {
         Some(Value::Array(items)) => Some(items),
@@ -137,6 +142,7 @@ fn listed(mut answer: Value, items_at: &str) -> Option<Vec<Value>> {
         None if is_empty => Some(Vec::new()),
         None => match answer {
             Value::Array(items) => Some(items),
+            one if may_be_one(path) && one.get("name").is_some_and(Value::is_string) => Some(vec![one]),
             _ => None,
         },
         Some(_) => None,

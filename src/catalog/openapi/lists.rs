@@ -38,8 +38,12 @@ impl Reader<'_> {
     /// The fields of an element; of its first variant when there are several.
     fn fields_of_items(&self, raw: &Value, items_at: &str) -> Result<Option<Map<String, Value>>, CatalogError> {
         let Some(answer) = self.answer(raw)? else { return Ok(None) };
-        let Some(array) = self.array(answer, items_at)? else { return Ok(None) };
-        let Some(item) = array.get("items").or_else(|| array.pointer("/anyOf/0/items")) else { return Ok(None) };
+        let item = match self.array(answer, items_at)? {
+            Some(array) => array.get("items").or_else(|| array.pointer("/anyOf/0/items")),
+            // The document shows one item in the place of the list.
+            None => Some(answer),
+        };
+        let Some(item) = item else { return Ok(None) };
         let mut item = self.document.resolve(item)?;
         let variants = ["oneOf", "anyOf"].into_iter().find_map(|word| item.get(word)?.get(0));
         if let Some(first) = variants {

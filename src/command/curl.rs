@@ -92,6 +92,7 @@ pub(super) fn parse(command: &str) -> Result<Call, String> {
             "-X" | "--request" => method = Some(value()?),
             "-H" | "--header" => headers.extend(header(&value()?)),
             "-d" | "--data" | "--data-raw" | "--data-binary" | "--data-ascii" | "--json" => data.push(value()?),
+            "--data-urlencode" => data.push(encoded(&value()?)?),
             "-F" | "--form" => form.push(part(&value()?)?),
             "--form-string" => form.push(pair_of_form(&value()?)?),
             "-T" | "--upload-file" => (file, puts) = (Some(value()?), true),
@@ -113,7 +114,10 @@ pub(super) fn parse(command: &str) -> Result<Call, String> {
         (false, [one], _) if one.starts_with('@') => Some(Body::File(one[1..].to_owned())),
         (false, parts, _) => {
             let text = parts.concat();
-            Some(Body::Json(serde_json::from_str(&text).map_err(|error| format!("the body is no JSON: {error}"))?))
+            Some(Body::Json(serde_json::from_str(&text).map_err(|_| {
+                let start: String = text.chars().take(40).collect();
+                format!("the body `{start}` is no JSON, which the API takes: write it as `-d '{{\"name\": \"…\"}}'`")
+            })?))
         }
     };
     let method = match (method, &body, puts) {
@@ -134,6 +138,19 @@ fn split_option(word: &str) -> (String, Option<String>) {
         [b'-', b'X' | b'H' | b'd' | b'F' | b'T', _, ..] => (word[..2].to_owned(), Some(word[2..].to_owned())),
         _ => (word.to_owned(), None),
     }
+}
+
+/// What `--data-urlencode` sends: `name=text`, `=text` and `text` with the text encoded.
+fn encoded(text: &str) -> Result<String, String> {
+    let (name, value) = match text.split_once('=') {
+        None if text.contains('@') => {
+            return Err(format!("the file of `--data-urlencode {text}` is not read: write `name=` and its text"));
+        }
+        None => ("", text),
+        Some(pair) => pair,
+    };
+    let value = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+    Ok(if name.is_empty() { value.to_string() } else { format!("{name}={value}") })
 }
 
 /// A part of a form, `name=text` or `name=@path;type=…`.
@@ -312,8 +329,16 @@ pub(super) fn to_step(call: &Call, catalog: &Catalog) -> ConvertedStep {
     let id = known.map(|operation| catalog.new_step(operation));
     let first = id.as_deref().and_then(|step| step.lines().next()).unwrap_or("- id: step");
     let mut yaml = format!("{first}\n  call: {} {path}\n", call.method);
+    let mut read = None;
     let body = match call.body.clone() {
-        Some(Body::File(path)) => ("body_file", Some(path.into())),
+        Some(Body::File(path)) if known.is_none_or(|operation| operation.takes_file()) => {
+            ("body_file", Some(path.into()))
+        }
+        Some(Body::File(path)) => {
+            let quoted = path.replace('\\', r"\\").replace('\'', r"\'");
+            read = Some(format!("{{{{ file('{quoted}') | fromjson }}}}"));
+            ("body", None)
+        }
         Some(Body::Json(body)) => ("body", Some(body)),
         Some(Body::Form(parts)) => ("body", Some(form(parts, known.map(|operation| (catalog, &**operation))))),
         None => ("body", None),
@@ -329,6 +354,9 @@ pub(super) fn to_step(call: &Call, catalog: &Catalog) -> ConvertedStep {
         if let Some(value) = value {
             write(&mut yaml, key, &literal(value));
         }
+    }
+    if let Some(template) = read {
+        write(&mut yaml, "body", &template.into());
     }
     ConvertedStep { yaml, notes }
 }
@@ -513,6 +541,34 @@ mod tests {
         );
         let put = parse("curl -T a.bin https://api.gcore.com/x/y").unwrap();
         assert_eq!((put.method, put.body), (Method::Put, Some(Body::File("a.bin".to_owned()))));
+    }
+
+    #[test]
+    fn a_file_with_the_body_of_an_operation_that_takes_json_is_read_by_the_plan() {
+        for option in ["-d @rule.json", "--json @rule.json", "--data-binary @rule.json"] {
+            let call = parse(&format!("curl -X POST https://api.gcore.com/cloud/v1/networks/1/7 {option}")).unwrap();
+            let step = to_step(&call, Catalog::embedded()).yaml;
+            let line = "\n  body: \"{{ file('rule.json') | fromjson }}\"\n";
+            assert!(step.ends_with(line), "{option}: {step}");
+        }
+        let quoted = parse(r#"curl https://api.gcore.com/cloud/v1/networks/1/7 -d "@it's.json""#).unwrap();
+        let step = to_step(&quoted, Catalog::embedded()).yaml;
+        let read: Value = serde_yaml::from_str(&step).unwrap();
+        assert_eq!(read[0]["body"], json!(r"{{ file('it\'s.json') | fromjson }}"), "{step}");
+    }
+
+    #[test]
+    fn texts_that_curl_encodes_are_those_of_the_query() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        for (options, query) in [
+            ("--data-urlencode visibility=private", pair("visibility", "private")),
+            ("--data-urlencode 'name=a+b &c=d'", pair("name", "a+b &c=d")),
+            ("--data-urlencode=limit=5", pair("limit", "5")),
+        ] {
+            let call = parse(&format!("curl -G https://x/cloud/v1/a {options}")).unwrap();
+            assert_eq!((call.method, call.query), (Method::Get, vec![query]), "{options}");
+        }
+        assert!(parse("curl -G https://x/a --data-urlencode name@file").unwrap_err().contains("is not read"));
     }
 
     #[test]

@@ -35,8 +35,12 @@ fn from_curl(context: &Context, catalog: &Catalog, command: &str) -> Result<Stri
         typed => typed.to_owned(),
     };
     let call = curl::parse(&command).map_err(|why| {
-        Error::usage(format!("the curl command cannot be read: {why}"))
-            .help("quote the whole command, or pipe it in with `--curl -`")
+        let error = Error::usage(format!("the curl command cannot be read: {why}"));
+        // What says itself what to write needs no other help.
+        match why.contains("write ") {
+            true => error,
+            false => error.help("quote the whole command, or pipe it in with `--curl -`"),
+        }
     })?;
     let step = curl::to_step(&call, catalog);
     for words in &step.notes {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{BodyFinding, PathSegment, finding};
 use crate::catalog::operation::{Method, Operation};
 use crate::catalog::value::Partial;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Severity, code};
 
 /// The mail port, which no egress rule may open.
 const SMTP: i64 = 25;
@@ -30,6 +30,9 @@ pub(super) fn refusals(operation: &Operation, body: Option<&Partial>) -> Vec<Bod
     if operation.route.method == Method::Post && path == "/cloud/v1/loadbalancers/{project_id}/{region_id}" {
         found.extend(subnet_without_network(body));
     }
+    if path.ends_with("instances/{project_id}/{region_id}") {
+        found.extend(credentials_twice(body));
+    }
     let once: &[&[&str]] = match path {
         _ if path.contains("/routers/") => &[&["subnet_id"]],
         _ if path.contains("instances/") => &[&["port_id"], &["floating_ip", "existing_floating_id"]],
@@ -37,6 +40,20 @@ pub(super) fn refusals(operation: &Operation, body: Option<&Partial>) -> Vec<Bod
     };
     once.iter().for_each(|field| found.extend(repeated_interfaces(body, field)));
     found
+}
+
+/// `user_data` beside the fields that make such a text themselves.
+fn credentials_twice(body: &Partial) -> Option<BodyFinding> {
+    let is_set = |name: &&str| match body.get(name) {
+        None | Some(Partial::Null | Partial::OneOf(_)) => false,
+        Some(Partial::Unknown(unknown)) => !unknown.nullable && !unknown.types.is_empty(),
+        Some(_) => true,
+    };
+    let beside = ["username", "password"].into_iter().filter(|_| is_set(&"user_data")).find(|name| is_set(name))?;
+    let message = format!("`user_data` and `{beside}` exclude each other");
+    let at = vec![PathSegment::Key(beside.to_owned())];
+    let help = format!("leave `{beside}` out, and create the user in `user_data`");
+    Some(BodyFinding { at, ..finding(Severity::Error, code::VALUE_NOT_ALLOWED, message) }.help(help))
 }
 
 /// Interfaces that name what an earlier one in the list names already: a router has one port in each subnet, and a port

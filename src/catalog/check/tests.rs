@@ -566,3 +566,34 @@ fn metadata_of_the_users_own_is_accepted_and_suspicious_metadata_is_reported() {
     assert_eq!(of(SET, set(json!({}), json!({ "asn": [1], "cidr_labels": { "a": 1 } }))), [""; 0]);
     assert_eq!(of(SET, set(json!({ "fail": {} }), json!({ "country": ["de"], "xyzzy": 1 }))).len(), 3);
 }
+
+/// The document asks for base64, and for one way to set credentials, in prose only.
+#[test]
+fn user_data_is_in_base64_and_stands_alone() {
+    let operation = operation("POST /cloud/v2/instances/{project_id}/{region_id}");
+    let findings = |more: Value| {
+        let mut body = json!({
+            "name": "web", "flavor": "g1-standard-1-2", "interfaces": [{ "type": "external" }],
+            "volumes": [{ "source": "image", "image_id": "11111111-0000-4000-8000-000000000001", "size": 5 }],
+        });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let found = Catalog::embedded().check_request(&operation, Some(&Partial::from(&body)), ALLOW_NOTHING);
+        found.iter().map(|found| format!("{:?}: {}", found.at.last(), found.code)).collect::<Vec<_>>()
+    };
+    let key = |name: &str| format!("{:?}", Some(PathSegment::Key(name.to_owned())));
+    for (more, expected) in [
+        (json!({ "user_data": "I2Nsb3VkLWNvbmZpZwo=" }), vec![]),
+        (json!({ "user_data": "I2Nsb3Vk\nLWNvbmZpZwo=\n" }), vec![]),
+        (
+            json!({ "user_data": "#cloud-config\npackages: [nginx]\n" }),
+            vec![format!("{}: wrong-format", key("user_data"))],
+        ),
+        (
+            json!({ "user_data": "I2Nsb3VkLWNvbmZpZwo=", "username": "me", "password": "Only-4-this!" }),
+            vec![format!("{}: value-not-allowed", key("username"))],
+        ),
+        (json!({ "password": "Only-4-this!" }), vec![]),
+    ] {
+        assert_eq!(findings(more.clone()), expected, "{more}");
+    }
+}

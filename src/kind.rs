@@ -16,6 +16,7 @@ pub fn kind_name(kind: &str) -> String {
         "securitygroups" => return "security group".to_owned(),
         "servergroups" => return "placement group".to_owned(),
         "ssh_keys" | "keypairs" => return "SSH key".to_owned(),
+        "registry_registries" => return "registry".to_owned(),
         "dns_rrsets" => return "DNS record set".to_owned(),
         "cdn_ssl_certificates" => return "CDN SSL certificate".to_owned(),
         "cdn_ca_certificates" => return "CDN CA certificate".to_owned(),
@@ -55,6 +56,8 @@ mod tests {
             ("l7polices", "L7 policy"),
             ("ddos_profiles", "ddos profile"),
             ("registries", "registry"),
+            ("registry_registries", "registry"),
+            ("registry_users", "registry user"),
             ("addresses", "address"),
         ] {
             assert_eq!(kind_name(kind), word);

@@ -27,13 +27,21 @@ pub struct Found {
 
 /// Everyday words, and those of paths and kinds that they stand for. Longer phrases come before their parts.
 const SYNONYMS: &[(&[&str], &[&str])] = &[
+    (&["allowed address pair"], &["allow_address_pairs"]),
+    (&["upload image", "import image"], &["downloadimage"]),
+    (&["log shipping", "log shipper"], &["laas", "logs_uploader"]),
+    (&["live stream", "livestream"], &["streams"]),
+    (&["waf rule"], &["custom-rules"]),
+    (&["dns record"], &["/v2/zones/"]),
+    (&["key value store", "key-value store"], &["kv"]),
+    (&["user permission", "permission"], &["assignments"]),
     (&["bare metal", "baremetal"], &["bminstances", "baremetal"]),
     (&["virtual machine", "vm", "machine", "server", "compute", "instance"], &["instances"]),
     (&["managed postgresql", "database", "db", "postgresql", "postgres", "sql"], &["dbaas", "postgresql_clusters"]),
     (&["managed kubernetes", "kubernetes", "k8s"], &["k8s", "k8s_clusters"]),
     (&["load balancer", "loadbalancer", "balancer", "lb"], &["loadbalancers"]),
     (&["security group", "firewall"], &["securitygroups", "security_groups"]),
-    (&["reserved ip", "fixed ip", "static ip"], &["reserved_fixed_ips"]),
+    (&["reserved ip", "fixed ip", "static ip", "virtual ip", "vip"], &["reserved_fixed_ips"]),
     (&["public ip"], &["floatingips", "reserved_fixed_ips"]),
     (&["floating ip", "elastic ip"], &["floatingips"]),
     (&["block storage", "volume", "disk"], &["volumes"]),
@@ -41,7 +49,7 @@ const SYNONYMS: &[(&[&str], &[&str])] = &[
     (&["file share", "shared storage", "nfs"], &["file_shares"]),
     (&["placement group", "server group", "affinity"], &["servergroups"]),
     (&["container registry", "registry", "docker"], &["registries", "registry_registries"]),
-    (&["function", "serverless", "faas"], &["faas", "faas_functions"]),
+    (&["function", "serverless", "lambda", "faas"], &["faas", "faas_functions"]),
     (&["container", "caas"], &["caas", "containers"]),
     (&["health check", "health monitor"], &["healthmonitor"]),
     (&["private network", "vpc"], &["networks"]),
@@ -220,6 +228,15 @@ mod tests {
             ("bare metal", "POST /cloud/v1/bminstances/PR"),
             ("registry", "POST /cloud/v1/registries/PR"),
             ("list flavors", "GET /cloud/v1/flavors/PR"),
+            ("vip", "POST /cloud/v1/reserved_fixed_ips/PR"),
+            ("upload image", "POST /cloud/v1/downloadimage/PR"),
+            ("lambda", "POST /cloud/v1/faas/namespaces/PR/{namespace_name}/functions"),
+            ("live stream", "POST /streaming/streams"),
+            ("waf rule", "POST /waap/v1/domains/{domain_id}/custom-rules"),
+            ("dns record", "POST /dns/v2/zones/{zoneName}/{rrsetName}/{rrsetType}"),
+            ("key value store", "POST /fastedge/v1/kv"),
+            ("allowed address pairs", "PUT /cloud/v2/ports/PR/{port_id}/allow_address_pairs"),
+            ("user permission", "POST /cloud/v1/users/assignments"),
         ] {
             assert_eq!(first(words), route, "{words}");
         }

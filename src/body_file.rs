@@ -13,7 +13,7 @@ use md5::Md5;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use self::form::{Chunk, Content, Form, FormFile, Part, each_path, parts};
+pub use self::form::{Chunk, Content, Form, FormFile, FormPart, each_path, parts};
 use crate::files;
 use crate::secret::hex;
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::api::Trace;
+use crate::api::RequestTrace;
 use crate::cli::{ColorChoice, GlobalOptions, Typed};
 use crate::report::{Color, TerminalSize, Verbosity, github};
 use crate::secret::Secrets;
@@ -49,7 +49,7 @@ pub struct Context {
     /// All values that must be redacted.
     pub secrets: Secrets,
     /// The trace of requests, if one was asked for.
-    pub trace: Option<Arc<Trace>>,
+    pub trace: Option<Arc<RequestTrace>>,
     /// What was read from stdin and from pipes that the command line names, which can be read once only.
     pub read: Mutex<BTreeMap<PathBuf, Vec<u8>>>,
 }

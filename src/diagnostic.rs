@@ -150,6 +150,7 @@ impl Findings {
     /// The most findings kept of one kind.
     const MOST: usize = 1000;
 
+    /// Adds a finding; of one kind no more than [`Self::MOST`] are kept, and the rest is counted.
     pub fn push(&mut self, finding: Diagnostic) {
         if self.counts(finding.code) {
             self.keep(finding);
@@ -176,6 +177,7 @@ impl Findings {
         self.errors
     }
 
+    /// Removes the findings for which `stays` returns `false`; their number stays counted.
     pub fn retain(&mut self, stays: impl FnMut(&Diagnostic) -> bool) {
         self.kept.retain(stays);
     }

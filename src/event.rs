@@ -3,11 +3,17 @@
 //! The engine emits them, reporters show them. An event is emitted only after its record is on disk. Texts from the
 //! API are untrusted: reporters must escape them. Events contain no secrets: the engine redacts them before.
 
+mod done;
+mod failure;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::id::{InstanceId, StepId};
+
+pub use done::{Did, Provenance, SkipReason, StepDone};
+pub use failure::{EffectKnown, ErrorClass, SourceLocation, StepError};
 
 /// The version of the event stream written by `--events`.
 pub const EVENTS_VERSION: u32 = 1;
@@ -251,200 +257,6 @@ pub struct RemovedResource {
     pub name: Option<String>,
 }
 
-/// How a step was completed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "WrittenStepDone", into = "WrittenStepDone")]
-pub struct StepDone {
-    pub provenance: Provenance,
-    /// `POST /cloud/v1/networks/1/7`
-    pub call: String,
-    pub did: Did,
-    /// Kind, id and name of the main resource, if there is one.
-    pub kind: Option<String>,
-    pub id: Option<String>,
-    pub name: Option<String>,
-    pub tasks: Vec<String>,
-    /// From the first request to the completion.
-    pub duration_ms: u64,
-}
-
-/// What a call did with its main resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Did {
-    /// It only read, by whatever method.
-    Read,
-    Created,
-    /// The resource existed before.
-    Changed,
-    Deleted,
-}
-
-/// A [`StepDone`] in the stream of `--events`.
-#[derive(Serialize, Deserialize)]
-struct WrittenStepDone {
-    how: Provenance,
-    call: String,
-    kind: Option<String>,
-    id: Option<String>,
-    name: Option<String>,
-    /// `did` is `changed`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    changed: bool,
-    /// Missing in streams of earlier versions.
-    #[serde(default)]
-    did: Option<Did>,
-    tasks: Vec<String>,
-    duration_ms: u64,
-}
-
-impl From<WrittenStepDone> for StepDone {
-    fn from(written: WrittenStepDone) -> Self {
-        let by_method = || match written.call.split(' ').next() {
-            Some("GET") => Did::Read,
-            Some("DELETE") => Did::Deleted,
-            _ if written.changed => Did::Changed,
-            _ => Did::Created,
-        };
-        Self {
-            provenance: written.how,
-            did: written.did.unwrap_or_else(by_method),
-            call: written.call,
-            kind: written.kind,
-            id: written.id,
-            name: written.name,
-            tasks: written.tasks,
-            duration_ms: written.duration_ms,
-        }
-    }
-}
-
-impl From<StepDone> for WrittenStepDone {
-    fn from(done: StepDone) -> Self {
-        Self {
-            how: done.provenance,
-            call: done.call,
-            changed: done.did == Did::Changed && done.id.is_some(),
-            did: Some(done.did),
-            kind: done.kind,
-            id: done.id,
-            name: done.name,
-            tasks: done.tasks,
-            duration_ms: done.duration_ms,
-        }
-    }
-}
-
-/// How the result of a step came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Provenance {
-    /// This run made the call.
-    Called,
-    /// An existing resource was changed in place by this run.
-    Updated,
-    /// An earlier run made the call; no request was sent.
-    Reused,
-    /// An earlier run started its tasks; this one waited for them.
-    Continued,
-    /// The outcome was in doubt, as after a lost answer, and the result found.
-    Recovered,
-    /// An existing resource was adopted.
-    Adopted,
-}
-
-/// Why a step was not run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum SkipReason {
-    /// `when` is false.
-    Condition,
-    /// A step it depends on did not succeed: the first one of the chain.
-    Dependency { step: InstanceId },
-    /// `--target`, `--fail-fast`, an interrupt or the end of `--timeout`.
-    NotStarted { why: String },
-}
-
-/// A failure of a step, with what is known of its effect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepError {
-    pub effect: EffectKnown,
-    pub class: ErrorClass,
-    /// The failure in one line: `QuotaLimitExceed: ... (request_id ...)`.
-    pub message: String,
-    /// The call, where one was made.
-    pub call: Option<String>,
-    pub status: Option<u16>,
-    pub request_id: Option<String>,
-    pub task: Option<String>,
-    /// `invalid_fields` of the API: JSON pointer into the body, and what is wrong there.
-    pub invalid_fields: Vec<(String, String)>,
-    /// `file:line:column` of the step or the field.
-    pub place: Option<SourceLocation>,
-    /// What to do next.
-    pub help: Vec<String>,
-    /// Instances whose resources an earlier run made, and that do not exist any more.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub gone: Vec<InstanceId>,
-}
-
-impl StepError {
-    /// Without a call, an answer and a place.
-    pub fn new(effect: EffectKnown, class: ErrorClass, message: impl Into<String>) -> Self {
-        Self {
-            effect,
-            class,
-            message: message.into(),
-            call: None,
-            status: None,
-            request_id: None,
-            task: None,
-            invalid_fields: Vec::new(),
-            place: None,
-            help: Vec::new(),
-            gone: Vec::new(),
-        }
-    }
-}
-
-/// A place in a plan file; line and column begin at 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceLocation {
-    pub file: String,
-    pub line: usize,
-    pub column: usize,
-}
-
-/// What is known of the effect of a failed call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EffectKnown {
-    /// The API did not carry it out.
-    NotApplied,
-    /// The API carried it out.
-    Applied,
-    Unknown,
-}
-
-/// The class of a failure, which determines the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ErrorClass {
-    /// A template could not be evaluated.
-    Template,
-    NotAllowed,
-    Quota,
-    Rejected,
-    /// A task ended in ERROR.
-    Task,
-    /// The API could not be reached.
-    Unreachable,
-    Unknown,
-    /// The record could not be written.
-    Record,
-    Internal,
-}
-
 /// The end of a run, with its totals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFinished {
@@ -490,12 +302,6 @@ impl RunFinished {
             elapsed_ms,
             next: None,
         }
-    }
-}
-
-impl std::fmt::Display for SourceLocation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
 

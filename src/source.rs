@@ -71,7 +71,7 @@ pub struct Source {
     /// Made once a place is shown.
     blocks: OnceLock<Vec<Block>>,
     /// Files appended to the first one.
-    files: Vec<Part>,
+    files: Vec<JoinedFile>,
 }
 
 /// What stands before a block of the text, so that lines and columns are found without reading all of it.
@@ -94,7 +94,7 @@ pub struct Joined {
 
 /// Where a joined file begins.
 #[derive(Debug, Clone)]
-struct Part {
+struct JoinedFile {
     start: usize,
     /// The number of lines before it.
     line: usize,
@@ -138,16 +138,16 @@ impl Source {
         let mut line = 0;
         let mut parts = Vec::with_capacity(files.len());
         for Joined { path, text: more, used_by } in files {
-            line += 1 + line_breaks(&text.as_bytes()[parts.last().map_or(0, |part: &Part| part.start)..]);
+            line += 1 + line_breaks(&text.as_bytes()[parts.last().map_or(0, |part: &JoinedFile| part.start)..]);
             text.push('\n');
-            parts.push(Part { start: text.len(), line, path, used_by });
+            parts.push(JoinedFile { start: text.len(), line, path, used_by });
             text.push_str(&more);
         }
         Self { files: parts, ..Self::new(self.path.clone(), text) }
     }
 
     /// The file at an offset.
-    fn part(&self, offset: usize) -> Option<&Part> {
+    fn part(&self, offset: usize) -> Option<&JoinedFile> {
         self.files[..self.files.partition_point(|part| part.start <= offset)].last()
     }
 

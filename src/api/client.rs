@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::trace::{Exchange, Trace};
+use super::trace::{Exchange, RequestTrace};
 use super::traceparent::{Traceparents, new_trace, trace_header};
 use super::{Answer, ApiError, Limit, Lost, Request, Transport};
 use crate::catalog::Method;
@@ -32,7 +32,7 @@ pub struct Client {
     requests: AtomicU64,
     polls: AtomicU64,
     traceparents: Traceparents,
-    trace: Option<Arc<Trace>>,
+    trace: Option<Arc<RequestTrace>>,
     secrets: Secrets,
     /// The API has accepted the key.
     taken: AtomicBool,
@@ -83,7 +83,7 @@ impl Client {
 
     /// The same client, logging every request.
     #[must_use]
-    pub fn traced(self, trace: Option<Arc<Trace>>) -> Self {
+    pub fn traced(self, trace: Option<Arc<RequestTrace>>) -> Self {
         Self { trace, ..self }
     }
 
@@ -177,7 +177,7 @@ impl Client {
         Ok(answer)
     }
 
-    async fn send_traced(&self, trace: &Trace, request: Request) -> Result<Answer, Lost> {
+    async fn send_traced(&self, trace: &RequestTrace, request: Request) -> Result<Answer, Lost> {
         let (base_url, at, left) = (self.transport.base_url(), self.clock.now(), self.clock.elapsed());
         trace.leaving(base_url, &request);
         let answer = self.transport.send(request.clone()).await;

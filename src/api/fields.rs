@@ -18,9 +18,9 @@ const NO_FIELDS: [&str; 2] = ["non_field_errors", "__all__"];
 const MOST_REASONS: usize = 3;
 
 /// JSON pointers into the body, and what is wrong there.
-pub(super) fn of(body: &Value) -> Vec<(String, String)> {
+pub(super) fn invalid_fields(body: &Value) -> Vec<(String, String)> {
     if let Value::Array(several) = body {
-        return several.iter().flat_map(of).collect();
+        return several.iter().flat_map(invalid_fields).collect();
     }
     let mut found = Vec::new();
     for name in ["invalid_fields", "errors", "detail"] {
@@ -131,7 +131,7 @@ mod tests {
             ),
         ] {
             let fields: Vec<_> = fields.iter().map(|(at, why)| ((*at).to_owned(), (*why).to_owned())).collect();
-            assert_eq!(of(&body), fields, "{body}");
+            assert_eq!(invalid_fields(&body), fields, "{body}");
         }
     }
 
@@ -174,17 +174,20 @@ mod tests {
                 "`conditions.0.ip`: no address; `query.limit`: too many",
             ),
         ] {
-            let found = of(&body);
+            let found = invalid_fields(&body);
             assert_eq!(found, fields, "{body}");
             assert_eq!(combined_message(&body, &found).as_deref(), Some(message), "{body}");
         }
-        assert_eq!(of(&json!({ "error": "zone is not found" })), []);
-        assert_eq!(of(&json!({ "detail": "Not found." })), []);
+        assert_eq!(invalid_fields(&json!({ "error": "zone is not found" })), []);
+        assert_eq!(invalid_fields(&json!({ "detail": "Not found." })), []);
     }
 
     #[test]
     fn a_long_row_of_complaints_is_cut() {
         let body = json!({ "errors": { "a": ["1"], "b": ["2"], "c": ["3"], "d": ["4"], "e": ["5"] } });
-        assert_eq!(combined_message(&body, &of(&body)).as_deref(), Some("`a`: 1; `b`: 2; `c`: 3; and 2 more"));
+        assert_eq!(
+            combined_message(&body, &invalid_fields(&body)).as_deref(),
+            Some("`a`: 1; `b`: 2; `c`: 3; and 2 more")
+        );
     }
 }

@@ -18,7 +18,7 @@ type Delivery = Box<dyn FnOnce() + Send>;
 /// The work panicked, or the thread is gone.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the thread for requests gives no result")]
-pub struct Gone;
+pub struct ThreadEnded;
 
 /// A thread with a runtime of its own, which ends when this is dropped.
 pub struct Io {
@@ -53,7 +53,10 @@ impl Io {
     /// # Errors
     ///
     /// When it panicked, or the thread is gone.
-    pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Gone> {
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ThreadEnded> {
         let deliveries = self.deliveries.get_or_init(deliver).clone();
         let (mut answer, answered) = oneshot::channel();
         let work = async move {
@@ -69,8 +72,8 @@ impl Io {
                 (undelivered.0)();
             }
         };
-        self.work.send(Box::pin(work)).map_err(|_| Gone)?;
-        answered.await.map_err(|_| Gone)
+        self.work.send(Box::pin(work)).map_err(|_| ThreadEnded)?;
+        answered.await.map_err(|_| ThreadEnded)
     }
 }
 
@@ -116,7 +119,7 @@ mod tests {
     async fn a_panic_on_the_thread_is_an_error_for_the_caller() {
         let io = Io::start().unwrap();
         let broken = io.run(async { panic!("a bug") }).await;
-        assert_eq!(broken, Err::<(), Gone>(Gone));
+        assert_eq!(broken, Err::<(), ThreadEnded>(ThreadEnded));
         assert_eq!(io.run(async { 7 }).await, Ok(7));
     }
 

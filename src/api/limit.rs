@@ -26,11 +26,11 @@ const DEFAULT_HOLD: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Limit {
     clock: Clock,
-    state: Mutex<State>,
+    state: Mutex<LimitState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LimitState {
     /// When recent requests were sent, to measure the rate.
     recent: VecDeque<Duration>,
     /// Requests per second; `None` before the first 429.
@@ -69,12 +69,12 @@ impl Limit {
         self.lock().slow_down(self.clock.elapsed(), retry_after);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LimitState> {
         lock(&self.state)
     }
 }
 
-impl State {
+impl LimitState {
     /// `None` when the request may be sent now (it is counted), or else when to ask again.
     fn turn(&mut self, now: Duration) -> Option<Duration> {
         if now < self.held_until {
@@ -128,13 +128,13 @@ mod tests {
 
     #[test]
     fn nothing_is_limited_before_the_first_429() {
-        let mut state = State::default();
+        let mut state = LimitState::default();
         assert!((0..10_000).all(|_| state.turn(seconds(1.0)).is_none()));
     }
 
     #[test]
     fn a_429_pauses_all_requests_and_halves_the_rate() {
-        let mut state = State::default();
+        let mut state = LimitState::default();
         for tenth in 0..40 {
             assert_eq!(state.turn(seconds(f64::from(tenth) / 10.0)), None);
         }
@@ -166,12 +166,12 @@ mod tests {
 
     #[test]
     fn the_rate_grows_with_time_and_only_recent_requests_count() {
-        let mut state = State { rate: Some(1.0), ..State::default() };
+        let mut state = LimitState { rate: Some(1.0), ..LimitState::default() };
         state.recover(seconds(10.0));
         state.recover(seconds(10.0));
         let rate = state.rate.unwrap();
         assert!((rate - 1.0 - 10.0 * GROWTH).abs() < 1e-9, "{rate}");
-        let mut state = State::default();
+        let mut state = LimitState::default();
         let at = |half: u32| WINDOW / 2 * half;
         assert!((0..5).all(|half| state.turn(at(half)).is_none()));
         // Those of a window: what was sent longer ago is forgotten.
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_limit_is_lifted_after_long_success() {
-        let mut state = State::default();
+        let mut state = LimitState::default();
         state.turn(seconds(0.0));
         state.slow_down(seconds(0.0), None);
         assert!(state.rate.is_some());

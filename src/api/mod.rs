@@ -23,7 +23,7 @@ mod transport;
 mod upload;
 
 pub use client::{Client, Shut};
-pub use error::{ApiError, Form, Meaning, WITHHELD};
+pub use error::{ApiError, ErrorForm, Meaning, WITHHELD};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use lock::LockHolder;
@@ -32,6 +32,6 @@ pub use quota::tells_quota;
 pub use read::{ReadError, json_of, tried};
 pub use retry::Policy;
 pub use task::{TASKS, Task, TaskData, TaskState, timestamp};
-pub use trace::Trace;
+pub use trace::RequestTrace;
 pub use traceparent::{new_trace, same_id, trace_header};
 pub use transport::{Answer, Lost, Request, Sending, Transport, is_success};

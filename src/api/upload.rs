@@ -13,13 +13,13 @@ use crate::body_file::{Chunk, Pieces};
 
 /// The bytes of a body. They end before the last ones of a file when it is not the one that was measured.
 pub(super) struct Stream {
-    state: State,
+    state: UploadState,
     /// What follows the file that is being read.
-    rest: VecDeque<Next>,
+    rest: VecDeque<UploadPart>,
     left: u64,
 }
 
-enum State {
+enum UploadState {
     Between,
     Idle(Pieces),
     /// Read on a blocking thread.
@@ -27,7 +27,7 @@ enum State {
     Done,
 }
 
-enum Next {
+enum UploadPart {
     Text(Vec<u8>),
     File(Pieces),
 }
@@ -43,11 +43,15 @@ impl Stream {
         let left = chunks.iter().map(Chunk::size).sum();
         let open = |chunk| {
             Ok(match chunk {
-                Chunk::Text(text) => Next::Text(text),
-                Chunk::File(upload) => Next::File(upload.open()?),
+                Chunk::Text(text) => UploadPart::Text(text),
+                Chunk::File(upload) => UploadPart::File(upload.open()?),
             })
         };
-        Ok(Self { state: State::Between, rest: chunks.into_iter().map(open).collect::<Result<_, String>>()?, left })
+        Ok(Self {
+            state: UploadState::Between,
+            rest: chunks.into_iter().map(open).collect::<Result<_, String>>()?,
+            left,
+        })
     }
 
     fn data(&mut self, piece: Vec<u8>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
@@ -62,37 +66,37 @@ impl Body for Stream {
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         loop {
-            match std::mem::replace(&mut self.state, State::Done) {
-                State::Between => match self.rest.pop_front() {
-                    Some(Next::Text(text)) => {
-                        self.state = State::Between;
+            match std::mem::replace(&mut self.state, UploadState::Done) {
+                UploadState::Between => match self.rest.pop_front() {
+                    Some(UploadPart::Text(text)) => {
+                        self.state = UploadState::Between;
                         return self.data(text);
                     }
-                    Some(Next::File(pieces)) => self.state = State::Idle(pieces),
+                    Some(UploadPart::File(pieces)) => self.state = UploadState::Idle(pieces),
                     None => {}
                 },
-                State::Idle(mut pieces) => {
-                    self.state = State::Reading(tokio::task::spawn_blocking(move || {
+                UploadState::Idle(mut pieces) => {
+                    self.state = UploadState::Reading(tokio::task::spawn_blocking(move || {
                         let read = pieces.read();
                         (pieces, read)
                     }));
                 }
-                State::Reading(mut reading) => {
+                UploadState::Reading(mut reading) => {
                     let Poll::Ready(read) = Pin::new(&mut reading).poll(context) else {
-                        self.state = State::Reading(reading);
+                        self.state = UploadState::Reading(reading);
                         return Poll::Pending;
                     };
                     let (pieces, next) = read.map_err(io::Error::other)?;
                     match next {
                         Ok(Some(piece)) => {
-                            self.state = State::Idle(pieces);
+                            self.state = UploadState::Idle(pieces);
                             return self.data(piece);
                         }
-                        Ok(None) => self.state = State::Between,
+                        Ok(None) => self.state = UploadState::Between,
                         Err(why) => return Poll::Ready(Some(Err(io::Error::other(why)))),
                     }
                 }
-                State::Done => return Poll::Ready(None),
+                UploadState::Done => return Poll::Ready(None),
             }
         }
     }

@@ -47,7 +47,7 @@ impl Form {
         let boundary = boundary(&parts);
         let mut chunks = Vec::new();
         let mut text = String::new();
-        for Part { name, content } in parts {
+        for FormPart { name, content } in parts {
             match content {
                 Content::Text(value) => {
                     text += &head(&boundary, name, None);
@@ -113,7 +113,7 @@ pub fn each_path<E>(
 
 /// A part of a form.
 #[derive(Debug, PartialEq)]
-pub struct Part<'f> {
+pub struct FormPart<'f> {
     pub name: &'f str,
     pub content: Content<'f>,
 }
@@ -126,13 +126,13 @@ pub enum Content<'f> {
 
 /// The parts of a form: a field whose files are given is sent as these, a list once for each element, `null` not at
 /// all.
-pub fn parts<'f>(fields: &'f Value, files: &'f [FormFile]) -> Vec<Part<'f>> {
+pub fn parts<'f>(fields: &'f Value, files: &'f [FormFile]) -> Vec<FormPart<'f>> {
     let mut parts = Vec::new();
     for (name, value) in fields.as_object().into_iter().flatten() {
         let own = files.iter().filter(|file| file.field == *name);
         let own: Vec<Content<'_>> = own.map(|file| Content::File(&file.upload)).collect();
         let contents = if own.is_empty() { texts(value).into_iter().map(Content::Text).collect() } else { own };
-        parts.extend(contents.into_iter().map(|content| Part { name, content }));
+        parts.extend(contents.into_iter().map(|content| FormPart { name, content }));
     }
     parts
 }
@@ -164,14 +164,14 @@ fn quoted(name: &str) -> String {
 
 /// A boundary that is in no part: not in a text, and derived from the digests of the files, which therefore cannot hold
 /// it.
-fn boundary(parts: &[Part<'_>]) -> String {
+fn boundary(parts: &[FormPart<'_>]) -> String {
     let files = parts.iter().filter_map(|part| match part.content {
         Content::File(upload) => Some(upload.file.sha256.as_str()),
         Content::Text(_) => None,
     });
     let files: String = files.collect();
     let is_in =
-        |part: &Part<'_>, boundary: &str| matches!(&part.content, Content::Text(text) if text.contains(boundary));
+        |part: &FormPart<'_>, boundary: &str| matches!(&part.content, Content::Text(text) if text.contains(boundary));
     let mut round = 0_u32;
     loop {
         let digest = hex(&Sha256::digest(format!("{round} {files}")));

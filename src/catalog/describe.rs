@@ -27,8 +27,8 @@ pub struct Description {
     pub body_use: BodyUse,
     pub body: Vec<Field>,
     /// The media types of a body that is a file or a form.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub content: Vec<String>,
+    #[serde(rename = "content", skip_serializing_if = "Vec::is_empty")]
+    pub media_types: Vec<String>,
     /// The body is a form, in which files are named by their paths.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub form: bool,
@@ -86,7 +86,7 @@ impl Catalog {
             query: operation.query_parameters.iter().map(parameter).collect(),
             body_use: operation.body,
             body: body.unwrap_or_default(),
-            content: operation.content.clone(),
+            media_types: operation.media_types.clone(),
             form: operation.takes_form(),
             creates: operation.creates.clone(),
             undo: delete.map(|delete| Route { method: delete.method, path: delete.path.clone() }),
@@ -109,7 +109,7 @@ fn field(
     when: Option<String>,
 ) -> Field {
     let shape = schema.resolve(written);
-    let kind = schema.kind(written);
+    let referred = schema.referred(written);
     Field {
         name: name.to_owned(),
         path: if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") },
@@ -121,8 +121,8 @@ fn field(
         default: written.default.clone().or_else(|| shape.default.clone()),
         when,
         deprecated: written.deprecated || shape.deprecated,
-        by_name: kind.is_some_and(|(_, by_name)| by_name),
-        kind: kind.map(|(kind, _)| kind.to_owned()),
+        by_name: referred.is_some_and(|referred| referred.by_name),
+        kind: referred.map(|referred| referred.kind.to_owned()),
     }
 }
 

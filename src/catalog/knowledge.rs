@@ -124,7 +124,7 @@ pub(super) struct KnownCreate {
     /// Other kinds that the call may create besides it.
     #[serde(default)]
     pub also: Vec<String>,
-    /// Those of `also` that still exist when the resource itself is deleted.
+    /// The kinds of `also` whose resources still exist when the resource itself is deleted.
     #[serde(default)]
     pub stays: Vec<String>,
     /// When the resource exists already, the call changes it.

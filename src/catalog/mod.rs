@@ -48,7 +48,7 @@ pub use ready::Ready;
 pub use regenerate::{Regenerated, regenerate};
 pub use routes::{Difference, NearestRoute, PathParameters, parameter_name};
 pub use schema::BodySchema;
-pub use search::{Fit, Found, asks_for_reads};
+pub use search::{Fit, FoundOperation, asks_for_reads};
 pub use value::{By, Partial, Reference, Unknown, ValueSource};
 
 pub use embedded::CLOUD;

@@ -122,11 +122,11 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<Ready>,
     /// The media types of a body that is not JSON: a file, or a form when there is no other.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub content: Vec<String>,
+    #[serde(rename = "content", default, skip_serializing_if = "Vec::is_empty")]
+    pub media_types: Vec<String>,
     /// The fields of a form that are files, or lists of files.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<String>,
+    #[serde(rename = "files", default, skip_serializing_if = "Vec::is_empty")]
+    pub file_fields: Vec<String>,
     /// The schema of the body; `Catalog::body_schema` adds its definitions.
     #[serde(skip)]
     pub(crate) body_schema: Option<Schema>,
@@ -243,7 +243,7 @@ pub struct Creates {
     pub integer_id: bool,
     /// Kinds of secondary resources of the same call: `volumes` of a machine, `routers` of a network.
     pub also: Vec<String>,
-    /// Those of `also` that outlive the main resource, unless `DeleteCall::also_by` includes them.
+    /// The kinds of `also` whose resources outlive the main resource, unless `DeleteCall::also_by` includes them.
     #[serde(default)]
     pub stays: Vec<String>,
     /// JSON pointer into the body to the resource's name, if it has one: `/name`.

@@ -370,11 +370,25 @@ impl BodySchema {
         schema.nullable || self.resolve(schema).nullable
     }
 
-    /// The kind that a value refers to, and whether by name.
-    pub fn kind<'s>(&'s self, schema: &'s Schema) -> Option<(&'s str, bool)> {
-        [schema, self.resolve(schema)]
-            .into_iter()
-            .find_map(|schema| schema.kind.as_deref().map(|kind| (kind, schema.by_name)))
+    /// The kind of resource that a value refers to.
+    pub fn referred<'s>(&'s self, schema: &'s Schema) -> Option<Referred<'s>> {
+        let mut schemas = [schema, self.resolve(schema)].into_iter();
+        schemas.find_map(|schema| schema.kind.as_deref().map(|kind| Referred { kind, by_name: schema.by_name }))
+    }
+}
+
+/// What a value refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Referred<'s> {
+    pub kind: &'s str,
+    /// By its name; otherwise by its id.
+    pub by_name: bool,
+}
+
+impl Referred<'_> {
+    /// The attribute that the value is: `name` or `id`.
+    pub fn attribute(self) -> &'static str {
+        if self.by_name { "name" } else { "id" }
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Fit {
 
 /// A matching operation.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundOperation {
     pub fit: Fit,
     pub operation: Arc<Operation>,
 }
@@ -86,14 +86,14 @@ enum Wanted {
 impl Catalog {
     /// Operations that match all words, the best first: methods, effects (`create`), words of the route, section or
     /// id, and synonyms (`vm`, `database`).
-    pub fn search(&self, words: &[&str]) -> Vec<Found> {
+    pub fn search(&self, words: &[&str]) -> Vec<FoundOperation> {
         let wanted = wanted(&words.join(" ").to_lowercase());
         let fits = |operation: Arc<Operation>| {
             let fit = fit(&operation, &wanted)?;
-            Some(Found { fit, operation })
+            Some(FoundOperation { fit, operation })
         };
-        let mut found: Vec<Found> = self.operations().filter_map(fits).collect();
-        found.sort_by_key(Found::distance);
+        let mut found: Vec<FoundOperation> = self.operations().filter_map(fits).collect();
+        found.sort_by_key(FoundOperation::distance);
         found
     }
 }
@@ -104,7 +104,7 @@ pub fn asks_for_reads(words: &str) -> bool {
     wanted(&words.to_lowercase()).iter().any(reads)
 }
 
-impl Found {
+impl FoundOperation {
     /// The order of results: by match, creates first, then paths with fewer segments that are no placeholders.
     pub fn distance(&self) -> (Fit, bool, usize) {
         let makes = self.operation.effect == Effect::Create;

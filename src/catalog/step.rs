@@ -8,7 +8,7 @@ use super::Catalog;
 use super::check::{refusals, words};
 use super::operation::{BodyUse, Effect, Method, Operation};
 use super::routes::parameter_name;
-use super::schema::{Additional, BodySchema, Schema, Type, Variant};
+use super::schema::{Additional, BodySchema, Referred, Schema, Type, Variant};
 
 /// The greatest depth of generated fields; deeper ones are shown by `plan ops --show`.
 const DEEPEST: usize = 8;
@@ -98,6 +98,11 @@ pub(super) fn step_id(operation: &Operation) -> String {
     id.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }
 
+/// The placeholder for a reference that only the user knows.
+fn to_fill_in(referred: Referred<'_>) -> String {
+    format!("\"<{} of one of {}>\"", referred.attribute(), referred.kind)
+}
+
 /// The singular of a kind.
 fn one_of_kind(kind: &str) -> String {
     let known = match kind {
@@ -156,9 +161,8 @@ impl Writer<'_> {
             self.yaml += " \"<see the API reference>\"\n";
             return;
         }
-        if let Some((kind, by_name)) = self.schema.kind(written) {
-            let what = if by_name { "name" } else { "id" };
-            let _ = writeln!(self.yaml, " \"<{what} of one of {kind}>\"");
+        if let Some(referred) = self.schema.referred(written) {
+            let _ = writeln!(self.yaml, " {}", to_fill_in(referred));
             return;
         }
         match self.main_type(shape, in_list) {
@@ -188,10 +192,9 @@ impl Writer<'_> {
         let item = shape.items.as_deref().unwrap_or(&open);
         let resolved = self.schema.resolve(item);
         if self.main_type(resolved, true) != Some(Type::Object) {
-            let (value, _) = match self.schema.kind(item) {
-                Some((kind, true)) => (format!("\"<name of one of {kind}>\""), String::new()),
-                Some((kind, false)) => (format!("\"<id of one of {kind}>\""), String::new()),
-                None => self.scalar("item", item, resolved),
+            let value = match self.schema.referred(item) {
+                Some(referred) => to_fill_in(referred),
+                None => self.scalar("item", item, resolved).0,
             };
             let _ = writeln!(self.yaml, " [{value}]");
             return;

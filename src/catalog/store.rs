@@ -156,8 +156,8 @@ impl From<&Operation> for Stored {
             also_makes: operation.also_makes.clone(),
             locks: operation.locks.iter().chain(&operation.locks_else).cloned().collect(),
             ready: operation.ready.clone(),
-            content: operation.content.clone(),
-            files: operation.files.clone(),
+            content: operation.media_types.clone(),
+            files: operation.file_fields.clone(),
         }
     }
 }
@@ -191,8 +191,8 @@ impl Stored {
             path_parameters,
             query_parameters,
             ready: self.ready,
-            content: self.content,
-            files: self.files,
+            media_types: self.content,
+            file_fields: self.files,
             body: match (&self.body, self.body_required) {
                 (None, false) => BodyUse::None,
                 (_, true) => BodyUse::Required,

@@ -131,7 +131,7 @@ pub struct RecordOptions {
 /// How a plan is run.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Run")]
-pub struct RunOptions {
+pub struct RunFlags {
     /// Requests at once; waiting for tasks does not count
     #[arg(long, value_name = "N", value_parser = values::at_least_one, default_value = "10")]
     pub parallelism: usize,

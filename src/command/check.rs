@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::findings::{self, Found};
+use super::findings::{self, FileFindings};
 use super::load;
 use super::{note, online, print_json_text};
 use crate::cli::{CheckArguments, CheckFormat};
@@ -41,10 +41,10 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments) -> Resu
         }
         plans.extend(checked.plan);
         let findings = checked.findings;
-        found.push(Found { source, findings });
+        found.push(FileFindings { source, findings });
         found.extend(beside);
     }
-    let found = findings::by_file(&found, &context.secrets);
+    let found = findings::findings_by_file(&found, &context.secrets);
     let mut wrong = found.iter().flat_map(|found| &found.findings).any(|finding| is_wrong(finding.severity, arguments));
     print(context, arguments.format, &found)?;
     if arguments.online && !wrong {
@@ -61,7 +61,7 @@ fn is_wrong(severity: Severity, arguments: &CheckArguments) -> bool {
     severity == Severity::Error || (arguments.strict && severity == Severity::Warning)
 }
 
-fn print(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Result<(), Error> {
+fn print(context: &Context, format: Option<CheckFormat>, found: &[FileFindings]) -> Result<(), Error> {
     let format = match format {
         None | Some(CheckFormat::Human) => return print_people(context, found),
         Some(CheckFormat::Github) => return annotate(context, found),
@@ -77,7 +77,7 @@ fn print(context: &Context, format: Option<CheckFormat>, found: &[Found]) -> Res
 }
 
 /// Prints annotations on stdout; in a job, file names are relative to the repository.
-fn annotate(context: &Context, found: &[Found]) -> Result<(), Error> {
+fn annotate(context: &Context, found: &[FileFindings]) -> Result<(), Error> {
     let findings: Vec<Findings<'_>> = found.iter().map(|found| found.as_findings(&context.secrets)).collect();
     let folder = context.environment.github.as_ref().map(|_| context.folder_in_repository());
     for annotation in diagnostics::annotations(&findings) {
@@ -91,7 +91,7 @@ fn annotate(context: &Context, found: &[Found]) -> Result<(), Error> {
     Ok(())
 }
 
-fn print_people(context: &Context, found: &[Found]) -> Result<(), Error> {
+fn print_people(context: &Context, found: &[FileFindings]) -> Result<(), Error> {
     findings::print(context, found)?;
     match found.iter().filter(|found| found.findings.is_empty()).collect::<Vec<_>>()[..] {
         [] => Ok(()),

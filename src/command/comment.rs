@@ -98,7 +98,7 @@ impl Comments<'_> {
             let path = format!("/repos/{}/issues/{}/comments", self.repository, self.number);
             // Not retried: a duplicate would remain until the next preview.
             let made = self.send(Method::Post, &path, &[], Some(content), 1).await?;
-            return Ok(format!("commented on pull request {}{}", self.number, at(&made)));
+            return Ok(format!("commented on pull request {}{}", self.number, comment_address(&made)));
         };
         let path = |id: u64| format!("/repos/{}/issues/comments/{id}", self.repository);
         // Another job may have added a comment at the same time.
@@ -109,7 +109,7 @@ impl Comments<'_> {
             return Ok(format!("the comment on pull request {} says so already", self.number));
         }
         let changed = self.send(Method::Patch, &path(id), &[], Some(content), TRIES).await?;
-        Ok(format!("the comment on pull request {} is up to date{}", self.number, at(&changed)))
+        Ok(format!("the comment on pull request {} is up to date{}", self.number, comment_address(&changed)))
     }
 
     /// The login of the account that the token belongs to.
@@ -221,7 +221,7 @@ fn own_comment(comment: &Value, marker: &str, author: &str) -> Option<(u64, Stri
     is_own.then(|| Some((comment.get("id")?.as_u64()?, body.replace("\r\n", "\n"))))?
 }
 
-fn at(comment: &Value) -> String {
+fn comment_address(comment: &Value) -> String {
     comment.get("html_url").and_then(Value::as_str).map(|url| format!(": {url}")).unwrap_or_default()
 }
 

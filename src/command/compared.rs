@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::instance::{Shown, shown};
+use super::instance::{ResourceColumns, shown};
 use super::note;
 use crate::api::Client;
 use crate::catalog::Catalog;
@@ -117,7 +117,7 @@ pub(super) fn lines(checks: &[DriftCheck], status: &Status) -> String {
     let mut text = String::new();
     for one in checks {
         let known = status.instances.get(&one.instance).map(|known| &**known);
-        let Shown { kind, id, name } = known.map(shown).unwrap_or_default();
+        let ResourceColumns { kind, id, name } = known.map(shown).unwrap_or_default();
         let name = name.map(|name| format!("`{name}` ")).unwrap_or_default();
         let what = format!("{} {name}{}", kind.map(kind_name).unwrap_or_default(), id.map(id_text).unwrap_or_default());
         let line = match &one.found {

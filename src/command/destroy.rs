@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use super::session::{Parts, Session, export_ending};
+use super::session::{Session, SessionParts, export_ending};
 use super::settings::settings_of_record;
 use super::shell_words::{quoted, record_flags};
 use super::view::ViewOptions;
@@ -70,8 +70,8 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         found => found?,
     };
     let status = match to_destroy(context, arguments, &record).await? {
-        Found::Environment(status) => status,
-        Found::Nothing(why) => {
+        ToDestroy::Environment(status) => status,
+        ToDestroy::Nothing(why) => {
             note(context, &why)?;
             return print_job(context, &record, arguments, Exit::Done);
         }
@@ -108,7 +108,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
 }
 
 /// What there is to destroy.
-enum Found {
+enum ToDestroy {
     /// Nothing, and why.
     Nothing(String),
     Environment(Status),
@@ -120,7 +120,7 @@ async fn to_destroy(
     context: &Context,
     arguments: &DestroyArguments,
     record: &EnvironmentRecord,
-) -> Result<Found, Error> {
+) -> Result<ToDestroy, Error> {
     let status = record.read().await?;
     let unsearched = match &status {
         Some(status) if !status.instances.is_empty() => None,
@@ -130,20 +130,20 @@ async fn to_destroy(
     let environment = record.environment();
     let Some(status) = status else {
         if arguments.if_exists {
-            return Ok(Found::Nothing(format!("environment `{environment}` does not exist{not_searched}")));
+            return Ok(ToDestroy::Nothing(format!("environment `{environment}` does not exist{not_searched}")));
         }
         return Err(records::no_record(record).await?);
     };
     if !not_searched.is_empty() {
-        return Ok(Found::Nothing(format!("no call is on record of environment `{environment}`{not_searched}")));
+        return Ok(ToDestroy::Nothing(format!("no call is on record of environment `{environment}`{not_searched}")));
     }
     if status.existing().next().is_none() && status.unanswered().next().is_none() {
         let file = plan_file(arguments, Some(&status));
         let unsearched = guard::guard_nothing_left(context, file, &arguments.api, record, &status).await?;
         let not_searched = unsearched.map(|why| format!("; the account was not searched: {why}")).unwrap_or_default();
-        return Ok(Found::Nothing(format!("nothing is left of environment `{environment}`{not_searched}")));
+        return Ok(ToDestroy::Nothing(format!("nothing is left of environment `{environment}`{not_searched}")));
     }
-    Ok(Found::Environment(status))
+    Ok(ToDestroy::Environment(status))
 }
 
 fn is_confirmed(
@@ -181,8 +181,8 @@ fn listed(status: &Status) -> String {
     for (id, kept) in order.iter().map(|id| (id, None)).chain(kept_for) {
         let Some(known) = status.instances.get(id) else { continue };
         let call = known.intent.as_ref().map(|intent| &*intent.call);
-        let things = known.made.iter().rev().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-        let mut lines: Vec<String> = things
+        let resources = known.made.iter().rev().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+        let mut lines: Vec<String> = resources
             .filter(|made| made.id.is_some() || made.undo.is_some())
             .map(|made| {
                 let obstacle = made.undo.as_ref().and_then(|undo| unsendable(Catalog::embedded(), call, undo));
@@ -245,7 +245,7 @@ pub async fn destroy_environment(
     journal.append(vec![Record::Started(started(context, &status))]).await?;
     let session = Session::start(
         context,
-        Parts {
+        SessionParts {
             transport,
             clock,
             catalog: Catalog::embedded(),
@@ -279,7 +279,7 @@ pub async fn destroy_environment(
         None => retry_command(record, options.api, options.yes),
     });
     let exit = finished.exit;
-    let trouble = session.run_context.journal.troubled().filter(|_| exit == Exit::RecordUnusable).map(Error::from);
+    let trouble = session.run_context.journal.call_refusal().filter(|_| exit == Exit::RecordUnusable).map(Error::from);
     session.finish(context, finished).await?;
     if let Some(error) = &trouble {
         print_error(context, error);

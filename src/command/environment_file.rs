@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::findings::Found;
+use super::findings::FileFindings;
 use super::note;
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -31,12 +31,12 @@ impl ReadFile {
     }
 
     /// The findings in it; without any of its text when it may contain a secret.
-    pub fn found(self, may_hold_secrets: bool) -> Found {
+    pub fn found(self, may_hold_secrets: bool) -> FileFindings {
         let (source, findings) = match may_hold_secrets {
             true => without_text(&self.source, self.findings),
             false => (Arc::new(self.source), self.findings),
         };
-        Found { source, findings }
+        FileFindings { source, findings }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::Error;
-use crate::report::annotation::{Annotation, Level};
+use crate::report::annotation::{Annotation, AnnotationLevel};
 use crate::report::diagnostics::{self, Findings, Format};
 use crate::report::github::{Log, append, findings_summary};
 use crate::report::{Palette, sanitize};
@@ -16,15 +16,15 @@ use crate::source::{FileOf, Source, Span};
 
 /// The findings in one file.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FileFindings {
     pub source: Arc<Source>,
     pub findings: Vec<Diagnostic>,
 }
 
 /// The findings by file: for a plan with modules, each in the file that is wrong and in the one that uses it. Their
 /// words are without secrets from here on, whatever they are shown in.
-pub(super) fn by_file(found: &[Found], secrets: &Secrets) -> Vec<Found> {
-    let mut found: Vec<Found> = found.iter().flat_map(Found::by_file).collect();
+pub(super) fn findings_by_file(found: &[FileFindings], secrets: &Secrets) -> Vec<FileFindings> {
+    let mut found: Vec<FileFindings> = found.iter().flat_map(FileFindings::by_file).collect();
     for finding in found.iter_mut().flat_map(|found| &mut found.findings) {
         *finding = secrets.seal(finding.clone()).into_owned();
     }
@@ -42,8 +42,8 @@ impl Redact for Diagnostic {
     }
 }
 
-impl Found {
-    fn by_file(&self) -> Vec<Found> {
+impl FileFindings {
+    fn by_file(&self) -> Vec<FileFindings> {
         let files = self.source.files();
         if files.len() == 1 {
             return vec![self.clone()];
@@ -71,9 +71,9 @@ impl Found {
             });
             let findings: Vec<Diagnostic> = findings.collect();
             let text = self.source.text().get(file.range.clone()).unwrap_or_default();
-            Found { source: Arc::new(Source::new(file.path, text)), findings }
+            FileFindings { source: Arc::new(Source::new(file.path, text)), findings }
         };
-        let found: Vec<Found> = files.into_iter().map(file).collect();
+        let found: Vec<FileFindings> = files.into_iter().map(file).collect();
         // A plan without findings in itself and its modules is listed once.
         match found.iter().all(|found| found.findings.is_empty()) {
             true => found.into_iter().take(1).collect(),
@@ -96,8 +96,8 @@ pub(super) fn is_shown_before_run(finding: &Diagnostic) -> bool {
 /// # Errors
 ///
 /// When stderr or one of the job's files cannot be written.
-pub fn print(context: &Context, found: &[Found]) -> Result<(), Error> {
-    let found = &by_file(found, &context.secrets)[..];
+pub fn print(context: &Context, found: &[FileFindings]) -> Result<(), Error> {
+    let found = &findings_by_file(found, &context.secrets)[..];
     let findings: Vec<Findings<'_>> = found.iter().map(|found| found.as_findings(&context.secrets)).collect();
     warn(context, found)?;
     let page = context.environment.github.as_ref().and_then(|github| github.step_summary.as_ref());
@@ -114,8 +114,8 @@ pub fn print(context: &Context, found: &[Found]) -> Result<(), Error> {
 /// # Errors
 ///
 /// When stderr cannot be written.
-pub(super) fn warn(context: &Context, found: &[Found]) -> Result<(), Error> {
-    let found = &by_file(found, &context.secrets)[..];
+pub(super) fn warn(context: &Context, found: &[FileFindings]) -> Result<(), Error> {
+    let found = &findings_by_file(found, &context.secrets)[..];
     let findings: Vec<Findings<'_>> = found.iter().map(|found| found.as_findings(&context.secrets)).collect();
     let format = Format::Human { color: context.color(&context.stderr), width: context.width(&context.stderr) };
     let mut text = Vec::new();
@@ -152,7 +152,7 @@ pub(super) fn print_line(context: &Context, message: &str, help: &[String]) -> R
     let told = match &context.environment.github {
         Some(_) => {
             let words = lines.iter().map(|words| format!("\nhelp: {words}")).collect::<String>();
-            context.stderr.command(&Annotation::new(Level::Error, hidden(message) + &words).command())
+            context.stderr.command(&Annotation::new(AnnotationLevel::Error, hidden(message) + &words).command())
         }
         None => {
             let palette = Palette::new(context.color(&context.stderr));

@@ -108,7 +108,7 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
     let account = Account::of(context, &arguments.api)?;
     let request = request(&operation, &account)?;
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
-    let reader = ListReader { client: &client, repeat: &[], places: None, most: arguments.max_items };
+    let reader = ListReader { client: &client, retried_statuses: &[], permits: None, most_items: arguments.max_items };
     let reads = reader.read_all(&request, Some(&*operation));
     let complete = with_wait_note(context, &client, &format!("listing the {what}"), reads).await?;
     let complete = complete.map_err(|unread| match unread {

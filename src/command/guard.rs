@@ -20,7 +20,8 @@ use crate::cli::{ApiOptions, PlanOptions};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::engine::{
-    Makes, Preview, Reads, Settings, Spot, StampSearch, Stamped, spots_of, stampable, stamped, stamped_on_record,
+    Makes, Preview, ProjectRegionIds, Reads, Settings, StampSearch, Stamped, project_regions_of, stampable, stamped,
+    stamped_on_record,
 };
 use crate::error::Error;
 use crate::journal::{InstanceStatus, Phase, RecordedResource, Status, id_text};
@@ -30,7 +31,7 @@ use crate::store::EnvironmentRecord;
 
 const NO_KEY: &str = "there is no API key";
 /// The most lists and resources in a message.
-const NAMED: usize = 5;
+const MOST_NAMES: usize = 5;
 /// A teardown that is done waits no longer than this for the search that follows it.
 const SEARCH_AFTER: Duration = Duration::from_secs(30);
 
@@ -39,15 +40,15 @@ const UNCERTAIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// What the account is searched for: the stamps of one environment, on what these creates make in these projects and
 /// regions.
-struct Search<'a> {
+struct GuardSearch<'a> {
     catalog: &'a Catalog,
     operations: Vec<Arc<Operation>>,
-    spots: Vec<Spot>,
+    project_regions: Vec<ProjectRegionIds>,
     plan: &'a str,
     environment: &'a str,
 }
 
-impl<'a> Search<'a> {
+impl<'a> GuardSearch<'a> {
     /// For what these creates of a plan make, in the projects and regions of its calls.
     fn of_plan(
         context: &Context,
@@ -57,8 +58,8 @@ impl<'a> Search<'a> {
         inputs: &BTreeMap<String, minijinja::Value>,
         operations: Vec<Arc<Operation>>,
     ) -> Self {
-        let spots = spots_of(plan, settings, &context.secrets, inputs);
-        Self { catalog, operations, spots, plan: &plan.name, environment: &settings.environment }
+        let project_regions = project_regions_of(plan, settings, &context.secrets, inputs);
+        Self { catalog, operations, project_regions, plan: &plan.name, environment: &settings.environment }
     }
 
     /// Reads one list per kind, project and region.
@@ -67,11 +68,11 @@ impl<'a> Search<'a> {
     ///
     /// [`Error::Api`] when the key or the address fails for all.
     async fn look(self, context: &Context, client: &Client) -> Result<StampSearch, Error> {
-        let Self { catalog, operations, spots, plan, environment } = self;
+        let Self { catalog, operations, project_regions, plan, environment } = self;
         if operations.is_empty() {
             return Ok(StampSearch::default());
         }
-        let looking = stamped(client, catalog, operations, &spots, plan, environment);
+        let looking = stamped(client, catalog, operations, &project_regions, plan, environment);
         let what = "searching the account for resources of an earlier run";
         let looked = with_wait_note(context, client, what, looking).await?;
         if let Some(error) = client.shut_out() {
@@ -100,7 +101,7 @@ pub async fn guard(
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> Result<(), Error> {
     let operations = stampable(plan.steps.values());
-    let search = Search::of_plan(context, catalog, plan, settings, inputs, operations);
+    let search = GuardSearch::of_plan(context, catalog, plan, settings, inputs, operations);
     let looked = search.look(context, client).await?;
     warn_of_unread(context, &none_found(looked, &plan.name, &settings.environment, false)?)
 }
@@ -149,7 +150,7 @@ pub async fn guard_older(
     if operations.is_empty() {
         return Ok(());
     }
-    let search = Search::of_plan(context, catalog, plan, settings, inputs, operations);
+    let search = GuardSearch::of_plan(context, catalog, plan, settings, inputs, operations);
     let looked = search.look(context, client).await?;
     let mut found = 0;
     for stamped in looked.found.iter().filter(|stamped| makes.covers(&stamped.instance)) {
@@ -223,7 +224,7 @@ fn none_found(
 
 /// What a plan file says of where its resources are: the account, the creates whose resources a stamp finds, and the
 /// projects and regions. Otherwise why it does not say that.
-type OfFile = Result<(Account, Vec<Arc<Operation>>, Vec<Spot>), String>;
+type OfFile = Result<(Account, Vec<Arc<Operation>>, Vec<ProjectRegionIds>), String>;
 
 fn of_file(
     context: &Context,
@@ -249,15 +250,15 @@ fn of_file(
     let inputs = load::known_inputs(context, &plan, &options);
     let places = load::places(context, &plan, &inputs, record.environment(), api, &account);
     let settings = settings_of_record(record, places.unwrap_or((account.project_id, account.region_id)));
-    let mut spots = spots_of(&plan, &settings, &context.secrets, &inputs);
-    if spots.is_empty() {
+    let mut project_regions = project_regions_of(&plan, &settings, &context.secrets, &inputs);
+    if project_regions.is_empty() {
         let last = recorded.and_then(|recorded| recorded.started.as_ref()).map(|(_, started)| started);
-        spots.extend(last.and_then(|last| last.project_id.zip(last.region_id)));
+        project_regions.extend(last.and_then(|last| last.project_id.zip(last.region_id)));
     }
-    if spots.is_empty() {
+    if project_regions.is_empty() {
         return Ok(Err("its project and region are not known: give `--project-id` and `--region-id`".to_owned()));
     }
-    Ok(Ok((account, operations, spots)))
+    Ok(Ok((account, operations, project_regions)))
 }
 
 /// Before a teardown of an environment without a call on record, given its plan file: the same search. Returns why the
@@ -272,16 +273,16 @@ pub async fn guard_teardown(
     api: &ApiOptions,
     record: &EnvironmentRecord,
 ) -> Result<Option<String>, Error> {
-    let (account, operations, spots) = match of_file(context, file, api, record, None)? {
+    let (account, operations, project_regions) = match of_file(context, file, api, record, None)? {
         Ok(of_file) => of_file,
         Err(why) => return Ok(Some(why)),
     };
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let (plan, environment) = (record.plan(), record.environment());
-    let search = Search { catalog: Catalog::embedded(), operations, spots, plan, environment };
+    let search = GuardSearch { catalog: Catalog::embedded(), operations, project_regions, plan, environment };
     let unread = none_found(search.look(context, &client).await?, plan, environment, true)?;
     let unread: Vec<String> = unread.iter().map(|(path, why)| format!("`{path}` ({why})")).collect();
-    Ok((!unread.is_empty()).then(|| format!("cannot be read: {}", list(unread, NAMED))))
+    Ok((!unread.is_empty()).then(|| format!("cannot be read: {}", list(unread, MOST_NAMES))))
 }
 
 /// Before a teardown with nothing to remove says so: the search that follows a teardown, with its warnings. Returns why the
@@ -299,12 +300,17 @@ pub async fn guard_nothing_left(
     recorded: &Status,
 ) -> Result<Option<String>, Error> {
     let catalog = Catalog::embedded();
-    let (mut operations, mut spots) = stamped_on_record(catalog, recorded);
+    let (mut operations, mut project_regions) = stamped_on_record(catalog, recorded);
     let unsearched = |error: &Error| Ok(Some(context.secrets.redact(&error.to_string()).into_owned()));
     let account = match of_file(context, file, api, record, Some(recorded)) {
         Ok(Ok((account, more, places))) => {
             operations.extend(more);
-            spots.extend(places.into_iter().filter(|spot| !spots.contains(spot)).collect::<Vec<_>>());
+            project_regions.extend(
+                places
+                    .into_iter()
+                    .filter(|project_region| !project_regions.contains(project_region))
+                    .collect::<Vec<_>>(),
+            );
             Ok(account)
         }
         Ok(Err(why)) if operations.is_empty() => return Ok(Some(why)),
@@ -318,7 +324,7 @@ pub async fn guard_nothing_left(
     };
     let client = account.client(context, Clock::starting_at(context.now, 1.0))?;
     let (plan, environment) = (record.plan(), record.environment());
-    let search = Search { catalog, operations, spots, plan, environment };
+    let search = GuardSearch { catalog, operations, project_regions, plan, environment };
     let found = match tokio::time::timeout(SEARCH_AFTER, unrecorded(context, &client, search, &[recorded])).await {
         Ok(Ok(found)) => found,
         Ok(Err(Error::Api { error, .. })) => return Ok(Some(context.secrets.redact(&error.to_string()).into_owned())),
@@ -351,7 +357,7 @@ impl Unrecorded {
     fn warn(self, context: &Context, file: Option<&Path>, record: &EnvironmentRecord) -> Result<(), Error> {
         if !self.unread.is_empty() {
             let unread = self.unread.iter().map(|(path, why)| format!("`{path}` ({why})"));
-            warn_not_searched(context, &format!("cannot be read: {}", list(unread, NAMED)))?;
+            warn_not_searched(context, &format!("cannot be read: {}", list(unread, MOST_NAMES)))?;
         }
         if self.words.is_empty() {
             return Ok(());
@@ -362,7 +368,7 @@ impl Unrecorded {
         let words = format!(
             "the account holds {found} with the stamp of `{plan}/{environment}` that this record does not have, and that \
              stay: {}. Another record has that name, or this one was an older copy; `{recover}` shows them",
-            list(self.words, NAMED)
+            list(self.words, MOST_NAMES)
         );
         warn(context, &context.secrets.redact(&words))
     }
@@ -372,7 +378,7 @@ impl Unrecorded {
 async fn unrecorded(
     context: &Context,
     client: &Client,
-    search: Search<'_>,
+    search: GuardSearch<'_>,
     recorded: &[&Status],
 ) -> Result<Unrecorded, Error> {
     let looked = search.look(context, client).await?;
@@ -409,7 +415,7 @@ pub async fn warn_of_unrecorded(
     (before, after): (&Status, &Status),
 ) -> Result<(), Error> {
     let catalog = Catalog::embedded();
-    let (mut operations, spots) = stamped_on_record(catalog, before);
+    let (mut operations, project_regions) = stamped_on_record(catalog, before);
     if operations.is_empty() {
         return Ok(());
     }
@@ -419,7 +425,13 @@ pub async fn warn_of_unrecorded(
     let (plan, environment) = (record.plan(), record.environment());
     let looking = async {
         let client = Account::of(context, api)?.client(context, Clock::starting_at(context.now, 1.0))?;
-        unrecorded(context, &client, Search { catalog, operations, spots, plan, environment }, &[before, after]).await
+        unrecorded(
+            context,
+            &client,
+            GuardSearch { catalog, operations, project_regions, plan, environment },
+            &[before, after],
+        )
+        .await
     };
     let not_searched = |why: &str| warn_not_searched(context, why);
     match tokio::time::timeout(SEARCH_AFTER, looking).await {

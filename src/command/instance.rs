@@ -7,26 +7,26 @@ use crate::journal::{InstanceStatus, Phase, RecordedResource, id_text};
 
 /// What is shown of a resource.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Shown<'a> {
+pub(super) struct ResourceColumns<'a> {
     pub kind: Option<&'a str>,
     pub id: Option<&'a Value>,
     pub name: Option<&'a str>,
 }
 
-impl<'a> From<&'a RecordedResource> for Shown<'a> {
+impl<'a> From<&'a RecordedResource> for ResourceColumns<'a> {
     fn from(made: &'a RecordedResource) -> Self {
         Self { kind: made.kind.as_deref(), id: made.id.as_deref(), name: made.name.as_deref() }
     }
 }
 
 /// The resource of an instance: the one that later steps refer to, the last that it made, or that of its answer.
-pub(super) fn shown(instance: &InstanceStatus) -> Shown<'_> {
+pub(super) fn shown(instance: &InstanceStatus) -> ResourceColumns<'_> {
     match (own(instance), &instance.result) {
         (Some(made), _) => made.into(),
         (None, Some(result)) => {
-            Shown { kind: result.kind.as_deref(), id: result.id.as_deref(), name: result.name.as_deref() }
+            ResourceColumns { kind: result.kind.as_deref(), id: result.id.as_deref(), name: result.name.as_deref() }
         }
-        (None, None) => Shown::default(),
+        (None, None) => ResourceColumns::default(),
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) fn others(instance: &InstanceStatus) -> impl Iterator<Item = &Recorde
 
 /// An instance as JSON.
 pub(super) fn instance_json(id: &InstanceId, instance: &InstanceStatus) -> Value {
-    let Shown { kind, id: resource, name } = shown(instance);
+    let ResourceColumns { kind, id: resource, name } = shown(instance);
     let tasks = match &instance.phase {
         Phase::Accepted { tasks, .. } | Phase::RemovalAccepted { tasks } => tasks.clone(),
         _ => Vec::new(),

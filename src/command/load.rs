@@ -10,7 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::environment_file::{self, ReadFile};
-use super::findings::{self, Found};
+use super::findings::{self, FileFindings};
 use super::{Account, environment_name, warn};
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, PlanOptions};
@@ -144,12 +144,12 @@ pub fn load_plan(context: &Context, file: &Path, spec: Option<&Path>) -> Result<
     let catalog = catalog(context, spec)?;
     let (source, Checked { plan, findings, .. }) = read_and_check(context, file, catalog)?;
     let Some(mut plan) = plan else {
-        findings::print(context, &[Found { source, findings }])?;
+        findings::print(context, &[FileFindings { source, findings }])?;
         return Err(Error::PlanWrong);
     };
     let warnings: Vec<Diagnostic> = findings.into_iter().filter(findings::is_shown_before_run).collect();
     if !warnings.is_empty() {
-        findings::warn(context, &[Found { source, findings: warnings }])?;
+        findings::warn(context, &[FileFindings { source, findings: warnings }])?;
     }
     // `file(...)` reads relative to the plan, not to the current folder.
     plan.folder = context.resolve(&plan.folder);
@@ -186,7 +186,7 @@ pub fn resolve_inputs_over(
         Err(problems) => {
             let findings = sort_problems(context, problems)?;
             if !findings.is_empty() {
-                findings::print(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+                findings::print(context, &[FileFindings { source: Arc::clone(&plan.source), findings }])?;
             }
             Err(Error::PlanWrong)
         }
@@ -253,7 +253,7 @@ pub fn places(
     if findings.is_empty() {
         return Ok((project_id, region_id));
     }
-    findings::print(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+    findings::print(context, &[FileFindings { source: Arc::clone(&plan.source), findings }])?;
     Err(Error::PlanWrong)
 }
 
@@ -296,7 +296,7 @@ pub(super) fn check_with_inputs(
     catalog: &'static Catalog,
     options: &PlanOptions,
     all_wanted: bool,
-) -> Result<(Arc<Source>, Checked, Vec<Found>), Error> {
+) -> Result<(Arc<Source>, Checked, Vec<FileFindings>), Error> {
     let environment = environment_name(context, options.environment.as_deref())?;
     environment_file::print_near(context, file, &environment)?;
     let beside = environment_file::read(context, file, &environment)?;
@@ -333,14 +333,14 @@ pub(super) fn check_with_inputs(
     Ok((source, checked, files.map(|read| read.found(may_hold_secrets)).collect()))
 }
 
-type Values = Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>>;
+type LoadedValues = Result<BTreeMap<String, minijinja::Value>, Vec<InputProblem>>;
 
 fn values_of(
     context: &Context,
     plan: &Plan,
     given: &BTreeMap<String, serde_json::Value>,
     options: &PlanOptions,
-) -> Result<Values, Error> {
+) -> Result<LoadedValues, Error> {
     let given = (!given.is_empty()).then(|| Source::new("preview", serde_json::json!(given).to_string()));
     let environment = environment_name(context, options.environment.as_deref())?;
     let beside = environment_file(context, plan, &environment)?;

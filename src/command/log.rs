@@ -24,7 +24,7 @@ use tracing_subscriber::fmt::{self as formatting, FmtContext, FormatEvent, Forma
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::api::Trace;
+use crate::api::RequestTrace;
 use crate::api::trace::CURL;
 use crate::cli::{Command, LogFormat};
 use crate::context::Context;
@@ -43,7 +43,7 @@ const FILTERS: &str = "write it as `info`, `debug`, or `plan::request=info,plan:
 
 /// The running log, which ends when it is dropped.
 pub(super) struct Log {
-    trace: Option<Arc<Trace>>,
+    trace: Option<Arc<RequestTrace>>,
     _subscriber: Option<DefaultGuard>,
 }
 
@@ -60,7 +60,7 @@ impl Log {
             return Ok(Self { trace: None, _subscriber: None });
         }
         let har = options.har.as_deref().map(|path| open(context, path)).transpose()?;
-        let trace = Trace::new(context.secrets.clone(), har)
+        let trace = RequestTrace::new(context.secrets.clone(), har)
             .map_err(|error| Error::write(options.har.as_deref().unwrap_or_else(|| Path::new("")), error))?;
         let subscriber = match filter {
             Some(filter) => Some(subscribe(context, filter)?),

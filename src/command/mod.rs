@@ -85,7 +85,7 @@ use crate::cli::{self, Cli, Command};
 use crate::context::{Context, Streams};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::report::annotation::{Annotation, Level};
+use crate::report::annotation::{Annotation, AnnotationLevel};
 use crate::report::github::output::Ending;
 use crate::report::{Palette, sanitize};
 
@@ -144,7 +144,7 @@ fn tell_job(streams: &Streams, told: &str) {
     let ending =
         Ending { exit: Exit::Usage, failure_reason: Some(sentence.to_owned()), state_path: None, resume_command: None };
     // When this cannot be written, the message on stderr and the exit code remain.
-    let _ = context.stderr.command(&Annotation::new(Level::Error, shown).command());
+    let _ = context.stderr.command(&Annotation::new(AnnotationLevel::Error, shown).command());
     let _ = session::export_ending(&context, &ending);
 }
 
@@ -235,7 +235,7 @@ fn print_error(context: &Context, error: &Error) {
             Some(_) => {
                 let lines: Vec<String> =
                     std::iter::once(message).chain(hints.iter().map(|hint| format!("help: {hint}"))).collect();
-                err.command(&Annotation::new(Level::Error, lines.join("\n")).command())
+                err.command(&Annotation::new(AnnotationLevel::Error, lines.join("\n")).command())
             }
             None => {
                 let palette = Palette::new(context.color(&context.stderr));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::defaults::MAX_ITEMS;
-use super::findings::{self, Found};
+use super::findings::{self, FileFindings};
 use super::run_options::need_places;
 use super::{Account, environment_name, load, note, resolve_inputs, warn};
 use crate::api::{Client, Lost, Meaning, ReadError, Request};
@@ -92,7 +92,7 @@ pub(super) async fn check(context: &Context, arguments: &CheckArguments, plans: 
                 checker.look_up(look_up).await?;
             }
         }
-        all.push(Found { source: Arc::clone(&plan.source), findings: merge_equal(checker.findings) });
+        all.push(FileFindings { source: Arc::clone(&plan.source), findings: merge_equal(checker.findings) });
     }
     let right = all.iter().all(|found| found.findings.is_empty());
     if right {
@@ -301,7 +301,8 @@ impl Online<'_> {
         let key = format!("{} {:?}", rendered.recorded.path, rendered.recorded.query);
         let operation = rendered.operation.as_deref();
         if !self.lists.contains_key(&key) {
-            let reader = ListReader { client: self.client, repeat: &[], places: None, most: MAX_ITEMS };
+            let reader =
+                ListReader { client: self.client, retried_statuses: &[], permits: None, most_items: MAX_ITEMS };
             let answer = match reader.read_all(&rendered.request, operation).await {
                 Ok(complete) => complete.answer,
                 Err(ReadFailure::Read(error)) => return Err(failed("what the plan looks up cannot be listed", error)),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::load;
 use super::table::table;
 use super::{note, print_json, print_text};
-use crate::catalog::{Catalog, Description, Effect, Fit, Found, Operation, Route, asks_for_reads};
+use crate::catalog::{Catalog, Description, Effect, Fit, FoundOperation, Operation, Route, asks_for_reads};
 use crate::cli::{OpsArguments, ResultFormat};
 use crate::context::Context;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::kind::kind_name;
 use crate::report::{Palette, count};
 
 /// The most candidates named when several operations match.
-const NAMED: usize = 12;
+const MOST_OPERATIONS_NAMED: usize = 12;
 
 /// `plan ops`: prints the operations that fit a search, or one in detail.
 ///
@@ -55,7 +55,7 @@ pub(super) fn find_operation(catalog: &Catalog, wanted: &str) -> Result<Arc<Oper
         [closest, ..] => match meant(&found, wanted) {
             Some(operation) => Ok(operation),
             None => {
-                let near = found.iter().take_while(|found| found.fit == closest.fit).take(NAMED);
+                let near = found.iter().take_while(|found| found.fit == closest.fit).take(MOST_OPERATIONS_NAMED);
                 let error = Error::usage(format!("{} fit `{wanted}`", count(found.len(), "operation")));
                 Err(near.fold(error, |error, found| error.help(found.operation.route.to_string())))
             }
@@ -65,7 +65,7 @@ pub(super) fn find_operation(catalog: &Catalog, wanted: &str) -> Result<Arc<Oper
 
 /// The clear winner among several matches: the only one whose path ends with the typed word, as for `POST networks`,
 /// or the one with a clearly better match.
-fn meant(found: &[Found], wanted: &str) -> Option<Arc<Operation>> {
+fn meant(found: &[FoundOperation], wanted: &str) -> Option<Arc<Operation>> {
     let mut ending = found.iter().filter(|found| ends_with(&found.operation, wanted));
     let only = ending.next().filter(|_| ending.next().is_none());
     let closest = match found {
@@ -168,6 +168,6 @@ mod tests {
     fn several_candidates_are_named() {
         let error = find_operation(Catalog::embedded(), "POST").unwrap_err();
         assert!(error.to_string().ends_with("operations fit `POST`"), "{error}");
-        assert_eq!(error.hints(&crate::cli::Typed::default()).len(), NAMED);
+        assert_eq!(error.hints(&crate::cli::Typed::default()).len(), MOST_OPERATIONS_NAMED);
     }
 }

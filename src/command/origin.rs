@@ -6,7 +6,7 @@ use std::path::Path;
 use super::load::{self, LoadedPlan};
 use super::run_options::need_places;
 use super::shared_records::{self, Reading, SharedRecords};
-use super::values::Values;
+use super::values::PlanValues;
 use super::{Account, environment_file};
 use crate::cli::{ApiOptions, StateOptions};
 use crate::context::Context;
@@ -37,7 +37,7 @@ impl Origin<'_> {
         loaded: &LoadedPlan,
         inputs: BTreeMap<String, minijinja::Value>,
         environment: String,
-    ) -> Result<(Values, SharedRecords), Error> {
+    ) -> Result<(PlanValues, SharedRecords), Error> {
         let Origin { file, api, account, state, rehearses } = *self;
         let plan = &loaded.plan;
         let (project_id, region_id) = load::places(context, plan, &inputs, &environment, api, account)?;
@@ -47,7 +47,7 @@ impl Origin<'_> {
         }
         let reading = Reading { plan, inputs: &inputs, environment: &environment, rehearses };
         let shared = shared_records::read(context, state, file, &reading).await?;
-        let values = Values { inputs, environment, project_id, region_id, records: shared.value() };
+        let values = PlanValues { inputs, environment, project_id, region_id, records: shared.value() };
         values.check(context, loaded)?;
         shared.print(context)?;
         Ok((values, shared))

@@ -7,7 +7,7 @@ use super::preview_file::{PreviewFile, RunFlags, recorded};
 use super::run_options::{need_instances, replaced, selection};
 use super::shared_records::SharedRecords;
 use super::shell_words::record_flags;
-use super::shown::Shown;
+use super::shown::PreviewInput;
 use super::{compared, environment_name, load, note, preview_text, print_json, print_text, pull_request, records};
 use crate::api::Client;
 use crate::cli::{PreviewArguments, PreviewFormat};
@@ -15,7 +15,7 @@ use crate::command::Account;
 use crate::command::connect::{PROJECT, REGION, client_of, number_of};
 use crate::context::Context;
 use crate::engine::{
-    Action, Change, FormerSteps, RecordFlags, RunOptions, Tally, renamed_words, shifted, shifted_words, stuck,
+    Action, Change, ChangeCounts, FormerSteps, RecordFlags, RunOptions, renamed_words, shifted, shifted_words, stuck,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -55,7 +55,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         ..RunOptions::default()
     };
     let key = status.map_or_else(|| context.token(), |status| status.header.key.clone());
-    let shown = Shown { plan, catalog: loaded.catalog, values: &values, status, options: &options };
+    let shown = PreviewInput { plan, catalog: loaded.catalog, values: &values, status, options: &options };
     let named = [&options.target, &options.replace];
     need_instances(plan, &shown.settings(), &context.secrets, &values.inputs, named)?;
     let client = reader(context, arguments)?;
@@ -64,7 +64,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
         _ => None,
     };
     let status = fresh.as_ref().or(status);
-    let shown = Shown { status, ..shown };
+    let shown = PreviewInput { status, ..shown };
     let changes = shown.changes(context, &key, client.as_ref()).await?;
     report_stuck(context, plan, status)?;
     report_shifted(context, plan, status, &changes)?;
@@ -93,7 +93,7 @@ async fn refreshed(context: &Context, client: &Client, status: &Status) -> Resul
 fn print(
     context: &Context,
     format: PreviewFormat,
-    shown: &Shown<'_>,
+    shown: &PreviewInput<'_>,
     shared: &SharedRecords,
     changes: &[Change],
 ) -> Result<(), Error> {
@@ -105,7 +105,7 @@ fn print(
         }
         PreviewFormat::Json => {
             let pending = changes.iter().filter(|change| change.is_pending()).count();
-            let (counts, records) = (Tally::of(changes), shared.to_json());
+            let (counts, records) = (ChangeCounts::of(changes), shared.to_json());
             let preview =
                 json!({ "version": 1, "pending": pending, "counts": counts, "changes": changes, "records": records });
             print_json(context, &preview)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::shown::Shown;
+use super::shown::PreviewInput;
 use crate::cli::{RecordOptions, RunArguments};
 use crate::context::Context;
 use crate::error::{Changed, Error};
@@ -104,7 +104,7 @@ fn parse(text: &str) -> Option<Value> {
 
 impl PreviewFile {
     /// `status`: the record. `key`: the key of the digests in the preview.
-    pub fn new(context: &Context, asked: RunFlags, shown: &Shown<'_>, key: &str, changes: &Value) -> Self {
+    pub fn new(context: &Context, asked: RunFlags, shown: &PreviewInput<'_>, key: &str, changes: &Value) -> Self {
         let record = recorded(shown.status);
         Self {
             kind: KIND.to_owned(),

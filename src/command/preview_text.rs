@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::engine::{Action, Change, ChangeKind, Symbol, Tally};
+use crate::engine::{Action, Change, ChangeCounts, ChangeKind, Symbol};
 use crate::journal::{RecordedResource, id_text};
 use crate::kind::kind_name;
 use crate::report::{count, sanitize};
@@ -21,7 +21,7 @@ pub fn text(changes: &[Change], recorded: bool) -> String {
 }
 
 fn summary(changes: &[Change], recorded: bool) -> String {
-    let tally = Tally::of(changes);
+    let tally = ChangeCounts::of(changes);
     let kept = || format!("{} as recorded", count(tally.kept, "step"));
     match (tally.words(), recorded) {
         (words, _) if words.is_empty() => format!("nothing to do: {}", kept()),
@@ -132,13 +132,13 @@ fn line(text: &mut String, change: &Change) {
         }
         (Action::Retry { left }, _) => left.iter().for_each(|left| resource(text, left, "")),
         (Action::Gone { made, stays, .. }, _) => {
-            let things = made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-            for thing in things {
-                let id = thing.id.as_deref().map(id_text);
+            let resources = made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
+            for left in resources {
+                let id = left.id.as_deref().map(id_text);
                 let staying =
-                    stays.iter().find(|staying| staying.kind == thing.kind && Some(&staying.id) == id.as_ref());
+                    stays.iter().find(|staying| staying.kind == left.kind && Some(&staying.id) == id.as_ref());
                 let why = staying.map(|staying| format!("  stays: {}", staying.why)).unwrap_or_default();
-                resource(text, thing, &why);
+                resource(text, left, &why);
             }
         }
         _ => {}

@@ -10,7 +10,7 @@ use crate::cli::ResultFormat;
 use crate::context::Context;
 use crate::engine::RunOutput;
 use crate::error::Error;
-use crate::report::annotation::{Annotation, Level};
+use crate::report::annotation::{Annotation, AnnotationLevel};
 use crate::report::outputs::{OutputFormat, OutputValue, render};
 use crate::report::{Palette, Verbosity, duration, sanitize};
 use crate::secret::{Redacted, Secrets};
@@ -71,7 +71,7 @@ pub fn warn(context: &Context, message: &str) -> Result<(), Error> {
     let text = sanitize(&context.secrets.redact(message)).into_owned();
     let mut err = context.stderr.clone();
     let written = match &context.environment.github {
-        Some(_) => err.command(&Annotation::new(Level::Warning, text).command()),
+        Some(_) => err.command(&Annotation::new(AnnotationLevel::Warning, text).command()),
         None => writeln!(err, "{} {text}", Palette::new(context.color(&context.stderr)).warning("warning:")),
     };
     written.map_err(|error| Error::Stream { stream: "stderr", error })

@@ -4,7 +4,7 @@ use super::comment;
 use super::github_event;
 use super::preview_text::{details_of, words_of};
 use crate::context::Context;
-use crate::engine::{Change, Tally};
+use crate::engine::{Change, ChangeCounts};
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::report::github::append;
@@ -50,7 +50,7 @@ fn page<'p>(
     changes: &[Change],
     rows: &'p [ChangeRow],
 ) -> PreviewPage<'p> {
-    let tally = Tally::of(changes);
+    let tally = ChangeCounts::of(changes);
     let counts = Counts {
         changes: rows.len(),
         create: tally.to_create,

@@ -18,7 +18,7 @@ use crate::engine::OtherRecords;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::files;
-use crate::journal::{Journal, JournalError, Owner, Status};
+use crate::journal::{Journal, JournalError, RecordWriter, Status};
 use crate::plan::Plan;
 use crate::report::{MOST_NAMES, count, list, sanitize};
 use crate::source::folder_of;
@@ -403,8 +403,8 @@ async fn others_of(own: EnvironmentRecord) -> Vec<(String, Status)> {
 }
 
 /// This process, as the holder of a lock or lease.
-pub fn owner(context: &Context, command: &str) -> Owner {
-    Owner {
+pub fn owner(context: &Context, command: &str) -> RecordWriter {
+    RecordWriter {
         pid: std::process::id(),
         command: command.to_owned(),
         since: context.now,

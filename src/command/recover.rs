@@ -11,7 +11,7 @@ use super::{Account, LoadedPlan, environment_name, load, note, print_text, warn}
 use crate::cli::{RecoverArguments, flag};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Recovered, Search, Settings};
+use crate::engine::{self, Recovered, RecoveryInput, Settings};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
@@ -90,7 +90,7 @@ impl Recovery {
     pub async fn look(&self, context: &Context, status: &Status) -> Result<Recovered, Error> {
         let client = self.account.client(context, Clock::starting_at(context.now, 1.0))?;
         let plan = &self.loaded.plan;
-        let search = Search {
+        let search = RecoveryInput {
             client: &client,
             catalog: self.loaded.catalog,
             plan,

@@ -11,14 +11,14 @@ use tracing::Instrument as _;
 use super::load::LoadedPlan;
 use super::origin::Origin;
 use super::run_options::{all_instances, need_instances, selection, view_options};
-use super::session::{Parts, Session, count_succeeded, export, failure_reason};
+use super::session::{Session, SessionParts, count_succeeded, export, failure_reason};
 use super::{environment_name, load, note, print_outputs, report, simulate, warn, write_output};
 use crate::api::{Transport, trace};
 use crate::cli::{ApiOptions, RehearseArguments, StateOptions};
 use crate::clock::Clock;
 use crate::command::Account;
 use crate::context::Context;
-use crate::engine::{self, LookedFor, Removals, Run, RunEnd, RunOptions, Settings};
+use crate::engine::{self, LookedFor, RemovedToReplace, Run, RunEnd, RunOptions, Settings};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -167,7 +167,7 @@ impl Rehearsal<'_> {
         let (context, flags, plan) = (self.context, &self.arguments.run, &self.loaded.plan);
         let session = Session::start(
             context,
-            Parts {
+            SessionParts {
                 transport: self.transport.clone(),
                 clock: self.clock,
                 catalog: self.loaded.catalog,
@@ -199,7 +199,7 @@ impl Rehearsal<'_> {
             options: self.options.clone(),
             stopper: session.stopper.clone(),
             former_steps: OnceLock::new(),
-            removals: Removals::default(),
+            removals: RemovedToReplace::default(),
         };
         let end = engine::run(Arc::new(run)).instrument(trace::run("rehearse", &plan.name, environment)).await?;
         *status = session.run_context.journal.with_status(Status::clone);

@@ -13,7 +13,9 @@ use crate::api::{Task, TaskState};
 use crate::catalog::{Catalog, Method};
 use crate::cli::ResolveArguments;
 use crate::context::Context;
-use crate::engine::{Before, Claimable, Given, Ownership, given, made, of_tasks, operation_of, stamped_by_another};
+use crate::engine::{
+    Before, Claimable, Given, Ownership, given, made, operation_of, result_of_tasks, stamped_by_another,
+};
 use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::exit::Exit;
@@ -27,7 +29,7 @@ use crate::report::{count, list};
 use crate::store::EnvironmentRecord;
 
 /// The most names in a message.
-const NAMED: usize = 8;
+const MOST_NAMES: usize = 8;
 
 /// `plan state resolve`
 pub(super) async fn resolve(context: &Context, arguments: &ResolveArguments) -> Result<Exit, Error> {
@@ -177,7 +179,7 @@ fn only<'s>(
         _ => {
             let ids = found.iter().map(|(id, _)| format!("`{id}`"));
             Err(Error::usage(format!("step `{name}` has {}", count(found.len(), "instance")))
-                .help(format!("say which: {}", list(ids, NAMED))))
+                .help(format!("say which: {}", list(ids, MOST_NAMES))))
         }
     }
 }
@@ -204,7 +206,7 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
         }
     };
     if arguments.not_applied {
-        let none = Record::NotApplied { instance: instance.clone(), error: by_hand(intent), unanswered: false };
+        let none = Record::NotApplied { instance: instance.clone(), error: decided_by_hand(intent), unanswered: false };
         return Ok(std::iter::once(none)
             .chain(known.earlier.iter().map(|earlier| resolved(instance, earlier, None)))
             .collect());
@@ -288,7 +290,7 @@ fn result_of(intent: &Intent, id: &str) -> StepResult {
     // The user has confirmed that this call created it.
     let before = Before { digest_key: &[], is_owned_by_another: &|_, _| false };
     let mut result =
-        StepResult { tasks: Vec::new().into(), ..of_tasks(operation, &intent.call, &[task], None, &before) };
+        StepResult { tasks: Vec::new().into(), ..result_of_tasks(operation, &intent.call, &[task], None, &before) };
     let by_name = creates.and_then(|creates| creates.resource.as_ref()).is_some_and(|resource| resource.by_name);
     if by_name && result.name.is_none() {
         result.name = Some(id.to_owned());
@@ -316,7 +318,7 @@ fn task_without_words() -> Task {
     }
 }
 
-fn by_hand(intent: &Intent) -> StepError {
+fn decided_by_hand(intent: &Intent) -> StepError {
     let words = "decided by hand: it was never carried out";
     let error = StepError::new(EffectKnown::NotApplied, ErrorClass::Unknown, words);
     StepError { call: Some(intent.call.to_string()), ..error }
@@ -347,7 +349,9 @@ pub(super) async fn forget(
     let left: Vec<String> = made.flat_map(|made| std::iter::once(made).chain(&made.secondary)).map(words).collect();
     let question = match left.is_empty() {
         true => format!("forget `{step}`?"),
-        false => format!("forget `{step}`? {} will stay, and `plan destroy` will not know of it", list(&left, NAMED)),
+        false => {
+            format!("forget `{step}`? {} will stay, and `plan destroy` will not know of it", list(&left, MOST_NAMES))
+        }
     };
     if !confirm(context, &question, yes)? {
         note(context, "nothing was forgotten")?;
@@ -359,7 +363,7 @@ pub(super) async fn forget(
     let forgotten = forgotten?;
     note(context, &format!("forgot {}", count(forgotten, "instance")))?;
     if !left.is_empty() {
-        note(context, &format!("still exists: {}", list(&left, NAMED)))?;
+        note(context, &format!("still exists: {}", list(&left, MOST_NAMES)))?;
     }
     Ok(Exit::Done)
 }
@@ -392,7 +396,8 @@ mod tests {
             .unwrap();
             intent
         };
-        let refused = Record::NotApplied { instance: instance.clone(), error: by_hand(&intent(2)), unanswered: false };
+        let refused =
+            Record::NotApplied { instance: instance.clone(), error: decided_by_hand(&intent(2)), unanswered: false };
         let records = vec![Record::Intent(intent(1).into()), Record::Intent(intent(2).into()), refused];
         for (decision, phase, made, left) in [
             (&["--id", "v1"][..], "done", 1, 0),

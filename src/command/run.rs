@@ -15,15 +15,15 @@ use super::patience::within_timeout;
 use super::preview_file::{PreviewFile, recorded};
 use super::resume_command::{resume_command, with_replace};
 use super::run_options::{all_instances, need_instances, replaced, selection, view_options};
-use super::session::{Parts, Session, count_succeeded, export, failure_reason, tell_record};
-use super::shown::Shown;
-use super::values::Values;
+use super::session::{Session, SessionParts, count_succeeded, export, failure_reason, tell_record};
+use super::shown::PreviewInput;
+use super::values::PlanValues;
 use super::{Account, guard, load, preview_file, print_error, print_outputs, records, report, write_output};
 use crate::api::{Client, Transport, trace};
 use crate::cli::RunArguments;
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Import, Removals, Run, RunEnd, RunOptions, Settings, drift_records};
+use crate::engine::{self, Import, RemovedToReplace, Run, RunEnd, RunOptions, Settings, drift_records};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
@@ -77,7 +77,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
         options,
         stopper: session.stopper.clone(),
         former_steps: OnceLock::new(),
-        removals: Removals::default(),
+        removals: RemovedToReplace::default(),
     };
     let mut end = match engine::run(Arc::new(run)).instrument(of_run).await {
         Ok(end) => end,
@@ -89,7 +89,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let resume = if is_gone && !arguments.refresh { format!("{resume} --refresh") } else { resume };
     end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
     let exit = end.finished.exit;
-    let trouble = session.run_context.journal.troubled().filter(|_| exit == Exit::RecordUnusable).map(Error::from);
+    let trouble = session.run_context.journal.call_refusal().filter(|_| exit == Exit::RecordUnusable).map(Error::from);
     session.finish(context, end.finished.clone()).await?;
     if let Some(error) = &trouble {
         print_error(context, error);
@@ -107,7 +107,7 @@ struct Prepared<'a> {
     /// The preview of exactly this run, if there is one.
     approved: Option<PreviewFile>,
     loaded: LoadedPlan,
-    values: Values,
+    values: PlanValues,
     account: Account,
     transport: Arc<dyn Transport>,
     record: EnvironmentRecord,
@@ -238,7 +238,7 @@ impl<'a> Prepared<'a> {
 
     /// Verifies that the run would do what the preview shows.
     async fn verify(&self, approved: &PreviewFile, key: &str, status: &Status) -> Result<(), Error> {
-        let shown = Shown {
+        let shown = PreviewInput {
             plan: &self.loaded.plan,
             catalog: self.loaded.catalog,
             values: &self.values,
@@ -287,7 +287,7 @@ impl<'a> Prepared<'a> {
         let view = view_options(plan, flags, report::shape_of_run(plan, &self.options.target, &counts));
         let session = Session::start(
             self.context,
-            Parts {
+            SessionParts {
                 transport: self.transport.clone(),
                 clock: self.clock,
                 catalog: self.loaded.catalog,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::ViewOptions;
-use crate::cli::RunOptions as RunFlags;
+use crate::cli::RunFlags;
 use crate::engine::{Settings, first_missing, is_read};
 use crate::error::Error;
 use crate::id::StepId;

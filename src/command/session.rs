@@ -21,17 +21,17 @@ use crate::engine::{
 use crate::error::Error;
 use crate::event::{Event, RunFinished, RunStarted};
 use crate::exit::Exit;
-use crate::journal::{Journal, JournalError, Phase, Status, Trouble};
+use crate::journal::{Journal, JournalError, NoMoreCalls, Phase, Status};
 use crate::report::github::output::{self, Ending, OutputFileError};
 use crate::report::outputs::OutputValue;
 use crate::report::{list, reason, sanitize};
 use crate::store::EnvironmentRecord;
 
 /// The most resources that are named when the record cannot be written, and can be read.
-const NAMED: usize = 20;
+const MOST_NAMES: usize = 20;
 
 /// The parts of a session.
-pub struct Parts {
+pub struct SessionParts {
     pub transport: Arc<dyn Transport>,
     pub clock: Clock,
     pub catalog: &'static Catalog,
@@ -57,7 +57,7 @@ impl Session {
     /// # Errors
     ///
     /// When a requested file cannot be opened, or signals cannot be handled.
-    pub fn start(context: &Context, parts: Parts) -> Result<Self, Error> {
+    pub fn start(context: &Context, parts: SessionParts) -> Result<Self, Error> {
         let (stopper, stopped) = stopper();
         let view = View::start(context, parts.clock, &parts.view)?;
         let transport = Arc::new(Leased::new(parts.transport, parts.journal.clone()));
@@ -127,7 +127,7 @@ impl Session {
         let known = self.run_context.journal.known();
         // When this cannot be written either, the error and its exit code remain.
         drop(self.view.finish(context, PATIENCE).await);
-        let most = if matches!(error, JournalError::TakenAway { .. }) { usize::MAX } else { NAMED };
+        let most = if matches!(error, JournalError::TakenAway { .. }) { usize::MAX } else { MOST_NAMES };
         let (exist, may_exist) = left(&known);
         for (head, resources) in [("exists", exist), ("may exist", may_exist)] {
             if !resources.is_empty() {
@@ -168,7 +168,7 @@ fn listen(mut signals: Signals, stopper: Stopper, run_context: &Arc<RunContext>)
         let first = signals.next().await;
         let in_flight = run_context.gates.in_flight();
         run_context.events.emit(Event::InterruptReceived { signal: first.name().to_owned(), in_flight });
-        run_context.journal.hurry();
+        run_context.journal.end_soon();
         stopper.stop(Stop::Interrupt(first));
         let second = signals.next().await;
         std::process::exit(i32::from(second.exit().code()));
@@ -179,11 +179,11 @@ fn listen(mut signals: Signals, stopper: Stopper, run_context: &Arc<RunContext>)
 fn stop_on_record_error(stopper: Stopper, run_context: &Arc<RunContext>) {
     let (journal, events) = (run_context.journal.clone(), run_context.events.clone());
     tokio::spawn(async move {
-        let trouble = journal.trouble().await;
-        events.emit(Event::Warned { message: trouble.error().to_string() });
-        stopper.stop(match trouble {
-            Trouble::LeaseLost(_) => Stop::LeaseLost,
-            Trouble::Away(_) => Stop::StoreAway,
+        let no_more_calls = journal.no_more_calls().await;
+        events.emit(Event::Warned { message: no_more_calls.error().to_string() });
+        stopper.stop(match no_more_calls {
+            NoMoreCalls::LeaseLost(_) => Stop::LeaseLost,
+            NoMoreCalls::Unreachable(_) => Stop::StoreUnreachable,
         });
     });
 }

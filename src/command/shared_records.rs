@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::findings::{self, Found};
+use super::findings::{self, FileFindings};
 use super::print::age;
 use super::{note, records};
 use crate::cli::StateOptions;
@@ -23,12 +23,12 @@ use crate::template::{Scope, value_of};
 /// The outputs that were read, by the plan's own names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SharedRecords {
-    read: Vec<(String, Shared)>,
+    read: Vec<(String, OtherPlan)>,
 }
 
 /// The outputs of another plan, from its record.
 #[derive(Debug, Clone)]
-struct Shared {
+struct OtherPlan {
     name: EnvironmentName,
     /// When the record was last written; `None` for an invented one in a rehearsal.
     updated: Option<jiff::Timestamp>,
@@ -54,7 +54,7 @@ impl SharedRecords {
 
     /// The records and their outputs, for programs.
     pub fn to_json(&self) -> Value {
-        let told = self.read.iter().map(|(name, Shared { name: of, updated, outputs })| {
+        let told = self.read.iter().map(|(name, OtherPlan { name: of, updated, outputs })| {
             let told = json!({
                 "plan": of.plan, "environment": of.environment, "updated": updated, "outputs": outputs,
             });
@@ -69,7 +69,7 @@ impl SharedRecords {
     ///
     /// When stderr cannot be written.
     pub fn print(&self, context: &Context) -> Result<(), Error> {
-        for (name, Shared { name: of, updated, .. }) in &self.read {
+        for (name, OtherPlan { name: of, updated, .. }) in &self.read {
             let place = format!("plan `{}`, environment `{}`", of.plan, of.environment);
             note(
                 context,
@@ -125,7 +125,7 @@ pub(super) async fn read(
         match read {
             Ok(outputs) => {
                 let updated = status.map(|status| status.updated);
-                shared.read.push((name.clone(), Shared { name: named, updated, outputs }));
+                shared.read.push((name.clone(), OtherPlan { name: named, updated, outputs }));
             }
             Err(found) => findings.extend(found),
         }
@@ -134,7 +134,7 @@ pub(super) async fn read(
         return Ok(shared);
     }
     findings.sort_by_key(|finding| finding.primary.start());
-    findings::print(context, &[Found { source: Arc::clone(&reading.plan.source), findings }])?;
+    findings::print(context, &[FileFindings { source: Arc::clone(&reading.plan.source), findings }])?;
     Err(Error::PlanWrong)
 }
 

@@ -2,7 +2,7 @@
 
 use super::defaults::{MAX_ITEMS, RESOLVE_TIME, USER_AGENT};
 use super::note;
-use super::values::Values;
+use super::values::PlanValues;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::context::Context;
@@ -14,16 +14,16 @@ use crate::journal::Status;
 use crate::plan::Plan;
 
 /// The data for a preview: plan, values and record.
-pub(super) struct Shown<'a> {
+pub(super) struct PreviewInput<'a> {
     pub plan: &'a Plan,
     pub catalog: &'static Catalog,
-    pub values: &'a Values,
+    pub values: &'a PlanValues,
     /// `None` without a record.
     pub status: Option<&'a Status>,
     pub options: &'a RunOptions,
 }
 
-impl Shown<'_> {
+impl PreviewInput<'_> {
     /// The settings of the run that is shown.
     pub fn settings(&self) -> Settings {
         Settings {
@@ -66,7 +66,7 @@ impl Shown<'_> {
             let Some(client) = client.filter(|_| !wanted.is_empty()) else { return Ok(changes) };
             for call in wanted {
                 let operation = operation_of(Catalog::embedded(), &call).map(|(operation, _)| operation);
-                let reader = ListReader { client, repeat: &[], places: None, most: MAX_ITEMS };
+                let reader = ListReader { client, retried_statuses: &[], permits: None, most_items: MAX_ITEMS };
                 let read = reader.read_all(&RunContext::request(&call), operation.as_deref()).await;
                 let answer = match read {
                     Ok(complete) => Some((complete.status, complete.answer)),

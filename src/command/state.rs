@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::instance::{Shown, instance_json, shown};
+use super::instance::{ResourceColumns, instance_json, shown};
 use super::recorded::{named, words};
 use super::records::{self, find_record, read};
 use super::table::table;
@@ -91,7 +91,7 @@ fn list_all(context: &Context, status: &Status, format: ResultFormat) -> Result<
                 .instances
                 .iter()
                 .map(|(id, instance)| {
-                    let Shown { kind, id: resource, .. } = shown(instance);
+                    let ResourceColumns { kind, id: resource, .. } = shown(instance);
                     vec![
                         id.to_string(),
                         instance.phase.name().to_owned(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::connect::client_of;
-use super::instance::{Shown, instance_json, others, recorded_resources, shown};
+use super::instance::{ResourceColumns, instance_json, others, recorded_resources, shown};
 use super::print::age;
 use super::records::{existing_store, find_record, plan_name, print_failure, read};
 use super::shell_words::record_flags;
@@ -125,7 +125,7 @@ fn since(from: Timestamp, to: Timestamp) -> String {
 
 /// The rows of an instance: its own, and one per further resource.
 fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Timestamp) {
-    let mut row = |phase: &str, resource: Shown<'_>, since: String| {
+    let mut row = |phase: &str, resource: ResourceColumns<'_>, since: String| {
         table.cell(id);
         table.cell(phase);
         table.cell(resource.kind.map(kind_name).unwrap_or_default());
@@ -143,7 +143,7 @@ fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Times
     let is_over = instance.phase == Phase::Absent && instance.error.is_none() && instance.lost.is_empty();
     let is_gone = instance.phase == Phase::Absent && !instance.lost.is_empty();
     if !is_over {
-        let own = if is_gone { Shown::default() } else { shown(instance) };
+        let own = if is_gone { ResourceColumns::default() } else { shown(instance) };
         row(phase(instance), own, at.map(|at| since(at, now)).unwrap_or_default());
     }
     match is_gone {

@@ -22,7 +22,7 @@ use crate::secret::Secrets;
 /// The longest page of the API.
 const PAGE: usize = 1000;
 /// The most ids in a row.
-const NAMED: usize = 2;
+const MOST_RESOURCES_NAMED: usize = 2;
 /// Shown instead of the API's message for a failed task.
 const NOT_ASKED_FOR: &str = "why is not shown, it may repeat a secret that the call was given: `--errors` shows it";
 
@@ -172,7 +172,9 @@ pub(super) fn created(task: &Task) -> String {
         let name = kind_name(kind);
         Some(match &ids[..] {
             [only] => format!("{name} {only}"),
-            several => format!("{} {} {}", several.len(), plural(several.len(), &name), list(several, NAMED)),
+            several => {
+                format!("{} {} {}", several.len(), plural(several.len(), &name), list(several, MOST_RESOURCES_NAMED))
+            }
         })
     });
     kinds.collect::<Vec<_>>().join(", ")

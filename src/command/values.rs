@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::defaults::{RESOLVE_TIME, USER_AGENT};
-use super::findings::{self, Found};
+use super::findings::{self, FileFindings};
 use super::load::LoadedPlan;
 use super::shell_words::record_flags;
-use crate::cli::RunOptions as RunFlags;
+use crate::cli::RunFlags;
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
 use crate::engine::Settings;
@@ -16,7 +16,7 @@ use crate::plan::{self, Given, NextCheck, Plan};
 use crate::store::EnvironmentRecord;
 
 /// The values that the templates of a plan refer to.
-pub(super) struct Values {
+pub(super) struct PlanValues {
     /// By name; secret ones as secret markers.
     pub inputs: BTreeMap<String, minijinja::Value>,
     pub environment: String,
@@ -27,7 +27,7 @@ pub(super) struct Values {
     pub records: Option<minijinja::Value>,
 }
 
-impl Values {
+impl PlanValues {
     /// The engine's settings, from plan, values and flags. `record`: that of the run; a rehearsal has none.
     pub fn settings(&self, plan: &Plan, run: &RunFlags, record: Option<&EnvironmentRecord>) -> Settings {
         Settings {
@@ -68,7 +68,7 @@ impl Values {
         if findings.is_empty() {
             return Ok(());
         }
-        findings::print(context, &[Found { source: Arc::clone(&plan.source), findings }])?;
+        findings::print(context, &[FileFindings { source: Arc::clone(&plan.source), findings }])?;
         Err(Error::PlanWrong)
     }
 }

@@ -134,7 +134,7 @@ fn awaited(client: &Client, task: &Task) -> Awaited {
     let age = task.created_on.map_or(SignedDuration::ZERO, |created| now.duration_since(created));
     Awaited {
         task: task.id.clone(),
-        place: ProjectRegion { project_id: task.project_id, region_id: task.region_id },
+        project_region: ProjectRegion { project_id: task.project_id, region_id: task.region_id },
         task_type: task.task_type.clone(),
         since: clock.now().checked_sub(age).unwrap_or(clock.now()),
         first: None,

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::note;
-use crate::cli::{Assignment, RunOptions};
+use crate::cli::{Assignment, RunFlags};
 use crate::context::Context;
 use crate::diagnostic::nearest;
 use crate::engine::RunOutput;
@@ -18,7 +18,7 @@ use crate::report::{MOST_NAMES, list};
 /// # Errors
 ///
 /// When the plan has no such output, to write or to show; when the folder of the file is not there.
-pub(super) fn check(context: &Context, plan: &Plan, flags: &RunOptions) -> Result<(), Error> {
+pub(super) fn check(context: &Context, plan: &Plan, flags: &RunFlags) -> Result<(), Error> {
     flags.show_secret.iter().try_for_each(|name| check_output(plan, name, "show"))?;
     for Assignment { name, value: file } in &flags.write_output {
         check_output(plan, name, "write")?;

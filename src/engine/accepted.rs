@@ -101,7 +101,7 @@ impl Instance {
             instance: id,
             tasks: &accepted.tasks,
             task_type: operation.as_ref().and_then(|operation| operation.task_types.first()),
-            place: ProjectRegion::of(parameters),
+            project_region: ProjectRegion::of(parameters),
             wait: &self.step().wait,
             intended_at: known.intended_at.filter(|_| accepted.resumed),
         };

@@ -71,9 +71,9 @@ impl Instance {
         let claimed = self.claim_adopted(id, &rendered.recorded, (create, &rendered.parameters), &result)?;
         let journal = &self.run.context.journal;
         let agrees = journal.with_status(|status| as_it_stands(status, id, &rendered.recorded, create, &item));
-        let thing = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
+        let updated = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
         let catalog = self.run.context.catalog;
-        let forced = split(catalog, thing.as_ref(), &agrees, &rendered.recorded, None, false).forced;
+        let forced = split(catalog, updated.as_ref(), &agrees, &rendered.recorded, None, false).forced;
         if !forced.is_empty() {
             let words: Vec<String> = differences(&agrees, &rendered.recorded);
             let reasons: Vec<String> =
@@ -92,9 +92,9 @@ impl Instance {
                 .await
                 .map_err(|error| Interruption::Failed(context.read_failed(&self.about(&rendered.recorded), &error)))?;
         }
-        for (kind, thing) in results::secondary_of_answer(Some(create), &rendered.recorded, &item) {
-            if own && !self.run.context.is_owned_by_another(id, &kind, &thing) {
-                result.touched.insert(kind, vec![thing.into()]);
+        for (kind, resource) in results::secondary_of_answer(Some(create), &rendered.recorded, &item) {
+            if own && !self.run.context.is_owned_by_another(id, &kind, &resource) {
+                result.touched.insert(kind, vec![resource.into()]);
             }
         }
         let undo = if own { self.undo_of_adopted(&result) } else { IntendedUndo::Keep };
@@ -229,12 +229,12 @@ impl Instance {
         result: &StepResult,
     ) -> Result<Option<Claimable>, Interruption> {
         let context = &self.run.context;
-        let Some((kind, thing)) = result.kind.as_ref().zip(result.id.as_deref()) else { return Ok(None) };
-        let own = paths::own_path(create, parameters, &id_text(thing));
-        let claimed = Claimable::resource_at(kind, &id_text(thing), own.as_deref());
+        let Some((kind, resource)) = result.kind.as_ref().zip(result.id.as_deref()) else { return Ok(None) };
+        let own = paths::own_path(create, parameters, &id_text(resource));
+        let claimed = Claimable::resource_at(kind, &id_text(resource), own.as_deref());
         let is_it = |made: &RecordedResource| Claimable::of(made).is_some_and(|held| held.is(&claimed));
         let holder = context.journal.with_status(|status| {
-            let mut owners = status.owners_of(thing).filter(|(owner, made)| *owner != id && is_it(made));
+            let mut owners = status.owners_of(resource).filter(|(owner, made)| *owner != id && is_it(made));
             owners.next().map(|(owner, _)| owner.clone())
         });
         let elsewhere = || context.owners.other_record(&claimed);
@@ -250,7 +250,7 @@ impl Instance {
                 },
             },
         };
-        let words = format!("{} is on record already: it belongs to {owner}", id_text(thing));
+        let words = format!("{} is on record already: it belongs to {owner}", id_text(resource));
         let mut error = context.error(&self.about(call), EffectKnown::NotApplied, ErrorClass::Rejected, words);
         error.help.extend(holder.map(|holder| match self.run.plan.steps.contains_key(&holder.step) {
             true => {

@@ -17,7 +17,7 @@ pub enum Former {
     /// It is carried out: the new call is about something else (another volume, another machine), and would leave what the
     /// former one did.
     TakenBack,
-    /// It is taken off the record: what it would take back is known to be gone, or has the undo of the new call.
+    /// It is taken off the record: the effect that it would undo is known to be gone, or has the undo of the new call.
     Moot,
 }
 
@@ -47,7 +47,7 @@ pub fn former(
     if orphan || is_not_there(known) || agreed == call { Former::Moot } else { Former::TakenBack }
 }
 
-/// Whether a refresh found that nothing is there any more of what an action did: it cannot be taken back.
+/// Whether a refresh found that nothing is left of the effect of an action: it cannot be undone.
 pub fn is_not_there(known: &InstanceStatus) -> bool {
     let body = known.agreed().and_then(|call| call.body.as_deref()).and_then(Value::as_object);
     let is_drifted = |field: &String| known.drifted.iter().any(|drifted| drifted.field == *field);

@@ -123,7 +123,7 @@ pub async fn adoptable(
 
 /// The result of a create as if it had been answered with this item, and the item's other fields.
 pub fn result_of_item(operation: Option<&Operation>, call: &RecordedCall, item: &Value) -> crate::journal::StepResult {
-    let mut result = results::of_answer(operation, call, 200, item.clone());
+    let mut result = results::result_of_answer(operation, call, 200, item.clone());
     let list = operation.and_then(|operation| operation.creates.as_ref()?.resource.as_ref()?.list.as_ref());
     let id = operation.zip(list).and_then(|(operation, list)| item_id(operation, list, call, item));
     if let Some(id) = id {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::context::Settings;
-use super::render::{Surroundings, elements};
+use super::render::{RenderContext, elements};
 use crate::diagnostic::nearest;
 use crate::id::StepId;
 use crate::plan::{Plan, Selection, Step};
 use crate::secret::Secrets;
 
 /// Instances listed in a hint.
-const NAMED: usize = 10;
+const MOST_KEYS_NAMED: usize = 10;
 
 /// The steps whose number of instances follows from the inputs; the others depend on what earlier steps make.
 pub fn instance_counts(
@@ -35,7 +35,7 @@ pub(super) fn keys_of(
     inputs: &BTreeMap<String, minijinja::Value>,
 ) -> Option<Vec<String>> {
     let none = BTreeMap::new();
-    let surroundings = Surroundings::before_run(plan, settings, secrets, inputs, &none);
+    let surroundings = RenderContext::before_run(plan, settings, secrets, inputs, &none);
     let elements = elements(step.for_each.as_deref()?, &surroundings.scope()).ok()?;
     Some(elements.into_iter().map(|each| each.key).collect())
 }
@@ -61,8 +61,10 @@ pub fn no_instance<'k>(
         (0, _) => format!("the `for_each` of `{step}` has no elements"),
         (_, Some(near)) => format!("did you mean `{step}[{near}]`?"),
         (many, None) => {
-            let names: Vec<String> = keys.iter().take(NAMED).map(|key| format!("`{step}[{}]`", key.as_ref())).collect();
-            let more = if many > NAMED { format!(", and {} more", many - NAMED) } else { String::new() };
+            let names: Vec<String> =
+                keys.iter().take(MOST_KEYS_NAMED).map(|key| format!("`{step}[{}]`", key.as_ref())).collect();
+            let more =
+                if many > MOST_KEYS_NAMED { format!(", and {} more", many - MOST_KEYS_NAMED) } else { String::new() };
             format!("it has {}{more}", names.join(", "))
         }
     };

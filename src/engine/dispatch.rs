@@ -102,7 +102,7 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
                 }
                 continue;
             }
-            let work = trace::of_step(&id, instance.is_secret(), instance.run());
+            let work = trace::log_as_step(&id, instance.is_secret(), instance.run());
             names.insert(tasks.spawn(work).id(), id);
         }
         let joined = tokio::select! {

@@ -102,7 +102,7 @@ fn is_comparable(context: &RunContext, part: &Status, action: &RecordedCall) -> 
     let operation = |call: &RecordedCall| operation_of(context.catalog, call).map(|(operation, _)| operation);
     let Some(action) = operation(action).filter(|action| action.creates.is_none()) else { return false };
     let creates = part.instances.values().filter_map(|known| operation(known.agreed()?));
-    let mut ways = creates.flat_map(|create| context.catalog.ways(&create).into_iter().collect::<Vec<_>>());
+    let mut ways = creates.flat_map(|create| context.catalog.update_calls_of(&create).into_iter().collect::<Vec<_>>());
     ways.any(|way| way.operation.route == action.route)
 }
 

@@ -1,39 +1,42 @@
 //! From an accepted write to its result: waits for its tasks and for readiness, and records what they made. Works on
 //! recorded data, without a plan, so that a teardown can complete what an earlier run began.
 
+mod doubts;
+mod failed;
+mod pending;
+mod touched;
+mod unnamed;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::called::Called;
-use super::collection::{creator_task, result_of_item};
+use super::collection::result_of_item;
 use super::conceal;
 use super::context::{About, RunContext};
-use super::effect::{Effect, effect_of};
-use super::evidence::{Verdict, tags};
+use super::effect::Effect;
 use super::interruption::Interruption;
-use super::leftover::leftover;
-use super::made::{Before, made_by, of_tasks};
+use super::made::{Before, result_of_tasks};
 use super::operation::{self, Matched, Parameters};
-use super::ownership::Claimable;
-use super::paths;
+use super::project_region::ProjectRegion;
 use super::results;
 use super::secondary::with_secondary;
-use super::update::{UpdateState, update_state};
-use super::watch::{Place, TaskEnd, task_duration};
-use crate::api::{ApiError, Request, Task, TaskData};
-use crate::catalog::update::shows_early;
+use super::watch::{TaskEnd, task_duration};
+use crate::api::{ApiError, Task, TaskData};
 use crate::catalog::{Method, Operation};
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::journal::{
-    Evidence, Few, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
-    Unanswered, id_text,
+    Evidence, IntendedUndo, Intent, JournalError, Record, RecordedCall, RecordedResource, StepResult, Succeeded,
+    id_text,
 };
-use crate::kind::resource_name;
 use crate::plan::Wait;
 use crate::shared::Shared;
+use failed::EndedTasks;
+
+pub use pending::{PendingTasks, TaskEnds};
 
 /// Returns the undo call for a result.
 pub type UndoOf<'a> = Box<dyn Fn(&StepResult) -> IntendedUndo + Send + Sync + 'a>;
@@ -75,17 +78,6 @@ pub enum Ended {
     NotOurs(Vec<String>),
     /// The API does not know these tasks of the write, or does not any more, as it answered.
     Missing(Vec<String>, Box<ApiError>),
-}
-
-/// What exists although a task failed.
-pub struct Leftover {
-    pub made: Option<RecordedResource>,
-    /// Whether the search is certain to have found all of it.
-    pub certain: bool,
-    /// Nothing was found in lists that may be late.
-    pub may_show: bool,
-    /// Resources that the call or another client may have made, in words.
-    pub candidates: Vec<String>,
 }
 
 impl<'a> Finishing<'a> {
@@ -222,7 +214,7 @@ impl Finishing<'_> {
         match called {
             Called::Answered { status, value } => {
                 context.hide_sensitive(&value);
-                let mut result = results::of_answer(self.operation, self.call, status, value);
+                let mut result = results::result_of_answer(self.operation, self.call, status, value);
                 self.sort_secondary(context, &mut result);
                 Ok(Ended::Well(result, Vec::new()))
             }
@@ -270,7 +262,7 @@ impl Finishing<'_> {
         }
     }
 
-    /// Adds to the result for a resource that was found what the task that made it made besides. Only a task that the API
+    /// Adds to the result for a resource that was found the secondary resources of the task that made it. Only a task that the API
     /// does not know any more is not waited for instead, and would list it.
     async fn with_what_its_task_made(
         &self,
@@ -316,85 +308,11 @@ impl Finishing<'_> {
     fn result_of(&self, context: &RunContext, tasks: &[Task], status: Option<u16>) -> StepResult {
         let is_owned_by_another = |kind: &str, id: &Value| context.is_owned_by_another(&self.intent.instance, kind, id);
         let before = Before { digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
-        of_tasks(self.operation, self.call, tasks, status, &before)
-    }
-
-    /// Whether the answer of the create shows a secret that is never shown again.
-    fn shows_secret_once(&self) -> bool {
-        let creates = self.operation.and_then(|operation| operation.creates.as_ref());
-        self.updates.is_none() && creates.is_some_and(|creates| creates.told_once.is_some())
-    }
-
-    /// Records what was found after a lost answer as left behind: its secret was in that answer only.
-    async fn record_without_its_secret(&self, context: &RunContext, result: &StepResult) -> Result<(), JournalError> {
-        let matched = self.operation.map(|operation| (operation, self.parameters.as_slice()));
-        let made = made_by(context.catalog, matched, self.call, result, &IntendedUndo::Default);
-        let (instance, id) = (&self.intent.instance, made.id.as_deref().map(id_text).unwrap_or_default());
-        let resource = resource_name(made.kind.as_deref(), &id);
-        let words = format!("{resource} exists, and its secret was in the answer that was lost");
-        let mut error = context.error(self.about, EffectKnown::Applied, ErrorClass::Unknown, words);
-        let destroy = context.settings.destroy_command();
-        error.help.push(format!("run again, or {destroy}: it is removed first"));
-        context.warn(format!("`{instance}`: {}: it is removed, and another one made", error.message));
-        let leftover = Some(Box::new(made));
-        let record = Record::Failed { instance: instance.clone(), error, leftover, unclear: false };
-        context.journal.append(vec![record]).await
-    }
-
-    /// Warns that the secret of what was found after a lost answer was in that answer only.
-    fn warn_of_its_secret(&self, context: &RunContext) {
-        let creates = self.operation.and_then(|operation| operation.creates.as_ref());
-        let shown = creates.and_then(|creates| creates.shown_once.as_ref()).filter(|_| self.updates.is_none());
-        let Some(shown) = shown.filter(|shown| shown.is_for(self.call.body.as_deref())) else { return };
-        let instance = &self.intent.instance;
-        let field = shown.at.trim_start_matches('/').replace('/', ".");
-        let named = if instance.key.is_some() { format!("'{instance}'") } else { instance.to_string() };
-        context.warn(format!(
-            "`{instance}`: its `{field}` was in the answer that was lost, and is shown by no other: `--replace {named}` \
-             makes a new one"
-        ));
+        result_of_tasks(self.operation, self.call, tasks, status, &before)
     }
 
     fn creates(&self) -> bool {
         self.operation.is_none_or(|operation| operation.creates.is_some())
-    }
-
-    /// Checks a task that was found by a search rather than answered: whether the resource it made carries the tag of
-    /// another attempt, or names another task as its maker.
-    async fn is_owned_by_another(&self, context: &RunContext, tasks: &[String], result: &StepResult) -> bool {
-        let path = self.operation.and_then(|operation| paths::read_path(operation, self.parameters, result));
-        let Some(path) = path.filter(|_| self.updates.is_none()) else { return false };
-        // When the resource cannot be read, the attribution stands.
-        let Ok(item) = context.client.read(Request::get(path)).await else { return false };
-        tags::of_item(&item, None, self.intent) == Verdict::NotOurs
-            || creator_task(&item).is_some_and(|task| !tasks.contains(&task))
-    }
-
-    /// Records that these tasks belong to another attempt: the outcome is in doubt again, and they are no candidates
-    /// any more.
-    async fn disown(&self, context: &RunContext, tasks: Vec<String>) -> Result<(), JournalError> {
-        let instance = &self.intent.instance;
-        let words = format!("the tasks that were attributed to it belong to another attempt: {}", tasks.join(", "));
-        let error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        for task in &tasks {
-            context.owners.release(&Claimable::task(task), instance);
-        }
-        context.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
-    }
-
-    /// Records that the API does not know these tasks any more: the outcome is in doubt again, although the call was
-    /// accepted.
-    async fn record_tasks_missing(
-        &self,
-        context: &RunContext,
-        tasks: Vec<String>,
-        error: &ApiError,
-    ) -> Result<(), JournalError> {
-        let instance = self.intent.instance.clone();
-        let words =
-            format!("it was accepted, and how it ended is not known: task {}: {}", tasks.join(", "), error.story());
-        let error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        context.journal.append(vec![Record::TasksMissing { instance, tasks, error }]).await
     }
 
     async fn record(
@@ -454,171 +372,12 @@ impl Finishing<'_> {
             instance: &self.intent.instance,
             tasks,
             task_type: self.operation.and_then(|operation| operation.task_types.first()),
-            place: Place::of(self.parameters),
+            project_region: ProjectRegion::of(self.parameters),
             wait: &self.wait,
             intended_at: self.intended_at,
         };
         pending.begin(context).wait().await.map_err(|left| left.of_tasks(context, tasks))
     }
-
-    /// How the tasks of a write have ended.
-    fn ended_tasks(
-        &self,
-        context: &RunContext,
-        tasks: &[String],
-        ends: Vec<TaskEnd>,
-    ) -> Result<EndedTasks, Interruption> {
-        let (mut ended, mut failed, mut missing) = (Vec::new(), None, None);
-        for end in ends {
-            match end {
-                TaskEnd::Finished(task) => ended.push(*task),
-                TaskEnd::Failed(task) => {
-                    failed.get_or_insert(ended.len());
-                    ended.push(*task);
-                }
-                TaskEnd::Refused(error) => return Err(Interruption::Failed(self.unseen(context, tasks, &error))),
-                TaskEnd::Missing(error) => drop(missing.get_or_insert(error)),
-            }
-        }
-        Ok(EndedTasks { ended, failed, missing })
-    }
-
-    /// After a task that ended in ERROR: whether the change of an action, or of an update, shows all the same. `None` when
-    /// the call makes something: then what it left is searched for.
-    async fn effect(&self, context: &RunContext) -> Result<Option<Effect>, Interruption> {
-        if self.updates.is_none() && self.creates() {
-            return Ok(None);
-        }
-        let looking = async {
-            match &self.updates {
-                None => effect_of(context, &self.intent.instance, &self.intent.call).await,
-                // It would show whether the task goes on to carry it out or not.
-                Some(_) if self.operation.is_some_and(shows_early) => Effect::CannotTell,
-                Some(_) => match update_state(context, self.intent).await {
-                    UpdateState::Done => Effect::There,
-                    UpdateState::NotDone => Effect::Gone,
-                    UpdateState::CannotTell => Effect::CannotTell,
-                },
-            }
-        };
-        context.stopped.or_leave(looking).await.map(Some).map_err(Interruption::Stopped)
-    }
-
-    fn tell_done_in_error(&self, context: &RunContext, task: &Task) {
-        conceal::hide_data(&context.secrets, task);
-        let (instance, words) = (&self.intent.instance, context.words_of(task));
-        context.warn(format!(
-            "`{instance}`: task {} ended in ERROR ({words}), and a read shows what it was to change: it is done",
-            task.id
-        ));
-    }
-
-    /// Handles a task that ended in ERROR: it, or another task of the write, may have created resources all the same.
-    /// These are searched for and recorded, so that they can be deleted. `effect`: what a read shows of an action.
-    async fn failed(
-        &self,
-        context: &RunContext,
-        task: &Task,
-        ended: &[Task],
-        effect: Option<Effect>,
-    ) -> Result<Interruption, JournalError> {
-        conceal::hide_data(&context.secrets, task);
-        let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
-        let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
-        let words = context.words_of(task);
-        let mut error =
-            context.error(self.about, EffectKnown::Applied, class, format!("task {} ended in ERROR: {words}", task.id));
-        error.task = Some(task.id.clone());
-        let Leftover { made: leftover, certain, may_show, candidates } = self.leftover(context, ended).await;
-        let left = leftover
-            .iter()
-            .flat_map(|made| made.id.iter().chain(made.secondary.iter().flat_map(|secondary| &secondary.id)));
-        let left: Vec<String> = left.map(|id| id_text(id)).collect();
-        error.effect = match (left.is_empty(), certain) {
-            (false, _) => EffectKnown::Applied,
-            // Nobody can look: it may have changed what it was to change.
-            (true, true) if effect == Some(Effect::CannotTell) => EffectKnown::Unknown,
-            (true, true) => EffectKnown::NotApplied,
-            (true, false) => EffectKnown::Unknown,
-        };
-        if !left.is_empty() {
-            let left = left.join(", ");
-            let destroy = context.settings.destroy_command();
-            error.help.push(format!("it left {left} behind: the next run, or {destroy}, removes it first"));
-        } else if !certain {
-            error.help.push(match candidates.as_slice() {
-                [] => "whether the failed call left a resource behind is not known: look for it by its name".to_owned(),
-                some => format!(
-                    "the failed call may have left these behind, or another client created them: {}",
-                    some.join(", ")
-                ),
-            });
-        }
-        error.help.push("fix the cause and run again: the run continues with this step".to_owned());
-        let record = Record::Failed {
-            instance: self.intent.instance.clone(),
-            error: error.clone(),
-            leftover: leftover.map(Box::new),
-            // It is searched for again, as for what a call without an answer made.
-            unclear: (!certain && error.effect == EffectKnown::Unknown) || may_show,
-        };
-        context.journal.append(vec![record]).await?;
-        Ok(Interruption::Failed(error))
-    }
-
-    /// The resources that exist although a task failed, and whether the search is certain to have found all of them.
-    pub async fn leftover(&self, context: &RunContext, ended: &[Task]) -> Leftover {
-        let none = Leftover { made: None, certain: true, may_show: false, candidates: Vec::new() };
-        let Some(operation) = self.operation.filter(|_| self.updates.is_none()) else { return none };
-        let result = self.result_of(context, ended, None);
-        let at = self.intended_at.unwrap_or_else(|| context.now());
-        let failed = ended.iter().map(|task| task.id.clone()).collect();
-        let attempt =
-            Unanswered { intent: self.intent.clone().into(), at, head: None, failed, missing: Few::default() };
-        let now = context.client.server_time(context.now());
-        let end = ended.iter().map(|task| task.finished_on.unwrap_or(now)).max();
-        let Some(found) = leftover(context, &attempt, operation, self.parameters, result, end).await else {
-            return none;
-        };
-        let left = self.made(context, &found.result);
-        let made = Some(left).filter(|made| made.id.is_some() || !made.secondary.is_empty());
-        let may_show = made.is_none() && operation.creates.is_some();
-        Leftover { made, certain: found.certain, may_show, candidates: found.candidates }
-    }
-
-    /// The resources that exist because of a result.
-    pub fn made(&self, context: &RunContext, result: &StepResult) -> RecordedResource {
-        let undo = match (self.undo)(result) {
-            IntendedUndo::Default if self.only_changed(result) => IntendedUndo::Keep,
-            undo => undo,
-        };
-        made_by(
-            context.catalog,
-            self.operation.map(|operation| (operation, self.parameters.as_slice())),
-            self.call,
-            result,
-            &undo,
-        )
-    }
-
-    /// The error for tasks that the key may not read.
-    fn unseen(&self, context: &RunContext, tasks: &[String], error: &ApiError) -> StepError {
-        let mut refusal = context.refusal(self.about, error);
-        refusal.effect = EffectKnown::Applied;
-        let tasks = tasks.join(", ");
-        refusal.message = format!("its task {tasks} is on record, and cannot be read: {}", refusal.message);
-        refusal.help.push("run again with a key that can read it: the run goes on waiting".to_owned());
-        refusal
-    }
-}
-
-/// The tasks of a write that have ended.
-struct EndedTasks {
-    ended: Vec<Task>,
-    /// The index of the first that ended in ERROR.
-    failed: Option<usize>,
-    /// What the API says of one that it does not know any more.
-    missing: Option<Box<ApiError>>,
 }
 
 /// A task of which only the id is known, because the step does not wait for it.
@@ -643,10 +402,5 @@ fn duration_of(task: &Task) -> Option<(String, u64)> {
     Some((task.task_type.clone()?, millis(task_duration(task)?)))
 }
 
-mod pending;
 #[cfg(test)]
 mod tests;
-mod touched;
-mod unnamed;
-
-pub use pending::{PendingTasks, TaskEnds};

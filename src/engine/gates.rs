@@ -101,10 +101,10 @@ impl Gates {
     }
 
     /// An instance waits until this is dropped: another may start meanwhile.
-    pub fn start_waiting(&self) -> Waits<'_> {
+    pub fn start_waiting(&self) -> WaitGuard<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.slot_freed.notify_one();
-        Waits(self)
+        WaitGuard(self)
     }
 
     /// Waits until no other write is under way below the locked parent of `id`.
@@ -145,13 +145,13 @@ impl Gates {
 
     /// Waits until no other removal of an instance is under way: several resources that it was made from may be
     /// replaced at once, and each takes it down first.
-    pub async fn removal(&self, instance: &InstanceId) -> Removes<'_> {
+    pub async fn removal(&self, instance: &InstanceId) -> RemovalGuard<'_> {
         let gate = lock(&self.removals).entry(instance.clone()).or_default().clone();
         let (waited, held) = match gate.clone().try_lock_owned() {
             Ok(held) => (false, held),
             Err(_) => (true, gate.lock_owned().await),
         };
-        Removes { gates: self, instance: instance.clone(), waited, held: Some(held) }
+        RemovalGuard { gates: self, instance: instance.clone(), waited, held: Some(held) }
     }
 
     fn route(&self, route: &str) -> Arc<RwLock<()>> {
@@ -159,17 +159,17 @@ impl Gates {
     }
 }
 
-/// An instance that waits.
-pub struct Waits<'g>(&'g Gates);
+/// Held by an instance while it waits.
+pub struct WaitGuard<'g>(&'g Gates);
 
-impl Drop for Waits<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// The removal of an instance, until it is dropped.
-pub struct Removes<'g> {
+/// Held while an instance is removed; dropping it ends the removal.
+pub struct RemovalGuard<'g> {
     gates: &'g Gates,
     instance: InstanceId,
     /// Whether another removal had to end first.
@@ -177,7 +177,7 @@ pub struct Removes<'g> {
     held: Option<OwnedMutexGuard<()>>,
 }
 
-impl Drop for Removes<'_> {
+impl Drop for RemovalGuard<'_> {
     fn drop(&mut self) {
         let mut removals = lock(&self.gates.removals);
         self.held = None;

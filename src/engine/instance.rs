@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::context::About;
 use super::interruption::Interruption;
 use super::operation::Matched;
-use super::render::Surroundings;
+use super::render::RenderContext;
 use super::run::Run;
 use crate::event::Provenance;
 use crate::id::{InstanceId, StepId};
@@ -72,7 +72,7 @@ impl Instance {
     }
 
     /// What its templates can refer to.
-    pub(super) fn surroundings(&self) -> Surroundings<'_> {
+    pub(super) fn surroundings(&self) -> RenderContext<'_> {
         self.run.surroundings(&self.values, self.each.as_ref())
     }
 

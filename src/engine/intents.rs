@@ -40,6 +40,7 @@ impl Intents {
         Self { parallelism, permits: Semaphore::new(size), measured }
     }
 
+    /// Waits until an instance may record an intent.
     pub async fn permit(&self) -> SemaphorePermit<'_> {
         self.permits.acquire().await.expect("the semaphore is never closed")
     }

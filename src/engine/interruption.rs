@@ -36,7 +36,7 @@ impl From<JournalError> for Interruption {
     fn from(error: JournalError) -> Self {
         match error {
             // The call was not sent, and the record says so; calls under way are completed.
-            JournalError::Away { .. } => Interruption::Stopped(Stop::StoreAway),
+            JournalError::Unreachable { .. } => Interruption::Stopped(Stop::StoreUnreachable),
             error => Interruption::Journal(error),
         }
     }

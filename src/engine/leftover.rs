@@ -13,7 +13,7 @@ use super::made::resource_of;
 use super::operation::Parameters;
 use super::ownership::Claimable;
 use super::paths;
-use super::search::{LeftBehind, Search};
+use super::search::{AttemptSearch, LeftBehind};
 use super::unseen::unlisted_for;
 use crate::catalog::{ListCall, Operation};
 use crate::journal::{Intent, StepResult, Unanswered, id_text};
@@ -78,10 +78,10 @@ async fn look(
         let found = match search(context, intent, list.as_ref(), parameters, &result.tasks).await {
             Some(found) => found,
             None if *kind != creates.kind || result.id.is_some() => continue,
-            None => match Search::new(context, attempt, &[]).left_behind().await {
+            None => match AttemptSearch::new(context, attempt, &[]).left_behind().await {
                 Ok(LeftBehind::Resource(id)) => vec![id],
                 Ok(LeftBehind::Nothing) => continue,
-                Ok(LeftBehind::Unclear(may_be)) => {
+                Ok(LeftBehind::Undecided(may_be)) => {
                     (certain, candidates) = (false, may_be);
                     continue;
                 }

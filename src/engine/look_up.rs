@@ -18,12 +18,12 @@ impl Instance {
     pub(super) async fn read(&self, rendered: &Rendered) -> Result<Done, Interruption> {
         let context = &self.run.context;
         context.stopped.may_start().map_err(Interruption::Stopped)?;
-        let repeat = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
+        let retried_statuses = self.step().retry.as_ref().map(|retry| retry.on.as_slice()).unwrap_or_default();
         let reader = ListReader {
             client: &context.client,
-            repeat,
-            places: Some(context.gates.requests()),
-            most: context.settings.max_items,
+            retried_statuses,
+            permits: Some(context.gates.requests()),
+            most_items: context.settings.max_items,
         };
         let reading = reader.read_all(&rendered.request, rendered.operation.as_deref());
         let read = context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)?;
@@ -41,7 +41,7 @@ impl Instance {
         let is_awaited = step.ready.condition().is_some() || step.fail_when.is_some();
         // What a GET answers is the resource. One that is waited for is read again.
         let resource = (step.resource_used && !is_awaited).then(|| complete.answer.clone());
-        let result = results::of_answer(operation, &rendered.recorded, complete.status, complete.answer);
+        let result = results::result_of_answer(operation, &rendered.recorded, complete.status, complete.answer);
         Ok(Done { result, provenance: Provenance::Called, resource })
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::context::Settings;
 use super::decide;
-use super::render::{CallParts, Rendered, Surroundings, elements};
+use super::render::{CallParts, RenderContext, Rendered, elements};
 use crate::catalog::Method;
 use crate::id::InstanceId;
 use crate::plan::Plan;
@@ -35,7 +35,7 @@ pub fn looked_for(
     let none = BTreeMap::new();
     let mut found = Vec::new();
     for step in plan.steps.values().filter(|step| step.call.method == Method::Get && decide::reads(step)) {
-        let mut surroundings = Surroundings::before_run(plan, settings, secrets, inputs, &none);
+        let mut surroundings = RenderContext::before_run(plan, settings, secrets, inputs, &none);
         let elements = step.for_each.as_ref().map(|for_each| elements(for_each, &surroundings.scope()));
         let elements = match elements {
             None => vec![None],

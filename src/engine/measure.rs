@@ -44,7 +44,7 @@ fn paths(run: &Run) -> BTreeSet<String> {
             let surroundings = run.surroundings(&none, each.as_ref());
             let scope = surroundings.scope();
             paths.extend(step.body_file.as_ref().and_then(|file| file.path.evaluate_text(&scope).ok()));
-            paths.extend(form_of(step).into_iter().flat_map(|(files, body)| in_form(files, body, &scope)));
+            paths.extend(form_of(step).into_iter().flat_map(|(files, body)| files_in_form(files, body, &scope)));
         }
     }
     paths
@@ -57,11 +57,11 @@ fn may_send_files(step: &Step) -> bool {
 /// The fields that are files in the form that a step sends, and its body.
 fn form_of(step: &Step) -> Option<(&[String], &Template)> {
     let operation = step.operation.as_ref().filter(|operation| operation.takes_form())?;
-    Some((&operation.files, step.body.as_ref()?))
+    Some((&operation.file_fields, step.body.as_ref()?))
 }
 
 /// The paths in a form, as far as they are known.
-fn in_form(files: &[String], body: &Template, scope: &Scope<'_>) -> Vec<String> {
+fn files_in_form(files: &[String], body: &Template, scope: &Scope<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for name in files {
         let Ok(mut value) = body.at(&format!("/{name}")).evaluate(scope) else { continue };

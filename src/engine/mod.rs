@@ -2,9 +2,9 @@
 //!
 //! `dispatch` owns the state of a run and decides which instances may start. `step` takes one instance from its
 //! templates to its result: `render` evaluates the call, `call` sends it, `resolve` finds the outcome of a write
-//! whose answer was lost, `finish` waits for the tasks and records the result, `ended` emits the end. One `watch` polls the
-//! tasks of all steps. `remove` deletes the resources of one instance, `teardown` those of many in dependency order. All
-//! of them share one [`RunContext`].
+//! whose answer was lost, `finish` waits for the tasks and records the result, `ended` emits the end. One `watch` polls
+//! the tasks of all steps. `remove` deletes the resources of one instance, `teardown` those of many in dependency
+//! order. All of them share one [`RunContext`].
 //!
 //! Order is always: journal, then state, then event. An event is emitted only once its record is on disk.
 
@@ -105,21 +105,21 @@ pub use given::{Given, given, stamped_by_another};
 pub use leased::Leased;
 pub use listings::Listings;
 pub use looked_for::{LookedFor, looked_for};
-pub use made::{Before, made, of_tasks};
+pub use made::{Before, made, result_of_tasks};
 pub use makes::Makes;
 pub use operation::operation_of;
 pub use ownership::{Claimable, OtherRecords, Ownership};
 pub use pages::{ListReader, ReadFailure, items};
 pub use paths::encode;
 pub use placeholder::{has_placeholder, is_known_later};
-pub use preview::{Action, Change, Preview, Reads, Symbol, Tally};
+pub use preview::{Action, Change, ChangeCounts, Preview, Reads, Symbol};
 pub use project_region::{ProjectRegion, is_project_or_region};
 pub use record_flags::RecordFlags;
-pub use recovery::{Recovered, Search, recover, spots_of};
+pub use recovery::{Recovered, RecoveryInput, project_regions_of, recover};
 pub use refresh::{DriftCheck, DriftState, NoAnswer, Refresh, records as drift_records};
-pub use removals::Removals;
+pub use removals::RemovedToReplace;
 pub use run::{Import, Run, RunOptions};
 pub use runner::{RunEnd, RunOutput, destroy, report_finished, run};
-pub use stamps::{Spot, StampSearch, Stamped, stampable, stamped, stamped_on_record};
+pub use stamps::{ProjectRegionIds, StampSearch, Stamped, stampable, stamped, stamped_on_record};
 pub use stop::{OUTPUT_TIME, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, TaskEnd, Warn, Watcher};

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::paths::encode;
-use crate::journal::{OpenCall, OpenValue, Part, RecordedCall, StepResult, id_text};
+use crate::journal::{CallTextPart, OpenCall, OpenValue, RecordedCall, StepResult, id_text};
 
 /// The call, with values of the result in its open places. `None` when the result has no value for a segment of the
 /// path: the call would address another resource.
@@ -28,10 +28,10 @@ impl Own {
     }
 
     /// A segment of the path, with the slash before it.
-    fn segment(&self, parts: &[Part]) -> Option<String> {
-        let is_known = |part: &Part| match part {
-            Part::Text(_) => true,
-            Part::Own(pointer) => matches!(self.at(pointer), Value::String(_) | Value::Number(_)),
+    fn segment(&self, parts: &[CallTextPart]) -> Option<String> {
+        let is_known = |part: &CallTextPart| match part {
+            CallTextPart::Text(_) => true,
+            CallTextPart::Own(pointer) => matches!(self.at(pointer), Value::String(_) | Value::Number(_)),
         };
         let text = parts.iter().all(is_known).then(|| self.text(parts))?;
         // These would address the collection, or another path.
@@ -39,10 +39,10 @@ impl Own {
         is_segment.then(|| format!("/{}", encode(&text)))
     }
 
-    fn text(&self, parts: &[Part]) -> String {
-        let text = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Own(pointer) => id_text(&self.at(pointer)),
+    fn text(&self, parts: &[CallTextPart]) -> String {
+        let text = |part: &CallTextPart| match part {
+            CallTextPart::Text(text) => text.clone(),
+            CallTextPart::Own(pointer) => id_text(&self.at(pointer)),
         };
         parts.iter().map(text).collect()
     }
@@ -51,7 +51,7 @@ impl Own {
         match value {
             OpenValue::Known(value) => Value::clone(value),
             OpenValue::Parts(parts) => match &parts[..] {
-                [Part::Own(pointer)] => self.at(pointer),
+                [CallTextPart::Own(pointer)] => self.at(pointer),
                 parts => Value::String(self.text(parts)),
             },
             OpenValue::List(items) => items.iter().map(|item| self.value(item)).collect(),
@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn open_places_are_filled_with_the_result() {
-        let own = |pointer: &str| Part::Own(pointer.to_owned());
-        let text = |text: &str| Part::Text(text.to_owned());
+        let own = |pointer: &str| CallTextPart::Own(pointer.to_owned());
+        let text = |text: &str| CallTextPart::Text(text.to_owned());
         let call = OpenCall {
             method: Method::Post,
             path: vec![vec![text("cloud")], vec![text("x-"), own("/id")], vec![text("stop")]],

@@ -188,11 +188,11 @@ impl From<ReadError> for ReadFailure {
 pub struct ListReader<'g> {
     pub client: &'g Client,
     /// HTTP statuses that are retried in addition to the usual ones.
-    pub repeat: &'g [u16],
+    pub retried_statuses: &'g [u16],
     /// Each request takes one of these permits.
-    pub places: Option<&'g Semaphore>,
+    pub permits: Option<&'g Semaphore>,
     /// The most items that are accepted.
-    pub most: usize,
+    pub most_items: usize,
 }
 
 impl ListReader<'_> {
@@ -208,7 +208,7 @@ impl ListReader<'_> {
     ) -> Result<CompleteAnswer, ReadFailure> {
         let paging = operation.map_or(Paging::Single, |operation| paging_of(operation, request));
         let (status, mut answer) =
-            self.client.read_answer(paging.page(request, 1, 0), self.repeat, self.places).await?;
+            self.client.read_answer(paging.page(request, 1, 0), self.retried_statuses, self.permits).await?;
         let Some(first) = items(&answer) else { return Ok(CompleteAnswer { status, answer, missing: None }) };
         let mut came = first.len();
         let told = count(&answer);
@@ -221,14 +221,17 @@ impl ListReader<'_> {
         };
         let first = if is_over { Vec::new() } else { first.clone() };
         for number in 2..=MAX_PAGES {
-            if came > self.most || !is_over && told.is_some_and(|count| count > self.most as u64) {
-                return Err(ReadFailure::TooMany { most: self.most, count: told.unwrap_or_default().max(came as u64) });
+            if came > self.most_items || !is_over && told.is_some_and(|count| count > self.most_items as u64) {
+                return Err(ReadFailure::TooMany {
+                    most: self.most_items,
+                    count: told.unwrap_or_default().max(came as u64),
+                });
             }
             if is_over {
                 break;
             }
             let page = paging.page(request, number, came);
-            let (_, mut next) = self.client.read_answer(page, self.repeat, self.places).await?;
+            let (_, mut next) = self.client.read_answer(page, self.retried_statuses, self.permits).await?;
             let told = count(&next);
             let more = items_mut(&mut next).map(std::mem::take).unwrap_or_default();
             // A server without page numbers answers every request with the first page.

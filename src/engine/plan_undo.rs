@@ -57,7 +57,7 @@ impl Instance {
     /// The undo call of an action, as far as it can be evaluated before the action is called.
     pub(super) fn undo_of_action(&self, rendered: &Rendered) -> Option<RecordedCall> {
         let Undo::Call(template) = &self.step().undo else { return None };
-        let result = results::of_answer(rendered.operation.as_deref(), &rendered.recorded, 0, Value::Null);
+        let result = results::result_of_answer(rendered.operation.as_deref(), &rendered.recorded, 0, Value::Null);
         self.render_undo(template, &step_value(&StepResult { response: None, ..result }, None)).ok()
     }
 

@@ -22,7 +22,7 @@ use crate::journal::{InstanceStatus, RecordedResource, id_text};
 
 /// The owner of a resource that a task listed.
 #[derive(Debug)]
-enum Owner {
+enum ResourceOwner {
     Ours,
     /// Owned by another step of this record, which deletes or keeps it.
     OtherStep,
@@ -52,16 +52,16 @@ pub async fn prove(
 ) -> Proven {
     let mut proven = Proven::default();
     let mut seen = HashSet::new();
-    for thing in secondary {
-        let (Some(kind), Some(id)) = (thing.kind.clone(), thing.id.clone()) else { continue };
+    for resource in secondary {
+        let (Some(kind), Some(id)) = (resource.kind.clone(), resource.id.clone()) else { continue };
         if !seen.insert(format!("{kind}:{}", id_text(&id))) {
             continue;
         }
-        match owner_of(context, instance, known, made, &thing, &kind, &id).await {
-            Owner::Ours => proven.ours.push(thing),
-            Owner::OtherStep | Owner::Gone => {}
-            Owner::Other(why) => proven.theirs.push((kind, id.into_owned(), why)),
-            Owner::CannotTell(error) => proven.unclear.push((thing, error)),
+        match owner_of(context, instance, known, made, &resource, &kind, &id).await {
+            ResourceOwner::Ours => proven.ours.push(resource),
+            ResourceOwner::OtherStep | ResourceOwner::Gone => {}
+            ResourceOwner::Other(why) => proven.theirs.push((kind, id.into_owned(), why)),
+            ResourceOwner::CannotTell(error) => proven.unclear.push((resource, error)),
         }
     }
     proven
@@ -72,35 +72,35 @@ async fn owner_of(
     instance: &InstanceId,
     known: &InstanceStatus,
     made: &RecordedResource,
-    thing: &RecordedResource,
+    resource: &RecordedResource,
     kind: &str,
     id: &Value,
-) -> Owner {
+) -> ResourceOwner {
     let claimed = Claimable::resource(kind, &id_text(id));
     let is_others = |owner: &InstanceId, other: &RecordedResource| {
-        owner != instance && other.kind.as_deref() == Some(kind) && !context.owners.has_let_go(&claimed, owner)
+        owner != instance && other.kind.as_deref() == Some(kind) && !context.owners.has_relinquished(&claimed, owner)
     };
     if context.journal.with_status(|status| status.owners_of(id).any(|(owner, other)| is_others(owner, other))) {
-        return Owner::OtherStep;
+        return ResourceOwner::OtherStep;
     }
     if is_mentioned(context, known, id) {
-        return Owner::Other("the call that made the rest names it".to_owned());
+        return ResourceOwner::Other("the call that made the rest names it".to_owned());
     }
     if let Some(record) = context.owners.other_record(&claimed) {
-        return Owner::Other(format!("it is on the record of {record}"));
+        return ResourceOwner::Other(format!("it is on the record of {record}"));
     }
-    let path = thing.undo.as_ref().and_then(|undo| read_of(context.catalog, kind, id, undo));
+    let path = resource.undo.as_ref().and_then(|undo| read_of(context.catalog, kind, id, undo));
     // A kind that cannot be read cannot name another maker: the task's list is trusted.
-    let Some(path) = path else { return Owner::Ours };
+    let Some(path) = path else { return ResourceOwner::Ours };
     match context.client.read(Request::get(path)).await {
-        Ok(object) => by_maker(context, known, made, thing, &object),
-        Err(error) if error.is_not_found() => Owner::Gone,
-        Err(error) => Owner::CannotTell(cannot_read(context, thing, &error)),
+        Ok(object) => owner_by_maker(context, known, made, resource, &object),
+        Err(error) if error.is_not_found() => ResourceOwner::Gone,
+        Err(error) => ResourceOwner::CannotTell(cannot_read(context, resource, &error)),
     }
 }
 
 fn is_mentioned(context: &RunContext, known: &InstanceStatus, id: &Value) -> bool {
-    // A call that changes a part in place mentions a resource of the create.
+    // The intent of an update mentions resources that the create made: it does not count.
     let intended = known.intent.as_ref().filter(|intent| intent.update.is_none()).map(|intent| &intent.call);
     known.agrees.iter().chain(intended).any(|call| {
         let matched = operation::operation_of(context.catalog, call);
@@ -110,24 +110,24 @@ fn is_mentioned(context: &RunContext, known: &InstanceStatus, id: &Value) -> boo
 }
 
 /// Compares the maker that the resource names with the step's tasks.
-fn by_maker(
+fn owner_by_maker(
     context: &RunContext,
     known: &InstanceStatus,
     made: &RecordedResource,
-    thing: &RecordedResource,
+    resource: &RecordedResource,
     object: &Value,
-) -> Owner {
+) -> ResourceOwner {
     match object.get("creator_task_id") {
-        Some(Value::String(maker)) if is_ours(known, made, maker) => Owner::Ours,
-        Some(Value::String(maker)) => Owner::Other(format!("task {maker} made it")),
+        Some(Value::String(maker)) if is_ours(known, made, maker) => ResourceOwner::Ours,
+        Some(Value::String(maker)) => ResourceOwner::Other(format!("task {maker} made it")),
         // This kind does not name its maker: the task's list is trusted.
-        None => Owner::Ours,
+        None => ResourceOwner::Ours,
         Some(_) => {
-            let about = About { call: thing.undo.clone().map(Into::into), place: None };
+            let about = About { call: resource.undo.clone().map(Into::into), place: None };
             let words = "the API does not say which task made it";
             let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
             error.help.push("delete it by hand if it is yours".to_owned());
-            Owner::CannotTell(error)
+            ResourceOwner::CannotTell(error)
         }
     }
 }
@@ -160,8 +160,8 @@ fn is_ours(known: &InstanceStatus, made: &RecordedResource, maker: &str) -> bool
     made.tasks.iter().chain(result).chain(failed).any(|task| task == maker)
 }
 
-fn cannot_read(context: &RunContext, thing: &RecordedResource, error: &ReadError) -> StepError {
-    let about = About { call: thing.undo.clone().map(Into::into), place: None };
+fn cannot_read(context: &RunContext, resource: &RecordedResource, error: &ReadError) -> StepError {
+    let about = About { call: resource.undo.clone().map(Into::into), place: None };
     let mut failed = context.read_failed(&about, error);
     failed.message = format!("its owner is unknown: {}", failed.message);
     failed

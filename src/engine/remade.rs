@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::decide::{self, Allowed, Remade, ReplaceBlocker};
-use super::render::{Surroundings, elements};
+use super::render::{RenderContext, elements};
 use crate::id::{InstanceId, StepId};
 use crate::plan::{Graph, Step};
 use crate::template::{Each, Reference};
@@ -20,7 +20,7 @@ pub struct ReplacementCheck<'a> {
     /// The first instance without an undo among `replaced` and its dependants; `None` when each has one.
     pub staying: Option<&'a InstanceId>,
     /// The values of the steps that it comes after.
-    pub surroundings: Surroundings<'a>,
+    pub surroundings: RenderContext<'a>,
     /// Whether the value that a template refers to is known in this turn.
     pub is_known: &'a dyn Fn(&Reference) -> bool,
 }
@@ -82,7 +82,7 @@ impl ReplacementCheck<'_> {
             (None, Some(_), _) | (Some(_), None, _) => return false,
         };
         let Some(when) = step.when.as_ref().filter(|when| when.references().all(self.is_known)) else { return true };
-        let surroundings = Surroundings { each, ..self.surroundings };
+        let surroundings = RenderContext { each, ..self.surroundings };
         when.is_true(&surroundings.scope()).unwrap_or(true)
     }
 }

@@ -10,9 +10,9 @@ use crate::shared::lock;
 
 /// The instances that a run has removed to make them again.
 #[derive(Debug, Default)]
-pub struct Removals(Mutex<BTreeMap<InstanceId, Removed>>);
+pub struct RemovedToReplace(Mutex<BTreeMap<InstanceId, Removed>>);
 
-impl Removals {
+impl RemovedToReplace {
     /// Notes what was done to the resources of an instance.
     pub(super) fn note(&self, instance: &InstanceId, removed: Removed) {
         if removed != Removed::Nothing {

@@ -1,11 +1,13 @@
 //! Evaluates the templates of a step; returns the request to send, and its recorded form without secrets.
 
+mod value;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::context::Settings;
 use super::operation::Parameters;
@@ -16,12 +18,14 @@ use crate::api::Request;
 use crate::body_file::{BodyFile, BodyFiles, FormFile, each_path};
 use crate::catalog::{BYTES, Operation, parameter_name};
 use crate::id::StepId;
-use crate::journal::{RecordedCall, StepResult};
+use crate::journal::RecordedCall;
 use crate::plan::{Call, CallTemplate, FileTemplate, Plan, Segment, Step};
 use crate::secret::{BrokenMarker, Secrets};
 use crate::shared::Shared;
 use crate::source::Span;
-use crate::template::{Each, Scope, Template, TemplateError, value_of};
+use crate::template::{Each, Scope, Template, TemplateError};
+
+pub use value::{each_value, elements, step_value};
 
 /// A text with its secrets, or with digests in their place.
 type Unmarked<'t> = Result<Cow<'t, str>, BrokenMarker>;
@@ -87,7 +91,7 @@ pub struct MeasuredForm {
 }
 
 /// The values that templates of a step can refer to, except the element of `for_each` and the step's own result.
-pub struct Surroundings<'a> {
+pub struct RenderContext<'a> {
     pub settings: &'a Settings,
     pub secrets: &'a Secrets,
     pub digest_key: &'a [u8],
@@ -98,7 +102,7 @@ pub struct Surroundings<'a> {
     pub each: Option<&'a Each>,
 }
 
-impl<'a> Surroundings<'a> {
+impl<'a> RenderContext<'a> {
     /// Before a run: the inputs are known, and no result of a step is. `steps`: an empty map.
     pub fn before_run(
         plan: &'a Plan,
@@ -171,7 +175,7 @@ impl<'a> Surroundings<'a> {
         let form = parts.operation.zip(parts.body).filter(|(operation, _)| operation.takes_form());
         let Some(((operation, template), body)) = form.zip(body) else { return Ok(None) };
         let (mut files, mut measured) = (Vec::new(), body.clone());
-        each_path(&mut measured, &operation.files, |field, pointer, path| {
+        each_path(&mut measured, &operation.file_fields, |field, pointer, path| {
             if is_known_later(path) {
                 return Ok(None);
             }
@@ -395,131 +399,5 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// `steps.<id>` of one instance, as templates see it.
-pub fn step_value(result: &StepResult, resource: Option<&Value>) -> Value {
-    let mut fields = Map::new();
-    let mut put = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            fields.insert(name.to_owned(), value);
-        }
-    };
-    put("id", result.id.as_deref().cloned());
-    put("ids", Some(result.ids.iter().map(|id| Value::clone(id)).collect()));
-    put("name", result.name.clone().map(Value::String));
-    put("created", Some(Value::Object(result.created.to_map())));
-    put("touched", Some(Value::Object(result.touched.to_map())));
-    put("task", result.tasks.first().cloned().map(Value::String));
-    put("tasks", Some(result.tasks.iter().cloned().map(Value::String).collect()));
-    put("status", result.status.map(Value::from));
-    put("response", result.response.as_deref().cloned().or_else(|| accepted(result)));
-    put("resource", resource.cloned());
-    put("outcome", Some(Value::String("succeeded".to_owned())));
-    Value::Object(fields)
-}
-
-/// The answer of a call that started tasks, which is on record as their ids.
-fn accepted(result: &StepResult) -> Option<Value> {
-    (!result.tasks.is_empty()).then(|| serde_json::json!({ "tasks": &*result.tasks }))
-}
-
-/// `steps.<id>` of a step with `for_each`: its instances by key and by index.
-pub fn each_value(instances: &[(String, Value)]) -> minijinja::Value {
-    let ids: Vec<Value> = instances
-        .iter()
-        .flat_map(|(_, value)| value.get("ids").and_then(Value::as_array).cloned().unwrap_or_default())
-        .collect();
-    let all: Vec<Value> = instances.iter().map(|(_, value)| value.clone()).collect();
-    let each: Map<String, Value> = instances.iter().cloned().collect();
-    value_of(&serde_json::json!({ "all": all, "ids": ids, "each": each, "outcome": "succeeded" }))
-}
-
-/// The elements of a `for_each`.
-///
-/// # Errors
-///
-/// [`TemplateError`] when the value is neither a list nor a mapping.
-pub fn elements(template: &Template, scope: &Scope<'_>) -> Result<Vec<Each>, TemplateError> {
-    Each::of(template.evaluate(scope)?).map_err(|what| TemplateError {
-        span: template.span,
-        message: format!("`for_each` needs a list or a mapping, and this is {what}"),
-        help: Some(Each::instead_of(what).to_owned()),
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::tests::apart::with_answers;
-    use crate::engine::tests::harness::Trial;
-
-    type RenderedTexts = (String, Vec<(String, String)>, Parameters);
-
-    /// The call of a plan's only step with this value of `inputs.x`: method and path, headers; or what is wrong with
-    /// it.
-    fn rendered(step: &str, value: &str) -> Result<RenderedTexts, String> {
-        let text = format!("name: demo\ninputs: {{ x: {{}} }}\nsteps:\n  - id: it\n    {step}\n");
-        let plan = Trial::plan("plan.yaml", &text);
-        let inputs = BTreeMap::from([("x".to_owned(), minijinja::Value::from(value))]);
-        with_answers([], async |context| {
-            let none = BTreeMap::new();
-            let surroundings = Surroundings::before_run(&plan, &context.settings, &context.secrets, &inputs, &none);
-            let rendered = surroundings.render(&CallParts::of_step(&plan.steps[0]), None);
-            rendered
-                .map(|rendered| (rendered.recorded.to_string(), rendered.request.headers, rendered.parameters))
-                .map_err(|error| error.message)
-        })
-    }
-
-    #[test]
-    fn every_segment_of_a_path_has_a_value_that_stays_one_segment() {
-        let step = "call: \"DELETE /cloud/v1/volumes/{project_id}/{region_id}/{{ inputs.x }}\"";
-        for (value, segment) in
-            [("v1", Some("v1")), ("a/b", Some("a%2Fb")), ("...", Some("...")), ("", None), (".", None), ("..", None)]
-        {
-            match (rendered(step, value), segment) {
-                (Ok((call, _, parameters)), Some(segment)) => {
-                    assert_eq!(call, format!("DELETE /cloud/v1/volumes/1/7/{segment}"));
-                    assert_eq!(parameters.last(), Some(&("volume_id".to_owned(), value.to_owned())));
-                }
-                (Err(message), None) => assert_eq!(message, format!("a segment of the path became `{value}`")),
-                (other, _) => panic!("{value}: {other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn the_answer_of_a_call_with_tasks_is_their_ids() {
-        let result = StepResult { tasks: ["t1".to_owned()].into_iter().collect(), ..StepResult::default() };
-        assert_eq!(step_value(&result, None)["response"], serde_json::json!({ "tasks": ["t1"] }));
-        assert_eq!(step_value(&StepResult::default(), None).get("response"), None);
-    }
-
-    #[test]
-    fn a_header_is_one_line() {
-        let step = "call: DELETE /cloud/v1/volumes/{project_id}/{region_id}/726ecfcc-7fd0-4e30-a86e-7892524aa483\n    headers: { x-own: \"{{ inputs.x }}\" }";
-        for (value, is_right) in [("a b", true), ("a\tb", true), ("a\nb", false), ("a\rb", false), ("a\u{7f}b", false)]
-        {
-            match rendered(step, value) {
-                Ok((_, headers, _)) => assert!(is_right && headers == [("x-own".to_owned(), value.to_owned())]),
-                Err(message) => {
-                    assert!(!is_right && message == "the header `x-own` would hold a line break", "{message}")
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_region_is_a_positive_number() {
-        let step = "region_id: \"{{ inputs.x }}\"\n    call: DELETE /cloud/v1/volumes/{project_id}/{region_id}/726ecfcc-7fd0-4e30-a86e-7892524aa483";
-        for (value, is_right) in [("8", true), (" 8 ", true), ("0", false), ("-8", false), ("8.5", false), ("x", false)]
-        {
-            match rendered(step, value) {
-                Ok((call, _, _)) => assert!(
-                    is_right && call == "DELETE /cloud/v1/volumes/1/8/726ecfcc-7fd0-4e30-a86e-7892524aa483",
-                    "{value}: {call}"
-                ),
-                Err(message) => assert!(!is_right && message.contains("positive whole number"), "{value}: {message}"),
-            }
-        }
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::context::RunContext;
-use super::search::{Resolved, Round, Search};
+use super::search::{AttemptSearch, Resolved, Round};
 use crate::api::{ReadError, is_success};
 use crate::journal::{InstanceStatus, Unanswered};
 
@@ -86,10 +86,10 @@ impl InDoubt {
 
 /// Searches until every candidate is attributed, or the time to resolve is over.
 pub async fn resolve(context: &RunContext, in_doubt: &InDoubt) -> Resolved {
-    let search = Search::new(context, &in_doubt.attempt, &in_doubt.disowned);
-    let earlier: Vec<Search<'_>> =
-        in_doubt.equal_attempts().map(|earlier| Search::new(context, earlier, &in_doubt.disowned)).collect();
-    context.contact(&search.place()).await;
+    let search = AttemptSearch::new(context, &in_doubt.attempt, &in_doubt.disowned);
+    let earlier: Vec<AttemptSearch<'_>> =
+        in_doubt.equal_attempts().map(|earlier| AttemptSearch::new(context, earlier, &in_doubt.disowned)).collect();
+    context.contact(&search.project_region()).await;
     let slow = in_doubt.slow || !search.may_start_tasks();
     let patience = context.settings.resolve_time * if slow { SLOW_FACTOR } else { 1 };
     until_resolved(context, &search, &earlier, in_doubt.since, patience).await
@@ -103,15 +103,16 @@ pub async fn resolve_late(
     earlier: &[Unanswered],
     disowned: &[String],
 ) -> Resolved {
-    let search = Search::new(context, attempt, disowned);
-    let earlier: Vec<Search<'_>> = earlier.iter().map(|earlier| Search::new(context, earlier, disowned)).collect();
+    let search = AttemptSearch::new(context, attempt, disowned);
+    let earlier: Vec<AttemptSearch<'_>> =
+        earlier.iter().map(|earlier| AttemptSearch::new(context, earlier, disowned)).collect();
     until_resolved(context, &search, &earlier, context.clock().elapsed(), Duration::ZERO).await
 }
 
 async fn until_resolved(
     context: &RunContext,
-    search: &Search<'_>,
-    earlier: &[Search<'_>],
+    search: &AttemptSearch<'_>,
+    earlier: &[AttemptSearch<'_>],
     since: Duration,
     patience: Duration,
 ) -> Resolved {
@@ -129,7 +130,7 @@ async fn until_resolved(
         let undecided_until = since + context.settings.resolve_time * factor;
         match found {
             Ok(Round::Resolved(resolved)) => return resolved,
-            Ok(Round::Nothing) if last => return Resolved::Nothing,
+            Ok(Round::NoCandidate) if last => return Resolved::NoCandidate,
             Ok(Round::Undecided(candidates)) if last && now >= undecided_until => {
                 return Resolved::Undecided(candidates);
             }
@@ -144,7 +145,7 @@ async fn until_resolved(
 
 /// One round of the search. Earlier attempts have had their time: they are searched for once more only before the
 /// call is sent again.
-async fn search_all(search: &Search<'_>, earlier: &[Search<'_>], last: bool) -> Result<Round, ReadError> {
+async fn search_all(search: &AttemptSearch<'_>, earlier: &[AttemptSearch<'_>], last: bool) -> Result<Round, ReadError> {
     let mut found = search.look(last).await?;
     for search in earlier.iter().filter(|_| last) {
         found = match (found, search.look(true).await?) {
@@ -155,7 +156,7 @@ async fn search_all(search: &Search<'_>, earlier: &[Search<'_>], last: bool) -> 
                 candidates.dedup();
                 Round::Undecided(candidates)
             }
-            (Round::Nothing, look) | (look, Round::Nothing) => look,
+            (Round::NoCandidate, look) | (look, Round::NoCandidate) => look,
         };
     }
     Ok(found)

@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use super::context::{About, PlanSpan, RunContext};
 use super::decide::{self, FormerSteps};
 use super::interruption::Interruption;
-use super::removals::Removals;
+use super::removals::RemovedToReplace;
 use super::remove::{self, Extent};
-use super::render::{Rendered, Surroundings};
+use super::render::{RenderContext, Rendered};
 use super::stop::Stopper;
 use super::teardown::teardown;
 use crate::catalog::Partial;
@@ -61,7 +61,7 @@ pub struct Run {
     /// What the record holds of steps that the plan does not have; read at the first call.
     pub former_steps: OnceLock<FormerSteps>,
     /// What it has removed to make it again.
-    pub removals: Removals,
+    pub removals: RemovedToReplace,
 }
 
 impl Run {
@@ -69,8 +69,8 @@ impl Run {
         &'a self,
         values: &'a BTreeMap<StepId, minijinja::Value>,
         each: Option<&'a Each>,
-    ) -> Surroundings<'a> {
-        Surroundings {
+    ) -> RenderContext<'a> {
+        RenderContext {
             settings: &self.context.settings,
             secrets: &self.context.secrets,
             digest_key: &self.context.digest_key,

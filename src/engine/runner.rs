@@ -158,7 +158,7 @@ fn exit_of_stop(stop: Stop) -> Option<Exit> {
     match stop {
         Stop::Interrupt(signal) => Some(signal.exit()),
         Stop::LeaseLost => Some(Exit::Locked),
-        Stop::StoreAway | Stop::RecordLost => Some(Exit::RecordUnusable),
+        Stop::StoreUnreachable | Stop::RecordLost => Some(Exit::RecordUnusable),
         Stop::OutOfTime | Stop::NoNewSteps | Stop::Shut(_) => None,
     }
 }

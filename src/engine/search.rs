@@ -1,5 +1,8 @@
 //! One round of the search for what an attempt did: it reads the API, and [`evidence`](super::evidence) judges.
 
+mod audit_log;
+mod outcome;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,18 +12,22 @@ use serde_json::Value;
 
 use super::collection::{creator_task, item_id, items, list_call, named_items, own_path};
 use super::context::RunContext;
-use super::evidence::audit::{self, AUDIT_LOG, Trail};
-use super::evidence::{Attempt, HELD_BACK, Verdict, likeness, lists, request_ids, tags, tasks};
+use super::evidence::audit;
+use super::evidence::{AttemptMarks, HELD_BACK, Verdict, likeness, lists, request_ids, tags, tasks};
 use super::operation::{self, Parameters, route_of};
 use super::ownership::Claimable;
 use super::pages::{Paging, pages};
 use super::paths::{self, fill_path};
+use super::project_region::ProjectRegion;
 use super::refresh::{Agreement, agreement};
-use super::watch::{Place, list_request};
+use super::watch::list_request;
 use crate::api::{ReadError, Request, Task, is_success};
 use crate::catalog::{CLOUD, Creates, ListCall, Operation, root_of};
 use crate::journal::{Evidence, Intent, RecordedCall, Unanswered, id_text};
 use crate::kind::resource_name;
+use outcome::Candidate;
+
+pub use outcome::{LeftBehind, Resolved, Round};
 
 /// Tolerance for clock differences within the API and for rounding: a resource created this shortly before the intent
 /// is not certainly older than it.
@@ -37,49 +44,8 @@ const ALIKE: SignedDuration = SignedDuration::from_hours(24);
 /// How many resources one request to the audit log asks about.
 const LOG_RESOURCES: usize = 20;
 
-/// The outcome of a search.
-#[derive(Debug)]
-pub enum Resolved {
-    /// This task, started by this attempt, is ours; it is claimed.
-    Task { attempt: u32, task: String, evidence: Evidence },
-    /// The resource that this attempt made; it is claimed.
-    Resource { attempt: u32, item: Value, evidence: Evidence },
-    /// The call was carried out; there are no tasks to wait for, and it made nothing.
-    Done,
-    /// The time to resolve is over and there are no candidates: it was not carried out.
-    Nothing,
-    /// These candidates may be ours, or another's.
-    Undecided(Vec<String>),
-    /// The API did not answer the reads.
-    CannotTell(ReadError),
-}
-
-/// The outcome of one round.
-#[derive(Debug)]
-pub enum Round {
-    Resolved(Resolved),
-    Nothing,
-    Undecided(Vec<String>),
-}
-
-/// A task or resource that may be ours.
-enum Candidate {
-    Task(Task),
-    Item { id: String, item: Value },
-}
-
-/// What exists of a create whose task ended in ERROR.
-#[derive(Debug)]
-pub enum LeftBehind {
-    /// The resource of this id.
-    Resource(Value),
-    Nothing,
-    /// These may be its work, or another's; none where there is no list to look through.
-    Unclear(Vec<String>),
-}
-
 /// The search for the work of one attempt.
-pub struct Search<'a> {
+pub struct AttemptSearch<'a> {
     context: &'a RunContext,
     attempt: &'a Unanswered,
     /// Tasks that were attributed to this attempt and proved to be another's.
@@ -90,7 +56,7 @@ pub struct Search<'a> {
     log_is_closed: AtomicBool,
 }
 
-impl<'a> Search<'a> {
+impl<'a> AttemptSearch<'a> {
     pub fn new(context: &'a RunContext, attempt: &'a Unanswered, disowned: &'a [String]) -> Self {
         let (operation, parameters) = operation::matched(context.catalog, &attempt.intent.call);
         // The audit log covers the Cloud API only.
@@ -103,8 +69,8 @@ impl<'a> Search<'a> {
         route_of(self.operation.as_deref(), self.call())
     }
 
-    pub fn place(&self) -> Place {
-        Place::of(&self.parameters)
+    pub fn project_region(&self) -> ProjectRegion {
+        ProjectRegion::of(&self.parameters)
     }
 
     fn intent(&self) -> &Intent {
@@ -143,11 +109,11 @@ impl<'a> Search<'a> {
         is_tagged || !self.log_is_closed.load(Ordering::Relaxed)
     }
 
-    fn known(&self) -> Attempt<'_> {
+    fn known(&self) -> AttemptMarks<'_> {
         let intent = self.intent();
         let by_ours = || (self.context.client.server_time(self.attempt.at), BEFORE_BY_ANOTHER_CLOCK);
         let (sent, tolerance) = intent.mark.server_time.map_or_else(by_ours, |time| (time, BEFORE));
-        Attempt {
+        AttemptMarks {
             intent,
             parameters: &self.parameters,
             task_types: self.operation.as_ref().map(|operation| operation.task_types.as_slice()).unwrap_or_default(),
@@ -193,7 +159,7 @@ impl<'a> Search<'a> {
             }
         }
         if open.is_empty() && self.may_start_tasks() && !last {
-            return Ok(Round::Nothing);
+            return Ok(Round::NoCandidate);
         }
         if let Some(resolved) = self.by_audit_log().await {
             return Ok(Round::Resolved(resolved));
@@ -211,7 +177,7 @@ impl<'a> Search<'a> {
             return Ok(Round::Resolved(self.claim_task(&task.id, Evidence::Likeness)));
         }
         Ok(if open.is_empty() && !self.leaves_no_trace() {
-            Round::Nothing
+            Round::NoCandidate
         } else {
             Round::Undecided(open.iter().map(|one| self.words(one)).collect())
         })
@@ -237,10 +203,10 @@ impl<'a> Search<'a> {
     fn verdict_of_task(&self, task: &Task) -> Verdict {
         let attempt = self.known();
         let verdict = Verdict::of([
-            request_ids::of_task(task, &attempt),
-            tags::of_data(&task.data.0, attempt.intent),
-            tasks::of_task(task, &attempt),
-            likeness::of(&task.data.0, &attempt, &self.parameters),
+            request_ids::verdict_of_task(task, &attempt),
+            tags::verdict_of_data(&task.data.0, attempt.intent),
+            tasks::verdict_of_task(task, &attempt),
+            likeness::verdict(&task.data.0, &attempt, &self.parameters),
         ]);
         match verdict {
             _ if self.disowned.contains(&task.id) => Verdict::NotOurs,
@@ -288,7 +254,7 @@ impl<'a> Search<'a> {
             request = request.query("tag_key_value", tag);
         }
         let found = items(self.context, list, request).await?;
-        Ok(found.into_iter().find_map(|item| match tags::of_item(&item, Some(list), self.intent()) {
+        Ok(found.into_iter().find_map(|item| match tags::verdict_of_item(&item, Some(list), self.intent()) {
             Verdict::Ours(evidence) => {
                 let id = item.get(&list.id_field).map(id_text)?;
                 self.claim_item(&id, item, evidence)
@@ -305,7 +271,7 @@ impl<'a> Search<'a> {
         };
         let made = items(self.context, list, request).await?.into_iter().find(|item| {
             creator_task(item).is_some_and(|task| self.is_missing(&task))
-                && tags::of_item(item, Some(list), self.intent()) != Verdict::NotOurs
+                && tags::verdict_of_item(item, Some(list), self.intent()) != Verdict::NotOurs
         });
         Ok(made.and_then(|item| self.claim_item(&item.get(&list.id_field).map(id_text)?, item, Evidence::RequestId)))
     }
@@ -320,7 +286,7 @@ impl<'a> Search<'a> {
         let agrees = self.agreement(id, item).await?;
         // By the server's clock: that of the machine which made the call may have been another.
         let now = self.context.client.server_time(self.context.now());
-        let Attempt { since, until, .. } = self.known();
+        let AttemptMarks { since, until, .. } = self.known();
         let is_in_time = match (lists::made(item), agrees) {
             (Some(made), _) => made <= until,
             (None, Agreement::KeyOnly) => now <= since + ONLY_A_NAME,
@@ -357,35 +323,12 @@ impl<'a> Search<'a> {
             // seem to be the attempt's.
             return Ok(Vec::new());
         }
-        let place = self.place();
-        let request = list_request(&place, attempt.since - LIST_BEFORE);
+        let request = list_request(&self.project_region(), attempt.since - LIST_BEFORE);
         match pages(&self.context.client, &request, "/results", Paging::CLOUD).await {
             Ok(tasks) => Ok(tasks.iter().filter_map(Task::read).collect()),
             // A call that never starts tasks may be made with a key that must not list them.
             Err(ReadError::Refused(_)) if !self.may_start_tasks() => Ok(Vec::new()),
             Err(error) => Err(error),
-        }
-    }
-
-    /// The outcome according to the audit log, which may be late or closed to this key.
-    async fn by_audit_log(&self) -> Option<Resolved> {
-        let agent = self.agent();
-        let entries = self.log(self.log_since().query("user_agents", &agent)).await?;
-        match audit::trail(&entries, &agent)? {
-            Trail::Task(task) if self.is_missing(&task) => {
-                let id = audit::resource(&entries, &agent).filter(|_| self.creates().is_some())?;
-                let item = self.read_by_id(&id).await?;
-                self.claim_item(&id_text(&id), item, Evidence::AuditLog)
-            }
-            Trail::Task(task) => Some(self.claim_task(&task, Evidence::AuditLog)),
-            Trail::Resource(id) if self.creates().is_some() => {
-                let item = self.read_by_id(&id).await?;
-                self.claim_item(&id_text(&id), item, Evidence::AuditLog)
-            }
-            // The API has said so itself: what counts is the end of the task that it starts.
-            Trail::Resource(_) | Trail::Nothing if self.is_carried_out() && self.may_start_tasks() => None,
-            Trail::Resource(_) | Trail::Nothing if self.only_changes() => Some(Resolved::Done),
-            Trail::Resource(_) | Trail::Nothing => None,
         }
     }
 
@@ -403,7 +346,7 @@ impl<'a> Search<'a> {
             return Ok(LeftBehind::Resource(id));
         }
         let (Some(list), Some(operation)) = (self.list(), self.operation.as_deref()) else {
-            return Ok(LeftBehind::Unclear(Vec::new()));
+            return Ok(LeftBehind::Undecided(Vec::new()));
         };
         let named = self.named_items().await?;
         let is_own = |item: &&Value| creator_task(item).is_some_and(|task| self.attempt.failed.contains(&task));
@@ -418,51 +361,8 @@ impl<'a> Search<'a> {
         }
         Ok(match open.is_empty() {
             true => LeftBehind::Nothing,
-            false => LeftBehind::Unclear(open.iter().map(|one| self.words(one)).collect()),
+            false => LeftBehind::Undecided(open.iter().map(|one| self.words(one)).collect()),
         })
-    }
-
-    /// The request for entries of the audit log since the intent.
-    fn log_since(&self) -> Request {
-        let from = self.known().since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        Request::get(AUDIT_LOG).query("from_timestamp", from)
-    }
-
-    /// The audit log's entries about these candidates: for resources of any age, for tasks since the intent.
-    async fn log_about(&self, candidates: &[Candidate]) -> Option<Vec<Value>> {
-        let items = candidates.iter().filter_map(|candidate| match candidate {
-            Candidate::Item { id, .. } => Some(id),
-            Candidate::Task(_) => None,
-        });
-        let items: Vec<&String> = items.collect();
-        let mut entries = Vec::new();
-        if items.len() < candidates.len() {
-            let place = self.place();
-            let ids = [("project_id", place.project_id), ("region_id", place.region_id)];
-            let known = ids.into_iter().filter_map(|(name, id)| Some((name, id?)));
-            entries
-                .extend(self.log(known.fold(self.log_since(), |request, (name, id)| request.query(name, id))).await?);
-        }
-        for some in items.chunks(LOG_RESOURCES) {
-            let request = some.iter().fold(Request::get(AUDIT_LOG), |request, id| request.query("resource_id", *id));
-            entries.extend(self.log(request).await?);
-        }
-        Some(entries)
-    }
-
-    /// Reads the audit log; `None` when the key may not, or it does not answer.
-    async fn log(&self, request: Request) -> Option<Vec<Value>> {
-        if self.log_is_closed.load(Ordering::Relaxed) {
-            return None;
-        }
-        match pages(&self.context.client, &request, "/results", Paging::CLOUD).await {
-            Ok(entries) => Some(entries),
-            Err(error) => {
-                let closed = matches!(&error, ReadError::Refused(error) if matches!(error.status, 401 | 403 | 404));
-                self.log_is_closed.store(closed, Ordering::Relaxed);
-                None
-            }
-        }
     }
 
     async fn read_by_id(&self, id: &Value) -> Option<Value> {
@@ -491,7 +391,7 @@ impl<'a> Search<'a> {
     fn candidates(&self, named: Vec<Value>, others: &HashSet<String>) -> Vec<Candidate> {
         let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Vec::new() };
         let attempt = self.known();
-        let owned = |thing: &Claimable| self.context.owners.is_ours(thing, &self.context.journal);
+        let owned = |claimable: &Claimable| self.context.owners.is_ours(claimable, &self.context.journal);
         let mut open = Vec::new();
         for item in named {
             let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), &item));
@@ -500,9 +400,9 @@ impl<'a> Search<'a> {
             let task = task.filter(|task| !self.is_missing(task));
             let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Claimable::task(&task)));
             let verdict = Verdict::of([
-                tags::of_item(&item, Some(list), attempt.intent),
-                lists::of_item(&item, &id, &attempt),
-                likeness::of(&item, &attempt, &[]),
+                tags::verdict_of_item(&item, Some(list), attempt.intent),
+                lists::verdict_of_item(&item, &id, &attempt),
+                likeness::verdict(&item, &attempt, &[]),
             ]);
             let id = id_text(&id);
             if verdict != Verdict::NotOurs && !by_another && !owned(&self.resource(&creates.kind, &id)) {
@@ -512,60 +412,9 @@ impl<'a> Search<'a> {
         open
     }
 
-    /// The candidates that remain after the resources, the audit log and the other records have been read.
-    async fn without_others(&self, mut open: Vec<Candidate>) -> Result<Vec<Candidate>, ReadError> {
-        if !open.is_empty() {
-            open = self.without_other_tags(open).await?;
-        }
-        if !open.is_empty()
-            && let Some(entries) = self.log_about(&open).await
-        {
-            let (agent, intent) = (self.agent(), self.intent());
-            // A recovered record does not name the attempt.
-            let may_be_ours =
-                |agent: &str| intent.mark.user_agent.is_none() && self.context.may_have_sent(agent, &intent.instance);
-            let verdict = |one: &Candidate| audit::verdict(&entries, &self.thing(one), &agent, may_be_ours);
-            open.retain(|one| verdict(one) != Verdict::NotOurs);
-        }
-        if !open.is_empty() {
-            self.context.owners.read_other_records().await;
-            open.retain(|one| self.context.owners.other_record(&self.thing(one)).is_none());
-        }
-        Ok(open)
-    }
-
     /// A resource of the kind that the call creates.
     fn resource(&self, kind: &str, id: &str) -> Claimable {
         let path = self.operation.as_deref().and_then(|operation| paths::own_path(operation, &self.parameters, id));
         Claimable::resource_at(kind, id, path.as_deref())
-    }
-
-    fn thing(&self, candidate: &Candidate) -> Claimable {
-        match candidate {
-            Candidate::Task(task) => Claimable::task(&task.id),
-            Candidate::Item { id, .. } => self.resource(self.creates().map_or("", |creates| creates.kind.as_str()), id),
-        }
-    }
-
-    /// Excludes tasks whose resource carries another attempt's tag, or none although ours was sent.
-    async fn without_other_tags(&self, open: Vec<Candidate>) -> Result<Vec<Candidate>, ReadError> {
-        let list = self.list().filter(|list| self.intent().stamped && list.shows_stamps());
-        let Some((list, request)) = list.and_then(|list| Some((list, list_call(list, &self.parameters)?))) else {
-            return Ok(open);
-        };
-        let made = items(self.context, list, request).await?;
-        let kind = self.creates().map(|creates| creates.kind.as_str()).unwrap_or_default();
-        let is_made_by = |item: &Value, task: &Task| {
-            let listed = task.created.get(kind).and_then(Value::as_array).into_iter().flatten();
-            let id = item.get(&list.id_field);
-            creator_task(item).as_ref() == Some(&task.id) || listed.into_iter().any(|made| Some(made) == id)
-        };
-        let is_owned_by_another = |candidate: &Candidate| match candidate {
-            Candidate::Task(task) => made.iter().any(|item| {
-                is_made_by(item, task) && tags::of_item(item, Some(list), self.intent()) == Verdict::NotOurs
-            }),
-            Candidate::Item { .. } => false,
-        };
-        Ok(open.into_iter().filter(|candidate| !is_owned_by_another(candidate)).collect())
     }
 }

@@ -8,13 +8,13 @@ use super::stop::{ANSWER_TIME, Stop};
 use crate::api::{Answer, ApiError, Client, Lost, Meaning, Request, json_of, trace_header};
 use crate::event::Event;
 use crate::id::InstanceId;
-use crate::journal::{Head, Mark, RecordedCall, is_identifier};
+use crate::journal::{AnswerHead, Mark, RecordedCall, is_identifier};
 
 /// A classified answer.
 pub enum Sent {
     Answer {
         value: Value,
-        head: Head,
+        head: AnswerHead,
     },
     Refused(ApiError),
     /// Nothing was sent, or a refusal broke off: the call changed nothing, and may be sent again. The cause.
@@ -25,14 +25,14 @@ pub enum Sent {
     Lost {
         cause: String,
         slow: bool,
-        head: Option<Head>,
+        head: Option<AnswerHead>,
     },
     /// The run was stopped before the answer came.
     Left(Stop),
 }
 
-fn head_of(answer: &Answer) -> Head {
-    Head { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
+fn head_of(answer: &Answer) -> AnswerHead {
+    AnswerHead { status: answer.status, request_id: answer.request_id().map(str::to_owned) }
 }
 
 /// What the event about a request says of its sender.
@@ -88,7 +88,7 @@ fn sort(client: &Client, path: &str, answer: Result<crate::api::Answer, Lost>) -
                 Meaning::Unknown => Sent::Lost {
                     slow: matches!(error.status, 408 | 504),
                     cause: error.story(),
-                    head: Some(Head { status: error.status, request_id: error.request_id }),
+                    head: Some(AnswerHead { status: error.status, request_id: error.request_id }),
                 },
                 _ => Sent::Refused(error),
             }

@@ -28,8 +28,8 @@ use crate::plan::Step;
 /// Lists that are read concurrently.
 const AT_ONCE: usize = 8;
 
-/// A project id and a region id.
-pub type Spot = (i64, i64);
+/// The ids of a project and a region that are both known.
+pub type ProjectRegionIds = (i64, i64);
 
 /// A resource that carries the stamp.
 #[derive(Debug, Clone)]
@@ -63,25 +63,25 @@ pub async fn stamped(
     client: &Client,
     catalog: &Catalog,
     operations: impl IntoIterator<Item = Arc<Operation>>,
-    spots: &[Spot],
+    project_regions: &[ProjectRegionIds],
     plan: &str,
     environment: &str,
 ) -> StampSearch {
     let mut lists = BTreeMap::new();
     for operation in operations {
-        for spot in spots {
-            if let Some((path, _)) = list_of(&operation, *spot) {
-                lists.entry(path).or_insert((operation.clone(), *spot));
+        for project_region in project_regions {
+            if let Some((path, _)) = list_of(&operation, *project_region) {
+                lists.entry(path).or_insert((operation.clone(), *project_region));
             }
         }
     }
     let prefix = format!("{plan}/{environment}/");
-    let looks = lists.into_iter().map(|(path, (operation, spot))| {
+    let looks = lists.into_iter().map(|(path, (operation, project_region))| {
         let prefix = &prefix;
         async move {
-            let items = items_of(client, &operation, spot).await;
+            let items = items_of(client, &operation, project_region).await;
             let found = items.map(|items| {
-                let known = |item| known(catalog, &operation, spot, prefix, item);
+                let known = |item| known(catalog, &operation, project_region, prefix, item);
                 items.iter().filter_map(known).collect::<Vec<_>>()
             });
             (path, found)
@@ -107,19 +107,19 @@ pub fn stampable<'p>(steps: impl Iterator<Item = &'p Step>) -> Vec<Arc<Operation
     operations.filter(|operation| operation.creates.is_some() && is_findable(operation)).collect()
 }
 
-/// The creates on record that were sent with a stamp by which their resources can be found, and the projects and regions
-/// of these calls.
-pub fn stamped_on_record(catalog: &Catalog, status: &Status) -> (Vec<Arc<Operation>>, Vec<Spot>) {
-    let (mut operations, mut spots) = (BTreeMap::new(), BTreeSet::new());
+/// The creates on record that were sent with a stamp by which their resources can be found, and the projects and
+/// regions of these calls.
+pub fn stamped_on_record(catalog: &Catalog, status: &Status) -> (Vec<Arc<Operation>>, Vec<ProjectRegionIds>) {
+    let (mut operations, mut project_regions) = (BTreeMap::new(), BTreeSet::new());
     let sent_with_stamp = |known: &&InstanceStatus| known.intent.as_ref().is_none_or(|intent| intent.stamped);
     let calls =
         status.instances.values().map(|known| &**known).filter(sent_with_stamp).filter_map(InstanceStatus::call);
     let matched = calls.filter(|call| call.method == Method::Post).filter_map(|call| operation_of(catalog, call));
     for (operation, parameters) in matched.filter(|(operation, _)| is_findable(operation)) {
-        spots.extend(ProjectRegion::of(&parameters).both());
+        project_regions.extend(ProjectRegion::of(&parameters).both());
         operations.entry(operation.route.path.clone()).or_insert(operation);
     }
-    (operations.into_values().collect(), spots.into_iter().collect())
+    (operations.into_values().collect(), project_regions.into_iter().collect())
 }
 
 /// Whether the resources that an operation creates can be found by their stamp.
@@ -131,18 +131,22 @@ fn listing(operation: &Operation) -> Option<&ListCall> {
     operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()
 }
 
-fn parameters((project, region): Spot) -> Vec<(String, String)> {
+fn parameters((project, region): ProjectRegionIds) -> Vec<(String, String)> {
     vec![("project_id".to_owned(), project.to_string()), ("region_id".to_owned(), region.to_string())]
 }
 
 /// The list of the operation's kind, when it needs no parameters but project and region.
-fn list_of(operation: &Operation, spot: Spot) -> Option<(String, &ListCall)> {
+fn list_of(operation: &Operation, project_region: ProjectRegionIds) -> Option<(String, &ListCall)> {
     let list = listing(operation).filter(|_| is_findable(operation))?;
-    Some((fill_path(&list.path, &parameters(spot), "", "")?, list))
+    Some((fill_path(&list.path, &parameters(project_region), "", "")?, list))
 }
 
-async fn items_of(client: &Client, operation: &Operation, spot: Spot) -> Result<Vec<Value>, ReadError> {
-    let Some((path, list)) = list_of(operation, spot) else { return Ok(Vec::new()) };
+async fn items_of(
+    client: &Client,
+    operation: &Operation,
+    project_region: ProjectRegionIds,
+) -> Result<Vec<Value>, ReadError> {
+    let Some((path, list)) = list_of(operation, project_region) else { return Ok(Vec::new()) };
     let mut request = Request::get(&path);
     if list.by_tag {
         request = request.query("tag_key", STAMP);
@@ -154,11 +158,17 @@ async fn items_of(client: &Client, operation: &Operation, spot: Spot) -> Result<
 }
 
 /// The recovered status of a listed item, when it carries the stamp.
-fn known(catalog: &Catalog, operation: &Operation, spot: Spot, prefix: &str, item: &Value) -> Option<Stamped> {
+fn known(
+    catalog: &Catalog,
+    operation: &Operation,
+    project_region: ProjectRegionIds,
+    prefix: &str,
+    item: &Value,
+) -> Option<Stamped> {
     let list = listing(operation)?;
     let instance = instance_of(tag(item, Some(list), STAMP)?.strip_prefix(prefix)?)?;
     let item = &without_sensitive(item);
-    let call = RecordedCall::new(Method::Post, fill_path(&operation.route.path, &parameters(spot), "", "")?);
+    let call = RecordedCall::new(Method::Post, fill_path(&operation.route.path, &parameters(project_region), "", "")?);
     let mut result = result_of_item(Some(operation), &call, item);
     result.tasks.extend(item.get("creator_task_id").and_then(Value::as_str).map(str::to_owned));
     let made = made(catalog, &call, &result, &IntendedUndo::Default);

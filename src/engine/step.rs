@@ -26,22 +26,22 @@ enum Stage {
     /// Its call and outcome; `None`: skipped by its `when`.
     Ended(Option<(Shared<RecordedCall>, Done)>),
     /// It waits for its tasks, and holds no more than it needs afterwards.
-    Waits(Box<Accepted>, Kept),
+    Waits(Box<Accepted>, WaitingCall),
 }
 
 /// What stays of the rendered call while an instance waits for its tasks.
-enum Kept {
+enum WaitingCall {
     /// The call alone: the rest is rendered again when another turn is needed.
     Call(Shared<RecordedCall>),
     /// All of it, since the resource is read once the tasks have ended.
     Whole(Box<Rendered>),
 }
 
-impl Kept {
+impl WaitingCall {
     fn call(&self) -> &Shared<RecordedCall> {
         match self {
-            Kept::Call(call) => call,
-            Kept::Whole(rendered) => &rendered.recorded,
+            WaitingCall::Call(call) => call,
+            WaitingCall::Whole(rendered) => &rendered.recorded,
         }
     }
 }
@@ -133,16 +133,16 @@ impl Instance {
         &self,
         id: &InstanceId,
         progress: &mut Progress,
-        (accepted, kept): (Box<Accepted>, Kept),
+        (accepted, kept): (Box<Accepted>, WaitingCall),
         ends: Vec<TaskEnd>,
     ) -> Result<Stage, Interruption> {
         let result = self.completed(id, *accepted, Some(ends), progress.provenance, progress.started).await?;
         let done = result.and_then(|result| self.done(id, kept.call(), result, progress));
         match (done, kept) {
-            (Some(done), Kept::Call(call)) => Ok(Stage::Ended(Some((call, done)))),
-            (Some(done), Kept::Whole(rendered)) => self.until_ready(id, *rendered, done).await,
-            (None, Kept::Call(_)) => self.turns(id, self.rendered()?, progress).await,
-            (None, Kept::Whole(rendered)) => self.turns(id, *rendered, progress).await,
+            (Some(done), WaitingCall::Call(call)) => Ok(Stage::Ended(Some((call, done)))),
+            (Some(done), WaitingCall::Whole(rendered)) => self.until_ready(id, *rendered, done).await,
+            (None, WaitingCall::Call(_)) => self.turns(id, self.rendered()?, progress).await,
+            (None, WaitingCall::Whole(rendered)) => self.turns(id, *rendered, progress).await,
         }
     }
 
@@ -169,15 +169,15 @@ impl Instance {
     }
 
     /// What has to be held of the rendered call while its tasks run. A call that the record has is that one.
-    fn what_stays(&self, id: &InstanceId, rendered: Rendered) -> Kept {
+    fn what_stays(&self, id: &InstanceId, rendered: Rendered) -> WaitingCall {
         let awaits_more = rendered.operation.as_ref().is_some_and(|operation| operation.ready.is_some());
         if awaits_more || self.reads_resource() {
-            return Kept::Whole(rendered.into());
+            return WaitingCall::Whole(rendered.into());
         }
         let known = self.known(id);
         let recorded = known.intent.iter().flat_map(|intent| std::iter::once(&intent.call).chain(&intent.update));
         let same = recorded.into_iter().find(|call| **call == rendered.recorded).cloned();
-        Kept::Call(same.unwrap_or(rendered.recorded))
+        WaitingCall::Call(same.unwrap_or(rendered.recorded))
     }
 
     /// Takes turns until its tasks are accepted, or the record says that the step is done and agrees with the plan.

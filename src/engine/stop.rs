@@ -30,7 +30,7 @@ pub enum Stop {
     /// No further call will be accepted by the API; running steps are completed.
     Shut(Shut),
     /// The store of the record cannot be reached: running steps are completed, and their ends kept on this machine.
-    StoreAway,
+    StoreUnreachable,
     /// Another process has taken over the lease of the record: leave at once.
     LeaseLost,
     /// The record cannot be written: leave as soon as the answers to the requests in flight are known.
@@ -73,7 +73,7 @@ impl Stop {
             Stop::NoNewSteps => "another step failed (`--fail-fast`)",
             Stop::Shut(Shut::Key) => "the API does not take the key",
             Stop::Shut(Shut::Connection) => "the API cannot be reached",
-            Stop::StoreAway => "the store of the record cannot be reached",
+            Stop::StoreUnreachable => "the store of the record cannot be reached",
             Stop::LeaseLost => "another run took the environment over",
             Stop::RecordLost => "the record cannot be written",
         }
@@ -97,7 +97,7 @@ pub fn stopper() -> (Stopper, Stopped) {
 impl Stop {
     /// Whether running steps are completed before the run ends.
     fn waits(self) -> bool {
-        matches!(self, Stop::NoNewSteps | Stop::Shut(_) | Stop::StoreAway)
+        matches!(self, Stop::NoNewSteps | Stop::Shut(_) | Stop::StoreUnreachable)
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
         Stop::NoNewSteps,
         Stop::Shut(Shut::Key),
         Stop::Shut(Shut::Connection),
-        Stop::StoreAway,
+        Stop::StoreUnreachable,
     ];
 
     #[test]

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::context::{About, RunContext};
-use super::decide::{Kept, Removal, deleted_with_parent, removal, stays};
+use super::decide::{KeptInstance, RemovalOrder, deleted_with_parent, removal, stays};
 use super::interruption::Interruption;
 use super::remove::{Extent, Removed, forget, remove, removed_with_parent};
 use super::stop::Stop;
@@ -40,81 +40,124 @@ pub async fn teardown(
     instances: &[InstanceId],
     extent: Extent,
 ) -> Result<TeardownEnd, JournalError> {
-    let (mut order, goes_along) = context.journal.with_status(|status| match extent {
-        Extent::Whole => (removal(status, instances), deleted_with_parent(status, instances)),
-        Extent::ThisRun => (removal(status, instances), HashMap::new()),
-    });
-    // By an instance: those that are deleted together with it.
-    let mut inside: HashMap<InstanceId, Vec<InstanceId>> = HashMap::new();
-    let mut torn = TeardownEnd::default();
-    // Set when the key cannot read a project or region: no further removal is tried.
-    let mut blind: Option<StepError> = None;
+    let mut teardown = Teardown::of(context, instances, extent);
     let mut running = FuturesUnordered::new();
     loop {
-        if torn.stopped.is_none() && blind.is_none() {
-            let mut next = order.take();
-            if next.is_none() && running.is_empty() && torn.left.is_empty() {
-                next = order.youngest();
-            }
-            while let Some(instance) = next {
-                match goes_along.get(&instance) {
-                    Some(holder) => {
-                        order.mark_gone(&instance);
-                        inside.entry(holder.clone()).or_default().push(instance);
-                    }
-                    None => running.push(async move { (remove(context, &instance, extent).await, instance) }),
-                }
-                next = order.take();
-            }
+        for instance in teardown.take_ready(running.is_empty()) {
+            running.push(async move { (remove(context, &instance, extent).await, instance) });
         }
         let Some((removed, instance)) = running.next().await else { break };
         match removed {
-            Ok(removed) => {
-                torn.removed += usize::from(removed == Removed::Deleted);
-                torn.reverted += usize::from(removed == Removed::Reverted);
-                torn.gone.push((instance.clone(), removed));
-                for gone in inside.remove(&instance).unwrap_or_default() {
-                    match removed_with_parent(context, &gone).await {
-                        Ok(true) => {
-                            torn.removed += 1;
-                            torn.gone.push((gone, Removed::Deleted));
-                        }
-                        Ok(false) => {}
-                        Err(Interruption::Journal(error)) => return Err(error),
-                        Err(Interruption::Stopped(stop)) => torn.stopped = Some(stop),
-                        Err(_) => {}
-                    }
+            Ok(removed) => teardown.removed(instance, removed).await?,
+            Err(why) => teardown.not_removed(instance, why)?,
+        }
+    }
+    Ok(teardown.end())
+}
+
+/// A teardown under way.
+struct Teardown<'c> {
+    context: &'c RunContext,
+    order: RemovalOrder,
+    /// By instance: the other one with whose resource its own is deleted.
+    deleted_with: HashMap<InstanceId, InstanceId>,
+    /// By instance: those that wait for its removal, because they are deleted with it.
+    inside: HashMap<InstanceId, Vec<InstanceId>>,
+    end: TeardownEnd,
+    /// Set when the key cannot read a project or region: no further removal is tried.
+    no_access: Option<StepError>,
+}
+
+impl<'c> Teardown<'c> {
+    fn of(context: &'c RunContext, instances: &[InstanceId], extent: Extent) -> Self {
+        let (order, deleted_with) = context.journal.with_status(|status| match extent {
+            Extent::Whole => (removal(status, instances), deleted_with_parent(status, instances)),
+            Extent::ThisRun => (removal(status, instances), HashMap::new()),
+        });
+        let (inside, end) = (HashMap::new(), TeardownEnd::default());
+        Self { context, order, deleted_with, inside, end, no_access: None }
+    }
+
+    /// The instances whose removal can begin now. `idle`: none is under way; what blocks itself is then removed from the
+    /// youngest on, unless something was left.
+    fn take_ready(&mut self, idle: bool) -> Vec<InstanceId> {
+        let mut ready = Vec::new();
+        if self.end.stopped.is_some() || self.no_access.is_some() {
+            return ready;
+        }
+        let mut next = self.order.take();
+        if next.is_none() && idle && self.end.left.is_empty() {
+            next = self.order.youngest();
+        }
+        while let Some(instance) = next {
+            match self.deleted_with.get(&instance) {
+                Some(holder) => {
+                    self.order.mark_gone(&instance);
+                    self.inside.entry(holder.clone()).or_default().push(instance);
                 }
-                order.mark_gone(&instance);
+                None => ready.push(instance),
             }
-            Err(Interruption::NoAccess(error)) => {
-                torn.add_left(context, instance, error.clone());
-                blind = Some(error);
+            next = self.order.take();
+        }
+        ready
+    }
+
+    /// Counts a removed instance, and takes those off the record that were deleted with it.
+    async fn removed(&mut self, instance: InstanceId, removed: Removed) -> Result<(), JournalError> {
+        self.end.removed += usize::from(removed == Removed::Deleted);
+        self.end.reverted += usize::from(removed == Removed::Reverted);
+        self.end.gone.push((instance.clone(), removed));
+        for inside in self.inside.remove(&instance).unwrap_or_default() {
+            match removed_with_parent(self.context, &inside).await {
+                Ok(true) => {
+                    self.end.removed += 1;
+                    self.end.gone.push((inside, Removed::Deleted));
+                }
+                Err(Interruption::Journal(error)) => return Err(error),
+                Err(Interruption::Stopped(stop)) => self.end.stopped = Some(stop),
+                Ok(false) | Err(_) => {}
             }
-            Err(Interruption::StillWaiting { tasks, unread, .. }) => {
+        }
+        self.order.mark_gone(&instance);
+        Ok(())
+    }
+
+    /// Names an instance that was not removed, and why; a stop, or a key without access, ends the teardown.
+    fn not_removed(&mut self, instance: InstanceId, why: Interruption) -> Result<(), JournalError> {
+        let error = match why {
+            Interruption::Journal(error) => return Err(error),
+            Interruption::Stopped(stop) => {
+                self.end.stopped = Some(stop);
+                return Ok(());
+            }
+            Interruption::NoAccess(error) => {
+                self.no_access = Some(error.clone());
+                error
+            }
+            Interruption::StillWaiting { tasks, unread, .. } => {
                 let words = match unread {
                     None => format!("its task still runs: {}", tasks.join(", ")),
                     Some(answer) => format!("its task {} cannot be read: {answer}", tasks.join(", ")),
                 };
-                let error = context.error(&About::default(), EffectKnown::Unknown, ErrorClass::Unknown, words);
-                torn.add_left(context, instance, error);
+                self.context.error(&About::default(), EffectKnown::Unknown, ErrorClass::Unknown, words)
             }
-            Err(Interruption::Stopped(stop)) => torn.stopped = Some(stop),
-            Err(Interruption::Journal(error)) => return Err(error),
-            Err(Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Unknown(error)) => {
-                torn.add_left(context, instance, error);
-            }
+            Interruption::Failed(error) | Interruption::Conflict(error) | Interruption::Unknown(error) => error,
+        };
+        self.end.add_left(self.context, instance, error);
+        Ok(())
+    }
+
+    fn end(mut self) -> TeardownEnd {
+        if self.end.stopped.is_none() {
+            self.end.add_waiting(self.context, &self.order, self.inside, self.no_access.as_ref());
         }
+        self.end
     }
-    if torn.stopped.is_none() {
-        torn.add_waiting(context, &order, inside, blind.as_ref());
-    }
-    Ok(torn)
 }
 
 /// The error for an instance that is kept without a call.
-fn why_kept(context: &RunContext, kept: &Kept) -> StepError {
-    let Kept { instance, because_of } = kept;
+fn why_kept(context: &RunContext, kept: &KeptInstance) -> StepError {
+    let KeptInstance { instance, because_of } = kept;
     let stays = context.journal.with_status(|status| status.instances.get(because_of).is_some_and(|one| stays(one)));
     let words = match (kept.stays(), stays) {
         (true, _) => "it has no undo".to_owned(),
@@ -145,7 +188,7 @@ pub fn removable(status: &Status) -> HashSet<(String, String)> {
 pub async fn forget_changes(context: &RunContext, mut before: HashSet<(String, String)>) -> Result<(), JournalError> {
     let changes = context.journal.with_status(|status| {
         let there = removable(status);
-        before.retain(|thing| !there.contains(thing));
+        before.retain(|resource| !there.contains(resource));
         let is_of_gone = |known: &InstanceStatus| {
             let subject = known.result.as_ref().and_then(|result| Some((result.kind.clone()?, result.id.as_deref()?)));
             known.made.is_empty() && subject.is_some_and(|(kind, id)| before.contains(&(kind, id_text(id))))
@@ -167,18 +210,18 @@ impl TeardownEnd {
         self.stopped = self.stopped.or(other.stopped);
     }
 
-    /// Adds the instances whose removal was never tried. `inside`: those that go with another; `blind`: why none was tried
-    /// any more.
+    /// Adds the instances whose removal was never tried. `inside`: those that are deleted with another; `no_access`: why
+    /// none was tried any more.
     fn add_waiting(
         &mut self,
         context: &RunContext,
-        order: &Removal,
+        order: &RemovalOrder,
         inside: HashMap<InstanceId, Vec<InstanceId>>,
-        blind: Option<&StepError>,
+        no_access: Option<&StepError>,
     ) {
         let waits = |words: String| {
             let error = || context.error(&About::default(), EffectKnown::NotApplied, ErrorClass::Rejected, words);
-            blind.cloned().unwrap_or_else(error)
+            no_access.cloned().unwrap_or_else(error)
         };
         for (holder, instances) in inside {
             for instance in instances {
@@ -186,11 +229,11 @@ impl TeardownEnd {
             }
         }
         for kept in order.kept.iter().cloned().chain(order.never_free()) {
-            let why = blind.cloned().unwrap_or_else(|| why_kept(context, &kept));
+            let why = no_access.cloned().unwrap_or_else(|| why_kept(context, &kept));
             self.add_left(context, kept.instance, why);
         }
         for instance in order.not_gone() {
-            if let Some(error) = blind {
+            if let Some(error) = no_access {
                 self.add_left(context, instance, error.clone());
             }
         }

@@ -113,8 +113,8 @@ impl OpenAttempt<'_> {
                 self.complete(Called::Found { item, evidence: Some(evidence) }).await
             }
             Resolved::Undecided(candidates) => Ok(Some(self.undecided(&candidates))),
-            Resolved::Nothing | Resolved::Done if self.is_over() => self.record_resolved(Vec::new(), None).await,
-            Resolved::Nothing | Resolved::Done => Ok(None),
+            Resolved::NoCandidate | Resolved::Done if self.is_over() => self.record_resolved(Vec::new(), None).await,
+            Resolved::NoCandidate | Resolved::Done => Ok(None),
             // The next search may have an answer.
             Resolved::CannotTell(error) => {
                 let (instance, number) = (self.instance, self.attempt.intent.attempt);
@@ -134,7 +134,7 @@ impl OpenAttempt<'_> {
         let Some((operation, parameters)) = operation::operation_of(self.context.catalog, &intent.call) else {
             return self.record_resolved(Vec::new(), None).await;
         };
-        let answered = results::of_answer(Some(&operation), &intent.call, 0, Value::Null);
+        let answered = results::result_of_answer(Some(&operation), &intent.call, 0, Value::Null);
         let tasks = self.attempt.failed.clone();
         let result = StepResult { kind: answered.kind, name: answered.name, tasks, ..StepResult::default() };
         match leftover(self.context, self.attempt, &operation, &parameters, result, None).await {

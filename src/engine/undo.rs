@@ -83,8 +83,8 @@ pub async fn resolve_undo(
     match resolve(context, &in_doubt).await {
         Resolved::Task { task, .. } => Ok(UndoOutcome::Tasks(vec![task])),
         Resolved::Resource { .. } | Resolved::Done => Ok(UndoOutcome::Done),
-        Resolved::Nothing if in_doubt.is_carried_out() => Ok(UndoOutcome::Done),
-        Resolved::Nothing => Ok(UndoOutcome::Nothing),
+        Resolved::NoCandidate if in_doubt.is_carried_out() => Ok(UndoOutcome::Done),
+        Resolved::NoCandidate => Ok(UndoOutcome::Nothing),
         Resolved::Undecided(candidates) => unknown(format!(
             "the outcome of its undo is not known ({cause}); these may be its work, or another client's: {}",
             candidates.join(", ")

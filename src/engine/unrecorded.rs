@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::context::About;
 use super::operation::operation_of;
-use super::recovery::spots_of;
+use super::recovery::project_regions_of;
 use super::results::resource_id;
 use super::run::Run;
 use super::stamps::{StampSearch, Stamped, is_findable, stampable, stamped};
@@ -23,14 +23,14 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub async fn unrecorded(run: &Run) -> Vec<(InstanceId, StepError)> {
     let (context, settings) = (&run.context, &run.context.settings);
     let operations = stampable(run.plan.steps.values());
-    let spots = spots_of(&run.plan, settings, &context.secrets, &run.inputs);
+    let project_regions = project_regions_of(&run.plan, settings, &context.secrets, &run.inputs);
     let deadline = context.clock().elapsed() + UNSEEN;
     while !operations.is_empty() {
         let looking = stamped(
             &context.client,
             context.catalog,
             operations.clone(),
-            &spots,
+            &project_regions,
             &settings.plan,
             &settings.environment,
         );

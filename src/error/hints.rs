@@ -25,7 +25,7 @@ const RENAMED_FOLDER: &str = "if its folder was renamed, give it its name again,
                               `plan state pull` and `plan state push`";
 const LEASE_LOST: &str =
     "nothing was sent since; run again when the other run has ended: it continues where both stopped";
-const AWAY: &str = "run again on this machine when the store is back and the credentials are valid: the outcomes that are kept \
+const STORE_UNREACHABLE: &str = "run again on this machine when the store is back and the credentials are valid: the outcomes that are kept \
                     here are written to it first; when this machine ends with its job, run again elsewhere: that run \
                     looks for the outcome of each call that was begun";
 const STORE: &str = "check the address, the credentials in the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`) and what they \
@@ -80,19 +80,19 @@ impl Error {
             Error::Api { error, .. } => {
                 let hidden = matches!(error, ReadError::Refused(refusal) if refusal.withheld);
                 let shown = hidden.then_some("`plan tasks --errors` and `plan wait --errors` show the API's message");
-                [of_read(error)].into_iter().chain(shown).map(str::to_owned).collect()
+                [read_hint(error)].into_iter().chain(shown).map(str::to_owned).collect()
             }
             Error::NotInTime { .. } => one("run it again later, or with a longer `--timeout`"),
-            Error::Journal(error) => of_journal(error, typed),
+            Error::Journal(error) => journal_hints(error, typed),
             Error::Write { error, .. } => match error.kind() {
                 io::ErrorKind::NotFound => one("its folder does not exist: make it, or name another"),
                 io::ErrorKind::AlreadyExists => one("a file is there already: name another place"),
-                _ => of_io(error),
+                _ => io_hints(error),
             },
             Error::Read { path, error } if error.kind() == io::ErrorKind::NotFound && is_yaml(path) => {
                 one("paths are looked up from the current folder; `plan init` writes a plan to start from")
             }
-            Error::Read { error, .. } | Error::System { error, .. } => of_io(error),
+            Error::Read { error, .. } | Error::System { error, .. } => io_hints(error),
             Error::PlanWrong
             | Error::Stream { .. }
             | Error::Comment(_)
@@ -116,9 +116,9 @@ fn no_key(plan: Option<&Path>) -> Vec<String> {
     vec![MAKE_A_TOKEN.to_owned(), EXPORT_THE_KEY.to_owned(), rehearse]
 }
 
-fn of_journal(error: &JournalError, typed: &Typed) -> Vec<String> {
+fn journal_hints(error: &JournalError, typed: &Typed) -> Vec<String> {
     match error {
-        JournalError::Locked { what, .. } => of_lock(what, typed),
+        JournalError::Locked { what, .. } => lock_hints(what, typed),
         JournalError::Damaged { .. } => {
             let salvage = typed.with_plan("state salvage", &[]);
             vec![format!("`{salvage}` keeps a copy and what can be read of it, and looks for the rest in the account")]
@@ -139,17 +139,17 @@ fn of_journal(error: &JournalError, typed: &Typed) -> Vec<String> {
             RENAMED_FOLDER.to_owned(),
         ],
         JournalError::LeaseLost { .. } => one(LEASE_LOST),
-        JournalError::Away { .. } => one(AWAY),
+        JournalError::Unreachable { .. } => one(STORE_UNREACHABLE),
         JournalError::Store { .. } => one(STORE),
         JournalError::Unfit { .. } => one(UNFIT),
         JournalError::Foreign { .. } => one(FOREIGN),
         JournalError::Impossible(_) => one(IMPOSSIBLE),
-        JournalError::Io { action, error, .. } => of_record_file(*action, error, typed),
+        JournalError::Io { action, error, .. } => record_file_hints(*action, error, typed),
         JournalError::Closed(_) => Vec::new(),
     }
 }
 
-fn of_lock(what: &Locked, typed: &Typed) -> Vec<String> {
+fn lock_hints(what: &Locked, typed: &Typed) -> Vec<String> {
     match what {
         Locked::Lease(_) => {
             let unlock = typed.with_record("state unlock", &["--force".to_owned()]);
@@ -169,7 +169,7 @@ fn of_lock(what: &Locked, typed: &Typed) -> Vec<String> {
 }
 
 /// What helps when a file of a record cannot be read or written.
-fn of_record_file(action: FileAction, error: &io::Error, typed: &Typed) -> Vec<String> {
+fn record_file_hints(action: FileAction, error: &io::Error, typed: &Typed) -> Vec<String> {
     match error.kind() {
         io::ErrorKind::InvalidInput => one(NO_RECORD_FILE),
         io::ErrorKind::ReadOnlyFilesystem => one(READ_ONLY),
@@ -177,7 +177,7 @@ fn of_record_file(action: FileAction, error: &io::Error, typed: &Typed) -> Vec<S
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
             if action == FileAction::Replace =>
         {
-            of_io(error).into_iter().chain(["what was there is as it was".to_owned()]).collect()
+            io_hints(error).into_iter().chain(["what was there is as it was".to_owned()]).collect()
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             let status = typed.with_record("status", &[]);
@@ -185,14 +185,14 @@ fn of_record_file(action: FileAction, error: &io::Error, typed: &Typed) -> Vec<S
                 "no further call was sent; `{status}` shows what is on record, and the same command goes on from there: it \
                  resolves the outcome of calls that were under way"
             );
-            of_io(error).into_iter().chain([under_way]).collect()
+            io_hints(error).into_iter().chain([under_way]).collect()
         }
-        _ => of_io(error),
+        _ => io_hints(error),
     }
 }
 
 /// What helps against a read that failed.
-fn of_read(error: &ReadError) -> &'static str {
+fn read_hint(error: &ReadError) -> &'static str {
     let ReadError::Refused(refusal) = error else { return UNREACHABLE };
     match refusal.meaning() {
         _ if refusal.is_foreign() || (300..400).contains(&refusal.status) => {
@@ -208,7 +208,7 @@ fn of_read(error: &ReadError) -> &'static str {
 }
 
 /// A hint for an I/O error of a file or address, if there is one.
-fn of_io(error: &io::Error) -> Vec<String> {
+fn io_hints(error: &io::Error) -> Vec<String> {
     one(match error.kind() {
         io::ErrorKind::NotFound => "paths are looked up from the current folder",
         io::ErrorKind::AddrInUse => {

@@ -119,7 +119,7 @@ fn instances(record: &Record) -> impl Iterator<Item = &InstanceId> {
 mod tests {
     use super::*;
     use crate::id::StepId;
-    use crate::journal::{Header, InstanceStatus, Lease, Owner, Phase};
+    use crate::journal::{Header, InstanceStatus, Lease, Phase, RecordWriter};
 
     fn id(name: &str) -> InstanceId {
         InstanceId::new(StepId::new(name), None)
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_lease_is_held_until_it_is_released_or_the_command_ends() {
         let status = status(&[]);
-        let owner = Owner { pid: 7, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None };
+        let owner = RecordWriter { pid: 7, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None };
         let lease = Lease { epoch: 1, writer: "w".to_owned(), owner };
         let mut ahead = Ahead::of(&status);
         let mut add = |record: Record| {

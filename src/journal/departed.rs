@@ -39,23 +39,24 @@ impl Departed {
         }
         for made in all.iter().filter(|made| gone(made)) {
             let Some(id) = made.id.as_deref() else { continue };
-            let thing = RemovedResource { kind: made.kind.clone(), id: text(id), name: made.name.clone() };
-            self.0.push_back((at, thing));
+            let resource = RemovedResource { kind: made.kind.clone(), id: text(id), name: made.name.clone() };
+            self.0.push_back((at, resource));
             let is_main = known.result.as_ref().filter(|result| result.id.as_deref() == Some(id));
             // Such as the ports of a machine: what is made with it, and cannot outlive it.
             let Some(created) = is_main.map(|result| &result.created) else { continue };
             let outlives = |id: &Value| made.secondary.iter().any(|secondary| secondary.id.as_deref() == Some(id));
             for (kind, ids) in created.iter() {
                 let parts = ids.iter().filter(|part| ***part != *id && !outlives(part));
-                let things = parts.map(|part| RemovedResource { kind: Some(kind.clone()), id: text(part), name: None });
-                self.0.extend(things.map(|thing| (at, thing)));
+                let resources =
+                    parts.map(|part| RemovedResource { kind: Some(kind.clone()), id: text(part), name: None });
+                self.0.extend(resources.map(|resource| (at, resource)));
             }
         }
     }
 
     /// The resource of this id, if it was removed within the last minutes.
     pub fn find(&self, id: &str, now: Timestamp) -> Option<&RemovedResource> {
-        let known = self.0.iter().rev().find(|(_, thing)| thing.id == id)?;
+        let known = self.0.iter().rev().find(|(_, resource)| resource.id == id)?;
         (known.0 + REMEMBERED >= now).then_some(&known.1)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::fold::Impossible;
 use super::line::BadLine;
-use super::owner::Owner;
+use super::owner::RecordWriter;
 use crate::id::InstanceId;
 
 /// Why the record cannot be read or written.
@@ -23,10 +23,10 @@ pub enum JournalError {
     #[error("`{}` is no record to act on: `{instance}`: {why}", path.display())]
     Foreign { path: PathBuf, instance: InstanceId, why: String },
     #[error("{}", locked(what, owner.as_ref()))]
-    Locked { what: Locked, owner: Option<Owner> },
+    Locked { what: Locked, owner: Option<RecordWriter> },
     /// Another process has taken over the lease: this process must not send any further call.
     #[error("{}", lost(place, by.as_ref()))]
-    LeaseLost { place: String, by: Option<Owner> },
+    LeaseLost { place: String, by: Option<RecordWriter> },
     /// Another program removed, replaced or changed the files of the record while this process wrote it.
     #[error("the record was changed under this command: `{}` {why}", path.display())]
     TakenAway { path: PathBuf, why: String },
@@ -35,7 +35,7 @@ pub enum JournalError {
     Misplaced { place: String, plan: String, environment: String },
     /// The store cannot be reached. Records made meanwhile are kept on this machine.
     #[error("the store cannot be reached: `{place}`: {error}; the outcomes of calls under way are kept in `{}`", spool.display())]
-    Away { place: String, error: String, spool: PathBuf },
+    Unreachable { place: String, error: String, spool: PathBuf },
     /// The store refused a request, or did not answer it.
     #[error("cannot {action} `{place}`: {error}")]
     Store { action: &'static str, place: String, error: String },
@@ -117,14 +117,14 @@ impl JournalError {
     }
 }
 
-fn locked(what: &Locked, owner: Option<&Owner>) -> String {
+fn locked(what: &Locked, owner: Option<&RecordWriter>) -> String {
     match owner {
         Some(owner) => format!("the environment is in use by {owner}: `{what}`"),
         None => format!("the environment is in use: `{what}`"),
     }
 }
 
-fn lost(place: &str, by: Option<&Owner>) -> String {
+fn lost(place: &str, by: Option<&RecordWriter>) -> String {
     match by {
         Some(owner) => format!("the environment was taken over by {owner}: `{place}`"),
         None => format!("the environment was taken over: `{place}`"),

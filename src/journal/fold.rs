@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::call::{fields_of, fields_of_mut};
 use super::few::Few;
 use super::instance::{Asked, InstanceStatus, Phase};
-use super::intent::{Evidence, Head, IntendedUndo, Intent, Unanswered};
+use super::intent::{AnswerHead, Evidence, IntendedUndo, Intent, Unanswered};
 use super::record::{Adopted, Amended, Record, Succeeded};
 use super::result::{Drifted, RecordedResource};
 use crate::event::{EffectKnown, Provenance, StepError};
@@ -70,8 +70,8 @@ impl InstanceStatus {
         Some((made.kind.clone(), made.id.as_deref().cloned()))
     }
 
-    /// What stays of it when its main resource is found to be gone. Of what was attributed by likeness nothing says whose
-    /// the resources beside it are.
+    /// What stays of it when its main resource is found to be gone. Of what was attributed by likeness nothing says
+    /// whose the secondary resources are.
     pub fn outliving(&self) -> impl Iterator<Item = &RecordedResource> {
         let main = self.main();
         let is_main = move |made: &RecordedResource| {
@@ -141,7 +141,7 @@ impl InstanceStatus {
             Record::Amended(amended) => self.amend(*amended),
             Record::NotApplied { error, unanswered, .. } => self.not_applied(error, unanswered),
             Record::Unknown { error, .. } => {
-                let head = error.status.map(|status| Head { status, request_id: error.request_id.clone() });
+                let head = error.status.map(|status| AnswerHead { status, request_id: error.request_id.clone() });
                 self.head = head.or(self.head.take());
                 self.error = Some(error.into());
             }
@@ -234,7 +234,7 @@ impl InstanceStatus {
         self.phase = Phase::InDoubt;
         self.evidence = None;
         // Whatever became of its tasks, the API had started them.
-        self.head = Some(Head { status: answered.unwrap_or(200), request_id: None });
+        self.head = Some(AnswerHead { status: answered.unwrap_or(200), request_id: None });
         let tasks = tasks.into_iter().filter(|task| !self.missing.contains(task)).collect::<Vec<_>>();
         self.missing.extend(tasks);
         self.error = Some(error.into());
@@ -270,7 +270,7 @@ impl InstanceStatus {
         *self = Self { attempts: self.attempts, lost, earlier, stays, ..Self::default() };
     }
 
-    /// Its main resource was found to be gone, and resources beside it are there.
+    /// The main resource was found to be gone, while secondary resources still exist.
     fn lose_main(&mut self) {
         self.lose();
         let uncertain = self.made.iter_mut().filter(|made| made.uncertain);
@@ -444,7 +444,7 @@ impl InstanceStatus {
             return;
         }
         if let Some(former) = self.made.iter_mut().find(|former| is_undone_alike(former, &made)) {
-            // One undo takes back both calls.
+            // One undo reverts both calls.
             *former = RecordedResource { uncertain: former.uncertain && made.uncertain, ..made };
         } else if self.made.last() != Some(&made) {
             // Most instances make one resource, and a vector would hold room for four.
@@ -454,7 +454,8 @@ impl InstanceStatus {
     }
 }
 
-/// Whether one undo takes back two calls: an action that was called again, or a create that goes by its name.
+/// Whether one undo reverts two calls: an action that was called again, or a create whose resource is identified by its
+/// name.
 fn is_undone_alike(one: &RecordedResource, other: &RecordedResource) -> bool {
     let is_alone = one.secondary.is_empty() && other.secondary.is_empty();
     is_alone && one.undo.is_some() && one.undo == other.undo && one.kind == other.kind && one.id == other.id

@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::JournalError;
 use super::line::Checksum;
-use super::queue::{Append, Shared, Trouble, Waiting};
+use super::queue::{Append, NoMoreCalls, Waiting, WriterState};
 use super::record::Record;
+use super::remembering_sink::RememberingSink;
 use super::sink::{Sink, Terms};
 use super::status::Status;
-use super::witness::Witness;
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::secret::Secrets;
@@ -23,9 +23,9 @@ use crate::shared::lock;
 #[derive(Clone)]
 pub struct Journal {
     appends: mpsc::UnboundedSender<Append>,
-    shared: Arc<Mutex<Shared>>,
-    trouble: watch::Receiver<Option<Trouble>>,
-    hurry: Arc<watch::Sender<bool>>,
+    shared: Arc<Mutex<WriterState>>,
+    no_more_calls: watch::Receiver<Option<NoMoreCalls>>,
+    end_soon: Arc<watch::Sender<bool>>,
     terms: Option<Terms>,
     clock: Clock,
 }
@@ -40,15 +40,15 @@ impl Journal {
     /// Opens a journal for a sink whose type is known only at run time.
     pub fn start_boxed(sink: Box<dyn Sink>, status: Status, next: u64, clock: Clock) -> Self {
         let (appends, queue) = mpsc::unbounded_channel();
-        let (tell, trouble) = watch::channel(None);
-        let hurry = Arc::new(watch::Sender::new(false));
+        let (tell, no_more_calls) = watch::channel(None);
+        let end_soon = Arc::new(watch::Sender::new(false));
         let (terms, checksum) = (sink.terms(), Checksum::of(&status.header));
-        let shared = Arc::new(Mutex::new(Shared::new(status, next, terms.is_some())));
-        let (written, own, hurried) = (shared.clone(), appends.downgrade(), hurry.subscribe());
-        let sink = Box::new(Witness { sink, shared: shared.clone() });
-        let writer = Writer { sink, queue, shared: written, checksum, own, tell, hurried, clock };
+        let shared = Arc::new(Mutex::new(WriterState::new(status, next, terms.is_some())));
+        let (written, own, ends_soon) = (shared.clone(), appends.downgrade(), end_soon.subscribe());
+        let sink = Box::new(RememberingSink { sink, shared: shared.clone() });
+        let writer = Writer { sink, queue, shared: written, checksum, own, tell, ends_soon, clock };
         tokio::spawn(writer.run());
-        Self { appends, shared, trouble, hurry, terms, clock }
+        Self { appends, shared, no_more_calls, end_soon, terms, clock }
     }
 
     /// The same journal, redacting these secrets in every record.
@@ -69,9 +69,9 @@ impl Journal {
             // Numbering and queueing under one lock, so that lines are queued in the order of their numbers.
             let mut shared = self.lock();
             let opens = records.iter().any(opens_call);
-            match &*self.trouble.borrow() {
-                Some(Trouble::LeaseLost(error)) => return Err(error.clone()),
-                Some(Trouble::Away(error)) if opens => return Err(error.clone()),
+            match &*self.no_more_calls.borrow() {
+                Some(NoMoreCalls::LeaseLost(error)) => return Err(error.clone()),
+                Some(NoMoreCalls::Unreachable(error)) if opens => return Err(error.clone()),
                 _ => {}
             }
             let waiting = vec![Waiting { done, error: None }];
@@ -89,8 +89,8 @@ impl Journal {
     pub async fn confirm(&self) -> Result<(), JournalError> {
         let Some(terms) = self.terms else { return Ok(()) };
         loop {
-            if let Some(trouble) = &*self.trouble.borrow() {
-                return Err(trouble.error().clone());
+            if let Some(no_more_calls) = &*self.no_more_calls.borrow() {
+                return Err(no_more_calls.error().clone());
             }
             if self.lock().confirmed.elapsed() < terms.valid {
                 return Ok(());
@@ -100,26 +100,26 @@ impl Journal {
     }
 
     /// Waits until no further call may be sent, and returns why; otherwise never returns.
-    pub async fn trouble(&self) -> Trouble {
-        let mut trouble = self.trouble.clone();
+    pub async fn no_more_calls(&self) -> NoMoreCalls {
+        let mut no_more_calls = self.no_more_calls.clone();
         loop {
-            if let Some(trouble) = &*trouble.borrow_and_update() {
-                return trouble.clone();
+            if let Some(no_more_calls) = &*no_more_calls.borrow_and_update() {
+                return no_more_calls.clone();
             }
-            if trouble.changed().await.is_err() {
+            if no_more_calls.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
         }
     }
 
     /// Why no further call may be sent; `None` while all is well.
-    pub fn troubled(&self) -> Option<JournalError> {
-        self.trouble.borrow().as_ref().map(|trouble| trouble.error().clone())
+    pub fn call_refusal(&self) -> Option<JournalError> {
+        self.no_more_calls.borrow().as_ref().map(|why| why.error().clone())
     }
 
     /// Marks that the process must end soon: a store without an answer is waited for no longer than `LAST_WAIT`.
-    pub fn hurry(&self) {
-        self.hurry.send_replace(true);
+    pub fn end_soon(&self) {
+        self.end_soon.send_replace(true);
     }
 
     /// Releases a lease.
@@ -128,7 +128,9 @@ impl Journal {
     ///
     /// When that cannot be written: other processes then wait until the lease expires.
     pub async fn close(&self) -> Result<(), JournalError> {
-        if self.terms.is_some() && self.trouble.borrow().is_none() && self.with_status(|status| status.lease.is_some())
+        if self.terms.is_some()
+            && self.no_more_calls.borrow().is_none()
+            && self.with_status(|status| status.lease.is_some())
         {
             self.append(vec![Record::Released]).await?;
         }
@@ -150,7 +152,7 @@ impl Journal {
         self.lock().known()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, WriterState> {
         lock(&self.shared)
     }
 }
@@ -161,6 +163,6 @@ fn opens_call(record: &Record) -> bool {
 }
 
 /// The error of an append that the writer did not answer: the one that ended it.
-fn closed(shared: &Shared) -> JournalError {
+fn closed(shared: &WriterState) -> JournalError {
     shared.ended.clone().unwrap_or_else(|| JournalError::Closed("an earlier write failed".to_owned()))
 }

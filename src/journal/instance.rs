@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::call::RecordedCall;
 use super::few::Few;
-use super::intent::{Evidence, Head, Intent, Unanswered};
+use super::intent::{AnswerHead, Evidence, Intent, Unanswered};
 use super::result::{Drifted, RecordedResource, StepResult};
 use super::time;
 use crate::event::StepError;
@@ -36,7 +36,7 @@ pub struct InstanceStatus {
     pub disowned: Few<String>,
     /// The head of the answer to the last attempt, when only that arrived and the outcome is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<Head>,
+    pub head: Option<AnswerHead>,
     /// The tasks of the last attempt, when it was accepted and the API does not know them any more.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub missing: Few<String>,
@@ -58,7 +58,7 @@ pub struct InstanceStatus {
     /// version compacted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub called: bool,
-    /// The API's time by which its resource existed, where that goes by its name.
+    /// The API's time by which its resource existed, where that is identified by its name.
     #[serde(default, deserialize_with = "time::optional", skip_serializing_if = "Option::is_none")]
     pub existed_on: Option<Timestamp>,
     /// What it made and a removal left where it is, because no undo takes it away.
@@ -67,7 +67,7 @@ pub struct InstanceStatus {
     /// The last removal call, where it must not be repeated before its outcome is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Box<Intent>>,
-    /// The last DELETE of a resource that goes by its name, until it is known whether it was carried out.
+    /// The last DELETE of a resource that is identified by its name, until its outcome is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Box<Asked>>,
 }

@@ -97,7 +97,7 @@ impl Mark {
 
 /// The head of an answer, whatever its body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
+pub struct AnswerHead {
     pub status: u16,
     /// The API's id of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,7 +112,7 @@ pub struct Unanswered {
     /// When it was about to be sent, on the clock of its writer.
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<Head>,
+    pub head: Option<AnswerHead>,
     /// Its tasks, of which one ended in ERROR.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub failed: Few<String>,
@@ -185,7 +185,7 @@ impl From<WrittenUndo> for IntendedUndo {
         match written {
             WrittenUndo::Default => Self::Default,
             WrittenUndo::Keep => Self::Keep,
-            WrittenUndo::Call(call) => match open_call::of_earlier_versions(&call) {
+            WrittenUndo::Call(call) => match open_call::from_earlier_versions(&call) {
                 Some(open) => Self::Open(open.into()),
                 None => Self::Call(call),
             },

@@ -42,7 +42,7 @@ const ALL: [Checksum; 2] = [Checksum::Crc32c, Checksum::Sha256];
 const LENGTH: usize = 8;
 
 impl Checksum {
-    /// That of a journal with this header.
+    /// The checksum of the lines of a journal with this header.
     pub fn of(header: &Header) -> Self {
         if header.version < 2 { Checksum::Sha256 } else { Checksum::Crc32c }
     }

@@ -21,9 +21,9 @@ const CLOSE: char = '\u{E003}';
 pub struct OpenCall {
     pub method: Method,
     /// The segments of the path, decoded.
-    pub path: Vec<Vec<Part>>,
+    pub path: Vec<Vec<CallTextPart>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub query: Vec<(String, Vec<Part>)>,
+    pub query: Vec<(String, Vec<CallTextPart>)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<OpenValue>,
 }
@@ -31,7 +31,7 @@ pub struct OpenCall {
 /// A part of a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum CallTextPart {
     Text(String),
     /// What the step's own result has at this JSON pointer.
     Own(String),
@@ -44,7 +44,7 @@ pub enum OpenValue {
     /// Without open places.
     Known(JsonText),
     /// A text; a single open place takes a value of any type.
-    Parts(Vec<Part>),
+    Parts(Vec<CallTextPart>),
     List(Vec<OpenValue>),
     Fields(Vec<(String, OpenValue)>),
 }
@@ -86,10 +86,10 @@ impl Marks {
         })
     }
 
-    fn parts(&self, text: &str) -> Option<Vec<Part>> {
+    fn parts(&self, text: &str) -> Option<Vec<CallTextPart>> {
         let mut parts = Vec::new();
         let literal = |text: &str| match self.is_free(text) {
-            true => Some((!text.is_empty()).then(|| Part::Text(text.to_owned()))),
+            true => Some((!text.is_empty()).then(|| CallTextPart::Text(text.to_owned()))),
             false => None,
         };
         let mut rest = text;
@@ -100,7 +100,7 @@ impl Marks {
                 return None;
             }
             parts.extend(literal(before)?);
-            parts.push(Part::Own(pointer.to_owned()));
+            parts.push(CallTextPart::Own(pointer.to_owned()));
             rest = after;
         }
         parts.extend(literal(rest)?);
@@ -134,7 +134,7 @@ impl Marks {
 }
 
 /// A call that was read from a record: those of earlier versions hold marks.
-pub(super) fn of_earlier_versions(call: &RecordedCall) -> Option<OpenCall> {
+pub(super) fn from_earlier_versions(call: &RecordedCall) -> Option<OpenCall> {
     let holds_marks = call.path.contains("%EE%80%82")
         || call.query.iter().any(|(_, value)| value.contains(OPEN))
         || call.body.as_ref().is_some_and(|body| body.to_string().contains(OPEN));
@@ -158,12 +158,12 @@ mod tests {
         }
     }
 
-    fn own(pointer: &str) -> Part {
-        Part::Own(pointer.to_owned())
+    fn own(pointer: &str) -> CallTextPart {
+        CallTextPart::Own(pointer.to_owned())
     }
 
-    fn text(text: &str) -> Part {
-        Part::Text(text.to_owned())
+    fn text(text: &str) -> CallTextPart {
+        CallTextPart::Text(text.to_owned())
     }
 
     #[test]

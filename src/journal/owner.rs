@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The process that may write to an environment's record. It can be read by everyone who may read the record, and
 /// names no machine and no user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
+pub struct RecordWriter {
     pub pid: u32,
     /// Its command: `run`, `destroy`, …
     pub command: String,
@@ -16,7 +16,7 @@ pub struct Owner {
     pub job: Option<String>,
 }
 
-impl std::fmt::Display for Owner {
+impl std::fmt::Display for RecordWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "`plan {}` (process {}", self.command, self.pid)?;
         if let Some(job) = &self.job {
@@ -33,5 +33,5 @@ pub struct Lease {
     pub epoch: u64,
     /// Random per process: identifies its own lines.
     pub writer: String,
-    pub owner: Owner,
+    pub owner: RecordWriter,
 }

@@ -16,23 +16,23 @@ use crate::secret::Secrets;
 
 /// Why no further call may be sent.
 #[derive(Debug, Clone)]
-pub enum Trouble {
+pub enum NoMoreCalls {
     /// Another process has taken over the lease.
     LeaseLost(JournalError),
     /// The store cannot be reached; outcomes are spooled.
-    Away(JournalError),
+    Unreachable(JournalError),
 }
 
-impl Trouble {
+impl NoMoreCalls {
     pub fn error(&self) -> &JournalError {
         match self {
-            Trouble::LeaseLost(error) | Trouble::Away(error) => error,
+            NoMoreCalls::LeaseLost(error) | NoMoreCalls::Unreachable(error) => error,
         }
     }
 }
 
 /// What the handles and the writer share.
-pub(super) struct Shared {
+pub(super) struct WriterState {
     /// The status of all durable records.
     pub status: Status,
     /// What waits to be written: what may follow is decided here.
@@ -76,9 +76,9 @@ impl Waiting {
     }
 }
 
-impl Shared {
+impl WriterState {
     /// Nothing waits. `status`: of the existing records; `next`: the number of the next line; `takes_back`: the store can
-    /// be away.
+    /// become unreachable.
     pub fn new(status: Status, next: u64, takes_back: bool) -> Self {
         let (ahead, confirmed) = (Ahead::of(&status), Instant::now());
         Self { status, ahead, confirmed, secrets: Secrets::default(), ended: None, next, takes_back }
@@ -130,7 +130,7 @@ impl Shared {
     }
 }
 
-impl Shared {
+impl WriterState {
     /// The status with the records that could not be written: what this process knows. A call whose intent could not be
     /// written was not sent.
     pub fn known(&self) -> Status {

@@ -25,7 +25,7 @@ pub const VERSION: u32 = 2;
 
 /// A record: one event in the life of an environment.
 ///
-/// In a line its name stands beside its fields (`tagged`), and not around them as in what is derived here.
+/// In a line the name of a variant stands among its fields (`tagged`), not around them as in the derived form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
 pub enum Record {
@@ -93,7 +93,8 @@ pub enum Record {
         attempt: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         intent: Option<Box<Intent>>,
-        /// Digest of what a read showed before: tells a resource that goes by its name from another of that name.
+        /// Digest of what a read showed before: tells a resource that is identified by its name from another of that
+        /// name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<String>,
     },
@@ -224,8 +225,8 @@ pub struct Succeeded {
     /// `ignore`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agrees: Option<Shared<RecordedCall>>,
-    /// The API's time by which a resource that goes by its name existed: what goes by that name and was created later is
-    /// another's.
+    /// The API's time by which a resource that is identified by its name existed: one of that name that was created
+    /// later is another's.
     #[serde(default, deserialize_with = "time::optional", skip_serializing_if = "Option::is_none")]
     pub existed_on: Option<Timestamp>,
 }
@@ -242,7 +243,7 @@ pub struct Adopted {
     pub agrees: Shared<RecordedCall>,
 }
 
-/// What of an instance has changed in the plan besides its call.
+/// What the plan changed of an instance other than its call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Amended {
     pub instance: InstanceId,

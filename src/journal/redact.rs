@@ -66,7 +66,7 @@ impl Redact for Encoded {
         }
         let value = serde_json::from_str(&self.json).expect("JSON that was just written can be read");
         // Texts become texts, and only where the record holds texts.
-        let redacted = reader::from_str::<Tagged>(&redacted_value(value, Words::Free, secrets).to_string());
+        let redacted = reader::from_str::<Tagged>(&redacted_value(value, FieldText::Free, secrets).to_string());
         let without_words = || Arc::unwrap_or_clone(self.record).without_words();
         Self::of(Arc::new(redacted.map_or_else(|_| without_words(), |redacted| redacted.record)))
     }
@@ -74,16 +74,16 @@ impl Redact for Encoded {
 
 /// How secrets are searched for in a field.
 #[derive(Clone, Copy, PartialEq)]
-enum Words {
+enum FieldText {
     /// Text of users and the API: every secret in it is replaced.
     Free,
     /// An id or a name: redacted as a whole, or where a long secret stands in it.
     Naming,
 }
 
-fn redacted_value(value: Value, words: Words, secrets: &Secrets) -> Value {
+fn redacted_value(value: Value, words: FieldText, secrets: &Secrets) -> Value {
     match value {
-        Value::String(text) if words == Words::Naming => Value::String(secrets.redact_name(&text)),
+        Value::String(text) if words == FieldText::Naming => Value::String(secrets.redact_name(&text)),
         Value::Array(items) => items.into_iter().map(|item| redacted_value(item, words, secrets)).collect(),
         Value::Object(fields) => fields
             .into_iter()
@@ -97,19 +97,19 @@ fn redacted_value(value: Value, words: Words, secrets: &Secrets) -> Value {
 
 /// A field of a record with secrets redacted, by its name: what `plan` wrote stays, ids and names are redacted as a
 /// whole, and all other texts are searched for secrets.
-fn redacted_field(name: String, field: Value, words: Words, secrets: &Secrets) -> (String, Value) {
+fn redacted_field(name: String, field: Value, words: FieldText, secrets: &Secrets) -> (String, Value) {
     let field = match name.as_str() {
         ours if OWN_FIELDS.contains(&ours) => field,
         // Values of any type, from the API.
         "response" | "value" => secrets.redact_value(&field),
         // Of undo calls: whatever the names of its fields are, they are not ours.
-        "body" | "known" if words == Words::Naming => redacted_names(field, secrets),
+        "body" | "known" if words == FieldText::Naming => redacted_names(field, secrets),
         "created" | "touched" => redacted_by_kind(field, secrets),
         "kind" => match field {
             Value::String(name) => Value::String(kind(name, secrets)),
             other => other,
         },
-        naming if ID_FIELDS.contains(&naming) => redacted_value(field, Words::Naming, secrets),
+        naming if ID_FIELDS.contains(&naming) => redacted_value(field, FieldText::Naming, secrets),
         _ => redacted_value(field, words, secrets),
     };
     (name, field)
@@ -132,10 +132,11 @@ fn redacted_names(value: Value, secrets: &Secrets) -> Value {
 fn redacted_by_kind(field: Value, secrets: &Secrets) -> Value {
     match field {
         Value::Object(kinds) => {
-            let hide = |(name, ids): (String, _)| (kind(name, secrets), redacted_value(ids, Words::Naming, secrets));
+            let hide =
+                |(name, ids): (String, _)| (kind(name, secrets), redacted_value(ids, FieldText::Naming, secrets));
             kinds.into_iter().map(hide).collect::<Map<_, _>>().into()
         }
-        other => redacted_value(other, Words::Naming, secrets),
+        other => redacted_value(other, FieldText::Naming, secrets),
     }
 }
 
@@ -214,7 +215,8 @@ mod tests {
         assert_eq!(kind("networks".to_owned(), &secrets), "networks");
         assert_eq!(redacted_by_kind(json!(["v", "gadgets-of-theirs"]), &secrets)[0], "v");
         assert_ne!(redacted_by_kind(json!(["v", "gadgets-of-theirs"]), &secrets)[1], "gadgets-of-theirs");
-        let field = |name: &str, value: &str| redacted_field(name.to_owned(), json!(value), Words::Free, &secrets).1;
+        let field =
+            |name: &str, value: &str| redacted_field(name.to_owned(), json!(value), FieldText::Free, &secrets).1;
         assert_eq!((field("kind", "volumes"), field("phase", "volumes")), (json!("volumes"), json!("volumes")));
         assert_ne!(field("kind", "gadgets-of-theirs"), "gadgets-of-theirs");
         for (name, value) in

@@ -275,7 +275,7 @@ impl Status {
         }
     }
 
-    /// An instance goes by another name from now on, in its own place.
+    /// Renames an instance, which keeps its position.
     fn rename(&mut self, from: &InstanceId, to: &InstanceId) {
         if !self.instances.contains_key(from) {
             return;
@@ -294,7 +294,7 @@ impl Status {
             self.instances.swap_indices(at, last);
         }
         self.owners = Owners::default();
-        // A step all of whose instances are renamed is what others came after.
+        // Once all instances of a step are renamed, what came after it comes after the new step.
         if from.step != to.step && !self.instances.keys().rev().any(|other| other.step == from.step) {
             for known in self.instances.values_mut().filter(|known| known.after.contains(&from.step)) {
                 known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());

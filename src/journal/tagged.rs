@@ -63,7 +63,7 @@ pub struct Tagged {
 /// What stands before a record's fields.
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "lowercase")]
-enum Head {
+enum RecordTag {
     N,
     At,
     Record,
@@ -90,10 +90,10 @@ impl<'de> Visitor<'de> for LineVisitor {
         let (mut n, mut at) = (None, None);
         while let Some(key) = fields.next_key()? {
             match key {
-                Head::N => n = Some(fields.next_value()?),
-                Head::At => at = Some(fields.next_value::<Time>()?.0),
-                Head::Checksum => drop(fields.next_value::<IgnoredAny>()?),
-                Head::Record => {
+                RecordTag::N => n = Some(fields.next_value()?),
+                RecordTag::At => at = Some(fields.next_value::<Time>()?.0),
+                RecordTag::Checksum => drop(fields.next_value::<IgnoredAny>()?),
+                RecordTag::Record => {
                     let Word(name) = fields.next_value()?;
                     return Ok(Tagged { n, at, record: Record::deserialize(Named { name, fields })? });
                 }

@@ -418,7 +418,7 @@ fn a_call_that_creates_nothing_is_complete_however_often_it_was_carried_out() {
 fn the_head_of_an_answer_belongs_to_its_attempt() {
     let unknown = Record::Unknown { instance: instance("a"), error: error() };
     let (_, known) = unanswered(&[intent("a", 1), unknown, intent("a", 2)]);
-    assert_eq!(known.earlier[0].head, Some(Head { status: 400, request_id: None }));
+    assert_eq!(known.earlier[0].head, Some(AnswerHead { status: 400, request_id: None }));
     assert_eq!(known.in_doubt().unwrap().head, None);
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::JournalError;
 use super::line::{self, Checksum};
-use super::queue::{Append, Shared, Trouble, Waiting};
+use super::queue::{Append, NoMoreCalls, Waiting, WriterState};
 use super::record::Record;
 use super::redact::Encoded;
 use super::sink::{Batch, Sink, Stored};
@@ -26,17 +26,17 @@ pub const LAST_WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Writer {
     pub sink: Box<dyn Sink>,
     pub queue: mpsc::UnboundedReceiver<Append>,
-    pub shared: Arc<Mutex<Shared>>,
+    pub shared: Arc<Mutex<WriterState>>,
     pub checksum: Checksum,
     /// To queue heartbeats; does not keep the journal open.
     pub own: mpsc::WeakUnboundedSender<Append>,
-    pub tell: watch::Sender<Option<Trouble>>,
-    pub hurried: watch::Receiver<bool>,
+    pub tell: watch::Sender<Option<NoMoreCalls>>,
+    pub ends_soon: watch::Receiver<bool>,
     pub clock: Clock,
 }
 
 /// Records in their lines.
-struct Written {
+struct EncodedBatch {
     batch: Batch,
     /// As they stand in the lines.
     records: Vec<(Timestamp, Arc<Record>)>,
@@ -57,7 +57,7 @@ impl Writer {
                     answer(waiting, None);
                 }
                 Ok(Stored::Spooled(error)) => {
-                    self.tell.send_replace(Some(Trouble::Away(error.clone())));
+                    self.tell.send_replace(Some(NoMoreCalls::Unreachable(error.clone())));
                     let (opening, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|append| append.opens);
                     answer(others, None);
                     if let Err((left, error)) = self.take_back(opening, &error).await {
@@ -66,7 +66,7 @@ impl Writer {
                 }
                 Err(error) => {
                     if matches!(error, JournalError::LeaseLost { .. }) {
-                        self.tell.send_replace(Some(Trouble::LeaseLost(error.clone())));
+                        self.tell.send_replace(Some(NoMoreCalls::LeaseLost(error.clone())));
                     }
                     return self.end(waiting, &error);
                 }
@@ -77,14 +77,14 @@ impl Writer {
     /// Writes the records of these appends, and applies them to the status: a caller that is answered finds its record
     /// there.
     async fn write(&mut self, appends: &mut [Append]) -> Result<Stored, JournalError> {
-        let Written { batch, records } = self.encoded(appends);
+        let EncodedBatch { batch, records } = self.encoded(appends);
         let kept = self.append(&batch).await?;
         self.lock().written(records)?;
         Ok(kept)
     }
 
     /// The lines of appends that follow one another, with secrets redacted.
-    fn encoded(&self, appends: &mut [Append]) -> Written {
+    fn encoded(&self, appends: &mut [Append]) -> EncodedBatch {
         let secrets = self.lock().secrets.clone();
         let first = appends.first().map_or(0, |append| append.first);
         let (mut text, mut records) = (String::new(), Vec::new());
@@ -93,7 +93,7 @@ impl Writer {
             line::write(&mut text, self.checksum, n, at, &json);
             records.push((at, record));
         }
-        Written { batch: Batch { first, count: records.len() as u64, text: text.into() }, records }
+        EncodedBatch { batch: Batch { first, count: records.len() as u64, text: text.into() }, records }
     }
 
     /// Answers all callers with the error, including those that are still queued.
@@ -108,9 +108,9 @@ impl Writer {
     /// Appends a batch, or stores it on this machine when the process must end first.
     async fn append(&mut self, batch: &Batch) -> Result<Stored, JournalError> {
         let patient = self.sink.terms().is_none();
-        let hurried = &mut self.hurried;
+        let ends_soon = &mut self.ends_soon;
         let out_of_time = async {
-            if patient || hurried.wait_for(|hurried| *hurried).await.is_err() {
+            if patient || ends_soon.wait_for(|ends_soon| *ends_soon).await.is_err() {
                 std::future::pending::<()>().await;
             }
             tokio::time::sleep(LAST_WAIT).await;
@@ -182,7 +182,7 @@ impl Writer {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, WriterState> {
         lock(&self.shared)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::duration;
 use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, list, listed, mapping, text, wrong_composed, wrong_type};
-use super::input_doc::{self, INPUT, InputDoc, Values};
+use super::input_doc::{self, INPUT, InputDoc, InputValueCount};
 use super::model::{Call, CallTarget, Moved, Segment};
 use super::programs::programs;
 use super::record_doc::{self, RecordDoc};
@@ -21,7 +21,7 @@ use crate::id::is_output_name;
 use crate::source::Span;
 use crate::template::{Program, Template};
 use crate::word::Word;
-use crate::yaml::{Growing, Key, List, Node, NodeKind, Parts, Taken};
+use crate::yaml::{Growing, Key, List, Node, NodeKind, PartKind, Taken};
 
 /// A parsed plan file. A part that could not be parsed is `None` and has a finding.
 #[derive(Debug, Default)]
@@ -84,12 +84,12 @@ const PLAN: Shape = Shape {
 const OUTPUT: Shape = Shape { name: "an output", keys: &["value", "description", "secret"], hints: &[] };
 
 /// The parts that are read as soon as their nodes are parsed, and not kept as nodes: nearly all of a long plan.
-pub(super) const PARTS: &[(&str, Parts)] = &[
-    ("inputs", Parts::Entries),
-    ("records", Parts::Entries),
-    ("moved", Parts::Items),
-    ("steps", Parts::Items),
-    ("outputs", Parts::Entries),
+pub(super) const PARTS: &[(&str, PartKind)] = &[
+    ("inputs", PartKind::Entries),
+    ("records", PartKind::Entries),
+    ("moved", PartKind::Items),
+    ("steps", PartKind::Items),
+    ("outputs", PartKind::Entries),
 ];
 
 /// Parses the root of a plan file. `read`: the parts that were taken out of it.
@@ -149,10 +149,10 @@ fn take_parts(root: &mut Node, take: &mut dyn FnMut(Taken<'_>)) {
     for (key, node) in entries.iter_mut() {
         let Some((below, parts)) = PARTS.iter().find(|(name, _)| key.text == *name) else { continue };
         match (&mut node.kind, parts) {
-            (NodeKind::Sequence(items), Parts::Items) => {
+            (NodeKind::Sequence(items), PartKind::Items) => {
                 std::mem::take(items).into_iter().for_each(|node| take(Taken { below, key: None, node }))
             }
-            (NodeKind::Mapping(entries), Parts::Entries) => {
+            (NodeKind::Mapping(entries), PartKind::Entries) => {
                 std::mem::take(entries).into_iter().for_each(|(key, node)| take(Taken { below, key: Some(key), node }))
             }
             _ => {}
@@ -199,7 +199,7 @@ pub(super) struct ReadParts {
     has_steps: bool,
     lacks_steps: bool,
     calls: Calls,
-    values: Values,
+    values: InputValueCount,
 }
 
 /// The most inputs, and the most records, of a plan.
@@ -219,6 +219,7 @@ impl ReadParts {
         self.values.secret
     }
 
+    /// Reads a part of the file as soon as it is parsed.
     pub(super) fn read(&mut self, part: Taken<'_>, findings: &mut Findings) {
         let Taken { below, key, node } = part;
         match (below, key) {

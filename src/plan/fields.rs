@@ -179,6 +179,7 @@ pub(super) fn raw_scalar(value: &Value) -> String {
     }
 }
 
+/// A boolean; `None` when it is another value, which is reported.
 pub(super) fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool> {
     if let Some(Value::Bool(flag)) = node.scalar() {
         return Some(flag);

@@ -46,7 +46,7 @@ const TYPES: &[(&str, InputType)] = &[
 
 /// Parses a declaration: `name: { type: ..., ... }`, or `name:` alone for required text.
 /// `values`: what the inputs of the plan hold so far.
-pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut Findings) -> Option<InputDoc> {
+pub(super) fn read(key: &Key, node: &Node, values: &mut InputValueCount, findings: &mut Findings) -> Option<InputDoc> {
     if !is_identifier(&key.text) {
         let finding = Diagnostic::error("bad-name", key.span, format!("`{}` is no name for an input", key.text))
             .help("letters, digits and `_`, and no digit first: templates say `inputs.<name>`");
@@ -56,7 +56,7 @@ pub(super) fn read(key: &Key, node: &Node, values: &mut Values, findings: &mut F
         });
     }
     let doc = |input| Some(InputDoc { name: key.text.to_string(), name_span: key.span, input });
-    values.secret.extend(written_secrets::in_declaration(node, INPUT.keys).cloned());
+    values.secret.extend(written_secrets::secrets_in_declaration(node, INPUT.keys).cloned());
     if node.is_null() {
         return doc(bare(key.span));
     }
@@ -131,13 +131,13 @@ fn type_word(node: &Node, findings: &mut Findings) -> Option<InputType> {
 /// How many values the defaults and enumerations of a plan's inputs have. Each takes some ten times the room of its
 /// text, once for the plan and once for templates.
 #[derive(Debug, Default)]
-pub(super) struct Values {
+pub(super) struct InputValueCount {
     number: usize,
     /// The defaults and limits of secret inputs, valid or not: messages must not quote them.
     pub secret: Vec<Node>,
 }
 
-impl Values {
+impl InputValueCount {
     const MOST: usize = 200_000;
 
     /// Whether there is room for those of a node.

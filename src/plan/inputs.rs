@@ -400,7 +400,7 @@ fn is_equal(one: &Value, other: &Value) -> bool {
 }
 
 /// What a value of a type is called.
-pub(super) fn of_type(r#type: InputType) -> &'static str {
+pub(super) fn type_in_words(r#type: InputType) -> &'static str {
     match r#type {
         InputType::String => "text",
         InputType::Integer => "an integer",
@@ -412,7 +412,7 @@ pub(super) fn of_type(r#type: InputType) -> &'static str {
 }
 
 fn typed(r#type: InputType, value: Value) -> Result<Value, String> {
-    let wrong = || Err(format!("expected {}, found {}", of_type(r#type), described(&value)));
+    let wrong = || Err(format!("expected {}, found {}", type_in_words(r#type), described(&value)));
     match (r#type, &value) {
         (InputType::String, Value::String(_))
         | (InputType::Boolean, Value::Bool(_))

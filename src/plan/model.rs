@@ -86,7 +86,7 @@ pub struct Step {
     /// Whether any template refers to `steps.<id>.resource`.
     pub resource_used: bool,
     /// In a box from the reading of the file on, so that it is never moved: a long plan has many of them.
-    pub(super) written: Box<Written>,
+    pub(super) written: Box<StepKeys>,
 }
 
 impl Step {
@@ -99,9 +99,9 @@ impl Step {
 }
 
 impl Deref for Step {
-    type Target = Written;
+    type Target = StepKeys;
 
-    fn deref(&self) -> &Written {
+    fn deref(&self) -> &StepKeys {
         &self.written
     }
 }
@@ -109,7 +109,7 @@ impl Deref for Step {
 /// The keys of a step in the file: those that most steps have, and through `Deref` the rest. A long plan has many
 /// steps, so that they are kept small.
 #[derive(Debug, Clone)]
-pub struct Written {
+pub struct StepKeys {
     /// The whole step in the file.
     pub span: Span,
     pub body: Option<Template>,
@@ -121,7 +121,7 @@ pub struct Written {
     more: Option<Box<More>>,
 }
 
-impl Written {
+impl StepKeys {
     pub(super) fn new(span: Span, body: Option<Template>, needs: Box<[(StepId, Span)]>, more: More) -> Self {
         let more = (!more.is_empty()).then(|| Box::new(more));
         Self { span, body, needs, after: Box::default(), more }
@@ -155,7 +155,7 @@ impl Written {
     }
 }
 
-impl Deref for Written {
+impl Deref for StepKeys {
     type Target = More;
 
     fn deref(&self) -> &More {

@@ -24,7 +24,7 @@ pub(super) fn not_adopting(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
 }
 
 /// The finding about a `find` in the answer to a GET of one resource, which is no list.
-pub(super) fn of_one_thing(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Option<Diagnostic> {
+pub(super) fn find_in_one_resource(step: &StepDoc, of: &OfStep, catalog: &Catalog) -> Option<Diagnostic> {
     let find = step.find.as_ref()?;
     let operation = of.own.as_ref().filter(|operation| operation.route.method == Method::Get)?;
     let path = &operation.route.path;

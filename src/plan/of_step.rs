@@ -15,7 +15,7 @@ pub(super) struct OfStep {
 }
 
 /// Operations by the ids of their steps.
-pub(super) fn by_step<'d>(doc: &'d PlanDoc, of: &[OfStep]) -> HashMap<&'d str, Arc<Operation>> {
+pub(super) fn operations_by_step<'d>(doc: &'d PlanDoc, of: &[OfStep]) -> HashMap<&'d str, Arc<Operation>> {
     let ids = doc.steps.iter().zip(of);
     ids.filter_map(|(step, of)| Some((step.id.as_ref()?.value.as_str(), Arc::clone(of.own.as_ref()?)))).collect()
 }

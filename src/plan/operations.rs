@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::doc::PlanDoc;
 use super::model::{Call, ModuleInput, Segment};
-use super::of_step::{OfStep, by_step};
+use super::of_step::{OfStep, operations_by_step};
 use super::partial::Given;
 use super::step_doc::StepDoc;
 use super::values::check_written;
@@ -77,14 +77,14 @@ impl Operations {
             findings.extend(super::not_here::misspelt_field(step, of, catalog));
             findings.extend(super::always::check(step, of));
             findings.extend(super::not_here::not_adopting(step, of));
-            findings.extend(super::not_here::of_one_thing(step, of, catalog));
+            findings.extend(super::not_here::find_in_one_resource(step, of, catalog));
             findings.extend(known_already(step, of, catalog));
         }
         super::secret_addresses::check(doc, &self.steps, findings);
         // What follows is about references to steps, and about conditions.
         let refers = doc.programs().any(|program| !program.uses().steps.is_empty());
         if refers || doc.steps.iter().any(|step| condition(step).is_some()) {
-            let by_step = by_step(doc, &self.steps);
+            let by_step = operations_by_step(doc, &self.steps);
             check_never_made(doc, &by_step, findings);
             not_waited_for(doc, &by_step, findings);
             unreadable(doc, &by_step, findings);
@@ -223,7 +223,7 @@ fn step_notes(step: &StepDoc, of: &OfStep) -> Option<Diagnostic> {
     })
 }
 
-/// Reports calls that should take back or change what the step made, and only read.
+/// Reports calls of `undo` and `on_change` that only read.
 fn only_reads(step: &StepDoc, of: &OfStep) -> Vec<Diagnostic> {
     let (undo, update) = step.calls();
     let keep = "write a call that reverts it, or `undo: none` to keep what the step creates";

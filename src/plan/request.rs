@@ -24,7 +24,7 @@ pub(super) struct Whole<'s> {
 }
 
 /// The values of a call, as far as they are known.
-pub(super) struct Values {
+pub(super) struct CallValues {
     pub body: Option<Partial>,
     pub query: Option<Partial>,
     /// The values of path segments with templates.
@@ -35,11 +35,11 @@ pub(super) struct Values {
 pub(super) fn check_request(
     whole: &Whole<'_>,
     operation: &Operation,
-    values: Values,
+    values: CallValues,
     (catalog, source): (&Catalog, &Source),
     findings: &mut Vec<Diagnostic>,
 ) {
-    let Values { body, query, segments } = values;
+    let CallValues { body, query, segments } = values;
     let (path, places) = path_parameters(whole.call, operation, segments);
     // A body that could not be parsed was reported already.
     if whole.call.method == Method::Get || (whole.file.is_some() && whole.has_body) {

@@ -9,7 +9,7 @@ use super::existing;
 use super::fields::{Fields, Placed, Shape, boolean, integer, list, mapping, text, word, wrong_composed, wrong_type};
 use super::file_doc;
 use super::find;
-use super::model::{Call, More, OnConflict, Rare, Ready, Retry, Undo, Wait, Written};
+use super::model::{Call, More, OnConflict, Rare, Ready, Retry, StepKeys, Undo, Wait};
 use super::on_change;
 use super::scalars::{as_identifier, compiled, is_identifier, missing_key, number};
 use crate::catalog::{AllowUnknown, AllowedPath};
@@ -32,13 +32,13 @@ pub(super) struct StepDoc {
     pub always: Option<Placed<bool>>,
     /// Whether it has no program in any template or condition, as most steps of a long plan: those are not asked again.
     pub is_constant: bool,
-    pub written: Box<Written>,
+    pub written: Box<StepKeys>,
 }
 
 impl Deref for StepDoc {
-    type Target = Written;
+    type Target = StepKeys;
 
-    fn deref(&self) -> &Written {
+    fn deref(&self) -> &StepKeys {
         &self.written
     }
 }
@@ -171,7 +171,7 @@ pub(super) fn read(mut node: Node, findings: &mut Findings) -> Option<StepDoc> {
             boolean(node, "`always`", findings)
                 .map(|value| Placed::new(value, fields.key_span("always").unwrap_or(node.span)))
         }),
-        written: Box::new(Written::new(node.span, parts.body, needs, more)),
+        written: Box::new(StepKeys::new(node.span, parts.body, needs, more)),
     })
 }
 

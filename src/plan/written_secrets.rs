@@ -14,20 +14,20 @@ const HARMLESS: [&str; 8] = ["name", "type", "description", "required", "pattern
 
 /// The values in the declaration of an input that is secret, or that is probably meant to be: `default`, `enum`, and
 /// those of keys that do not exist. `keys`: those that do.
-pub(super) fn in_declaration<'n>(node: &'n Node, keys: &[&str]) -> impl Iterator<Item = &'n Node> + use<'n> {
+pub(super) fn secrets_in_declaration<'n>(node: &'n Node, keys: &[&str]) -> impl Iterator<Item = &'n Node> + use<'n> {
     let entries = || node.entries().into_iter().flatten();
     let is_secret = entries().any(|(key, node)| makes_secret(&key.text, keys) && !is_off(node));
     entries().filter(move |(key, _)| is_secret && !HARMLESS.contains(&key.text.as_str())).map(|(_, node)| node)
 }
 
-/// The values of [`in_declaration`] in a plan whose inputs stand under another key, or in a list.
+/// The values of [`secrets_in_declaration`] in a plan whose inputs stand under another key, or in a list.
 pub(super) fn misplaced<'n>(root: &'n Node, keys: &[&str]) -> impl Iterator<Item = &'n Node> {
     let parts = root.entries().into_iter().flatten().map(|(_, node)| node);
     let declarations = parts.flat_map(|part| {
         let of_list = part.items().into_iter().flatten();
         of_list.chain(part.entries().into_iter().flatten().map(|(_, node)| node))
     });
-    declarations.flat_map(move |node| in_declaration(node, keys))
+    declarations.flat_map(move |node| secrets_in_declaration(node, keys))
 }
 
 fn makes_secret(key: &str, keys: &[&str]) -> bool {
@@ -79,7 +79,7 @@ const MOST_GUESSED: (usize, usize, usize) = (10_000, 200, 500);
 
 /// The values of probable secret inputs in a text that cannot be read as YAML: what comes after `default:` or `enum:`
 /// near a `secret:`.
-pub(super) fn in_unreadable(text: &str) -> Vec<Value> {
+pub(super) fn secrets_in_unreadable(text: &str) -> Vec<Value> {
     let lines: Vec<&str> = text.lines().collect();
     let (declarations, longest, most) = MOST_GUESSED;
     let is_on = |line: &str| {
@@ -98,7 +98,7 @@ pub(super) fn in_unreadable(text: &str) -> Vec<Value> {
                 following.take_while(is_inside).count(),
             ),
         };
-        in_lines(&lines[nth - before..=nth + after], &mut found);
+        secrets_in_lines(&lines[nth - before..=nth + after], &mut found);
         if found.len() > most {
             break;
         }
@@ -108,7 +108,7 @@ pub(super) fn in_unreadable(text: &str) -> Vec<Value> {
 }
 
 /// The values in the lines of one declaration, those that continue on deeper lines as well.
-fn in_lines(lines: &[&str], found: &mut Vec<Value>) {
+fn secrets_in_lines(lines: &[&str], found: &mut Vec<Value>) {
     for (nth, line) in lines.iter().enumerate() {
         for value in ["default", "enum"].iter().filter_map(|key| after_key(line, key)) {
             found.push(Value::from(value));

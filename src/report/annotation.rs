@@ -10,7 +10,7 @@ pub const SHOWN_PER_LEVEL: usize = 10;
 
 /// Ordered by severity, the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum AnnotationLevel {
     Error,
     Warning,
     Notice,
@@ -19,7 +19,7 @@ pub enum Level {
 /// A message at a place in a file, or about the job when there is no place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
-    pub level: Level,
+    pub level: AnnotationLevel,
     /// Relative to the repository, or absolute below it: the runner shortens it.
     pub file: Option<String>,
     pub line: Option<usize>,
@@ -32,7 +32,7 @@ pub struct Annotation {
 
 impl Annotation {
     /// A message without a place.
-    pub fn new(level: Level, message: impl Into<String>) -> Self {
+    pub fn new(level: AnnotationLevel, message: impl Into<String>) -> Self {
         Self {
             level,
             file: None,
@@ -69,9 +69,9 @@ impl Annotation {
     /// The workflow command of the annotation.
     pub fn command(&self) -> Command {
         let name = match self.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Notice => "notice",
+            AnnotationLevel::Error => "error",
+            AnnotationLevel::Warning => "warning",
+            AnnotationLevel::Notice => "notice",
         };
         let file = self.file.as_deref().map(|file| file.replace('\\', "/"));
         // GitHub rejects columns on annotations of several lines.
@@ -115,13 +115,13 @@ mod tests {
             line: Some(2),
             column: Some(3),
             title: Some("50%: x".to_owned()),
-            ..Annotation::new(Level::Warning, "one\r\ntwo: 100%")
+            ..Annotation::new(AnnotationLevel::Warning, "one\r\ntwo: 100%")
         };
         assert_eq!(
             annotation.command().line(),
             "::warning file=a%2Cb%3Ac.yaml,line=2,col=3,title=50%25%3A x::one%0D%0Atwo: 100%25"
         );
-        assert_eq!(Annotation::new(Level::Notice, "x").command().line(), "::notice::x");
+        assert_eq!(Annotation::new(AnnotationLevel::Notice, "x").command().line(), "::notice::x");
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
             end_line: Some(4),
             column: Some(3),
             end_column: Some(1),
-            ..Annotation::new(Level::Error, "x")
+            ..Annotation::new(AnnotationLevel::Error, "x")
         };
         assert_eq!(annotation.command().line(), "::error line=2,endLine=4::x");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::doing::{CallRow, Doing, Pending, Words};
+use super::doing::{CallRow, Doing, Lengths, Pending};
 use super::shape::{Planned, Shape};
 use super::{count, duration, list, sanitize, span};
 use crate::event::{Activity, Event, Queue, Stamped};
@@ -22,18 +22,18 @@ pub struct Board {
     pending: BTreeMap<u64, (InstanceId, Pending)>,
     places: HashMap<InstanceId, u64>,
     next_place: u64,
-    tallies: BTreeMap<StepId, Tally>,
+    tallies: BTreeMap<StepId, StepCounts>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Tally {
+struct StepCounts {
     instances: usize,
     done: usize,
     failed: usize,
     skipped: usize,
 }
 
-impl Tally {
+impl StepCounts {
     fn ended(self) -> usize {
         self.done + self.failed + self.skipped
     }
@@ -50,6 +50,7 @@ impl Board {
         self.activity
     }
 
+    /// Takes an event into the state that is drawn.
     pub fn handle(&mut self, stamped: &Stamped) {
         let now = Duration::from_millis(stamped.elapsed_ms);
         match &stamped.event {
@@ -121,7 +122,7 @@ impl Board {
         if rows.len() > most {
             let rest = rows.len() + 1 - most.max(1);
             rows.truncate(rows.len() - rest);
-            let what = Words::from(count(rest, "more step"));
+            let what = Lengths::from(count(rest, "more step"));
             rows.push(CallRow { who: "…".to_owned(), what, elapsed: Duration::ZERO });
         }
         rows
@@ -142,12 +143,12 @@ impl Board {
         for (behind, steps) in waiting {
             match &steps[..] {
                 [_, _, ..] if together => {
-                    let what = Words::from(format!("wait for {behind}"));
+                    let what = Lengths::from(format!("wait for {behind}"));
                     rows.push(CallRow { who: count(steps.len(), "step"), what, elapsed: Duration::ZERO });
                 }
                 _ => rows.extend(steps.into_iter().map(|step| CallRow {
                     who: sanitize(step).into_owned(),
-                    what: Words::from(format!("waits for {behind}")),
+                    what: Lengths::from(format!("waits for {behind}")),
                     elapsed: Duration::ZERO,
                 })),
             }
@@ -181,7 +182,7 @@ impl Board {
 
     /// The bottom line. `12 of 40+`: how many there will be depends on what is not made yet.
     pub fn totals(&self) -> String {
-        let sum = |part: fn(&Tally) -> usize| self.tallies.values().map(part).sum::<usize>();
+        let sum = |part: fn(&StepCounts) -> usize| self.tallies.values().map(part).sum::<usize>();
         let (done, failed, skipped) = (sum(|tally| tally.done), sum(|tally| tally.failed), sum(|tally| tally.skipped));
         let known: usize = self.tallies.values().map(|tally| tally.instances.max(tally.ended())).sum();
         let heard = done + failed + skipped + self.pending.len();
@@ -223,7 +224,7 @@ impl Board {
         }
     }
 
-    fn ended(&mut self, instance: &InstanceId, count: impl FnOnce(&mut Tally)) {
+    fn ended(&mut self, instance: &InstanceId, count: impl FnOnce(&mut StepCounts)) {
         if let Some(place) = self.places.remove(instance) {
             self.pending.remove(&place);
         }
@@ -251,7 +252,7 @@ impl Board {
         if rows.len() + queued.len() <= most {
             rows.extend(queued.into_iter().map(row));
         } else {
-            rows.extend(in_queues(&queued, now));
+            rows.extend(queue_rows(&queued, now));
         }
         rows
     }
@@ -266,7 +267,7 @@ impl Board {
         let to_come = all - members.len() - tally.ended();
         let ends = [("done", tally.done), ("failed", tally.failed), ("skipped", tally.skipped), ("to come", to_come)];
         let parts = states.into_iter().chain(ends).filter(|(_, number)| *number > 0);
-        let what = Words::from(parts.map(|(word, number)| format!("{number} {word}")).collect::<Vec<_>>().join(", "));
+        let what = Lengths::from(parts.map(|(word, number)| format!("{number} {word}")).collect::<Vec<_>>().join(", "));
         let since = members.iter().map(|(_, pending)| pending.started).min().unwrap_or(now);
         CallRow {
             who: format!("{step}[{}]", keys(members, all)),
@@ -280,7 +281,7 @@ impl Board {
 }
 
 /// A row for each queue: which step waits in it, or how many.
-fn in_queues(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) -> Vec<CallRow> {
+fn queue_rows(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) -> Vec<CallRow> {
     let mut queues: IndexMap<String, (HashSet<&StepId>, &Pending)> = IndexMap::new();
     for (step, members) in groups {
         for (_, pending) in members {
@@ -294,7 +295,7 @@ fn in_queues(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) 
     let rows = queues.into_iter().map(|(together, (steps, first))| {
         let (who, what) = match steps.iter().next() {
             Some(step) if steps.len() == 1 => (sanitize(step.as_str()).into_owned(), first.doing.describe(now)),
-            _ => (count(steps.len(), "step"), Words::from(together)),
+            _ => (count(steps.len(), "step"), Lengths::from(together)),
         };
         CallRow { who, what, elapsed: now.saturating_sub(first.started) }
     });
@@ -320,129 +321,4 @@ fn keys(members: &[(&InstanceId, &Pending)], all: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::Delay;
-    use crate::report::testing::{accepted, done, instance, stamped};
-
-    fn board_of(number: usize, finished: usize) -> Board {
-        let mut board = Board::default();
-        board.handle(&stamped(0, Event::StepExpanded { step: StepId::new("web"), instances: number }));
-        for index in 0..number {
-            board.handle(&stamped(100, accepted(&format!("web[{index}]"), 15_000, 30_000)));
-        }
-        for index in 0..finished {
-            board.handle(&stamped(20_000, done(&format!("web[{index}]"), "instances", "vm")));
-        }
-        board
-    }
-
-    #[test]
-    fn few_calls_have_a_row_each() {
-        let board = board_of(2, 1);
-        let rows = board.rows(Duration::from_millis(25_100), 5);
-        assert_eq!(rows.len(), 1);
-        assert_eq!(rows[0].who, "web[1]");
-        assert_eq!(rows[0].what.all(), "waiting for task t-web[1], typically 15 s to 30 s");
-        assert_eq!(rows[0].elapsed, Duration::from_secs(25));
-    }
-
-    #[test]
-    fn many_calls_of_a_step_share_a_row() {
-        let board = board_of(100, 13);
-        let rows = board.rows(Duration::from_secs(25), 5);
-        assert_eq!(rows.len(), 1);
-        let what = "87 waiting, 13 done, typically 15 s to 30 s";
-        assert_eq!((rows[0].who.as_str(), rows[0].what.all()), ("web[0..99]", what));
-        assert_eq!(board.totals(), "13 of 100 done, 87 in work");
-    }
-
-    #[test]
-    fn a_teardown_counts_existing_resources() {
-        let mut board = Board::default();
-        let mut started = crate::report::testing::started();
-        if let Event::RunStarted(run) = &mut started {
-            (run.command, run.steps) = (Activity::Destroy, 5);
-        }
-        board.handle(&stamped(0, started));
-        board.handle(&stamped(0, accepted("web[0]", 1, 2)));
-        board.handle(&stamped(0, accepted("web[1]", 1, 2)));
-        assert_eq!(board.totals(), "0 of 5 removed, 2 in work");
-    }
-
-    #[test]
-    fn the_table_never_grows_past_its_height() {
-        let mut board = Board::default();
-        for index in 0..50 {
-            board.handle(&stamped(0, accepted(&format!("step{index}"), 1, 2)));
-        }
-        let rows = board.rows(Duration::from_secs(1), 8);
-        assert_eq!(rows.len(), 8);
-        assert_eq!(rows[7].what.all(), "43 more steps");
-        assert_eq!(board.rows(Duration::from_secs(1), 0).len(), 1);
-    }
-
-    #[test]
-    fn a_pause_says_why_and_how_long() {
-        let mut board = Board::default();
-        let reason = Delay::Locked { task: Some("t1\nforged".to_owned()) };
-        board.handle(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 4000 }));
-        assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.all(), "locked by task t1⏎forged, again in 3 s");
-        let reason = Delay::Locked { task: Some("t1".into()) };
-        board.handle(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 0 }));
-        assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.all(), "locked by task t1, again after its end");
-    }
-
-    #[test]
-    fn unusually_long_waits_are_shown() {
-        let board = board_of(1, 0);
-        assert!(board.rows(Duration::from_secs(90), 5)[0].what.all().ends_with("longer than usual"));
-    }
-
-    fn queued(name: &str, queue: Queue) -> Event {
-        Event::TurnAwaited { instance: instance(name), queue }
-    }
-
-    #[test]
-    fn what_waits_in_the_same_queue_shares_a_row_when_there_are_too_many() {
-        let mut board = Board::default();
-        for index in 0..20 {
-            let queue = Queue::Parent { of: "network".to_owned() };
-            board.handle(&stamped(0, queued(&format!("subnet{index}"), queue)));
-        }
-        board.handle(&stamped(0, queued("key", Queue::Requests)));
-        board.handle(&stamped(0, accepted("web", 1, 2)));
-        let rows = board.rows(Duration::from_secs(1), 8);
-        let shown: Vec<_> = rows.iter().map(|row| (row.who.as_str(), row.what.all())).collect();
-        assert_eq!(shown[0].0, "web");
-        assert_eq!(
-            shown[1..],
-            [
-                ("20 steps", "wait for other writes below network"),
-                ("key", "waits for a free request (`--parallelism`)")
-            ]
-        );
-        assert_eq!(board.totals(), "0 of 22 done, 1 in work, 21 queued");
-    }
-
-    #[test]
-    fn the_total_holds_from_the_beginning_or_says_that_it_does_not() {
-        let planned =
-            |after: &[&str], instances| Planned { after: after.iter().map(ToString::to_string).collect(), instances };
-        let steps = [
-            ("network", planned(&[], Some(1))),
-            ("disk", planned(&["network"], Some(25))),
-            ("member", planned(&["disk"], None)),
-        ];
-        let steps = steps.map(|(step, planned)| (step.to_owned(), planned)).into_iter().collect();
-        let mut board = Board::of(Shape { steps });
-        board.handle(&stamped(0, crate::report::testing::started()));
-        board.handle(&stamped(0, accepted("network", 1, 2)));
-        assert_eq!(board.totals(), "0 of 27+ done, 1 in work");
-        board.handle(&stamped(9, done("network", "networks", "net")));
-        board.handle(&stamped(9, Event::StepExpanded { step: StepId::new("disk"), instances: 25 }));
-        assert_eq!(board.totals(), "1 of 27+ done, 0 in work");
-        board.handle(&stamped(9, Event::StepExpanded { step: StepId::new("member"), instances: 4 }));
-        assert_eq!(board.totals(), "1 of 30 done, 0 in work");
-    }
-}
+mod tests;

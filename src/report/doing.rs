@@ -33,15 +33,15 @@ pub struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRow {
     pub who: String,
-    pub what: Words,
+    pub what: Lengths,
     pub elapsed: Duration,
 }
 
 /// One text in several lengths, longest first; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words(Vec<String>);
+pub struct Lengths(Vec<String>);
 
-impl Words {
+impl Lengths {
     /// The longest text.
     pub fn all(&self) -> &str {
         self.0.first().map_or("", String::as_str)
@@ -58,7 +58,7 @@ impl Words {
     }
 }
 
-impl From<String> for Words {
+impl From<String> for Lengths {
     fn from(words: String) -> Self {
         Self(vec![words])
     }
@@ -105,7 +105,7 @@ impl Doing {
     }
 
     /// What the call is doing, with the reason for a wait.
-    pub fn describe(&self, now: Duration) -> Words {
+    pub fn describe(&self, now: Duration) -> Lengths {
         let words = match self {
             Doing::Queued { queue: Queue::RateLimit { .. }, until } => {
                 vec![format!("rate limited, {}", duration(until.saturating_sub(now)))]
@@ -136,7 +136,7 @@ impl Doing {
             Doing::Resolving => vec!["resolving the outcome of a call".to_owned(), self.word().to_owned()],
             Doing::AwaitingReadiness { until } => vec![format!("waiting until {}", sanitize(until))],
         };
-        Words(words)
+        Lengths(words)
     }
 }
 
@@ -176,9 +176,10 @@ pub fn delay(reason: &Delay) -> String {
         Delay::InUse { by, removed } if by.is_empty() && removed.is_empty() => "still in use".to_owned(),
         Delay::InUse { removed, .. } if !removed.is_empty() => {
             let have = if removed.len() == 1 { "has" } else { "have" };
-            let things =
-                removed.iter().map(|thing| named(thing.kind.as_deref(), thing.name.as_deref(), Some(&thing.id)));
-            format!("still in use by {}, which {have} been removed a moment ago", list(things, 3))
+            let resources = removed
+                .iter()
+                .map(|resource| named(resource.kind.as_deref(), resource.name.as_deref(), Some(&resource.id)));
+            format!("still in use by {}, which {have} been removed a moment ago", list(resources, 3))
         }
         Delay::InUse { by, .. } => {
             format!("still in use by {}, which this record does not know", list(by.iter().map(|id| sanitize(id)), 3))

@@ -39,10 +39,10 @@ mod tests {
     use crate::event::{Delay, Event, SkipReason};
     use crate::exit::Exit;
     use crate::id::StepId;
-    use crate::report::testing::{Shared, accepted, done, failed, finished, instance, stamped, started};
+    use crate::report::testing::{SharedOutput, accepted, done, failed, finished, instance, stamped, started};
 
     fn lines(secrets: Secrets, events: impl IntoIterator<Item = Event>) -> Vec<Value> {
-        let out = Shared::default();
+        let out = SharedOutput::default();
         let mut reporter = Events::new(Box::new(out.clone()), secrets);
         events.into_iter().enumerate().for_each(|(index, event)| reporter.handle(&stamped(index as u64, event)));
         reporter.finish().unwrap();

@@ -105,11 +105,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::report::testing::Shared;
+    use crate::report::testing::SharedOutput;
     use crate::secret::Secrets;
 
-    fn live(columns: &Arc<AtomicUsize>) -> (Shared, Live) {
-        let (out, columns) = (Shared::default(), columns.clone());
+    fn live(columns: &Arc<AtomicUsize>) -> (SharedOutput, Live) {
+        let (out, columns) = (SharedOutput::default(), columns.clone());
         let sink = Sink::new("the table", Box::new(out.clone()), Secrets::default());
         (out, Live::new(sink, move || TerminalSize { columns: columns.load(Ordering::Relaxed), lines: 24 }))
     }

@@ -71,10 +71,12 @@ impl Fanout {
         self.reporters.push(reporter);
     }
 
+    /// Hands an event to every reporter.
     pub fn handle(&mut self, event: &Stamped) {
         self.reporters.iter_mut().for_each(|reporter| reporter.handle(event));
     }
 
+    /// Tells every reporter the time of the run, so that it can draw again.
     pub fn tick(&mut self, elapsed: Duration) {
         self.reporters.iter_mut().for_each(|reporter| reporter.tick(elapsed));
     }
@@ -89,7 +91,7 @@ impl Fanout {
 mod tests {
     use std::io::ErrorKind;
 
-    use super::testing::{Broken, Shared, failed, stamped, started};
+    use super::testing::{Broken, SharedOutput, failed, stamped, started};
     use super::*;
     use crate::secret::Secrets;
 
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn one_broken_reporter_silences_no_other() {
-        let (out, events) = (Shared::default(), Shared::default());
+        let (out, events) = (SharedOutput::default(), SharedOutput::default());
         let mut fanout = Fanout::new()
             .with(lines(Broken(ErrorKind::BrokenPipe)))
             .with(Events::new(Box::new(Broken(ErrorKind::StorageFull)), Secrets::default()))

@@ -78,7 +78,7 @@ impl Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::testing::{Broken, Shared};
+    use crate::report::testing::{Broken, SharedOutput};
 
     #[test]
     fn a_reader_that_went_away_is_no_error() {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn secrets_learnt_later_are_hidden_too() {
-        let (out, secrets) = (Shared::default(), Secrets::default());
+        let (out, secrets) = (SharedOutput::default(), Secrets::default());
         let mut sink = Sink::new("the log", Box::new(out.clone()), secrets.clone());
         secrets.hide("hunter22");
         sink.line("password hunter22 refused");

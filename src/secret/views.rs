@@ -325,7 +325,7 @@ fn doubled(rest: &[u8]) -> Option<(usize, Meaning)> {
     }
 }
 
-/// `=C3`, and a line that goes on.
+/// Quoted-printable: `=C3` is a byte, and `=` at the end of a line continues the line.
 fn quoted_printable(rest: &[u8]) -> Option<(usize, Meaning)> {
     let after = rest.strip_prefix(b"=")?;
     match after {

@@ -10,14 +10,14 @@ use super::call::Call;
 use super::looked_up::with_expected;
 use super::read::page;
 use super::seeds;
-use super::state::State;
-use super::store::Scope;
+use super::state::CloudState;
+use super::store::ProjectRegion;
 use super::tasks::{CLIENT, number};
 use crate::api::{Answer, Request};
 use crate::catalog::{Effect, Method};
 
 /// Answers a request that is about no kind of resource; `None` for other paths. `segments` follow the version.
-pub(super) fn respond(state: &mut State, call: &Call<'_>, segments: &[&str]) -> Option<Result<Answer, Refusal>> {
+pub(super) fn respond(state: &mut CloudState, call: &Call<'_>, segments: &[&str]) -> Option<Result<Answer, Refusal>> {
     Some(match (call.method(), segments) {
         (_, ["tasks", rest @ ..]) => tasks(state, call, rest),
         (Method::Get, ["user_actions"]) => {
@@ -67,7 +67,7 @@ pub(super) fn counts_many(request: &Request) -> bool {
 }
 
 /// Operations that no other module models: reads find nothing, switches keep what they are set to.
-pub(super) fn remainder(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn remainder(state: &mut CloudState, call: &Call<'_>) -> Result<Answer, Refusal> {
     let path = &call.request.path;
     match call.method() {
         Method::Get if state.switches.contains_key(path) => Ok(ok(200, state.switches[path].clone())),
@@ -96,7 +96,7 @@ pub(super) fn remainder(state: &mut State, call: &Call<'_>) -> Result<Answer, Re
     }
 }
 
-fn tasks(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Result<Answer, Refusal> {
+fn tasks(state: &mut CloudState, call: &Call<'_>, rest: &[&str]) -> Result<Answer, Refusal> {
     let missing = |id: &str| Refusal::not_found(format!("Task with id {id} not found"));
     let query = &call.request.query;
     match (call.method(), rest) {
@@ -105,8 +105,9 @@ fn tasks(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Result<Answer, Re
             Ok(listing(count, results))
         }
         (Method::Get, [project, region, "active"]) => {
-            let scope = Scope { project: number("project_id", project)?, region: number("region_id", region)? };
-            let (count, results) = state.tasks.active(scope, query, state.now, state.listed_until())?;
+            let project_region =
+                ProjectRegion { project: number("project_id", project)?, region: number("region_id", region)? };
+            let (count, results) = state.tasks.active(project_region, query, state.now, state.listed_until())?;
             Ok(listing(count, results))
         }
         (Method::Get, [id]) => {
@@ -126,7 +127,7 @@ fn tasks(state: &mut State, call: &Call<'_>, rest: &[&str]) -> Result<Answer, Re
     }
 }
 
-fn regions(state: &State) -> Vec<Value> {
+fn regions(state: &CloudState) -> Vec<Value> {
     let numbers = state.options.regions.clone().unwrap_or_else(seeds::region_numbers);
     numbers.into_iter().map(seeds::region).collect()
 }
@@ -151,13 +152,12 @@ fn price() -> Value {
 }
 
 /// `<kind>_count_limit` and `_count_usage` of every quota.
-fn counted(state: &State, region: Option<u64>) -> Map<String, Value> {
+fn counted(state: &CloudState, region: Option<u64>) -> Map<String, Value> {
     let mut counted = Map::new();
     for (kind, limit) in &state.options.quotas {
-        let held = state
-            .store
-            .of_kind(kind)
-            .filter(|(_, resource)| !resource.seeded && region.is_none_or(|region| resource.scope.region == region));
+        let held = state.store.of_kind(kind).filter(|(_, resource)| {
+            !resource.seeded && region.is_none_or(|region| resource.project_region.region == region)
+        });
         let name = kind.trim_end_matches('s');
         counted.insert(format!("{name}_count_limit"), (*limit).into());
         counted.insert(format!("{name}_count_usage"), held.count().into());
@@ -165,14 +165,14 @@ fn counted(state: &State, region: Option<u64>) -> Map<String, Value> {
     counted
 }
 
-fn regional_quotas(state: &State, region: &str) -> Result<Answer, Refusal> {
+fn regional_quotas(state: &CloudState, region: &str) -> Result<Answer, Refusal> {
     let region = number("region_id", region)?;
     let mut shown = counted(state, Some(region));
     shown.insert("region_id".into(), region.into());
     Ok(ok(200, shown.into()))
 }
 
-fn quotas(state: &State, region: Option<u64>) -> Value {
+fn quotas(state: &CloudState, region: Option<u64>) -> Value {
     let all = regions(state);
     let regional = all.iter().filter_map(|region| region.get("id").and_then(Value::as_u64)).map(|region| {
         let mut shown = counted(state, Some(region));

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, no_content, ok};
 use super::call::Call;
-use super::state::State;
+use super::state::CloudState;
 use super::store::Uid;
 use super::tasks::Change;
 use super::work::{Work, held};
@@ -18,7 +18,7 @@ use crate::catalog::Method;
 const RESIZING: Duration = Duration::from_secs(10);
 
 /// Actions below the path of a resource: `POST …/action`, `PUT …/members`, `DELETE …/metadata_item`.
-pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn act(state: &mut CloudState, call: &Call<'_>) -> Result<Answer, Refusal> {
     let uid = state.addressed(&super::target::Target { rest: Vec::new(), ..call.target.clone() })?;
     let root = state.store.root(uid);
     let action = call.target.rest.first().map(String::as_str).unwrap_or_default();
@@ -31,7 +31,7 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
         ("instances", "addsecuritygroup" | "delsecuritygroup") => return regroup(state, call, uid, action),
         _ => {}
     }
-    let data = data::of_change(state, call, uid, action_task(call));
+    let data = data::change_data(state, call, uid, action_task(call));
     let mut work = Work { locks: held(uid, root), data, ..Work::default() };
     prepare(&mut work, state, call, uid, action)?;
     state.touched.extend(&work.made);
@@ -39,7 +39,7 @@ pub(super) fn act(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal>
 }
 
 /// Adds to the work what an action makes and changes, by kind and action. Some of it is done at once.
-fn prepare(work: &mut Work, state: &mut State, call: &Call<'_>, uid: Uid, action: &str) -> Result<(), Refusal> {
+fn prepare(work: &mut Work, state: &mut CloudState, call: &Call<'_>, uid: Uid, action: &str) -> Result<(), Refusal> {
     match (call.target.kind, action) {
         ("volumes", "attach") => attach_volume(state, call, uid)?,
         ("volumes", "detach") => detach_volume(state, call, uid)?,
@@ -69,7 +69,8 @@ fn prepare(work: &mut Work, state: &mut State, call: &Call<'_>, uid: Uid, action
             set(work, uid, "flavor", Some(&flavor));
         }
         ("instances", "put_into_servergroup") => {
-            let group = state.need("servergroups", call.scope(), call.text("servergroup_id").unwrap_or_default())?;
+            let group =
+                state.need("servergroups", call.project_region(), call.text("servergroup_id").unwrap_or_default())?;
             work.changes.push(Change::Link(uid, group));
         }
         ("instances", "remove_from_servergroup") => {
@@ -116,17 +117,17 @@ fn prepare(work: &mut Work, state: &mut State, call: &Call<'_>, uid: Uid, action
 
 /// Creates the resource that the catalogue says an action creates, with no more than an id, for actions without code in
 /// this module; `None` when it creates none.
-fn created_by_action(state: &mut State, call: &Call<'_>, of: Uid) -> Option<Uid> {
+fn created_by_action(state: &mut CloudState, call: &Call<'_>, of: Uid) -> Option<Uid> {
     let creates = call.operation.creates.as_ref()?;
     if creates.kind == "instances" {
         return Some(platform::insert_server(state, of, "replacement"));
     }
     let kind = kinds::KINDS.iter().find(|kind| kind.name == creates.kind)?;
-    let draft = state.draft(kind.name, call.scope(), &Map::new());
+    let draft = state.draft(kind.name, call.project_region(), &Map::new());
     Some(state.insert(draft))
 }
 
-fn finish(state: &mut State, call: &Call<'_>, uid: Uid, action: &str, work: Work) -> Result<Answer, Refusal> {
+fn finish(state: &mut CloudState, call: &Call<'_>, uid: Uid, action: &str, work: Work) -> Result<Answer, Refusal> {
     if call.asynchronous() {
         let task_type = action_task(call).to_owned();
         return Ok(state.start(call, &task_type, work));
@@ -173,7 +174,7 @@ fn change_flavor(work: &mut Work, call: &Call<'_>, uid: Uid) {
 }
 
 /// Adds the given volumes to those of a lifecycle policy, or takes them away.
-fn schedule_volumes(work: &mut Work, state: &State, call: &Call<'_>, policy: Uid, adds: bool) {
+fn schedule_volumes(work: &mut Work, state: &CloudState, call: &Call<'_>, policy: Uid, adds: bool) {
     let known = state.store.get(policy).and_then(|policy| policy.field("volume_ids").cloned());
     let mut volumes = known.and_then(|known| known.as_array().cloned()).unwrap_or_default();
     let given = call.list("volume_ids").to_vec();
@@ -196,9 +197,9 @@ fn power(work: &mut Work, uid: Uid, word: &str) {
     set(work, uid, "vm_state", Some(&state.into()));
 }
 
-fn attach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), Refusal> {
+fn attach_volume(state: &mut CloudState, call: &Call<'_>, volume: Uid) -> Result<(), Refusal> {
     let id = call.text("instance_id").unwrap_or_default();
-    let machine = state.need("instances", call.scope(), id)?;
+    let machine = state.need("instances", call.project_region(), id)?;
     if compute::holder(state, volume).is_some() {
         return Err(Refusal::conflict(format!("Volume {} is already attached", state.id(volume))));
     }
@@ -206,9 +207,9 @@ fn attach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), 
     Ok(())
 }
 
-fn detach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), Refusal> {
+fn detach_volume(state: &mut CloudState, call: &Call<'_>, volume: Uid) -> Result<(), Refusal> {
     let id = call.text("instance_id").unwrap_or_default();
-    let machine = state.need("instances", call.scope(), id)?;
+    let machine = state.need("instances", call.project_region(), id)?;
     if compute::holder(state, volume) != Some(machine) {
         return Err(Refusal::conflict(format!("Volume {} is not attached to instance {id}", state.id(volume))));
     }
@@ -217,7 +218,7 @@ fn detach_volume(state: &mut State, call: &Call<'_>, volume: Uid) -> Result<(), 
 }
 
 /// Security groups of a machine are given by name: one for all its ports, or several for single ports.
-fn regroup(state: &mut State, call: &Call<'_>, machine: Uid, action: &str) -> Result<Answer, Refusal> {
+fn regroup(state: &mut CloudState, call: &Call<'_>, machine: Uid, action: &str) -> Result<Answer, Refusal> {
     let ports: Vec<(Uid, String)> =
         super::view::ports_of(&state.store, machine).map(|(uid, port)| (uid, port.id.clone())).collect();
     let mut wanted: Vec<(Uid, String)> = Vec::new();
@@ -231,9 +232,10 @@ fn regroup(state: &mut State, call: &Call<'_>, machine: Uid, action: &str) -> Re
         let names = asked.get("security_group_names").and_then(Value::as_array).into_iter().flatten();
         wanted.extend(names.filter_map(Value::as_str).map(|name| (*port, name.to_owned())));
     }
-    let scope = call.scope();
+    let project_region = call.project_region();
     for (port, name) in wanted {
-        let mut groups = state.store.of_kind("security_groups").filter(|(_, group)| group.scope == scope);
+        let mut groups =
+            state.store.of_kind("security_groups").filter(|(_, group)| group.project_region == project_region);
         let group = groups.find(|(_, group)| group.name == name).map(|(group, _)| group);
         drop(groups);
         let group = group.ok_or_else(|| Refusal::not_found(format!("Security group {name} not found")))?;
@@ -249,7 +251,7 @@ fn regroup(state: &mut State, call: &Call<'_>, machine: Uid, action: &str) -> Re
 }
 
 /// The old calls for tags: POST adds, PUT replaces, DELETE removes a key.
-fn metadata(state: &mut State, call: &Call<'_>, uid: Uid) -> Answer {
+fn metadata(state: &mut CloudState, call: &Call<'_>, uid: Uid) -> Answer {
     let given = super::state::tags(Some(&Value::Object(call.body.clone())));
     let named = call.query("key").map(str::to_owned).or_else(|| call.target.rest.get(1).cloned());
     if let Some(resource) = state.store.get_mut(uid) {
@@ -263,7 +265,7 @@ fn metadata(state: &mut State, call: &Call<'_>, uid: Uid) -> Answer {
     }
     if call.asynchronous() {
         let task_type = call.task_type().unwrap_or("update").to_owned();
-        let data = data::of_change(state, call, uid, &task_type);
+        let data = data::change_data(state, call, uid, &task_type);
         let work = Work { locks: vec![uid], data, ..Work::default() };
         return state.start(call, &task_type, work);
     }

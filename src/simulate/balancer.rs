@@ -9,23 +9,25 @@ use super::ip::{bind, insert_floating_ip};
 use super::made::Made;
 use super::network::{network_and_subnet, port};
 use super::seeds;
-use super::state::{State, fields};
-use super::store::{Scope, Uid};
+use super::state::{CloudState, fields};
+use super::store::{ProjectRegion, Uid};
 use super::tasks::Change;
 
-pub(super) fn load_balancer(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let scope = call.scope();
-    let reserved = call.text("vip_port_id").map(|id| state.need("reserved_fixed_ips", scope, id)).transpose()?;
+/// Creates a load balancer, with its address and its floating IP.
+pub(super) fn load_balancer(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let project_region = call.project_region();
+    let reserved =
+        call.text("vip_port_id").map(|id| state.need("reserved_fixed_ips", project_region, id)).transpose()?;
     let vip = fields(json!({ "network_id": call.text("vip_network_id"), "subnet_id": call.text("vip_subnet_id") }));
-    let (network, subnet) = network_and_subnet(state, scope, &vip)?;
+    let (network, subnet) = network_and_subnet(state, project_region, &vip)?;
     let floating = call.body.get("floating_ip").and_then(Value::as_object);
     let existing = floating.and_then(|floating| floating.get("existing_floating_id")?.as_str());
-    let existing = existing.map(|id| state.need("floatingips", scope, id)).transpose()?;
+    let existing = existing.map(|id| state.need("floatingips", project_region, id)).transpose()?;
     for listener in call.list("listeners") {
-        secrets(state, scope, listener.as_object().unwrap_or(&Map::new()))?;
+        secrets(state, project_region, listener.as_object().unwrap_or(&Map::new()))?;
     }
 
-    let mut draft = state.draft("loadbalancers", scope, &call.body);
+    let mut draft = state.draft("loadbalancers", project_region, &call.body);
     if draft.name.is_empty() {
         draft.name = call.text("name_template").unwrap_or("loadbalancer").to_owned();
     }
@@ -64,7 +66,7 @@ pub(super) fn load_balancer(state: &mut State, call: &Call<'_>) -> Result<Made, 
                 ip
             }
             None => {
-                let ip = insert_floating_ip(state, scope, &Map::new());
+                let ip = insert_floating_ip(state, project_region, &Map::new());
                 all.push(ip);
                 ip
             }
@@ -78,10 +80,10 @@ pub(super) fn load_balancer(state: &mut State, call: &Call<'_>) -> Result<Made, 
 }
 
 /// Creates a listener with its pools; returns all that was created, the listener first.
-fn insert_listener(state: &mut State, balancer: Uid, body: &Map<String, Value>) -> Vec<Uid> {
-    let scope = state.store.get(balancer).map(|balancer| balancer.scope).unwrap_or_default();
-    let used = secrets(state, scope, body).unwrap_or_default();
-    let mut draft = state.draft("listeners", scope, body);
+fn insert_listener(state: &mut CloudState, balancer: Uid, body: &Map<String, Value>) -> Vec<Uid> {
+    let project_region = state.store.get(balancer).map(|balancer| balancer.project_region).unwrap_or_default();
+    let used = secrets(state, project_region, body).unwrap_or_default();
+    let mut draft = state.draft("listeners", project_region, body);
     draft.parent = Some(balancer);
     draft.fields.insert("load_balancer_id".into(), state.id(balancer).into());
     if body.get("insert_x_forwarded") == Some(&Value::Bool(true)) {
@@ -99,16 +101,20 @@ fn insert_listener(state: &mut State, balancer: Uid, body: &Map<String, Value>) 
 }
 
 /// The secrets that a listener refers to.
-fn secrets(state: &mut State, scope: Scope, body: &Map<String, Value>) -> Result<Vec<Uid>, Refusal> {
+fn secrets(
+    state: &mut CloudState,
+    project_region: ProjectRegion,
+    body: &Map<String, Value>,
+) -> Result<Vec<Uid>, Refusal> {
     let one = body.get("secret_id").and_then(Value::as_str);
     let more = body.get("sni_secret_id").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let ids = one.into_iter().chain(more).filter(|id| !id.is_empty());
-    ids.map(|id| state.need("secrets", scope, id)).collect()
+    ids.map(|id| state.need("secrets", project_region, id)).collect()
 }
 
-fn insert_pool(state: &mut State, balancer: Uid, listener: Option<Uid>, body: &Map<String, Value>) -> Vec<Uid> {
-    let scope = state.store.get(balancer).map(|balancer| balancer.scope).unwrap_or_default();
-    let mut draft = state.draft("pools", scope, body);
+fn insert_pool(state: &mut CloudState, balancer: Uid, listener: Option<Uid>, body: &Map<String, Value>) -> Vec<Uid> {
+    let project_region = state.store.get(balancer).map(|balancer| balancer.project_region).unwrap_or_default();
+    let mut draft = state.draft("pools", project_region, body);
     draft.parent = Some(balancer);
     let pool = state.insert(draft);
     if let Some(listener) = listener {
@@ -124,26 +130,27 @@ fn insert_pool(state: &mut State, balancer: Uid, listener: Option<Uid>, body: &M
     all
 }
 
-fn insert_below(state: &mut State, kind: &'static str, parent: Uid, body: &Map<String, Value>) -> Uid {
-    let scope = state.store.get(parent).map(|parent| parent.scope).unwrap_or_default();
-    let mut draft = state.draft(kind, scope, body);
+fn insert_below(state: &mut CloudState, kind: &'static str, parent: Uid, body: &Map<String, Value>) -> Uid {
+    let project_region = state.store.get(parent).map(|parent| parent.project_region).unwrap_or_default();
+    let mut draft = state.draft(kind, project_region, body);
     draft.parent = Some(parent);
     state.insert(draft)
 }
 
 /// The load balancer above a resource, when no task holds it.
-fn free_root(state: &State, below: Uid) -> Result<Uid, Refusal> {
+fn free_root(state: &CloudState, below: Uid) -> Result<Uid, Refusal> {
     let root = state.store.root(below);
     state.check_free(&[root, below])?;
     Ok(root)
 }
 
-pub(super) fn listener(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let scope = call.scope();
-    let balancer = state.need("loadbalancers", scope, call.text("load_balancer_id").unwrap_or_default())?;
+/// Creates a listener of a load balancer.
+pub(super) fn listener(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let project_region = call.project_region();
+    let balancer = state.need("loadbalancers", project_region, call.text("load_balancer_id").unwrap_or_default())?;
     state.check_free(&[balancer])?;
-    secrets(state, scope, &call.body)?;
-    let default_pool = call.text("default_pool_id").map(|id| state.need("pools", scope, id)).transpose()?;
+    secrets(state, project_region, &call.body)?;
+    let default_pool = call.text("default_pool_id").map(|id| state.need("pools", project_region, id)).transpose()?;
     let (port, protocol) = (call.body.get("protocol_port"), call.text("protocol"));
     let taken = state.store.children(balancer, "listeners").any(|(_, other)| {
         other.field("protocol_port") == port && (other.text("protocol") == Some("UDP")) == (protocol == Some("UDP"))
@@ -159,11 +166,12 @@ pub(super) fn listener(state: &mut State, call: &Call<'_>) -> Result<Made, Refus
     Ok(Made { all: listener, locks: vec![balancer], ..Made::default() })
 }
 
-pub(super) fn pool(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let scope = call.scope();
-    let listener = call.text("listener_id").map(|id| state.need("listeners", scope, id)).transpose()?;
+/// Creates a pool, with its members and its health monitor.
+pub(super) fn pool(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let project_region = call.project_region();
+    let listener = call.text("listener_id").map(|id| state.need("listeners", project_region, id)).transpose()?;
     let balancer = match (call.text("load_balancer_id"), listener) {
-        (Some(id), _) => state.need("loadbalancers", scope, id)?,
+        (Some(id), _) => state.need("loadbalancers", project_region, id)?,
         (None, Some(listener)) => state.store.root(listener),
         (None, None) => {
             let reason = "one of load_balancer_id and listener_id is needed";
@@ -171,30 +179,31 @@ pub(super) fn pool(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> 
         }
     };
     state.check_free(&[balancer])?;
-    check_members(state, scope, call.list("members"))?;
+    check_members(state, project_region, call.list("members"))?;
     let all = insert_pool(state, balancer, listener, &call.body);
     Ok(Made { all, locks: vec![balancer], ..Made::default() })
 }
 
-fn check_members(state: &mut State, scope: Scope, members: &[Value]) -> Result<(), Refusal> {
+fn check_members(state: &mut CloudState, project_region: ProjectRegion, members: &[Value]) -> Result<(), Refusal> {
     for member in members {
         let text = |field: &str| member.get(field).and_then(Value::as_str);
         if let Some(machine) = text("instance_id")
             && state.store.by_id("bminstances", machine).is_none()
         {
-            state.need("instances", scope, machine)?;
+            state.need("instances", project_region, machine)?;
         }
         if let Some(subnet) = text("subnet_id") {
-            state.need("subnets", scope, subnet)?;
+            state.need("subnets", project_region, subnet)?;
         }
     }
     Ok(())
 }
 
-pub(super) fn member(state: &mut State, call: &Call<'_>, pool: Option<Uid>) -> Result<Made, Refusal> {
+/// Creates a member of a pool.
+pub(super) fn member(state: &mut CloudState, call: &Call<'_>, pool: Option<Uid>) -> Result<Made, Refusal> {
     let pool = pool.ok_or_else(|| Refusal::not_found("Pool not found"))?;
     let root = free_root(state, pool)?;
-    check_members(state, call.scope(), &[Value::Object(call.body.clone())])?;
+    check_members(state, call.project_region(), &[Value::Object(call.body.clone())])?;
     let member = insert_below(state, "members", pool, &call.body);
     Ok(Made { all: vec![member], locks: vec![root, pool], ..Made::default() })
 }
@@ -208,9 +217,9 @@ pub(super) struct Replaced {
 
 /// Replaces the members of a pool by the whole list of a PATCH or PUT; a member with the same address and port keeps
 /// its id (`observed.md` §4).
-pub(super) fn replace_members(state: &mut State, pool: Uid, members: &[Value]) -> Result<Replaced, Refusal> {
-    let scope = state.store.get(pool).map(|pool| pool.scope).unwrap_or_default();
-    check_members(state, scope, members)?;
+pub(super) fn replace_members(state: &mut CloudState, pool: Uid, members: &[Value]) -> Result<Replaced, Refusal> {
+    let project_region = state.store.get(pool).map(|pool| pool.project_region).unwrap_or_default();
+    check_members(state, project_region, members)?;
     let place = |fields: &Map<String, Value>| (fields.get("address").cloned(), fields.get("protocol_port").cloned());
     let mut old: Vec<_> = state
         .store
@@ -233,7 +242,7 @@ pub(super) fn replace_members(state: &mut State, pool: Uid, members: &[Value]) -
 }
 
 /// Replaces a pool's health monitor; null removes it.
-pub(super) fn replace_monitor(state: &mut State, pool: Uid, monitor: &Value) {
+pub(super) fn replace_monitor(state: &mut CloudState, pool: Uid, monitor: &Value) {
     let old: Vec<_> = state.store.children(pool, "healthmonitors").map(|(monitor, _)| monitor).collect();
     if let (Some(kept), Value::Object(monitor)) = (old.first(), monitor) {
         return state.change(&Change::Merge(*kept, monitor.clone()));
@@ -245,7 +254,8 @@ pub(super) fn replace_monitor(state: &mut State, pool: Uid, monitor: &Value) {
     }
 }
 
-pub(super) fn health_monitor(state: &mut State, call: &Call<'_>, pool: Option<Uid>) -> Result<Made, Refusal> {
+/// Creates the health monitor of a pool.
+pub(super) fn health_monitor(state: &mut CloudState, call: &Call<'_>, pool: Option<Uid>) -> Result<Made, Refusal> {
     let pool = pool.ok_or_else(|| Refusal::not_found("Pool not found"))?;
     let root = free_root(state, pool)?;
     if state.store.children(pool, "healthmonitors").next().is_some() {
@@ -255,17 +265,19 @@ pub(super) fn health_monitor(state: &mut State, call: &Call<'_>, pool: Option<Ui
     Ok(Made { all: vec![monitor], locks: vec![root, pool], ..Made::default() })
 }
 
-pub(super) fn l7_policy(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let listener = state.need("listeners", call.scope(), call.text("listener_id").unwrap_or_default())?;
+/// Creates an L7 policy of a listener.
+pub(super) fn l7_policy(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let listener = state.need("listeners", call.project_region(), call.text("listener_id").unwrap_or_default())?;
     let root = free_root(state, listener)?;
     if let Some(pool) = call.text("redirect_pool_id") {
-        state.need("pools", call.scope(), pool)?;
+        state.need("pools", call.project_region(), pool)?;
     }
     let policy = insert_below(state, "l7polices", listener, &call.body);
     Ok(Made { all: vec![policy], locks: vec![root, listener], ..Made::default() })
 }
 
-pub(super) fn l7_rule(state: &mut State, call: &Call<'_>, policy: Option<Uid>) -> Result<Made, Refusal> {
+/// Creates a rule of an L7 policy.
+pub(super) fn l7_rule(state: &mut CloudState, call: &Call<'_>, policy: Option<Uid>) -> Result<Made, Refusal> {
     let policy = policy.ok_or_else(|| Refusal::not_found("L7 policy not found"))?;
     let root = free_root(state, policy)?;
     let rule = insert_below(state, "l7rules", policy, &call.body);

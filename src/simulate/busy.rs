@@ -192,6 +192,7 @@ impl Bystanders {
         self.ours.extend(ids.into_iter().enumerate().map(|(place, id)| (id, (create.to_owned(), place))));
     }
 
+    /// Stores which resources a bystander's create made.
     pub(super) fn bystander_made(&mut self, create: &str, bystander: usize, ids: Vec<String>) {
         self.theirs.insert((create.to_owned(), bystander), ids);
     }

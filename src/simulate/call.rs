@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::store::Scope;
+use super::store::ProjectRegion;
 use super::target::Target;
 use crate::api::Request;
 use crate::catalog::{Method, Operation};
@@ -25,8 +25,8 @@ impl Call<'_> {
         self.request.method
     }
 
-    pub(super) fn scope(&self) -> Scope {
-        Scope { project: self.target.project, region: self.target.region }
+    pub(super) fn project_region(&self) -> ProjectRegion {
+        ProjectRegion { project: self.target.project, region: self.target.region }
     }
 
     pub(super) fn text(&self, field: &str) -> Option<&str> {

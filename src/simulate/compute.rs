@@ -12,24 +12,28 @@ use super::made::Made;
 use super::network::{network_and_subnet, port};
 use super::security_group::groups;
 use super::seeds;
-use super::state::{State, TaskFault, fields};
-use super::store::{Scope, Uid};
+use super::state::{CloudState, TaskFault, fields};
+use super::store::{ProjectRegion, Uid};
 use super::tasks::Change;
 use super::view::{self, ports_of};
 
 // ── volumes, snapshots, images ──────────────────────────────────────────────────────────────────────────────────────
 
 /// The source of a new volume's content, checked: whether it is bootable, and the smallest size in GiB.
-fn source(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result<(bool, u64), Refusal> {
+fn source(
+    state: &mut CloudState,
+    project_region: ProjectRegion,
+    wanted: &Map<String, Value>,
+) -> Result<(bool, u64), Refusal> {
     let text = |field: &str| wanted.get(field).and_then(Value::as_str).unwrap_or_default();
     match text("source") {
         "image" => {
-            state.need_image(scope, text("image_id"))?;
+            state.need_image(project_region, text("image_id"))?;
             Ok((true, 1))
         }
         "apptemplate" => Ok((true, 10)),
         "snapshot" => {
-            let snapshot = state.need("snapshots", scope, text("snapshot_id"))?;
+            let snapshot = state.need("snapshots", project_region, text("snapshot_id"))?;
             let size = state.store.get(snapshot).and_then(|snapshot| snapshot.field("size")?.as_u64());
             Ok((true, size.unwrap_or(1)))
         }
@@ -37,22 +41,28 @@ fn source(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Resul
     }
 }
 
-fn insert_volume(state: &mut State, scope: Scope, body: &Map<String, Value>, (bootable, smallest): (bool, u64)) -> Uid {
-    let mut draft = state.draft("volumes", scope, body);
+fn insert_volume(
+    state: &mut CloudState,
+    project_region: ProjectRegion,
+    body: &Map<String, Value>,
+    (bootable, smallest): (bool, u64),
+) -> Uid {
+    let mut draft = state.draft("volumes", project_region, body);
     let size = body.get("size").cloned().unwrap_or_else(|| smallest.into());
     let volume_type = body.get("type_name").cloned().unwrap_or_else(|| "standard".into());
     draft.fields.insert("size".into(), size);
     draft.fields.insert("volume_type".into(), volume_type);
     draft.fields.insert("bootable".into(), bootable.into());
     if bootable && let Some(image) = body.get("image_id").and_then(Value::as_str) {
-        draft.fields.insert("volume_image_metadata".into(), image_metadata(state, scope, image));
+        draft.fields.insert("volume_image_metadata".into(), image_metadata(state, project_region, image));
     }
     state.insert(draft)
 }
 
 /// The image fields that a volume shows.
-pub(super) fn image_metadata(state: &State, scope: Scope, image: &str) -> Value {
-    let known = state.store.at(kinds::named("images"), scope, None, image).and_then(|uid| state.store.get(uid));
+pub(super) fn image_metadata(state: &CloudState, project_region: ProjectRegion, image: &str) -> Value {
+    let known =
+        state.store.at(kinds::named("images"), project_region, None, image).and_then(|uid| state.store.get(uid));
     let text = |field: &str, otherwise: &str| -> Value {
         known.and_then(|image| image.text(field)).unwrap_or(otherwise).into()
     };
@@ -70,23 +80,25 @@ pub(super) fn image_metadata(state: &State, scope: Scope, image: &str) -> Value 
 /// Image fields that a machine shows as read-only tags.
 const IMAGE_TAGS: [&str; 5] = ["image_id", "image_name", "os_distro", "os_type", "os_version"];
 
-pub(super) fn volume(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let content = source(state, call.scope(), &call.body)?;
+/// Creates a volume.
+pub(super) fn volume(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let content = source(state, call.project_region(), &call.body)?;
     let machine = match call.text("instance_id_to_attach_to") {
-        Some(id) => Some(state.need("instances", call.scope(), id)?),
+        Some(id) => Some(state.need("instances", call.project_region(), id)?),
         None => None,
     };
-    let volume = insert_volume(state, call.scope(), &call.body, content);
+    let volume = insert_volume(state, call.project_region(), &call.body, content);
     if let Some(machine) = machine {
         attach_volume(state, machine, volume, false);
     }
     Ok(Made::one(volume))
 }
 
-pub(super) fn snapshot(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let volume = state.need("volumes", call.scope(), call.text("volume_id").unwrap_or_default())?;
+/// Creates a snapshot of a volume.
+pub(super) fn snapshot(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let volume = state.need("volumes", call.project_region(), call.text("volume_id").unwrap_or_default())?;
     state.check_free(&[volume])?;
-    let mut draft = state.draft("snapshots", call.scope(), &call.body);
+    let mut draft = state.draft("snapshots", call.project_region(), &call.body);
     let size = state.store.get(volume).and_then(|volume| volume.field("size").cloned());
     draft.fields.insert("size".into(), size.unwrap_or_else(|| 1.into()));
     let snapshot = state.insert(draft);
@@ -94,11 +106,12 @@ pub(super) fn snapshot(state: &mut State, call: &Call<'_>) -> Result<Made, Refus
     Ok(Made { all: vec![snapshot], locks: vec![volume], ..Made::default() })
 }
 
-pub(super) fn image(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+/// Creates an image.
+pub(super) fn image(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
     if let Some(volume) = call.text("volume_id") {
-        state.need("volumes", call.scope(), volume)?;
+        state.need("volumes", call.project_region(), volume)?;
     }
-    let mut draft = state.draft(call.target.kind, call.scope(), &call.body);
+    let mut draft = state.draft(call.target.kind, call.project_region(), &call.body);
     let size = Map::from_iter([("size".to_owned(), Value::from(2_361_393_152_u64))]);
     if !call.request.path.contains("/downloadimage/") {
         draft.once_made.extend(size);
@@ -115,7 +128,7 @@ pub(super) fn image(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal>
 const IMPORTING: Duration = Duration::from_secs(20);
 
 /// Attaches a volume to a machine.
-pub(super) fn attach_volume(state: &mut State, machine: Uid, volume: Uid, deleted_with_machine: bool) {
+pub(super) fn attach_volume(state: &mut CloudState, machine: Uid, volume: Uid, deleted_with_machine: bool) {
     let id = state.id(volume);
     state.store.link(machine, volume);
     if let Some(machine) = state.store.get_mut(machine)
@@ -130,7 +143,7 @@ pub(super) fn attach_volume(state: &mut State, machine: Uid, volume: Uid, delete
 }
 
 /// Detaches it again.
-pub(super) fn detach_volume(state: &mut State, machine: Uid, volume: Uid) {
+pub(super) fn detach_volume(state: &mut CloudState, machine: Uid, volume: Uid) {
     let id = Value::from(state.id(volume));
     state.store.unlink(machine, volume);
     if let Some(machine) = state.store.get_mut(machine)
@@ -144,13 +157,13 @@ pub(super) fn detach_volume(state: &mut State, machine: Uid, volume: Uid) {
 }
 
 /// The machine that a volume is attached to.
-pub(super) fn holder(state: &State, volume: Uid) -> Option<Uid> {
+pub(super) fn holder(state: &CloudState, volume: Uid) -> Option<Uid> {
     let machines = state.store.users(volume, "instances").chain(state.store.users(volume, "bminstances"));
     machines.map(|(machine, _)| machine).next()
 }
 
 /// Releases the volumes and reserved addresses of a machine that is removed.
-pub(super) fn release(state: &mut State, leaving: Uid) {
+pub(super) fn release(state: &mut CloudState, leaving: Uid) {
     let volumes: Vec<_> = state.store.used(leaving, "volumes").map(|(volume, _)| volume).collect();
     if state.store.get(leaving).is_some_and(|resource| resource.kind.name == "instances") {
         volumes.into_iter().for_each(|volume| detach_volume(state, leaving, volume));
@@ -198,11 +211,11 @@ enum WantedFloatingIp {
 }
 
 /// A virtual machine with its volumes, ports and addresses.
-pub(super) fn machine(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+pub(super) fn machine(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
     let wanted = wanted(state, call)?;
-    let scope = call.scope();
+    let project_region = call.project_region();
     let kind = call.target.kind;
-    let mut draft = state.draft(kind, scope, &call.body);
+    let mut draft = state.draft(kind, project_region, &call.body);
     if draft.name.is_empty() {
         draft.name = call.text("name_template").map_or_else(|| "instance".to_owned(), str::to_owned);
     }
@@ -225,7 +238,7 @@ pub(super) fn machine(state: &mut State, call: &Call<'_>) -> Result<Made, Refusa
         state.store.link(machine, group);
     }
     for (index, volume) in wanted.volumes.into_iter().enumerate() {
-        let (volume, new) = add_volume(state, scope, machine, volume, &format!("{name}-volume-{index}"));
+        let (volume, new) = add_volume(state, project_region, machine, volume, &format!("{name}-volume-{index}"));
         if new { made.all.push(volume) } else { made.touched.push(volume) }
     }
     for interface in wanted.interfaces {
@@ -234,18 +247,19 @@ pub(super) fn machine(state: &mut State, call: &Call<'_>) -> Result<Made, Refusa
     Ok(made)
 }
 
-fn wanted(state: &mut State, call: &Call<'_>) -> Result<Wanted, Refusal> {
-    let scope = call.scope();
-    let server_group = call.text("servergroup_id").map(|id| state.need("servergroups", scope, id)).transpose()?;
+fn wanted(state: &mut CloudState, call: &Call<'_>) -> Result<Wanted, Refusal> {
+    let project_region = call.project_region();
+    let server_group =
+        call.text("servergroup_id").map(|id| state.need("servergroups", project_region, id)).transpose()?;
     let mut volumes = Vec::new();
     for (index, volume) in call.list("volumes").iter().enumerate() {
-        volumes.push(wanted_volume(state, scope, volume, index)?);
+        volumes.push(wanted_volume(state, project_region, volume, index)?);
     }
     // The machine's groups are those of all its ports.
-    let of_machine = groups(state, scope, call.body.get("security_groups"))?;
+    let of_machine = groups(state, project_region, call.body.get("security_groups"))?;
     let mut interfaces = Vec::new();
     for interface in call.list("interfaces") {
-        let mut interface = wanted_interface(state, scope, interface)?;
+        let mut interface = wanted_interface(state, project_region, interface)?;
         if interface.groups.is_empty() {
             interface.groups.clone_from(&of_machine);
         }
@@ -254,17 +268,22 @@ fn wanted(state: &mut State, call: &Call<'_>) -> Result<Wanted, Refusal> {
     Ok(Wanted { volumes, interfaces, server_group })
 }
 
-fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) -> Result<WantedVolume, Refusal> {
+fn wanted_volume(
+    state: &mut CloudState,
+    project_region: ProjectRegion,
+    volume: &Value,
+    index: usize,
+) -> Result<WantedVolume, Refusal> {
     let body = fields(volume.clone());
     let boot = body.get("boot_index").and_then(Value::as_i64);
     let root = boot == Some(0) || (boot.is_none() && index == 0);
     if body.get("source").and_then(Value::as_str) != Some("existing-volume") {
         // The image is checked as part of the body, so that its refusal is 400 (`observed.md` §8).
-        let content = source(state, scope, &body).map_err(Refusal::wrong_in_body)?;
+        let content = source(state, project_region, &body).map_err(Refusal::wrong_in_body)?;
         return Ok(WantedVolume::New { body, content, root });
     }
     let id = body.get("volume_id").and_then(Value::as_str).unwrap_or_default();
-    let volume = state.need("volumes", scope, id)?;
+    let volume = state.need("volumes", project_region, id)?;
     state.check_free(&[volume])?;
     if holder(state, volume).is_some() && state.task_fault.is_none() {
         // The request is accepted; its task fails.
@@ -275,19 +294,23 @@ fn wanted_volume(state: &mut State, scope: Scope, volume: &Value, index: usize) 
     Ok(WantedVolume::Existing { volume, root, deleted_with_machine })
 }
 
-fn wanted_interface(state: &mut State, scope: Scope, interface: &Value) -> Result<WantedInterface, Refusal> {
+fn wanted_interface(
+    state: &mut CloudState,
+    project_region: ProjectRegion,
+    interface: &Value,
+) -> Result<WantedInterface, Refusal> {
     let body = fields(interface.clone());
-    let groups = groups(state, scope, body.get("security_groups"))?;
+    let groups = groups(state, project_region, body.get("security_groups"))?;
     let at = match body.get("port_id").and_then(Value::as_str) {
-        Some(id) => PortNetwork::Reserved(free_address(state, scope, id)?),
+        Some(id) => PortNetwork::Reserved(free_address(state, project_region, id)?),
         None => {
-            let (network, subnet) = network_and_subnet(state, scope, &body)?;
+            let (network, subnet) = network_and_subnet(state, project_region, &body)?;
             PortNetwork::Subnet { network, subnet }
         }
     };
     let floating = match body.get("floating_ip") {
         Some(Value::Object(wanted)) => match wanted.get("existing_floating_id").and_then(Value::as_str) {
-            Some(id) => WantedFloatingIp::Existing(state.need("floatingips", scope, id)?),
+            Some(id) => WantedFloatingIp::Existing(state.need("floatingips", project_region, id)?),
             None => WantedFloatingIp::New,
         },
         _ => WantedFloatingIp::None,
@@ -296,21 +319,27 @@ fn wanted_interface(state: &mut State, scope: Scope, interface: &Value) -> Resul
 }
 
 /// A reserved address without a machine, unless it is shared as a virtual IP.
-fn free_address(state: &mut State, scope: Scope, id: &str) -> Result<Uid, Refusal> {
-    let reserved = state.need("reserved_fixed_ips", scope, id)?;
+fn free_address(state: &mut CloudState, project_region: ProjectRegion, id: &str) -> Result<Uid, Refusal> {
+    let reserved = state.need("reserved_fixed_ips", project_region, id)?;
     let used = ["instances", "bminstances", "loadbalancers"]
         .into_iter()
         .any(|kind| state.store.users(reserved, kind).next().is_some());
     if used { Err(Refusal::conflict(format!("Port {id} is already in use"))) } else { Ok(reserved) }
 }
 
-fn add_volume(state: &mut State, scope: Scope, machine: Uid, wanted: WantedVolume, name: &str) -> (Uid, bool) {
+fn add_volume(
+    state: &mut CloudState,
+    project_region: ProjectRegion,
+    machine: Uid,
+    wanted: WantedVolume,
+    name: &str,
+) -> (Uid, bool) {
     let (volume, new, root, deleted_with_machine) = match wanted {
         WantedVolume::New { mut body, content, root } => {
             let deleted_with_machine = body.shift_remove("delete_on_termination") == Some(Value::Bool(true));
             body.shift_remove("boot_index");
             body.entry("name").or_insert_with(|| name.into());
-            (insert_volume(state, scope, &body, content), true, root, deleted_with_machine)
+            (insert_volume(state, project_region, &body, content), true, root, deleted_with_machine)
         }
         WantedVolume::Existing { volume, root, deleted_with_machine } => (volume, false, root, deleted_with_machine),
     };
@@ -329,7 +358,7 @@ fn add_volume(state: &mut State, scope: Scope, machine: Uid, wanted: WantedVolum
 }
 
 /// Adds the tags of the boot image to a machine.
-fn report_image(state: &mut State, machine: Uid, volume: Uid) {
+fn report_image(state: &mut CloudState, machine: Uid, volume: Uid) {
     let image = state.store.get(volume).and_then(|volume| volume.field("volume_image_metadata")?.as_object().cloned());
     let image: Map<_, _> =
         image.into_iter().flatten().filter(|(word, _)| IMAGE_TAGS.contains(&word.as_str())).collect();
@@ -339,8 +368,8 @@ fn report_image(state: &mut State, machine: Uid, volume: Uid) {
 }
 
 /// Adds an interface with its port and floating IP, new or existing.
-fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface, made: &mut Made) {
-    let scope = state.store.get(machine).map(|machine| machine.scope).unwrap_or_default();
+fn add_interface(state: &mut CloudState, machine: Uid, wanted: &WantedInterface, made: &mut Made) {
+    let project_region = state.store.get(machine).map(|machine| machine.project_region).unwrap_or_default();
     let port = match wanted.at {
         PortNetwork::Subnet { network, subnet } => port(state, machine, network, subnet, &wanted.body),
         PortNetwork::Reserved(reserved) => {
@@ -356,7 +385,7 @@ fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface, made
     match wanted.floating {
         WantedFloatingIp::None => {}
         WantedFloatingIp::New => {
-            let ip = insert_floating_ip(state, scope, &Map::new());
+            let ip = insert_floating_ip(state, project_region, &Map::new());
             bind(state, ip, Some(port));
             made.all.push(ip);
         }
@@ -368,7 +397,7 @@ fn add_interface(state: &mut State, machine: Uid, wanted: &WantedInterface, made
 }
 
 /// Sets the holder of a reserved address.
-pub(super) fn occupy(state: &mut State, reserved: Uid, by: Option<Uid>) {
+pub(super) fn occupy(state: &mut CloudState, reserved: Uid, by: Option<Uid>) {
     let holder = by.and_then(|uid| state.store.get(uid)).map(|holder| (holder.kind.name, holder.id.clone()));
     let reservation = match &holder {
         Some((kind, id)) => {
@@ -388,15 +417,15 @@ pub(super) fn occupy(state: &mut State, reserved: Uid, by: Option<Uid>) {
 }
 
 /// `POST …/attach_interface`: the port exists at once, before the task ends.
-pub(super) fn attach_interface(state: &mut State, call: &Call<'_>, machine: Uid) -> Result<Made, Refusal> {
-    let wanted = wanted_interface(state, call.scope(), &Value::Object(call.body.clone()))?;
+pub(super) fn attach_interface(state: &mut CloudState, call: &Call<'_>, machine: Uid) -> Result<Made, Refusal> {
+    let wanted = wanted_interface(state, call.project_region(), &Value::Object(call.body.clone()))?;
     let mut made = Made::default();
     add_interface(state, machine, &wanted, &mut made);
     Ok(made)
 }
 
 /// `POST …/detach_interface`, by port or by address.
-pub(super) fn detach_interface(state: &mut State, call: &Call<'_>, machine: Uid) -> Result<(), Refusal> {
+pub(super) fn detach_interface(state: &mut CloudState, call: &Call<'_>, machine: Uid) -> Result<(), Refusal> {
     let (port_id, address) = (call.text("port_id"), call.text("ip_address"));
     let found = ports_of(&state.store, machine)
         .find(|(_, port)| port_id == Some(&port.id) || (address.is_some() && port.text("fixed_ip_address") == address))
@@ -416,7 +445,7 @@ pub(super) fn detach_interface(state: &mut State, call: &Call<'_>, machine: Uid)
 }
 
 /// The resources removed with a machine: volumes bound to it, and those that the query names.
-pub(super) fn removed_with(state: &State, call: &Call<'_>, machine: Uid) -> Result<Vec<Uid>, Refusal> {
+pub(super) fn removed_with(state: &CloudState, call: &Call<'_>, machine: Uid) -> Result<Vec<Uid>, Refusal> {
     let mut going = Vec::new();
     if let Some(resource) = state.store.get(machine) {
         let attached = resource.field("volumes").and_then(Value::as_array).into_iter().flatten();

@@ -13,12 +13,12 @@ use super::audit::{Entry, action_of};
 use super::busy::{AFTER, BEFORE, Bystanders, EARLY, LATE, SAME_MOMENT};
 use super::call::Call;
 use super::deferred::{Deferred, Sender, Ticket};
-use super::draw::Draw;
+use super::draw::SeededRandom;
 use super::faults::{FaultKind, Meanwhile};
 use super::options::Options;
 use super::product::Products;
-use super::state::{State, TaskFault};
-use super::store::Scope;
+use super::state::{CloudState, TaskFault};
+use super::store::ProjectRegion;
 use super::target::{Target, target};
 use super::{account, action, audit, body, delete, make, read, slow, update, view};
 use crate::api::{Answer, Request};
@@ -50,21 +50,21 @@ pub enum Reaction {
 /// A simulated Cloud API.
 #[derive(Debug)]
 pub struct Simulator {
-    pub(super) state: State,
+    pub(super) state: CloudState,
     pub(super) products: Products,
     deferred: Deferred,
     bystanders: Bystanders,
     /// A generator of its own, so that additional reads do not change the ids of resources.
-    request_ids: Draw,
+    request_ids: SeededRandom,
     pub(super) requests: BTreeMap<String, u64>,
 }
 
 impl Simulator {
     pub fn new(options: Options) -> Self {
-        let request_ids = Draw::fixed(("request ids", options.seed));
+        let request_ids = SeededRandom::fixed(("request ids", options.seed));
         let (deferred, bystanders) = (Deferred::default(), Bystanders::default());
         let products = Products::new(options.seed, Timestamp::UNIX_EPOCH);
-        Self { state: State::new(options), products, deferred, bystanders, request_ids, requests: BTreeMap::new() }
+        Self { state: CloudState::new(options), products, deferred, bystanders, request_ids, requests: BTreeMap::new() }
     }
 
     /// Handles a request that arrives at `now`, on the client's clock.
@@ -251,7 +251,7 @@ impl Simulator {
             request_id: request_id.to_owned(),
         };
         self.check_place(&call)?;
-        self.state.open(call.scope());
+        self.state.open(call.project_region());
         if call.target.kind == "projects" {
             let named = call.target.key.iter().filter_map(|key| key.parse().ok());
             let known = self.state.options.projects.clone().unwrap_or_else(|| vec![1]);
@@ -286,7 +286,7 @@ impl Simulator {
     /// Checks that project and region of a path exist.
     fn check_place(&self, call: &Call<'_>) -> Result<(), Refusal> {
         let Options { projects, regions, .. } = &self.state.options;
-        let Scope { project, region } = call.scope();
+        let ProjectRegion { project, region } = call.project_region();
         let given = &call.operation.route.path;
         for (name, label, id, known) in
             [("{project_id}", "Project", project, projects), ("{region_id}", "Region", region, regions)]
@@ -452,8 +452,8 @@ fn error_answer(status: u16, retry_after: Option<u64>, html: bool, request_id: &
 
 /// 40 hexadecimal digits that stand for a body.
 fn etag(body: &[u8]) -> String {
-    let mut digits = Draw::fixed(("etag", body)).request_id();
-    digits.push_str(&Draw::fixed(("etag, continued", body)).request_id()[..8]);
+    let mut digits = SeededRandom::fixed(("etag", body)).request_id();
+    digits.push_str(&SeededRandom::fixed(("etag, continued", body)).request_id()[..8]);
     digits
 }
 

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::kinds::Kind;
-use super::state::{State, fields};
+use super::kinds::ResourceKind;
+use super::state::{CloudState, fields};
 use super::store::{Resource, Uid};
 use super::view::{self, ports_of};
 use super::{network, seeds};
@@ -26,7 +26,12 @@ fn tag_words(body: &Map<String, Value>) -> Value {
 }
 
 /// The `data` of a create's task; `main` is the resource that it creates.
-pub(super) fn of_create(state: &mut State, call: &Call<'_>, kind: &Kind, main: Uid) -> Map<String, Value> {
+pub(super) fn create_data(
+    state: &mut CloudState,
+    call: &Call<'_>,
+    kind: &ResourceKind,
+    main: Uid,
+) -> Map<String, Value> {
     let body = &call.body;
     let reservation = Value::from(state.draw.uuid());
     let name = state.store.get(main).map(|made| made.name.clone()).unwrap_or_default();
@@ -90,7 +95,7 @@ fn device(volume: &Map<String, Value>, boot_index: Value, name: Value) -> Value 
     device.into()
 }
 
-fn machine(state: &State, call: &Call<'_>, main: Uid, reservation: &Value) -> Map<String, Value> {
+fn machine(state: &CloudState, call: &Call<'_>, main: Uid, reservation: &Value) -> Map<String, Value> {
     let body = &call.body;
     let devices: Vec<_> = call
         .list("volumes")
@@ -124,7 +129,7 @@ fn machine(state: &State, call: &Call<'_>, main: Uid, reservation: &Value) -> Ma
 }
 
 /// The data of a machine's task while the machine is being built: without secrets, with the chosen parts.
-pub(super) fn machine_built(state: &State, main: Uid, mut data: Map<String, Value>) -> Map<String, Value> {
+pub(super) fn machine_built(state: &CloudState, main: Uid, mut data: Map<String, Value>) -> Map<String, Value> {
     data.shift_remove("user_data");
     data.shift_remove("admin_pass");
     let Some(machine) = state.store.get(main) else { return data };
@@ -143,10 +148,10 @@ pub(super) fn machine_built(state: &State, main: Uid, mut data: Map<String, Valu
     data
 }
 
-fn interface(state: &State, call: &Call<'_>, wanted: &Value) -> Value {
+fn interface(state: &CloudState, call: &Call<'_>, wanted: &Value) -> Value {
     let wanted = wanted.as_object().cloned().unwrap_or_default();
     if wanted.get("type").and_then(Value::as_str) == Some("external") {
-        let external = seeds::external(&state.store, call.scope());
+        let external = seeds::external(&state.store, call.project_region());
         let name = state.store.get(external.network).map(|network| network.name.clone());
         return json!({ "name": name, "network_id": state.id(external.network), "type": "external" });
     }
@@ -156,10 +161,10 @@ fn interface(state: &State, call: &Call<'_>, wanted: &Value) -> Value {
     told.into()
 }
 
-fn network_data(state: &State, call: &Call<'_>, name: &str, reservation: &Value) -> Map<String, Value> {
+fn network_data(state: &CloudState, call: &Call<'_>, name: &str, reservation: &Value) -> Map<String, Value> {
     let body = &call.body;
     let routed = call.flag("create_router") != Some(false);
-    let external = routed.then(|| state.id(seeds::external(&state.store, call.scope()).network));
+    let external = routed.then(|| state.id(seeds::external(&state.store, call.project_region()).network));
     let kind = body.get("type").and_then(Value::as_str).unwrap_or("vxlan");
     let router = routed.then(|| {
         json!({
@@ -179,7 +184,7 @@ fn network_data(state: &State, call: &Call<'_>, name: &str, reservation: &Value)
     }))
 }
 
-fn subnet(state: &State, body: &Map<String, Value>, main: Uid, reservation: &Value) -> Map<String, Value> {
+fn subnet(state: &CloudState, body: &Map<String, Value>, main: Uid, reservation: &Value) -> Map<String, Value> {
     let made = state.store.get(main);
     let mut config = picked(body, &["network_id", "cidr", "name"]);
     config.insert("ip_version".into(), made.and_then(|subnet| subnet.field("ip_version").cloned()).into());
@@ -196,7 +201,7 @@ fn subnet(state: &State, body: &Map<String, Value>, main: Uid, reservation: &Val
     }))
 }
 
-fn gateway(state: &State, router: Uid, body: &Map<String, Value>) -> Value {
+fn gateway(state: &CloudState, router: Uid, body: &Map<String, Value>) -> Value {
     let wanted = body.get("external_gateway_info").and_then(Value::as_object);
     let chosen =
         state.store.get(router).and_then(|router| router.field("external_gateway_info")?.get("network_id").cloned());
@@ -206,7 +211,7 @@ fn gateway(state: &State, router: Uid, body: &Map<String, Value>) -> Value {
 }
 
 /// The fields of the request, without its secrets.
-fn request_fields(call: &Call<'_>, kind: &Kind, name: &str) -> Map<String, Value> {
+fn request_fields(call: &Call<'_>, kind: &ResourceKind, name: &str) -> Map<String, Value> {
     const SECRET: [&str; 8] =
         ["password", "username", "user_data", "payload", "tags", "public_key", "pg_conf", "secret"];
     let mut data: Map<_, _> = call
@@ -234,7 +239,7 @@ fn request_fields(call: &Call<'_>, kind: &Kind, name: &str) -> Map<String, Value
 // ── tasks about what exists ─────────────────────────────────────────────────────────────────────────────────────────
 
 /// The `data` of the task of an update or an action.
-pub(super) fn of_change(state: &mut State, call: &Call<'_>, uid: Uid, task_type: &str) -> Map<String, Value> {
+pub(super) fn change_data(state: &mut CloudState, call: &Call<'_>, uid: Uid, task_type: &str) -> Map<String, Value> {
     let Some(resource) = state.store.get(uid) else { return Map::new() };
     let (id, name) = (Value::from(resource.id.as_str()), Value::from(resource.name.as_str()));
     match task_type {
@@ -245,7 +250,7 @@ pub(super) fn of_change(state: &mut State, call: &Call<'_>, uid: Uid, task_type:
         }
         "resize_vm" => fields(json!({
             "flavor_name": call.body.get("flavor_id"), "instance_id": id, "name": name,
-            "os_project_id": view::opaque(&resource.scope.project.to_string()), "reservation_id": state.draw.uuid(),
+            "os_project_id": view::opaque(&resource.project_region.project.to_string()), "reservation_id": state.draw.uuid(),
         })),
         "put_into_server_group" => {
             fields(json!({ "instance_id": id, "servergroup_id": call.body.get("servergroup_id") }))
@@ -261,7 +266,7 @@ pub(super) fn of_change(state: &mut State, call: &Call<'_>, uid: Uid, task_type:
 }
 
 /// The `data` of a removal's task; `going` is every resource that it removes.
-pub(super) fn of_removal(state: &State, call: &Call<'_>, uid: Uid, going: &[Uid]) -> Map<String, Value> {
+pub(super) fn removal_data(state: &CloudState, call: &Call<'_>, uid: Uid, going: &[Uid]) -> Map<String, Value> {
     let Some(resource) = state.store.get(uid) else { return Map::new() };
     let ids = |kind: &str| -> Vec<&str> {
         let of_kind = going.iter().filter_map(|uid| state.store.get(*uid)).filter(|going| going.kind.name == kind);
@@ -288,11 +293,11 @@ pub(super) fn of_removal(state: &State, call: &Call<'_>, uid: Uid, going: &[Uid]
             fields(json!({ "security_group_id": resource.field("security_group_id"), "security_group_rule_id": id }))
         }
         "images" | "routers" | "networks" | "subnets" => Map::from_iter([(id_name(resource), id)]),
-        _ => of_other(call, resource),
+        _ => other_data(call, resource),
     }
 }
 
-fn of_other(call: &Call<'_>, resource: &Resource) -> Map<String, Value> {
+fn other_data(call: &Call<'_>, resource: &Resource) -> Map<String, Value> {
     let mut data = Map::from_iter([(id_name(resource), Value::from(resource.id.as_str()))]);
     data.insert("name".into(), resource.name.as_str().into());
     if let Some((parent, key)) = &call.target.parent {
@@ -302,14 +307,15 @@ fn of_other(call: &Call<'_>, resource: &Resource) -> Map<String, Value> {
 }
 
 /// A port in the form of the network service, as tasks that remove machines show it.
-fn raw_port(state: &State, uid: Uid, port: &Resource, machine: &Resource) -> Value {
-    let project = view::opaque(&port.scope.project.to_string());
+fn raw_port(state: &CloudState, uid: Uid, port: &Resource, machine: &Resource) -> Value {
+    let project = view::opaque(&port.project_region.project.to_string());
     let subnet = state.store.used(uid, "subnets").next().map(|(_, subnet)| subnet.id.as_str());
     let mut groups: Vec<_> = state.store.used(uid, "security_groups").map(|(_, group)| group.id.as_str()).collect();
     if groups.is_empty() {
         let of_project = state.store.of_kind("security_groups");
-        let default =
-            of_project.map(|(_, group)| group).find(|group| group.scope == port.scope && group.name == "default");
+        let default = of_project
+            .map(|(_, group)| group)
+            .find(|group| group.project_region == port.project_region && group.name == "default");
         groups.extend(default.map(|group| group.id.as_str()));
     }
     let at = super::answer::zulu_time(port.created);

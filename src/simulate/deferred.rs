@@ -33,6 +33,7 @@ pub(super) struct Deferred {
 }
 
 impl Deferred {
+    /// Stores a request that is carried out at `at`.
     pub(super) fn add(&mut self, at: Timestamp, request: Request, sender: Sender) -> Ticket {
         self.last += 1;
         let ticket = Ticket(self.last);
@@ -56,10 +57,12 @@ impl Deferred {
         self.waiting.keys().find(|(_, waiting)| *waiting == ticket).map(|(at, _)| *at)
     }
 
+    /// Stores the answer of a request that was carried out.
     pub(super) fn keep(&mut self, ticket: Ticket, answer: Answer) {
         self.answers.insert(ticket, answer);
     }
 
+    /// The answer of a request, once it was carried out.
     pub(super) fn take(&mut self, ticket: Ticket) -> Option<Answer> {
         self.answers.remove(&ticket)
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, no_content, ok};
 use super::call::Call;
-use super::state::State;
+use super::state::CloudState;
 use super::store::Uid;
 use super::tasks::Change;
 use super::work::{Work, held};
@@ -12,7 +12,7 @@ use super::{compute, data, kinds};
 use crate::api::Answer;
 
 /// `DELETE` on a resource.
-pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn delete(state: &mut CloudState, call: &Call<'_>) -> Result<Answer, Refusal> {
     let uid = match (call.target.kind, call.target.key.as_deref()) {
         // A pool has one monitor: its path ends with `healthmonitor`.
         ("healthmonitors", None) => only_child(state, call, "healthmonitors")?,
@@ -39,7 +39,7 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
             set_deleting(&mut resource.fields, resource.kind.name);
         }
     }
-    let data = data::of_removal(state, call, uid, &going);
+    let data = data::removal_data(state, call, uid, &going);
     let kind = kinds::named(call.target.kind);
     let types = call.operation.task_types.iter();
     let task_type = types.map(String::as_str).find(|known| *known == kind.delete_task).or(call.task_type());
@@ -52,14 +52,14 @@ pub(super) fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     Ok(state.start(call, &task_type, Work { locks, changes, data, ..Work::default() }))
 }
 
-fn only_child(state: &mut State, call: &Call<'_>, kind: &'static str) -> Result<Uid, Refusal> {
+fn only_child(state: &mut CloudState, call: &Call<'_>, kind: &'static str) -> Result<Uid, Refusal> {
     let missing = || Refusal::not_found(format!("{} not found", kinds::named(kind).label));
     let parent = state.parent(&call.target)?.ok_or_else(missing)?;
     state.store.children(parent, kind).map(|(child, _)| child).next().ok_or_else(missing)
 }
 
 /// The network of a subnet: its subnets are created and deleted one at a time.
-fn parent_network(state: &State, uid: Uid) -> Option<Uid> {
+fn parent_network(state: &CloudState, uid: Uid) -> Option<Uid> {
     let is_subnet = state.store.get(uid).is_some_and(|resource| resource.kind.name == "subnets");
     is_subnet.then(|| state.store.used(uid, "networks").map(|(network, _)| network).next()).flatten()
 }
@@ -77,7 +77,7 @@ fn set_deleting(fields: &mut Map<String, Value>, kind: &str) {
 }
 
 /// Checks that it may be deleted, and that nothing that stays needs it.
-fn check_deletable(state: &State, uid: Uid) -> Result<(), Refusal> {
+fn check_deletable(state: &CloudState, uid: Uid) -> Result<(), Refusal> {
     let Some(resource) = state.store.get(uid) else { return Ok(()) };
     let kind = resource.kind;
     let by_default = matches!(kind.name, "security_groups" | "projects") && resource.name == "default";
@@ -113,8 +113,8 @@ fn check_deletable(state: &State, uid: Uid) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What goes with it by the nature of its kind, or because the query says so.
-fn secondary(state: &State, call: &Call<'_>, uid: Uid) -> Result<Vec<Uid>, Refusal> {
+/// The resources that are deleted with it: those that always are, by its kind, and those that the query names.
+fn secondary(state: &CloudState, call: &Call<'_>, uid: Uid) -> Result<Vec<Uid>, Refusal> {
     match call.target.kind {
         "instances" | "bminstances" => compute::removed_with(state, call, uid),
         "listeners" if call.query("delete_default_pool") == Some("true") => {

@@ -9,11 +9,11 @@ use crate::secret::hex;
 
 /// A seeded source of ids and durations.
 #[derive(Debug, Clone)]
-pub(super) struct Draw {
+pub(super) struct SeededRandom {
     source: fastrand::Rng,
 }
 
-impl Draw {
+impl SeededRandom {
     pub(super) fn new(seed: u64) -> Self {
         Self { source: fastrand::Rng::with_seed(seed) }
     }
@@ -80,15 +80,15 @@ mod tests {
 
     #[test]
     fn the_same_seed_draws_the_same() {
-        let (mut one, mut two) = (Draw::new(7), Draw::new(7));
+        let (mut one, mut two) = (SeededRandom::new(7), SeededRandom::new(7));
         assert_eq!(one.uuid(), two.uuid());
-        assert_ne!(one.uuid(), Draw::new(8).uuid());
-        assert_eq!(Draw::fixed(("image", 7)).uuid(), Draw::fixed(("image", 7)).uuid());
+        assert_ne!(one.uuid(), SeededRandom::new(8).uuid());
+        assert_eq!(SeededRandom::fixed(("image", 7)).uuid(), SeededRandom::fixed(("image", 7)).uuid());
     }
 
     #[test]
     fn durations_stay_in_their_window() {
-        let mut draw = Draw::new(1);
+        let mut draw = SeededRandom::new(1);
         for _ in 0..100 {
             let drawn = draw.between(Duration::from_secs(5), Duration::from_secs(6));
             assert!((5_000..=6_000).contains(&drawn.as_millis()));

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::draw::Draw;
+use super::draw::SeededRandom;
 use crate::api::Request;
 use crate::catalog::Method;
 
@@ -100,7 +100,7 @@ pub struct FaultError {
 pub struct Faults {
     rules: Vec<Rule>,
     random: Vec<Random>,
-    draw: Draw,
+    draw: SeededRandom,
 }
 
 #[derive(Debug, Clone)]
@@ -137,12 +137,12 @@ impl Rule {
 #[derive(Debug, Clone)]
 struct Random {
     probability: f64,
-    draw: Draw,
+    draw: SeededRandom,
 }
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { rules: Vec::new(), random: Vec::new(), draw: Draw::new(0) }
+        Self { rules: Vec::new(), random: Vec::new(), draw: SeededRandom::new(0) }
     }
 }
 
@@ -157,7 +157,7 @@ impl Faults {
 
     /// Random transport faults, each request with this probability, from the seed.
     pub fn random(seed: u64, probability: f64) -> Self {
-        Self { random: vec![Random { probability, draw: Draw::new(seed) }], ..Self::default() }
+        Self { random: vec![Random { probability, draw: SeededRandom::new(seed) }], ..Self::default() }
     }
 
     /// Parses a rule and adds it.
@@ -168,7 +168,9 @@ impl Faults {
     pub fn add(&mut self, rule: &str) -> Result<(), FaultError> {
         match parse(rule).map_err(|reason| FaultError { rule: rule.to_owned(), reason })? {
             Parsed::Rule(fault) => self.rules.push(Rule::new(fault, Some(rule.to_owned()))),
-            Parsed::Random { probability, seed } => self.random.push(Random { probability, draw: Draw::new(seed) }),
+            Parsed::Random { probability, seed } => {
+                self.random.push(Random { probability, draw: SeededRandom::new(seed) })
+            }
         }
         Ok(())
     }
@@ -219,7 +221,7 @@ impl Faults {
 }
 
 /// A random fault that does not depend on the request.
-fn any_trouble(draw: &mut Draw) -> FaultKind {
+fn any_trouble(draw: &mut SeededRandom) -> FaultKind {
     let status = |status, retry_after, html, acted| FaultKind::Status { status, retry_after, html, acted };
     match draw.below(11) {
         0 | 1 => FaultKind::LoseAnswer,
@@ -270,7 +272,7 @@ enum Parsed {
 
 /// The parsed words of a rule.
 #[derive(Default)]
-struct Words<'r> {
+struct RuleParts<'r> {
     methods: Vec<Method>,
     path: Option<&'r str>,
     when: Option<Trigger>,
@@ -294,7 +296,7 @@ fn parse(rule: &str) -> Result<Parsed, String> {
         Some((name, value)) => (name, Some(value)),
         None => (rule.split(':').next().unwrap_or_default().trim(), None),
     };
-    let mut words = Words { text, ..Words::default() };
+    let mut words = RuleParts { text, ..RuleParts::default() };
     for part in parts {
         words.sort(part)?;
     }
@@ -315,7 +317,7 @@ fn parse(rule: &str) -> Result<Parsed, String> {
     Ok(Parsed::Rule(Fault { what, methods, path: words.path.map(str::to_owned), when }))
 }
 
-fn random(words: &Words<'_>) -> Result<Parsed, String> {
+fn random(words: &RuleParts<'_>) -> Result<Parsed, String> {
     let probability = match (words.when, words.bare_number) {
         (Some(Trigger::Probability(probability)), _) => probability,
         (_, Some(number)) => probability(number)?,
@@ -324,7 +326,7 @@ fn random(words: &Words<'_>) -> Result<Parsed, String> {
     Ok(Parsed::Random { probability, seed: words.seed.unwrap_or(1) })
 }
 
-impl<'r> Words<'r> {
+impl<'r> RuleParts<'r> {
     fn sort(&mut self, part: &'r str) -> Result<(), String> {
         match part.split_once('=') {
             Some(("every", n)) => self.when = Some(Trigger::Every(positive("`every`", n)?)),

@@ -73,8 +73,8 @@ impl Simulator {
                 kind: resource.kind.name,
                 id: resource.id.clone(),
                 name: resource.name.clone(),
-                project: resource.scope.project,
-                region: resource.scope.region,
+                project: resource.project_region.project,
+                region: resource.project_region.region,
                 shown: self.state.view(uid),
             })
             .collect()

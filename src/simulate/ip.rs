@@ -7,12 +7,12 @@ use super::call::Call;
 use super::made::Made;
 use super::network::{is_external, leave, network_and_subnet, next_address};
 use super::seeds;
-use super::state::State;
-use super::store::{Resource, Scope, Uid};
+use super::state::CloudState;
+use super::store::{ProjectRegion, Resource, Uid};
 use super::view::port_at;
 
 /// Binds a floating IP to a port, or frees it.
-pub(super) fn bind(state: &mut State, ip: Uid, port: Option<Uid>) {
+pub(super) fn bind(state: &mut CloudState, ip: Uid, port: Option<Uid>) {
     let before: Vec<_> =
         state.store.used(ip, "ports").chain(state.store.used(ip, "reserved_fixed_ips")).map(|(port, _)| port).collect();
     before.iter().for_each(|port| state.store.unlink(ip, *port));
@@ -28,12 +28,13 @@ pub(super) fn bind(state: &mut State, ip: Uid, port: Option<Uid>) {
     }
 }
 
-pub(super) fn floating_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+/// Creates a floating IP.
+pub(super) fn floating_ip(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
     let port = call.text("port_id").map(|id| need_port(state, id)).transpose()?;
     if let Some(port) = port {
         check_way_out(state, port)?;
     }
-    let ip = insert_floating_ip(state, call.scope(), &call.body);
+    let ip = insert_floating_ip(state, call.project_region(), &call.body);
     if port.is_some() {
         bind(state, ip, port);
     }
@@ -41,7 +42,7 @@ pub(super) fn floating_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Re
 }
 
 /// Checks that the port's subnet has a router with a gateway, which a floating IP needs.
-pub(super) fn check_way_out(state: &State, port: Uid) -> Result<(), Refusal> {
+pub(super) fn check_way_out(state: &CloudState, port: Uid) -> Result<(), Refusal> {
     if is_external(&state.store, port) {
         return Ok(());
     }
@@ -64,10 +65,15 @@ pub(super) fn check_way_out(state: &State, port: Uid) -> Result<(), Refusal> {
     Err(Refusal::new(400, "ValidationError", words))
 }
 
-pub(super) fn insert_floating_ip(state: &mut State, scope: Scope, body: &Map<String, Value>) -> Uid {
-    let external = seeds::external(&state.store, scope);
+/// Adds a floating IP to the store.
+pub(super) fn insert_floating_ip(
+    state: &mut CloudState,
+    project_region: ProjectRegion,
+    body: &Map<String, Value>,
+) -> Uid {
+    let external = seeds::external(&state.store, project_region);
     let address = next_address(state, external.subnet);
-    let mut draft = state.draft("floatingips", scope, body);
+    let mut draft = state.draft("floatingips", project_region, body);
     draft.fields.insert("floating_ip_address".into(), address.into());
     draft.fields.insert("port_id".into(), Value::Null);
     draft.fields.insert("fixed_ip_address".into(), Value::Null);
@@ -75,21 +81,23 @@ pub(super) fn insert_floating_ip(state: &mut State, scope: Scope, body: &Map<Str
     state.insert(draft)
 }
 
-pub(super) fn need_port(state: &State, id: &str) -> Result<Uid, Refusal> {
+/// The port with this id, or the refusal when there is none.
+pub(super) fn need_port(state: &CloudState, id: &str) -> Result<Uid, Refusal> {
     port_at(&state.store, id)
         .map(|(port, _)| port)
         .ok_or_else(|| Refusal::not_found(format!("Port with id {id} not found")))
 }
 
-pub(super) fn reserved_fixed_ip(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let scope = call.scope();
+/// Creates a reserved fixed IP.
+pub(super) fn reserved_fixed_ip(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let project_region = call.project_region();
     let external = call.text("type") == Some("external");
-    let (network, subnet) = network_and_subnet(state, scope, &call.body)?;
+    let (network, subnet) = network_and_subnet(state, project_region, &call.body)?;
     let address = match call.text("ip_address") {
         Some(address) => address.to_owned(),
         None => next_address(state, subnet),
     };
-    let mut draft = state.draft("reserved_fixed_ips", scope, &call.body);
+    let mut draft = state.draft("reserved_fixed_ips", project_region, &call.body);
     draft.name = format!("rfip-{address}");
     for (field, value) in [
         ("fixed_ip_address", Value::from(address)),
@@ -106,11 +114,11 @@ pub(super) fn reserved_fixed_ip(state: &mut State, call: &Call<'_>) -> Result<Ma
 }
 
 /// Turns a floating IP into a reserved address.
-pub(super) fn to_reserved(state: &mut State, ip: Uid) -> Uid {
-    let scope = state.store.get(ip).map(|ip| ip.scope).unwrap_or_default();
+pub(super) fn to_reserved(state: &mut CloudState, ip: Uid) -> Uid {
+    let project_region = state.store.get(ip).map(|ip| ip.project_region).unwrap_or_default();
     let address = state.store.get(ip).and_then(|ip| ip.field("floating_ip_address").cloned()).unwrap_or_default();
-    let external = seeds::external(&state.store, scope);
-    let mut draft = state.draft("reserved_fixed_ips", scope, &Map::new());
+    let external = seeds::external(&state.store, project_region);
+    let mut draft = state.draft("reserved_fixed_ips", project_region, &Map::new());
     draft.fields.insert("network_id".into(), state.id(external.network).into());
     draft.fields.insert("subnet_id".into(), state.id(external.subnet).into());
     draft.fields.insert("fixed_ip_address".into(), address);
@@ -122,10 +130,10 @@ pub(super) fn to_reserved(state: &mut State, ip: Uid) -> Uid {
 }
 
 /// Turns a reserved address into a floating IP.
-pub(super) fn to_floating(state: &mut State, reserved: Uid) -> Uid {
-    let scope = state.store.get(reserved).map(|reserved| reserved.scope).unwrap_or_default();
+pub(super) fn to_floating(state: &mut CloudState, reserved: Uid) -> Uid {
+    let project_region = state.store.get(reserved).map(|reserved| reserved.project_region).unwrap_or_default();
     let address = state.store.get(reserved).and_then(|reserved| reserved.field("fixed_ip_address").cloned());
-    let ip = insert_floating_ip(state, scope, &Map::new());
+    let ip = insert_floating_ip(state, project_region, &Map::new());
     if let (Some(ip), Some(address)) = (state.store.get_mut(ip), address) {
         ip.fields.insert("floating_ip_address".into(), address);
     }
@@ -133,7 +141,7 @@ pub(super) fn to_floating(state: &mut State, reserved: Uid) -> Uid {
 }
 
 /// Removes a subnet or port from routers and floating IPs.
-pub(super) fn release(state: &mut State, leaving: Uid) {
+pub(super) fn release(state: &mut CloudState, leaving: Uid) {
     let routers: Vec<_> = state.store.users(leaving, "routers").map(|(router, _)| router).collect();
     for router in routers {
         leave(state, router, leaving);

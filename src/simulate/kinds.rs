@@ -6,7 +6,7 @@
 
 /// What the simulator knows about a kind of resource.
 #[derive(Debug)]
-pub(super) struct Kind {
+pub(super) struct ResourceKind {
     /// A key of `created_resources`, or a name of the same form.
     pub(super) name: &'static str,
     /// The name of one resource in messages.
@@ -51,8 +51,8 @@ pub(super) enum Numbering {
     Name,
 }
 
-const fn kind(name: &'static str, label: &'static str, collections: &'static [&'static str]) -> Kind {
-    Kind {
+const fn kind(name: &'static str, label: &'static str, collections: &'static [&'static str]) -> ResourceKind {
+    ResourceKind {
         name,
         label,
         collections,
@@ -76,7 +76,7 @@ const fn kind(name: &'static str, label: &'static str, collections: &'static [&'
     }
 }
 
-impl Kind {
+impl ResourceKind {
     const fn tasks(mut self, create: &'static str, delete: &'static str) -> Self {
         self.create_task = create;
         self.delete_task = delete;
@@ -182,7 +182,7 @@ const MACHINE: &[(&str, &str, &str)] = &[("status", "BUILD", "ACTIVE"), ("vm_sta
 const ACTIVE: &[(&str, &str, &str)] = &[("status", "creating", "ACTIVE")];
 const FUNCTION: &[(&str, &str, &str)] = &[("status", "Deploying", "active")];
 
-pub(super) static KINDS: &[Kind] = &[
+pub(super) static KINDS: &[ResourceKind] = &[
     kind("networks", "Network", &["networks/{p}/{r}", "availablenetworks/{p}/{r}"])
         .tasks("create_network", "delete_network")
         .tags("tags")
@@ -415,7 +415,7 @@ pub(super) static KINDS: &[Kind] = &[
 ];
 
 /// The row of a kind.
-pub(super) fn named(name: &str) -> &'static Kind {
+pub(super) fn named(name: &str) -> &'static ResourceKind {
     KINDS.iter().find(|kind| kind.name == name).expect("the simulator's own code names only kinds of its table")
 }
 

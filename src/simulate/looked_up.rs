@@ -3,20 +3,21 @@
 use serde_json::{Map, Value};
 
 use super::call::Call;
-use super::draw::Draw;
+use super::draw::SeededRandom;
 use super::expected::Expected;
 use super::kinds;
 use super::seeds;
-use super::state::State;
-use super::store::Scope;
+use super::state::CloudState;
+use super::store::ProjectRegion;
 use super::view;
 
 /// Creates the expected resources of a collection.
-pub(super) fn create_expected(state: &mut State, call: &Call<'_>) {
-    let scope = call.scope();
+pub(super) fn create_expected(state: &mut CloudState, call: &Call<'_>) {
+    let project_region = call.project_region();
     for expected in expected_in_list(state, call) {
         let kind = kinds::named(call.target.kind);
-        let there: Vec<_> = state.store.of_kind(kind.name).filter(|(_, item)| item.scope == scope).collect();
+        let there: Vec<_> =
+            state.store.of_kind(kind.name).filter(|(_, item)| item.project_region == project_region).collect();
         let there: Vec<_> = there.into_iter().map(|(uid, _)| uid).collect();
         if there.into_iter().any(|uid| expected.is(&state.view(uid))) {
             continue;
@@ -25,11 +26,11 @@ pub(super) fn create_expected(state: &mut State, call: &Call<'_>) {
         body.shift_remove("id");
         let name = expected.name().map_or_else(|| format!("{}-looked-up", kind.name), str::to_owned);
         body.insert(kind.name_field.to_owned(), name.into());
-        let mut resource = state.draft(kind.name, scope, &body);
+        let mut resource = state.draft(kind.name, project_region, &body);
         if let Some(id) = expected.fields.get("id").and_then(Value::as_str) {
             id.clone_into(&mut resource.id);
         } else if kind.numbering == kinds::Numbering::Uuid {
-            resource.id = fixed_id(scope, &expected);
+            resource.id = fixed_id(project_region, &expected);
         }
         let settled = std::mem::take(&mut resource.once_made);
         resource.fields.extend(settled);
@@ -42,7 +43,7 @@ pub(super) fn create_expected(state: &mut State, call: &Call<'_>) {
 }
 
 /// The items of a list without resources, with the expected ones added.
-pub(super) fn with_expected(state: &State, call: &Call<'_>, mut items: Vec<Value>) -> Vec<Value> {
+pub(super) fn with_expected(state: &CloudState, call: &Call<'_>, mut items: Vec<Value>) -> Vec<Value> {
     for (nth, expected) in expected_in_list(state, call).into_iter().enumerate() {
         if items.iter().any(|item| expected.is(item)) {
             continue;
@@ -73,12 +74,12 @@ pub(super) fn with_expected(state: &State, call: &Call<'_>, mut items: Vec<Value
 const FIRST_UNKNOWN_REGION: u64 = 1001;
 
 /// The items that a plan expects in the list of this call.
-fn expected_in_list(state: &State, call: &Call<'_>) -> Vec<Expected> {
+fn expected_in_list(state: &CloudState, call: &Call<'_>) -> Vec<Expected> {
     let here = state.options.expected.iter().filter(|expected| expected.path == call.request.path);
     here.cloned().collect()
 }
 
-fn fixed_id(scope: Scope, expected: &Expected) -> String {
+fn fixed_id(project_region: ProjectRegion, expected: &Expected) -> String {
     let fields = Value::Object(expected.fields.clone()).to_string();
-    Draw::fixed((scope.project, scope.region, &expected.path, fields)).uuid()
+    SeededRandom::fixed((project_region.project, project_region.region, &expected.path, fields)).uuid()
 }

@@ -4,22 +4,22 @@ use serde_json::{Map, Value};
 
 use super::answer::{Refusal, ok};
 use super::call::Call;
-use super::kinds::{self, Kind};
+use super::kinds::{self, ResourceKind};
 use super::made::Made;
-use super::state::State;
+use super::state::CloudState;
 use super::store::Uid;
 use super::work::Work;
 use super::{account, balancer, compute, data, ip, network, platform, security_group, seeds};
 use crate::api::Answer;
 
 /// `POST` on a collection.
-pub(super) fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn create(state: &mut CloudState, call: &Call<'_>) -> Result<Answer, Refusal> {
     let kind = kinds::named(call.target.kind);
     let parent = state.parent(&call.target)?;
     if kind.name == "networks" && call.flag("create_router") != Some(false) {
-        state.check_room(kinds::named("routers"), call.scope(), None, "")?;
+        state.check_room(kinds::named("routers"), call.project_region(), None, "")?;
     }
-    let room = state.check_room(kind, call.scope(), parent, name_of(kind, &call.body));
+    let room = state.check_room(kind, call.project_region(), parent, name_of(kind, &call.body));
     room.map_err(|refusal| if account::counts_many(call.request) { refusal.of_several() } else { refusal })?;
     let made = make(state, call, kind, parent)?;
     let Some(main) = made.all.first().copied() else {
@@ -28,7 +28,7 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     state.touched.extend(made.all.iter().copied());
     if call.asynchronous() {
         let task_type = create_task(call, kind);
-        let data = data::of_create(state, call, kind, main);
+        let data = data::create_data(state, call, kind, main);
         let Made { all: made, touched, locks, changes } = made;
         let work = Work { made, touched, locks, changes, data, ..Work::default() };
         return Ok(state.start(call, &task_type, work));
@@ -40,12 +40,12 @@ pub(super) fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     Ok(shown_once(state, kind, main))
 }
 
-fn name_of<'b>(kind: &Kind, body: &'b Map<String, Value>) -> &'b str {
+fn name_of<'b>(kind: &ResourceKind, body: &'b Map<String, Value>) -> &'b str {
     body.get(kind.name_field).or_else(|| body.get("name")).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The task type of a create: the kind's, when the operation has it or none at all; otherwise the operation's first.
-fn create_task(call: &Call<'_>, kind: &Kind) -> String {
+fn create_task(call: &Call<'_>, kind: &ResourceKind) -> String {
     match call.operation.task_types.as_slice() {
         [] => kind.create_task.to_owned(),
         types if types.iter().any(|known| known == kind.create_task) => kind.create_task.to_owned(),
@@ -53,7 +53,12 @@ fn create_task(call: &Call<'_>, kind: &Kind) -> String {
     }
 }
 
-fn make(state: &mut State, call: &Call<'_>, kind: &'static Kind, parent: Option<Uid>) -> Result<Made, Refusal> {
+fn make(
+    state: &mut CloudState,
+    call: &Call<'_>,
+    kind: &'static ResourceKind,
+    parent: Option<Uid>,
+) -> Result<Made, Refusal> {
     match kind.name {
         "networks" => Ok(network::network(state, call)),
         "subnets" => network::subnet(state, call),
@@ -88,14 +93,14 @@ fn make(state: &mut State, call: &Call<'_>, kind: &'static Kind, parent: Option<
 }
 
 /// A resource with the fields of its body and no further behaviour.
-fn plain(state: &mut State, call: &Call<'_>, parent: Option<Uid>) -> Made {
-    let mut draft = state.draft(call.target.kind, call.scope(), &call.body);
+fn plain(state: &mut CloudState, call: &Call<'_>, parent: Option<Uid>) -> Made {
+    let mut draft = state.draft(call.target.kind, call.project_region(), &call.body);
     draft.parent = parent;
     Made::one(state.insert(draft))
 }
 
 /// The answer of a synchronous create, with the fields that are shown only once.
-fn shown_once(state: &mut State, kind: &Kind, main: Uid) -> Answer {
+fn shown_once(state: &mut CloudState, kind: &ResourceKind, main: Uid) -> Answer {
     let mut shown = state.view(main);
     let status = match kind.name {
         "ssh_keys" | "projects" | "registry_registries" | "registry_users" | "laas_topic" | "limit_requests" => 201,

@@ -8,7 +8,7 @@ use crate::catalog::{BYTES, Catalog};
 
 /// One part of a received form.
 #[derive(Debug, PartialEq, Eq)]
-struct Part<'b> {
+struct FormPart<'b> {
     pub name: String,
     /// Of a file.
     pub file_name: Option<String>,
@@ -26,7 +26,7 @@ pub(super) fn boundary(content_type: &str) -> Option<&str> {
 /// Sets the fields and the files of a request that is a form; `None` when it is malformed.
 pub(super) fn receive(request: &mut Request, boundary: &str, body: &[u8]) -> Option<()> {
     let (mut fields, mut files) = (Vec::new(), Vec::new());
-    for Part { name, file_name, content_type, content } in parse(boundary, body)? {
+    for FormPart { name, file_name, content_type, content } in parse(boundary, body)? {
         let text = match file_name {
             Some(file_name) => {
                 let upload = Upload::received(content_type.as_deref().unwrap_or(BYTES), content).named(&file_name);
@@ -47,7 +47,7 @@ pub(super) fn receive(request: &mut Request, boundary: &str, body: &[u8]) -> Opt
 }
 
 /// The parts of a form; `None` when it is malformed.
-fn parse<'b>(boundary: &str, body: &'b [u8]) -> Option<Vec<Part<'b>>> {
+fn parse<'b>(boundary: &str, body: &'b [u8]) -> Option<Vec<FormPart<'b>>> {
     let delimiter = format!("--{boundary}");
     let between = format!("\r\n{delimiter}");
     let start = if body.starts_with(delimiter.as_bytes()) { 0 } else { find(body, between.as_bytes())? + 2 };
@@ -61,7 +61,7 @@ fn parse<'b>(boundary: &str, body: &'b [u8]) -> Option<Vec<Part<'b>>> {
     rest.starts_with(b"--").then_some(parts)
 }
 
-fn part_of(part: &[u8]) -> Option<Part<'_>> {
+fn part_of(part: &[u8]) -> Option<FormPart<'_>> {
     let end = find(part, b"\r\n\r\n")?;
     let (head, content) = (std::str::from_utf8(&part[..end]).ok()?, &part[end + 4..]);
     let header = |wanted: &str| {
@@ -69,7 +69,7 @@ fn part_of(part: &[u8]) -> Option<Part<'_>> {
         headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
     };
     let disposition = header("content-disposition")?.strip_prefix("form-data")?;
-    Some(Part {
+    Some(FormPart {
         name: parameter(disposition, "name")?,
         file_name: parameter(disposition, "filename"),
         content_type: header("content-type").map(str::to_owned),
@@ -109,13 +109,13 @@ mod tests {
                     Content-Disposition: form-data; name=f; filename=\"x%22;y.pdf\"\r\n\r\n\r\n%PDF\r\n\r\n--b--\r\n";
         let parts =
             parse(boundary("multipart/form-data; charset=x; boundary=\"b\"").unwrap(), body.as_bytes()).unwrap();
-        let file = Part {
+        let file = FormPart {
             name: "f".to_owned(),
             file_name: Some("x\";y.pdf".to_owned()),
             content_type: Some("application/pdf".to_owned()),
             content: b"\r\n%PDF\r\n",
         };
-        let text = Part { name: "a".to_owned(), file_name: None, content_type: None, content: b"1\r\n--x" };
+        let text = FormPart { name: "a".to_owned(), file_name: None, content_type: None, content: b"1\r\n--x" };
         assert_eq!(parts, [text, file]);
         assert_eq!(parse("b", b"before\r\n--b--"), Some(vec![]));
     }

@@ -9,28 +9,29 @@ use super::answer::Refusal;
 use super::call::Call;
 use super::made::Made;
 use super::seeds;
-use super::state::{State, fields};
-use super::store::{Resource, Scope, Store, Uid};
+use super::state::{CloudState, fields};
+use super::store::{ProjectRegion, Resource, Store, Uid};
 use super::view::complete;
 use crate::api::Answer;
 
 /// A network, with its router unless the body says otherwise.
-pub(super) fn network(state: &mut State, call: &Call<'_>) -> Made {
-    let draft = state.draft("networks", call.scope(), &call.body);
+pub(super) fn network(state: &mut CloudState, call: &Call<'_>) -> Made {
+    let draft = state.draft("networks", call.project_region(), &call.body);
     let name = draft.name.clone();
     let network = state.insert(draft);
     if call.flag("create_router") == Some(false) {
         return Made::one(network);
     }
     let body = fields(json!({ "name": format!("{name}_router"), "external_gateway_info": { "type": "default" } }));
-    let router = insert_router(state, call.scope(), &body);
+    let router = insert_router(state, call.project_region(), &body);
     state.store.link(router, network);
     Made { all: vec![network, router], ..Made::default() }
 }
 
-pub(super) fn subnet(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let scope = call.scope();
-    let network = state.need("networks", scope, call.text("network_id").unwrap_or_default())?;
+/// Creates a subnet, and connects it to a router unless the body says otherwise.
+pub(super) fn subnet(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let project_region = call.project_region();
+    let network = state.need("networks", project_region, call.text("network_id").unwrap_or_default())?;
     state.check_free(&[network])?;
     let cidr = call.text("cidr").unwrap_or_default();
     let range = Range::parse(cidr).ok_or_else(|| Refusal::invalid_field("cidr", "not a network in CIDR notation"))?;
@@ -43,11 +44,11 @@ pub(super) fn subnet(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal
         return Err(Refusal::invalid_field("cidr", format!("overlaps with {other} in the same network")));
     }
     let router = match call.text("router_id_to_connect") {
-        Some(router) => Some(state.need("routers", scope, router)?),
+        Some(router) => Some(state.need("routers", project_region, router)?),
         None if call.flag("connect_to_network_router") == Some(false) => None,
         None => state.store.users(network, "routers").next().map(|(router, _)| router),
     };
-    let mut draft = state.draft("subnets", scope, &call.body);
+    let mut draft = state.draft("subnets", project_region, &call.body);
     let gateway = call.body.get("gateway_ip").cloned().unwrap_or_else(|| range.gateway().to_string().into());
     draft.fields.insert("gateway_ip".into(), gateway);
     draft.fields.insert("ip_version".into(), if range.is_v6() { 6 } else { 4 }.into());
@@ -62,17 +63,18 @@ pub(super) fn subnet(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal
     Ok(Made { all: vec![subnet], locks: vec![network], ..Made::default() })
 }
 
-pub(super) fn router(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let scope = call.scope();
+/// Creates a router with its interfaces.
+pub(super) fn router(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let project_region = call.project_region();
     let mut subnets = Vec::new();
     for interface in call.list("interfaces") {
         let subnet = interface.get("subnet_id").and_then(Value::as_str).unwrap_or_default();
-        subnets.push(state.need("subnets", scope, subnet)?);
+        subnets.push(state.need("subnets", project_region, subnet)?);
     }
     if let Some(network) = call.body.get("external_gateway_info").and_then(|info| info.get("network_id")?.as_str()) {
-        state.need("networks", scope, network)?;
+        state.need("networks", project_region, network)?;
     }
-    let router = insert_router(state, scope, &call.body);
+    let router = insert_router(state, project_region, &call.body);
     for subnet in subnets {
         if let Some(network) = network_of(state, subnet) {
             join(state, router, subnet, network);
@@ -81,11 +83,11 @@ pub(super) fn router(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal
     Ok(Made::one(router))
 }
 
-fn insert_router(state: &mut State, scope: Scope, body: &Map<String, Value>) -> Uid {
-    let mut draft = state.draft("routers", scope, body);
+fn insert_router(state: &mut CloudState, project_region: ProjectRegion, body: &Map<String, Value>) -> Uid {
+    let mut draft = state.draft("routers", project_region, body);
     draft.fields.insert("interfaces".into(), json!([]));
     if let Some(Value::Object(info)) = draft.fields.get("external_gateway_info").cloned() {
-        let external = seeds::external(&state.store, scope);
+        let external = seeds::external(&state.store, project_region);
         let address = next_address(state, external.subnet);
         let chosen = info.get("network_id").cloned();
         draft.fields.insert(
@@ -103,12 +105,12 @@ fn insert_router(state: &mut State, scope: Scope, body: &Map<String, Value>) -> 
     state.insert(draft)
 }
 
-fn network_of(state: &State, subnet: Uid) -> Option<Uid> {
+fn network_of(state: &CloudState, subnet: Uid) -> Option<Uid> {
     state.store.used(subnet, "networks").map(|(network, _)| network).next()
 }
 
 /// Gives a router an interface in a subnet.
-fn join(state: &mut State, router: Uid, subnet: Uid, network: Uid) {
+fn join(state: &mut CloudState, router: Uid, subnet: Uid, network: Uid) {
     let gateway = state.store.get(subnet).and_then(|subnet| subnet.field("gateway_ip").cloned());
     let interface = json!({
         "network_id": state.id(network),
@@ -125,8 +127,8 @@ fn join(state: &mut State, router: Uid, subnet: Uid, network: Uid) {
 }
 
 /// `POST …/routers/…/attach`, which answers with the router at once.
-pub(super) fn attach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> Result<Answer, Refusal> {
-    let subnet = state.need("subnets", call.scope(), call.text("subnet_id").unwrap_or_default())?;
+pub(super) fn attach_subnet(state: &mut CloudState, call: &Call<'_>, router: Uid) -> Result<Answer, Refusal> {
+    let subnet = state.need("subnets", call.project_region(), call.text("subnet_id").unwrap_or_default())?;
     state.check_free(&[router, subnet])?;
     if state.store.used(router, "subnets").any(|(known, _)| known == subnet) {
         let words = format!("Router already has a port on subnet {}", state.id(subnet));
@@ -139,8 +141,8 @@ pub(super) fn attach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> 
 }
 
 /// `POST …/routers/…/detach`.
-pub(super) fn detach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> Result<Answer, Refusal> {
-    let subnet = state.need("subnets", call.scope(), call.text("subnet_id").unwrap_or_default())?;
+pub(super) fn detach_subnet(state: &mut CloudState, call: &Call<'_>, router: Uid) -> Result<Answer, Refusal> {
+    let subnet = state.need("subnets", call.project_region(), call.text("subnet_id").unwrap_or_default())?;
     state.check_free(&[router, subnet])?;
     let range = state.store.get(subnet).and_then(|subnet| subnet.text("cidr")).and_then(Range::parse);
     if hops(state, router).iter().any(|hop| range.is_some_and(|range| range.contains(*hop))) {
@@ -152,7 +154,7 @@ pub(super) fn detach_subnet(state: &mut State, call: &Call<'_>, router: Uid) -> 
 }
 
 /// The next hops of a router's routes.
-fn hops(state: &State, router: Uid) -> Vec<IpAddr> {
+fn hops(state: &CloudState, router: Uid) -> Vec<IpAddr> {
     let routes = state.store.get(router).and_then(|router| router.field("routes")?.as_array());
     routes.into_iter().flatten().filter_map(hop).collect()
 }
@@ -163,7 +165,7 @@ fn hop(route: &Value) -> Option<IpAddr> {
 
 /// Checks a change of a router (`observed.md` §8): routes go through its subnets, and a gateway is given with its
 /// network.
-pub(super) fn may_change_router(state: &State, router: Uid, body: &Map<String, Value>) -> Result<(), Refusal> {
+pub(super) fn may_change_router(state: &CloudState, router: Uid, body: &Map<String, Value>) -> Result<(), Refusal> {
     if let Some(Value::Object(gateway)) = body.get("external_gateway_info")
         && !gateway.contains_key("network_id")
     {
@@ -186,7 +188,7 @@ pub(super) fn may_change_router(state: &State, router: Uid, body: &Map<String, V
 }
 
 /// Removes a router's interface in a subnet.
-pub(super) fn leave(state: &mut State, router: Uid, subnet: Uid) {
+pub(super) fn leave(state: &mut CloudState, router: Uid, subnet: Uid) {
     let id = state.id(subnet);
     state.store.unlink(router, subnet);
     if let Some(router) = state.store.get_mut(router)
@@ -199,11 +201,11 @@ pub(super) fn leave(state: &mut State, router: Uid, subnet: Uid) {
 
 /// The network and subnet of an interface in a body, checked.
 pub(super) fn network_and_subnet(
-    state: &mut State,
-    scope: Scope,
+    state: &mut CloudState,
+    project_region: ProjectRegion,
     wanted: &Map<String, Value>,
 ) -> Result<(Uid, Uid), Refusal> {
-    let (network, subnet) = place(state, scope, wanted)?;
+    let (network, subnet) = place(state, project_region, wanted)?;
     let address = wanted.get("ip_address").and_then(Value::as_str).and_then(|address| address.parse().ok());
     let range = state.store.get(subnet).and_then(|subnet| subnet.text("cidr")).and_then(Range::parse);
     match (address, range) {
@@ -214,13 +216,17 @@ pub(super) fn network_and_subnet(
     }
 }
 
-fn place(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result<(Uid, Uid), Refusal> {
+fn place(
+    state: &mut CloudState,
+    project_region: ProjectRegion,
+    wanted: &Map<String, Value>,
+) -> Result<(Uid, Uid), Refusal> {
     let text = |field: &str| wanted.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let subnet = text("subnet_id").map(|id| state.need("subnets", scope, id)).transpose()?;
-    let network = text("network_id").map(|id| state.need("networks", scope, id)).transpose()?;
+    let subnet = text("subnet_id").map(|id| state.need("subnets", project_region, id)).transpose()?;
+    let network = text("network_id").map(|id| state.need("networks", project_region, id)).transpose()?;
     match (network, subnet) {
         (None, None) => {
-            let external = seeds::external(&state.store, scope);
+            let external = seeds::external(&state.store, project_region);
             Ok((external.network, external.subnet))
         }
         (None, Some(subnet)) => {
@@ -243,7 +249,7 @@ fn place(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result
         (Some(network), None) => {
             let mut first = state.store.users(network, "subnets").map(|(subnet, _)| subnet).next();
             if first.is_none() && state.store.get(network).is_some_and(|network| network.seeded) {
-                let subnet = state.assume_some("subnets", scope);
+                let subnet = state.assume_some("subnets", project_region);
                 state.store.link(subnet, network);
                 first = Some(subnet);
             }
@@ -256,9 +262,9 @@ fn place(state: &mut State, scope: Scope, wanted: &Map<String, Value>) -> Result
 }
 
 /// A new port of `device` in a subnet.
-pub(super) fn port(state: &mut State, device: Uid, network: Uid, subnet: Uid, wanted: &Map<String, Value>) -> Uid {
-    let scope = state.store.get(device).map(|device| device.scope).unwrap_or_default();
-    let mut draft = state.draft("ports", scope, &Map::new());
+pub(super) fn port(state: &mut CloudState, device: Uid, network: Uid, subnet: Uid, wanted: &Map<String, Value>) -> Uid {
+    let project_region = state.store.get(device).map(|device| device.project_region).unwrap_or_default();
+    let mut draft = state.draft("ports", project_region, &Map::new());
     let address = match wanted.get("ip_address").and_then(Value::as_str) {
         Some(address) => address.to_owned(),
         None => next_address(state, subnet),
@@ -278,7 +284,7 @@ pub(super) fn port(state: &mut State, device: Uid, network: Uid, subnet: Uid, wa
 }
 
 /// A free address of the subnet; the last one again when all are taken.
-pub(super) fn next_address(state: &mut State, subnet: Uid) -> String {
+pub(super) fn next_address(state: &mut CloudState, subnet: Uid) -> String {
     let Some(resource) = state.store.get(subnet) else { return "192.0.2.1".into() };
     let range = resource.text("cidr").and_then(Range::parse);
     // An assumed subnet has no range of its own.
@@ -297,7 +303,7 @@ pub(super) fn next_address(state: &mut State, subnet: Uid) -> String {
 }
 
 /// `GET …/instances/…/interfaces`: one element per port.
-pub(super) fn interface(state: &State, port: Uid, resource: &Resource) -> Value {
+pub(super) fn interface(state: &CloudState, port: Uid, resource: &Resource) -> Value {
     let network = state.store.used(port, "networks").next();
     let subnet = state.store.used(port, "subnets").next();
     let floating: Vec<_> = state.store.users(port, "floatingips").map(|(ip, _)| state.view(ip)).collect();
@@ -327,7 +333,7 @@ pub(super) fn interface(state: &State, port: Uid, resource: &Resource) -> Value 
 }
 
 /// A port of a machine with its security groups.
-pub(super) fn guarded_port(state: &State, port: Uid, resource: &Resource) -> Value {
+pub(super) fn guarded_port(state: &CloudState, port: Uid, resource: &Resource) -> Value {
     let groups = state.store.used(port, "security_groups");
     let groups: Vec<_> = groups.map(|(_, group)| json!({ "id": group.id, "name": group.name })).collect();
     json!({ "id": resource.id, "name": resource.name, "security_groups": groups })

@@ -7,15 +7,15 @@ use super::call::Call;
 use super::made::Made;
 use super::network::{network_and_subnet, next_address};
 use super::seeds::bare_metal_flavor_of;
-use super::state::State;
+use super::state::CloudState;
 use super::store::Uid;
 
 /// A cluster with its pools.
-pub(super) fn kubernetes(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
-    let scope = call.scope();
-    let network = call.text("fixed_network").map(|id| state.need("networks", scope, id)).transpose()?;
-    let subnet = call.text("fixed_subnet").map(|id| state.need("subnets", scope, id)).transpose()?;
-    let draft = state.draft("k8s_clusters", scope, &call.body);
+pub(super) fn kubernetes(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
+    let project_region = call.project_region();
+    let network = call.text("fixed_network").map(|id| state.need("networks", project_region, id)).transpose()?;
+    let subnet = call.text("fixed_subnet").map(|id| state.need("subnets", project_region, id)).transpose()?;
+    let draft = state.draft("k8s_clusters", project_region, &call.body);
     let cluster = state.insert(draft);
     for used in [network, subnet].into_iter().flatten() {
         state.store.link(cluster, used);
@@ -27,15 +27,16 @@ pub(super) fn kubernetes(state: &mut State, call: &Call<'_>) -> Result<Made, Ref
     Ok(Made { all, ..Made::default() })
 }
 
-fn insert_pool(state: &mut State, cluster: Uid, body: &Map<String, Value>) -> Uid {
-    let scope = state.store.get(cluster).map(|cluster| cluster.scope).unwrap_or_default();
+fn insert_pool(state: &mut CloudState, cluster: Uid, body: &Map<String, Value>) -> Uid {
+    let project_region = state.store.get(cluster).map(|cluster| cluster.project_region).unwrap_or_default();
     let set = body.iter().filter(|(_, value)| !value.is_null()).map(|(field, value)| (field.clone(), value.clone()));
-    let mut draft = state.draft("k8s_pools", scope, &set.collect());
+    let mut draft = state.draft("k8s_pools", project_region, &set.collect());
     draft.parent = Some(cluster);
     state.insert(draft)
 }
 
-pub(super) fn kubernetes_pool(state: &mut State, call: &Call<'_>, cluster: Option<Uid>) -> Result<Made, Refusal> {
+/// Creates a pool of a Kubernetes cluster.
+pub(super) fn kubernetes_pool(state: &mut CloudState, call: &Call<'_>, cluster: Option<Uid>) -> Result<Made, Refusal> {
     let cluster = cluster.ok_or_else(|| Refusal::not_found("Kubernetes cluster not found"))?;
     state.check_free(&[cluster])?;
     let pool = insert_pool(state, cluster, &call.body);
@@ -43,8 +44,8 @@ pub(super) fn kubernetes_pool(state: &mut State, call: &Call<'_>, cluster: Optio
 }
 
 /// A cluster of GPU machines, which are created and removed with it.
-pub(super) fn gpu_cluster(state: &mut State, call: &Call<'_>) -> Made {
-    let draft = state.draft(call.target.kind, call.scope(), &call.body);
+pub(super) fn gpu_cluster(state: &mut CloudState, call: &Call<'_>) -> Made {
+    let draft = state.draft(call.target.kind, call.project_region(), &call.body);
     let name = draft.name.clone();
     let cluster = state.insert(draft);
     let count = call.body.get("servers_count").or_else(|| call.body.get("instances_count")).and_then(Value::as_u64);
@@ -56,19 +57,19 @@ pub(super) fn gpu_cluster(state: &mut State, call: &Call<'_>) -> Made {
 }
 
 /// A machine of a cluster.
-pub(super) fn insert_server(state: &mut State, cluster: Uid, name: &str) -> Uid {
-    let (scope, flavor) = match state.store.get(cluster) {
-        Some(cluster) => (cluster.scope, cluster.text("flavor").unwrap_or_default().to_owned()),
+pub(super) fn insert_server(state: &mut CloudState, cluster: Uid, name: &str) -> Uid {
+    let (project_region, flavor) = match state.store.get(cluster) {
+        Some(cluster) => (cluster.project_region, cluster.text("flavor").unwrap_or_default().to_owned()),
         None => Default::default(),
     };
-    let mut draft = state.draft("instances", scope, &Map::from_iter([("name".to_owned(), Value::from(name))]));
+    let mut draft = state.draft("instances", project_region, &Map::from_iter([("name".to_owned(), Value::from(name))]));
     draft.parent = Some(cluster);
     draft.fields.insert("flavor".into(), bare_metal_flavor_of(&flavor));
     state.insert(draft)
 }
 
 /// A kubeconfig of the documented form, without a real server.
-pub(super) fn kubeconfig(state: &State, cluster: Uid) -> Value {
+pub(super) fn kubeconfig(state: &CloudState, cluster: Uid) -> Value {
     let name = state.store.get(cluster).map(|cluster| cluster.name.clone()).unwrap_or_default();
     let host = format!("https://{name}.k8s.simulated.invalid:6443");
     let config = format!(
@@ -83,8 +84,8 @@ pub(super) fn kubeconfig(state: &State, cluster: Uid) -> Value {
 }
 
 /// A Postgres cluster, known by its name.
-pub(super) fn postgres(state: &mut State, call: &Call<'_>) -> Made {
-    let mut draft = state.draft("postgresql_clusters", call.scope(), &call.body);
+pub(super) fn postgres(state: &mut CloudState, call: &Call<'_>) -> Made {
+    let mut draft = state.draft("postgresql_clusters", call.project_region(), &call.body);
     let name = draft.name.clone();
     let host = format!("{name}.db.simulated.invalid");
     if let Some(Value::Object(network)) = draft.fields.get_mut("network") {
@@ -105,10 +106,10 @@ pub(super) fn postgres(state: &mut State, call: &Call<'_>) -> Made {
 }
 
 /// A file share; the standard type is attached to a network.
-pub(super) fn file_share(state: &mut State, call: &Call<'_>) -> Result<Made, Refusal> {
+pub(super) fn file_share(state: &mut CloudState, call: &Call<'_>) -> Result<Made, Refusal> {
     let network = call.body.get("network").and_then(Value::as_object);
-    let place = network.map(|network| network_and_subnet(state, call.scope(), network)).transpose()?;
-    let mut draft = state.draft("file_shares", call.scope(), &call.body);
+    let place = network.map(|network| network_and_subnet(state, call.project_region(), network)).transpose()?;
+    let mut draft = state.draft("file_shares", call.project_region(), &call.body);
     if let Some(type_name) = call.text("type_name") {
         let mut settings = call.body.get("share_settings").and_then(Value::as_object).cloned().unwrap_or_default();
         settings.insert("type_name".into(), type_name.into());
@@ -134,7 +135,7 @@ pub(super) fn file_share(state: &mut State, call: &Call<'_>) -> Result<Made, Ref
     }
     for rule in call.list("access") {
         let rule = rule.as_object().cloned().unwrap_or_default();
-        let mut draft = state.draft("access_rules", call.scope(), &rule);
+        let mut draft = state.draft("access_rules", call.project_region(), &rule);
         draft.parent = Some(share);
         draft.fields.insert("access_to".into(), rule.get("ip_address").cloned().unwrap_or_default());
         state.insert(draft);

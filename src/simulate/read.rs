@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, listing, ok};
 use super::call::Call;
-use super::kinds::{self, Kind};
-use super::state::State;
+use super::kinds::{self, ResourceKind};
+use super::state::CloudState;
 use super::store::{Resource, Uid};
 use super::target::Target;
 use super::tasks::{limit, number};
@@ -13,7 +13,8 @@ use super::view::ports_of;
 use super::{looked_up, network, platform, seeds};
 use crate::api::Answer;
 
-pub(super) fn read(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+/// Answers a GET.
+pub(super) fn read(state: &mut CloudState, call: &Call<'_>) -> Result<Answer, Refusal> {
     if call.target.key.is_none() {
         return list(state, call);
     }
@@ -25,7 +26,7 @@ pub(super) fn read(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal
 }
 
 /// A read below the path of a resource.
-fn below(state: &mut State, call: &Call<'_>, uid: Uid, what: &str) -> Result<Answer, Refusal> {
+fn below(state: &mut CloudState, call: &Call<'_>, uid: Uid, what: &str) -> Result<Answer, Refusal> {
     let results: Vec<Value> = match what {
         "interfaces" | "ports" if call.target.kind == "networks" => {
             let ports = state.store.users(uid, "ports").chain(state.store.users(uid, "reserved_fixed_ips"));
@@ -63,7 +64,7 @@ fn below(state: &mut State, call: &Call<'_>, uid: Uid, what: &str) -> Result<Ans
 }
 
 /// The status of a load balancer and of everything below it.
-fn statuses(state: &State, balancer: Uid) -> Value {
+fn statuses(state: &CloudState, balancer: Uid) -> Value {
     let brief = |uid: Uid, below: &[(&str, Vec<Value>)]| {
         let view = state.view(uid);
         let kept = ["id", "name", "operating_status", "provisioning_status", "address", "protocol_port", "type"];
@@ -81,13 +82,13 @@ fn statuses(state: &State, balancer: Uid) -> Value {
     brief(balancer, &[("listeners", listeners)])
 }
 
-fn later_versions(state: &State, cluster: Uid) -> Vec<Value> {
+fn later_versions(state: &CloudState, cluster: Uid) -> Vec<Value> {
     let version = state.store.get(cluster).and_then(|cluster| cluster.text("version")).unwrap_or_default();
     let later = seeds::KUBERNETES_VERSIONS.iter().skip_while(|known| **known != version).skip(1);
     later.map(|version| json!({ "version": version })).collect()
 }
 
-fn metadata(state: &State, call: &Call<'_>, uid: Uid) -> Result<Answer, Refusal> {
+fn metadata(state: &CloudState, call: &Call<'_>, uid: Uid) -> Result<Answer, Refusal> {
     let Some(resource) = state.store.get(uid) else { return Err(Refusal::not_found("Resource not found")) };
     let entry = |(key, value): (&String, &String)| json!({ "key": key, "value": value, "read_only": false });
     match call.query("key") {
@@ -100,7 +101,7 @@ fn metadata(state: &State, call: &Call<'_>, uid: Uid) -> Result<Answer, Refusal>
 }
 
 /// `GET` on a collection.
-fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+fn list(state: &mut CloudState, call: &Call<'_>) -> Result<Answer, Refusal> {
     let kind = kinds::named(call.target.kind);
     let parent = state.parent(&call.target)?;
     looked_up::create_expected(state, call);
@@ -108,7 +109,9 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
     let mut found: Vec<(Uid, Value)> = state
         .store
         .of_kind(kind.name)
-        .filter(|(_, resource)| resource.scope == call.scope() && (parent.is_none() || resource.parent == parent))
+        .filter(|(_, resource)| {
+            resource.project_region == call.project_region() && (parent.is_none() || resource.parent == parent)
+        })
         // The machines of a cluster are listed only with the cluster.
         .filter(|(_, resource)| resource.parent.is_none() || kind.name != "instances")
         .filter(|(_, resource)| resource.seeded || resource.created <= state.listed_until())
@@ -137,7 +140,7 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 /// Adds to a listed floating IP the whole resource that holds it.
-fn report_holder(state: &State, ip: Uid, shown: &mut Value) {
+fn report_holder(state: &CloudState, ip: Uid, shown: &mut Value) {
     let port = state.store.used(ip, "ports").next().map(|(_, port)| port);
     let holder = port.and_then(|port| port.parent).map(|holder| (holder, state.view(holder)));
     let of_kind = |kind| {
@@ -171,7 +174,7 @@ struct Filters<'c> {
 }
 
 impl<'c> Filters<'c> {
-    fn of(kind: &Kind, call: &'c Call<'_>) -> Result<Self, Refusal> {
+    fn of(kind: &ResourceKind, call: &'c Call<'_>) -> Result<Self, Refusal> {
         let name = call.query("name").or_else(|| call.query("name_part"));
         let partial = kind.partial_name_filter || call.query("name_part").is_some();
         let tags = match call.query("tag_key_value") {

@@ -1,10 +1,11 @@
 //! Removes a resource, with what belongs to it.
 
-use super::state::State;
+use super::state::CloudState;
 use super::store::Uid;
 use super::{compute, ip};
 
-impl State {
+impl CloudState {
+    /// Removes a resource from the store, with what belongs to it.
     pub(super) fn remove(&mut self, uid: Uid) {
         for member in self.store.family(uid) {
             ip::release(self, member);

@@ -5,15 +5,15 @@ use serde_json::{Map, Value, json};
 use super::answer::Refusal;
 use super::call::Call;
 use super::made::Made;
-use super::state::{State, fields};
-use super::store::{Scope, Uid};
+use super::state::{CloudState, fields};
+use super::store::{ProjectRegion, Uid};
 
 /// A security group; the old version of the call wraps it in `security_group`.
-pub(super) fn security_group(state: &mut State, call: &Call<'_>) -> Made {
+pub(super) fn security_group(state: &mut CloudState, call: &Call<'_>) -> Made {
     let wrapped = call.body.get("security_group").and_then(Value::as_object);
     let body = wrapped.unwrap_or(&call.body);
     let rules = body.get("rules").or_else(|| body.get("security_group_rules")).and_then(Value::as_array).cloned();
-    let mut draft = state.draft("security_groups", call.scope(), body);
+    let mut draft = state.draft("security_groups", call.project_region(), body);
     draft.fields.shift_remove("security_group_rules");
     let group = state.insert(draft);
     for rule in rules.unwrap_or_else(default_rules) {
@@ -46,20 +46,20 @@ fn default_rules() -> Vec<Value> {
 }
 
 /// A rule below its group.
-pub(super) fn insert_rule(state: &mut State, group: Uid, body: &Map<String, Value>) -> Uid {
-    let scope = state.store.get(group).map(|group| group.scope).unwrap_or_default();
-    let mut draft = state.draft("security_group_rules", scope, body);
+pub(super) fn insert_rule(state: &mut CloudState, group: Uid, body: &Map<String, Value>) -> Uid {
+    let project_region = state.store.get(group).map(|group| group.project_region).unwrap_or_default();
+    let mut draft = state.draft("security_group_rules", project_region, body);
     draft.parent = Some(group);
     draft.fields.insert("security_group_id".into(), state.id(group).into());
     state.insert(draft)
 }
 
 /// A copy of a group with its rules, under a new name.
-pub(super) fn copy_group(state: &mut State, group: Uid, body: &Map<String, Value>) -> Uid {
-    let scope = state.store.get(group).map(|group| group.scope).unwrap_or_default();
+pub(super) fn copy_group(state: &mut CloudState, group: Uid, body: &Map<String, Value>) -> Uid {
+    let project_region = state.store.get(group).map(|group| group.project_region).unwrap_or_default();
     let rules: Vec<_> =
         state.store.children(group, "security_group_rules").map(|(_, rule)| rule.fields.clone()).collect();
-    let mut draft = state.draft("security_groups", scope, body);
+    let mut draft = state.draft("security_groups", project_region, body);
     if let Some(group) = state.store.get(group) {
         let description = group.field("description").cloned().unwrap_or_default();
         draft.fields.entry("description").or_insert(description);
@@ -72,16 +72,20 @@ pub(super) fn copy_group(state: &mut State, group: Uid, body: &Map<String, Value
 }
 
 /// The groups that `security_groups: [{id}]` of a body names.
-pub(super) fn groups(state: &mut State, scope: Scope, wanted: Option<&Value>) -> Result<Vec<Uid>, Refusal> {
+pub(super) fn groups(
+    state: &mut CloudState,
+    project_region: ProjectRegion,
+    wanted: Option<&Value>,
+) -> Result<Vec<Uid>, Refusal> {
     let wanted = wanted.and_then(Value::as_array).into_iter().flatten();
     wanted
         .filter_map(|group| group.get("id").and_then(Value::as_str))
-        .map(|id| state.need("security_groups", scope, id))
+        .map(|id| state.need("security_groups", project_region, id))
         .collect()
 }
 
 /// Replaces the whole list of a group's rules.
-pub(super) fn replace_rules(state: &mut State, group: Uid, rules: &[Value]) {
+pub(super) fn replace_rules(state: &mut CloudState, group: Uid, rules: &[Value]) {
     let old: Vec<_> = state.store.children(group, "security_group_rules").map(|(rule, _)| rule).collect();
     old.into_iter().for_each(|rule| state.remove(rule));
     for rule in rules {

@@ -6,10 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::draw::Draw;
+use super::draw::SeededRandom;
 use super::kinds;
 use super::state::fields;
-use super::store::{Resource, Scope, Store, Uid};
+use super::store::{ProjectRegion, Resource, Store, Uid};
 use super::view::{self, region_name};
 
 /// Name, distribution, version, system, smallest disk in GiB.
@@ -63,13 +63,13 @@ pub(super) fn region_numbers() -> Vec<u64> {
 pub(super) fn region(number: u64) -> Value {
     let known = REGIONS.iter().find(|(known, ..)| *known == number);
     let (country, zone) = known.map_or(("LU", "EMEA"), |(_, _, country, zone)| (*country, *zone));
-    let scope = Scope { project: 0, region: number };
+    let project_region = ProjectRegion { project: 0, region: number };
     json!({
         "id": number, "display_name": region_name(number), "keystone_id": number, "keystone_name": region_name(number),
         "country": country, "zone": zone, "state": "ACTIVE", "access_level": "core", "endpoint_type": "public",
         "slug": region_name(number).to_lowercase(), "created_at": "2020-01-01T00:00:00+0000",
         "created_on": "2020-01-01T00:00:00+0000", "task_id": null,
-        "external_network_id": fixed_id(scope, "external-network"), "coordinates": null, "metrics_database_id": null,
+        "external_network_id": fixed_id(project_region, "external-network"), "coordinates": null, "metrics_database_id": null,
         "available_volume_types": ["standard", "ssd_hiiops", "ssd_lowlatency", "cold", "ultra"],
         "file_share_types": ["standard", "vast"], "vlan_physical_network": "vlan",
         "has_ai": true, "has_ai_gpu": true, "has_baremetal": true, "has_basic_vm": true, "has_dbaas": true,
@@ -77,16 +77,16 @@ pub(super) fn region(number: u64) -> Value {
     })
 }
 
-fn fixed_id(scope: Scope, name: &str) -> String {
-    Draw::fixed((scope.project, scope.region, name)).uuid()
+fn fixed_id(project_region: ProjectRegion, name: &str) -> String {
+    SeededRandom::fixed((project_region.project, project_region.region, name)).uuid()
 }
 
-fn seeded(kind: &str, scope: Scope, name: &str, now: Timestamp, body: Value) -> Resource {
+fn seeded(kind: &str, project_region: ProjectRegion, name: &str, now: Timestamp, body: Value) -> Resource {
     let mut resource = Resource {
         kind: kinds::named(kind),
-        id: fixed_id(scope, &format!("{kind}/{name}")),
+        id: fixed_id(project_region, &format!("{kind}/{name}")),
         name: name.to_owned(),
-        scope,
+        project_region,
         parent: None,
         fields: fields(body),
         once_made: Map::new(),
@@ -108,50 +108,56 @@ const EXTERNAL_SUBNET: &str = "pub_net_subnet";
 
 /// A project that existed before the simulation began.
 pub(super) fn project(number: u64, now: Timestamp) -> Resource {
-    let scope = Scope::default();
+    let project_region = ProjectRegion::default();
     let mut project =
-        seeded("projects", scope, &format!("project-{number}"), now, json!({ "is_default": number == 1 }));
+        seeded("projects", project_region, &format!("project-{number}"), now, json!({ "is_default": number == 1 }));
     project.id = number.to_string();
     project
 }
 
 /// The resources that a project has in a region from the start.
-pub(super) fn resources(scope: Scope, now: Timestamp) -> Vec<Resource> {
-    let mut all: Vec<_> = IMAGES.iter().map(|image| public_image(scope, now, image)).collect();
+pub(super) fn resources(project_region: ProjectRegion, now: Timestamp) -> Vec<Resource> {
+    let mut all: Vec<_> = IMAGES.iter().map(|image| public_image(project_region, now, image)).collect();
     let network = json!({ "external": true, "shared": true, "mtu": 1500, "type": "vlan", "default": false });
     // The external network belongs to the region: its id is the same in every project.
-    let mut network = seeded("networks", scope, EXTERNAL_NETWORK, now, network);
-    network.id = fixed_id(Scope { project: 0, ..scope }, "external-network");
+    let mut network = seeded("networks", project_region, EXTERNAL_NETWORK, now, network);
+    network.id = fixed_id(ProjectRegion { project: 0, ..project_region }, "external-network");
     let subnet = json!({
         "cidr": "198.18.0.0/15", "gateway_ip": "198.18.0.1", "enable_dhcp": true, "network_id": network.id,
         "total_ips": 131_069, "available_ips": 131_069,
     });
     all.push(network);
-    all.push(seeded("subnets", scope, EXTERNAL_SUBNET, now, subnet));
-    all.push(seeded("security_groups", scope, "default", now, json!({ "description": "Default security group" })));
+    all.push(seeded("subnets", project_region, EXTERNAL_SUBNET, now, subnet));
+    all.push(seeded(
+        "security_groups",
+        project_region,
+        "default",
+        now,
+        json!({ "description": "Default security group" }),
+    ));
     all
 }
 
 /// Connects the external subnet with the external network.
-pub(super) fn join(store: &mut Store, scope: Scope) {
-    let External { network, subnet } = external(store, scope);
+pub(super) fn join(store: &mut Store, project_region: ProjectRegion) {
+    let External { network, subnet } = external(store, project_region);
     store.link(subnet, network);
 }
 
 /// The id of a public image that is in every region.
-pub(super) fn default_image(scope: Scope) -> String {
-    fixed_id(Scope { project: 0, ..scope }, "images/ubuntu-24.04-x64")
+pub(super) fn default_image(project_region: ProjectRegion) -> String {
+    fixed_id(ProjectRegion { project: 0, ..project_region }, "images/ubuntu-24.04-x64")
 }
 
-fn public_image(scope: Scope, now: Timestamp, image: &(&str, &str, &str, &str, u64)) -> Resource {
+fn public_image(project_region: ProjectRegion, now: Timestamp, image: &(&str, &str, &str, &str, u64)) -> Resource {
     let (name, distribution, version, system, disk) = *image;
     let ssh_key = if system == "windows" { "deny" } else { "allow" };
     let body = json!({
         "os_distro": distribution, "os_version": version, "os_type": system, "min_disk": disk, "min_ram": 512,
         "visibility": "public", "status": "active", "ssh_key": ssh_key, "architecture": "x86_64",
     });
-    let mut image = seeded("images", scope, name, now, body);
-    image.id = fixed_id(Scope { project: 0, ..scope }, &format!("images/{name}"));
+    let mut image = seeded("images", project_region, name, now, body);
+    image.id = fixed_id(ProjectRegion { project: 0, ..project_region }, &format!("images/{name}"));
     image
 }
 
@@ -161,11 +167,11 @@ pub(super) struct External {
 }
 
 /// The external network of a region and its subnet.
-pub(super) fn external(store: &Store, scope: Scope) -> External {
+pub(super) fn external(store: &Store, project_region: ProjectRegion) -> External {
     let seeded = |kind, name| {
         store
             .of_kind(kind)
-            .find(|(_, resource)| resource.seeded && resource.scope == scope && resource.name == name)
+            .find(|(_, resource)| resource.seeded && resource.project_region == project_region && resource.name == name)
             .map(|(uid, _)| uid)
             .expect("a project's region is opened before any of its resources is spoken of")
     };
@@ -248,7 +254,7 @@ pub(super) fn kubernetes_versions() -> Vec<Value> {
 }
 
 /// A public and a private key that look real and are not.
-pub(super) fn key_pair(draw: &mut Draw) -> (String, String) {
+pub(super) fn key_pair(draw: &mut SeededRandom) -> (String, String) {
     let body = STANDARD.encode(format!("simulated key {}", draw.secret()));
     let public = format!("ssh-ed25519 {body} simulated");
     let private = format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n");
@@ -268,8 +274,8 @@ mod tests {
 
     #[test]
     fn the_seeds_are_the_same_in_every_simulator() {
-        let scope = Scope { project: 1, region: 7 };
-        let ids = |now: Timestamp| resources(scope, now).into_iter().map(|seed| seed.id).collect::<Vec<_>>();
+        let project_region = ProjectRegion { project: 1, region: 7 };
+        let ids = |now: Timestamp| resources(project_region, now).into_iter().map(|seed| seed.id).collect::<Vec<_>>();
         assert_eq!(ids(Timestamp::UNIX_EPOCH), ids(Timestamp::MAX));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::draw::Draw;
+use super::draw::SeededRandom;
 use super::target::target;
 use crate::api::Request;
 use crate::catalog::Method;
@@ -25,7 +25,7 @@ fn window(request: &Request) -> Option<(u64, u64)> {
 }
 
 /// How long this call takes.
-pub(super) fn answering_time(request: &Request, draw: &mut Draw) -> Option<Duration> {
+pub(super) fn answering_time(request: &Request, draw: &mut SeededRandom) -> Option<Duration> {
     let (least, most) = window(request)?;
     Some(draw.between(Duration::from_millis(least), Duration::from_millis(most)))
 }
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn a_server_group_takes_its_time_and_a_read_none() {
-        let mut draw = Draw::new(1);
+        let mut draw = SeededRandom::new(1);
         let mut time = |method, path: &str| answering_time(&Request::new(method, path), &mut draw);
         let group = time(Method::Post, "/cloud/v1/servergroups/1/7").unwrap();
         assert!((11..=12).contains(&group.as_secs()));

@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::answer::{Refusal, ok, resource_time};
 use super::audit::Audit;
-use super::draw::{Draw, is_uuid};
-use super::kinds::{self, Kind, Numbering};
+use super::draw::{SeededRandom, is_uuid};
+use super::kinds::{self, Numbering, ResourceKind};
 use super::options::{Options, UnknownIds};
-use super::store::{Resource, Scope, Store, Uid};
+use super::store::{ProjectRegion, Resource, Store, Uid};
 use super::target::Target;
 use super::tasks::{Change, Tasks};
 use super::view;
@@ -41,9 +41,9 @@ pub(super) struct TaskFault {
 
 /// The state of the simulated cloud at one moment.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct CloudState {
     pub(super) now: Timestamp,
-    pub(super) draw: Draw,
+    pub(super) draw: SeededRandom,
     pub(super) store: Store,
     pub(super) tasks: Tasks,
     pub(super) audit: Audit,
@@ -62,17 +62,17 @@ pub(super) struct State {
     pub(super) to_come: Vec<(Timestamp, Change)>,
     /// Settings that belong to no resource, by path.
     pub(super) switches: BTreeMap<String, Value>,
-    pub(super) settled_scopes: HashSet<Scope>,
+    pub(super) settled_scopes: HashSet<ProjectRegion>,
     /// Ids of removed resources, which are not assumed to exist.
     pub(super) gone: HashSet<String>,
     last_integer: u64,
 }
 
-impl State {
+impl CloudState {
     pub(super) fn new(options: Options) -> Self {
         Self {
             now: Timestamp::UNIX_EPOCH,
-            draw: Draw::new(options.seed),
+            draw: SeededRandom::new(options.seed),
             store: Store::default(),
             tasks: Tasks::default(),
             audit: Audit::default(),
@@ -123,21 +123,27 @@ impl State {
         let kind = kinds::named(target.kind);
         let key = target.key.as_deref().unwrap_or_default();
         let parent = self.parent(target)?;
-        self.find(kind, Scope { project: target.project, region: target.region }, parent, key)
+        self.find(kind, ProjectRegion { project: target.project, region: target.region }, parent, key)
     }
 
     /// The parent of a nested resource, from its path.
     pub(super) fn parent(&mut self, target: &Target) -> Result<Option<Uid>, Refusal> {
         let Some((kind, key)) = &target.parent else { return Ok(None) };
-        let scope = Scope { project: target.project, region: target.region };
-        self.find(kinds::named(kind), scope, None, key).map(Some)
+        let project_region = ProjectRegion { project: target.project, region: target.region };
+        self.find(kinds::named(kind), project_region, None, key).map(Some)
     }
 
-    fn find(&mut self, kind: &'static Kind, scope: Scope, parent: Option<Uid>, key: &str) -> Result<Uid, Refusal> {
+    fn find(
+        &mut self,
+        kind: &'static ResourceKind,
+        project_region: ProjectRegion,
+        parent: Option<Uid>,
+        key: &str,
+    ) -> Result<Uid, Refusal> {
         let below = if kind.by_name { parent } else { None };
         // Bare metal clusters are addressed by the paths of both versions.
         let editions = [Some(kind), (kind.name == "ai_clusters").then(|| kinds::named("gpu_baremetal_clusters"))];
-        let found = editions.into_iter().flatten().find_map(|kind| self.store.at(kind, scope, below, key));
+        let found = editions.into_iter().flatten().find_map(|kind| self.store.at(kind, project_region, below, key));
         let found = found.filter(|uid| {
             // A resource below another parent is not found.
             parent.is_none() || self.store.get(*uid).is_some_and(|resource| resource.parent == parent)
@@ -146,7 +152,7 @@ impl State {
             Some(uid) => Ok(uid),
             // A resource of another project is not found.
             None if self.may_assume(kind, key) && parent.is_none() && self.store.by_id(kind.name, key).is_none() => {
-                Ok(self.assume(kind, scope, key))
+                Ok(self.assume(kind, project_region, key))
             }
             None => Err(Refusal::not_found(match kind.name {
                 "instances" => format!("Instance {key} could not be found"),
@@ -157,8 +163,8 @@ impl State {
     }
 
     /// The resource with an id from a body or query; it must exist and must not be in removal.
-    pub(super) fn need(&mut self, kind: &'static str, scope: Scope, id: &str) -> Result<Uid, Refusal> {
-        let uid = self.find(kinds::named(kind), scope, None, id)?;
+    pub(super) fn need(&mut self, kind: &'static str, project_region: ProjectRegion, id: &str) -> Result<Uid, Refusal> {
+        let uid = self.find(kinds::named(kind), project_region, None, id)?;
         match self.store.get(uid) {
             Some(resource) if resource.leaving => Err(self.locked_refusal(resource)),
             _ => Ok(uid),
@@ -166,13 +172,13 @@ impl State {
     }
 
     /// Checks the image that a volume is to be created from.
-    pub(super) fn need_image(&self, scope: Scope, id: &str) -> Result<(), Refusal> {
-        let listed = self.store.at(kinds::named("images"), scope, None, id).is_some();
+    pub(super) fn need_image(&self, project_region: ProjectRegion, id: &str) -> Result<(), Refusal> {
+        let listed = self.store.at(kinds::named("images"), project_region, None, id).is_some();
         let taken = !self.options.known_images && !self.gone.contains(id);
         if listed || taken { Ok(()) } else { Err(Refusal::not_found(format!("Image {id} not found"))) }
     }
 
-    fn may_assume(&self, kind: &Kind, key: &str) -> bool {
+    fn may_assume(&self, kind: &ResourceKind, key: &str) -> bool {
         let plausible = kind.by_name || kind.numbering == Numbering::Integer || is_uuid(key);
         self.options.unknown_ids == UnknownIds::Assume && plausible && !key.is_empty() && !self.gone.contains(key)
     }
@@ -194,7 +200,12 @@ impl State {
     // ── creation ────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// A resource from a create's body, not stored yet: every field of the body that a read shows.
-    pub(super) fn draft(&mut self, kind: &'static str, scope: Scope, body: &Map<String, Value>) -> Resource {
+    pub(super) fn draft(
+        &mut self,
+        kind: &'static str,
+        project_region: ProjectRegion,
+        body: &Map<String, Value>,
+    ) -> Resource {
         let kind = kinds::named(kind);
         let name = body.get(kind.name_field).or_else(|| body.get("name")).and_then(Value::as_str).unwrap_or_default();
         let id = match kind.numbering {
@@ -222,7 +233,7 @@ impl State {
             kind,
             id,
             name: name.to_owned(),
-            scope,
+            project_region,
             parent: None,
             fields,
             once_made,
@@ -249,32 +260,35 @@ impl State {
     /// Checks that the quota allows one more, and that the name is free where it must be unique.
     pub(super) fn check_room(
         &self,
-        kind: &'static Kind,
-        scope: Scope,
+        kind: &'static ResourceKind,
+        project_region: ProjectRegion,
         parent: Option<Uid>,
         name: &str,
     ) -> Result<(), Refusal> {
         if let Some(limit) = self.options.quotas.get(kind.name) {
-            let count = self.store.of_kind(kind.name).filter(|(_, held)| held.scope == scope && !held.seeded).count();
+            let count = self
+                .store
+                .of_kind(kind.name)
+                .filter(|(_, held)| held.project_region == project_region && !held.seeded)
+                .count();
             if count as u64 >= *limit {
                 return Err(Refusal::quota(kind.name, count as u64, 1, *limit));
             }
         }
         let taken = if kind.by_name {
-            self.store.at(kind, scope, parent, name).is_some()
+            self.store.at(kind, project_region, parent, name).is_some()
         } else {
             kind.unique_name
-                && self
-                    .store
-                    .of_kind(kind.name)
-                    .any(|(_, known)| known.scope == scope && known.parent == parent && known.name == name)
+                && self.store.of_kind(kind.name).any(|(_, known)| {
+                    known.project_region == project_region && known.parent == parent && known.name == name
+                })
         };
         if taken { Err(Refusal::conflict(format!("{} with name {name} already exists", kind.label))) } else { Ok(()) }
     }
 
     /// A resource as a read shows it.
     pub(super) fn view(&self, uid: Uid) -> Value {
-        view::of(&self.store, uid)
+        view::resource_answer(&self.store, uid)
     }
 
     /// 200 with the resource.

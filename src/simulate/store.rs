@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::kinds::Kind;
+use super::kinds::ResourceKind;
 
 /// The index of a resource in the store, by order of creation; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,7 +13,7 @@ pub(super) struct Uid(u64);
 
 /// Project and region of a resource; 0 where it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub(super) struct Scope {
+pub(super) struct ProjectRegion {
     pub(super) project: u64,
     pub(super) region: u64,
 }
@@ -21,10 +21,10 @@ pub(super) struct Scope {
 /// A resource of the simulated cloud.
 #[derive(Debug, Clone)]
 pub(super) struct Resource {
-    pub(super) kind: &'static Kind,
+    pub(super) kind: &'static ResourceKind,
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) scope: Scope,
+    pub(super) project_region: ProjectRegion,
     pub(super) parent: Option<Uid>,
     /// As a read shows them, except for fields computed when it is read.
     pub(super) fields: Map<String, Value>,
@@ -63,7 +63,7 @@ impl Resource {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Address {
     kind: &'static str,
-    scope: Scope,
+    project_region: ProjectRegion,
     parent: Option<Uid>,
     key: String,
 }
@@ -126,8 +126,14 @@ impl Store {
     }
 
     /// The resource with a path's key.
-    pub(super) fn at(&self, kind: &'static Kind, scope: Scope, parent: Option<Uid>, key: &str) -> Option<Uid> {
-        let address = Address { kind: kind.name, scope, parent, key: key.to_owned() };
+    pub(super) fn at(
+        &self,
+        kind: &'static ResourceKind,
+        project_region: ProjectRegion,
+        parent: Option<Uid>,
+        key: &str,
+    ) -> Option<Uid> {
+        let address = Address { kind: kind.name, project_region, parent, key: key.to_owned() };
         self.by_address.get(&address).copied()
     }
 
@@ -183,6 +189,7 @@ impl Store {
         self.users.entry(used).or_default().insert(user);
     }
 
+    /// Notes that `user` no longer refers to `used`.
     pub(super) fn unlink(&mut self, user: Uid, used: Uid) {
         forget(&mut self.uses, user, used);
         forget(&mut self.users, used, user);
@@ -225,7 +232,7 @@ fn address(resource: &Resource) -> Address {
     let key = resource.key().to_owned();
     // Only a resource addressed by name needs its parent for its identity, and that parent is always in the path.
     let parent = if resource.kind.by_name { resource.parent } else { None };
-    Address { kind: resource.kind.name, scope: resource.scope, parent, key }
+    Address { kind: resource.kind.name, project_region: resource.project_region, parent, key }
 }
 
 fn forget(links: &mut HashMap<Uid, BTreeSet<Uid>>, of: Uid, what: Uid) {

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::kinds::{KINDS, Kind};
+use super::kinds::{KINDS, ResourceKind};
 
 /// What a path addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Target {
 
 /// The path of a collection of one kind.
 struct Collection {
-    kind: &'static Kind,
+    kind: &'static ResourceKind,
     segments: Vec<&'static str>,
 }
 

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, task_time};
-use super::store::{Scope, Uid};
+use super::store::{ProjectRegion, Uid};
 
 /// Every key of `created_resources`, in the API's order.
 const LISTED_KEYS: [&str; 36] = [
@@ -86,7 +86,7 @@ pub(super) enum Ending {
 pub(super) struct Task {
     pub(super) id: String,
     pub(super) task_type: String,
-    pub(super) scope: Scope,
+    pub(super) project_region: ProjectRegion,
     pub(super) data: Value,
     pub(super) request_id: String,
     pub(super) created: Timestamp,
@@ -135,8 +135,8 @@ impl Task {
             "data": self.data(now),
             "error": error,
             "request_id": self.request_id,
-            "project_id": (self.scope.project > 0).then_some(self.scope.project),
-            "region_id": (self.scope.region > 0).then_some(self.scope.region),
+            "project_id": (self.project_region.project > 0).then_some(self.project_region.project),
+            "region_id": (self.project_region.region > 0).then_some(self.project_region.region),
             "client_id": CLIENT,
             "user_id": USER,
             "user_client_id": CLIENT,
@@ -244,7 +244,9 @@ impl Tasks {
     /// Marks every finished task as acknowledged, of one project or region where given.
     pub(super) fn acknowledge_all(&mut self, project: Option<u64>, region: Option<u64>, now: Timestamp) {
         for task in self.all.iter_mut().filter(|task| task.done) {
-            if project.is_none_or(|id| id == task.scope.project) && region.is_none_or(|id| id == task.scope.region) {
+            if project.is_none_or(|id| id == task.project_region.project)
+                && region.is_none_or(|id| id == task.project_region.region)
+            {
                 task.acknowledged.get_or_insert(now);
             }
         }
@@ -268,14 +270,15 @@ impl Tasks {
     /// started after `until`.
     pub(super) fn active(
         &self,
-        scope: Scope,
+        project_region: ProjectRegion,
         query: &[(String, String)],
         now: Timestamp,
         until: Timestamp,
     ) -> Result<(usize, Vec<Value>), Refusal> {
         let wanted = Wanted::parse(query)?;
         let listed = self.pending().filter(|task| task.created <= until);
-        let mut matching: Vec<_> = listed.filter(|task| task.scope == scope && wanted.matches(task)).collect();
+        let mut matching: Vec<_> =
+            listed.filter(|task| task.project_region == project_region && wanted.matches(task)).collect();
         matching.sort_by_key(|task| task.created);
         Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
     }
@@ -326,8 +329,8 @@ impl Wanted {
     }
 
     fn matches(&self, task: &Task) -> bool {
-        (self.projects.is_empty() || self.projects.contains(&task.scope.project))
-            && (self.regions.is_empty() || self.regions.contains(&task.scope.region))
+        (self.projects.is_empty() || self.projects.contains(&task.project_region.project))
+            && (self.regions.is_empty() || self.regions.contains(&task.project_region.region))
             && (self.states.is_empty() || self.states.iter().any(|state| state == task.state()))
             && self.task_type.as_ref().is_none_or(|task_type| *task_type == task.task_type)
             && self.from.is_none_or(|from| task.created >= from)
@@ -344,6 +347,7 @@ impl Wanted {
     }
 }
 
+/// A whole number in a query, or the refusal of another value.
 pub(super) fn number(name: &str, value: &str) -> Result<u64, Refusal> {
     value.parse().map_err(|_| Refusal::invalid_field(name, "must be a whole number of at least 0"))
 }
@@ -356,6 +360,7 @@ pub(super) fn limit(value: &str) -> Result<usize, Refusal> {
     }
 }
 
+/// The direction of an order: whether it is `asc`; the refusal of a word other than `asc` and `desc`.
 pub(super) fn ascending(name: &str, value: &str) -> Result<bool, Refusal> {
     match value {
         "asc" => Ok(true),
@@ -387,7 +392,7 @@ mod tests {
         Task {
             id: id.into(),
             task_type: "create_network".into(),
-            scope: Scope { project: 1, region },
+            project_region: ProjectRegion { project: 1, region },
             data: json!({}),
             request_id: "r".into(),
             created: at(created),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Refusal, ok};
 use super::call::Call;
-use super::state::State;
+use super::state::CloudState;
 use super::store::Uid;
 use super::tasks::Change;
 use super::work::{Work, held};
@@ -12,7 +12,7 @@ use super::{balancer, data, ip, kinds, network, security_group};
 use crate::api::Answer;
 
 /// `PATCH` and `PUT` on a resource: replaces fields; merges tags where its kind has them, and null removes one.
-pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn update(state: &mut CloudState, call: &Call<'_>) -> Result<Answer, Refusal> {
     let uid = state.addressed(&call.target)?;
     let root = state.store.root(uid);
     state.check_free(&[uid, root])?;
@@ -35,7 +35,7 @@ pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Refus
     }
     retag(state, call, uid);
     let task_type = call.task_type().unwrap_or("update").to_owned();
-    let data = data::of_change(state, call, uid, &task_type);
+    let data = data::change_data(state, call, uid, &task_type);
     let Changes { fields, made, touched, former, .. } = changes;
     let work = Work { made, touched, former, locks: held(uid, root), changes: fields, data };
     Ok(state.start(call, &task_type, work))
@@ -53,7 +53,7 @@ struct Changes {
     nested: bool,
 }
 
-fn changes(state: &mut State, call: &Call<'_>, uid: Uid) -> Result<Changes, Refusal> {
+fn changes(state: &mut CloudState, call: &Call<'_>, uid: Uid) -> Result<Changes, Refusal> {
     let kind = kinds::named(call.target.kind);
     let mut body = call.body.clone();
     body.shift_remove("tags");
@@ -105,7 +105,7 @@ fn changes(state: &mut State, call: &Call<'_>, uid: Uid) -> Result<Changes, Refu
 }
 
 /// Renames a resource; one that is addressed by name keeps it.
-fn rename(state: &mut State, uid: Uid, name: &str, changes: &mut Changes) {
+fn rename(state: &mut CloudState, uid: Uid, name: &str, changes: &mut Changes) {
     if let Some(resource) = state.store.get_mut(uid)
         && !resource.kind.by_name
         && resource.name != name
@@ -116,7 +116,7 @@ fn rename(state: &mut State, uid: Uid, name: &str, changes: &mut Changes) {
 }
 
 /// Whether any of the fields changes.
-fn alters(state: &State, changes: &[Change]) -> bool {
+fn alters(state: &CloudState, changes: &[Change]) -> bool {
     changes.iter().any(|change| match change {
         Change::Merge(uid, fields) => state
             .store
@@ -126,7 +126,7 @@ fn alters(state: &State, changes: &[Change]) -> bool {
     })
 }
 
-fn retag(state: &mut State, call: &Call<'_>, uid: Uid) {
+fn retag(state: &mut CloudState, call: &Call<'_>, uid: Uid) {
     let Some(given) = call.body.get("tags") else { return };
     let Some(resource) = state.store.get_mut(uid) else { return };
     let Value::Object(tags) = given else {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use super::answer::{resource_time, zulu_time};
-use super::draw::Draw;
+use super::draw::SeededRandom;
 use super::kinds::Numbering;
 use super::store::{Resource, Store, Uid};
 use crate::packed;
@@ -20,7 +20,7 @@ pub(super) fn id_value(resource: &Resource) -> Value {
 }
 
 /// The resource as `GET` answers it; null when it is gone.
-pub(super) fn of(store: &Store, uid: Uid) -> Value {
+pub(super) fn resource_answer(store: &Store, uid: Uid) -> Value {
     let Some(resource) = store.get(uid) else { return Value::Null };
     let kind = resource.kind;
     let mut shown = Map::new();
@@ -28,12 +28,12 @@ pub(super) fn of(store: &Store, uid: Uid) -> Value {
     if !kind.nameless {
         shown.insert(kind.name_field.into(), resource.name.as_str().into());
     }
-    if resource.scope.project > 0 && !kind.placeless {
-        shown.insert("project_id".into(), resource.scope.project.into());
+    if resource.project_region.project > 0 && !kind.placeless {
+        shown.insert("project_id".into(), resource.project_region.project.into());
     }
-    if resource.scope.region > 0 && !kind.placeless {
-        shown.insert("region_id".into(), resource.scope.region.into());
-        shown.insert("region".into(), region_name(resource.scope.region).into());
+    if resource.project_region.region > 0 && !kind.placeless {
+        shown.insert("region_id".into(), resource.project_region.region.into());
+        shown.insert("region".into(), region_name(resource.project_region.region).into());
     }
     if !kind.timeless {
         shown.insert("created_at".into(), resource_time(resource.created).into());
@@ -92,8 +92,8 @@ fn describe(resource: &Resource, shown: &mut Map<String, Value>) {
             show("tags", json!([]));
         }
         "keypairs" => {
-            if resource.scope.project > 0 {
-                show("project_id", resource.scope.project.into());
+            if resource.project_region.project > 0 {
+                show("project_id", resource.project_region.project.into());
             }
             shown.shift_remove("updated_at");
         }
@@ -129,7 +129,7 @@ fn describe(resource: &Resource, shown: &mut Map<String, Value>) {
 
 /// 32 hexadecimal digits derived from a text.
 pub(super) fn opaque(text: &str) -> String {
-    Draw::fixed(("opaque", text)).request_id()
+    SeededRandom::fixed(("opaque", text)).request_id()
 }
 
 /// Adds the relations of a resource to other resources.
@@ -138,7 +138,7 @@ fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, 
         found.map(|(_, other)| json!({ "id": other.id })).collect::<Vec<_>>().into()
     };
     let whole = |found: &mut dyn Iterator<Item = (Uid, &Resource)>| -> Value {
-        found.map(|(other, _)| of(store, other)).collect::<Vec<_>>().into()
+        found.map(|(other, _)| resource_answer(store, other)).collect::<Vec<_>>().into()
     };
     let mut show = |field: &str, value: Value| {
         shown.insert(field.to_owned(), value);
@@ -146,7 +146,7 @@ fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, 
     match resource.kind.name {
         "subnets" if resource.seeded && resource.text("cidr").is_none() => {
             let network = store.used(uid, "networks").next().map(|(_, network)| network.id.clone());
-            show("network_id", network.unwrap_or_else(|| Draw::fixed(("network", &resource.id)).uuid()).into());
+            show("network_id", network.unwrap_or_else(|| SeededRandom::fixed(("network", &resource.id)).uuid()).into());
             show("cidr", "192.168.0.0/16".into());
             show("gateway_ip", "192.168.0.1".into());
             show("total_ips", 65_533.into());
@@ -168,7 +168,7 @@ fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, 
             show("listeners", ids(&mut store.children(uid, "listeners")));
             let port = resource.field("vip_port_id");
             let ours = store.of_kind("floatingips").filter(|(_, ip)| port.is_some() && ip.field("port_id") == port);
-            let ours: Vec<_> = ours.map(|(ip, _)| of(store, ip)).collect();
+            let ours: Vec<_> = ours.map(|(ip, _)| resource_answer(store, ip)).collect();
             show("floating_ips", ours.into());
         }
         "listeners" => {
@@ -179,7 +179,7 @@ fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, 
             show("members", whole(&mut store.children(uid, "members")));
             show(
                 "healthmonitor",
-                store.children(uid, "healthmonitors").next().map_or(Value::Null, |(hm, _)| of(store, hm)),
+                store.children(uid, "healthmonitors").next().map_or(Value::Null, |(hm, _)| resource_answer(store, hm)),
             );
             show("listeners", ids(&mut store.used(uid, "listeners")));
             let balancer = resource.parent.and_then(|parent| store.get(parent));
@@ -190,7 +190,7 @@ fn relate(store: &Store, uid: Uid, resource: &Resource, shown: &mut Map<String, 
         "k8s_clusters" => show("pools", whole(&mut store.children(uid, "k8s_pools"))),
         "reserved_fixed_ips" => {
             let network = store.used(uid, "networks").next();
-            show("network", network.map_or(Value::Null, |(network, _)| of(store, network)));
+            show("network", network.map_or(Value::Null, |(network, _)| resource_answer(store, network)));
         }
         "ports" => {
             let device = resource.parent.and_then(|device| store.get(device));
@@ -247,7 +247,7 @@ fn attachments(store: &Store, uid: Uid, volume: &Resource) -> Value {
     let users = store.users(uid, "instances").chain(store.users(uid, "bminstances"));
     let attachment = |(owner, machine): (Uid, &Resource)| {
         json!({
-            "attachment_id": Draw::fixed((&volume.id, &machine.id)).uuid(),
+            "attachment_id": SeededRandom::fixed((&volume.id, &machine.id)).uuid(),
             "volume_id": volume.id,
             "server_id": machine.id,
             "instance_name": null,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::answer::ok;
 use super::call::Call;
 use super::options::Durations;
-use super::state::State;
+use super::state::CloudState;
 use super::store::Uid;
 use super::tasks::{Change, Ending, Task, share_until_shown};
 use super::{data, view};
@@ -30,7 +30,7 @@ pub(super) struct Work {
     pub(super) data: Map<String, Value>,
 }
 
-impl State {
+impl CloudState {
     /// Starts a task; the answer has its id.
     pub(super) fn start(&mut self, call: &Call<'_>, task_type: &str, work: Work) -> Answer {
         let id = self.draw.uuid();
@@ -59,7 +59,7 @@ impl State {
         self.tasks.add(Task {
             id: id.clone(),
             task_type: task_type.to_owned(),
-            scope: call.scope(),
+            project_region: call.project_region(),
             data: Value::Object(work.data),
             request_id: call.request_id.clone(),
             created: self.now,
@@ -80,6 +80,7 @@ impl State {
         ok(200, json!({ "tasks": [id] }))
     }
 
+    /// How long a new task of this type takes.
     pub(super) fn length_of(&mut self, task_type: &str) -> Duration {
         let pace = pace_of(task_type);
         // Bystanders' tasks take half the time, so that their later creates find what they need.
@@ -97,6 +98,7 @@ impl State {
         self.now.checked_sub(self.options.busy.lists_late).unwrap_or(self.now)
     }
 
+    /// How a new task ends: in ERROR where a fault was injected.
     pub(super) fn ending(&mut self, task_type: &str, made: &[Uid]) -> Ending {
         let Some(fault) = self.task_fault.take() else { return Ending::Finished };
         let main = made.first().and_then(|uid| self.store.get(*uid));
@@ -146,6 +148,7 @@ impl State {
         }
     }
 
+    /// Puts a resource in its error state.
     pub(super) fn break_down(&mut self, uid: Uid) {
         if let Some(resource) = self.store.get_mut(uid) {
             resource.once_made.clear();
@@ -159,6 +162,7 @@ impl State {
         }
     }
 
+    /// Applies one change of a task.
     pub(super) fn change(&mut self, change: &Change) {
         match change {
             Change::Merge(uid, fields) => {

@@ -1,22 +1,22 @@
 //! What is there before the first request: the projects, and the resources of each region of one.
 
 use super::seeds;
-use super::state::State;
-use super::store::Scope;
+use super::state::CloudState;
+use super::store::ProjectRegion;
 
-impl State {
+impl CloudState {
     /// Creates the initial resources of a project and region, when it is first named.
-    pub(super) fn open(&mut self, scope: Scope) {
-        self.open_project(scope.project);
-        if scope.project > 0 && scope.region > 0 && self.settled_scopes.insert(scope) {
-            for resource in seeds::resources(scope, self.now) {
+    pub(super) fn open(&mut self, project_region: ProjectRegion) {
+        self.open_project(project_region.project);
+        if project_region.project > 0 && project_region.region > 0 && self.settled_scopes.insert(project_region) {
+            for resource in seeds::resources(project_region, self.now) {
                 let parent = resource.parent;
                 let uid = self.store.insert(resource);
                 if let Some(network) = parent {
                     self.store.link(uid, network);
                 }
             }
-            seeds::join(&mut self.store, scope);
+            seeds::join(&mut self.store, project_region);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The record of one environment in a store.
 
 use super::{AnyStore, EnvironmentName, Holder, Opened, Opening, Renewal};
-use crate::journal::{JournalError, Owner, Status};
+use crate::journal::{JournalError, RecordWriter, Status};
 
 /// The record of one environment of one plan, in any store.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ impl EnvironmentRecord {
     /// # Errors
     ///
     /// When the record cannot be read or written.
-    pub async fn unlock(&self, owner: Owner) -> Result<bool, JournalError> {
+    pub async fn unlock(&self, owner: RecordWriter) -> Result<bool, JournalError> {
         self.store.unlock(&self.name, owner).await
     }
 }

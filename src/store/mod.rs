@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use environment::EnvironmentRecord;
 
 use crate::clock::Clock;
-use crate::journal::{Header, JournalError, Line, Owner, Sink, Status};
+use crate::journal::{Header, JournalError, Line, RecordWriter, Sink, Status};
 
 /// A pending operation of a store.
 pub type Working<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + Send + 'a>>;
@@ -45,14 +45,14 @@ impl EnvironmentName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// `None` while it has not written its name yet.
-    pub owner: Option<Owner>,
+    pub owner: Option<RecordWriter>,
     /// Whether the kernel releases the lock when the process ends; a lease has to expire instead.
     pub bound_to_process: bool,
 }
 
 /// Options for opening a record for writing.
 pub struct Opening<'a> {
-    pub owner: Owner,
+    pub owner: RecordWriter,
     /// How long to wait for a living holder.
     pub patience: Duration,
     pub clock: Clock,
@@ -139,7 +139,7 @@ pub trait Store: Debug + Send + Sync {
     ) -> Working<'a, Option<String>>;
 
     /// Takes over the lease of a record and releases it. `false` when the store has no lease to take.
-    fn unlock<'a>(&'a self, environment: &'a EnvironmentName, owner: Owner) -> Working<'a, bool>;
+    fn unlock<'a>(&'a self, environment: &'a EnvironmentName, owner: RecordWriter) -> Working<'a, bool>;
 }
 
 /// A shared store.

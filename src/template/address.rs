@@ -78,21 +78,21 @@ pub(super) fn first_address(addresses: &Value) -> Option<String> {
     best.map(|address| address.text.clone())
 }
 
-struct Found {
+struct AddressFound {
     text: String,
     floating: bool,
 }
 
-fn collect(value: &Value, found: &mut Vec<Found>) {
+fn collect(value: &Value, found: &mut Vec<AddressFound>) {
     match value {
-        Value::String(text) => found.push(Found { text: text.clone(), floating: false }),
+        Value::String(text) => found.push(AddressFound { text: text.clone(), floating: false }),
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
         Value::Object(fields) => {
             let address = ["addr", "ip_address", "floating_ip_address"].into_iter().find_map(|name| fields.get(name));
             match address.and_then(Value::as_str) {
                 Some(text) => {
                     let floating = fields.get("type").and_then(Value::as_str) == Some("floating");
-                    found.push(Found { text: text.to_owned(), floating });
+                    found.push(AddressFound { text: text.to_owned(), floating });
                 }
                 None => fields.values().filter(|field| field.is_array()).for_each(|field| collect(field, found)),
             }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::lexicon::{self, Cut, Piece, Refused};
+use super::lexicon::{self, DividedText, Piece, Refused};
 use super::program::{Program, SourceMap};
 use super::{Expression, ExpressionKind, ListFrom, Part, Shape, Template, Text};
 use crate::diagnostic::{Diagnostic, code};
@@ -43,7 +43,7 @@ impl Template {
     pub fn compile_part(node: &Node, range: Range<usize>) -> Result<Self, Vec<Diagnostic>> {
         let NodeKind::Scalar(Scalar::Text(text)) = &node.kind else { return Self::compile(node) };
         let places = &text.places(node.span);
-        let part = Words { text: &text.as_str()[range.clone()], places, base: range.start, whole: node.span };
+        let part = ScalarText { text: &text.as_str()[range.clone()], places, base: range.start, whole: node.span };
         let span = part.locate(0..part.text.len());
         let shape = part.shape().map_err(|refused| vec![part.finding(refused)])?;
         Ok(Self { span, shape })
@@ -75,7 +75,7 @@ impl Expression {
                 return Err(vec![finding]);
             }
         };
-        let scalar = Words { text, places, base: 0, whole: span };
+        let scalar = ScalarText { text, places, base: 0, whole: span };
         let program = scalar.condition().map_err(|refused| vec![scalar.finding(refused)])?;
         Ok(Self { span, kind: ExpressionKind::Program(program) })
     }
@@ -85,7 +85,7 @@ fn value(node: Node, findings: &mut Vec<Diagnostic>) -> Template {
     let span = node.span;
     let shape = match node.kind {
         NodeKind::Scalar(Scalar::Text(text)) if lexicon::is_template(text.as_str()) => {
-            let words = Words { text: text.as_str(), places: &text.places(span), base: 0, whole: span };
+            let words = ScalarText { text: text.as_str(), places: &text.places(span), base: 0, whole: span };
             words.shape().unwrap_or_else(|refused| {
                 findings.push(words.finding(refused));
                 Shape::Constant(Value::Null.into())
@@ -145,21 +145,21 @@ fn list_from(entries: List<(Key, Node)>, findings: &mut Vec<Diagnostic>) -> Shap
 }
 
 /// A scalar's text, or a part of it.
-struct Words<'t> {
+struct ScalarText<'t> {
     text: &'t str,
     places: &'t Places,
     base: usize,
     whole: Span,
 }
 
-impl Words<'_> {
+impl ScalarText<'_> {
     fn shape(&self) -> Result<Shape, Refused> {
         if !lexicon::is_template(self.text) {
             return Ok(Shape::Constant(Value::String(self.text.to_owned()).into()));
         }
         let pieces = match lexicon::cut(self.text)? {
-            Cut::Statements => return self.statements().map(|program| Shape::Text(Text::Program(program))),
-            Cut::Pieces(pieces) => pieces,
+            DividedText::Statements => return self.statements().map(|program| Shape::Text(Text::Program(program))),
+            DividedText::Pieces(pieces) => pieces,
         };
         if let [Piece::Expression(range)] = pieces.as_slice()
             && self.text.starts_with("{{")
@@ -184,7 +184,7 @@ impl Words<'_> {
             lexicon::measure(inner).map_err(|refused| shifted(refused, start))?;
             return self.expression(start..start + inner.len());
         }
-        let part = Words { text: inner, places: self.places, base: self.base + start, whole: self.whole };
+        let part = ScalarText { text: inner, places: self.places, base: self.base + start, whole: self.whole };
         match part.shape().map_err(|refused| shifted(refused, start))? {
             Shape::Expression(program) => Ok(program),
             _ => Err(Refused {

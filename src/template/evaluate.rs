@@ -96,6 +96,7 @@ impl Expression {
     }
 }
 
+/// Evaluates a program to JSON.
 pub(super) fn json(program: &Program, scope: &Scope<'_>) -> Result<Value, TemplateError> {
     let root = scope::root(scope, program.uses());
     let result = program.run(root.clone()).and_then(|value| json_of(&value));
@@ -190,7 +191,7 @@ fn is_whole_number(name: &str) -> bool {
 
 /// The engine's message in our words.
 fn message_for(message: String) -> String {
-    let sort = |name: &str| match name {
+    let type_name = |name: &str| match name {
         "string" => "a text",
         "number" => "a number",
         "bool" => "`true` or `false`",
@@ -213,7 +214,7 @@ fn message_for(message: String) -> String {
             false if is_whole_number(target) && given == "string" => {
                 "this wants a whole number, and this is a text; `| int` makes a number of a text".to_owned()
             }
-            false => format!("this wants {}, and this is {}", wanted(target), sort(given)),
+            false => format!("this wants {}, and this is {}", wanted(target), type_name(given)),
         };
     }
     if ["invalid float literal", "invalid digit found in string"].contains(&message.as_str()) {
@@ -238,7 +239,7 @@ fn message_for(message: String) -> String {
     if let Some((operator, (left, right))) =
         operation.and_then(|(operator, types)| Some((operator, types.split_once(" and ")?)))
     {
-        return format!("`{operator}` cannot be used on {} and {}", sort(left), sort(right));
+        return format!("`{operator}` cannot be used on {} and {}", type_name(left), type_name(right));
     }
     message
 }

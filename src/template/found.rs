@@ -26,7 +26,7 @@ impl Flow {
 
 /// The [`Uses`] so far.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct UsesBuilder {
     pub steps: Vec<Reference>,
     pub inputs: Vec<InputUse>,
     pub names: Vec<NameUse>,
@@ -39,7 +39,7 @@ pub(super) struct Found {
     pub too_heavy: Option<Range<usize>>,
 }
 
-impl Found {
+impl UsesBuilder {
     /// Adds a reference to a name of the scope, with the constant names after it.
     pub fn add(&mut self, root: &str, range: Range<usize>, mut named: Vec<(String, Range<usize>)>, flow: &Flow) {
         let end = named.last().map_or(range.end, |(_, last)| last.end);
@@ -74,7 +74,8 @@ impl Found {
 
     /// All references, in little memory.
     pub fn into_uses(self) -> Uses {
-        let Found { steps, inputs, names, parts, files, unknown, alone, reads_files, surroundings, too_heavy } = self;
+        let UsesBuilder { steps, inputs, names, parts, files, unknown, alone, reads_files, surroundings, too_heavy } =
+            self;
         let (steps, inputs, names, parts) = (steps.into(), inputs.into(), names.into(), parts.into());
         let (files, unknown, too_heavy) = (files.into(), unknown.into(), too_heavy.map(Box::new));
         let others = Others { names, parts, files, unknown, too_heavy }.unless_empty();

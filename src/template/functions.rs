@@ -10,7 +10,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 use sha2::{Digest, Sha256};
 
 use super::address;
-use super::scope::{SURROUNDINGS, Surroundings, value_of};
+use super::scope::{FunctionContext, SURROUNDINGS, value_of};
 use super::text::{json_of, text_of};
 use crate::files;
 use crate::secret::is_reserved;
@@ -27,6 +27,7 @@ const LONGEST_JOINED: usize = 16 << 20;
 /// The longest name that most APIs accept for a host or resource.
 const LONGEST_SLUG: usize = 63;
 
+/// Adds the filters and functions of plans to the template language.
 pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter(TEXT, |value: &Value| text_of(value).map(|text| Value::from(text.as_ref())));
     environment.add_filter("string", |value: &Value| text_of(value).map(|text| Value::from(text.as_ref())));
@@ -211,10 +212,10 @@ fn on_secrets(
     Ok(Value::from(secrets.derive(&compute(&revealed)?)))
 }
 
-fn surroundings(state: &State<'_, '_>) -> Result<std::sync::Arc<Surroundings>, Error> {
+fn surroundings(state: &State<'_, '_>) -> Result<std::sync::Arc<FunctionContext>, Error> {
     state
         .lookup(SURROUNDINGS)
-        .and_then(|value| value.downcast_object::<Surroundings>())
+        .and_then(|value| value.downcast_object::<FunctionContext>())
         .ok_or_else(|| refuse("this function cannot be used here"))
 }
 

@@ -11,7 +11,7 @@ use minijinja::machinery::{ast, parse_expr};
 use minijinja::{Error, ErrorKind, Value as Any};
 use serde_json::Value;
 
-use super::nodes::{mention, of, parts, type_in};
+use super::nodes::{mention, outline_of, parts, type_in};
 use super::outline::{KnownNames, Mention, Outline, ValueType};
 use super::program::Program;
 use super::text::json_of;
@@ -34,7 +34,8 @@ impl Template {
             Shape::Text(Text::Parts(parts)) => Outline::joined(parts.iter().map(|part| match part {
                 Part::Literal(literal) => Outline::Exactly(Value::from(&**literal)),
                 Part::Expression(program) => {
-                    let value = program.outline(scope, knowledge).and_then(|value| in_text(program, value, knowledge));
+                    let value =
+                        program.outline(scope, knowledge).and_then(|value| outline_in_text(program, value, knowledge));
                     value.unwrap_or_else(|error| reported(error, errors))
                 }
             })),
@@ -47,7 +48,7 @@ impl Template {
                 Outline::Map(fields.collect())
             }
             // The caller determines the elements, and interprets each.
-            Shape::For(_) => Outline::Of(ValueType::List),
+            Shape::For(_) => Outline::OfType(ValueType::List),
         }
     }
 }
@@ -58,7 +59,7 @@ fn reported(error: TemplateError, errors: &mut Vec<TemplateError>) -> Outline {
 }
 
 /// The outline of a value inside a text.
-fn in_text(program: &Program, value: Outline, knowledge: &dyn KnownNames) -> Result<Outline, TemplateError> {
+fn outline_in_text(program: &Program, value: Outline, knowledge: &dyn KnownNames) -> Result<Outline, TemplateError> {
     match never_text(&value, knowledge) {
         None => Ok(value),
         Some((what, help)) => Err(without_text_form(program, what, help)),
@@ -255,22 +256,22 @@ impl<'i> Interpreter<'i> {
             ast::Expr::Compare(compare) => {
                 self.values(&compare.expr);
                 compare.ops.iter().take(1).for_each(|operand| drop(self.values(&operand.expr)));
-                Outline::Of(ValueType::Boolean)
+                Outline::OfType(ValueType::Boolean)
             }
             ast::Expr::Test(test) => {
                 self.test_must_work(test);
-                Outline::Of(ValueType::Boolean)
+                Outline::OfType(ValueType::Boolean)
             }
             ast::Expr::UnaryOp(unary) => match unary.op {
                 ast::UnaryOpKind::Not => {
                     self.outline(&unary.expr);
-                    Outline::Of(ValueType::Boolean)
+                    Outline::OfType(ValueType::Boolean)
                 }
                 ast::UnaryOpKind::Neg => {
                     self.negation_must_work(unary);
                     match self.value_type(&self.outline(&unary.expr)) {
-                        Some(ValueType::Integer) => Outline::Of(ValueType::Integer),
-                        _ => Outline::Of(ValueType::Number),
+                        Some(ValueType::Integer) => Outline::OfType(ValueType::Integer),
+                        _ => Outline::OfType(ValueType::Number),
                     }
                 }
             },
@@ -283,12 +284,12 @@ impl<'i> Interpreter<'i> {
                     Value::String(name) => Some((name, self.outline(value))),
                     _ => None,
                 });
-                fields.collect::<Option<Vec<_>>>().map_or(Outline::Of(ValueType::Map), Outline::Map)
+                fields.collect::<Option<Vec<_>>>().map_or(Outline::OfType(ValueType::Map), Outline::Map)
             }
             ast::Expr::Slice(slice) => {
                 self.slice_must_work(slice);
                 match self.value_type(&self.outline(&slice.expr)) {
-                    Some(sort @ (ValueType::Text | ValueType::List)) => of(sort),
+                    Some(value_type @ (ValueType::Text | ValueType::List)) => outline_of(value_type),
                     _ => Outline::Open,
                 }
             }
@@ -301,8 +302,8 @@ impl<'i> Interpreter<'i> {
         match name.id {
             "cidrsubnet" => self.network(tried.as_ref(), call.args.get(..2)),
             "file" | "cidrhost" => Outline::some_text(),
-            "range" => Outline::Of(ValueType::List),
-            "dict" => Outline::Of(ValueType::Map),
+            "range" => Outline::OfType(ValueType::List),
+            "dict" => Outline::OfType(ValueType::Map),
             _ => Outline::Open,
         }
     }

@@ -35,7 +35,8 @@ pub(super) enum Piece {
 
 /// A text divided at its expressions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(super) enum DividedText {
+    /// Literal texts and expressions, in order.
     Pieces(Vec<Piece>),
     /// It contains `{% statements %}`.
     Statements,
@@ -66,7 +67,7 @@ pub fn is_template(text: &str) -> bool {
 }
 
 /// Divides a text into literals and expressions.
-pub(super) fn cut(text: &str) -> Result<Cut, Refused> {
+pub(super) fn cut(text: &str) -> Result<DividedText, Refused> {
     if text.len() > LONGEST {
         return Err(Refused::limit(0..0, "a template longer than 4 MiB"));
     }
@@ -98,7 +99,7 @@ pub(super) fn cut(text: &str) -> Result<Cut, Refused> {
     if let Some(group) = inside {
         return Err(not_closed(group.open, text));
     }
-    Ok(if statements.count > 0 { Cut::Statements } else { Cut::Pieces(pieces) })
+    Ok(if statements.count > 0 { DividedText::Statements } else { DividedText::Pieces(pieces) })
 }
 
 /// Measures a single expression.

@@ -12,7 +12,7 @@ use crate::source::Span;
 use crate::word::Word;
 
 /// A reference: the names on its path, and its place in the file.
-struct Written<'p> {
+struct WrittenReference<'p> {
     names: Vec<&'p str>,
     span: Span,
 }
@@ -127,7 +127,7 @@ fn instead(key: &str, base: &minijinja::Value, scope: &Scope<'_>, path: &[&str])
 }
 
 /// An element of a list (`| first`) is undefined when the list, or its filtered form, is empty.
-fn nothing_in(mention: &Written<'_>, root: &minijinja::Value) -> Option<TemplateError> {
+fn nothing_in(mention: &WrittenReference<'_>, root: &minijinja::Value) -> Option<TemplateError> {
     let list = mention.names.iter().fold(root.clone(), |here, name| item(&here, name));
     let items = Some(list).filter(|list| list.kind() == ValueKind::Seq)?.len()?;
     let written = dotted(&mention.names);
@@ -140,17 +140,17 @@ fn nothing_in(mention: &Written<'_>, root: &minijinja::Value) -> Option<Template
 }
 
 /// The references of a template that are not guarded, in the order of the text.
-fn references(program: &Program) -> Vec<Written<'_>> {
+fn references(program: &Program) -> Vec<WrittenReference<'_>> {
     let uses = program.uses();
-    let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| Written {
+    let steps = uses.steps.iter().filter(|used| !used.guarded).map(|used| WrittenReference {
         names: ["steps", used.step.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
         span: program.place(used.span),
     });
-    let inputs = uses.inputs.iter().filter(|used| !used.guarded).map(|used| Written {
+    let inputs = uses.inputs.iter().filter(|used| !used.guarded).map(|used| WrittenReference {
         names: ["inputs", used.name.as_str()].into_iter().chain(used.path.iter().map(Word::as_str)).collect(),
         span: program.place(used.span),
     });
-    let names = uses.names.iter().filter(|used| !used.guarded).map(|used| Written {
+    let names = uses.names.iter().filter(|used| !used.guarded).map(|used| WrittenReference {
         names: std::iter::once(used.name).chain(used.path.iter().map(Word::as_str)).collect(),
         span: program.place(used.span),
     });
@@ -159,7 +159,7 @@ fn references(program: &Program) -> Vec<Written<'_>> {
     mentions
 }
 
-fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
+fn follow(mention: &WrittenReference<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> Option<TemplateError> {
     let mut here = root.clone();
     for (depth, name) in mention.names.iter().enumerate() {
         let next = item(&here, name);
@@ -175,7 +175,7 @@ fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> 
             return error(format!("`{written}` is undefined"), Some(help));
         }
         let path = &mention.names[..depth];
-        if let Some(help) = of_answer(path, name) {
+        if let Some(help) = hint_for_answer(path, name) {
             return error(format!("`{written}` is undefined"), Some(help));
         }
         let help = match instead(name, &here, scope, path) {
@@ -192,7 +192,7 @@ fn follow(mention: &Written<'_>, scope: &Scope<'_>, root: &minijinja::Value) -> 
 }
 
 /// What to say of a part of an answer that no record holds. `path`: the names before it.
-fn of_answer(path: &[&str], name: &str) -> Option<String> {
+fn hint_for_answer(path: &[&str], name: &str) -> Option<String> {
     match name {
         _ if !is_result(path) => None,
         "response" => Some(
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_no_record_holds_of_an_answer_is_said_to_be_a_secret() {
-        let words = |path: &[&str], name: &str| of_answer(path, name).unwrap_or_default();
+        let words = |path: &[&str], name: &str| hint_for_answer(path, name).unwrap_or_default();
         let answer = ["steps", "key", "response"];
         assert!(words(&answer, "private_key").starts_with("it is a secret that no record holds"));
         assert!(words(&["steps", "key", "all", "0", "response", "keys"], "secret_key").contains("no record holds"));

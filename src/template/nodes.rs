@@ -25,7 +25,7 @@ pub(super) fn type_in(outline: &Outline, knowledge: &dyn KnownNames) -> Option<V
         Outline::Text(_) => Some(ValueType::Text),
         Outline::List(_) => Some(ValueType::List),
         Outline::Map(_) => Some(ValueType::Map),
-        Outline::Of(sort) => Some(*sort),
+        Outline::OfType(value_type) => Some(*value_type),
         Outline::Mention(mention) => knowledge.value_type(mention),
         Outline::OneOf(options) => {
             let first = type_in(options.first()?, knowledge)?;
@@ -35,8 +35,8 @@ pub(super) fn type_in(outline: &Outline, knowledge: &dyn KnownNames) -> Option<V
     }
 }
 
-pub(super) fn of(sort: ValueType) -> Outline {
-    if sort == ValueType::Text { Outline::some_text() } else { Outline::Of(sort) }
+pub(super) fn outline_of(value_type: ValueType) -> Outline {
+    if value_type == ValueType::Text { Outline::some_text() } else { Outline::OfType(value_type) }
 }
 
 pub(super) fn type_of(value: &Value) -> Option<ValueType> {

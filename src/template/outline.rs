@@ -17,7 +17,7 @@ pub enum Outline {
     /// One of these.
     OneOf(Vec<Outline>),
     /// A value of this type.
-    Of(ValueType),
+    OfType(ValueType),
     /// The value of a reference that is not known yet.
     Mention(Mention),
     /// Nothing is known.

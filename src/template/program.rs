@@ -49,9 +49,9 @@ const MOST_SHARED: usize = 4096;
 const LONGEST_SHARED: usize = 200;
 
 /// Programs by kind and source.
-type Shared = HashMap<(Syntax, Box<str>), Arc<Parsed>>;
+type ProgramCache = HashMap<(Syntax, Box<str>), Arc<Parsed>>;
 
-static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
+static SHARED: LazyLock<Mutex<ProgramCache>> = LazyLock::new(Mutex::default);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Syntax {
@@ -148,12 +148,12 @@ impl Program {
 
     /// Parses an expression.
     pub(super) fn expression(source: &str, place: SourceMap) -> Result<Self, Error> {
-        Self::shared(Syntax::Expression, source, place, || Ok(walk::of_expression(&parse_expr(source)?, source)))
+        Self::shared(Syntax::Expression, source, place, || Ok(walk::uses_of_expression(&parse_expr(source)?, source)))
     }
 
     /// Parses a text with statements.
     pub(super) fn text(source: &str, place: SourceMap) -> Result<Self, Error> {
-        let parsed = || Ok(walk::of_template(&parse(source, "", engine::syntax())?, source));
+        let parsed = || Ok(walk::uses_of_template(&parse(source, "", engine::syntax())?, source));
         Self::shared(Syntax::Text, source, place, parsed)
     }
 

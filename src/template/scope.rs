@@ -10,17 +10,17 @@ use super::Scope;
 use super::uses::Uses;
 use crate::secret::Secrets;
 
-/// The name under which functions find the [`Surroundings`]; it cannot be used in a template.
+/// The name under which functions find the [`FunctionContext`]; it cannot be used in a template.
 pub(super) const SURROUNDINGS: &str = "\0surroundings";
 
 /// What functions need in addition to their arguments.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(super) struct FunctionContext {
     pub folder: PathBuf,
     pub secrets: Option<Secrets>,
 }
 
-impl Object for Surroundings {}
+impl Object for FunctionContext {}
 
 /// A JSON value as templates see it.
 pub fn value_of(value: &serde_json::Value) -> Value {
@@ -130,7 +130,7 @@ pub(super) fn root(scope: &Scope<'_>, uses: &Uses) -> Value {
         }
     }
     if uses.surroundings {
-        let surroundings = Surroundings { folder: scope.folder.to_owned(), secrets: scope.secrets.cloned() };
+        let surroundings = FunctionContext { folder: scope.folder.to_owned(), secrets: scope.secrets.cloned() };
         entries.push((SURROUNDINGS, Value::from_object(surroundings)));
     }
     Value::from_object(Root { entries })

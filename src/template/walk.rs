@@ -9,7 +9,7 @@ use std::ops::Range;
 use minijinja::machinery::ast;
 
 use super::chain::{Chain, Link, unchain};
-use super::found::{Flow, Found, place_of};
+use super::found::{Flow, UsesBuilder, place_of};
 use super::joints::{Joints, joint_after};
 use super::names::{BINDABLE, FILTERS, FILTERS_FOR_SECRETS, FUNCTIONS, NAMES, TESTS, TESTS_FOR_SECRETS};
 use super::uses::{FileUse, PartUse, Spoiled, Unknown, UnknownKind, Uses};
@@ -19,7 +19,7 @@ use crate::source::Span;
 use crate::word::Word;
 
 /// The references of an expression, and the operands of `~` in it.
-pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str) -> (Uses, Joints) {
+pub(super) fn uses_of_expression(expr: &ast::Expr<'_>, source: &str) -> (Uses, Joints) {
     let mut walk = Walk::new(source);
     walk.expr(expr, &Flow::default());
     walk.found.alone =
@@ -28,7 +28,7 @@ pub(super) fn of_expression(expr: &ast::Expr<'_>, source: &str) -> (Uses, Joints
 }
 
 /// The references of a text with statements, and the operands of `~` in it.
-pub(super) fn of_template(stmt: &ast::Stmt<'_>, source: &str) -> (Uses, Joints) {
+pub(super) fn uses_of_template(stmt: &ast::Stmt<'_>, source: &str) -> (Uses, Joints) {
     let mut walk = Walk::new(source);
     walk.stmt(stmt, &Flow::default());
     walk.end()
@@ -36,14 +36,14 @@ pub(super) fn of_template(stmt: &ast::Stmt<'_>, source: &str) -> (Uses, Joints) 
 
 struct Walk<'l> {
     source: &'l str,
-    found: Found,
+    found: UsesBuilder,
     joints: Vec<usize>,
     variables: Variables,
 }
 
 impl<'l> Walk<'l> {
     fn new(source: &'l str) -> Self {
-        Self { source, found: Found::default(), joints: Vec::new(), variables: Variables::default() }
+        Self { source, found: UsesBuilder::default(), joints: Vec::new(), variables: Variables::default() }
     }
 
     fn end(self) -> (Uses, Joints) {

@@ -100,11 +100,11 @@ impl Anchors {
         self.anchored.get(&anchor)?.node.as_ref()
     }
 
-    /// The node of an anchor for one more alias, as long as aliases add no more than they may.
+    /// The node of an anchor for one more alias, within the limit for all aliases.
     ///
     /// # Errors
     ///
-    /// The finding, the first time that they add more.
+    /// The finding, the first time that the limit is exceeded.
     pub fn copy(&mut self, anchor: usize, span: Span) -> Result<Option<Node>, Diagnostic> {
         let Some(anchored) = self.anchored.get(&anchor) else { return Ok(None) };
         self.aliased.nodes += anchored.size.nodes;

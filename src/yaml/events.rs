@@ -16,11 +16,11 @@ const TOGETHER: usize = 1024;
 const AHEAD: usize = 4;
 
 /// The next event, and its place.
-pub type Next<'t> = Result<(Event<'t>, Span), ScanError>;
+pub type ParsedEvent<'t> = Result<(Event<'t>, Span), ScanError>;
 
 /// Parses a text and hands its events to `read`, in order; returns what that returns. Where the text cannot be parsed,
 /// the last event is the error. A long text is parsed by a thread of its own.
-pub fn read_events<'t, T>(text: &'t str, read: impl FnOnce(&mut dyn Iterator<Item = Next<'t>>) -> T) -> T {
+pub fn read_events<'t, T>(text: &'t str, read: impl FnOnce(&mut dyn Iterator<Item = ParsedEvent<'t>>) -> T) -> T {
     if text.len() < LONG {
         return read(&mut parsed(text));
     }
@@ -34,7 +34,7 @@ pub fn read_events<'t, T>(text: &'t str, read: impl FnOnce(&mut dyn Iterator<Ite
     })
 }
 
-fn parsed(text: &str) -> impl Iterator<Item = Next<'_>> {
+fn parsed(text: &str) -> impl Iterator<Item = ParsedEvent<'_>> {
     let options = options! {
         emit_anchor_events: true,
         emit_unresolved_aliases: true,
@@ -47,7 +47,7 @@ fn parsed(text: &str) -> impl Iterator<Item = Next<'_>> {
         .take_while(move |next| !std::mem::replace(&mut failed, next.is_err()))
 }
 
-fn send<'t>(mut events: impl Iterator<Item = Next<'t>>, batches: &SyncSender<Vec<Next<'t>>>) {
+fn send<'t>(mut events: impl Iterator<Item = ParsedEvent<'t>>, batches: &SyncSender<Vec<ParsedEvent<'t>>>) {
     loop {
         let batch: Vec<_> = events.by_ref().take(TOGETHER).collect();
         let is_last = batch.len() < TOGETHER;

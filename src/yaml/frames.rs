@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::keys::Seen;
 use super::list::Growing;
-use super::taken::Parts;
+use super::taken::PartKind;
 use super::{Key, Node, NodeKind};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
@@ -97,12 +97,12 @@ impl Frames {
     }
 
     /// The key of the root that the next node is a part below, and what the parts there are.
-    pub fn part(&self) -> Option<(&str, Parts)> {
+    pub fn part(&self) -> Option<(&str, PartKind)> {
         let [root, within] = self.0.as_slice() else { return None };
         let FrameKind::Mapping(Mapping { next: Pending::Value(below), .. }) = &root.kind else { return None };
         let parts = match &within.kind {
-            FrameKind::Sequence(_) => Parts::Items,
-            FrameKind::Mapping(Mapping { next: Pending::Value(_), .. }) => Parts::Entries,
+            FrameKind::Sequence(_) => PartKind::Items,
+            FrameKind::Mapping(Mapping { next: Pending::Value(_), .. }) => PartKind::Entries,
             FrameKind::Mapping(_) => return None,
         };
         // An anchored part stays, for its aliases.

@@ -26,7 +26,7 @@ pub(super) fn most_held(text: &str) -> usize {
 }
 
 /// The values of a file so far.
-pub(super) struct Values {
+pub(super) struct ValueCount {
     read: usize,
     most: usize,
     /// How many are in the tree now.
@@ -37,7 +37,7 @@ pub(super) struct Values {
     held_before: usize,
 }
 
-impl Values {
+impl ValueCount {
     /// Counts no value yet of a text, whose tree may hold `most_held`.
     pub fn new(text: &str, most_held: usize) -> Self {
         let most = MOST_VALUES.max(text.len() / BYTES_OF_A_VALUE);

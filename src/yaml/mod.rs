@@ -34,7 +34,7 @@ pub use list::{Growing, Items, List};
 pub use places::Places;
 pub use read::{LARGEST_FILE, Parsed, parse, parse_taking, parse_whole};
 pub use scalar::{Unreadable, resolve};
-pub use taken::{Parts, Taken};
+pub use taken::{PartKind, Taken};
 pub use text::Text;
 
 /// A value and its place.

@@ -13,12 +13,12 @@ use super::anchors::Anchors;
 use super::events;
 use super::explain::{self, DEEPEST};
 use super::frames::{Frame, FrameKind, Frames, Mapping, Pending};
-use super::limits::{Values, most_held};
+use super::limits::{ValueCount, most_held};
 use super::list::Growing;
 use super::scalar::resolve;
-use super::taken::{Parts, Taken, Taking};
+use super::taken::{PartKind, Taken, Taking};
 use super::unquoted::{UNQUOTED, unquoted_on, unquoted_template, unquoted_within};
-use super::word::Words;
+use super::word::WordTable;
 use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle, Text};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::secret::is_reserved;
@@ -49,7 +49,7 @@ pub fn parse_whole(text: &str) -> Parsed {
 
 /// Parses one document, and hands every item or entry of the lists and mappings below some keys of the root to `take`
 /// as soon as it is read: a long one is never held as nodes. They are empty in the tree.
-pub fn parse_taking<'t>(text: &'t str, parts: &'t [(&'t str, Parts)], take: &'t mut dyn FnMut(Taken<'_>)) -> Parsed {
+pub fn parse_taking<'t>(text: &'t str, parts: &'t [(&'t str, PartKind)], take: &'t mut dyn FnMut(Taken<'_>)) -> Parsed {
     parsed(text, Some(Taking { parts, take }), most_held(text))
 }
 
@@ -74,8 +74,8 @@ struct Reader<'t> {
     root: Option<Node>,
     findings: Findings,
     anchors: Anchors,
-    words: Words,
-    values: Values,
+    words: WordTable,
+    values: ValueCount,
     /// Inside a reported part: how many collections are open in it, and where it began.
     skipping: Option<Skip>,
 }
@@ -103,14 +103,14 @@ impl<'t> Reader<'t> {
             root: None,
             findings: Findings::default(),
             anchors: Anchors::default(),
-            words: Words::default(),
-            values: Values::new(text, most_held),
+            words: WordTable::default(),
+            values: ValueCount::new(text, most_held),
             skipping: None,
         }
     }
 
     /// Whether the document was read to its end.
-    fn read<'e>(&mut self, events: &mut dyn Iterator<Item = events::Next<'e>>) -> bool {
+    fn read<'e>(&mut self, events: &mut dyn Iterator<Item = events::ParsedEvent<'e>>) -> bool {
         let mut documents = 0;
         for next in events {
             let (event, span) = match next {

@@ -4,7 +4,7 @@ use super::{Key, Node};
 
 /// How the collection below a key is handed to the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parts {
+pub enum PartKind {
     /// Item by item of a list.
     Items,
     /// Entry by entry of a mapping.
@@ -22,13 +22,13 @@ pub struct Taken<'k> {
 
 /// The keys of the root whose parts are taken out of the tree, and who takes them.
 pub(super) struct Taking<'t> {
-    pub parts: &'t [(&'t str, Parts)],
+    pub parts: &'t [(&'t str, PartKind)],
     pub take: &'t mut dyn FnMut(Taken<'_>),
 }
 
 impl<'t> Taking<'t> {
     /// `key`, when the items or entries below it are handed to the caller.
-    pub fn below(&self, key: &str, parts: Parts) -> Option<&'t str> {
+    pub fn below(&self, key: &str, parts: PartKind) -> Option<&'t str> {
         self.parts.iter().find(|(below, wanted)| *below == key && *wanted == parts).map(|(below, _)| *below)
     }
 }

@@ -324,7 +324,7 @@ fn a_key_that_is_set_again_is_found_among_many() {
 
 #[test]
 fn the_parts_below_some_keys_are_handed_out_one_by_one() {
-    const PARTS: &[(&str, Parts)] = &[("steps", Parts::Items), ("inputs", Parts::Entries)];
+    const PARTS: &[(&str, PartKind)] = &[("steps", PartKind::Items), ("inputs", PartKind::Entries)];
     let read = |text: &str| {
         let mut taken = Vec::new();
         let parsed = parse_taking(text, PARTS, &mut |part| {
@@ -361,7 +361,7 @@ fn what_belongs_to_one_step_has_its_own_limit() {
         format!("steps:\n{}", list.repeat(parts))
     };
     let found = |text: &str| {
-        let parsed = parse_taking(text, &[("steps", Parts::Items)], &mut |_| {});
+        let parsed = parse_taking(text, &[("steps", PartKind::Items)], &mut |_| {});
         parsed.findings.into_iter().map(|finding| finding.message).collect::<Vec<String>>()
     };
     assert_eq!(found(&many(4, 250_000)), [""; 0]);

@@ -6,12 +6,13 @@ use crate::word::Word;
 
 /// The words of a file so far.
 #[derive(Debug, Default)]
-pub(super) struct Words(HashSet<Word>);
+pub(super) struct WordTable(HashSet<Word>);
 
-impl Words {
+impl WordTable {
     /// The most words that are remembered: in a file with more, most are names that occur once.
     const MOST: usize = 1024;
 
+    /// The text as a word that shares memory with equal ones.
     pub(super) fn get(&mut self, text: &str) -> Word {
         if let Some(known) = self.0.get(text) {
             return known.clone();

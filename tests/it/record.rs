@@ -209,13 +209,13 @@ fn a_step_is_renamed_to_one_of_its_instances_and_back() {
 
 #[test]
 fn a_lock_names_its_owner_and_keeps_others_out() {
-    use gcore_plan::journal::Owner;
+    use gcore_plan::journal::RecordWriter;
     use gcore_plan::store::folder::Lock;
     let folder = Folder::new();
     let record = write_record(&folder, "default");
     folder.run(&["state", "unlock"]).with_code(0).says("not locked");
     let since = "2026-01-01T00:00:00Z".parse().unwrap();
-    let owner = Owner { pid: 4711, command: "run".into(), since, job: None };
+    let owner = RecordWriter { pid: 4711, command: "run".into(), since, job: None };
     let _lock = Lock::take(&record.with_file_name("lock"), &owner).unwrap();
     folder.run(&["state", "unlock"]).with_code(8).says("process 4711");
     folder.run(&["state", "resolve", "lost", "--not-applied"]).with_code(8).says("--lock-timeout");

@@ -13,7 +13,7 @@ const LEFT_OUT: &str = "[left out]";
 const SENSITIVE_WHOLE: [&str; 3] = ["config", "payload", "pem"];
 
 /// The body of a request as text, with secrets and sensitive fields replaced, and cut at [`LONGEST`].
-pub(super) fn of_value(body: &Value, secrets: &Secrets) -> String {
+pub(super) fn logged_value(body: &Value, secrets: &Secrets) -> String {
     short(&fields_of(body, secrets).to_string())
 }
 
@@ -23,7 +23,7 @@ pub(super) fn fields_of(body: &Value, secrets: &Secrets) -> Value {
 }
 
 /// The body of an answer; `None` without one.
-pub(super) fn of_answer(request: &Request, answer: &Answer, private: bool, secrets: &Secrets) -> Option<String> {
+pub(super) fn logged_answer(request: &Request, answer: &Answer, private: bool, secrets: &Secrets) -> Option<String> {
     if answer.body.is_empty() {
         return None;
     }

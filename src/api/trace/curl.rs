@@ -27,7 +27,7 @@ pub(super) fn line(base_url: &str, request: &Request, secrets: &Secrets) -> Stri
             };
         }
     } else if let Some(sent) = &request.body {
-        line += &format!(" -H 'Content-Type: application/json' -d {}", quoted(&body::of_value(sent, secrets)));
+        line += &format!(" -H 'Content-Type: application/json' -d {}", quoted(&body::logged_value(sent, secrets)));
     }
     if let Some(upload) = &request.body_file {
         let (content, path) = (&upload.file.content_type, secrets.redact(&upload.file.path));

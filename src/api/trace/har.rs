@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::Request;
 use super::super::error::is_request_id;
 use super::{Exchange, body, milliseconds, path_and_query};
-use crate::body_file::{Content, Form, Part, Upload, parts};
+use crate::body_file::{Content, Form, FormPart, Upload, parts};
 use crate::catalog::MULTIPART;
 use crate::secret::{Redacted, Secrets};
 
@@ -45,6 +45,7 @@ impl Har {
         self.entries += 1;
     }
 
+    /// Completes the file.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.error.take().map_or(Ok(()), Err)
     }
@@ -90,7 +91,7 @@ fn posted(request: &Request, secrets: &Secrets) -> Option<Value> {
         return Some(json!({ "mimeType": MULTIPART, "params": params, "text": "" }));
     }
     if let Some(sent) = &request.body {
-        return Some(json!({ "mimeType": "application/json", "text": body::of_value(sent, secrets) }));
+        return Some(json!({ "mimeType": "application/json", "text": body::logged_value(sent, secrets) }));
     }
     let file = &request.body_file.as_ref()?.file;
     let path = secrets.redact(&file.path);
@@ -116,7 +117,7 @@ fn answered(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -> Value 
             json!({
                 "size": answer.body.len(),
                 "mimeType": answer.header("content-type").filter(|_| !blind).map(hidden).unwrap_or_default(),
-                "text": body::of_answer(exchange.request, answer, private, secrets).unwrap_or_default(),
+                "text": body::logged_answer(exchange.request, answer, private, secrets).unwrap_or_default(),
             }),
         ),
         Err(lost) => (0, Vec::new(), json!({ "size": 0, "mimeType": "", "comment": hidden(&lost.to_string()) })),
@@ -146,7 +147,7 @@ fn size(request: &Request) -> Option<u64> {
 }
 
 /// A part of a form.
-fn param(part: &Part<'_>, secrets: &Secrets) -> Value {
+fn param(part: &FormPart<'_>, secrets: &Secrets) -> Value {
     match &part.content {
         Content::Text(text) => json!({ "name": part.name, "value": text }),
         Content::File(Upload { file, .. }) => json!({

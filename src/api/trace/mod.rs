@@ -38,7 +38,7 @@ tokio::task_local! {
 
 /// Writes the trace.
 #[derive(Debug, Default)]
-pub struct Trace {
+pub struct RequestTrace {
     secrets: Secrets,
     har: Option<Mutex<Har>>,
 }
@@ -55,7 +55,7 @@ pub struct Exchange<'e> {
     pub took: Duration,
 }
 
-impl Trace {
+impl RequestTrace {
     /// `har`: an empty file for the requests, in addition to the log.
     ///
     /// # Errors
@@ -118,14 +118,14 @@ impl Trace {
         if !tracing::enabled!(target: BODY, tracing::Level::DEBUG) {
             return;
         }
-        if let Some(sent) = request.body.as_ref().map(|body| body::of_value(body, &self.secrets)) {
+        if let Some(sent) = request.body.as_ref().map(|body| body::logged_value(body, &self.secrets)) {
             tracing::debug!(target: BODY, body = %sent, elapsed_ms, "sent");
         }
         for upload in request.uploads() {
             let path = self.secrets.redact(&upload.file.path);
             tracing::debug!(target: BODY, body = %format!("the file `{path}`, {}", upload.file.summary()), elapsed_ms, "sent");
         }
-        let got = answer.as_ref().ok().and_then(|answer| body::of_answer(request, answer, private, &self.secrets));
+        let got = answer.as_ref().ok().and_then(|answer| body::logged_answer(request, answer, private, &self.secrets));
         if let Some(got) = got {
             tracing::debug!(target: BODY, body = %got, elapsed_ms, "got ");
         }
@@ -137,7 +137,11 @@ fn milliseconds(span: Duration) -> u64 {
 }
 
 /// Runs the work of one step: its requests are logged as the step's, and their answers are left out when `private`.
-pub fn of_step<W: Future, D: Display>(step: &D, private: bool, work: W) -> impl Future<Output = W::Output> + use<W, D> {
+pub fn log_as_step<W: Future, D: Display>(
+    step: &D,
+    private: bool,
+    work: W,
+) -> impl Future<Output = W::Output> + use<W, D> {
     let span = tracing::info_span!(target: REQUEST, "step", %step);
     PRIVATE.scope(private, work).instrument(span)
 }

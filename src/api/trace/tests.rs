@@ -34,7 +34,7 @@ fn a_curl_line_is_one_command_whatever_it_holds_and_names_no_key() {
 #[test]
 fn bodies_show_no_secret_under_any_name() {
     let secrets = Secrets::default();
-    let shown = body::of_value(
+    let shown = body::logged_value(
         &json!({
             "password": "p", "admin_password": 7, "private_key": "k", "client_secret": "s", "api_key": "a",
             "secure_key": { "key": "k2", "type": 0 }, "headers": { "X-Auth": "h", "Host": "a.example" },
@@ -60,9 +60,10 @@ fn the_data_of_a_task_is_left_out() {
     let tasks = json!({ "results": [{ "id": "t", "state": "RUNNING", "data": { "userdata": "x", "pass": "y" } }] });
     let secrets = Secrets::default();
     let asked = Request::get("/cloud/v1/tasks");
-    let shown = body::of_answer(&asked, &answer(&tasks), false, &secrets).unwrap();
+    let shown = body::logged_answer(&asked, &answer(&tasks), false, &secrets).unwrap();
     assert_eq!(shown, r#"{"results":[{"id":"t","state":"RUNNING","data":"[left out]"}]}"#);
-    let other = body::of_answer(&Request::get("/cloud/v1/networks"), &answer(&json!({ "data": 1 })), false, &secrets);
+    let other =
+        body::logged_answer(&Request::get("/cloud/v1/networks"), &answer(&json!({ "data": 1 })), false, &secrets);
     assert_eq!(other.unwrap(), r#"{"data":1}"#);
 }
 
@@ -71,11 +72,11 @@ fn the_answer_of_a_secret_step_is_shown_nowhere_but_its_refusal_is() {
     let secrets = Secrets::default();
     let asked = Request::get("/x");
     let mut answer = answer(&json!({ "anything": "hunter22" }));
-    assert_eq!(body::of_answer(&asked, &answer, true, &secrets).unwrap(), "[secret]");
+    assert_eq!(body::logged_answer(&asked, &answer, true, &secrets).unwrap(), "[secret]");
     answer.status = 404;
-    assert!(body::of_answer(&asked, &answer, true, &secrets).unwrap().contains("anything"));
+    assert!(body::logged_answer(&asked, &answer, true, &secrets).unwrap().contains("anything"));
     answer.status = 401;
-    assert_eq!(body::of_answer(&asked, &answer, false, &secrets).unwrap(), "[secret]");
+    assert_eq!(body::logged_answer(&asked, &answer, false, &secrets).unwrap(), "[secret]");
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn the_log_has_a_request_with_its_outcome_and_at_a_higher_level_its_bodies() {
     };
     let with_id = |id: &str| in_header("x-request-id", id);
     let log = |filter, answer: Result<Answer, Lost>, known: bool| {
-        let trace = Trace::default();
+        let trace = RequestTrace::default();
         if !known {
             trace.secrets.expect_unknown();
         }
@@ -231,7 +232,7 @@ fn the_log_has_a_request_with_its_outcome_and_at_a_higher_level_its_bodies() {
 #[cfg(unix)]
 #[test]
 fn a_har_file_that_cannot_be_written_is_reported_at_the_end() {
-    let add = |trace: &Trace| {
+    let add = |trace: &RequestTrace| {
         trace.ended(&Exchange {
             base_url: "",
             request: &Request::get("/x"),
@@ -243,7 +244,7 @@ fn a_har_file_that_cannot_be_written_is_reported_at_the_end() {
         trace.finish()
     };
     let mut file = tempfile::tempfile().unwrap();
-    let trace = Trace::new(Secrets::default(), Some(file.try_clone().unwrap())).unwrap();
+    let trace = RequestTrace::new(Secrets::default(), Some(file.try_clone().unwrap())).unwrap();
     assert!(add(&trace).is_ok());
     let mut text = String::new();
     std::io::Seek::rewind(&mut file).unwrap();
@@ -251,7 +252,7 @@ fn a_har_file_that_cannot_be_written_is_reported_at_the_end() {
     assert!(text.contains(r#""url":"/x""#), "{text}");
     // A pipe takes the beginning of the file, and has no end to write entries at.
     let (_reader, writer) = std::io::pipe().unwrap();
-    let trace = Trace::new(Secrets::default(), Some(std::os::fd::OwnedFd::from(writer).into())).unwrap();
+    let trace = RequestTrace::new(Secrets::default(), Some(std::os::fd::OwnedFd::from(writer).into())).unwrap();
     assert!(add(&trace).is_err());
 }
 

@@ -46,22 +46,24 @@ const FILE_KINDS: [FileKind; 2] = [
 impl Operation {
     /// Whether the body is a form, whose fields are written as those of a JSON body are.
     pub fn takes_form(&self) -> bool {
-        self.content.iter().any(|content| content == MULTIPART) && self.body_schema.is_some()
+        self.media_types.iter().any(|media_type| media_type == MULTIPART) && self.body_schema.is_some()
     }
 
     /// Whether the body is a form of a kind that is not supported.
     pub fn takes_other_forms_only(&self) -> bool {
-        !self.takes_form() && !self.content.is_empty() && self.content.iter().all(|content| is_form(content))
+        !self.takes_form()
+            && !self.media_types.is_empty()
+            && self.media_types.iter().all(|media_type| is_form(media_type))
     }
 
     /// Whether the body is a file.
     pub fn takes_file(&self) -> bool {
-        !self.content.is_empty() && !self.content.iter().any(|content| is_form(content))
+        !self.media_types.is_empty() && !self.media_types.iter().any(|media_type| is_form(media_type))
     }
 
     /// The media type of a file that is sent as the body: the given one, or the only one that the operation takes.
     pub fn content_type<'o>(&'o self, asked: Option<&'o str>) -> Option<&'o str> {
-        let first = self.content.first().filter(|_| self.takes_file());
+        let first = self.media_types.first().filter(|_| self.takes_file());
         asked.or(first.map(|first| if first == ANY { BYTES } else { first }))
     }
 
@@ -83,13 +85,13 @@ impl Operation {
         let error = |code, message: String| finding(Severity::Error, code, message);
         if self.takes_form() {
             let message = format!("`{}` takes a form (`{MULTIPART}`), and not one file", self.route);
-            let help = match &self.files[..] {
+            let help = match &self.file_fields[..] {
                 [] => "write its fields below `body:`".to_owned(),
                 [name, ..] => format!("write its fields below `body:`, and there the paths of files: `{name}: …`"),
             };
             return vec![error("body-not-taken", message).help(help)];
         }
-        if self.content.is_empty() {
+        if self.media_types.is_empty() {
             let (message, help) = match self.body {
                 BodyUse::None => (format!("`{}` takes no body", self.route), "leave `body_file` out".to_owned()),
                 _ => (
@@ -101,13 +103,14 @@ impl Operation {
             };
             return vec![error("body-not-taken", message).help(help)];
         }
-        let taken = || self.content.iter().map(|content| format!("`{content}`")).collect::<Vec<_>>().join(", ");
+        let taken =
+            || self.media_types.iter().map(|media_type| format!("`{media_type}`")).collect::<Vec<_>>().join(", ");
         match content_type {
             Some(asked) if !self.takes(asked) => {
                 let message = format!("`{}` does not take `{asked}`", self.route);
                 vec![error(code::VALUE_NOT_ALLOWED, message).help(format!("it takes {}", taken()))]
             }
-            None if self.content.len() > 1 => {
+            None if self.media_types.len() > 1 => {
                 let message = format!("`{}` takes files of several kinds", self.route);
                 let help = format!("say which it is by `body_file: {{ path: …, content_type: … }}`: {}", taken());
                 vec![error(code::MISSING_FIELD, message).help(help)]
@@ -121,7 +124,7 @@ impl Operation {
         if self.takes_other_forms_only() {
             return Some(self.other_form());
         }
-        let first = self.content.first().filter(|_| self.takes_file())?;
+        let first = self.media_types.first().filter(|_| self.takes_file())?;
         let write = "write `body_file:` and the path of the file";
         match (has_body, self.body) {
             (true, _) => {
@@ -138,11 +141,11 @@ impl Operation {
 
     fn takes(&self, asked: &str) -> bool {
         let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        self.content.iter().any(|content| content == ANY || essence(content) == essence(asked))
+        self.media_types.iter().any(|media_type| media_type == ANY || essence(media_type) == essence(asked))
     }
 
     fn other_form(&self) -> BodyFinding {
-        let form = self.content.first().map_or(URL_ENCODED, String::as_str);
+        let form = self.media_types.first().map_or(URL_ENCODED, String::as_str);
         let message = format!("`{}` takes a form (`{form}`), which `plan` does not send", self.route);
         finding(Severity::Error, "unsupported-body", message)
             .help("create it by hand, and adopt it: `adopt: { id: … }`")
@@ -150,8 +153,8 @@ impl Operation {
 }
 
 /// Whether a media type is that of a form.
-pub(in crate::catalog) fn is_form(content: &str) -> bool {
-    content.starts_with("multipart/") || content == URL_ENCODED
+pub(in crate::catalog) fn is_form(media_type: &str) -> bool {
+    media_type.starts_with("multipart/") || media_type == URL_ENCODED
 }
 
 #[cfg(test)]
@@ -175,8 +178,8 @@ mod tests {
         assert_eq!((prose.check_file(None), prose.content_type(None)), (vec![], Some("text/plain")));
         let form = operation("POST /security/sifter/v3/protected_networks");
         assert!(binary.takes_file() && !app.takes_file() && !form.takes_file() && form.takes_form());
-        assert_eq!((&form.files[..], form.part_type()), (&["files".to_owned()][..], "application/pdf"));
-        let encoded = Operation { content: vec![super::URL_ENCODED.to_owned()], ..form.clone() };
+        assert_eq!((&form.file_fields[..], form.part_type()), (&["files".to_owned()][..], "application/pdf"));
+        let encoded = Operation { media_types: vec![super::URL_ENCODED.to_owned()], ..form.clone() };
         assert!(encoded.takes_other_forms_only() && !encoded.takes_form());
         assert_eq!(binary.content_type(None), Some("application/octet-stream"));
         let of = |operation: &Operation, body: Option<Partial>| {
@@ -199,7 +202,7 @@ mod tests {
         }
         assert_eq!(binary.check_file(None), []);
         assert_eq!(binary.check_file(Some("application/octet-stream; charset=x")), []);
-        let several = Operation { content: vec!["image/png".to_owned(), "image/jpeg".to_owned()], ..binary };
+        let several = Operation { media_types: vec!["image/png".to_owned(), "image/jpeg".to_owned()], ..binary };
         assert!(several.check_file(None)[0].message.contains("of several kinds"));
         assert_eq!(several.check_file(Some("image/jpeg")), []);
     }

@@ -59,7 +59,7 @@ impl Checker<'_> {
                 self.name(),
                 holes::with_ellipses(pieces)
             );
-            self.report(Self::error("wrong-format", message).help(words::of_pattern(pattern)));
+            self.report(Self::error("wrong-format", message).help(words::pattern_in_words(pattern)));
         }
         if let Some(name) = shape.format.as_deref().filter(|name| !holes::may_have_format(name, pieces)) {
             let wanted = format::words(name).unwrap_or("something else");
@@ -133,7 +133,7 @@ impl Checker<'_> {
             return;
         }
         let message = format!("{} is not written as the API wants it", self.name());
-        self.report(Self::error("wrong-format", message).help(words::of_pattern(pattern)));
+        self.report(Self::error("wrong-format", message).help(words::pattern_in_words(pattern)));
     }
 
     fn format(&mut self, shape: &Schema, text: &str) {

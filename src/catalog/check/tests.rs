@@ -302,6 +302,7 @@ fn every_code_is_listed() {
     let sources = [
         include_str!("mod.rs"),
         include_str!("content.rs"),
+        include_str!("mapping.rs"),
         include_str!("scalar.rs"),
         include_str!("unknown.rs"),
         include_str!("variants.rs"),

@@ -1,7 +1,7 @@
 //! Checks values that a template will give, by what is known of them.
 
 use super::{Checker, words};
-use crate::catalog::schema::{Schema, Type, Types};
+use crate::catalog::schema::{Referred, Schema, Type, Types};
 use crate::catalog::value::{By, Partial, Reference, Unknown, ValueSource};
 use crate::diagnostic::{Severity, code};
 
@@ -9,6 +9,7 @@ use crate::diagnostic::{Severity, code};
 const SAME_KINDS: [[&str; 2]; 1] = [["clusters", "ai_clusters"]];
 
 impl Checker<'_> {
+    /// Checks a value that is known later: its kind, its possible types and its range.
     pub(super) fn unknown(&mut self, written: &Schema, unknown: &Unknown) {
         if let Some(reference) = &unknown.reference
             && self.reference(written, reference)
@@ -28,8 +29,8 @@ impl Checker<'_> {
 
     /// Reports a step result other than id and name, where one of these is needed. Returns whether it did.
     fn other_result(&mut self, written: &Schema, result: &str) -> bool {
-        let Some((kind, by_name)) = self.schema.kind(written) else { return false };
-        let word = if by_name { "name" } else { "id" };
+        let Some(referred) = self.schema.referred(written) else { return false };
+        let (kind, word) = (referred.kind, referred.attribute());
         let message = format!("{} wants the {word} of one of `{kind}`, and this is {result} of a step", self.name());
         self.report(Self::error("wrong-kind", message).help(format!("use `.{word}` of the step")));
         true
@@ -37,11 +38,12 @@ impl Checker<'_> {
 
     /// Checks the kind of a reference. Returns whether there is a finding.
     fn reference(&mut self, written: &Schema, reference: &Reference) -> bool {
-        let Some((kind, by_name)) = self.schema.kind(written) else { return false };
+        let Some(referred) = self.schema.referred(written) else { return false };
+        let Referred { kind, by_name } = referred;
         if reference.by == By::Other {
             return false;
         }
-        let word = if by_name { "name" } else { "id" };
+        let word = referred.attribute();
         if !same_kind(kind, &reference.kind) {
             let (name, given) = (self.name(), &reference.kind);
             let message = format!("{name} wants the {word} of one of `{kind}`, and this is one of `{given}`");
@@ -95,9 +97,8 @@ impl Checker<'_> {
     /// What to write instead of a value of a wrong type.
     fn instead(&self, written: &Schema, unknown: &Unknown) -> Option<String> {
         let Some(ValueSource::Step(step)) = &unknown.source else { return None };
-        Some(match self.schema.kind(written) {
-            Some((_, true)) => format!("use `steps.{step}.name`"),
-            Some((_, false)) => format!("use `steps.{step}.id`"),
+        Some(match self.schema.referred(written) {
+            Some(referred) => format!("use `steps.{step}.{}`", referred.attribute()),
             None => format!("use one of its results, such as `steps.{step}.id`"),
         })
     }

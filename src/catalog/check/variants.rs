@@ -8,6 +8,7 @@ use crate::catalog::value::Partial;
 use crate::diagnostic::{Severity, code, nearest};
 
 impl Checker<'_> {
+    /// Checks a value against the variants of a schema, of which the discriminating field selects one.
     pub(super) fn variants(&mut self, shape: &Schema, value: &Partial) {
         if let Some(property) = &shape.discriminator
             && let Partial::Map(fields) = value

@@ -107,7 +107,7 @@ pub(in crate::catalog) fn range(minimum: Option<&Bound>, maximum: Option<&Bound>
 }
 
 /// What a text must be to match a pattern.
-pub(super) fn of_pattern(written: &str) -> String {
+pub(super) fn pattern_in_words(written: &str) -> String {
     pattern(written).map_or_else(|| format!("it must match `{written}`"), str::to_owned)
 }
 

@@ -113,8 +113,11 @@ impl Reader<'_> {
         let made = known.and_then(|known| knowledge.resources.get(&known.makes));
         Ok(Operation {
             ready: made.or(changed).and_then(|resource| resource.ready.clone()).or_else(|| own_ready.cloned()),
-            files: body_schema.as_ref().filter(|_| !content.is_empty()).map_or_else(Vec::new, |body| self.files(body)),
-            content,
+            file_fields: body_schema
+                .as_ref()
+                .filter(|_| !content.is_empty())
+                .map_or_else(Vec::new, |body| self.files(body)),
+            media_types: content,
             tag: text(raw.pointer("/tags/0")),
             operation_id: text(raw.get("operationId")),
             effect: self.effect(&route, is_create),

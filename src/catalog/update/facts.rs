@@ -1,7 +1,7 @@
 //! Facts about updates that the document does not contain: tables, each row from the description of its call. Paths
 //! as in `knowledge.yaml`, with `PR` for project and region.
 
-use super::{Act, Part, Rule};
+use super::{Act, MachinePart, Rule};
 use crate::catalog::Operation;
 
 const fn set(field: &'static str, sent_as: &'static str) -> Act {
@@ -9,7 +9,7 @@ const fn set(field: &'static str, sent_as: &'static str) -> Act {
 }
 
 const fn grow(field: &'static str) -> Act {
-    Act::Set { field, sent_as: field, with: None, rule: Rule::Grows }
+    Act::Set { field, sent_as: field, with: None, rule: Rule::OnlyLarger }
 }
 
 /// Calls in addition to the PATCH of a resource: the resource's path, the call, and what it does. Several calls for
@@ -20,12 +20,12 @@ pub(super) const FACTS: &[(&str, &str, Act)] = &[
     (
         "v1/volumes/PR/{volume_id}",
         "POST v2/volumes/PR/{volume_id}/detach",
-        Act::End { field: "instance_id_to_attach_to", sent_as: Some("instance_id") },
+        Act::Detach { field: "instance_id_to_attach_to", sent_as: Some("instance_id") },
     ),
     (
         "v1/volumes/PR/{volume_id}",
         "POST v2/volumes/PR/{volume_id}/attach",
-        Act::Begin { field: "instance_id_to_attach_to", sent_as: "instance_id" },
+        Act::Attach { field: "instance_id_to_attach_to", sent_as: "instance_id" },
     ),
     ("v1/file_shares/PR/{file_share_id}", "POST v1/file_shares/PR/{file_share_id}/extend", grow("size")),
     ("/streaming/videos/{video_id}", "PATCH /streaming/videos/{video_id}", Act::Inner { field: "video" }),
@@ -33,42 +33,42 @@ pub(super) const FACTS: &[(&str, &str, Act)] = &[
     (
         "v1/instances/PR/{instance_id}",
         "POST v1/instances/PR/{instance_id}/remove_from_servergroup",
-        Act::End { field: "servergroup_id", sent_as: None },
+        Act::Detach { field: "servergroup_id", sent_as: None },
     ),
     (
         "v1/instances/PR/{instance_id}",
         "POST v1/instances/PR/{instance_id}/put_into_servergroup",
-        Act::Begin { field: "servergroup_id", sent_as: "servergroup_id" },
+        Act::Attach { field: "servergroup_id", sent_as: "servergroup_id" },
     ),
     (
         "v1/instances/PR/{instance_id}",
         "POST v1/instances/PR/{instance_id}/addsecuritygroup",
-        Act::Join { field: "security_groups", part: Part::SecurityGroup },
+        Act::AttachPart { field: "security_groups", part: MachinePart::SecurityGroup },
     ),
     (
         "v1/instances/PR/{instance_id}",
         "POST v1/instances/PR/{instance_id}/delsecuritygroup",
-        Act::Leave { field: "security_groups", part: Part::SecurityGroup },
+        Act::DetachPart { field: "security_groups", part: MachinePart::SecurityGroup },
     ),
     (
         "v1/instances/PR/{instance_id}",
         "POST v1/instances/PR/{instance_id}/attach_interface",
-        Act::Join { field: "interfaces", part: Part::Interface },
+        Act::AttachPart { field: "interfaces", part: MachinePart::Interface },
     ),
     (
         "v1/instances/PR/{instance_id}",
         "POST v1/instances/PR/{instance_id}/detach_interface",
-        Act::Leave { field: "interfaces", part: Part::Interface },
+        Act::DetachPart { field: "interfaces", part: MachinePart::Interface },
     ),
     (
         "v1/instances/PR/{instance_id}",
         "POST v2/volumes/PR/{volume_id}/attach",
-        Act::Join { field: "volumes", part: Part::Volume },
+        Act::AttachPart { field: "volumes", part: MachinePart::Volume },
     ),
     (
         "v1/instances/PR/{instance_id}",
         "POST v2/volumes/PR/{volume_id}/detach",
-        Act::Leave { field: "volumes", part: Part::Volume },
+        Act::DetachPart { field: "volumes", part: MachinePart::Volume },
     ),
     (
         "v1/loadbalancers/PR/{load_balancer_id}",
@@ -78,17 +78,17 @@ pub(super) const FACTS: &[(&str, &str, Act)] = &[
     (
         "v1/routers/PR/{router_id}",
         "POST v1/routers/PR/{router_id}/detach",
-        Act::EndEach { field: "interfaces", key: "subnet_id" },
+        Act::DetachEach { field: "interfaces", key: "subnet_id" },
     ),
     (
         "v1/routers/PR/{router_id}",
         "POST v1/routers/PR/{router_id}/attach",
-        Act::BeginEach { field: "interfaces", key: "subnet_id" },
+        Act::AttachEach { field: "interfaces", key: "subnet_id" },
     ),
     (
         "v2/k8s/clusters/PR/{cluster_name}",
         "POST v2/k8s/clusters/PR/{cluster_name}/upgrade",
-        Act::Set { field: "version", sent_as: "version", with: None, rule: Rule::Rises },
+        Act::Set { field: "version", sent_as: "version", with: None, rule: Rule::LaterVersion },
     ),
     (
         "v2/k8s/clusters/PR/{cluster_name}",
@@ -171,7 +171,7 @@ const ONLY_GROWS: &[(&str, &str)] = &[("PATCH v1/dbaas/postgres/clusters/PR/{clu
 
 /// Where a read shows a field of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum ReadForm {
     /// With its own name.
     Same,
     /// At this JSON pointer.
@@ -184,29 +184,33 @@ pub enum Form {
 }
 
 /// Fields that a read shows at another place or in another form: the resource, the field.
-const FORMS: &[(&str, &str, Form)] = &[
-    ("v1/volumes/PR/{volume_id}", "type_name", Form::At("/volume_type")),
-    ("v1/volumes/PR/{volume_id}", "instance_id_to_attach_to", Form::Below("/attachments")),
-    ("v1/instances/PR/{instance_id}", "flavor", Form::At("/flavor/flavor_id")),
-    ("v1/instances/PR/{instance_id}", "servergroup_id", Form::Below("/servergroup")),
-    ("v1/loadbalancers/PR/{load_balancer_id}", "flavor", Form::At("/flavor/flavor_name")),
-    ("v1/routers/PR/{router_id}", "interfaces", Form::Below("/interfaces")),
-    ("v1/securitygroups/PR/{group_id}", "rules", Form::At("/security_group_rules")),
-    ("v1/lifecycle_policy/PR/{policy_id}", "volume_ids", Form::Below("/volumes")),
-    ("v1/instances/PR/{instance_id}", "volumes", Form::Listed { pointer: "/volumes", key: "volume_id", shown: "id" }),
-    ("/streaming/broadcasts/{broadcast_id}", "broadcast", Form::At("")),
-    ("/streaming/restreams/{restream_id}", "restream", Form::At("")),
-    ("/streaming/players/{player_id}", "player", Form::At("")),
-    ("/streaming/videos/{video_id}", "video", Form::At("")),
-    ("/streaming/directories/{directory_id}", "name", Form::At("/directory/name")),
-    ("/streaming/directories/{directory_id}", "parent_id", Form::At("/directory/parent_id")),
-    ("v2/k8s/clusters/PR/{cluster_name}", "pools", Form::Listed { pointer: "/pools", key: "name", shown: "name" }),
+const FORMS: &[(&str, &str, ReadForm)] = &[
+    ("v1/volumes/PR/{volume_id}", "type_name", ReadForm::At("/volume_type")),
+    ("v1/volumes/PR/{volume_id}", "instance_id_to_attach_to", ReadForm::Below("/attachments")),
+    ("v1/instances/PR/{instance_id}", "flavor", ReadForm::At("/flavor/flavor_id")),
+    ("v1/instances/PR/{instance_id}", "servergroup_id", ReadForm::Below("/servergroup")),
+    ("v1/loadbalancers/PR/{load_balancer_id}", "flavor", ReadForm::At("/flavor/flavor_name")),
+    ("v1/routers/PR/{router_id}", "interfaces", ReadForm::Below("/interfaces")),
+    ("v1/securitygroups/PR/{group_id}", "rules", ReadForm::At("/security_group_rules")),
+    ("v1/lifecycle_policy/PR/{policy_id}", "volume_ids", ReadForm::Below("/volumes")),
+    (
+        "v1/instances/PR/{instance_id}",
+        "volumes",
+        ReadForm::Listed { pointer: "/volumes", key: "volume_id", shown: "id" },
+    ),
+    ("/streaming/broadcasts/{broadcast_id}", "broadcast", ReadForm::At("")),
+    ("/streaming/restreams/{restream_id}", "restream", ReadForm::At("")),
+    ("/streaming/players/{player_id}", "player", ReadForm::At("")),
+    ("/streaming/videos/{video_id}", "video", ReadForm::At("")),
+    ("/streaming/directories/{directory_id}", "name", ReadForm::At("/directory/name")),
+    ("/streaming/directories/{directory_id}", "parent_id", ReadForm::At("/directory/parent_id")),
+    ("v2/k8s/clusters/PR/{cluster_name}", "pools", ReadForm::Listed { pointer: "/pools", key: "name", shown: "name" }),
 ];
 
 /// Where a read of the resource with this documented path shows a field.
-pub fn form_of(route: &str, field: &str) -> Form {
+pub fn form_of(route: &str, field: &str) -> ReadForm {
     let known = FORMS.iter().find(|(of, name, _)| *name == field && full(of) == route);
-    known.map_or(Form::Same, |(_, _, form)| *form)
+    known.map_or(ReadForm::Same, |(_, _, form)| *form)
 }
 
 /// Where the resource is in the answer of its read, when it is not the whole answer.
@@ -272,17 +276,19 @@ mod tests {
             assert!(!operation.deprecated, "{call}");
             let body = catalog.body_schema(&operation).map(|body| top_fields(&body)).unwrap_or_default();
             let sent = match act {
-                Act::Set { sent_as, .. } | Act::Begin { sent_as, .. } | Act::End { sent_as: Some(sent_as), .. } => {
+                Act::Set { sent_as, .. } | Act::Attach { sent_as, .. } | Act::Detach { sent_as: Some(sent_as), .. } => {
                     sent_as
                 }
-                Act::EndEach { key, .. } | Act::BeginEach { key, .. } => key,
+                Act::DetachEach { key, .. } | Act::AttachEach { key, .. } => key,
                 Act::Remove { field } | Act::Add { field } => field,
-                Act::End { sent_as: None, .. } => continue,
+                Act::Detach { sent_as: None, .. } => continue,
                 Act::MakeElement { key, .. } => key,
-                Act::Join { part: Part::Interface, .. } => "type",
-                Act::Leave { part: Part::Interface, .. } => "port_id",
-                Act::Join { part: Part::SecurityGroup, .. } | Act::Leave { part: Part::SecurityGroup, .. } => "name",
-                Act::Join { part: Part::Volume, .. } | Act::Leave { part: Part::Volume, .. } => "instance_id",
+                Act::AttachPart { part: MachinePart::Interface, .. } => "type",
+                Act::DetachPart { part: MachinePart::Interface, .. } => "port_id",
+                Act::AttachPart { part: MachinePart::SecurityGroup, .. }
+                | Act::DetachPart { part: MachinePart::SecurityGroup, .. } => "name",
+                Act::AttachPart { part: MachinePart::Volume, .. }
+                | Act::DetachPart { part: MachinePart::Volume, .. } => "instance_id",
                 Act::Element { parameter, .. } | Act::RemoveElement { parameter, .. } => {
                     assert!(operation.path_parameters.iter().any(|known| known.name == *parameter), "{call}");
                     continue;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::options::{
-    ApiOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunOptions, StateOptions,
+    ApiOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunFlags, StateOptions,
 };
 use crate::cli::values::{self, CheckFormat, PreviewFormat, ResultFormat};
 
@@ -46,7 +46,7 @@ pub struct RunArguments {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     #[command(flatten)]
-    pub run: RunOptions,
+    pub run: RunFlags,
     /// Replace this step, or instance (`net[1]`), even without a change; may be repeated
     #[arg(long, value_name = "STEP", help_heading = "Run")]
     pub replace: Vec<String>,
@@ -206,7 +206,7 @@ pub struct RehearseArguments {
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Simulator")]
     pub seed: u64,
     #[command(flatten)]
-    pub run: RunOptions,
+    pub run: RunFlags,
     /// How outputs are printed
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Run")]
     pub format: ResultFormat,

@@ -35,8 +35,8 @@ pub(super) fn page(described: &Description, palette: Palette) -> String {
     for (title, fields) in [("path", &described.path), ("query", &described.query)] {
         section(&mut text, title, fields, palette);
     }
-    if !described.content.is_empty() && !described.form {
-        let kinds = described.content.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
+    if !described.media_types.is_empty() && !described.form {
+        let kinds = described.media_types.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
         let words = format!("a file, {kinds}: name it by `body_file`");
         text.push_str(&format!("\n{}\n  {words}\n", palette.name("body")));
     }

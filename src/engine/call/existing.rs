@@ -44,6 +44,7 @@ impl Existing {
 }
 
 impl Write {
+    /// Reads the resources that exist before the call is sent.
     pub(super) async fn existing(&self, context: &RunContext) -> Existing {
         Existing {
             before: self.existing_before(context).await,
@@ -51,8 +52,8 @@ impl Write {
         }
     }
 
-    /// What existed before an attempt without an answer, of a command before this one. Where nothing was at the path of
-    /// a call that may change what is there, another client may have made it since: that is not as the call asks for.
+    /// What existed before an attempt of an earlier command that was not answered. Where nothing was at the path of a call
+    /// that may change an existing resource, another client may have created one since: it counts as existing, too.
     pub(super) async fn still_existing(&self, context: &RunContext, recorded: Existing) -> Existing {
         if !self.or_changes() || !recorded.before.as_ref().is_some_and(Vec::is_empty) {
             return recorded;

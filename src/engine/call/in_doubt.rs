@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Attempts, RESENDS, Write};
+use super::{RESENDS, SendState, Write};
+use crate::api::ReadError;
 use crate::catalog::pace_of;
 use crate::catalog::update::shows_early;
 use crate::engine::called::Called;
@@ -30,13 +31,26 @@ fn counts_as_done(state: UpdateState, by_task: bool, missing: bool) -> bool {
     }
 }
 
+/// Why an outcome stays unknown among these candidates. `lost`: what is known of the attempt.
+fn undecided(lost: &str, candidates: &[String]) -> String {
+    match candidates {
+        [] => format!("{lost}, and the API has no list that would show what was made"),
+        candidates => format!("{lost}; these may be its work, or another client's: {}", candidates.join(", ")),
+    }
+}
+
+/// Why an outcome stays unknown that the API was not able to show.
+fn cannot_tell(lost: &str, error: &ReadError) -> String {
+    format!("{lost}, and its outcome could not be resolved: {error}")
+}
+
 impl Write {
     /// Resolves the outcome of a write without an answer. `None`: it was not carried out, and may be sent again.
     pub(super) async fn resolve(
         &self,
         context: &RunContext,
         in_doubt: &InDoubt,
-        state: &mut Attempts,
+        state: &mut SendState,
     ) -> Result<Option<Called>, Interruption> {
         let reason = context.secrets.redact(&in_doubt.cause).into_owned();
         let lost = context.secrets.redact(&in_doubt.words()).into_owned();
@@ -55,96 +69,97 @@ impl Write {
                 Ok(Some(Called::Found { item, evidence: Some(evidence) }))
             }
             Resolved::Done => Ok(Some(self.done(in_doubt))),
-            Resolved::Nothing if in_doubt.is_carried_out() && !self.makes_something() => {
-                if Box::pin(self.took_effect(context, in_doubt)).await? {
-                    return Ok(Some(self.done(in_doubt)));
-                }
-                let message = format!("the API carried it out, and a read does not show the change: {reason}");
-                self.record_unknown(context, in_doubt, message, &[]).await
-            }
+            Resolved::NoCandidate => self.nothing_found(context, in_doubt, state).await,
             // A resource shows an update at once, even when its task is not found.
-            Resolved::Nothing | Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(in_doubt))),
-            Resolved::Nothing if in_doubt.is_carried_out() => {
-                let message = format!("the API carried it out, and what it made was not found: {reason}");
-                self.record_unknown(context, in_doubt, message, &[]).await
-            }
-            Resolved::Nothing if state.resends < RESENDS => {
-                state.resends += 1;
-                Ok(None)
-            }
-            Resolved::Nothing => {
-                let message = format!(
-                    "sent {} times without a usable answer, and no resource or task of it was found: {reason}",
-                    state.resends + 1
-                );
-                self.record_unknown(context, in_doubt, message, &[]).await
-            }
-            Resolved::Undecided(candidates) if candidates.is_empty() => {
-                let message = format!("{lost}, and the API has no list that would show what was made");
-                self.record_unknown(context, in_doubt, message, &[]).await
-            }
+            Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(in_doubt))),
             Resolved::Undecided(candidates) => {
-                let candidates_named = candidates.join(", ");
-                let message = format!("{lost}; these may be its work, or another client's: {candidates_named}");
-                self.record_unknown(context, in_doubt, message, &candidates).await
+                self.record_unknown(context, in_doubt, undecided(&lost, &candidates), &candidates).await
             }
-            Resolved::CannotTell(why) => {
-                let message = format!("{lost}, and its outcome could not be resolved: {why}");
-                self.record_unknown(context, in_doubt, message, &[]).await
+            Resolved::CannotTell(error) => {
+                self.record_unknown(context, in_doubt, cannot_tell(&lost, &error), &[]).await
             }
         }
+    }
+
+    /// Decides when neither a task nor a resource of the write was found. `None`: it was not carried out, and may be sent
+    /// again.
+    async fn nothing_found(
+        &self,
+        context: &RunContext,
+        in_doubt: &InDoubt,
+        state: &mut SendState,
+    ) -> Result<Option<Called>, Interruption> {
+        let reason = context.secrets.redact(&in_doubt.cause).into_owned();
+        let is_carried_out = in_doubt.is_carried_out();
+        let is_done = match is_carried_out && !self.makes_something() {
+            true => Box::pin(self.took_effect(context, in_doubt)).await?,
+            false => self.is_done(context).await,
+        };
+        let message = match (is_carried_out, self.makes_something()) {
+            _ if is_done => return Ok(Some(self.done(in_doubt))),
+            (true, false) => format!("the API carried it out, and a read does not show the change: {reason}"),
+            (true, true) => format!("the API carried it out, and what it made was not found: {reason}"),
+            (false, _) if state.resends < RESENDS => {
+                state.resends += 1;
+                return Ok(None);
+            }
+            (false, _) => format!(
+                "sent {} times without a usable answer, and no resource or task of it was found: {reason}",
+                state.resends + 1
+            ),
+        };
+        self.record_unknown(context, in_doubt, message, &[]).await
     }
 
     /// Searches once more for earlier attempts with the very same call that were never answered, before it is sent
     /// again: they may have been carried out late. `None`: nothing was found of them.
     pub(super) async fn resolve_earlier(&self, context: &RunContext) -> Result<Option<Called>, Interruption> {
+        let Some(in_doubt) = self.earlier_in_doubt(context) else { return Ok(None) };
+        let (instance, cause) = (self.instance(), &in_doubt.cause);
+        context.events.emit(Event::ResolvingStarted { instance: instance.clone(), reason: cause.clone() });
+        let resolving = resolve::resolve_late(context, &in_doubt.attempt, &in_doubt.earlier, &in_doubt.disowned);
+        let found = |attempt| vec![Record::Found { instance: instance.clone(), attempt }];
+        match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
+            Resolved::Task { attempt, task, evidence } => {
+                context.journal.append(found(attempt)).await?;
+                self.accept(context, vec![task], None, Some(evidence)).await.map(Some)
+            }
+            Resolved::Resource { attempt, item, evidence } => {
+                context.journal.append(found(attempt)).await?;
+                Ok(Some(Called::Found { item, evidence: Some(evidence) }))
+            }
+            Resolved::Done => Ok(Some(self.done(&in_doubt))),
+            Resolved::NoCandidate => Ok(None),
+            Resolved::Undecided(candidates) => {
+                Err(self.earlier_unknown(context, &in_doubt, undecided(cause, &candidates)))
+            }
+            Resolved::CannotTell(error) => Err(self.earlier_unknown(context, &in_doubt, cannot_tell(cause, &error))),
+        }
+    }
+
+    /// The last of the earlier attempts that were never answered, with those before it.
+    fn earlier_in_doubt(&self, context: &RunContext) -> Option<InDoubt> {
         let (mut open, disowned) = context.journal.with_status(|status| {
             let known = status.instances.get(self.instance());
             known.map(|known| (self.open_attempts(known), known.disowned.to_vec())).unwrap_or_default()
         });
-        let Some(attempt) = open.pop() else { return Ok(None) };
+        let attempt = open.pop()?;
         let cause = match open.len() {
             0 => format!("attempt {} was never answered", attempt.intent.attempt),
             more => format!("attempt {} and {more} before it were never answered", attempt.intent.attempt),
         };
-        let instance = self.instance();
-        context.events.emit(Event::ResolvingStarted { instance: instance.clone(), reason: cause.clone() });
-        let since = context.clock().elapsed();
-        let in_doubt = InDoubt { attempt, earlier: open, since, cause, slow: false, disowned };
-        let unknown = |message: String| {
-            let mut error = self.in_doubt_error(context, &in_doubt, message);
-            let resolve = |decision: &str| context.settings.state_command("resolve", instance, decision);
-            error.help = vec![
-                format!("decide with {} (it is that one)", resolve("--id ID")),
-                format!("or {} (it made none): the next run sends it again", resolve("--not-applied")),
-            ];
-            Err(Interruption::Unknown(error))
-        };
-        let resolving = resolve::resolve_late(context, &in_doubt.attempt, &in_doubt.earlier, &in_doubt.disowned);
-        let cause = &in_doubt.cause;
-        let (attempt, called) = match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
-            Resolved::Task { attempt, task, evidence } => (attempt, Err((task, evidence))),
-            Resolved::Resource { attempt, item, evidence } => {
-                (attempt, Ok(Called::Found { item, evidence: Some(evidence) }))
-            }
-            Resolved::Done => return Ok(Some(self.done(&in_doubt))),
-            Resolved::Nothing => return Ok(None),
-            Resolved::Undecided(candidates) if candidates.is_empty() => {
-                return unknown(format!("{cause}, and the API has no list that would show what was made"));
-            }
-            Resolved::Undecided(candidates) => {
-                let all = candidates.join(", ");
-                return unknown(format!("{cause}; these may be its work, or another client's: {all}"));
-            }
-            Resolved::CannotTell(why) => {
-                return unknown(format!("{cause}, and its outcome could not be resolved: {why}"));
-            }
-        };
-        context.journal.append(vec![Record::Found { instance: instance.clone(), attempt }]).await?;
-        match called {
-            Ok(called) => Ok(Some(called)),
-            Err((task, evidence)) => self.accept(context, vec![task], None, Some(evidence)).await.map(Some),
-        }
+        Some(InDoubt { attempt, earlier: open, since: context.clock().elapsed(), cause, slow: false, disowned })
+    }
+
+    /// Ends the step because the outcome of an earlier attempt stays unknown; the record says so already.
+    fn earlier_unknown(&self, context: &RunContext, in_doubt: &InDoubt, message: String) -> Interruption {
+        let mut error = self.in_doubt_error(context, in_doubt, message);
+        let resolve = |decision: &str| context.settings.state_command("resolve", self.instance(), decision);
+        error.help = vec![
+            format!("decide with {} (it is that one)", resolve("--id ID")),
+            format!("or {} (it made none): the next run sends it again", resolve("--not-applied")),
+        ];
+        Interruption::Unknown(error)
     }
 
     /// The attempts on record with this very call that may still have been carried out, oldest first. What a failed
@@ -249,6 +264,17 @@ impl Write {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unknown_outcome_names_its_candidates_or_says_that_no_list_shows_them() {
+        let named = ["machine a".to_owned(), "machine b".to_owned()];
+        for (candidates, expected) in [
+            (&named[..], "no answer; these may be its work, or another client's: machine a, machine b"),
+            (&[], "no answer, and the API has no list that would show what was made"),
+        ] {
+            assert_eq!(undecided("no answer", candidates), expected);
+        }
+    }
 
     #[test]
     fn a_change_that_the_api_said_it_carried_out_is_done_when_it_shows_or_no_task_carries_it_out() {

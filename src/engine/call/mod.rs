@@ -1,10 +1,10 @@
 //! A write: recorded before it is sent and when it is answered; sent again only when that cannot act twice.
 
+mod answer;
 mod existing;
 mod in_doubt;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 use tracing::Instrument as _;
@@ -15,21 +15,20 @@ use super::evidence::tags::{remark, stamp, stamp_value};
 use super::interruption::Interruption;
 use super::lock::{Locks, Refused};
 use super::operation::{self, Parameters, route_of};
-use super::ownership::Claimable;
 use super::project_region::ProjectRegion;
 use super::resolve::InDoubt;
-use super::results;
-use super::send::{Leaving, Sent, headers_of, send, tasks_of};
+use super::send::{Leaving, headers_of, send};
 use super::uploads;
-use crate::api::{ApiError, Meaning, Policy, Request, trace, tried};
+use crate::api::{Policy, Request, trace, tried};
 use crate::catalog::Operation;
 use crate::clock::millis;
-use crate::event::{Delay, EffectKnown, ErrorClass, Event, StepError};
+use crate::event::{EffectKnown, ErrorClass, Event, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Evidence, Few, Head, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
+use crate::journal::{Few, Intent, JournalError, Mark, Record, RecordedCall, Unanswered};
 use crate::plan::Retry;
 use crate::random::random_id;
 use crate::shared::Shared;
+use answer::AfterAnswer;
 use existing::Existing;
 
 /// How many refusals with a request to come back later are accepted before the step fails.
@@ -81,10 +80,14 @@ impl Write {
         attempts: u32,
         in_doubt: Option<InDoubt>,
     ) -> Result<Called, Interruption> {
-        let mut state = Attempts { attempt: attempts, ..Attempts::default() };
+        let mut state = SendState { attempt: attempts, ..SendState::default() };
         if self.needs_what_was_there() {
-            let place = ProjectRegion::of(&self.parameters);
-            context.stopped.or_leave(Box::pin(context.contact(&place))).await.map_err(Interruption::Stopped)?;
+            let project_region = ProjectRegion::of(&self.parameters);
+            context
+                .stopped
+                .or_leave(Box::pin(context.contact(&project_region)))
+                .await
+                .map_err(Interruption::Stopped)?;
             // The list from before the first attempt: a later one may include the work of that attempt.
             if let Some(in_doubt) = &in_doubt {
                 let recorded = Existing::recorded(&in_doubt.attempt.intent.mark);
@@ -108,9 +111,9 @@ impl Write {
                 return Ok(called);
             }
             match self.attempt(context, &mut state).await {
-                Ok(Attempt::Called(called)) => return Ok(called),
-                Ok(Attempt::Again) => {}
-                Ok(Attempt::InDoubt(next)) => in_doubt = Some(*next),
+                Ok(AttemptEnd::Called(called)) => return Ok(called),
+                Ok(AttemptEnd::Again) => {}
+                Ok(AttemptEnd::InDoubt(next)) => in_doubt = Some(*next),
                 // What stands in the way may be the work of an earlier attempt.
                 Err(Interruption::Conflict(refusal)) if !self.is_repeatable() => {
                     let called = Box::pin(self.resolve_earlier(context)).await?;
@@ -127,10 +130,10 @@ impl Write {
     ///
     /// As for [`Write::make`].
     pub async fn find(&self, context: &RunContext, in_doubt: &InDoubt) -> Result<Option<Called>, Interruption> {
-        self.resolve(context, in_doubt, &mut Attempts::default()).await
+        self.resolve(context, in_doubt, &mut SendState::default()).await
     }
 
-    async fn attempt(&self, context: &RunContext, state: &mut Attempts) -> Result<Attempt, Interruption> {
+    async fn attempt(&self, context: &RunContext, state: &mut SendState) -> Result<AttemptEnd, Interruption> {
         context.stopped.may_start().map_err(Interruption::Stopped)?;
         uploads::verify(context, &self.about, &self.request).await.map_err(Interruption::Failed)?;
         let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
@@ -149,14 +152,14 @@ impl Write {
         // Released before any pause, so that other writes can be sent.
         drop((gate, place));
         match outcome? {
-            Next::Pause(reason, pause) => {
+            AfterAnswer::Pause(reason, pause) => {
                 let pause_ms = millis(pause);
                 context.events.emit(Event::CallDelayed { instance: self.instance().clone(), reason, pause_ms });
                 let _waits = context.gates.start_waiting();
                 context.stopped.or_leave(context.clock().sleep(pause)).await.map_err(Interruption::Stopped)?;
-                Ok(Attempt::Again)
+                Ok(AttemptEnd::Again)
             }
-            Next::WaitForLock(error) => {
+            AfterAnswer::WaitForLock(error) => {
                 let refused = Refused {
                     instance: self.instance(),
                     operation: self.operation.as_deref(),
@@ -166,23 +169,23 @@ impl Write {
                 let _waits = context.gates.start_waiting();
                 Box::pin(state.locks.wait(context, &refused, &error)).await.map_err(Interruption::Stopped)?;
                 state.tries = 0;
-                Ok(Attempt::Again)
+                Ok(AttemptEnd::Again)
             }
-            Next::Done(called) => Ok(Attempt::Called(called)),
-            Next::InDoubt(in_doubt) => {
+            AfterAnswer::Done(called) => Ok(AttemptEnd::Called(called)),
+            AfterAnswer::InDoubt(in_doubt) => {
                 if in_doubt.attempt.head.is_some() {
                     // A later search needs to know that the head of an answer arrived.
                     let error = self.in_doubt_error(context, &in_doubt, in_doubt.cause.clone());
                     let record = Record::Unknown { instance: self.instance().clone(), error };
                     context.journal.append(vec![record]).await?;
                 }
-                Ok(Attempt::InDoubt(Box::new(InDoubt { since: context.clock().elapsed(), ..*in_doubt })))
+                Ok(AttemptEnd::InDoubt(Box::new(InDoubt { since: context.clock().elapsed(), ..*in_doubt })))
             }
         }
     }
 
     /// Records the intent of the next attempt. Returns its request, and the attempt as it is until an answer arrives.
-    async fn intend(&self, context: &RunContext, state: &mut Attempts) -> Result<(Request, InDoubt), JournalError> {
+    async fn intend(&self, context: &RunContext, state: &mut SendState) -> Result<(Request, InDoubt), JournalError> {
         state.attempt += 1;
         state.tries += 1;
         let nonce = random_id();
@@ -212,184 +215,8 @@ impl Write {
         Ok((request, in_doubt))
     }
 
-    /// Records the answer and decides what to do next.
-    async fn answered(
-        &self,
-        context: &RunContext,
-        state: &mut Attempts,
-        sent: Sent,
-        in_doubt: InDoubt,
-    ) -> Result<Next, Interruption> {
-        match sent {
-            Sent::Answer { value, head } => self.succeeded(context, value, head, in_doubt).await,
-            Sent::Unsent(cause) => {
-                let error = self.unreachable(context, &cause, state.tries);
-                self.record_not_applied(context, &error).await?;
-                context.stopped.may_start().map_err(Interruption::Stopped)?;
-                match self.policy().pause(state.tries, None, fastrand::f64()) {
-                    Some(pause) => {
-                        Ok(Next::Pause(Delay::NotSent { cause: context.secrets.redact(&cause).into_owned() }, pause))
-                    }
-                    None => Err(Interruption::Failed(error)),
-                }
-            }
-            Sent::NoConnection(cause) => {
-                let error = self.unreachable(context, &cause, state.tries);
-                self.record_not_applied(context, &error).await?;
-                Err(Interruption::Failed(error))
-            }
-            Sent::Refused(error) => self.refused(context, state, &error).await,
-            Sent::Lost { cause, .. } if self.is_repeatable() => {
-                let error = context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, &cause);
-                match self.policy().pause(state.tries, None, fastrand::f64()) {
-                    Some(pause) => Ok(Next::Pause(Delay::Failed { cause: error.message }, pause)),
-                    None => {
-                        context
-                            .journal
-                            .append(vec![Record::Unknown { instance: self.instance().clone(), error: error.clone() }])
-                            .await?;
-                        Err(Interruption::Unknown(error))
-                    }
-                }
-            }
-            Sent::Lost { cause, slow, head } => Ok(Next::InDoubt(Box::new(InDoubt {
-                cause,
-                slow,
-                attempt: Unanswered { head, ..in_doubt.attempt },
-                ..in_doubt
-            }))),
-            Sent::Left(stop) => Err(Interruption::Stopped(stop)),
-        }
-    }
-
-    /// Handles an answer of success, where it is one to this request.
-    async fn succeeded(
-        &self,
-        context: &RunContext,
-        value: Value,
-        head: Head,
-        in_doubt: InDoubt,
-    ) -> Result<Next, Interruption> {
-        match tasks_of(&value) {
-            Some(tasks) if !tasks.is_empty() => match self.first_owned(context, &tasks) {
-                None => self.accept(context, tasks, Some(head.status), None).await.map(Next::Done),
-                // As below: the answer to another request says nothing of this one.
-                Some(task) => {
-                    let cause = format!(
-                        "the answer (status {}) names task {task}, which is on record for another call: it answers \
-                         another request",
-                        head.status
-                    );
-                    Ok(Next::InDoubt(Box::new(InDoubt { cause, ..in_doubt })))
-                }
-            },
-            // Its head is not believed either: what it says of the request is about the other one.
-            _ if self.names_what_was_there(context, &value) => {
-                let cause = format!(
-                    "the answer (status {}) names what is on record already: it answers another request",
-                    head.status
-                );
-                Ok(Next::InDoubt(Box::new(InDoubt { cause, ..in_doubt })))
-            }
-            none => match self.names_nothing(&value, none.is_some()) {
-                true => {
-                    let what = if self.makes_something() { "what was made" } else { "which task carries it out" };
-                    let cause = format!("the answer (status {}) does not say {what}", head.status);
-                    Ok(Next::InDoubt(Box::new(InDoubt {
-                        cause,
-                        attempt: Unanswered { head: Some(head), ..in_doubt.attempt },
-                        ..in_doubt
-                    })))
-                }
-                false => Ok(Next::Done(Called::Answered { status: head.status, value })),
-            },
-        }
-    }
-
-    async fn refused(
-        &self,
-        context: &RunContext,
-        state: &mut Attempts,
-        error: &ApiError,
-    ) -> Result<Next, Interruption> {
-        let meaning = error.meaning();
-        if meaning == Meaning::NotFound
-            && self.call().method == crate::catalog::Method::Delete
-            && !self.earlier(context).is_empty()
-        {
-            // An earlier attempt without an answer has deleted it.
-            return Ok(Next::Done(Called::Answered { status: error.status, value: Value::Null }));
-        }
-        let refusal = context.refusal(&self.about, error);
-        self.record_not_applied(context, &refusal).await?;
-        let after = error.retry_after.map(Duration::from_secs);
-        match meaning {
-            Meaning::RateLimited | Meaning::Unavailable if state.patience < MOST_POSTPONED => {
-                state.patience += 1;
-                state.tries = 0;
-                let reason = match meaning {
-                    Meaning::RateLimited => Delay::RateLimited,
-                    _ => Delay::Unavailable { status: error.status },
-                };
-                let pause = Policy::REQUEST.backoff(state.patience, after, fastrand::f64());
-                Ok(Next::Pause(reason, pause))
-            }
-            Meaning::Locked if !state.locks.are_spent() => Ok(Next::WaitForLock(Box::new(error.clone()))),
-            Meaning::Conflict => Err(Interruption::Conflict(refusal)),
-            _ if self.retry.as_ref().is_some_and(|retry| retry.on.contains(&error.status)) => {
-                match self.policy().pause(state.tries, after, fastrand::f64()) {
-                    Some(pause) => Ok(Next::Pause(Delay::Unavailable { status: error.status }, pause)),
-                    None => Err(Interruption::Failed(refusal)),
-                }
-            }
-            _ => Err(Interruption::Failed(refusal)),
-        }
-    }
-
     fn makes_something(&self) -> bool {
         self.operation.as_ref().is_none_or(|operation| operation.creates.is_some())
-    }
-
-    /// Claims the tasks of an answer; returns the first that belongs to another call already, or to another attempt, in
-    /// which case none is claimed: a task carries out one call.
-    fn first_owned<'t>(&self, context: &RunContext, tasks: &'t [String]) -> Option<&'t String> {
-        let is_owned = |task: &&String| context.owners.is_ours(&Claimable::task(task), &context.journal);
-        if let Some(task) = tasks.iter().find(is_owned) {
-            return Some(task);
-        }
-        let claims = |task: &String| context.owners.claim(Claimable::task(task), self.instance());
-        let at = tasks.iter().position(|task| !claims(task))?;
-        tasks[..at].iter().for_each(|task| context.owners.release(&Claimable::task(task), self.instance()));
-        Some(&tasks[at])
-    }
-
-    /// Whether the call creates nothing, and is answered with the task that carries it out.
-    fn is_answered_with_tasks(&self) -> bool {
-        self.operation.as_ref().is_some_and(|operation| operation.asynchronous && operation.creates.is_none())
-    }
-
-    /// Whether the answer of a create names no id, so that its resource could not be recorded; or that of another call
-    /// not the task that carries it out. `no_tasks`: the answer is an empty list of tasks, with which some calls say that
-    /// there was nothing to do.
-    fn names_nothing(&self, value: &Value, no_tasks: bool) -> bool {
-        if self.is_answered_with_tasks() {
-            return value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
-        }
-        let Some(operation) = self.operation.as_deref().filter(|operation| operation.creates.is_some()) else {
-            return false;
-        };
-        let idle = no_tasks && operation.may_be_no_op;
-        !idle && !results::names_what_was_made(operation, self.call(), value)
-    }
-
-    /// Whether the answer of a create names something that another call made, by an id that the API gives only once: a
-    /// proxy has delivered the answer to another request.
-    fn names_what_was_there(&self, context: &RunContext, value: &Value) -> bool {
-        let creates = |operation: &&Operation| operation.creates.as_ref().is_some_and(|creates| !creates.or_changes);
-        let Some(operation) = self.operation.as_deref().filter(creates) else { return false };
-        let ids = results::ids_in_answer(operation, self.call(), value);
-        let mut ids = ids.iter().filter(|id| id.as_str().is_some_and(|id| uuid::Uuid::try_parse(id).is_ok()));
-        context.journal.with_status(|status| ids.any(|id| status.is_made_by_another(self.instance(), id)))
     }
 
     /// Earlier attempts that may have been carried out: neither answered nor resolved.
@@ -398,35 +225,6 @@ impl Write {
             status.instances.get(self.instance()).map(|known| known.earlier.to_vec()).unwrap_or_default()
         };
         context.journal.with_status(known)
-    }
-
-    /// Whether what exists before the call is listed: as evidence after a lost answer, or to tell what the call has
-    /// made.
-    fn needs_what_was_there(&self) -> bool {
-        !self.is_repeatable() || self.or_changes()
-    }
-
-    /// Whether the call creates a resource, or changes an existing one.
-    fn or_changes(&self) -> bool {
-        self.intent.update.is_none() && operation::or_changes(self.operation.as_deref())
-    }
-
-    async fn accept(
-        &self,
-        context: &RunContext,
-        tasks: Vec<String>,
-        status: Option<u16>,
-        evidence: Option<Evidence>,
-    ) -> Result<Called, Interruption> {
-        let accepted = Record::Accepted {
-            instance: self.instance().clone(),
-            tasks: tasks.clone(),
-            recovered: evidence.is_some(),
-            status,
-            evidence,
-        };
-        context.journal.append(vec![accepted]).await?;
-        Ok(Called::Tasks { tasks, status, evidence })
     }
 
     async fn record_not_applied(&self, context: &RunContext, error: &StepError) -> Result<(), JournalError> {
@@ -484,7 +282,7 @@ impl Write {
 }
 
 #[derive(Default)]
-struct Attempts {
+struct SendState {
     /// Over all runs.
     attempt: u32,
     /// Since the last answer that asked for a pause.
@@ -496,16 +294,9 @@ struct Attempts {
     existing: Option<Existing>,
 }
 
-enum Attempt {
+enum AttemptEnd {
     Called(Called),
     Again,
-    InDoubt(Box<InDoubt>),
-}
-
-enum Next {
-    Done(Called),
-    Pause(Delay, Duration),
-    WaitForLock(Box<ApiError>),
     InDoubt(Box<InDoubt>),
 }
 

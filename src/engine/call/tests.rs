@@ -9,6 +9,7 @@ use crate::catalog::{Catalog, Method};
 use crate::engine::evidence::testing;
 use crate::engine::tests::apart::{Canned, LOST, NO_CONNECTION, UNSENT, listed};
 use crate::engine::tests::harness::{Trial, paused};
+use crate::event::Delay;
 use crate::journal::InstanceStatus;
 use crate::simulate::Options;
 

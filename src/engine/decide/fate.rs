@@ -1,4 +1,4 @@
-//! What a removal would do about what an instance has: what goes, what stays and why, and what keeps it from going.
+//! What a removal of an instance would do to its resources: whether an undo is sent, which resources stay, and why.
 
 use std::collections::HashSet;
 
@@ -20,21 +20,21 @@ pub struct Staying {
 
 /// What a removal would do about the resources of an instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fate {
-    /// Whether a call is made that takes something back.
+pub struct RemovalOutcome {
+    /// Whether an undo is sent.
     pub goes: bool,
     pub stays: Vec<Staying>,
-    /// Why such a call would not be sent.
+    /// Why an undo would not be sent.
     pub obstacle: Option<&'static str>,
 }
 
 /// What a removal of an instance would do. `going`: the instances that are removed with it.
-pub fn fate(catalog: &Catalog, status: &Status, instance: &InstanceId, going: &HashSet<InstanceId>) -> Fate {
-    let Some(known) = status.instances.get(instance) else { return Fate::default() };
+pub fn fate(catalog: &Catalog, status: &Status, instance: &InstanceId, going: &HashSet<InstanceId>) -> RemovalOutcome {
+    let Some(known) = status.instances.get(instance) else { return RemovalOutcome::default() };
     let call = known.intent.as_ref().map(|intent| &*intent.call);
     let keeps = known.intent.as_ref().is_some_and(|intent| intent.undo == IntendedUndo::Keep);
     // What a call under way makes is known only at its end.
-    let mut fate = Fate { goes: known.made.is_empty() && !keeps, ..Fate::default() };
+    let mut fate = RemovalOutcome { goes: known.made.is_empty() && !keeps, ..RemovalOutcome::default() };
     for made in &known.made {
         if let Some(holder) = holders(status, instance, made).into_iter().find(|holder| !going.contains(holder)) {
             fate.stays.extend(staying(made, held_by(&holder)));
@@ -51,10 +51,10 @@ pub fn fate(catalog: &Catalog, status: &Status, instance: &InstanceId, going: &H
     fate
 }
 
-/// Why what no undo takes away stays.
+/// Why a resource without an undo stays.
 pub const NO_UNDO: &str = "it has no undo";
 
-/// Why what another instance has as well stays.
+/// Why a resource stays that another instance holds as well.
 pub fn held_by(holder: &InstanceId) -> String {
     format!("it is on record as `{holder}`, too")
 }
@@ -65,7 +65,7 @@ fn staying(made: &RecordedResource, why: String) -> Option<Staying> {
 
 /// Other instances of the record that hold this resource as their own: a removal leaves it to them.
 pub fn holders(status: &Status, instance: &InstanceId, made: &RecordedResource) -> Vec<InstanceId> {
-    // Other calls take back a change of what another instance made.
+    // Other calls undo a change of a resource that another instance made.
     let deletes = |made: &RecordedResource| made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
     let (Some(claimable), Some(id)) = (Claimable::of(made).filter(|_| deletes(made)), made.id.as_deref()) else {
         return Vec::new();
@@ -78,7 +78,7 @@ pub fn holders(status: &Status, instance: &InstanceId, made: &RecordedResource) 
     owners.filter(holds).cloned().collect()
 }
 
-/// Why the call that would take something back is not sent. `call`: the one that it takes back.
+/// Why an undo is not sent. `call`: the one that it reverts.
 pub fn unsendable(catalog: &Catalog, call: Option<&RecordedCall>, undo: &RecordedCall) -> Option<&'static str> {
     match () {
         () if undo.lacks_a_secret() => Some("needs a secret, and the record holds none"),

@@ -14,13 +14,13 @@ mod replaced;
 mod shifted;
 
 pub use deleted_with_parent::deleted_with_parent;
-pub use fate::{Fate, NO_UNDO, Staying, fate, held_by, holders, is_untouched, stays, unsendable};
+pub use fate::{NO_UNDO, RemovalOutcome, Staying, fate, held_by, holders, is_untouched, stays, unsendable};
 pub use gone::gone;
 pub use instance::{ChangeKind, Decision, Differs, Wanted, instance, reads};
 pub use moved::{merges, moves, stuck};
 pub use orphans::orphans;
 pub use references::References;
-pub use removal::{Kept, Removal, removal, removal_order};
+pub use removal::{KeptInstance, RemovalOrder, removal, removal_order};
 pub use renamed::{FormerSteps, words as renamed_words};
 pub use replaced::{Allowed, Remade, ReplaceBlocker, replaced_with, staying};
 pub use shifted::{shifted, words as shifted_words};

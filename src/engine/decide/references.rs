@@ -49,7 +49,7 @@ impl<'s> References<'s> {
     /// two.
     pub fn where_after(status: &'s Status, comes_after: impl Fn(&InstanceId, &StepId) -> bool) -> Self {
         let number = status.instances.len();
-        let Words { by_id, by_name, mut mentions } = words(status);
+        let RecordNames { by_id, by_name, mut mentions } = words(status);
         let mut uses = Vec::with_capacity(number);
         let mut steps = Vec::with_capacity(number);
         let mut after: HashMap<&StepId, Vec<usize>> = HashMap::new();
@@ -118,7 +118,7 @@ impl<'s> References<'s> {
 
 /// The ids and names of a record.
 #[derive(Default)]
-struct Words<'s> {
+struct RecordNames<'s> {
     by_id: Index<'s>,
     by_name: Index<'s>,
     mentions: Vec<Mention>,
@@ -153,8 +153,8 @@ impl<'s> Index<'s> {
     }
 }
 
-fn words(status: &Status) -> Words<'_> {
-    let mut found = Words::default();
+fn words(status: &Status) -> RecordNames<'_> {
+    let mut found = RecordNames::default();
     let key = status.header.key.as_bytes();
     let words = |id: String| {
         let secret = digest_of(&Value::String(id.clone()), key);

@@ -34,7 +34,7 @@ impl LogAction {
 
 /// What the log shows of an attempt.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Trail {
+pub enum AuditEvidence {
     /// It started this task.
     Task(String),
     /// It made, or changed, the resource of this id.
@@ -44,14 +44,14 @@ pub enum Trail {
 }
 
 /// The log's entry for the attempt that was sent with this `User-Agent`.
-pub fn trail(entries: &[Value], agent: &str) -> Option<Trail> {
+pub fn trail(entries: &[Value], agent: &str) -> Option<AuditEvidence> {
     let entry = entries.iter().find(|entry| agent_of(entry) == Some(agent))?;
     let task = entry.get("task_id").and_then(Value::as_str).filter(|task| !task.is_empty());
     let resource = entry.pointer("/resources/0/resource_id").filter(|id| id.is_string() || id.is_number());
     Some(match (task, resource) {
-        (Some(task), _) => Trail::Task(task.to_owned()),
-        (None, Some(id)) => Trail::Resource(id.clone()),
-        (None, None) => Trail::Nothing,
+        (Some(task), _) => AuditEvidence::Task(task.to_owned()),
+        (None, Some(id)) => AuditEvidence::Resource(id.clone()),
+        (None, None) => AuditEvidence::Nothing,
     })
 }
 
@@ -75,8 +75,8 @@ pub fn sender(agent: &str) -> Option<[&str; 4]> {
 
 /// Whether a task or resource was made by our attempt or by another client or call, according to the log.
 /// `may_be_ours`: whether another `User-Agent` may be the attempt's, because the record does not have its own.
-pub fn verdict(entries: &[Value], thing: &Claimable, agent: &str, may_be_ours: impl Fn(&str) -> bool) -> Verdict {
-    let about = |entry: &&Value| match thing {
+pub fn verdict(entries: &[Value], claimable: &Claimable, agent: &str, may_be_ours: impl Fn(&str) -> bool) -> Verdict {
+    let about = |entry: &&Value| match claimable {
         Claimable::Task(task) => entry.get("task_id").and_then(Value::as_str) == Some(task),
         Claimable::Resource { id, .. } => is_about(entry, LogAction::Create, id),
     };
@@ -121,12 +121,12 @@ mod tests {
             (vec![], None),
             (vec![entry(json!("terraform"), json!("t"), json!("r"))], None),
             (vec![entry(json!(null), json!("t"), json!("r"))], None),
-            (vec![entry(json!("ours"), json!("t"), json!("r"))], Some(Trail::Task("t".to_owned()))),
-            (vec![entry(json!("ours"), json!(null), json!(7))], Some(Trail::Resource(json!(7)))),
-            (vec![entry(json!("ours"), json!(""), json!(null))], Some(Trail::Nothing)),
+            (vec![entry(json!("ours"), json!("t"), json!("r"))], Some(AuditEvidence::Task("t".to_owned()))),
+            (vec![entry(json!("ours"), json!(null), json!(7))], Some(AuditEvidence::Resource(json!(7)))),
+            (vec![entry(json!("ours"), json!(""), json!(null))], Some(AuditEvidence::Nothing)),
             (
                 vec![entry(json!("ours too"), json!("s"), json!("q")), entry(json!("ours"), json!("t"), json!("r"))],
-                Some(Trail::Task("t".to_owned())),
+                Some(AuditEvidence::Task("t".to_owned())),
             ),
         ] {
             assert_eq!(trail(&entries, "ours"), expected, "{entries:?}");
@@ -137,7 +137,7 @@ mod tests {
     fn the_creating_agent_in_the_audit_log_proves_the_maker() {
         let (task, resource) = (Claimable::task("t"), Claimable::resource("routers", "7"));
         let ours = Verdict::Ours(Evidence::AuditLog);
-        for (agent, thing, expected) in [
+        for (agent, claimable, expected) in [
             (json!("ours"), &task, ours),
             (json!("ours"), &resource, ours),
             (json!("theirs"), &task, Verdict::NotOurs),
@@ -146,7 +146,7 @@ mod tests {
             (json!(""), &resource, Verdict::CannotTell),
         ] {
             let entries = [entry(agent.clone(), json!("t"), json!(7))];
-            assert_eq!(verdict(&entries, thing, "ours", |_| false), expected, "{agent} {thing:?}");
+            assert_eq!(verdict(&entries, claimable, "ours", |_| false), expected, "{agent} {claimable:?}");
         }
         assert_eq!(verdict(&[], &task, "ours", |_| false), Verdict::CannotTell);
         let other = [entry(json!("theirs"), json!("s"), json!("8"))];

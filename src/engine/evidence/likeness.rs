@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{Attempt, Verdict};
+use super::{AttemptMarks, Verdict};
 use crate::engine::names::usual_form;
 use crate::engine::project_region::is_project_or_region;
 use crate::journal::{RecordedCall, id_text};
@@ -41,11 +41,11 @@ const COMPARABLE: [&str; 12] = [
 ];
 
 /// Not ours when a field that both have differs; undecided otherwise.
-pub fn of(theirs: &Value, attempt: &Attempt<'_>, parameters: &[(String, String)]) -> Verdict {
+pub fn verdict(theirs: &Value, attempt: &AttemptMarks<'_>, parameters: &[(String, String)]) -> Verdict {
     Verdict::not_if(contradicts(theirs, &attempt.intent.call, parameters))
 }
 
-/// Whether a field that both have differs; see [`of`].
+/// Whether a field that both have differs; see [`verdict`].
 pub fn contradicts(theirs: &Value, call: &RecordedCall, parameters: &[(String, String)]) -> bool {
     let differs = |name: &str, ours: &str| {
         let is_same = |theirs: &str| {

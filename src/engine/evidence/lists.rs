@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Attempt, Verdict};
+use super::{AttemptMarks, Verdict};
 use crate::api::timestamp;
 use crate::journal::id_text;
 
@@ -11,7 +11,7 @@ use crate::journal::id_text;
 const MADE: [&str; 3] = ["created_at", "created_on", "created"];
 
 /// Not ours when the resource was listed before the first attempt was sent, or is older than it.
-pub fn of_item(item: &Value, id: &Value, attempt: &Attempt<'_>) -> Verdict {
+pub fn verdict_of_item(item: &Value, id: &Value, attempt: &AttemptMarks<'_>) -> Verdict {
     let seen = attempt.intent.mark.before.as_ref().is_some_and(|before| before.contains(&id_text(id)));
     Verdict::not_if(seen || made(item).is_some_and(|made| made < attempt.since))
 }
@@ -46,8 +46,8 @@ mod tests {
             (json!({ "id": "new", "created_on": "2026-05-23T05:00:09" }), Verdict::CannotTell, Verdict::CannotTell),
             (json!({ "id": "new", "created": "soon" }), Verdict::CannotTell, Verdict::CannotTell),
         ] {
-            assert_eq!(of_item(&item, &item["id"], &attempt(&known)), seen, "{item}");
-            assert_eq!(of_item(&item, &item["id"], &attempt(&blind)), unseen, "{item}");
+            assert_eq!(verdict_of_item(&item, &item["id"], &attempt(&known)), seen, "{item}");
+            assert_eq!(verdict_of_item(&item, &item["id"], &attempt(&blind)), unseen, "{item}");
         }
     }
 }

@@ -54,7 +54,7 @@ impl Verdict {
 
 /// What is known of the attempt.
 #[derive(Debug, Clone)]
-pub struct Attempt<'a> {
+pub struct AttemptMarks<'a> {
     pub intent: &'a Intent,
     /// Path parameters of its call, by name.
     pub parameters: &'a [(String, String)],
@@ -99,8 +99,8 @@ pub(in crate::engine) mod testing {
         }
     }
 
-    pub fn attempt(intent: &Intent) -> Attempt<'_> {
-        Attempt {
+    pub fn attempt(intent: &Intent) -> AttemptMarks<'_> {
+        AttemptMarks {
             intent,
             parameters: &[],
             task_types: &[],

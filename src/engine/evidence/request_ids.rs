@@ -1,6 +1,6 @@
 //! Request ids as evidence: every task has the id of the request that started it (`observed.md` §7).
 
-use super::{Attempt, Verdict};
+use super::{AttemptMarks, Verdict};
 use crate::api::{Task, same_id};
 use crate::journal::Evidence;
 
@@ -8,7 +8,7 @@ use crate::journal::Evidence;
 ///
 /// A different id excludes the task only when ours is certain: from the head of a successful answer (a gateway that
 /// timed out may have its own id for the request), or because the API uses our trace ids.
-pub fn of_task(task: &Task, attempt: &Attempt<'_>) -> Verdict {
+pub fn verdict_of_task(task: &Task, attempt: &AttemptMarks<'_>) -> Verdict {
     let Some(id) = &task.request_id else { return Verdict::CannotTell };
     let sent = attempt.intent.mark.trace.as_deref();
     if attempt.answered_id.is_some_and(|(request_id, _)| same_id(request_id, id))
@@ -47,9 +47,9 @@ mod tests {
             (json!("other"), Some(("told", true)), false, Verdict::NotOurs),
             (json!("other"), Some(("told", false)), false, Verdict::CannotTell),
         ] {
-            let attempt = Attempt { answered_id, traces_taken, ..attempt(&intent) };
+            let attempt = AttemptMarks { answered_id, traces_taken, ..attempt(&intent) };
             assert_eq!(
-                of_task(&task(json!({ "request_id": id })), &attempt),
+                verdict_of_task(&task(json!({ "request_id": id })), &attempt),
                 expected,
                 "{id} {answered_id:?} {traces_taken}"
             );
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_record_of_an_earlier_version_has_no_trace_to_miss() {
         let intent = intent(json!({}));
-        let attempt = Attempt { traces_taken: true, ..attempt(&intent) };
-        assert_eq!(of_task(&task(json!({ "request_id": "other" })), &attempt), Verdict::CannotTell);
+        let attempt = AttemptMarks { traces_taken: true, ..attempt(&intent) };
+        assert_eq!(verdict_of_task(&task(json!({ "request_id": "other" })), &attempt), Verdict::CannotTell);
     }
 }

@@ -1,11 +1,11 @@
 //! The list of tasks as evidence: a task's type and age.
 
-use super::{Attempt, Verdict, likeness};
+use super::{AttemptMarks, Verdict, likeness};
 use crate::api::Task;
 
 /// Not ours when the task has another type, or is older than the attempt. Where the types are not known, only a task
 /// with the name or id of the call can be ours.
-pub fn of_task(task: &Task, attempt: &Attempt<'_>) -> Verdict {
+pub fn verdict_of_task(task: &Task, attempt: &AttemptMarks<'_>) -> Verdict {
     let fits = match &task.task_type {
         Some(task_type) if !attempt.task_types.is_empty() => attempt.task_types.contains(task_type),
         _ => likeness::confirms(&task.data.0, &attempt.intent.call, attempt.parameters),
@@ -24,7 +24,7 @@ mod tests {
     fn a_task_of_another_type_or_older_is_not_ours_and_a_fitting_one_is_undecided() {
         let intent = intent(json!({ "name": "web" }));
         let types = ["create_router".to_owned()];
-        let known = Attempt { task_types: &types, ..attempt(&intent) };
+        let known = AttemptMarks { task_types: &types, ..attempt(&intent) };
         for (fields, expected, of_unknown_type) in [
             (json!({ "task_type": "create_router" }), Verdict::CannotTell, Verdict::NotOurs),
             (json!({ "task_type": "create_volume", "data": { "name": "web" } }), Verdict::NotOurs, Verdict::CannotTell),
@@ -41,8 +41,8 @@ mod tests {
                 Verdict::CannotTell,
             ),
         ] {
-            assert_eq!(of_task(&task(fields.clone()), &known), expected, "{fields}");
-            assert_eq!(of_task(&task(fields.clone()), &attempt(&intent)), of_unknown_type, "{fields}");
+            assert_eq!(verdict_of_task(&task(fields.clone()), &known), expected, "{fields}");
+            assert_eq!(verdict_of_task(&task(fields.clone()), &attempt(&intent)), of_unknown_type, "{fields}");
         }
     }
 }

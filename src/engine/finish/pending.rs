@@ -9,8 +9,9 @@ use crate::catalog::pace_of;
 use crate::clock::millis;
 use crate::engine::context::RunContext;
 use crate::engine::interruption::Interruption;
+use crate::engine::project_region::ProjectRegion;
 use crate::engine::stop::Stop;
-use crate::engine::watch::{Awaited, Place, TaskEnd, Waits};
+use crate::engine::watch::{Awaited, TaskEnd, Waits};
 use crate::event::Event;
 use crate::id::InstanceId;
 use crate::plan::Wait;
@@ -21,7 +22,7 @@ pub struct PendingTasks<'a> {
     pub tasks: &'a [String],
     /// The type that the operation usually starts.
     pub task_type: Option<&'a String>,
-    pub place: Place,
+    pub project_region: ProjectRegion,
     pub wait: &'a Wait,
     /// When an earlier run recorded the intent of the write, whose tasks may be finished already; `None` for a write of
     /// this run.
@@ -69,7 +70,7 @@ impl PendingTasks<'_> {
         let waits = self.tasks.iter().map(|task| {
             context.watcher.wait(Awaited {
                 task: task.clone(),
-                place: self.place.clone(),
+                project_region: self.project_region.clone(),
                 task_type: self.task_type.cloned(),
                 since,
                 first: if self.intended_at.is_some() { Some(Duration::ZERO) } else { self.wait.first },

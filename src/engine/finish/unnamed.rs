@@ -1,5 +1,5 @@
-//! A create whose tasks ended well and name nothing that was made: the answer may lag behind its tasks, or leave the ids
-//! out. What it made is looked for; it never counts as nothing.
+//! A create whose tasks ended well and name nothing that was made: the answer may lag behind its tasks, or leave the
+//! ids out. What it made is looked for; it never counts as nothing.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::journal::StepResult;
 
 /// The pauses before the tasks, and the list of what exists, are read again, in seconds.
 const PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
-/// The pause between two looks for what was made besides.
+/// The pause between two searches for secondary resources.
 const BETWEEN_LISTS: Duration = Duration::from_secs(2);
 
 impl Finishing<'_> {
@@ -71,7 +71,7 @@ impl Finishing<'_> {
         let found = items(context, list, list_call(list, self.parameters)?).await.ok()?;
         let is_ours = |item: &&Value| {
             creator_task(item).is_some_and(|task| tasks.iter().any(|ours| ours.id == task))
-                || matches!(tags::of_item(item, Some(list), self.intent), Verdict::Ours(_))
+                || matches!(tags::verdict_of_item(item, Some(list), self.intent), Verdict::Ours(_))
         };
         let ids: Vec<Value> =
             found.iter().filter(is_ours).filter_map(|item| item.get(&list.id_field).cloned()).collect();
@@ -83,8 +83,8 @@ impl Finishing<'_> {
         Some(self.result_of(context, tasks, status)).filter(|result| !self.is_unnamed(result))
     }
 
-    /// Adds to the result, which a list showed, what the same tasks made besides. It is looked for until lists show what was
-    /// made at their end: what is not found then was not made.
+    /// Adds to the result, which a list showed, the secondary resources of the same tasks. They are searched for until
+    /// lists show what was made at their end: what is not found then was not made.
     async fn with_secondary_listed(
         &self,
         context: &RunContext,

@@ -122,7 +122,7 @@ async fn a_get_step_has_all_items_or_none() {
     let networks = Catalog::embedded().find(&Route::parse(NETWORKS).unwrap()).unwrap();
     let read = async |items: usize, states_total: bool, most: usize, request: Request| {
         let (server, client) = server(items, Paging::Offset(2), states_total);
-        let reader = ListReader { client: &client, repeat: &[], places: None, most };
+        let reader = ListReader { client: &client, retried_statuses: &[], permits: None, most_items: most };
         let read = reader.read_all(&request, Some(&networks)).await;
         let came = match &read {
             Ok(complete) => Ok((complete.answer["results"].as_array().unwrap().len(), complete.missing)),
@@ -221,7 +221,7 @@ async fn a_get_step_reads_numbered_pages_until_they_repeat_or_the_total_came() {
         (Paging::Single, true, 0, 1),
     ] {
         let (server, client) = server(items, reads, states_total);
-        let reader = ListReader { client: &client, repeat: &[], places: None, most: 100 };
+        let reader = ListReader { client: &client, retried_statuses: &[], permits: None, most_items: 100 };
         let read = reader.read_all(&Request::get("/list"), Some(&numbered)).await.unwrap();
         let came = read.answer["results"].as_array().unwrap().len();
         assert_eq!((came, server.asked.lock().unwrap().len()), (items, requests), "{reads:?} {states_total} {items}");

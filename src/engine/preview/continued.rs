@@ -19,7 +19,7 @@ use crate::plan::{OnChange, Step};
 
 impl Preview<'_> {
     /// What the run changes once the call that is under way has succeeded; `None`: nothing.
-    pub(super) fn then(
+    pub(super) fn change_after_pending(
         &self,
         step: &Step,
         known: &InstanceStatus,
@@ -52,7 +52,7 @@ impl Preview<'_> {
     /// The result of a call that has not ended, as far as it is known before.
     fn result_of(&self, instance: &InstanceId, call: &RecordedCall) -> StepResult {
         let operation = operation_of(self.catalog, call).map(|(operation, _)| operation);
-        let mut result = results::of_answer(operation.as_deref(), call, 0, Value::Null);
+        let mut result = results::result_of_answer(operation.as_deref(), call, 0, Value::Null);
         if result.id.is_none() {
             result.set_ids([Value::String(known_after(&format!("`{instance}`")))]);
         }

@@ -5,173 +5,41 @@
 //! changed. Values that only have to be read (the answer of a GET, `.resource`) are shown as *(known after reading
 //! `step`)* and are assumed to be unchanged.
 
+mod action;
 mod continued;
 mod reads;
 mod tally;
 mod together;
 mod unknown;
+mod values;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::amend::{Amendment, amendment};
-use super::conceal::conceal;
 use super::context::Settings;
 use super::counts::{NoInstance, no_instance};
-use super::decide::{self, ChangeKind, Decision, ReplaceBlocker, Staying, Wanted};
-use super::find::looked_up;
+use super::decide::{self, ChangeKind, Decision, Wanted};
 use super::refresh::recovered;
-use super::render::{CallParts, Surroundings, elements, step_value};
+use super::render::{CallParts, RenderContext, elements, step_value};
 use super::results;
-use super::update::{Difference, Forced, with_new_name};
+use super::update::Difference;
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
-use crate::journal::{InstanceStatus, JsonText, RecordedCall, RecordedResource, Status, StepResult};
+use crate::journal::{InstanceStatus, RecordedCall, Status, StepResult};
 use crate::plan::{Graph, OnChange, Plan, Selection, Step, Undo};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{Each, TemplateError, value_of};
+use action::will_send;
 use continued::{OfPlan, changed};
 use unknown::{KnownValues, UnknownBecause, accepted};
 
-pub use reads::{Reads, object_of};
-pub use tally::{Symbol, Tally};
-
-/// What a run would do about one instance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Change {
-    pub instance: InstanceId,
-    #[serde(flatten)]
-    pub action: Action,
-    /// The call, with secrets hidden and placeholders for values known later.
-    pub call: Option<RecordedCall>,
-}
-
-/// What a run would do about an instance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "action", rename_all = "kebab-case")]
-pub enum Action {
-    /// Send the call.
-    Call,
-    /// Adopt an existing resource.
-    Adopt,
-    /// Send the read; it changes nothing.
-    Read,
-    /// Keep the result: the recorded call agrees.
-    Keep,
-    /// Keep the result, and record what the plan says otherwise of a teardown: no call is made.
-    Amend {
-        /// The differences: ``undo: `DELETE …` → none``.
-        fields: Vec<String>,
-        /// What the plan says without an effect.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        said: Vec<String>,
-    },
-    /// Complete what an earlier run began. `then`: how the run changes it afterwards.
-    Continue {
-        phase: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        then: Option<Box<Action>>,
-    },
-    /// Remove what is left of an earlier call, and send the call again.
-    Retry {
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        left: Vec<RecordedResource>,
-    },
-    /// The recorded call differs.
-    Change {
-        how: ChangeKind,
-        /// The differences: `body/name: `a` → `b``.
-        fields: Vec<String>,
-        /// The calls that change it in place; of an action that is called again, those that take back the former call first.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        calls: Vec<RecordedCall>,
-        /// What the change removes, with its contents.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        removes: Vec<String>,
-        /// The changes that need a new resource, and why.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        forced: Vec<Forced>,
-        /// What decides of its replacement besides its own differences: the instance that it was made from and goes
-        /// with (`replace`), or the dependant that may not be replaced (`error`).
-        #[serde(skip_serializing_if = "Option::is_none")]
-        because_of: Option<InstanceId>,
-        /// Why that dependant may not be replaced.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        bar: Option<ReplaceBlocker>,
-    },
-    /// `when` is false.
-    Skip,
-    /// Whether it exists, or how often, or what a look-up finds, is known only later. `read`: known once a step has been
-    /// read; an earlier run decided it, and it is assumed to stay the same.
-    Depends { on: Vec<StepId>, read: bool },
-    /// No longer in the plan.
-    Gone {
-        /// This run removes it.
-        pruned: bool,
-        /// This run takes it off the record, and nothing is removed: all that it has stays.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        forgotten: bool,
-        /// It would be removed, but this dependant is kept; or no undo takes away what it made, and it is the instance
-        /// itself.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        stays_for: Option<InstanceId>,
-        /// Why the call that removes it would not be sent.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        obstacle: Option<&'static str>,
-        made: Vec<RecordedResource>,
-        /// What of it a removal leaves where it is.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        stays: Vec<Staying>,
-        /// Whether a removal would remove something.
-        #[serde(skip)]
-        goes: bool,
-    },
-    /// Its templates cannot be evaluated, or its `find` does not select one item.
-    Wrong {
-        message: String,
-        /// The place in the plan: `deploy.yaml:7:11`.
-        at: String,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        help: Vec<String>,
-    },
-}
-
-impl Action {
-    /// The change after what an earlier run began is complete, where there is one; otherwise the action itself.
-    pub fn change(&self) -> &Action {
-        match self {
-            Action::Continue { then: Some(then), .. } => then,
-            action => action,
-        }
-    }
-}
-
-impl Change {
-    /// Whether a run would fail at it, whatever is allowed.
-    pub fn fails(&self) -> bool {
-        matches!(self.action, Action::Wrong { .. })
-    }
-
-    /// Whether a run would make a change, or fail, because of it.
-    pub fn is_pending(&self) -> bool {
-        match &self.action {
-            Action::Read | Action::Keep | Action::Skip => false,
-            Action::Gone { pruned, forgotten, stays_for, obstacle, .. } => {
-                *pruned || *forgotten || stays_for.is_some() || obstacle.is_some()
-            }
-            Action::Change { how, .. } => *how != ChangeKind::Ignore,
-            Action::Amend { fields, .. } => !fields.is_empty(),
-            Action::Depends { read, .. } => !read,
-            Action::Call | Action::Adopt | Action::Continue { .. } | Action::Retry { .. } | Action::Wrong { .. } => {
-                true
-            }
-        }
-    }
-}
+pub use action::{Action, Change};
+pub use reads::Reads;
+pub use tally::{ChangeCounts, Symbol};
 
 /// The `find` of a GET step.
 enum Find {
@@ -243,8 +111,8 @@ impl Preview<'_> {
         (changes, known.wanted)
     }
 
-    fn surroundings<'s>(&'s self, known: &'s KnownValues, each: Option<&'s Each>) -> Surroundings<'s> {
-        Surroundings {
+    fn surroundings<'s>(&'s self, known: &'s KnownValues, each: Option<&'s Each>) -> RenderContext<'s> {
+        RenderContext {
             settings: self.settings,
             secrets: self.secrets,
             digest_key: self.digest_key,
@@ -352,7 +220,7 @@ impl Preview<'_> {
             _ => value,
         };
         if value.is_none() && !step.wait.skip && will_send(action.change()) {
-            known.note_ahead(&id, &results::of_answer(step.operation.as_deref(), &call, 0, Value::Null));
+            known.note_ahead(&id, &results::result_of_answer(step.operation.as_deref(), &call, 0, Value::Null));
         }
         (Change { instance: id, action, call: Some(call) }, value)
     }
@@ -375,16 +243,6 @@ impl Preview<'_> {
             Ok(false) => Some(Change { instance: id.clone(), action: Action::Skip, call: None }),
             Err(error) => Some(self.wrong(id.clone(), &error, known)),
         }
-    }
-
-    /// What a step looks for, as far as it is known.
-    fn find_of(&self, step: &Step, each: Option<&Each>, known: &KnownValues) -> Find {
-        let Some(find) = &step.find else { return Find::Nothing };
-        if known.unknown_in(find.references()).is_some() {
-            return Find::Later;
-        }
-        let wanted = find.evaluate(&self.surroundings(known, each).scope()).ok();
-        wanted.and_then(|wanted| self.secrets.reveal(&wanted).ok()).map_or(Find::Later, Find::One)
     }
 
     /// Adds to an action what else of the plan changed (undo, ownership, dependencies), for an instance whose resource
@@ -443,7 +301,7 @@ impl Preview<'_> {
             Decision::Wait if step.wait.skip => (Action::Keep, recorded.and_then(accepted)),
             Decision::Resolve | Decision::Wait => {
                 let phase = known.phase.name().to_owned();
-                let then = self.then(step, known, call, orphan, plan).map(Box::new);
+                let then = self.change_after_pending(step, known, call, orphan, plan).map(Box::new);
                 (Action::Continue { phase, then }, None)
             }
             Decision::Clear => {
@@ -460,63 +318,6 @@ impl Preview<'_> {
                 (changed(step, known, call, (how, split), calls), value.filter(|_| keeps))
             }
         }
-    }
-
-    /// The value of an instance as it is on record.
-    fn recorded_value(&self, step: &Step, known: &InstanceStatus, asked: &mut KnownValues) -> Option<Value> {
-        let result = known.result.as_ref()?;
-        Some(step_value(result, self.resource_of(step, known, result, asked).as_ref()))
-    }
-
-    /// The value of an instance after an update in place; `call`: the create as it stands then.
-    fn updated_value(
-        &self,
-        step: &Step,
-        known: &InstanceStatus,
-        call: &RecordedCall,
-        asked: &mut KnownValues,
-    ) -> Option<Value> {
-        let result = known.result.as_ref()?;
-        let resource = self.resource_of(step, known, result, asked);
-        Some(step_value(&with_new_name(known.agrees.as_deref(), call, result.clone()), resource.as_ref()))
-    }
-
-    /// `resource` of an instance, where templates need it and it was read.
-    fn resource_of(
-        &self,
-        step: &Step,
-        known: &InstanceStatus,
-        result: &StepResult,
-        asked: &mut KnownValues,
-    ) -> Option<Value> {
-        let wanted = step.resource_used || step.ready.condition().is_some();
-        let read = known.agrees.as_ref().filter(|_| wanted).and_then(|made| object_of(made, result))?;
-        self.reads.asked(&read, &mut asked.wanted).map(|(_, value)| self.conceal(step, value))
-    }
-
-    /// A step that reads, with its value when the answer is known.
-    fn read(&self, step: &Step, call: &RecordedCall, find: &Find, asked: &mut KnownValues) -> (Action, Option<Value>) {
-        let operation = step.operation.as_deref();
-        let Some((status, answer)) = self.reads.asked(call, &mut asked.wanted) else {
-            return (Action::Read, None);
-        };
-        let result = match find {
-            Find::Later => return (Action::Read, None),
-            Find::Nothing => results::of_answer(operation, call, status, answer.clone()),
-            Find::One(wanted) => match looked_up(operation, Catalog::embedded(), (status, answer), wanted) {
-                Ok(result) => result,
-                Err(not_one) => {
-                    let not_one = if step.secret { not_one.without_items() } else { not_one };
-                    let span = step.find.as_ref().map_or(step.span, |find| find.span);
-                    return (self.failing(&not_one.message, span, not_one.help), None);
-                }
-            },
-        };
-        let response = result.response.as_ref().map(|answer| self.conceal(step, answer));
-        let is_resource = matches!(find, Find::One(_)) || (step.resource_used && step.ready.condition().is_none());
-        let resource = response.clone().filter(|_| is_resource);
-        let result = StepResult { response: response.map(JsonText::from), ..result };
-        (Action::Read, Some(step_value(&result, resource.as_ref())))
     }
 
     /// The call of `on_change: update`, as far as its values are known.
@@ -546,14 +347,10 @@ impl Preview<'_> {
         if operation.creates.is_some() || self.recorded(id).is_none_or(|known| known.made.is_empty()) {
             return None;
         }
-        let result = StepResult { response: None, ..results::of_answer(Some(operation), call, 0, Value::Null) };
+        let result = StepResult { response: None, ..results::result_of_answer(Some(operation), call, 0, Value::Null) };
         let own = value_of(&step_value(&result, None));
         let parts = CallParts { headers: None, ..CallParts::of_template(template, step) };
         known.render(&parts, &step.after, &self.surroundings(known, each), Some(&own)).ok()
-    }
-
-    fn conceal(&self, step: &Step, answer: &Value) -> Value {
-        conceal(self.secrets, answer.clone(), step.secret)
     }
 
     fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut KnownValues) -> Change {
@@ -570,14 +367,5 @@ impl Preview<'_> {
             at: self.plan.source.shown(span.start()),
             help: help.into_iter().map(|help| redacted(&help)).collect(),
         }
-    }
-}
-
-/// Whether an action sends the call that an instance then has its result of.
-fn will_send(action: &Action) -> bool {
-    match action {
-        Action::Call | Action::Retry { .. } => true,
-        Action::Change { how, bar, .. } => matches!(how, ChangeKind::Replace | ChangeKind::Rerun) && bar.is_none(),
-        _ => false,
     }
 }

@@ -83,7 +83,7 @@ impl Change {
 /// The number of instances of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Tally {
+pub struct ChangeCounts {
     pub to_create: usize,
     pub to_update: usize,
     /// Instances of which only the record changes: the run tells them as unchanged.
@@ -104,7 +104,7 @@ pub struct Tally {
     pub kept: usize,
 }
 
-impl Tally {
+impl ChangeCounts {
     pub fn of(changes: &[Change]) -> Self {
         let count = |symbol: Symbol| changes.iter().filter(|change| change.symbol() == symbol).count();
         Self {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::unknown::KnownValues;
 use super::{Action, Change, Preview};
-use crate::engine::decide::{self, Allowed, ChangeKind, Fate, removal};
+use crate::engine::decide::{self, Allowed, ChangeKind, RemovalOutcome, removal};
 use crate::engine::differences::differences;
 use crate::engine::remade::ReplacementCheck;
 use crate::engine::update::wanted_call;
@@ -118,7 +118,7 @@ impl Preview<'_> {
         gone.into_iter()
             .map(|instance| {
                 let known = &status.instances[&instance];
-                let Fate { goes, stays, obstacle } = decide::fate(self.catalog, status, &instance, &going);
+                let RemovalOutcome { goes, stays, obstacle } = decide::fate(self.catalog, status, &instance, &going);
                 let stays_for = kept.get(&instance).filter(|_| self.prune).cloned();
                 let obstacle = obstacle.filter(|_| self.prune && stays_for.is_none());
                 let taken_off = self.prune && stays_for.is_none() && obstacle.is_none();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Action;
 use crate::engine::decide::ChangeKind;
 use crate::engine::placeholder::{has_placeholder, is_known_later, known_after, known_after_reading};
-use crate::engine::render::{CallParts, Rendered, Surroundings, each_value, identifier, step_value};
+use crate::engine::render::{CallParts, RenderContext, Rendered, each_value, identifier, step_value};
 use crate::engine::repeated::Recording;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult, id_text};
@@ -163,7 +163,7 @@ impl KnownValues {
         &self,
         parts: &CallParts<'_>,
         after: &[StepId],
-        surroundings: &Surroundings<'_>,
+        surroundings: &RenderContext<'_>,
         own: Option<&minijinja::Value>,
     ) -> Result<RecordedCall, TemplateError> {
         let all_known = after.iter().all(|step| !self.unknown.contains_key(step) && !self.unread.contains(step));

@@ -15,7 +15,7 @@ use super::operation::operation_of;
 use super::ownership::OtherRecords;
 use super::preview::{Preview, Reads};
 use super::project_region::ProjectRegion;
-use super::stamps::Spot;
+use super::stamps::ProjectRegionIds;
 use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
@@ -24,7 +24,7 @@ use crate::plan::{Plan, Segment, Selection, Step};
 use crate::secret::Secrets;
 
 /// What to recover, and where.
-pub struct Search<'a> {
+pub struct RecoveryInput<'a> {
     pub client: &'a Client,
     pub catalog: &'a Catalog,
     pub plan: &'a Plan,
@@ -149,12 +149,12 @@ impl Recovered {
 }
 
 /// The projects and regions of a plan's calls, as far as they are known from its inputs.
-pub fn spots_of(
+pub fn project_regions_of(
     plan: &Plan,
     settings: &Settings,
     secrets: &Secrets,
     inputs: &BTreeMap<String, minijinja::Value>,
-) -> Vec<Spot> {
+) -> Vec<ProjectRegionIds> {
     if plan.steps.values().all(is_in_usual_place) {
         return settings.project_id.zip(settings.region_id).into_iter().collect();
     }
@@ -172,13 +172,14 @@ pub fn spots_of(
         reads: &Reads::default(),
         prune: false,
     };
-    let spot = |change: super::preview::Change| {
+    let project_region = |change: super::preview::Change| {
         let (_, parameters) = operation_of(Catalog::embedded(), &change.call?)?;
         let named = ProjectRegion::of(&parameters);
         Some((named.project_id.or(settings.project_id)?, named.region_id.or(settings.region_id)?))
     };
-    let spots: BTreeSet<Spot> = preview.changes().0.into_iter().filter_map(spot).collect();
-    spots.into_iter().collect()
+    let project_regions: BTreeSet<ProjectRegionIds> =
+        preview.changes().0.into_iter().filter_map(project_region).collect();
+    project_regions.into_iter().collect()
 }
 
 /// Whether the project and region of a step's call are those of the run, whatever its templates give.
@@ -195,7 +196,7 @@ fn is_in_usual_place(step: &Step) -> bool {
 }
 
 /// Searches the account and recovers the record.
-pub async fn recover(search: &Search<'_>) -> Recovered {
+pub async fn recover(search: &RecoveryInput<'_>) -> Recovered {
     let mut work = work::Work::new(search);
     work.read_audit_log().await;
     work.by_stamps().await;
@@ -205,121 +206,4 @@ pub async fn recover(search: &Search<'_>) -> Recovered {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::tests::apart::with_answers;
-    use crate::engine::tests::harness::Trial;
-    use crate::journal::{Header, Line};
-
-    fn named(name: &str) -> InstanceId {
-        InstanceId::new(StepId::new(name), None)
-    }
-
-    fn nothing() -> Recovered {
-        let header = Record::Header(Header::new("demo", "default"));
-        let status = Status::of([Line { n: 0, at: jiff::Timestamp::UNIX_EPOCH, record: header }]).unwrap();
-        Recovered {
-            status,
-            found: Vec::new(),
-            in_doubt: Vec::new(),
-            unrecorded: Vec::new(),
-            theirs: Vec::new(),
-            refused: Vec::new(),
-            absent: Vec::new(),
-            renamed: Vec::new(),
-            not_looked_for: Vec::new(),
-            lists: 0,
-            unread: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_recovery_is_complete_when_nothing_is_left_to_decide_or_to_read() {
-        assert!(nothing().is_complete());
-        let pair = |path: &str| vec![(path.to_owned(), "why".to_owned())];
-        let found = vec![(named("a"), RecoveryEvidence::Stamp)];
-        let copy = Unrecorded { instance: named("a"), resource: RecordedResource::default(), why: "a copy".to_owned() };
-        for (recovered, complete) in [
-            (Recovered { found, ..nothing() }, true),
-            (Recovered { absent: vec![named("a")], ..nothing() }, true),
-            (Recovered { in_doubt: vec![(named("a"), Vec::new())], ..nothing() }, false),
-            (Recovered { refused: pair("a"), ..nothing() }, false),
-            (Recovered { unrecorded: vec![copy], ..nothing() }, false),
-            (Recovered { theirs: vec![(named("a"), "id".to_owned(), "theirs".to_owned())], ..nothing() }, true),
-            (Recovered { renamed: vec![(named("a"), named("b"))], ..nothing() }, false),
-            (Recovered { not_looked_for: vec![(named("a"), Vec::new())], ..nothing() }, false),
-            (Recovered { unread: pair("/cloud/v1/networks/1/7"), ..nothing() }, false),
-            // A closed audit log matters when something is missing.
-            (Recovered { unread: pair(AUDIT_LOG), ..nothing() }, true),
-            (Recovered { unread: pair(AUDIT_LOG), absent: vec![named("a")], ..nothing() }, false),
-            (Recovered { unread: [pair(AUDIT_LOG), pair("/x")].concat(), ..nothing() }, false),
-        ] {
-            assert_eq!(recovered.is_complete(), complete, "{recovered:?}");
-        }
-    }
-
-    #[test]
-    fn what_an_earlier_recovery_left_in_doubt_is_undecided_until_the_user_decides() {
-        let call = crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/routers/1/7");
-        let intent = |agent: Option<&str>| {
-            let mut intent = crate::engine::stamps::intent_of(&named("a"), call.clone(), String::new());
-            intent.mark = crate::journal::Mark { user_agent: agent.map(str::to_owned), ..Default::default() }.into();
-            Some(intent.into())
-        };
-        for (phase, agent, told, undecided) in [
-            (Phase::InDoubt, None, false, 1),
-            (Phase::InDoubt, None, true, 0),
-            (Phase::InDoubt, Some("plan/1"), false, 0),
-            (Phase::Succeeded, None, false, 0),
-        ] {
-            let mut recovered = nothing();
-            recovered
-                .status
-                .put(named("a"), InstanceStatus { phase, intent: intent(agent), ..InstanceStatus::default() });
-            recovered.in_doubt.extend(told.then(|| (named("a"), Vec::new())));
-            assert_eq!(recovered.undecided().count(), undecided, "{agent:?} {told}");
-            assert_eq!(recovered.is_complete(), undecided == 0 && !told);
-        }
-    }
-
-    #[test]
-    fn every_trace_has_its_words_and_certainty() {
-        let words = [
-            RecoveryEvidence::Stamp,
-            RecoveryEvidence::FormerStamp(named("old")),
-            RecoveryEvidence::Task,
-            RecoveryEvidence::AuditLog,
-            RecoveryEvidence::Parent(named("net")),
-            RecoveryEvidence::Decision,
-        ]
-        .map(|trace| trace.words());
-        assert_eq!(words.iter().filter(|words| words.starts_with("certain: ")).count(), 4, "{words:?}");
-        assert!(
-            words[1].contains("`old`") && words[4].starts_with("likely: ") && words[4].contains("`net`"),
-            "{words:?}"
-        );
-        assert_eq!(words[5], "accepted");
-    }
-
-    #[test]
-    fn the_places_of_a_plan_are_those_of_its_calls() {
-        let step = |more: &str| {
-            format!(
-                "  - {{ id: a, call: \"POST /cloud/v1/networks/{more}, body: {{ name: net-1, create_router: false }} }}\n"
-            )
-        };
-        for (text, spots) in [
-            (step("{project_id}/{region_id}\""), vec![(1, 7)]),
-            (step("{project_id}/{region_id}\", region_id: 8"), vec![(1, 8)]),
-            (step("{project_id}/{region_id}\", project_id: 2"), vec![(2, 7)]),
-            (step("3/{region_id}\""), vec![(3, 7)]),
-            (step("{project_id}/9\""), vec![(1, 9)]),
-        ] {
-            let plan = Trial::plan("plan.yaml", &format!("name: demo\nsteps:\n{text}"));
-            let found = with_answers([], async |context| {
-                spots_of(&plan, &context.settings, &context.secrets, &BTreeMap::new())
-            });
-            assert_eq!(found, spots, "{text}");
-        }
-    }
-}
+mod tests;

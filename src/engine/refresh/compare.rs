@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use crate::catalog::update::{Form, form_of};
+use crate::catalog::update::{ReadForm, form_of};
 use crate::engine::conceal::{is_sensitive, without_sensitive};
 use crate::engine::names::is_same_name;
 use crate::secret::{digest_of, inside, is_sensitive_field, is_sensitive_name, stands_for_secret};
@@ -22,7 +22,7 @@ pub enum Comparison {
 }
 
 /// A resource as it was read, and what is needed to compare it.
-pub struct Shown<'a> {
+pub struct ReadResource<'a> {
     /// The documented path of the resource.
     pub route: &'a str,
     pub object: &'a Value,
@@ -32,7 +32,7 @@ pub struct Shown<'a> {
     pub is_owned_by_another: &'a dyn Fn(&Value) -> bool,
 }
 
-impl Shown<'_> {
+impl ReadResource<'_> {
     fn has_own_keys(&self, name: &str) -> bool {
         OWN_KEYS.contains(&name) && self.route.starts_with("/cloud/")
     }
@@ -76,7 +76,7 @@ const WITH_ALL_KEYS: [(&str, &[&str]); 3] = [
 const TAGS: [&str; 4] = ["tags", "tags_v2", "metadata_detailed", "metadata"];
 
 /// Compares a field of the recorded body with the resource. `planned`: `None` when the body does not have the field.
-pub fn field(name: &str, planned: Option<&Value>, shown: &Shown<'_>) -> Comparison {
+pub fn field(name: &str, planned: Option<&Value>, shown: &ReadResource<'_>) -> Comparison {
     if ITS_OWN.contains(&name) {
         return Comparison::CannotTell;
     }
@@ -84,11 +84,13 @@ pub fn field(name: &str, planned: Option<&Value>, shown: &Shown<'_>) -> Comparis
         return tags(planned.and_then(Value::as_object), shown.object);
     }
     match form_of(shown.route, name) {
-        Form::At("") => value(name, planned.map(without_its_own).as_ref(), Some(shown.object), shown),
-        Form::At(pointer) => value(name, planned, shown.object.pointer(pointer), shown),
-        Form::Listed { pointer, key, shown: by } => listed_elements(planned, shown.object.pointer(pointer), (key, by)),
-        Form::Below(pointer) => contains(planned, shown.object.pointer(pointer)),
-        Form::Same => value(name, planned, shown.object.get(name), shown),
+        ReadForm::At("") => value(name, planned.map(without_its_own).as_ref(), Some(shown.object), shown),
+        ReadForm::At(pointer) => value(name, planned, shown.object.pointer(pointer), shown),
+        ReadForm::Listed { pointer, key, shown: by } => {
+            listed_elements(planned, shown.object.pointer(pointer), (key, by))
+        }
+        ReadForm::Below(pointer) => contains(planned, shown.object.pointer(pointer)),
+        ReadForm::Same => value(name, planned, shown.object.get(name), shown),
     }
 }
 
@@ -101,7 +103,7 @@ fn without_its_own(planned: &Value) -> Value {
     planned
 }
 
-fn value(name: &str, planned: Option<&Value>, seen: Option<&Value>, shown: &Shown<'_>) -> Comparison {
+fn value(name: &str, planned: Option<&Value>, seen: Option<&Value>, shown: &ReadResource<'_>) -> Comparison {
     let Some(seen) = seen else { return Comparison::CannotTell };
     let Some(planned) = planned else {
         let nothing = seen.is_null() || seen.as_array().is_some_and(Vec::is_empty);
@@ -122,7 +124,7 @@ enum ValueComparison {
 }
 
 /// `within`: the name of the mapping that the field is in, see [`inside`].
-fn compared((within, name): (&str, &str), planned: &Value, seen: &Value, shown: &Shown<'_>) -> ValueComparison {
+fn compared((within, name): (&str, &str), planned: &Value, seen: &Value, shown: &ReadResource<'_>) -> ValueComparison {
     let differs = || ValueComparison::Differs(seen.clone());
     match (planned, seen) {
         (Value::String(text), _) if stands_for_secret(text) => {
@@ -190,7 +192,7 @@ fn own_keys(
     within: &str,
     planned: &Map<String, Value>,
     seen: &Map<String, Value>,
-    shown: &Shown<'_>,
+    shown: &ReadResource<'_>,
 ) -> ValueComparison {
     let mut now = match mappings(within, planned, seen, shown) {
         ValueComparison::Differs(Value::Object(now)) => now,
@@ -218,7 +220,7 @@ fn mappings(
     within: &str,
     planned: &Map<String, Value>,
     seen: &Map<String, Value>,
-    shown: &Shown<'_>,
+    shown: &ReadResource<'_>,
 ) -> ValueComparison {
     let (mut now, mut differs, mut unsure) = (planned.clone(), false, false);
     for (name, value) in planned {
@@ -248,7 +250,7 @@ fn may_be_told(within: &str, name: &str, seen: &Value) -> bool {
     seen.is_boolean() || (!is_sensitive_field(within, name) && !is_sensitive(within, name, seen))
 }
 
-fn lists((within, name): (&str, &str), planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> ValueComparison {
+fn lists((within, name): (&str, &str), planned: &[Value], seen: &[Value], shown: &ReadResource<'_>) -> ValueComparison {
     let is_mapping = |list: &[Value]| list.iter().any(|item| item.is_object() || item.is_array());
     if is_mapping(planned) || is_mapping(seen) {
         return if COMPARABLE_LISTS.contains(&name) {
@@ -267,7 +269,7 @@ fn lists((within, name): (&str, &str), planned: &[Value], seen: &[Value], shown:
     }
 }
 
-fn listed_mappings(within: &str, planned: &[Value], seen: &[Value], shown: &Shown<'_>) -> ValueComparison {
+fn listed_mappings(within: &str, planned: &[Value], seen: &[Value], shown: &ReadResource<'_>) -> ValueComparison {
     // An element that a step of its own made is in the list as well.
     let anothers = |item: &&Value| item.get("id").is_some_and(|id| (shown.is_owned_by_another)(id));
     let seen: Vec<Value> = seen.iter().filter(|item| !anothers(item)).cloned().collect();

@@ -11,10 +11,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::compare::{Comparison, Shown};
+use super::compare::{Comparison, ReadResource};
 use super::overlaid::{Calls, LaterCall, Made, Sets, compared};
 use crate::api::{Client, Meaning, ReadError, Request};
-use crate::catalog::update::{Way, resource_route, shown_at};
+use crate::catalog::update::{UpdateCall, resource_route, shown_at};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
 use crate::engine::collection::list_call;
 use crate::engine::conceal::is_sensitive;
@@ -87,7 +87,7 @@ pub enum NoAnswer {
     Project { id: String, error: ReadError },
 }
 
-/// The records for resources that are gone or changed. Of what is gone, what it had beside it stays on record.
+/// The records for resources that are gone or changed. The secondary resources of one that is gone stay on record.
 pub fn records(checks: &[DriftCheck], status: &Status) -> Vec<Record> {
     let outlived =
         |instance: &InstanceId| status.instances.get(instance).is_some_and(|known| known.outliving().next().is_some());
@@ -114,12 +114,12 @@ struct Drift {
 }
 
 /// The state of a resource, and of what other instances made of it.
-struct Found {
+struct ReadState {
     state: DriftState,
     later: BTreeMap<InstanceId, Vec<Drifted>>,
 }
 
-impl From<DriftState> for Found {
+impl From<DriftState> for ReadState {
     fn from(state: DriftState) -> Self {
         Self { state, later: BTreeMap::new() }
     }
@@ -131,8 +131,8 @@ impl Drift {
         self.fields.is_empty() && self.later.is_empty() && !self.unsure
     }
 
-    fn found(self) -> Found {
-        Found { state: changed(self.fields), later: self.later }
+    fn found(self) -> ReadState {
+        ReadState { state: changed(self.fields), later: self.later }
     }
 }
 
@@ -171,7 +171,7 @@ impl Refresh<'_> {
         &self,
         calls: &Calls<'_>,
         resources: &[RecordedItem<'_>],
-        found: &mut [Found],
+        found: &mut [ReadState],
     ) -> Result<(), NoAnswer> {
         let clock = self.client.clock();
         let (deadline, mut pause) = (clock.elapsed() + UNSEEN, PAUSE);
@@ -213,7 +213,7 @@ impl Refresh<'_> {
     }
 
     /// The state of each of these resources now.
-    async fn compare(&self, calls: &Calls<'_>, resources: &[&RecordedItem<'_>]) -> Result<Vec<Found>, NoAnswer> {
+    async fn compare(&self, calls: &Calls<'_>, resources: &[&RecordedItem<'_>]) -> Result<Vec<ReadState>, NoAnswer> {
         let mut groups: BTreeMap<String, usize> = BTreeMap::new();
         let list_of = |resource: &RecordedItem<'_>| {
             let creates = resource.create.creates.as_ref()?;
@@ -270,7 +270,7 @@ impl Refresh<'_> {
         calls: &Calls<'_>,
         resource: &RecordedItem<'_>,
         listed: Option<Option<Value>>,
-    ) -> Result<Found, NoAnswer> {
+    ) -> Result<ReadState, NoAnswer> {
         match (listed, &resource.read) {
             (Some(Some(item)), None) => Ok(self.drift(calls, resource, &item).found()),
             (Some(Some(item)), Some(_)) if self.drift(calls, resource, &item).is_all_there() => {
@@ -302,12 +302,16 @@ impl Refresh<'_> {
         else {
             return Drift::default();
         };
-        let ways = self.catalog.ways(&resource.create);
+        let update_calls = self.catalog.update_calls_of(&resource.create);
         let is_owned_by_another = |id: &Value| self.status.is_made_by_another(resource.instance, id);
-        let shown = Shown { route, object, digest_key: self.digest_key, is_owned_by_another: &is_owned_by_another };
-        let later = self.later(calls, resource, &ways);
-        let takes = |name: &str| ways.iter().any(|way| way.act.takes(name));
-        let added = ways.iter().flat_map(|way| way.act.fields()).filter(|name| !body.contains_key(*name));
+        let shown =
+            ReadResource { route, object, digest_key: self.digest_key, is_owned_by_another: &is_owned_by_another };
+        let later = self.later(calls, resource, &update_calls);
+        let takes = |name: &str| update_calls.iter().any(|update_call| update_call.act.takes(name));
+        let added = update_calls
+            .iter()
+            .flat_map(|update_call| update_call.act.fields())
+            .filter(|name| !body.contains_key(*name));
         let added = added.filter(|name| later.iter().any(|call| matches!(call.sets(name), Sets::To(_))));
         let added: BTreeSet<&str> = added.collect();
         let names = body.keys().map(String::as_str).filter(|name| takes(name)).chain(added);
@@ -335,7 +339,12 @@ impl Refresh<'_> {
     }
 
     /// The calls of other instances that changed a resource after it was made.
-    fn later<'c>(&self, calls: &Calls<'c>, recorded: &RecordedItem<'_>, ways: &[Way]) -> Vec<LaterCall<'c>> {
+    fn later<'c>(
+        &self,
+        calls: &Calls<'c>,
+        recorded: &RecordedItem<'_>,
+        update_calls: &[UpdateCall],
+    ) -> Vec<LaterCall<'c>> {
         let described = recorded.create.creates.as_ref().and_then(|creates| creates.resource.as_ref());
         let own =
             described.zip(recorded.known.result.as_ref()).and_then(|(resource, result)| own_value(resource, result));
@@ -350,14 +359,14 @@ impl Refresh<'_> {
             id: &recorded.id,
             parameters: &parameters,
             own: (&described.parameter, &own),
-            ways,
+            update_calls,
         })
     }
 
     /// Checks that the projects of resources that seem gone can be read: without access, every resource answers 404
-    /// (`observed.md` §8). For what is in no project, such as a DNS zone, those of all others on record are checked: the
-    /// key may be of another account.
-    async fn check_projects(&self, resources: &[RecordedItem<'_>], found: &[Found]) -> Result<(), NoAnswer> {
+    /// (`observed.md` §8). For what is in no project, such as a DNS zone, those of all others on record are checked:
+    /// the key may be of another account.
+    async fn check_projects(&self, resources: &[RecordedItem<'_>], found: &[ReadState]) -> Result<(), NoAnswer> {
         let gone = resources
             .iter()
             .zip(found)

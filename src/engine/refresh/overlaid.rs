@@ -10,8 +10,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::compare::{Comparison, Shown, field};
-use crate::catalog::update::{Act, Rule, Way};
+use super::compare::{Comparison, ReadResource, field};
+use crate::catalog::update::{Act, Rule, UpdateCall};
 use crate::catalog::{Catalog, Method, Operation};
 use crate::engine::operation::{Parameters, operation_of, parameter};
 use crate::engine::paths::fill_path;
@@ -49,7 +49,7 @@ pub struct Made<'a> {
     pub parameters: &'a Parameters,
     /// The parameter of its paths, and its value there.
     pub own: (&'a str, &'a str),
-    pub ways: &'a [Way],
+    pub update_calls: &'a [UpdateCall],
 }
 
 /// A call of another instance that changes a resource, and how; `None`: not known.
@@ -119,9 +119,9 @@ impl Made<'_> {
         let Some((operation, parameters)) = &other.operation else {
             return other.call.path.split('/').any(|segment| segment == self.id).then(|| later(None)).flatten();
         };
-        let way = self.ways.iter().find(|way| way.operation.route == operation.route);
-        if let Some(way) = way.filter(|_| self.is_named_in(other.call, operation, parameters)) {
-            return later(Some(way.act.clone()));
+        let update_call = self.update_calls.iter().find(|update_call| update_call.operation.route == operation.route);
+        if let Some(update_call) = update_call.filter(|_| self.is_named_in(other.call, operation, parameters)) {
+            return later(Some(update_call.act.clone()));
         }
         let is_elsewhere = |(name, value): &(String, String)| {
             is_project_or_region(name) && parameter(self.parameters, name).is_some_and(|known| known != value)
@@ -184,7 +184,7 @@ impl LaterCall<'_> {
             {
                 Sets::Nothing
             }
-            Some(Act::Set { sent_as, .. } | Act::Begin { sent_as, .. }) => {
+            Some(Act::Set { sent_as, .. } | Act::Attach { sent_as, .. }) => {
                 given(sent_as).map_or(Sets::CannotTell, Sets::To)
             }
             Some(_) => Sets::CannotTell,
@@ -206,13 +206,13 @@ impl LaterCall<'_> {
 
     /// Whether it only ever makes the field larger, so that the order of such calls does not matter.
     pub fn only_raises(&self) -> bool {
-        matches!(self.act, Some(Act::Set { rule: Rule::Grows | Rule::Rises, .. }))
+        matches!(self.act, Some(Act::Set { rule: Rule::OnlyLarger | Rule::LaterVersion, .. }))
     }
 
     /// The drift of this call, by which the next run makes it again: the field by the name that it has in its body.
     pub fn drifted(&self, field: &str, now: Option<Value>) -> Drifted {
         match &self.act {
-            Some(Act::Set { sent_as, .. } | Act::Begin { sent_as, .. }) => {
+            Some(Act::Set { sent_as, .. } | Act::Attach { sent_as, .. }) => {
                 Drifted { field: (*sent_as).to_owned(), now }
             }
             Some(Act::Fields { inside: Some(inside), .. }) => {
@@ -238,7 +238,7 @@ pub fn compared<'l>(
     planned: Option<&Value>,
     made: &InstanceStatus,
     later: &'l [LaterCall<'_>],
-    shown: &Shown<'_>,
+    shown: &ReadResource<'_>,
 ) -> Vec<(Option<&'l LaterCall<'l>>, Comparison)> {
     let mut setting: Vec<(&LaterCall<'_>, Sets<'_>)> = later.iter().map(|call| (call, call.sets(name))).collect();
     setting.retain(|(_, sets)| *sets != Sets::Nothing);
@@ -254,7 +254,7 @@ pub fn compared<'l>(
     }
     set.sort_by_key(|(call, _)| call.known.finished_at);
     if name == "tags" && set.iter().all(|(call, value)| call.merges() && value.is_object()) {
-        return by_key(planned, &set, shown);
+        return element_by_key(planned, &set, shown);
     }
     vec![whole(name, planned, made, &set, shown)]
 }
@@ -265,7 +265,7 @@ fn whole<'l>(
     planned: Option<&Value>,
     made: &InstanceStatus,
     set: &[(&'l LaterCall<'l>, &Value)],
-    shown: &Shown<'_>,
+    shown: &ReadResource<'_>,
 ) -> (Option<&'l LaterCall<'l>>, Comparison) {
     let begun: Option<Timestamp> = set.iter().map(|(call, _)| call.known.intended_at).max().flatten();
     let raises = set.iter().any(|(call, _)| call.only_raises());
@@ -287,10 +287,10 @@ fn whole<'l>(
 }
 
 /// Tags, of which a call changes those that it names.
-fn by_key<'l>(
+fn element_by_key<'l>(
     planned: Option<&Value>,
     set: &[(&'l LaterCall<'l>, &Value)],
-    shown: &Shown<'_>,
+    shown: &ReadResource<'_>,
 ) -> Vec<(Option<&'l LaterCall<'l>>, Comparison)> {
     let writers =
         planned.map(|tags| (None, tags)).into_iter().chain(set.iter().map(|(call, tags)| (Some(*call), *tags)));
@@ -350,7 +350,7 @@ mod tests {
             id: ID,
             parameters: &parameters,
             own: (&creates.resource.as_ref().unwrap().parameter, &own),
-            ways: &catalog.ways(&operation),
+            update_calls: &catalog.update_calls_of(&operation),
         });
         found.first().map(|call| match call.sets(field) {
             Sets::Nothing => "nothing".to_owned(),

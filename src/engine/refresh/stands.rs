@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::compare::{Comparison, Shown, field};
+use super::compare::{Comparison, ReadResource, field};
 use crate::catalog::update::resource_route;
 use crate::catalog::{Catalog, Operation};
 use crate::engine::operation::operation_of;
@@ -37,9 +37,9 @@ pub fn as_it_stands(
 /// How a resource agrees with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agreement {
-    /// In its name or other key, and in little else that could be compared.
+    /// Only its name or another key agrees, and little else could be compared.
     KeyOnly,
-    /// In a further text, list or mapping, which another client would hardly give it by chance.
+    /// A further text, list or mapping agrees, which another client would hardly have chosen by chance.
     Whole,
 }
 
@@ -85,7 +85,7 @@ fn compared(
     let Some((route, body)) = resource_route(create).zip(call.body.as_deref().and_then(fields_of)) else {
         return Vec::new();
     };
-    let shown = Shown {
+    let shown = ReadResource {
         route,
         object: item,
         digest_key: status.header.key.as_bytes(),

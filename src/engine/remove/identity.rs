@@ -1,7 +1,7 @@
-//! Whether a resource that goes by its name is still the one whose removal was begun. A DELETE that may have been
+//! Whether a resource that is identified by its name is still the one whose removal was begun. A DELETE that may have been
 //! carried out must not be sent again to what another client has made by the same name since.
 //!
-//! The id that the API gives to a resource says that by itself. A zone, a record set or a bucket goes by a name, so it is
+//! The id that the API gives to a resource says that by itself. A zone, a record set or a bucket has a name only, so it is
 //! read before its DELETE, and a digest of what tells it from another of its name is on record.
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,7 +24,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 /// Fields with the time of the creation, or with an id beside the name: whichever a read shows is enough.
 const OF_CREATION: [&str; 6] = ["id", "uuid", "created", "created_at", "created_on", "creation_date"];
 
-/// The path that reads a resource which goes by its name; `None` for others, and where there is no such read.
+/// The path that reads a resource which is identified by its name; `None` for others, and where there is no such read.
 pub(super) fn read_of_named(catalog: &Catalog, made: &RecordedResource) -> Option<String> {
     let (kind, id, undo) = (made.kind.as_deref()?, made.id.as_deref()?, made.undo.as_ref()?);
     if undo.method != Method::Delete || !is_name(id) {
@@ -41,7 +41,7 @@ pub(super) fn digest(context: &RunContext, id: Option<&Value>, item: &Value) -> 
 }
 
 /// The time of creation that a read shows, when that is clearly later than the time by which the resource existed: then
-/// another client has made it anew. A time without a zone says nothing.
+/// another client has created it again. A time without a zone says nothing.
 pub(super) fn created_later(item: &Value, existed_on: Timestamp) -> Option<&str> {
     let texts = CREATED.iter().filter_map(|field| item.get(field)?.as_str());
     let mut with_zone = texts.filter(|text| text.ends_with('Z') || text.contains('+'));

@@ -61,7 +61,8 @@ impl Listed {
     /// When the list cannot be read, or does not say it.
     pub(super) async fn shows(&self, context: &RunContext) -> Result<bool, ReadError> {
         let (operation, _) = context.catalog.matching(Method::Get, &self.path).unzip();
-        let reader = ListReader { client: &context.client, repeat: &[], places: None, most: usize::MAX };
+        let reader =
+            ListReader { client: &context.client, retried_statuses: &[], permits: None, most_items: usize::MAX };
         let failed = |cause: &str| ReadError::Failed { cause: cause.to_owned(), attempts: 1 };
         let read = reader.read_all(&Request::get(self.path.clone()), operation.as_deref()).await;
         let complete = read.map_err(|failure| match failure {

@@ -7,32 +7,33 @@
 mod access;
 mod identity;
 mod listed;
+mod other_undo;
+mod ours;
 mod pending;
 mod removal;
+mod sequence;
 mod users;
 
-use self::pending::complete_pending;
-use self::removal::{Gone, Removal};
 use super::before::before_delete;
-use super::called_again::is_not_there;
 use super::context::{About, RunContext};
-use super::decide::{NO_UNDO, held_by, holders, unsendable};
-use super::evidence::tags::{STAMP, stamp_value, tag};
+use super::decide::{NO_UNDO, unsendable};
 use super::interruption::Interruption;
-use super::made::{include_in_delete, inclusion_parameters, read_of, split_included};
+use super::made::{inclusion_parameters, split_included};
 use super::operation;
-use super::own_undo::elsewhere;
-use super::ownership::Claimable;
 use super::permits::parent_lock;
-use super::prove::{other_maker, prove};
+use super::prove::prove;
 use super::secondary::unknown_kinds_of;
-use crate::api::Request;
 use crate::catalog::Method;
-use crate::event::{EffectKnown, ErrorClass, Event, StepError};
+use crate::event::{EffectKnown, ErrorClass, Event};
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, JournalError, Phase, Record, RecordedCall, RecordedResource, id_text};
 use crate::kind::resource_name;
 use crate::shared::Shared;
+use other_undo::verify_gone;
+use ours::{refuse_unless_ours, why_left};
+use pending::complete_pending;
+use removal::{RemovedWhen, UndoCall};
+use sequence::Sequence;
 
 /// Which resources of an instance are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,10 +146,8 @@ pub async fn removed_with_parent(context: &RunContext, instance: &InstanceId) ->
     Ok(true)
 }
 
-/// Removes one resource with its secondary resources, of the latter only those that its own call is proven to have
-/// made. Routers are removed before the main resource, which is a network that they use. Other secondary resources
-/// are included in the main delete where the API allows it, or else removed afterwards, as a volume after its
-/// machine.
+/// Removes one resource with those of its secondary resources that its own call is proven to have made. `more`: other
+/// resources of the instance are still on record.
 async fn remove_made(
     context: &RunContext,
     instance: &InstanceId,
@@ -156,212 +155,71 @@ async fn remove_made(
     made: &RecordedResource,
     more: bool,
 ) -> Result<Removed, Interruption> {
-    if let Some(holder) = left_to(context, instance, made) {
-        let resource = resource_name(made.kind.as_deref(), &made.id.as_deref().map(id_text).unwrap_or_default());
-        context.warn(format!("`{instance}`: {resource} stays: {}", held_by(&holder)));
+    if let Some(why) = why_left(context, instance, known, made) {
+        context.warn(format!("`{instance}`: {why}"));
         return Ok(Removed::Nothing);
     }
-    let deletes = made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete);
-    if made.undo.is_some() && !deletes && !may_create(context, known) && is_not_there(known) {
-        context.warn(format!("`{instance}`: what it changed is gone, so its undo is not sent"));
-        return Ok(Removed::Nothing);
-    }
-    let may_be_theirs = made.undo.is_some() && (deletes || may_create(context, known));
-    if made.uncertain && may_be_theirs && !carries_our_stamp(context, instance, made).await {
-        return Err(Interruption::Failed(kept(context, instance, made)));
-    }
-    if let Some(record) = owned_elsewhere(context, made).filter(|_| deletes && may_create(context, known)) {
-        return Err(Interruption::Failed(kept_for(context, instance, made, &record)));
-    }
-    let reading = context.stopped.or_leave(other_maker(context, instance, known, made));
-    if let Some(maker) = reading.await.map_err(Interruption::Stopped)? {
-        let kept = match elsewhere(context.catalog, known, made) {
-            Some(_) => kept_from_undo(context, instance, made, &maker),
-            None => kept_for_maker(context, instance, made, &maker),
-        };
-        return Err(Interruption::Failed(kept));
-    }
-    let along = made.undo.as_ref().map(|undo| inclusion_parameters(context.catalog, made.kind.as_deref(), undo));
-    let along = along.unwrap_or_default();
-    let main = made.undo.as_ref().map(|undo| split_included(context.catalog, &along, undo));
-    let (undo, taken) = main.map_or((None, Vec::new()), |(undo, taken)| (Some(undo), taken));
-    let secondary = made.secondary.iter().cloned().chain(taken).collect();
-    let proven = context
-        .stopped
-        .or_leave(prove(context, instance, known, made, secondary))
-        .await
-        .map_err(Interruption::Stopped)?;
+    refuse_unless_ours(context, instance, known, made).await?;
+    let by = made.undo.as_ref().map(|undo| inclusion_parameters(context.catalog, made.kind.as_deref(), undo));
+    let by = by.unwrap_or_default();
+    let (undo, included) = made.undo.as_ref().map(|undo| split_included(context.catalog, &by, undo)).unzip();
+    let secondary = made.secondary.iter().cloned().chain(included.unwrap_or_default()).collect();
+    let proving = context.stopped.or_leave(prove(context, instance, known, made, secondary));
+    let proven = proving.await.map_err(Interruption::Stopped)?;
     for (kind, id, why) in &proven.theirs {
         context.warn(format!("`{instance}`: {} stays: {why}", resource_name(Some(kind), &id_text(id))));
     }
-
-    let goes_along = |secondary: &RecordedResource| {
-        undo.is_some() && along.iter().any(|also| secondary.kind.as_ref() == Some(&also.kind))
-    };
-    let (before, after): (Vec<&RecordedResource>, Vec<&RecordedResource>) =
-        proven.ours.iter().partition(|secondary| secondary.kind.as_deref() == Some("routers"));
-    let (mut with, mut after): (Vec<&RecordedResource>, Vec<&RecordedResource>) =
-        after.into_iter().partition(|secondary| goes_along(secondary));
-    let mut removed = Removed::Nothing;
-    for secondary in before {
-        removed = removed.max(remove_one(context, instance, secondary, None).await?.0);
-    }
-    let prepared = match &undo {
-        Some(delete) => prepare(context, instance, known, delete).await?,
-        None => Vec::new(),
-    };
-    let main = RecordedResource {
-        undo: undo.map(|undo| include_in_delete(&undo, &along, with.iter().copied())),
-        ..made.clone()
-    };
-    let main = remove_one(context, instance, &main, made.lock.as_deref()).await;
-    if matches!(main, Err(Interruption::Failed(_))) {
-        stays_prepared(context, instance, prepared).await?;
-    }
-    let (main, gone) = main?;
-    removed = removed.max(main);
-    if matches!(gone, Some(Gone::Already | Gone::Unseen)) {
-        // The delete that would have included them was not needed, or its end was not seen.
-        after.append(&mut with);
-    }
-    if gone.is_some() && (more || !after.is_empty() || !proven.unclear.is_empty()) {
-        part_removed(context, instance, made).await?;
-    }
-    for secondary in after {
-        removed = removed.max(remove_one(context, instance, secondary, None).await?.0);
-        part_removed(context, instance, secondary).await?;
-    }
+    let sequence = Sequence::of(made, undo.as_ref(), &by, proven.ours);
+    let removed = remove_sequence(context, instance, known, sequence, more || !proven.unclear.is_empty()).await?;
     match proven.unclear.into_iter().next() {
         Some((_, error)) => Err(Interruption::Failed(error)),
         None => Ok(removed),
     }
 }
 
-/// The other instance of the record that holds this resource as its own: it is that one's to remove.
-fn left_to(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> Option<InstanceId> {
-    let holders = context.journal.with_status(|status| holders(status, instance, made));
-    let secondary = made.secondary.iter().filter_map(Claimable::of);
-    context.owners.let_go(&Claimable::of(made)?, secondary, instance, &holders)
-}
-
-/// Whether the call of an instance may create something. The undo of one that only changes what is there (it attaches a
-/// volume) takes back what the plan asked for, whoever's call had that effect, and deletes nothing of another client.
-fn may_create(context: &RunContext, known: &InstanceStatus) -> bool {
-    let intended = known.intent.as_ref().map(|intent| &*intent.call);
-    let matched = known.agreed().or(intended).and_then(|call| operation::operation_of(context.catalog, call));
-    matched.is_none_or(|(operation, _)| operation.creates.is_some())
-}
-
-/// Whether the tag of a resource attributed by likeness proves that it is ours.
-async fn carries_our_stamp(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> bool {
-    let (Some(kind), Some(id), Some(undo)) = (&made.kind, &made.id, &made.undo) else { return false };
-    let Some(path) = read_of(context.catalog, kind, id, undo) else { return false };
-    let owner = stamp_value(&context.settings.plan, &context.settings.environment, instance);
-    let read = context.client.read(Request::get(path)).await;
-    read.is_ok_and(|item| tag(&item, None, STAMP) == Some(owner))
-}
-
-/// The other record of the store that has a resource as its own, by an id that the API gave out. A name can be that of
-/// another account's resource.
-fn owned_elsewhere(context: &RunContext, made: &RecordedResource) -> Option<String> {
-    let thing = Claimable::of(made).filter(|thing| !matches!(thing, Claimable::Resource { path: Some(_), .. }))?;
-    context.owners.other_record(&thing)
-}
-
-/// The error for a resource that is kept because another record has it as its own.
-fn kept_for(context: &RunContext, instance: &InstanceId, made: &RecordedResource, record: &str) -> StepError {
-    let about = About { call: made.undo.clone().map(Shared::from), place: None };
-    let words = format!("kept: it is on record as made by {record} as well");
-    let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
-    error.help.push(format!("if it belongs to that one, {}", forget(context, instance)));
-    error.help.push("if it belongs to this one, take it off the record of the other in the same way".to_owned());
-    error
-}
-
-/// The error for a resource that is kept because it names another task as its maker than those of its step.
-fn kept_for_maker(context: &RunContext, instance: &InstanceId, made: &RecordedResource, maker: &str) -> StepError {
-    let about = About { call: made.undo.clone().map(Shared::from), place: None };
-    let words =
-        format!("kept: task {maker} made it, and task {}, which listed it, only used it", made.tasks.join(", "));
-    let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
-    let forget = forget(context, instance);
-    error.help.push(format!("if it is yours, delete it by hand, and destroy again; if not, {forget}"));
-    error.help.push("what the call of this step made may be on no record: look for it by its name".to_owned());
-    error
-}
-
-/// The error for a resource whose undo would remove another one, which names a task that is not of this step as its maker.
-fn kept_from_undo(context: &RunContext, instance: &InstanceId, made: &RecordedResource, maker: &str) -> StepError {
-    let about = About { call: made.undo.clone().map(Shared::from), place: None };
-    let words = format!("its undo is not sent: it names another resource than the step made, which is of task {maker}");
-    let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
-    error.help = correct_undo(context, instance);
-    error
-}
-
-/// What to do about an undo that is not about the resource of its step.
-fn correct_undo(context: &RunContext, instance: &InstanceId) -> Vec<String> {
-    let (destroy, forget) = (context.settings.destroy_command(), forget(context, instance));
-    vec![
-        format!("take `undo` out of the plan, or correct it, and run the plan, which records that; then run {destroy}"),
-        format!("or delete the resource of the step by hand, then {forget}"),
-    ]
-}
-
-/// The error for a resource that is still there after an undo which is not about it, or may be.
-fn left_by_undo(
+/// Removes a resource and its secondary resources in order. `more`: other resources of the instance stay on record after
+/// these.
+async fn remove_sequence(
     context: &RunContext,
     instance: &InstanceId,
-    made: &RecordedResource,
-    gone: Gone,
-    why: &str,
-) -> StepError {
-    let about = About { call: made.undo.clone().map(Shared::from), place: None };
-    let answered = if gone == Gone::Already { "found nothing there" } else { "was carried out" };
-    let words = format!("its undo names another resource than the step made, and {answered}; {why}");
-    let effect = if gone == Gone::Already { EffectKnown::NotApplied } else { EffectKnown::Applied };
-    let mut error = context.error(&about, effect, ErrorClass::Rejected, words);
-    error.help = correct_undo(context, instance);
-    error
-}
-
-/// Checks that the resource of a step is gone after an undo that is not about it: its answer says nothing of that.
-async fn verify_gone(
-    context: &RunContext,
-    instance: &InstanceId,
-    made: &RecordedResource,
-    gone: Gone,
-) -> Result<(), Interruption> {
-    let known = status_of(context, instance);
-    let Some(undo) = known.and_then(|known| elsewhere(context.catalog, &known, made)) else { return Ok(()) };
-    // An undo that changes something may leave what was made; one that found nothing has changed nothing.
-    if !undo.deletes && gone != Gone::Already {
-        return Ok(());
+    known: &InstanceStatus,
+    sequence: Sequence,
+    more: bool,
+) -> Result<Removed, Interruption> {
+    let mut removed = Removed::Nothing;
+    for secondary in &sequence.before {
+        removed = removed.max(remove_one(context, instance, secondary, None).await?.0);
     }
-    let why = match undo.read {
-        None if gone != Gone::Already => return Ok(()),
-        None => "whether that of the step is still there cannot be read".to_owned(),
-        Some(path) => {
-            let reading = context.client.read(Request::get(path));
-            match context.stopped.or_leave(reading).await.map_err(Interruption::Stopped)? {
-                Err(error) if error.is_not_found() => return Ok(()),
-                Err(error) => format!("whether that of the step is still there could not be read: {error}"),
-                Ok(_) => "that of the step is still there".to_owned(),
-            }
-        }
-    };
-    let error = left_by_undo(context, instance, made, gone, &why);
-    context.journal.append(vec![Record::RemovalFailed { instance: instance.clone(), error: error.clone() }]).await?;
-    Err(Interruption::Failed(error))
+    let main = sequence.main.clone();
+    let (main_removed, gone) = remove_main(context, instance, known, &main).await?;
+    removed = removed.max(main_removed);
+    let after = sequence.after_main(gone);
+    if gone.is_some() && (more || !after.is_empty()) {
+        part_removed(context, instance, &main).await?;
+    }
+    for secondary in &after {
+        removed = removed.max(remove_one(context, instance, secondary, None).await?.0);
+        part_removed(context, instance, secondary).await?;
+    }
+    Ok(removed)
 }
 
-/// The error for a resource that is kept because another client may own it.
-fn kept(context: &RunContext, instance: &InstanceId, made: &RecordedResource) -> StepError {
-    let about = About { call: made.undo.clone().map(Shared::from), place: None };
-    let words = "kept: it was attributed to this step by its likeness alone, and may be another client's";
-    let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-    error.help.push(format!("if it is yours, delete it by hand; then {}", forget(context, instance)));
-    error
+/// Removes the main resource, after the calls without which the API refuses that.
+async fn remove_main(
+    context: &RunContext,
+    instance: &InstanceId,
+    known: &InstanceStatus,
+    main: &RecordedResource,
+) -> Result<(Removed, Option<RemovedWhen>), Interruption> {
+    let prepared = match &main.undo {
+        Some(delete) => prepare(context, instance, known, delete).await?,
+        None => Vec::new(),
+    };
+    let removed = remove_one(context, instance, main, main.lock.as_deref()).await;
+    if matches!(removed, Err(Interruption::Failed(_))) {
+        stays_prepared(context, instance, prepared).await?;
+    }
+    removed
 }
 
 /// The command after which the record no longer knows an instance.
@@ -383,7 +241,7 @@ async fn prepare(
     // A call with a digest in place of a secret cannot be sent.
     let calls = before_delete(context.catalog, create, delete).into_iter();
     for before in calls.filter(|before| !before.call.lacks_a_secret()) {
-        match Removal::new(context, instance, &before.call).run().await {
+        match UndoCall::new(context, instance, &before.call).run().await {
             Ok(_) => changes.push(before.changes),
             Err(Interruption::Failed(_) | Interruption::Unknown(_)) => {}
             Err(why) => return Err(why),
@@ -419,7 +277,7 @@ async fn remove_one(
     instance: &InstanceId,
     made: &RecordedResource,
     lock: Option<&str>,
-) -> Result<(Removed, Option<Gone>), Interruption> {
+) -> Result<(Removed, Option<RemovedWhen>), Interruption> {
     let Some(call) = &made.undo else { return Ok((Removed::Nothing, None)) };
     let known = status_of(context, instance).and_then(|known| known.intent.clone());
     let intended = known.as_ref().map(|intent| &*intent.call);
@@ -431,7 +289,7 @@ async fn remove_one(
         return Err(Interruption::Failed(error));
     }
     let _alone = parent_lock(context, instance, lock).await.map_err(Interruption::Stopped)?;
-    let mut removal = Removal::new(context, instance, call).of(made);
+    let mut removal = UndoCall::new(context, instance, call).of(made);
     let gone = match removal.resumed().await? {
         Some(gone) => gone,
         None => removal.run().await?,
@@ -442,7 +300,7 @@ async fn remove_one(
         instance: instance.clone(),
         kind: made.kind.clone(),
         id: made.id.as_deref().map(id_text),
-        already_gone: gone == Gone::Already,
+        already_gone: gone == RemovedWhen::Already,
         reverted_by: (!deletes).then(|| context.secrets.redact(&call.to_string()).into_owned()),
     });
     Ok((if deletes { Removed::Deleted } else { Removed::Reverted }, Some(gone)))

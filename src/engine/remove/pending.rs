@@ -103,7 +103,7 @@ fn tell_what_stays(context: &RunContext, intent: &Intent, operation: Option<&Ope
     if !operation::or_changes(operation) {
         return;
     }
-    let about = results::of_answer(operation, &intent.call, 0, Value::Null);
+    let about = results::result_of_answer(operation, &intent.call, 0, Value::Null);
     let Some(id) = about.id.as_deref().map(id_text) else { return };
     let was_there = match &intent.mark.before {
         Some(before) if before.contains(&id) => "was there before",

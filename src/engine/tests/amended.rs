@@ -6,7 +6,7 @@ use serde_json::json;
 use super::harness::{Trial, assert_done, paused};
 use super::preview::Asked;
 use crate::catalog::Method;
-use crate::engine::Tally;
+use crate::engine::ChangeCounts;
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
@@ -34,7 +34,7 @@ async fn amends(trial: &mut Trial, plan: &str, instances: &[&str]) {
     };
     assert_eq!(pending(trial), expected);
     // The run tells them as unchanged.
-    let tally = Tally::of(&trial.previewed(plan, &Asked::default()).0);
+    let tally = ChangeCounts::of(&trial.previewed(plan, &Asked::default()).0);
     assert_eq!((tally.to_amend, tally.to_update), (instances.len(), 0));
     let writes = trial.writes();
     let end = trial.run(plan).await;

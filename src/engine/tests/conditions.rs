@@ -15,7 +15,7 @@ use crate::simulate::InMemory;
 
 /// What happens to one of our creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum CreateFault {
     Answered,
     /// The connection is reset; the call is never carried out.
     NeverArrives,
@@ -54,7 +54,7 @@ pub enum Log {
 /// The conditions that all requests meet. Clones share the log of what happened.
 #[derive(Clone, Default)]
 pub struct Conditions {
-    pub fates: Vec<Fate>,
+    pub fates: Vec<CreateFault>,
     pub bystanders: Vec<Bystander>,
     pub log: Log,
     /// Tasks younger than this are not listed yet.
@@ -104,11 +104,11 @@ impl Conditions {
         if self.bystanders.contains(&Bystander::During) {
             self.by_another(inner, &request).await;
         }
-        let fate = self.fates.get(number).copied().unwrap_or(Fate::Answered);
+        let fate = self.fates.get(number).copied().unwrap_or(CreateFault::Answered);
         let reset = || Err(Lost::unknown("connection reset by peer"));
         let answer = match fate {
-            Fate::NeverArrives => reset(),
-            Fate::Late(after) => {
+            CreateFault::NeverArrives => reset(),
+            CreateFault::Late(after) => {
                 let (this, inner) = (self.clone(), inner.clone());
                 tokio::spawn(async move {
                     tokio::time::sleep(after).await;
@@ -116,26 +116,26 @@ impl Conditions {
                 });
                 return reset();
             }
-            Fate::Slow(length) => {
+            CreateFault::Slow(length) => {
                 let answer = self.carried_out(inner, request.clone()).await;
                 tokio::time::sleep(length).await;
                 answer
             }
-            Fate::Refused(length, status) => {
+            CreateFault::Refused(length, status) => {
                 tokio::time::sleep(length).await;
                 let headers = vec![("retry-after".to_owned(), "30".to_owned())];
                 Ok(Answer { status, headers, body: b"{\"message\": \"no\"}".to_vec() })
             }
-            Fate::Answered => self.carried_out(inner, request.clone()).await,
-            Fate::AnswerLost => {
+            CreateFault::Answered => self.carried_out(inner, request.clone()).await,
+            CreateFault::AnswerLost => {
                 let _ = self.carried_out(inner, request.clone()).await;
                 reset()
             }
-            Fate::Instead(status, body) => {
+            CreateFault::Instead(status, body) => {
                 let answer = self.carried_out(inner, request.clone()).await?;
                 Ok(Answer { status, body: body.into(), ..answer })
             }
-            Fate::HeadOnly => {
+            CreateFault::HeadOnly => {
                 let head = self.carried_out(inner, request.clone()).await?;
                 Err(Lost::Broken { head: Answer { body: Vec::new(), ..head }, cause: "it broke off".to_owned() })
             }

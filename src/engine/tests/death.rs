@@ -56,9 +56,9 @@ pub enum When {
 
 /// The life of one process. Clones share it.
 #[derive(Clone)]
-pub struct Life(Arc<State>);
+pub struct Life(Arc<ProcessState>);
 
-struct State {
+struct ProcessState {
     when: When,
     requests: AtomicU64,
     /// Answers that were missing, cut off, unreadable, or transient refusals.
@@ -72,7 +72,7 @@ struct State {
 
 impl Life {
     pub fn until(when: When) -> Self {
-        Self(Arc::new(State {
+        Self(Arc::new(ProcessState {
             when,
             requests: AtomicU64::new(0),
             troubles: AtomicU64::new(0),

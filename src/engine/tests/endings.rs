@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::conditions::{Conditions, Fate, Log};
+use super::conditions::{Conditions, CreateFault, Log};
 use super::death::{Life, When};
 use super::harness::{Trial, assert_done, paused};
 use super::takedown::last_look;
@@ -61,7 +61,7 @@ fn a_create_that_was_answered_with_500_is_looked_for() {
     paused(async {
         let mut trial = Trial::new(Options::default());
         trial.conditions =
-            Conditions { fates: vec![Fate::Instead(500, "{}")], log: Log::Closed, ..Conditions::default() };
+            Conditions { fates: vec![CreateFault::Instead(500, "{}")], log: Log::Closed, ..Conditions::default() };
         let end = trial.run(&disk(1)).await;
         assert_done(&trial, &end);
         assert_eq!(trial.made()["volumes"], 1);
@@ -147,7 +147,8 @@ fn what_is_older_than_the_servers_time_of_the_intent_is_not_its_work() {
         };
         trial.begun_by_hand(&router).await;
         tokio::time::sleep(Duration::from_secs(60)).await;
-        trial.conditions = Conditions { fates: vec![Fate::NeverArrives], log: Log::Closed, ..Conditions::default() };
+        trial.conditions =
+            Conditions { fates: vec![CreateFault::NeverArrives], log: Log::Closed, ..Conditions::default() };
         let end = trial
             .run(&format!(
                 "name: demo\nsteps:\n  - id: router\n    call: POST /cloud/v1/routers/{PLACE}\n    \

@@ -11,7 +11,7 @@ use crate::diagnostic::Severity;
 use crate::engine::DriftState;
 use crate::engine::operation;
 use crate::engine::paths;
-use crate::engine::refresh::{Comparison, Shown, field};
+use crate::engine::refresh::{Comparison, ReadResource, field};
 use crate::engine::update::{UpdatedResource, split};
 use crate::exit::Exit;
 use crate::journal::{RecordedCall, StepResult, fields_of, fields_of_mut, id_text};
@@ -98,8 +98,8 @@ fn is_in_place(operation: &Operation, before: &Value, after: &Value) -> bool {
     };
     let result =
         StepResult { id: Some(json!(STRANGER).into()), name: Some("web-1".to_owned()), ..StepResult::default() };
-    let thing = UpdatedResource::of(Catalog::embedded(), &call(before), &result);
-    split(Catalog::embedded(), thing.as_ref(), &call(before), &call(after), None, false).forced.is_empty()
+    let resource = UpdatedResource::of(Catalog::embedded(), &call(before), &result);
+    split(Catalog::embedded(), resource.as_ref(), &call(before), &call(after), None, false).forced.is_empty()
 }
 
 /// A body with every field that can be changed in place, and the same body with each of them changed.
@@ -110,8 +110,8 @@ pub(super) fn before_and_after(operation: &Operation) -> Option<(Value, Value)> 
     if before == json!([]) {
         before = json!([smallest(&schema, schema.element())]);
     }
-    let ways = catalog.ways(operation);
-    let fields: Vec<String> = ways
+    let update_calls = catalog.update_calls_of(operation);
+    let fields: Vec<String> = update_calls
         .iter()
         .flat_map(|way| match &way.act {
             Act::Fields { fields, .. } => fields.clone(),
@@ -191,7 +191,7 @@ pub(super) fn differing(trial: &Trial) -> Vec<String> {
     };
     let object = trial.read(&path);
     let object = shown_at(&create).and_then(|pointer| object.pointer(pointer).cloned()).unwrap_or(object);
-    let shown = Shown {
+    let shown = ReadResource {
         route: resource_route(&create).unwrap(),
         object: &object,
         digest_key: status.header.key.as_bytes(),
@@ -282,10 +282,11 @@ fn resources_of_every_kind_are_adopted_by_id_and_by_name() {
             let result = made.instances.values().next().and_then(|known| known.result.clone());
             let Some(result) = result.filter(|_| end.finished.exit == Exit::Done) else { return };
             let id = id_text(result.id.as_ref().unwrap());
-            let mut ways = vec![json!({ "id": if resource.by_name { result.name.clone().unwrap_or(id) } else { id } })];
+            let mut ways_to_adopt =
+                vec![json!({ "id": if resource.by_name { result.name.clone().unwrap_or(id) } else { id } })];
             let listed = resource.list.as_ref().is_some_and(|list| list.name_field.is_some());
-            ways.extend(result.name.clone().filter(|_| listed).map(|name| json!({ "name": name })));
-            for adopt in ways {
+            ways_to_adopt.extend(result.name.clone().filter(|_| listed).map(|name| json!({ "name": name })));
+            for adopt in ways_to_adopt {
                 trial.another_record();
                 let before = (trial.made(), trial.writes());
                 let end = trial.run(&adopting(&operation, &body, &adopt)).await;
@@ -323,8 +324,8 @@ fn drift_is_detected_for_every_kind_and_corrected() {
             let recorded = known.agrees.clone().unwrap().into_owned();
             let other = RecordedCall { body: Some(after.clone().into()), ..recorded.clone() };
             let catalog = Catalog::embedded();
-            let thing = UpdatedResource::of(catalog, &recorded, known.result.as_ref().unwrap());
-            let calls = split(catalog, thing.as_ref(), &recorded, &other, None, false).calls;
+            let resource = UpdatedResource::of(catalog, &recorded, known.result.as_ref().unwrap());
+            let calls = split(catalog, resource.as_ref(), &recorded, &other, None, false).calls;
             changed += calls.iter().map(|call| call.fields.len()).sum::<usize>();
             for call in &calls {
                 trial.by_hand(&call.recorded).await;

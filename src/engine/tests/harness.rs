@@ -13,7 +13,7 @@ pub use super::seen::{assert_done, distinct};
 
 use super::conditions::Conditions;
 use super::death::{Disk, Life, OnTheWay, When, Wire};
-use super::stored::{Freezing, Place};
+use super::stored::{Freezing, StoredRecord};
 use crate::api::{Answer, Client, ReadError, Request, Transport};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -22,7 +22,7 @@ use crate::engine::*;
 use crate::event::{Event, RunFinished, Stamped};
 use crate::exit::Exit;
 use crate::journal::{
-    Header, Journal, JournalError, Line, MemorySink, Record, RecordedCall, Sink, Started, Status, Trouble,
+    Header, Journal, JournalError, Line, MemorySink, NoMoreCalls, Record, RecordedCall, Sink, Started, Status,
 };
 use crate::plan::{self, Plan};
 use crate::secret::Secrets;
@@ -57,7 +57,7 @@ pub struct Trial {
     pub parallelism: usize,
     pub on_the_way: Arc<Mutex<OnTheWay>>,
     /// Set when the record is in an object store.
-    pub place: Option<Place>,
+    pub place: Option<StoredRecord>,
     /// How many lines fit into the record of the next process.
     pub room: Option<usize>,
     /// What the last process knew at its end.
@@ -112,7 +112,7 @@ impl Trial {
         Self {
             simulator: self.simulator.clone(),
             sim_clock: self.sim_clock,
-            place: self.place.as_ref().map(Place::elsewhere),
+            place: self.place.as_ref().map(StoredRecord::elsewhere),
             ..Self::new(Options::default())
         }
     }
@@ -162,7 +162,7 @@ impl Trial {
         let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
         let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let status = self.status();
-        let search = Search {
+        let search = RecoveryInput {
             client: &context.client,
             catalog: context.catalog,
             plan,
@@ -245,9 +245,9 @@ impl Trial {
         let client = Arc::new(Client::new(self.freezing(leased, life), clock));
         let (heeded, stopper) = (journal.clone(), stopper.clone());
         tokio::spawn(async move {
-            stopper.stop(match heeded.trouble().await {
-                Trouble::LeaseLost(_) => Stop::LeaseLost,
-                Trouble::Away(_) => Stop::StoreAway,
+            stopper.stop(match heeded.no_more_calls().await {
+                NoMoreCalls::LeaseLost(_) => Stop::LeaseLost,
+                NoMoreCalls::Unreachable(_) => Stop::StoreUnreachable,
             });
         });
         let (sender, events) = mpsc::unbounded_channel();
@@ -302,7 +302,7 @@ impl Trial {
         let (context, _events) = self.context(&stopper, stopped, &life, book);
         let attempt = self.status().instances.values().next().and_then(|known| known.in_doubt()).unwrap();
         let disowned: Vec<String> = disowned.iter().map(|task| (*task).to_owned()).collect();
-        search::Search::new(&context, &attempt, &disowned).look(last).await
+        search::AttemptSearch::new(&context, &attempt, &disowned).look(last).await
     }
 
     /// The plan of a text; `file` determines its folder.
@@ -367,7 +367,7 @@ impl Trial {
             options,
             stopper: stopper.clone(),
             former_steps: OnceLock::new(),
-            removals: Removals::default(),
+            removals: RemovedToReplace::default(),
         };
         let under_way_journal = under_way.context.journal.clone();
         let end = {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::conditions::{Conditions, Fate, Log};
+use super::conditions::{Conditions, CreateFault, Log};
 use super::death::{Life, When};
 use super::harness::{Trial, assert_done, paused};
 use super::reliability::proof::Turns;
@@ -23,7 +23,7 @@ enum ProvenBy {
     Nowhere,
 }
 
-fn trial(fates: &[Fate], told: ProvenBy) -> Trial {
+fn trial(fates: &[CreateFault], told: ProvenBy) -> Trial {
     let mut trial = Trial::new(Options::default());
     trial.stamp = told == ProvenBy::ByTag;
     trial.conditions = Conditions {
@@ -69,7 +69,7 @@ fn a_call_carried_out_after_it_was_sent_again_is_recorded_too() {
                         continue;
                     }
                     let label = format!("{kind}, told {told:?}, {late} s late");
-                    let mut trial = trial(&[Fate::Late(SECOND * late)], told);
+                    let mut trial = trial(&[CreateFault::Late(SECOND * late)], told);
                     let text = plan(call, 1);
                     let first = trial.run(&text).await.finished.exit;
                     assert!(matches!(first, Exit::Done | Exit::Unknown), "{label}: {:?}", trial.failures());
@@ -103,7 +103,7 @@ fn a_teardown_searches_for_attempts_without_an_answer() {
                         continue;
                     }
                     let label = format!("{kind}, told {told:?}, destroyed {pause} s later");
-                    let mut trial = trial(&[Fate::Late(SECOND * 60)], told);
+                    let mut trial = trial(&[CreateFault::Late(SECOND * 60)], told);
                     trial.run(&plan(call, 1)).await;
                     tokio::time::sleep(SECOND * pause).await;
                     trial.events.clear();
@@ -134,7 +134,8 @@ fn a_killed_run_leaves_every_attempt_to_the_next() {
                         }
                         let label =
                             format!("{kind}, told {told:?}, {first} and {second} s late, killed after {killed} s");
-                        let mut trial = trial(&[Fate::Late(SECOND * first), Fate::Late(SECOND * second)], told);
+                        let mut trial =
+                            trial(&[CreateFault::Late(SECOND * first), CreateFault::Late(SECOND * second)], told);
                         let text = plan(call, 1);
                         let life = Life::until(When::Never);
                         let killer = life.clone();
@@ -169,7 +170,7 @@ fn a_killed_run_leaves_every_attempt_to_the_next() {
 fn the_search_for_an_attempt_ends() {
     paused(async {
         let (_, call) = KINDS[0];
-        let mut trial = trial(&[Fate::NeverArrives], ProvenBy::ByTag);
+        let mut trial = trial(&[CreateFault::NeverArrives], ProvenBy::ByTag);
         let text = plan(call, 1);
         let end = trial.run(&text).await;
         assert_done(&trial, &end);
@@ -189,7 +190,7 @@ fn an_earlier_attempt_is_asked_for_before_the_call_is_sent_once_more() {
         for (kind, call) in KINDS {
             // A call without tasks has three times as long to resolve.
             let late = if can_be_attributed(kind, ProvenBy::ByTrace) { 14 } else { 40 };
-            let mut trial = trial(&[Fate::Late(SECOND * late), Fate::NeverArrives], ProvenBy::ByLog);
+            let mut trial = trial(&[CreateFault::Late(SECOND * late), CreateFault::NeverArrives], ProvenBy::ByLog);
             let end = trial.run(&plan(call, 1)).await;
             assert_done(&trial, &end);
             assert_eq!((ours(&trial).len(), trial.writes()), (1, 2), "{kind}");
@@ -204,7 +205,7 @@ fn an_earlier_attempt_is_asked_for_before_the_call_is_sent_once_more() {
 fn the_youngest_of_several_goes_first() {
     paused(async {
         let (_, call) = KINDS[0];
-        let mut trial = trial(&[Fate::Late(SECOND * 14)], ProvenBy::ByTag);
+        let mut trial = trial(&[CreateFault::Late(SECOND * 14)], ProvenBy::ByTag);
         let end = trial.run(&plan(call, 1)).await;
         assert_done(&trial, &end);
         let made: Vec<_> = trial.status().instances.values().flat_map(|known| known.made.clone()).collect();
@@ -241,7 +242,7 @@ fn late_entries_of_the_audit_log_are_waited_for() {
 #[test]
 fn an_undo_that_acts_late_is_found_before_it_is_made_once_more() {
     paused(async {
-        let fates = [Fate::Answered, Fate::Late(SECOND * 14), Fate::NeverArrives];
+        let fates = [CreateFault::Answered, CreateFault::Late(SECOND * 14), CreateFault::NeverArrives];
         let mut trial = trial(&fates, ProvenBy::ByLog);
         let end = trial.run(SNAPSHOT).await;
         assert_done(&trial, &end);
@@ -255,7 +256,8 @@ fn an_undo_that_acts_late_is_found_before_it_is_made_once_more() {
 fn a_refusal_does_not_hide_that_an_attempt_before_it_may_be_carried_out() {
     paused(async {
         for (kind, call) in KINDS {
-            let mut trial = trial(&[Fate::Late(SECOND * 45), Fate::Refused(SECOND, 403)], ProvenBy::ByLog);
+            let mut trial =
+                trial(&[CreateFault::Late(SECOND * 45), CreateFault::Refused(SECOND, 403)], ProvenBy::ByLog);
             let text = plan(call, 1);
             assert_eq!(trial.run(&text).await.finished.exit, Exit::NotAllowed, "{kind}");
             assert!(trial.warnings().contains("it may still be carried out within"), "{kind}: {}", trial.warnings());
@@ -274,10 +276,10 @@ fn a_refusal_does_not_hide_that_an_attempt_before_it_may_be_carried_out() {
 fn an_attempt_is_looked_for_after_each_refusal_in_its_way() {
     paused(async {
         // 429 asks to come back later; 409 is about what the first attempt made.
-        for refusal in [Fate::Refused(SECOND, 429), Fate::Refused(SECOND * 10, 409)] {
+        for refusal in [CreateFault::Refused(SECOND, 429), CreateFault::Refused(SECOND * 10, 409)] {
             for (kind, call) in KINDS {
                 let resolved = if can_be_attributed(kind, ProvenBy::ByTrace) { 12 } else { 34 };
-                let mut trial = trial(&[Fate::Late(SECOND * resolved), refusal], ProvenBy::ByLog);
+                let mut trial = trial(&[CreateFault::Late(SECOND * resolved), refusal], ProvenBy::ByLog);
                 let end = trial.run(&plan(call, 1)).await;
                 assert_done(&trial, &end);
                 assert_eq!((ours(&trial).len(), trial.writes()), (1, 2), "{kind} {refusal:?}");
@@ -292,7 +294,7 @@ fn an_attempt_is_looked_for_after_each_refusal_in_its_way() {
 fn an_attempt_before_a_refusal_that_cannot_be_attributed_is_left_to_a_person() {
     paused(async {
         let (kind, call) = KINDS[5];
-        let mut trial = trial(&[Fate::Late(SECOND * 45), Fate::Refused(SECOND, 403)], ProvenBy::Nowhere);
+        let mut trial = trial(&[CreateFault::Late(SECOND * 45), CreateFault::Refused(SECOND, 403)], ProvenBy::Nowhere);
         let text = plan(call, 1);
         trial.run(&text).await;
         tokio::time::sleep(SECOND * 60).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::harness::{Trial, assert_done, paused};
 use super::preview::Asked;
 use crate::catalog::Method;
-use crate::engine::{ReplaceBlocker, Tally};
+use crate::engine::{ChangeCounts, ReplaceBlocker};
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
 use crate::simulate::Options;
@@ -63,7 +63,7 @@ fn a_prune_that_removes_nothing_is_not_shown_as_a_removal() {
             let (mut trial, _) = with(case).await;
             let prune = Asked { prune: true, ..Asked::default() };
             let (shown, _) = trial.previewed(&plan(""), &prune);
-            assert_eq!(Tally::of(&shown).words(), "1 to forget", "{case}");
+            assert_eq!(ChangeCounts::of(&shown).words(), "1 to forget", "{case}");
             let shown = serde_json::to_value(shown.last().unwrap()).unwrap();
             let words = [&shown["pruned"], &shown["forgotten"], &shown["stays"][0]["why"]];
             assert_eq!(words, [&json!(false), &json!(true), &json!("it has no undo")], "{case}");

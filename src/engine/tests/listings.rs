@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::conditions::{Bystander, Conditions, Fate, Log};
+use super::conditions::{Bystander, Conditions, CreateFault, Log};
 use super::harness::{Trial, assert_done, paused};
 use super::strangers::{live_through, plan};
 use crate::api::Request;
@@ -67,12 +67,12 @@ fn a_resource_made_after_the_list_was_read_is_not_claimed() {
             "POST /cloud/v1/servergroups/{project_id}/{region_id}|name: twin, policy: affinity",
             "POST /cloud/v1/securitygroups/{project_id}/{region_id}|security_group: { name: twin }",
         ] {
-            for fate in [Fate::NeverArrives, Fate::AnswerLost] {
+            for fate in [CreateFault::NeverArrives, CreateFault::AnswerLost] {
                 let label = format!("{call}, {fate:?}");
                 let mut trial = Trial::with_faults(&["delay=100ms:GET"]);
                 trial.conditions = Conditions {
                     // The fifth uses the reading of an earlier one; a twin appears before each.
-                    fates: [[Fate::Answered; 4].as_slice(), &[fate]].concat(),
+                    fates: [[CreateFault::Answered; 4].as_slice(), &[fate]].concat(),
                     bystanders: vec![Bystander::During],
                     log: Log::Closed,
                     untimed: true,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::conditions::{Bystander, Conditions, Fate};
+use super::conditions::{Bystander, Conditions, CreateFault};
 use super::every_kind::{before_and_after, plan_of};
 use super::harness::{Trial, paused};
 use super::reliability::proof::Turns;
@@ -25,7 +25,7 @@ fn creates() -> Vec<(Arc<Operation>, String)> {
     let of = |operation: Arc<Operation>| {
         let creates = operation.creates.as_ref().filter(|_| operation.route.method == Method::Post)?;
         creates.resource.as_ref()?.delete.as_ref()?;
-        let plan = match operation.content.as_slice() {
+        let plan = match operation.media_types.as_slice() {
             [] => {
                 let body = before_and_after(&operation).map(|(body, _)| body).or_else(|| body_of(&operation));
                 plan_of(&operation, &with_own_name(&operation, creates, body.unwrap_or(Value::Null)))
@@ -66,7 +66,7 @@ fn expected(creates: &Creates, plan: &str) -> Option<Evidence> {
     }
 }
 
-fn trial(fate: Fate, bystanders: &[Bystander]) -> Trial {
+fn trial(fate: CreateFault, bystanders: &[Bystander]) -> Trial {
     let mut trial = Trial::new(Options { unknown_ids: UnknownIds::Assume, ..Options::default() });
     trial.conditions = Conditions { fates: vec![fate], bystanders: bystanders.to_vec(), ..Conditions::default() };
     trial
@@ -79,7 +79,7 @@ fn the_documentation_says_by_what_each_kind_is_found() {
         let creates = operation.creates.as_ref().unwrap();
         let plan = without(creates, &plan);
         paused(async {
-            let mut trial = trial(Fate::AnswerLost, &[]);
+            let mut trial = trial(CreateFault::AnswerLost, &[]);
             let exit = trial.run(&plan).await.finished.exit;
             let known = trial.status().instances.values().next().cloned().unwrap_or_default();
             let evidence = expected(creates, &plan);
@@ -139,7 +139,7 @@ fn the_secret_of_a_lost_answer_is_named_with_what_makes_a_new_one() {
         ),
     ] {
         paused(async {
-            let mut trial = trial(Fate::AnswerLost, &[]);
+            let mut trial = trial(CreateFault::AnswerLost, &[]);
             let exit = trial.run(&plan).await.finished.exit;
             assert_eq!(exit, Exit::Done, "{plan}: {:?}", trial.failures());
             let warnings = trial.warnings();
@@ -159,7 +159,7 @@ fn an_invitation_without_an_answer_is_found_by_the_e_mail_address_in_any_case() 
     .to_string();
     for shown in ["Ann@b.example", "ann@b.example", "eve@b.example"] {
         paused(async {
-            let mut trial = trial(Fate::AnswerLost, &[]);
+            let mut trial = trial(CreateFault::AnswerLost, &[]);
             trial.change_answers(move |request, mut answer| {
                 if request.path.starts_with("/iam/users") {
                     let body = String::from_utf8(answer.body).unwrap();
@@ -191,7 +191,7 @@ fn a_zone_that_the_api_writes_in_another_way_is_recognised() {
         });
     };
     paused(async {
-        let mut trial = trial(Fate::AnswerLost, &[]);
+        let mut trial = trial(CreateFault::AnswerLost, &[]);
         written(&trial);
         assert_eq!(trial.run(&plan(json!({}))).await.finished.exit, Exit::Done, "{:?}", trial.failures());
         let known = trial.status().instances.values().next().cloned().unwrap();
@@ -223,7 +223,12 @@ fn without(creates: &Creates, plan: &str) -> String {
 
 #[test]
 fn what_another_client_made_is_never_taken_for_ours() {
-    let fates = [Fate::AnswerLost, Fate::NeverArrives, Fate::HeadOnly, Fate::Late(Duration::from_millis(2600))];
+    let fates = [
+        CreateFault::AnswerLost,
+        CreateFault::NeverArrives,
+        CreateFault::HeadOnly,
+        CreateFault::Late(Duration::from_millis(2600)),
+    ];
     let bystanders: [&[Bystander]; 4] = [&[], &[Bystander::Before], &[Bystander::During], &[Bystander::After]];
     let mut turns = Turns::every(3);
     let (mut tried, mut done, mut blind) = (0, 0, Vec::new());
@@ -245,7 +250,7 @@ fn what_another_client_made_is_never_taken_for_ours() {
                     let through = live_through(&label, &mut trial, &stamped, 1).await;
                     (tried, done) = (tried + 1, done + usize::from(through));
                     // A bystander's resource without a description may be ours: the API may have dropped our text.
-                    let may_be_ours = !creates.unique && fate == Fate::NeverArrives && !bystanders.is_empty();
+                    let may_be_ours = !creates.unique && fate == CreateFault::NeverArrives && !bystanders.is_empty();
                     if !through && expected(creates, &stamped).is_some() && !may_be_ours {
                         blind.push(format!("{label}: {:?}", trial.failures()));
                     }
@@ -277,8 +282,12 @@ fn a_create_that_no_list_shows_is_sent_once() {
 #[test]
 fn a_resource_that_shows_its_secret_once_is_made_again_when_the_answer_was_lost() {
     for (path, body, fate) in [
-        ("/iam/v2/clients/7/tokens", json!({ "name": "ci", "exp_date": null, "client_user": {} }), Fate::AnswerLost),
-        ("/storage/v4/object_storages/7/access_keys", Value::Null, Fate::HeadOnly),
+        (
+            "/iam/v2/clients/7/tokens",
+            json!({ "name": "ci", "exp_date": null, "client_user": {} }),
+            CreateFault::AnswerLost,
+        ),
+        ("/storage/v4/object_storages/7/access_keys", Value::Null, CreateFault::HeadOnly),
     ] {
         let mut step = json!({ "id": "key", "call": format!("POST {path}") });
         if !body.is_null() {
@@ -311,7 +320,7 @@ fn each_of_several_that_one_call_makes_is_removed() {
     for (path, body, count) in [("/streaming/streams/7/overlays", two, 2), ("/streaming/videos/batch", videos, 3)] {
         let plan = json!({ "name": "demo", "steps": [{ "id": "many", "call": format!("POST {path}"), "body": body }] });
         paused(async {
-            let mut trial = trial(Fate::Answered, &[]);
+            let mut trial = trial(CreateFault::Answered, &[]);
             assert_eq!(trial.run(&plan.to_string()).await.finished.exit, Exit::Done, "{path}: {:?}", trial.failures());
             assert_eq!(trial.alive().len(), count, "{path}");
             let ids = trial.status().instances.values().next().and_then(|known| Some(known.result.clone()?.ids));

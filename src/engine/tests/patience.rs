@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::conditions::{Bystander, Conditions, Fate, Log};
+use super::conditions::{Bystander, Conditions, CreateFault, Log};
 use super::harness::{Trial, paused};
 use super::strangers::{KINDS, plan};
 use crate::exit::Exit;
@@ -32,14 +32,14 @@ async fn delay(kind: &str, conditions: Conditions, options: Options, stamp: bool
     (exit, took[1].saturating_sub(anyway).as_secs())
 }
 
-fn conditions(fates: &[Fate], bystanders: &[Bystander], log: Log) -> Conditions {
+fn conditions(fates: &[CreateFault], bystanders: &[Bystander], log: Log) -> Conditions {
     Conditions { fates: fates.to_vec(), bystanders: bystanders.to_vec(), log, ..Conditions::default() }
 }
 
 #[test]
 fn a_call_that_never_arrived_is_sent_again_after_its_time_to_resolve() {
     paused(async {
-        let lost = || conditions(&[Fate::NeverArrives], &[], Log::Closed);
+        let lost = || conditions(&[CreateFault::NeverArrives], &[], Log::Closed);
         let (exit, seconds) = delay("networks", lost(), Options::default(), false).await;
         assert_eq!(exit, Exit::Done);
         assert!((10..14).contains(&seconds), "{seconds} s");
@@ -59,7 +59,7 @@ fn a_call_that_never_arrived_is_sent_again_after_its_time_to_resolve() {
 #[test]
 fn undecided_candidates_are_waited_for_only_while_something_can_decide() {
     paused(async {
-        let with_theirs = |log| conditions(&[Fate::NeverArrives], &[Bystander::During], log);
+        let with_theirs = |log| conditions(&[CreateFault::NeverArrives], &[Bystander::During], log);
         // The audit log may be late: an entry can still show whose router it is.
         let late = Busy { audit: AuditLog::Late(Duration::from_secs(1000)), ..Busy::default() };
         let late = Options { busy: late, ..Options::default() };

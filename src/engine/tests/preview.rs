@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::harness::{Trial, assert_done, paused};
 use super::takedown::pairs;
 use crate::catalog::{Catalog, Method};
-use crate::engine::{Action, Change, Preview, Reads, RecordFlags, RunOptions, Settings, Tally};
+use crate::engine::{Action, Change, ChangeCounts, Preview, Reads, RecordFlags, RunOptions, Settings};
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
 use crate::plan::Selection;
@@ -351,11 +351,11 @@ fn an_existing_resource_is_shown_to_be_adopted_and_all_is_counted() {
         assert_eq!(trial.preview(&adopted, false), ["it* adopt"]);
         trial.run(&pairs()).await;
         trial.inputs = vec![("sizes".to_owned(), "{a: 5, b: 3, c: 1}".to_owned())];
-        let tally = Tally::of(&trial.previewed(&pairs(), &Asked::default()).0);
+        let tally = ChangeCounts::of(&trial.previewed(&pairs(), &Asked::default()).0);
         assert_eq!(tally.words(), "2 to create, 2 to replace");
         assert_eq!((tally.kept, tally.to_remove), (2, 0));
         trial.inputs = vec![("sizes".to_owned(), "{a: 5}".to_owned())];
-        let tally = Tally::of(&trial.previewed(&pairs(), &Asked { prune: true, ..Asked::default() }).0);
+        let tally = ChangeCounts::of(&trial.previewed(&pairs(), &Asked { prune: true, ..Asked::default() }).0);
         assert_eq!((tally.words().as_str(), tally.kept), ("2 to remove", 2));
     });
 }
@@ -382,7 +382,7 @@ fn elements_that_a_change_removes_are_counted_as_removed() {
         goes: true,
     };
     let changes = [update(&["a", "b"]), update(&[]), gone, Action::Keep].map(change);
-    let tally = Tally::of(&changes);
+    let tally = ChangeCounts::of(&changes);
     assert_eq!(
         (tally.to_remove, tally.to_update, tally.kept, tally.words().as_str()),
         (3, 2, 1, "2 to update, 3 to remove")

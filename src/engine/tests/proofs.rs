@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::conditions::{Bystander, Conditions, Fate, Log};
+use super::conditions::{Bystander, Conditions, CreateFault, Log};
 use super::harness::{Trial, assert_done, paused};
 use super::strangers::{KINDS, ours, plan};
 use crate::catalog::Method;
@@ -14,7 +14,7 @@ use crate::journal::{Evidence, RecordedCall};
 use crate::simulate::Options;
 
 /// A cloud with a closed audit log.
-fn without_audit_log(fates: &[Fate]) -> Trial {
+fn without_audit_log(fates: &[CreateFault]) -> Trial {
     let mut trial = Trial::new(Options::default());
     trial.conditions = Conditions { fates: fates.to_vec(), log: Log::Closed, ..Conditions::default() };
     trial
@@ -28,7 +28,7 @@ fn kind(name: &str) -> &'static str {
 #[test]
 fn a_call_under_way_is_not_taken_for_a_lost_one() {
     paused(async {
-        let mut trial = without_audit_log(&[Fate::Slow(Duration::from_secs(15)), Fate::NeverArrives]);
+        let mut trial = without_audit_log(&[CreateFault::Slow(Duration::from_secs(15)), CreateFault::NeverArrives]);
         let end = trial.run(&plan(kind("routers"), 2)).await;
         assert_done(&trial, &end);
         assert_eq!(ours(&trial).len(), 2);
@@ -39,7 +39,7 @@ fn a_call_under_way_is_not_taken_for_a_lost_one() {
 fn a_tag_is_found_before_any_task_is_listed() {
     paused(async {
         for name in ["networks", "volumes", "floatingips"] {
-            let mut trial = without_audit_log(&[Fate::AnswerLost]);
+            let mut trial = without_audit_log(&[CreateFault::AnswerLost]);
             trial.conditions.bystanders = vec![Bystander::During, Bystander::After];
             trial.conditions.tasks_late = Duration::from_secs(1000);
             let end = trial.run(&plan(kind(name), 1)).await;
@@ -58,7 +58,7 @@ fn resources_listed_before_the_first_call_are_not_its_work() {
             ("servergroups", "servergroups", json!({ "name": "twin", "policy": "affinity" })),
             ("security_groups", "securitygroups", json!({ "security_group": { "name": "twin" } })),
         ] {
-            let mut trial = without_audit_log(&[Fate::NeverArrives]);
+            let mut trial = without_audit_log(&[CreateFault::NeverArrives]);
             trial.conditions.untimed = true;
             trial
                 .by_hand(&RecordedCall {
@@ -77,7 +77,7 @@ fn resources_listed_before_the_first_call_are_not_its_work() {
 fn a_call_that_was_carried_out_is_not_sent_again() {
     paused(async {
         for (name, call) in KINDS {
-            for fate in [Fate::Instead(200, "{}"), Fate::HeadOnly] {
+            for fate in [CreateFault::Instead(200, "{}"), CreateFault::HeadOnly] {
                 let mut trial = without_audit_log(&[fate]);
                 // The resource that it made is shown nowhere.
                 trial.change_answers(|request, mut answer| {
@@ -118,7 +118,7 @@ fn an_adopted_resource_outlives_the_teardown() {
 
 #[test]
 fn what_another_step_of_the_record_has_is_not_adopted() {
-    // A record set goes by its path, and a PUT of one meets no conflict.
+    // A record set is identified by its path, and a PUT of one meets no conflict.
     let records = "{ ttl: 300, resource_records: [{ content: ['192.0.2.1'] }] }";
     let set = "/dns/v2/zones/example.com/www.example.com/A";
     for (call, body, on_conflict) in [

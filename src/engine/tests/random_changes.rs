@@ -187,9 +187,9 @@ fn forced(trial: &Trial, after: &Value) -> Vec<Forced> {
     let status = trial.status();
     let known = &status.instances[0];
     let before = known.agrees.as_ref().unwrap();
-    let thing = UpdatedResource::of(Catalog::embedded(), before, known.result.as_ref().unwrap());
+    let resource = UpdatedResource::of(Catalog::embedded(), before, known.result.as_ref().unwrap());
     let call = RecordedCall { body: Some(after.clone().into()), ..before.clone().into_owned() };
-    split(Catalog::embedded(), thing.as_ref(), before, &call, None, false).forced
+    split(Catalog::embedded(), resource.as_ref(), before, &call, None, false).forced
 }
 
 /// Whether the update call of the resource takes a field of this name: its PATCH, or its PUT where there is none. A PUT

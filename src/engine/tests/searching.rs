@@ -134,7 +134,7 @@ fn undecided(round: Result<Round, ReadError>) -> Vec<String> {
 }
 
 fn is_nothing(round: &Result<Round, ReadError>) -> bool {
-    matches!(round, Ok(Round::Nothing))
+    matches!(round, Ok(Round::NoCandidate))
 }
 
 #[test]

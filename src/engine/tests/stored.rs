@@ -11,7 +11,7 @@ use super::death::Life;
 use crate::api::{Request, Sending, Transport};
 use crate::catalog::Method;
 use crate::clock::Clock;
-use crate::journal::{Appending, Batch, JournalError, Line, Owner, Sink, Stored, Terms};
+use crate::journal::{Appending, Batch, JournalError, Line, RecordWriter, Sink, Stored, Terms};
 use crate::store::lineage::History;
 use crate::store::objects::troubled::Troubled;
 use crate::store::objects::{Bucket, ObjectRecords};
@@ -22,12 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// One machine's access to the record. Clones are the same machine.
 #[derive(Clone)]
-pub struct Place {
+pub struct StoredRecord {
     pub store: Arc<Troubled>,
     spool: Arc<tempfile::TempDir>,
 }
 
-impl Place {
+impl StoredRecord {
     pub fn new() -> Self {
         Self { store: Arc::default(), spool: Arc::new(tempfile::tempdir().unwrap()) }
     }
@@ -53,7 +53,7 @@ impl Place {
 
     /// Opens the record and takes the lease.
     pub async fn open(&self, clock: Clock, life: &Life) -> Result<Opened, JournalError> {
-        let owner = Owner { pid: 1, command: "run".to_owned(), since: clock.now(), job: None };
+        let owner = RecordWriter { pid: 1, command: "run".to_owned(), since: clock.now(), job: None };
         let opening = Opening { owner, patience: PATIENCE, clock, notice: &|_| {} };
         let opened = self.records().open(&name(), opening).await?;
         Ok(Opened { sink: Box::new(Mortal { inner: opened.sink, life: life.clone() }), ..opened })

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::conditions::{Bystander, Conditions, Fate, Log};
+use super::conditions::{Bystander, Conditions, CreateFault, Log};
 use super::death::{Life, Moment, When};
 use super::harness::{Trial, assert_done, paused};
 use super::reliability::proof::Turns;
@@ -104,8 +104,12 @@ async fn killed_after_a_second(trial: &mut Trial, text: &str) {
     assert!(killed.is_none(), "it should still be looking");
 }
 
-const FATES: [Fate; 4] =
-    [Fate::NeverArrives, Fate::AnswerLost, Fate::Late(Duration::from_millis(2600)), Fate::HeadOnly];
+const FATES: [CreateFault; 4] = [
+    CreateFault::NeverArrives,
+    CreateFault::AnswerLost,
+    CreateFault::Late(Duration::from_millis(2600)),
+    CreateFault::HeadOnly,
+];
 const BYSTANDERS: [&[Bystander]; 5] = [
     &[],
     &[Bystander::Before],
@@ -198,14 +202,16 @@ fn two_lost_creates_with_one_name_stay_two_resources() {
     paused(async {
         let mut turns = Turns::every(3);
         for (kind, call) in KINDS {
-            for fate in [Fate::AnswerLost, Fate::NeverArrives, Fate::Late(Duration::from_millis(1300))] {
+            for fate in
+                [CreateFault::AnswerLost, CreateFault::NeverArrives, CreateFault::Late(Duration::from_millis(1300))]
+            {
                 if !turns.take() {
                     continue;
                 }
                 let label = format!("{kind}, {fate:?}");
                 let mut trial = Trial::new(Options::default());
                 trial.conditions = Conditions {
-                    fates: vec![fate, Fate::AnswerLost],
+                    fates: vec![fate, CreateFault::AnswerLost],
                     tasks_late: Duration::from_secs(3),
                     ..Conditions::default()
                 };
@@ -227,7 +233,7 @@ fn a_cancelled_job_creates_nothing_twice() {
                 }
                 let label = format!("{kind}, {copies} copies");
                 let mut trial = Trial::new(Options::default());
-                let late = [2600, 1300, 1900].map(|after| Fate::Late(Duration::from_millis(after)));
+                let late = [2600, 1300, 1900].map(|after| CreateFault::Late(Duration::from_millis(after)));
                 trial.conditions = Conditions { fates: late.to_vec(), ..Conditions::default() };
                 let text = plan(call, copies);
                 killed_after_a_second(&mut trial, &text).await;
@@ -244,12 +250,12 @@ fn an_answer_without_tasks_and_id_is_no_success() {
         let mut turns = Turns::every(5);
         for (kind, call) in KINDS {
             for fate in [
-                Fate::Instead(200, ""),
-                Fate::Instead(200, "{}"),
-                Fate::Instead(201, "null"),
-                Fate::Instead(200, "{\"tasks\": []}"),
-                Fate::Instead(200, "{\"tasks\": [\"t"),
-                Fate::HeadOnly,
+                CreateFault::Instead(200, ""),
+                CreateFault::Instead(200, "{}"),
+                CreateFault::Instead(201, "null"),
+                CreateFault::Instead(200, "{\"tasks\": []}"),
+                CreateFault::Instead(200, "{\"tasks\": [\"t"),
+                CreateFault::HeadOnly,
             ] {
                 if !turns.take() {
                     continue;
@@ -315,7 +321,7 @@ fn a_task_of_another_attempt_is_released_and_the_search_continues() {
         let text = plan(call, 1);
         let mut trial = Trial::new(Options::default());
         trial.conditions = Conditions {
-            fates: vec![Fate::Late(Duration::from_secs(3))],
+            fates: vec![CreateFault::Late(Duration::from_secs(3))],
             bystanders: vec![Bystander::Before],
             ..Conditions::default()
         };
@@ -346,7 +352,7 @@ fn a_resource_of_another_record_is_not_ours() {
         for known in [false, true] {
             let mut trial = Trial::new(Options::default());
             trial.conditions =
-                Conditions { fates: vec![Fate::NeverArrives], log: Log::Closed, ..Conditions::default() };
+                Conditions { fates: vec![CreateFault::NeverArrives], log: Log::Closed, ..Conditions::default() };
             let text = plan(call, 1);
             killed_after_a_second(&mut trial, &text).await;
             // Another environment creates a router of the same name, half a second later.
@@ -396,13 +402,18 @@ pub const SNAPSHOT: &str = "name: demo\nsteps:\n  - id: vol\n    call: POST /clo
 #[test]
 fn a_non_idempotent_undo_acts_once() {
     paused(async {
-        let answers = [Fate::AnswerLost, Fate::HeadOnly, Fate::NeverArrives, Fate::Late(Duration::from_secs(3))];
+        let answers = [
+            CreateFault::AnswerLost,
+            CreateFault::HeadOnly,
+            CreateFault::NeverArrives,
+            CreateFault::Late(Duration::from_secs(3)),
+        ];
         for (first, second) in answers.into_iter().flat_map(|first| answers.map(|second| (first, second))) {
             for log in [Log::Open, Log::Closed] {
                 let label = format!("{first:?}, {second:?}, log {log:?}");
                 let mut trial = Trial::new(Options::default());
                 trial.conditions = Conditions {
-                    fates: vec![Fate::Answered, first, second],
+                    fates: vec![CreateFault::Answered, first, second],
                     tasks_late: Duration::from_secs(2),
                     takes_traces: log == Log::Closed,
                     log,
@@ -437,8 +448,11 @@ fn a_non_idempotent_undo_killed_anywhere_acts_once() {
 fn an_undo_with_an_unknown_outcome_is_not_repeated() {
     paused(async {
         let mut trial = Trial::new(Options::default());
-        trial.conditions =
-            Conditions { fates: vec![Fate::Answered, Fate::AnswerLost], log: Log::Closed, ..Conditions::default() };
+        trial.conditions = Conditions {
+            fates: vec![CreateFault::Answered, CreateFault::AnswerLost],
+            log: Log::Closed,
+            ..Conditions::default()
+        };
         trial.stamp = false;
         let end = trial.run(SNAPSHOT).await;
         assert_done(&trial, &end);

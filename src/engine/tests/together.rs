@@ -4,7 +4,7 @@
 use super::harness::{Trial, assert_done, paused};
 use super::preview::Asked;
 use crate::catalog::Method;
-use crate::engine::{Action, ChangeKind, ReplaceBlocker, RunEnd, RunOptions, Tally};
+use crate::engine::{Action, ChangeCounts, ChangeKind, ReplaceBlocker, RunEnd, RunOptions};
 use crate::exit::Exit;
 use crate::plan::Selection;
 use crate::simulate::Options;
@@ -119,7 +119,7 @@ fn what_left_the_plan_is_not_removed_with_what_it_was_made_from() {
             assert_eq!((trial.alive(), trial.sent(Method::Delete, "")), (alive, 0), "{how}");
             // Allowed, it goes first, and the run does what the preview says.
             assert_eq!(trial.bar_of(&left, &prune, "sub"), None, "{how}");
-            let tally = Tally::of(&trial.previewed(&left, &prune).0);
+            let tally = ChangeCounts::of(&trial.previewed(&left, &prune).0);
             let stays = usize::from(matches!(how, "an element" | "the condition"));
             assert_eq!((tally.to_remove, tally.to_replace, tally.refused), (2 - stays, 1 + stays, 0), "{how}");
             let end = trial.asked(&left, &prune).await;
@@ -148,7 +148,7 @@ fn what_is_not_targeted_is_not_removed_with_what_it_was_made_from() {
             assert_eq!((trial.alive(), trial.sent(Method::Delete, "")), (alive.clone(), 0));
         }
         let asked = Asked { target: &["ip"], ..Asked::default() };
-        assert_eq!(Tally::of(&trial.previewed(&both(1), &asked).0).words(), "3 to replace");
+        assert_eq!(ChangeCounts::of(&trial.previewed(&both(1), &asked).0).words(), "3 to replace");
         let end = trial.asked(&both(1), &asked).await;
         assert_done(&trial, &end);
         assert_eq!((trial.alive().len(), trial.sent(Method::Delete, "")), (alive.len(), 3));
@@ -241,7 +241,7 @@ fn what_only_a_replaced_or_changed_step_used_is_shown_to_be_pruned() {
         let mut trial = Trial::new(Options::default());
         let end = trial.run(&before).await;
         assert_done(&trial, &end);
-        let tally = Tally::of(&trial.previewed(&renamed(&before), &prune).0);
+        let tally = ChangeCounts::of(&trial.previewed(&renamed(&before), &prune).0);
         assert_eq!(tally.words(), "1 to create, 1 to replace, 1 to remove");
         let end = trial.asked(&renamed(&before), &prune).await;
         assert_done(&trial, &end);
@@ -251,7 +251,7 @@ fn what_only_a_replaced_or_changed_step_used_is_shown_to_be_pruned() {
         let literal = subnet(0).replace("{{ steps.net.id }}", id.as_str().unwrap());
         let literal = literal.replace("on_change: replace", "on_change: replace\n    needs: other");
         let other = "  - id: other\n    call: POST /cloud/v1/ssh_keys/{project_id}\n    body: { name: other }\n";
-        let tally = Tally::of(&trial.previewed(&plan(&[other, &literal]), &prune).0);
+        let tally = ChangeCounts::of(&trial.previewed(&plan(&[other, &literal]), &prune).0);
         assert_eq!((tally.refused, tally.to_remove), (1, 0), "{}", tally.words());
     });
 }
@@ -277,7 +277,7 @@ fn what_no_undo_takes_away_keeps_what_it_uses() {
         // A prune keeps both as well, and the preview says so.
         let prune = Asked { prune: true, ..Asked::default() };
         let empty = plan(&["  - { id: read, call: GET /cloud/v1/regions }\n"]);
-        assert_eq!(Tally::of(&trial.previewed(&empty, &prune).0).refused, 2);
+        assert_eq!(ChangeCounts::of(&trial.previewed(&empty, &prune).0).refused, 2);
         assert_eq!(trial.asked(&empty, &prune).await.finished.exit, Exit::TeardownIncomplete);
         assert_eq!((trial.alive().len(), trial.sent(Method::Delete, "")), (2, 0));
     });
@@ -310,7 +310,7 @@ fn what_follows_a_call_under_way_is_shown_and_counted() {
                 assert!(trial.crash_after(&volume("one", 5, ""), records).await.is_none());
             }
             let (shown, _) = trial.previewed(&changed, &Asked::default());
-            assert_eq!(Tally::of(&shown).words(), words);
+            assert_eq!(ChangeCounts::of(&shown).words(), words);
             let shown = serde_json::to_value(&shown[0]).unwrap();
             assert_eq!((&shown["action"], shown["then"].is_null()), (&"continue".into(), words == "1 to continue"));
             let before = trial.writes();

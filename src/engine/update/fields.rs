@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::catalog::update::{Form, form_of};
-use crate::engine::refresh::{Comparison, Shown, field, holds_any};
+use crate::catalog::update::{ReadForm, form_of};
+use crate::engine::refresh::{Comparison, ReadResource, field, holds_any};
 use crate::journal::fields_of;
 
 /// Whether an update has taken effect.
@@ -18,14 +18,14 @@ pub enum UpdateState {
 }
 
 /// The combined result for all fields of a body that the update changes.
-pub(super) fn of_fields(before: Option<&Value>, after: Option<&Value>, shown: &Shown<'_>) -> UpdateState {
+pub(super) fn fields_state(before: Option<&Value>, after: Option<&Value>, shown: &ReadResource<'_>) -> UpdateState {
     let fields = |body: Option<&Value>| body.and_then(fields_of).cloned().unwrap_or_default();
     let (old, new) = (fields(before), fields(after));
     let changed = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
     let changed = changed.filter(|name| old.get(*name) != new.get(*name));
     let mut state = UpdateState::CannotTell;
     for name in changed {
-        if let Form::Below(pointer) = form_of(shown.route, name)
+        if let ReadForm::Below(pointer) = form_of(shown.route, name)
             && holds_any(shown.object.pointer(pointer), old.get(name), new.get(name))
         {
             return UpdateState::NotDone;

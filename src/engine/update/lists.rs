@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::patch::FieldChange;
 use super::split::{NO_CALL, Splitting, elements, put};
-use crate::catalog::update::Way;
+use crate::catalog::update::UpdateCall;
 
 impl Splitting<'_> {
     /// One call for each removed or each new element.
-    pub(super) fn each(&mut self, way: &Way, field: &str, key: &str, begin: bool) {
+    pub(super) fn each(&mut self, update_call: &UpdateCall, field: &str, key: &str, begin: bool) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
-        let real = elements(self.real.get(field));
+        let real = elements(self.revealed.get(field));
         let named = |item: &Value| item.get(key).cloned();
         let has = |list: &[Value], item: &Value| {
             named(item).is_some() && list.iter().any(|other| named(other) == named(item))
@@ -33,7 +33,7 @@ impl Splitting<'_> {
                 now.retain(|other| named(other).as_ref() != Some(&value));
             }
             let after = Some(Value::Array(now.clone()));
-            self.step(way, field, Some(json!({ key: value })), Some(json!({ key: sent })), after);
+            self.step(update_call, field, Some(json!({ key: value })), Some(json!({ key: sent })), after);
         }
         if begin {
             self.end_list(field);
@@ -41,9 +41,9 @@ impl Splitting<'_> {
     }
 
     /// One call for all removed or all new elements.
-    pub(super) fn list(&mut self, way: &Way, field: &str, add: bool) {
+    pub(super) fn list(&mut self, update_call: &UpdateCall, field: &str, add: bool) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
-        let real = elements(self.real.get(field));
+        let real = elements(self.revealed.get(field));
         let places: Vec<usize> = if add {
             (0..new.len()).filter(|at| !old.contains(&new[*at])).collect()
         } else {
@@ -57,7 +57,7 @@ impl Splitting<'_> {
                 false => old.into_iter().filter(|item| new.contains(item)).collect(),
             };
             let body = |value: Value| Some(json!({ field: value }));
-            self.step(way, field, body(recorded), body(sent), Some(Value::Array(after)));
+            self.step(update_call, field, body(recorded), body(sent), Some(Value::Array(after)));
         }
         if add {
             self.end_list(field);
@@ -79,9 +79,9 @@ impl Splitting<'_> {
     }
 
     /// One call for each new element.
-    pub(super) fn make_elements(&mut self, way: &Way, field: &str, key: &str) {
+    pub(super) fn make_elements(&mut self, update_call: &UpdateCall, field: &str, key: &str) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
-        let real = elements(self.real.get(field));
+        let real = elements(self.revealed.get(field));
         if real.len() != new.len() {
             self.done(field);
             return self.split.force(format!("body/{field}"), NO_CALL);
@@ -89,7 +89,7 @@ impl Splitting<'_> {
         let mut now = old.clone();
         for (item, real) in new.iter().zip(&real).filter(|(item, _)| place_of(&old, key, item).is_none()) {
             now.push(item.clone());
-            self.step(way, field, Some(item.clone()), Some(real.clone()), Some(Value::Array(now.clone())));
+            self.step(update_call, field, Some(item.clone()), Some(real.clone()), Some(Value::Array(now.clone())));
         }
         if self.is_forced(field) {
             self.done(field);
@@ -97,10 +97,10 @@ impl Splitting<'_> {
     }
 
     /// One call for each element that exists before and after and differs.
-    pub(super) fn elements(&mut self, way: &Way, field: &str, key: &str, parameter: &str) {
+    pub(super) fn elements(&mut self, update_call: &UpdateCall, field: &str, key: &str, parameter: &str) {
         let new = elements(self.new.get(field));
-        let real = elements(self.real.get(field));
-        let Some(update) = self.catalog.body_schema(&way.operation) else { return };
+        let real = elements(self.revealed.get(field));
+        let Some(update) = self.catalog.body_schema(&update_call.operation) else { return };
         let mut now = elements(self.now.body.as_ref().and_then(|body| body.get(field)));
         for (item, real) in new.iter().zip(&real) {
             let Some(at) = place_of(&now, key, item) else { continue };
@@ -131,7 +131,7 @@ impl Splitting<'_> {
                 now[at].clone_from(item);
                 let whole = Some(Value::Array(now.clone()));
                 let more = [(parameter.to_owned(), name)];
-                self.call_after(way, field, (Some(recorded.into()), Some(body.into())), whole, &more);
+                self.call_after(update_call, field, (Some(recorded.into()), Some(body.into())), whole, &more);
             }
         }
         if self.is_forced(field) {
@@ -140,7 +140,7 @@ impl Splitting<'_> {
     }
 
     /// One call for each removed element, which also removes its contents, where that is allowed.
-    pub(super) fn remove_elements(&mut self, way: &Way, field: &str, key: &str, parameter: &str) {
+    pub(super) fn remove_elements(&mut self, update_call: &UpdateCall, field: &str, key: &str, parameter: &str) {
         let (old, new) = (elements(self.old.get(field)), elements(self.new.get(field)));
         for (at, item) in old.iter().enumerate().filter(|(_, item)| place_of(&new, key, item).is_none()) {
             let Some(name) = name_of(item, key) else {
@@ -156,7 +156,7 @@ impl Splitting<'_> {
             now.retain(|other| name_of(other, key).as_ref() != Some(&name));
             let calls = self.split.calls.len();
             let more = [(parameter.to_owned(), name.clone())];
-            self.call_after(way, field, (None, None), Some(Value::Array(now)), &more);
+            self.call_after(update_call, field, (None, None), Some(Value::Array(now)), &more);
             if let Some(call) = self.split.calls.get_mut(calls) {
                 call.removes = Some(format!("`{name}` of `{field}`, and what runs in it"));
             }

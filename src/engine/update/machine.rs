@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::in_place::{Lookup, address_placeholder, group_placeholder, port_placeholder};
 use super::split::{NO_CALL, Splitting, UpdatedResource, elements, split};
-use crate::catalog::update::{Act, Part, Way};
+use crate::catalog::update::{Act, MachinePart, UpdateCall};
 use crate::catalog::{Method, Route};
 use crate::journal::{RecordedCall, id_text};
 
@@ -84,22 +84,23 @@ pub(super) fn is_started_from(volumes: &[Value], at: usize) -> bool {
 
 impl Splitting<'_> {
     /// Divides the differences in one of the machine's lists.
-    pub(super) fn part(&mut self, field: &str, part: Part) {
+    pub(super) fn part(&mut self, field: &str, part: MachinePart) {
         match part {
-            Part::SecurityGroup => self.security_groups(field),
-            Part::Interface => self.interfaces(field),
-            Part::Volume => self.volumes(field),
+            MachinePart::SecurityGroup => self.security_groups(field),
+            MachinePart::Interface => self.interfaces(field),
+            MachinePart::Volume => self.volumes(field),
         }
         self.done(field);
     }
 
-    fn way_of(&self, part: Part, joins: bool) -> Option<Way> {
-        let is_it = |way: &&Way| match &way.act {
-            Act::Join { part: other, .. } => joins && *other == part,
-            Act::Leave { part: other, .. } => !joins && *other == part,
+    /// The call that attaches a part of this kind (`attaches`), or detaches it.
+    fn call_for(&self, part: MachinePart, attaches: bool) -> Option<UpdateCall> {
+        let is_it = |update_call: &&UpdateCall| match &update_call.act {
+            Act::AttachPart { part: other, .. } => attaches && *other == part,
+            Act::DetachPart { part: other, .. } => !attaches && *other == part,
             _ => false,
         };
-        self.thing.ways.iter().find(is_it).cloned()
+        self.resource.update_calls.iter().find(is_it).cloned()
     }
 
     fn now_list(&self, field: &str) -> Vec<Value> {
@@ -110,16 +111,16 @@ impl Splitting<'_> {
     fn one(
         &mut self,
         (field, after): (&str, Vec<Value>),
-        (part, joins): (Part, bool),
+        (part, attaches): (MachinePart, bool),
         body: Value,
         more: &[(String, String)],
         lookups: Vec<Lookup>,
     ) {
-        let Some(way) = self.way_of(part, joins) else {
+        let Some(update_call) = self.call_for(part, attaches) else {
             return self.split.force(format!("body/{field}"), NO_CALL);
         };
         let calls = self.split.calls.len();
-        self.call_after(&way, field, (Some(body.clone()), Some(body)), Some(after.into()), more);
+        self.call_after(&update_call, field, (Some(body.clone()), Some(body)), Some(after.into()), more);
         if let Some(call) = self.split.calls.get_mut(calls) {
             call.lookups = lookups;
         }
@@ -141,8 +142,9 @@ impl Splitting<'_> {
         let entry = |id: &String| json!({ "id": id });
         let mut now: Vec<String> = old.clone();
         // New groups are added first, so that the machine is never unprotected.
-        for (id, joins) in without(&new, &old).map(|id| (id, true)).chain(without(&old, &new).map(|id| (id, false))) {
-            if joins {
+        for (id, attaches) in without(&new, &old).map(|id| (id, true)).chain(without(&old, &new).map(|id| (id, false)))
+        {
+            if attaches {
                 now.push(id.clone());
             } else {
                 now.retain(|other| other != id);
@@ -150,7 +152,7 @@ impl Splitting<'_> {
             let (names, lookups) = group_names(&[id]);
             let after = now.iter().filter(|id| *id != DEFAULT_GROUP).map(entry).collect();
             let body = json!({ "name": names[0] });
-            self.one((field, after), (Part::SecurityGroup, joins), body, &[], lookups);
+            self.one((field, after), (MachinePart::SecurityGroup, attaches), body, &[], lookups);
         }
         if !self.is_forced(field) {
             self.end_list(field);
@@ -159,7 +161,7 @@ impl Splitting<'_> {
 
     /// Changes the groups of one interface's port.
     fn groups_of_port(&mut self, field: &str, at: usize, item: &Value, (old, new): (&[String], &[String])) {
-        for (ids, joins) in [(without(new, old).collect::<Vec<_>>(), true), (without(old, new).collect(), false)] {
+        for (ids, attaches) in [(without(new, old).collect::<Vec<_>>(), true), (without(old, new).collect(), false)] {
             if ids.is_empty() {
                 continue;
             }
@@ -167,7 +169,7 @@ impl Splitting<'_> {
             let (names, mut lookups) = group_names(&ids);
             lookups.push(Lookup::Port { interfaces: after.clone(), at });
             let port = json!({ "port_id": port_placeholder(), "security_group_names": names });
-            if !joins || without(old, new).next().is_none() {
+            if !attaches || without(old, new).next().is_none() {
                 after[at].clone_from(item);
             } else if let Some(interface) = after[at].as_object_mut() {
                 let both = old.iter().chain(ids.iter().copied()).filter(|id| *id != DEFAULT_GROUP);
@@ -175,7 +177,7 @@ impl Splitting<'_> {
                 interface.insert("security_groups".to_owned(), both);
             }
             let body = json!({ "ports_security_group_names": [port] });
-            self.one((field, after), (Part::SecurityGroup, joins), body, &[], lookups);
+            self.one((field, after), (MachinePart::SecurityGroup, attaches), body, &[], lookups);
         }
     }
 
@@ -206,7 +208,7 @@ impl Splitting<'_> {
             let lookup = Lookup::Port { interfaces: after.clone(), at };
             after.remove(at);
             let body = json!({ "port_id": port_placeholder(), "ip_address": address_placeholder() });
-            self.one((field, after), (Part::Interface, false), body, &[], vec![lookup]);
+            self.one((field, after), (MachinePart::Interface, false), body, &[], vec![lookup]);
         }
         if !self.is_forced(field) {
             self.end_list(field);
@@ -229,7 +231,7 @@ impl Splitting<'_> {
         }
         let mut after = self.now_list(field);
         after.push(item.clone());
-        self.one((field, after), (Part::Interface, true), body.into(), &[], Vec::new());
+        self.one((field, after), (MachinePart::Interface, true), body.into(), &[], Vec::new());
     }
 
     // ── volumes ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -260,7 +262,7 @@ impl Splitting<'_> {
 
     fn attach_volume(&mut self, field: &str, at: usize, item: &Value) {
         let id = item.get("volume_id").map(id_text).filter(|_| is_existing(item));
-        let (Some(id), Some(machine)) = (id, self.thing.own()) else {
+        let (Some(id), Some(machine)) = (id, self.resource.own()) else {
             let reason = "the API gives a machine only volumes that exist: make it in a step of its own, with \
                           `instance_id_to_attach_to`, or list it here as `existing-volume`";
             return self.split.force(format!("body/{field}/{at}"), reason);
@@ -276,12 +278,12 @@ impl Splitting<'_> {
         }
         let mut after = self.now_list(field);
         after.push(item.clone());
-        self.one((field, after), (Part::Volume, true), body, &[("volume_id".to_owned(), id)], Vec::new());
+        self.one((field, after), (MachinePart::Volume, true), body, &[("volume_id".to_owned(), id)], Vec::new());
     }
 
     fn detach_volume(&mut self, field: &str, old: &[Value], at: usize) {
         let id = old[at].get("volume_id").map(id_text).filter(|_| is_existing(&old[at]));
-        let (Some(id), Some(machine)) = (id, self.thing.own()) else {
+        let (Some(id), Some(machine)) = (id, self.resource.own()) else {
             let reason = "it was made with the machine, and the data on it would go";
             return self.split.force(format!("body/{field}/{at}"), reason);
         };
@@ -291,7 +293,7 @@ impl Splitting<'_> {
         let mut after = self.now_list(field);
         after.retain(|volume| volume.get("volume_id").map(id_text).as_ref() != Some(&id));
         let body = json!({ "instance_id": machine });
-        self.one((field, after), (Part::Volume, false), body, &[("volume_id".to_owned(), id)], Vec::new());
+        self.one((field, after), (MachinePart::Volume, false), body, &[("volume_id".to_owned(), id)], Vec::new());
     }
 
     /// Changes a volume that the machine created like any other.
@@ -306,19 +308,19 @@ impl Splitting<'_> {
         }
         let Some(create) = self.catalog.find(&Route { method: Method::Post, path: VOLUMES.to_owned() }) else { return };
         let own = old.iter().filter(|volume| !is_existing(volume)).count();
-        let made: Vec<String> = self.thing.made.get("volumes").into_iter().flatten().map(|id| id_text(id)).collect();
+        let made: Vec<String> = self.resource.made.get("volumes").into_iter().flatten().map(|id| id_text(id)).collect();
         let (id, lookups) = match made.as_slice() {
             [id] if own == 1 => (id.clone(), Vec::new()),
             _ => {
-                let machine = self.thing.own().unwrap_or_default().to_owned();
+                let machine = self.resource.own().unwrap_or_default().to_owned();
                 let lookup = Lookup::Volume { machine, volumes: old.to_vec(), at: before, made };
                 (lookup.token(), vec![lookup])
             }
         };
-        let volume = UpdatedResource::below(self.catalog, create, self.thing, ("volume_id", id));
+        let volume = UpdatedResource::below(self.catalog, create, self.resource, ("volume_id", id));
         let call =
             |body: &Value| RecordedCall { body: Some(body.clone().into()), ..RecordedCall::new(Method::Post, VOLUMES) };
-        let real = elements(self.real.get(field)).get(at).cloned();
+        let real = elements(self.revealed.get(field)).get(at).cloned();
         let below = split(self.catalog, Some(&volume), &call(was), &call(item), real.as_ref(), self.may_remove);
         for forced in below.forced {
             let place = forced.field.strip_prefix("body/").unwrap_or(&forced.field).to_owned();

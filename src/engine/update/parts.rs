@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fields::{UpdateState, of_fields};
+use super::fields::{UpdateState, fields_state};
 use super::lookup::{interfaces_of, match_interfaces};
 use crate::api::{ReadError, Request};
 use crate::catalog::Method;
@@ -11,7 +11,7 @@ use crate::engine::operation::{self, Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{self, encode};
 use crate::engine::project_region::PROJECT_AND_REGION;
-use crate::engine::refresh::Shown;
+use crate::engine::refresh::ReadResource;
 use crate::journal::{Intent, RecordedCall, id_text};
 
 const VOLUME: &str = "/cloud/v1/volumes/{project_id}/{region_id}/{volume_id}";
@@ -19,9 +19,9 @@ const POOL: &str = "/cloud/v2/k8s/clusters/{project_id}/{region_id}/{cluster_nam
 
 /// The state of the part; `None` when the call is about the whole resource. `before`: the create's call before the
 /// update.
-pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCall) -> Option<UpdateState> {
+pub async fn part_state(context: &RunContext, intent: &Intent, before: &RecordedCall) -> Option<UpdateState> {
     let (operation, parameters) = operation::operation_of(context.catalog, &intent.call)?;
-    let part = Part { context, intent, before, parameters };
+    let part = PartUpdate { context, intent, before, parameters };
     let path = operation.route.path.as_str();
     let read = match (operation.route.method, path.rsplit('/').next().unwrap_or_default()) {
         (_, "addsecuritygroup") => part.groups(true).await,
@@ -44,7 +44,7 @@ pub async fn of_part(context: &RunContext, intent: &Intent, before: &RecordedCal
     Some(read.unwrap_or(UpdateState::CannotTell))
 }
 
-struct Part<'a> {
+struct PartUpdate<'a> {
     context: &'a RunContext,
     intent: &'a Intent,
     before: &'a RecordedCall,
@@ -55,7 +55,7 @@ fn done(is_so: bool) -> UpdateState {
     if is_so { UpdateState::Done } else { UpdateState::NotDone }
 }
 
-impl Part<'_> {
+impl PartUpdate<'_> {
     fn sent(&self) -> &Value {
         self.intent.call.body.as_deref().unwrap_or(&Value::Null)
     }
@@ -134,12 +134,12 @@ impl Part<'_> {
         };
         let Some(own) = paths::fill_path(path, &self.parameters, "", "") else { return Ok(UpdateState::CannotTell) };
         let object = self.read(&own).await?;
-        let shown = Shown {
+        let shown = ReadResource {
             route: path,
             object: &object,
             digest_key: &self.context.digest_key,
             is_owned_by_another: &|_| false,
         };
-        Ok(of_fields(Some(old), Some(new), &shown))
+        Ok(fields_state(Some(old), Some(new), &shown))
     }
 }

@@ -1,5 +1,7 @@
 //! Divides a changed call: the calls that change the resource in place, and the changes that need a new resource.
 
+mod rules;
+
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,14 +10,15 @@ use serde_json::{Map, Value, json};
 use super::in_place::InPlace;
 use super::patch::{FieldChange, RecordedAndSent};
 use crate::catalog::schema::Schema;
-use crate::catalog::update::{Act, Rule, Way, can_be_reset, key_field, must_be_sent_alone, only_grows};
+use crate::catalog::update::{Act, Rule, UpdateCall, can_be_reset, key_field, must_be_sent_alone};
 use crate::catalog::{ALLOW_NOTHING, BodySchema, Catalog, Operation, Partial};
 use crate::diagnostic::Severity;
 use crate::engine::operation::{self, Parameters};
 use crate::engine::paths::{fill_path, own_value};
 use crate::engine::placeholder::has_placeholder;
 use crate::engine::project_region::is_project_or_region;
-use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, fields_of_mut, id_text};
+use crate::journal::{JsonText, Kinds, RecordedCall, StepResult, fields_of, fields_of_mut};
+use rules::{rule_allows, shrinks};
 
 /// The reason when the catalogue has no call that changes a field.
 pub(super) const NO_CALL: &str = "`plan` knows no call that changes it";
@@ -34,7 +37,7 @@ pub struct UpdatedResource {
     parameters: Parameters,
     /// Whether the last parameter is the resource's own.
     own: bool,
-    pub(super) ways: Vec<Way>,
+    pub(super) update_calls: Vec<UpdateCall>,
     /// Ids by kind of the resources that its create made.
     pub(super) made: Kinds,
 }
@@ -68,8 +71,8 @@ impl UpdatedResource {
             parameters.retain(|(name, _)| *name != resource.parameter);
             parameters.push((resource.parameter.clone(), own));
         }
-        let ways = catalog.ways(&operation);
-        Some(Self { create: operation, parameters, own: has_own, ways, made: result.created.clone() })
+        let update_calls = catalog.update_calls_of(&operation);
+        Some(Self { create: operation, parameters, own: has_own, update_calls, made: result.created.clone() })
     }
 
     /// A resource that another one created, in the same project and region. `own`: its own path parameter.
@@ -82,8 +85,8 @@ impl UpdatedResource {
         let place = of.parameters.iter().filter(|(name, _)| is_project_or_region(name));
         let mut parameters: Parameters = place.cloned().collect();
         parameters.push((name.to_owned(), id));
-        let ways = catalog.ways(&create);
-        Self { create, parameters, own: true, ways, made: Kinds::default() }
+        let update_calls = catalog.update_calls_of(&create);
+        Self { create, parameters, own: true, update_calls, made: Kinds::default() }
     }
 
     /// The value of its own path parameter; `None` when its paths name only its parents.
@@ -96,7 +99,7 @@ impl UpdatedResource {
 /// `may_remove`: whether calls may remove an element with its contents.
 pub fn split<'a>(
     catalog: &'a Catalog,
-    thing: Option<&'a UpdatedResource>,
+    resource: Option<&'a UpdatedResource>,
     before: &'a RecordedCall,
     after: &'a RecordedCall,
     sent: Option<&'a Value>,
@@ -125,23 +128,23 @@ pub fn split<'a>(
         }
         return split;
     };
-    let real = sent.and_then(fields_of).unwrap_or(new);
+    let revealed = sent.and_then(fields_of).unwrap_or(new);
     let mut changed: Vec<&String> = old.keys().filter(|name| old.get(*name) != new.get(*name)).collect();
     changed.extend(new.keys().filter(|name| !old.contains_key(*name)));
-    let Some(thing) = thing else {
+    let Some(resource) = resource else {
         changed.iter().for_each(|name| split.force(format!("body/{name}"), NO_CALL));
         return split;
     };
-    if let Some(key) = key_field(&thing.create)
+    if let Some(key) = key_field(&resource.create)
         && changed.iter().any(|name| *name == key)
     {
         // With another name it is another resource: a call by the new name would meet that of another client.
         split.force(format!("body/{key}"), GOES_BY_IT);
         return split;
     }
-    let mut work = Splitting { catalog, thing, old, new, real, changed, now: before.clone(), split, may_remove };
-    for way in &thing.ways {
-        work.go(way);
+    let mut work = Splitting { catalog, resource, old, new, revealed, changed, now: before.clone(), split, may_remove };
+    for update_call in &resource.update_calls {
+        work.take_by(update_call);
     }
     for name in std::mem::take(&mut work.changed) {
         work.split.force(format!("body/{name}"), NO_CALL);
@@ -150,6 +153,7 @@ pub fn split<'a>(
 }
 
 impl Split {
+    /// Adds a difference that needs a new resource, and why.
     pub(super) fn force(&mut self, field: impl Into<String>, reason: impl Into<String>) {
         self.forced.push(Forced { field: field.into(), reason: reason.into() });
     }
@@ -158,13 +162,13 @@ impl Split {
 pub(super) struct Splitting<'a> {
     pub(super) catalog: &'a Catalog,
     /// The resource that is updated.
-    pub(super) thing: &'a UpdatedResource,
+    pub(super) resource: &'a UpdatedResource,
     /// The create's body as it was.
     pub(super) old: &'a Map<String, Value>,
     /// The create's body as the plan has it, in recorded form.
     pub(super) new: &'a Map<String, Value>,
     /// The create's body as it is sent, with the secrets.
-    pub(super) real: &'a Map<String, Value>,
+    pub(super) revealed: &'a Map<String, Value>,
     /// Differing fields without a call so far.
     changed: Vec<&'a String>,
     /// The create's call with which the resource agrees after the calls so far.
@@ -180,70 +184,79 @@ struct Patch {
     recorded: Map<String, Value>,
     sent: Map<String, Value>,
     /// The fields that it changes.
-    going: Vec<String>,
+    fields_sent: Vec<String>,
 }
 
 impl<'a> Splitting<'a> {
-    fn go(&mut self, way: &Way) {
-        let mine: Vec<&String> = self.changed.iter().copied().filter(|name| way.act.takes(name)).collect();
+    /// The part of the differences that this call can make.
+    fn take_by(&mut self, update_call: &UpdateCall) {
+        let mine: Vec<&String> = self.changed.iter().copied().filter(|name| update_call.act.takes(name)).collect();
         if mine.is_empty() {
             return;
         }
-        match &way.act {
+        match &update_call.act {
             Act::Fields { fields, whole, inside } => {
                 let (alone, together): (Vec<_>, Vec<_>) =
-                    mine.into_iter().partition(|name| must_be_sent_alone(&way.operation, name));
+                    mine.into_iter().partition(|name| must_be_sent_alone(&update_call.operation, name));
                 if !together.is_empty() {
-                    self.patch(way, &together, fields, *whole, *inside);
+                    self.patch(update_call, &together, fields, *whole, *inside);
                 }
-                alone.into_iter().for_each(|name| self.patch(way, &[name], fields, false, *inside));
+                alone.into_iter().for_each(|name| self.patch(update_call, &[name], fields, false, *inside));
             }
-            Act::Inner { field } => self.inner(way, field),
-            Act::Set { field, sent_as, with, rule } => self.set(way, field, sent_as, *with, *rule),
-            Act::End { field, sent_as } => {
+            Act::Inner { field } => self.inner(update_call, field),
+            Act::Set { field, sent_as, with, rule } => self.set(update_call, field, sent_as, *with, *rule),
+            Act::Detach { field, sent_as } => {
                 if let Some(old) = self.old.get(*field).filter(|old| !old.is_null()) {
                     let body = sent_as.map(|name| json!({ name: old }));
                     let left = self.new.get(*field).filter(|new| new.is_null()).cloned();
-                    self.step(way, field, body.clone(), body, left);
+                    self.step(update_call, field, body.clone(), body, left);
                 }
                 if self.new.get(*field).is_none_or(Value::is_null) {
                     self.done(field);
                 }
             }
-            Act::Begin { field, sent_as } => {
-                if let (Some(new), Some(real)) =
-                    (self.new.get(*field).filter(|new| !new.is_null()), self.real.get(*field))
+            Act::Attach { field, sent_as } => {
+                if let (Some(new), Some(revealed)) =
+                    (self.new.get(*field).filter(|new| !new.is_null()), self.revealed.get(*field))
                 {
                     let body = |value: &Value| Some(json!({ *sent_as: value }));
-                    self.step(way, field, body(new), body(real), Some(new.clone()));
+                    self.step(update_call, field, body(new), body(revealed), Some(new.clone()));
                 }
                 self.done(field);
             }
-            Act::EndEach { field, key } => self.each(way, field, key, false),
-            Act::BeginEach { field, key } => self.each(way, field, key, true),
-            Act::Remove { field } => self.list(way, field, false),
-            Act::Add { field } => self.list(way, field, true),
-            Act::MakeElement { field, key } => self.make_elements(way, field, key),
-            Act::Element { field, key, parameter } => self.elements(way, field, key, parameter),
-            Act::RemoveElement { field, key, parameter } => self.remove_elements(way, field, key, parameter),
-            Act::Join { field, part } | Act::Leave { field, part } => self.part(field, *part),
+            Act::DetachEach { field, key } => self.each(update_call, field, key, false),
+            Act::AttachEach { field, key } => self.each(update_call, field, key, true),
+            Act::Remove { field } => self.list(update_call, field, false),
+            Act::Add { field } => self.list(update_call, field, true),
+            Act::MakeElement { field, key } => self.make_elements(update_call, field, key),
+            Act::Element { field, key, parameter } => self.elements(update_call, field, key, parameter),
+            Act::RemoveElement { field, key, parameter } => self.remove_elements(update_call, field, key, parameter),
+            Act::AttachPart { field, part } | Act::DetachPart { field, part } => self.part(field, *part),
         }
     }
 
+    /// Marks that calls were found for the differences in a field.
     pub(super) fn done(&mut self, field: &str) {
         self.changed.retain(|name| *name != field);
     }
 
     /// Changes fields of the same names by one call.
-    fn patch(&mut self, way: &Way, mine: &[&String], fields: &[String], whole: bool, inside: Option<&'static str>) {
+    fn patch(
+        &mut self,
+        update_call: &UpdateCall,
+        mine: &[&String],
+        fields: &[String],
+        whole: bool,
+        inside: Option<&'static str>,
+    ) {
         let (Some(create), Some(update)) =
-            (self.catalog.body_schema(&self.thing.create), self.catalog.body_schema(&way.operation))
+            (self.catalog.body_schema(&self.resource.create), self.catalog.body_schema(&update_call.operation))
         else {
             return;
         };
         let shape: &BodySchema = if inside.is_some() { &create } else { &update };
         mine.iter().for_each(|name| self.done(name));
-        let mut patch = self.changes_of(way, mine, whole, &create, shape);
+        let mut patch = self.changes_of(update_call, mine, whole, &create, shape);
         let mut root = update.resolve(update.root());
         if let Some(inner) = inside.and_then(|inside| root.properties.get(inside)) {
             root = update.resolve(inner);
@@ -258,24 +271,25 @@ impl<'a> Splitting<'a> {
             None => Value::Object(body.clone()),
         };
         // A field that is refused is left out, and the others are still changed.
-        while let Some((at, reason)) = self.refusal(way, Some(&wrap(&patch.sent)), usize::from(inside.is_some()))
-            && let Some(at) = at.and_then(|at| patch.going.iter().position(|name| *name == at))
+        while let Some((at, reason)) =
+            self.refusal(update_call, Some(&wrap(&patch.sent)), usize::from(inside.is_some()))
+            && let Some(at) = at.and_then(|at| patch.fields_sent.iter().position(|name| *name == at))
         {
-            let name = patch.going.remove(at);
+            let name = patch.fields_sent.remove(at);
             self.split.force(format!("body/{name}"), reason);
             patch.recorded.shift_remove(&name);
             patch.sent.shift_remove(&name);
         }
-        let Patch { recorded, sent, going } = patch;
-        if !going.is_empty() {
-            self.call(way, going, Some(wrap(&recorded)), Some(wrap(&sent)), &[]);
+        let Patch { recorded, sent, fields_sent } = patch;
+        if !fields_sent.is_empty() {
+            self.call(update_call, fields_sent, Some(wrap(&recorded)), Some(wrap(&sent)), &[]);
         }
     }
 
     /// The changes of these fields; those that need a new resource are noted, and left out.
     fn changes_of(
         &mut self,
-        way: &Way,
+        update_call: &UpdateCall,
         mine: &[&String],
         whole: bool,
         create: &BodySchema,
@@ -287,21 +301,21 @@ impl<'a> Splitting<'a> {
                 name,
                 before: self.old.get(*name),
                 after: self.new.get(*name),
-                sent: self.real.get(*name),
+                sent: self.revealed.get(*name),
             };
-            let value = match shrinks(&way.operation, &change) {
+            let value = match shrinks(&update_call.operation, &change) {
                 Some(place) => Err((place, "the API only makes it larger".to_owned())),
                 None if whole && change.after.is_none() => Ok(None),
                 None if change.after.is_none() && self.left_with_its_variant(name, shape) => Ok(None),
-                None => change.value(create, shape, can_be_reset(&way.operation, name)).map(Some),
+                None => change.value(create, shape, can_be_reset(&update_call.operation, name)).map(Some),
             };
             match value {
                 Ok(Some(RecordedAndSent { recorded, sent })) => {
                     patch.recorded.insert((*name).clone(), recorded);
                     patch.sent.insert((*name).clone(), sent);
-                    patch.going.push((*name).clone());
+                    patch.fields_sent.push((*name).clone());
                 }
-                Ok(None) => patch.going.push((*name).clone()),
+                Ok(None) => patch.fields_sent.push((*name).clone()),
                 Err((below, reason)) => {
                     let below = if below.is_empty() { String::new() } else { format!("/{below}") };
                     self.split.force(format!("body/{name}{below}"), reason);
@@ -327,10 +341,10 @@ impl<'a> Splitting<'a> {
     /// Adds unchanged fields that the call sends along, and those that it requires and the plan does not have.
     fn send_along(&self, patch: &mut Patch, along: &[&String], required: &[String]) {
         for name in along.iter().copied() {
-            if patch.recorded.contains_key(name) || patch.going.contains(name) {
+            if patch.recorded.contains_key(name) || patch.fields_sent.contains(name) {
                 continue;
             }
-            if let (Some(recorded), Some(sent)) = (self.new.get(name), self.real.get(name)) {
+            if let (Some(recorded), Some(sent)) = (self.new.get(name), self.revealed.get(name)) {
                 patch.recorded.insert(name.clone(), recorded.clone());
                 patch.sent.insert(name.clone(), sent.clone());
             }
@@ -345,16 +359,16 @@ impl<'a> Splitting<'a> {
 
     /// The resource that the create made because the plan does not name one in this field.
     fn created_implicitly(&self, name: &str) -> Option<Value> {
-        let mut secondary = self.thing.create.creates.iter().flat_map(|creates| &creates.secondary);
+        let mut secondary = self.resource.create.creates.iter().flat_map(|creates| &creates.secondary);
         let kind = &secondary.find(|side| side.unless == name)?.kind;
-        Some(Value::clone(self.thing.made.get(kind)?.first()?))
+        Some(Value::clone(self.resource.made.get(kind)?.first()?))
     }
 
     /// Changes what is inside a field by a call that takes it without the field.
-    fn inner(&mut self, way: &Way, field: &str) {
+    fn inner(&mut self, update_call: &UpdateCall, field: &str) {
         self.done(field);
         let inside = |body: &'a Map<String, Value>| body.get(field).and_then(Value::as_object);
-        let (Some(new), Some(real)) = (inside(self.new), inside(self.real)) else {
+        let (Some(new), Some(revealed)) = (inside(self.new), inside(self.revealed)) else {
             return self.split.force(format!("body/{field}"), NO_CALL);
         };
         let old = inside(self.old);
@@ -362,30 +376,36 @@ impl<'a> Splitting<'a> {
             let reason = "the plan no longer sets it, and the API has no value for that";
             return self.split.force(format!("body/{field}/{gone}"), reason);
         }
-        let Some(update) = self.catalog.body_schema(&way.operation) else { return };
+        let Some(update) = self.catalog.body_schema(&update_call.operation) else { return };
         let required = &update.resolve(update.root()).required;
         let is_sent = |name: &String| required.contains(name) || old.and_then(|old| old.get(name)) != new.get(name);
         let sent = |body: &Map<String, Value>| {
             let fields = body.iter().filter(|(name, _)| is_sent(name));
             Some(Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect()))
         };
-        self.call(way, vec![field.to_owned()], sent(new), sent(real), &[]);
+        self.call(update_call, vec![field.to_owned()], sent(new), sent(revealed), &[]);
     }
 
     /// Why the API would refuse a body, and the field at fault; `depth`: how far below the body the fields are.
-    fn refusal(&self, way: &Way, sent: Option<&Value>, depth: usize) -> Option<(Option<String>, String)> {
+    fn refusal(
+        &self,
+        update_call: &UpdateCall,
+        sent: Option<&Value>,
+        depth: usize,
+    ) -> Option<(Option<String>, String)> {
         if sent.is_some_and(has_placeholder) {
             return None;
         }
-        let findings = self.catalog.check_request(&way.operation, sent.map(Partial::from).as_ref(), ALLOW_NOTHING);
+        let findings =
+            self.catalog.check_request(&update_call.operation, sent.map(Partial::from).as_ref(), ALLOW_NOTHING);
         let found = findings.into_iter().find(|finding| finding.severity == Severity::Error)?;
-        let reason = format!("`{}` would not take it: {}", way.operation.route, found.message);
+        let reason = format!("`{}` would not take it: {}", update_call.operation.route, found.message);
         Some((found.at.get(depth).map(ToString::to_string), reason))
     }
 
-    fn set(&mut self, way: &Way, field: &str, sent_as: &str, with: Option<(&str, &str)>, rule: Rule) {
+    fn set(&mut self, update_call: &UpdateCall, field: &str, sent_as: &str, with: Option<(&str, &str)>, rule: Rule) {
         self.done(field);
-        let (Some(new), Some(real)) = (self.new.get(field), self.real.get(field)) else {
+        let (Some(new), Some(revealed)) = (self.new.get(field), self.revealed.get(field)) else {
             return self
                 .split
                 .force(format!("body/{field}"), "the plan no longer sets it, and the API cannot reset it");
@@ -393,8 +413,8 @@ impl<'a> Splitting<'a> {
         let allowed = has_placeholder(new) || self.old.get(field).is_none_or(|old| rule_allows(rule, old, new));
         if !allowed {
             let reason = match rule {
-                Rule::Rises => "the API only changes it to a later version",
-                Rule::Grows | Rule::Any => "the API only makes it larger",
+                Rule::LaterVersion => "the API only changes it to a later version",
+                Rule::OnlyLarger | Rule::Any => "the API only makes it larger",
             };
             return self.split.force(format!("body/{field}"), reason);
         }
@@ -404,32 +424,32 @@ impl<'a> Splitting<'a> {
             body.insert(sent_as.to_owned(), value.clone());
             Some(Value::Object(body))
         };
-        self.call(way, vec![field.to_owned()], body(new), body(real), &[]);
+        self.call(update_call, vec![field.to_owned()], body(new), body(revealed), &[]);
     }
 
     /// Adds a call that changes a field from its current value to `after`.
     pub(super) fn step(
         &mut self,
-        way: &Way,
+        update_call: &UpdateCall,
         field: &str,
         recorded: Option<Value>,
         sent: Option<Value>,
         after: Option<Value>,
     ) {
-        self.call_after(way, field, (recorded, sent), after, &[]);
+        self.call_after(update_call, field, (recorded, sent), after, &[]);
     }
 
     /// As [`Self::step`], with further path parameters. Later calls may change the same field again.
     pub(super) fn call_after(
         &mut self,
-        way: &Way,
+        update_call: &UpdateCall,
         field: &str,
         (recorded, sent): (Option<Value>, Option<Value>),
         after: Option<Value>,
         more: &[(String, String)],
     ) {
         let calls = self.split.calls.len();
-        self.call(way, vec![field.to_owned()], recorded, sent, more);
+        self.call(update_call, vec![field.to_owned()], recorded, sent, more);
         if let Some(call) = self.split.calls.get_mut(calls) {
             put(&mut call.agrees, field, after);
             self.now.clone_from(&call.agrees);
@@ -439,27 +459,27 @@ impl<'a> Splitting<'a> {
     /// Adds a call, unless the API would refuse it.
     fn call(
         &mut self,
-        way: &Way,
+        update_call: &UpdateCall,
         fields: Vec<String>,
         recorded: Option<Value>,
         sent: Option<Value>,
         more: &[(String, String)],
     ) {
         let first = format!("body/{}", fields.first().map_or("", String::as_str));
-        let parameters: Parameters = self.thing.parameters.iter().chain(more).cloned().collect();
-        let Some(path) = fill_path(&way.operation.route.path, &parameters, "", "") else {
+        let parameters: Parameters = self.resource.parameters.iter().chain(more).cloned().collect();
+        let Some(path) = fill_path(&update_call.operation.route.path, &parameters, "", "") else {
             return self.split.force(first, NO_CALL);
         };
-        if let Some((_, reason)) = self.refusal(way, sent.as_ref(), 0) {
+        if let Some((_, reason)) = self.refusal(update_call, sent.as_ref(), 0) {
             fields.iter().for_each(|field| self.split.force(format!("body/{field}"), reason.clone()));
             return;
         }
         let mut agrees = self.now.clone();
         fields.iter().for_each(|field| put(&mut agrees, field, self.new.get(field).cloned()));
         self.now.clone_from(&agrees);
-        let method = way.operation.route.method;
+        let method = update_call.operation.route.method;
         let recorded = RecordedCall { body: recorded.map(JsonText::from), ..RecordedCall::new(method, path) };
-        let operation = way.operation.clone();
+        let operation = update_call.operation.clone();
         let (lookups, removes) = (Vec::new(), None);
         self.split.calls.push(InPlace { operation, parameters, recorded, sent, fields, agrees, lookups, removes });
     }
@@ -491,30 +511,4 @@ fn variant<'s>(schema: &'s BodySchema, root: &'s Schema, body: &Map<String, Valu
     let selected = body.get(root.discriminator.as_ref()?)?;
     let variant = root.variants.iter().find(|variant| variant.when.contains(selected))?;
     Some(schema.resolve(&variant.schema))
-}
-
-fn rule_allows(rule: Rule, old: &Value, new: &Value) -> bool {
-    match rule {
-        Rule::Any => true,
-        Rule::Grows => old.as_f64().zip(new.as_f64()).is_some_and(|(old, new)| new > old),
-        Rule::Rises => version(new) > version(old),
-    }
-}
-
-/// The numbers of a version: `v1.31.2` is 1, 31, 2.
-fn version(value: &Value) -> Vec<u64> {
-    let text = id_text(value);
-    let words = text.split(|character: char| !character.is_ascii_digit()).filter(|word| !word.is_empty());
-    words.filter_map(|word| word.parse().ok()).collect()
-}
-
-/// The place of a value that would decrease, where the API can only increase it.
-fn shrinks(operation: &Operation, change: &FieldChange<'_>) -> Option<String> {
-    only_grows(operation, change.name).find_map(|place| {
-        let below = place.strip_prefix(change.name)?.trim_start_matches('/');
-        let pointer = if below.is_empty() { String::new() } else { format!("/{below}") };
-        let number = |value: Option<&Value>| value?.pointer(&pointer)?.as_f64();
-        let (old, new) = (number(change.before)?, number(change.after)?);
-        (new < old).then(|| below.to_owned())
-    })
 }

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::fields::{UpdateState, of_fields};
-use super::parts::of_part;
+use super::fields::{UpdateState, fields_state};
+use super::parts::part_state;
 use crate::api::Request;
 use crate::catalog::update::{resource_route, shown_at};
 use crate::engine::context::RunContext;
 use crate::engine::operation;
 use crate::engine::paths;
-use crate::engine::refresh::Shown;
+use crate::engine::refresh::ReadResource;
 use crate::journal::Intent;
 
 /// Reads the resource of an update and compares it.
@@ -17,7 +17,7 @@ pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState 
     let known = context.journal.with_status(|status| status.instances.get(&intent.instance).cloned());
     let (Some(after), Some(known)) = (&intent.update, known) else { return UpdateState::CannotTell };
     let (Some(before), Some(result)) = (&known.agrees, &known.result) else { return UpdateState::CannotTell };
-    if let Some(state) = of_part(context, intent, before).await {
+    if let Some(state) = part_state(context, intent, before).await {
         return state;
     }
     let Some((create, parameters)) = operation::operation_of(context.catalog, before) else {
@@ -30,6 +30,7 @@ pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState 
         |id: &Value| context.journal.with_status(|status| status.is_made_by_another(&intent.instance, id));
     let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
     let Some(object) = object else { return UpdateState::CannotTell };
-    let shown = Shown { route, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
-    of_fields(before.body.as_deref(), after.body.as_deref(), &shown)
+    let shown =
+        ReadResource { route, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
+    fields_state(before.body.as_deref(), after.body.as_deref(), &shown)
 }

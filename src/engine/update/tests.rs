@@ -16,8 +16,8 @@ fn post(path: &str, body: Value) -> RecordedCall {
 fn divided(before: &RecordedCall, after: &RecordedCall) -> Split {
     let catalog = Catalog::embedded();
     let result = StepResult { id: Some(json!("x1").into()), name: Some("n".to_owned()), ..StepResult::default() };
-    let thing = UpdatedResource::of(catalog, before, &result);
-    let split = split(catalog, thing.as_ref(), before, after, None, true);
+    let resource = UpdatedResource::of(catalog, before, &result);
+    let split = split(catalog, resource.as_ref(), before, after, None, true);
     if split.forced.is_empty() {
         let last = split.calls.last().map(|call| &call.agrees);
         assert_eq!(last, Some(after), "what the last call leaves is what the plan says");
@@ -233,8 +233,8 @@ fn secrets_go_along_and_are_not_written_down() {
         post("v1/caas/secrets/1/7", json!({ "name": "n", "login": "l", "password": "secret:2", "registry": "r" }));
     let sent = json!({ "name": "n", "login": "l", "password": "s3cret", "registry": "r" });
     let result = StepResult { id: Some(json!("n").into()), name: Some("n".to_owned()), ..StepResult::default() };
-    let thing = UpdatedResource::of(Catalog::embedded(), &before, &result);
-    let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, Some(&sent), false);
+    let resource = UpdatedResource::of(Catalog::embedded(), &before, &result);
+    let split = split(Catalog::embedded(), resource.as_ref(), &before, &after, Some(&sent), false);
     assert_eq!(split.calls[0].recorded.body, Some(json!({ "password": "secret:2" }).into()));
     assert_eq!(split.calls[0].sent, Some(json!({ "password": "s3cret" })));
 }
@@ -303,8 +303,8 @@ fn other_products_take_fields_inside_a_field_without_it_or_by_put() {
         ),
     ] {
         let (before, after) = (call(path, before), call(path, after));
-        let thing = UpdatedResource::of(catalog, &before, &result);
-        let split = split(catalog, thing.as_ref(), &before, &after, None, false);
+        let resource = UpdatedResource::of(catalog, &before, &result);
+        let split = split(catalog, resource.as_ref(), &before, &after, None, false);
         match expected {
             Ok(words) => {
                 let [only] = split.calls.as_slice() else { panic!("{path}: {:?}", split.forced) };

@@ -1,4 +1,4 @@
-//! Polls of tasks: one by its id, or several of one place with a list.
+//! Polls of tasks: one by its id, or several of one project and region with a list.
 //!
 //! A list is read page by page, and nothing is kept of tasks that no step waits for.
 
@@ -13,8 +13,9 @@ use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 use super::Waiting;
-use super::schedule::{Listing, Place, Poll};
+use super::schedule::{Listing, Poll};
 use crate::api::{Answer, Client, ReadError, Request, Task, json_of};
+use crate::engine::project_region::ProjectRegion;
 use crate::secret::without_reserved;
 use crate::shared::lock;
 
@@ -107,7 +108,8 @@ async fn poll_one(client: &Client, task: &str) -> Result<Task, ReadError> {
 async fn poll_many(client: &Client, listing: &Listing, waiting: &Waiting, lead: Lead) -> Polled {
     let asked = listing.tasks.len();
     let mut missing: HashSet<&str> = listing.tasks.iter().map(String::as_str).collect();
-    let request = list_request(&listing.place, listed_from(client, listing, lead.slack())).query("limit", MOST_ON_PAGE);
+    let request =
+        list_request(&listing.project_region, listed_from(client, listing, lead.slack())).query("limit", MOST_ON_PAGE);
     let mut seen = Polled { list: Some(Ok(())), ..Polled::default() };
     for page in 0..EXTRA_PAGES + asked.div_ceil(MOST_ON_PAGE) + asked / TASKS_PER_EXTRA_PAGE {
         let answer = ask(client, request.clone().query("offset", page * MOST_ON_PAGE)).await;
@@ -196,12 +198,12 @@ fn server_time_at(client: &Client, since: SignedDuration) -> Option<Timestamp> {
 }
 
 /// `GET /cloud/v1/tasks` of one project and region since `from`, oldest first. The caller adds the page.
-pub fn list_request(place: &Place, from: Timestamp) -> Request {
+pub fn list_request(project_region: &ProjectRegion, from: Timestamp) -> Request {
     let mut request = Request::get("/cloud/v1/tasks");
-    if let Some(project) = place.project_id {
+    if let Some(project) = project_region.project_id {
         request = request.query("project_id", project);
     }
-    if let Some(region) = place.region_id {
+    if let Some(region) = project_region.region_id {
         request = request.query("region_id", region);
     }
     request.query("from_timestamp", from.strftime("%Y-%m-%dT%H:%M:%SZ")).query("order_by", "asc")

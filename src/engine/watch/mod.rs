@@ -24,14 +24,15 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::api::{ApiError, Client, Meaning, ReadError, Task, TaskState};
+use crate::engine::project_region::ProjectRegion;
 use crate::shared::lock;
 use lists::{Lead, Polled, perform};
 use schedule::{Entry, Poll, Schedule};
 
 pub use lists::{list_request, task_request};
-pub use schedule::Place;
 
-/// While a list of a place is read, another one of it begins no earlier than this: what is due meanwhile shares the next.
+/// While a list of a project and region is read, another one of it begins no earlier than this: tasks that become due
+/// meanwhile share the next.
 const APART: Duration = Duration::from_secs(2);
 /// So many ends of tasks are told before the steps get a turn: what each of them does then takes memory.
 const TOGETHER: usize = 16;
@@ -46,7 +47,7 @@ const ONE_BY_ONE: usize = 16;
 #[derive(Debug, Clone)]
 pub struct Awaited {
     pub task: String,
-    pub place: Place,
+    pub project_region: ProjectRegion,
     /// The task type that the operation usually starts; corrected by the first poll.
     pub task_type: Option<String>,
     /// When it was accepted, on the run's clock; earlier than the run for a task of an earlier run.
@@ -108,7 +109,7 @@ impl Watcher {
             schedule,
             waiting: Waiting::default(),
             lead: Lead::default(),
-            places: Arc::new(Semaphore::new(ONE_BY_ONE)),
+            permits: Arc::new(Semaphore::new(ONE_BY_ONE)),
             warn,
             reported: Vec::new(),
             list_reported: false,
@@ -181,7 +182,7 @@ struct Watch {
     waiting: Waiting,
     lead: Lead,
     /// For polls of one task each.
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     warn: Warn,
     /// Undocumented task states that were reported already.
     reported: Vec<String>,
@@ -197,10 +198,10 @@ impl Watch {
         loop {
             for poll in self.schedule.take_due(clock.elapsed()) {
                 if let Poll::Many(listing) = &poll {
-                    self.schedule.hold(&listing.place, clock.elapsed() + APART);
+                    self.schedule.hold(&listing.project_region, clock.elapsed() + APART);
                 }
                 let (client, waiting) = (self.client.clone(), self.waiting.clone());
-                polls.push(perform(client, poll, waiting, self.lead, self.places.clone()).boxed());
+                polls.push(perform(client, poll, waiting, self.lead, self.permits.clone()).boxed());
             }
             let next = self.schedule.next();
             tokio::select! {
@@ -221,7 +222,7 @@ impl Watch {
         let elapsed = SignedDuration::try_from(clock.elapsed()).unwrap_or(SignedDuration::MAX);
         // A record written on a clock ahead of ours can have a time in the future.
         let since = elapsed - clock.now().duration_since(awaited.since).max(SignedDuration::ZERO);
-        let mut entry = Entry::new(awaited.place, awaited.task_type.as_deref().unwrap_or_default(), since);
+        let mut entry = Entry::new(awaited.project_region, awaited.task_type.as_deref().unwrap_or_default(), since);
         entry.first = awaited.first;
         entry.every = awaited.every;
         if self.schedule.get(&awaited.task).is_none() {
@@ -247,10 +248,10 @@ impl Watch {
         let asked = match poll {
             Poll::One(task) => std::slice::from_ref(task),
             Poll::Many(listing) => {
-                self.schedule.release(&listing.place);
+                self.schedule.release(&listing.project_region);
                 match &seen.list {
-                    Some(Err(error)) => self.not_listed(&listing.place, error, now),
-                    _ => self.schedule.listed(&listing.place),
+                    Some(Err(error)) => self.not_listed(&listing.project_region, error, now),
+                    _ => self.schedule.listed(&listing.project_region),
                 }
                 &listing.tasks
             }
@@ -272,7 +273,7 @@ impl Watch {
     }
 
     /// A list could not be read: its tasks are polled one by one, when it is none that passes by itself.
-    fn not_listed(&mut self, place: &Place, error: &ReadError, now: Duration) {
+    fn not_listed(&mut self, project_region: &ProjectRegion, error: &ReadError, now: Duration) {
         // The page of a proxy passes, whatever its status.
         let lasts = match error {
             ReadError::Refused(refusal) if !refusal.is_foreign() => {
@@ -280,7 +281,7 @@ impl Watch {
             }
             _ => false,
         };
-        if self.schedule.cannot_list(place, !lasts, now) && !self.list_reported {
+        if self.schedule.cannot_list(project_region, !lasts, now) && !self.list_reported {
             self.list_reported = true;
             (self.warn)(format!("the list of tasks cannot be read: {error}; each task is asked for by its id"));
         }

@@ -12,23 +12,22 @@ use jiff::{SignedDuration, Timestamp};
 use super::learnt::Learnt;
 use super::rhythm::{self, likelihood};
 use crate::catalog::Pace;
+use crate::engine::project_region::ProjectRegion;
 
 /// The shortest pause after a failed poll.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// A list that could not be read so often in a row is not tried for a while…
 const LIST_FAILURES: u32 = 3;
-/// …which is this long: meanwhile the tasks of its place are polled one by one.
+/// …which is this long: meanwhile its tasks are polled one by one.
 const LISTED_AGAIN: Duration = Duration::from_secs(60);
 /// A poll that is due at once is delayed by this much, so that others can join it.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// Tasks in the same place can be polled with one list.
-pub use crate::engine::project_region::ProjectRegion as Place;
-
 /// One task being waited for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    pub place: Place,
+    /// Tasks of the same project and region can be polled with one list.
+    pub project_region: ProjectRegion,
     pub task_type: String,
     /// When the API accepted the task, on the run's clock; for one of an earlier run, when its intent was recorded,
     /// which is negative.
@@ -45,7 +44,7 @@ pub struct Entry {
     missing: Option<Duration>,
 }
 
-/// A place whose list could not be read.
+/// A project and region whose list could not be read.
 #[derive(Debug, Default)]
 struct Unlisted {
     /// How often in a row.
@@ -63,10 +62,10 @@ pub enum Poll {
     Many(Listing),
 }
 
-/// Several tasks of one place, polled with one list.
+/// Several tasks of one project and region, polled with one list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    pub place: Place,
+    pub project_region: ProjectRegion,
     pub tasks: Vec<String>,
     /// The oldest acceptance, on the run's clock, of the tasks whose creation time is not known yet.
     pub since: Option<SignedDuration>,
@@ -78,13 +77,13 @@ pub struct Listing {
 #[derive(Debug, Default)]
 pub struct Schedule {
     entries: HashMap<String, Entry>,
-    /// The tasks that are not being polled, by place and by due time.
-    due: BTreeMap<Place, BTreeSet<(Duration, String)>>,
+    /// The tasks that are not being polled, by project and region and by due time.
+    due: BTreeMap<ProjectRegion, BTreeSet<(Duration, String)>>,
     learnt: Learnt,
-    /// Places whose list could not be read when that was last tried.
-    unlisted: BTreeMap<Place, Unlisted>,
-    /// Places whose tasks are not polled before a time.
-    held: BTreeMap<Place, Duration>,
+    /// Where the list could not be read when that was last tried.
+    unlisted: BTreeMap<ProjectRegion, Unlisted>,
+    /// Where tasks are not polled before a time.
+    held: BTreeMap<ProjectRegion, Duration>,
 }
 
 impl Schedule {
@@ -101,13 +100,14 @@ impl Schedule {
         self.remove(task);
         self.learnt.track(&entry.task_type);
         entry.due = Some(due);
-        self.due.entry(entry.place.clone()).or_default().insert((due, task.to_owned()));
+        self.due.entry(entry.project_region.clone()).or_default().insert((due, task.to_owned()));
         self.entries.insert(task.to_owned(), entry);
     }
 
+    /// Ends the polls of a task; `None` when it is not awaited.
     pub fn remove(&mut self, task: &str) -> Option<Entry> {
         let entry = self.entries.remove(task)?;
-        if let (Some(due), Some(all)) = (entry.due, self.due.get_mut(&entry.place)) {
+        if let (Some(due), Some(all)) = (entry.due, self.due.get_mut(&entry.project_region)) {
             all.remove(&(due, task.to_owned()));
         }
         Some(entry)
@@ -133,10 +133,10 @@ impl Schedule {
         self.learnt.learn(task_type, took);
     }
 
-    /// Marks that the list of a place cannot be read, now or at all. Returns whether its tasks are polled one by one
+    /// Marks that the list of a project and region cannot be read, now or at all. Returns whether its tasks are polled one by one
     /// from now on: one failure may pass by itself.
-    pub fn cannot_list(&mut self, place: &Place, passing: bool, now: Duration) -> bool {
-        let known = self.unlisted.entry(place.clone()).or_default();
+    pub fn cannot_list(&mut self, project_region: &ProjectRegion, passing: bool, now: Duration) -> bool {
+        let known = self.unlisted.entry(project_region.clone()).or_default();
         known.failures += 1;
         known.until = match passing {
             true if known.failures < LIST_FAILURES => return false,
@@ -146,9 +146,9 @@ impl Schedule {
         true
     }
 
-    /// The list of a place could be read.
-    pub fn listed(&mut self, place: &Place) {
-        self.unlisted.remove(place);
+    /// The list of a project and region could be read.
+    pub fn listed(&mut self, project_region: &ProjectRegion) {
+        self.unlisted.remove(project_region);
     }
 
     /// For how long the API has said that it does not know this task, which it has just said again.
@@ -157,43 +157,46 @@ impl Schedule {
         now.saturating_sub(*entry.missing.get_or_insert(now))
     }
 
-    /// Until this time no poll of the tasks of a place is due, unless [`Self::release`] comes first.
-    pub fn hold(&mut self, place: &Place, until: Duration) {
-        self.held.insert(place.clone(), until);
+    /// Until this time no poll of the tasks of a project and region is due, unless [`Self::release`] comes first.
+    pub fn hold(&mut self, project_region: &ProjectRegion, until: Duration) {
+        self.held.insert(project_region.clone(), until);
     }
 
-    /// Ends [`Self::hold`]: the tasks of a place are due as before.
-    pub fn release(&mut self, place: &Place) {
-        self.held.remove(place);
+    /// Ends [`Self::hold`]: the tasks are due as before.
+    pub fn release(&mut self, project_region: &ProjectRegion) {
+        self.held.remove(project_region);
     }
 
     /// When the next poll is due.
     pub fn next(&self) -> Option<Duration> {
-        self.due.iter().filter_map(|(place, all)| self.first_of(place, all)).min()
+        self.due.iter().filter_map(|(project_region, all)| self.first_of(project_region, all)).min()
     }
 
-    /// When the first of these tasks, which are those of a place, is due.
-    fn first_of(&self, place: &Place, all: &BTreeSet<(Duration, String)>) -> Option<Duration> {
+    /// When the first of these tasks, which are those of one project and region, is due.
+    fn first_of(&self, project_region: &ProjectRegion, all: &BTreeSet<(Duration, String)>) -> Option<Duration> {
         let (due, _) = all.first()?;
-        Some(self.held.get(place).map_or(*due, |until| *until.max(due)))
+        Some(self.held.get(project_region).map_or(*due, |until| *until.max(due)))
     }
 
     /// The polls to make at `now`. Their tasks are not due again until [`Schedule::polled`] or [`Schedule::failed`]
     /// is called for them.
     pub fn take_due(&mut self, now: Duration) -> Vec<Poll> {
-        let due = self.due.iter().filter(|(place, all)| self.first_of(place, all).is_some_and(|due| due <= now));
-        let places: Vec<Place> = due.map(|(place, _)| place.clone()).collect();
+        let due = self
+            .due
+            .iter()
+            .filter(|(project_region, all)| self.first_of(project_region, all).is_some_and(|due| due <= now));
+        let with_due_tasks: Vec<ProjectRegion> = due.map(|(project_region, _)| project_region.clone()).collect();
         let mut polls = Vec::new();
-        for place in places {
-            let one_by_one = self.unlisted.get(&place).is_some_and(|unlisted| now < unlisted.until);
-            let listed = place.project_id.is_some() && !one_by_one;
-            let mut tasks = self.due_at(&place, now, listed);
+        for project_region in with_due_tasks {
+            let one_by_one = self.unlisted.get(&project_region).is_some_and(|unlisted| now < unlisted.until);
+            let listed = project_region.project_id.is_some() && !one_by_one;
+            let mut tasks = self.due_at(&project_region, now, listed);
             tasks.sort_unstable();
             for task in &tasks {
                 self.poll_begins(task);
             }
             if listed && tasks.len() > 1 {
-                polls.push(Poll::Many(self.listing(place, tasks)));
+                polls.push(Poll::Many(self.listing(project_region, tasks)));
             } else {
                 polls.extend(tasks.into_iter().map(Poll::One));
             }
@@ -201,9 +204,9 @@ impl Schedule {
         polls
     }
 
-    /// The tasks due at a place; with `listed`, also those that are due soon, since they share the request.
-    fn due_at(&self, place: &Place, now: Duration, listed: bool) -> Vec<String> {
-        let Some(all) = self.due.get(place) else { return Vec::new() };
+    /// The due tasks of a project and region; with `listed`, also those that are due soon, since they share the request.
+    fn due_at(&self, project_region: &ProjectRegion, now: Duration, listed: bool) -> Vec<String> {
+        let Some(all) = self.due.get(project_region) else { return Vec::new() };
         let furthest = if listed { now + self.learnt.longest_slack() } else { now };
         let near = all.iter().take_while(|(due, _)| *due <= furthest);
         let comes_along = |due: Duration, task: &str| {
@@ -215,7 +218,7 @@ impl Schedule {
 
     fn poll_begins(&mut self, task: &str) {
         let Some(entry) = self.entries.get_mut(task) else { return };
-        if let (Some(due), Some(all)) = (entry.due.take(), self.due.get_mut(&entry.place)) {
+        if let (Some(due), Some(all)) = (entry.due.take(), self.due.get_mut(&entry.project_region)) {
             all.remove(&(due, task.to_owned()));
         }
     }
@@ -225,14 +228,14 @@ impl Schedule {
         self.poll_begins(task);
         let Some(entry) = self.entries.get_mut(task) else { return };
         entry.due = Some(due);
-        self.due.entry(entry.place.clone()).or_default().insert((due, task.to_owned()));
+        self.due.entry(entry.project_region.clone()).or_default().insert((due, task.to_owned()));
     }
 
-    fn listing(&self, place: Place, tasks: Vec<String>) -> Listing {
+    fn listing(&self, project_region: ProjectRegion, tasks: Vec<String>) -> Listing {
         let asked = || tasks.iter().map(|task| &self.entries[task]);
         let since = asked().filter(|entry| entry.created.is_none()).map(|entry| entry.since).min();
         let created = asked().filter_map(|entry| entry.created).min();
-        Listing { place, tasks, since, created }
+        Listing { project_region, tasks, since, created }
     }
 
     /// Schedules the next poll of tasks that still run.
@@ -284,9 +287,9 @@ impl Schedule {
 }
 
 impl Entry {
-    pub fn new(place: Place, task_type: &str, since: SignedDuration) -> Self {
+    pub fn new(project_region: ProjectRegion, task_type: &str, since: SignedDuration) -> Self {
         Self {
-            place,
+            project_region,
             task_type: task_type.to_owned(),
             since,
             first: None,

@@ -76,7 +76,7 @@ impl Watched {
     fn awaited(&self, task: &str) -> Awaited {
         Awaited {
             task: task.to_owned(),
-            place: Place { project_id: Some(1), region_id: Some(7) },
+            project_region: ProjectRegion { project_id: Some(1), region_id: Some(7) },
             task_type: None,
             since: self.clock.now(),
             first: Some(Duration::ZERO),

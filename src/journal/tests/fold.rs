@@ -1,5 +1,8 @@
 //! The fold, record by record: the status of an instance after each, and what the status answers about instances.
 
+mod removal;
+mod status;
+
 use serde_json::Value;
 
 use super::*;
@@ -65,21 +68,6 @@ fn adopted() -> Record {
     }))
 }
 
-fn part_removed(kind: &str, id: &str) -> Record {
-    Record::PartRemoved { instance: a(), kind: Some(kind.to_owned()), id: Some(json!(id)) }
-}
-
-fn removing() -> Record {
-    let Record::Intent(intent) = intent("a", 7) else { unreachable!("it is an intent") };
-    Record::Removing {
-        instance: a(),
-        call: call("/x"),
-        attempt: 1,
-        intent: Some(Box::new(intent.into_owned())),
-        seen: None,
-    }
-}
-
 #[test]
 fn the_call_of_an_instance_is_the_one_that_it_stands_for() {
     let as_updated = made(|done| done.agrees = Some(call("/as-updated").into()));
@@ -126,117 +114,6 @@ fn what_the_last_command_made_or_changed_follows_from_its_attempts() {
     ] {
         assert_eq!(since(&earlier, later.clone()), expected, "{earlier:#?} {later:#?}");
     }
-}
-
-#[test]
-fn a_rollback_restores_all_but_the_number_of_attempts() {
-    let before = [intent("a", 1), not_applied("a"), started(false)];
-    let rolled_back =
-        of_a(&[&before[..], &[intent("a", 2), succeeded("a"), Record::RolledBack { instance: a() }]].concat());
-    assert_eq!((rolled_back.attempts, rolled_back.phase, rolled_back.error), (2, Phase::Absent, None));
-    assert!(rolled_back.made.is_empty() && rolled_back.result.is_none());
-    // Of an attempt that an earlier command left in doubt nothing is known still.
-    let in_doubt = [intent("a", 1), succeeded("a"), intent("a", 2), started(false), intent("a", 3), succeeded("a")];
-    let rolled_back = of_a(&[&in_doubt[..], &[Record::RolledBack { instance: a() }]].concat());
-    assert_eq!((rolled_back.attempts, rolled_back.phase), (3, Phase::Succeeded));
-}
-
-#[test]
-fn a_removed_part_leaves_the_others() {
-    let with_disks = |tasks: &[&str]| {
-        let tasks: Vec<String> = tasks.iter().map(|task| (*task).to_owned()).collect();
-        made(|done| {
-            done.result.tasks = vec!["of-the-result".to_owned()].into();
-            let secondary =
-                vec![resource("volumes", "boot"), resource("volumes", "data"), resource("floating_ips", "boot")];
-            done.made =
-                RecordedResource { secondary: secondary.into(), tasks: tasks.into(), ..resource("instances", "vm") };
-        })
-    };
-    let left = |part: Record, tasks: &[&str]| of_a(&[intent("a", 1), with_disks(tasks), removing(), part]);
-    let ids = |known: &InstanceStatus| -> Vec<String> {
-        let all = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
-        all.map(|one| one.id.as_deref().and_then(Value::as_str).unwrap_or("-").to_owned()).collect()
-    };
-    let disk = left(part_removed("volumes", "boot"), &["t"]);
-    assert_eq!(ids(&disk), ["vm", "data", "boot"], "the address of that id is another resource");
-    assert!(disk.result.is_some() && disk.agrees.is_some() && disk.removal.is_none());
-    let machine = left(part_removed("instances", "vm"), &["t"]);
-    assert_eq!(ids(&machine), ["-", "boot", "data", "boot"], "its disks are left");
-    assert_eq!((&machine.made[0].tasks[..], machine.result, machine.agrees), (&["t".to_owned()][..], None, None));
-    // The tasks that made the disks are known from the result.
-    assert_eq!(left(part_removed("instances", "vm"), &[]).made[0].tasks[..], ["of-the-result"]);
-    for other in [part_removed("instances", "boot"), part_removed("networks", "vm")] {
-        assert_eq!(ids(&left(other.clone(), &["t"])), ["vm", "boot", "data", "boot"], "{other:?}");
-    }
-    // What is kept has no call that removes it.
-    let kept = made(|done| done.made = RecordedResource { undo: None, ..resource("images", "kept") });
-    let both = [intent("a", 1), kept, intent("a", 2), succeeded("a"), removing(), part_removed("networks", "id")];
-    assert_eq!(ids(&of_a(&both)), ["kept"]);
-    let alone = of_a(&[intent("a", 1), succeeded("a"), removing(), part_removed("networks", "id")]);
-    assert!(alone.made.is_empty(), "nothing is left of it");
-}
-
-#[test]
-fn a_removal_that_may_have_been_carried_out_is_looked_for() {
-    for (effect, looked_for) in
-        [(EffectKnown::Unknown, true), (EffectKnown::NotApplied, false), (EffectKnown::Applied, false)]
-    {
-        let failed = Record::RemovalFailed { instance: a(), error: StepError { effect, ..error() } };
-        let known = of_a(&[intent("a", 1), succeeded("a"), removing(), failed]);
-        assert_eq!((known.removal.is_some(), known.phase), (looked_for, Phase::Succeeded), "{effect:?}");
-    }
-}
-
-#[test]
-fn of_what_is_gone_the_attempts_and_the_time_stay() {
-    let made = [intent("a", 1), intent("a", 2), succeeded("a")];
-    let after = |last: Record| of_a(&[&made[..], &[last]].concat());
-    let gone = after(Record::Gone { instance: a() });
-    assert_eq!((gone.attempts, gone.earlier.len(), &gone.lost[..], gone.made.len()), (2, 1, &[json!("id")][..], 0));
-    let removed = after(Record::Removed { instance: a() });
-    assert_eq!((removed.attempts, removed.earlier.len(), removed.finished_at), (2, 1, Some(Timestamp::UNIX_EPOCH)));
-    let forgotten = after(Record::Forgotten { instance: a() });
-    assert_eq!(
-        (forgotten.attempts, forgotten.earlier.len(), forgotten.finished_at),
-        (2, 0, Some(Timestamp::UNIX_EPOCH))
-    );
-    for known in [gone.phase, removed.phase, forgotten.phase] {
-        assert_eq!(known, Phase::Absent);
-    }
-}
-
-#[test]
-fn what_outlives_a_missing_resource_stays_on_record() {
-    let with_disks = |uncertain: bool| {
-        made(|done| {
-            let secondary = vec![resource("volumes", "boot"), resource("volumes", "data")];
-            done.made = RecordedResource { secondary: secondary.into(), ..resource("instances", "vm") };
-            done.result.id = Some(json!("vm").into());
-            done.result.tasks = vec!["t".to_owned()].into();
-            if uncertain {
-                (done.provenance, done.evidence) = (Provenance::Recovered, Some(Evidence::Likeness));
-            }
-        })
-    };
-    let gone = || Record::MainGone { instance: a() };
-    let of = |uncertain, rest: &[Record]| of_a(&[&[intent("a", 1), with_disks(uncertain)], rest].concat());
-    let outliving = |known: &InstanceStatus| known.outliving().map(|left| left.id.clone().unwrap()).collect::<Vec<_>>();
-    let ids: Vec<_> = ["boot", "data"].map(|id| json!(id).into()).into();
-    assert_eq!(outliving(&of(false, &[])), ids);
-    let left = of(false, &[gone()]);
-    assert_eq!((&left.phase, left.attempts, &left.result, &left.agrees), (&Phase::Absent, 1, &None, &None));
-    assert_eq!(outliving(&left), ids);
-    assert!(left.may_exist() && left.made.len() == 1 && left.made[0].id.is_none() && left.made[0].undo.is_none());
-    assert_eq!(left.made[0].tasks[..], ["t".to_owned()], "they show that the disks are its work");
-    assert!(left.lost.contains(&json!("vm")) && left.intent.is_some());
-    // Once that is removed the machine is still missing, so that what was made from it is made again.
-    let removed = of(false, &[gone(), removing(), part_removed("volumes", "boot"), Record::Removed { instance: a() }]);
-    assert!(!removed.may_exist() && removed.lost.contains(&json!("vm")));
-    let removed = of(false, &[Record::Removed { instance: a() }]);
-    assert!(removed.lost.is_empty(), "it was removed, and not found missing");
-    // What was attributed by its likeness alone may be another's, with what is beside it.
-    assert_eq!((outliving(&of(true, &[])).len(), of(true, &[gone()]).may_exist()), (0, false));
 }
 
 #[test]
@@ -324,20 +201,6 @@ fn what_was_attributed_without_certain_evidence_is_uncertain() {
 }
 
 #[test]
-fn what_a_removal_leaves_is_not_the_work_of_another_attempt() {
-    let Record::Intent(first) = intent("a", 1) else { unreachable!("it is an intent") };
-    let mut first = first.into_owned();
-    first.mark.before = Some(vec!["old".to_owned()]);
-    for (undo, before) in [(Some(call("/x")), &["old"][..]), (None, &["old", "id"])] {
-        let done = made(|done| done.made = RecordedResource { undo, ..resource("ai_tasks", "id") });
-        let records = [Record::Intent(first.clone().into()), intent("a", 2), done, Record::Removed { instance: a() }];
-        let known = of_a(&records);
-        assert!(known.made.is_empty());
-        assert_eq!(known.earlier[0].intent.mark.before.as_deref().unwrap(), before);
-    }
-}
-
-#[test]
 fn tasks_of_another_attempt_are_disowned() {
     let found = Record::Accepted {
         instance: a(),
@@ -392,175 +255,6 @@ fn tasks_and_their_durations_are_remembered() {
 }
 
 #[test]
-fn a_renamed_instance_keeps_its_place_and_what_was_before() {
-    let moved = |from: &str, to: &str| Record::Moved { instance: instance(from), to: instance(to) };
-    let after_step = |name: &str, attempt: u32, after: &str| {
-        let Record::Intent(intent) = intent(name, attempt) else { unreachable!("it is an intent") };
-        Record::Intent(Intent { after: vec![StepId::new(after)], ..intent.into_owned() }.into())
-    };
-    let names = |status: &Status| status.instances.keys().map(ToString::to_string).collect::<Vec<_>>();
-    // `z` was removed: its name is free. What `b` was when the command began stays known under its own place.
-    let gone = [intent("z", 1), succeeded("z"), Record::Removed { instance: instance("z") }];
-    let records = [&gone[..], &[intent("a", 1), succeeded("a"), after_step("b", 1, "a"), started(false)]].concat();
-    let later = [intent("z", 2), not_applied("z"), after_step("b", 2, "a"), moved("a", "z"), succeeded("b")];
-    let status = fold(&[&records[..], &later[..]].concat());
-    assert_eq!(names(&status), ["z", "b"]);
-    assert_eq!(status.instances[&instance("z")].intent.as_ref().unwrap().instance, instance("z"));
-    assert_eq!(
-        status.instances[&instance("b")].after,
-        [StepId::new("z")],
-        "the step that it comes after has that name"
-    );
-    assert_eq!(status.made_since_started(), [instance("b")]);
-    assert_eq!(status.made_before(&instance("z")), 1);
-    // What is, or may be, there is not overwritten.
-    for taken in [vec![intent("z", 1)], vec![intent("z", 1), succeeded("z")]] {
-        let records = [&taken[..], &[intent("a", 1), succeeded("a"), moved("a", "z")]].concat();
-        assert!(read(Path::new("j"), text(&records).as_bytes()).is_err(), "{records:#?}");
-    }
-    assert!(read(Path::new("j"), text(&[moved("a", "z")]).as_bytes()).is_err(), "there is no `a`");
-    // While another instance of the step has its name, the step has it as well.
-    let of = |key: &str| InstanceId::new(StepId::new("net"), Some(key.to_owned()));
-    let mut one = InstanceStatus { after: vec![StepId::new("net"), StepId::new("other")], ..InstanceStatus::default() };
-    let kept =
-        |instance: InstanceId, status: &InstanceStatus| Record::Kept { instance, status: Box::new(status.clone()) };
-    let all = [kept(of("0"), &InstanceStatus::default()), kept(of("1"), &InstanceStatus::default()), kept(a(), &one)];
-    let to = |from: &str| Record::Moved {
-        instance: of(from),
-        to: InstanceId::new(StepId::new("lan"), Some(from.to_owned())),
-    };
-    let half = fold(&[&all[..], &[to("0")]].concat());
-    assert_eq!(half.instances[&a()].after, one.after);
-    let whole = fold(&[&all[..], &[to("0"), to("1")]].concat());
-    one.after = vec![StepId::new("lan"), StepId::new("other")];
-    assert_eq!(whole.instances[&a()].after, one.after);
-    let within = Record::Moved { instance: of("0"), to: of("x") };
-    assert_eq!(
-        fold(&[&all[..], &[to("1"), within]].concat()).instances[&a()].after,
-        [StepId::new("net"), StepId::new("other")]
-    );
-}
-
-#[test]
-fn a_record_shows_whether_its_calls_held_secrets() {
-    let with = |change: &dyn Fn(&mut Intent)| {
-        let Record::Intent(intent) = intent("a", 1) else { unreachable!("it is an intent") };
-        let mut intent = intent.into_owned();
-        change(&mut intent);
-        vec![Record::Intent(intent.into())]
-    };
-    let digest = format!("secret:{}", "1f".repeat(16));
-    for (records, secrets) in [
-        (vec![], false),
-        (vec![started(false)], false),
-        (vec![started(true)], true),
-        (with(&|_| ()), false),
-        (with(&|intent| intent.secret = true), true),
-        (
-            with(&|intent| {
-                intent.call = RecordedCall { body: Some(json!({ "password": digest }).into()), ..call("/x") }.into()
-            }),
-            true,
-        ),
-        (with(&|intent| intent.call = call(&format!("/x/{digest}")).into()), true),
-        (
-            with(&|intent| {
-                intent.call = RecordedCall { query: vec![("q".to_owned(), digest.clone())].into(), ..call("/x") }.into()
-            }),
-            true,
-        ),
-    ] {
-        assert_eq!(fold(&records).held_secrets(), secrets, "{records:#?}");
-    }
-}
-
-#[test]
-fn ids_are_known_wherever_a_record_has_them() {
-    let done = made(|done| {
-        done.made.secondary = vec![resource("volumes", "beside")].into();
-        done.result.id = Some(json!("of-the-result").into());
-        done.result.ids = vec![json!("one-of-several").into()];
-        done.result.created = [("ports".to_owned(), json!(["port"]))].into_iter().collect();
-        done.result.touched = [("subnets".to_owned(), json!(["touched"]))].into_iter().collect();
-    });
-    let status = fold(&[intent("a", 1), done]);
-    for (id, known) in [
-        ("id", true),
-        ("beside", true),
-        ("of-the-result", true),
-        ("one-of-several", true),
-        ("port", true),
-        ("touched", true),
-        ("another", false),
-        ("networks", false),
-    ] {
-        assert_eq!(status.knows(id), known, "{id}");
-    }
-}
-
-#[test]
-fn another_owner_has_the_same_kind_and_id() {
-    let status = fold(&[intent("a", 1), succeeded("a"), intent("b", 1), succeeded("b"), intent("c", 1)]);
-    let id = json!("id");
-    assert_eq!(status.other_owner(&a(), "networks", &id), Some(&instance("b")));
-    assert_eq!(status.other_owner(&instance("c"), "networks", &id), Some(&a()));
-    assert_eq!(status.other_owner(&a(), "volumes", &id), None);
-    assert_eq!(status.other_owner(&a(), "networks", &json!("other")), None);
-    assert!(status.is_made_by_another(&a(), &id) && !status.is_made_by_another(&a(), &json!("other")));
-    let alone = fold(&[intent("a", 1), succeeded("a"), intent("c", 1)]);
-    assert!(!alone.is_made_by_another(&a(), &id) && alone.is_made_by_another(&instance("c"), &id));
-    assert_eq!(
-        alone.owned().map(|(instance, kind, id)| (instance.clone(), kind, id.clone())).collect::<Vec<_>>(),
-        [(a(), "networks", id.clone())]
-    );
-    // A resource without a kind is no resource of another's: a task may have listed its id only.
-    let nameless = made(|done| done.made.kind = None);
-    assert!(!fold(&[intent("a", 1), nameless, intent("c", 1)]).is_made_by_another(&instance("c"), &id));
-}
-
-#[test]
-fn heartbeats_do_not_change_what_was_last_written() {
-    let Record::Header(first) = header() else { unreachable!("it is a header") };
-    let mut status = Status::new(first, Timestamp::UNIX_EPOCH);
-    let at = |seconds| Timestamp::from_second(seconds).unwrap();
-    status.apply(at(5), Record::Finished { exit: 0 }).unwrap();
-    status.apply(at(6), Record::Beat).unwrap();
-    status.apply(at(7), Record::Released).unwrap();
-    assert_eq!((status.updated, status.lines), (at(5), 4));
-}
-
-#[test]
-fn a_move_may_take_the_name_of_an_instance_without_records_since_the_command_began() {
-    let gone = [intent("a", 1), succeeded("a"), intent("z", 1), Record::Removed { instance: instance("z") }];
-    let later = [started(false), intent("a", 2), not_applied("a")];
-    let moved = Record::Moved { instance: a(), to: instance("z") };
-    let status = fold(&[&gone[..], &later[..], &[moved]].concat());
-    assert_eq!((status.instances.len(), status.made_before(&instance("z"))), (1, 1));
-}
-
-#[test]
-fn an_output_is_secret_when_it_says_so_or_in_old_records_has_no_value() {
-    for (value, secret, is_secret) in [
-        (Some(json!(1)), None, false),
-        (None, None, true),
-        (None, Some(false), false),
-        (None, Some(true), true),
-        (Some(json!(1)), Some(true), true),
-    ] {
-        let output = RecordedOutput { name: "o".to_owned(), value, secret, description: None };
-        assert_eq!(output.is_secret(), is_secret, "{output:?}");
-    }
-}
-
-#[test]
-fn a_compacted_journal_is_of_the_current_version() {
-    let Record::Header(mut old) = header() else { unreachable!("it is a header") };
-    old.version = 1;
-    let status = Status::new(old, Timestamp::UNIX_EPOCH);
-    assert!(matches!(&status.compacted()[0].1, Record::Header(header) if header.version == VERSION));
-}
-
-#[test]
 fn a_record_is_valid_only_when_each_of_its_calls_may_be_sent() {
     let with = |change: &dyn Fn(&mut InstanceStatus)| {
         let mut known = of_a(&[intent("a", 1), intent("a", 2), succeeded("a")]);
@@ -612,15 +306,4 @@ fn a_record_is_valid_only_when_each_of_its_calls_may_be_sent() {
     ] {
         assert_eq!(is_id(&serde_json::from_str(id).unwrap()), valid, "{id}");
     }
-}
-
-#[test]
-fn what_is_made_after_an_owner_was_looked_for_is_found_too() {
-    let mut status = fold(&[intent("a", 1), succeeded("a"), intent("b", 1)]);
-    let id = json!("id");
-    assert_eq!(status.owners_of(&id).count(), 1);
-    status.apply(Timestamp::UNIX_EPOCH, succeeded("b")).unwrap();
-    assert_eq!(status.other_owner(&a(), "networks", &id), Some(&instance("b")));
-    status.apply(Timestamp::UNIX_EPOCH, Record::Removed { instance: a() }).unwrap();
-    assert_eq!(status.other_owner(&instance("b"), "networks", &id), None);
 }

@@ -58,7 +58,7 @@ async fn open() -> (Journal, Arc<Mutex<Store>>, MemorySink) {
     let sink = Leasing { lines: lines.clone(), store: store.clone() };
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
     let journal = Journal::start(sink, Status::new(first, Timestamp::UNIX_EPOCH), 1, clock);
-    let owner = Owner { pid: 7, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None };
+    let owner = RecordWriter { pid: 7, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None };
     let lease = Lease { epoch: 1, writer: "w".to_owned(), owner };
     journal.append(vec![Record::Leased(lease)]).await.unwrap();
     (journal, store, lines)
@@ -99,7 +99,7 @@ async fn what_could_not_be_sent_is_taken_back_and_outcomes_are_kept() {
     assert!(journal.append(vec![intent("d", 1)]).await.is_err() && journal.append(vec![Record::Beat]).await.is_err());
     assert_eq!(lines.bytes().len(), before);
     journal.append(vec![succeeded("a")]).await.unwrap();
-    assert!(matches!(journal.trouble().await, Trouble::Away(_)) && journal.confirm().await.is_err());
+    assert!(matches!(journal.no_more_calls().await, NoMoreCalls::Unreachable(_)) && journal.confirm().await.is_err());
     journal.close().await.unwrap();
     assert_eq!(names(&lines).last(), Some(&"succeeded"), "the lease of a store that is away is not released");
 }
@@ -109,7 +109,7 @@ async fn a_lost_lease_ends_all_writing() {
     let (journal, store, _) = open().await;
     set(&store, Store::Taken);
     assert!(matches!(journal.append(vec![intent("a", 1)]).await, Err(JournalError::LeaseLost { .. })));
-    assert!(matches!(journal.trouble().await, Trouble::LeaseLost(_)));
+    assert!(matches!(journal.no_more_calls().await, NoMoreCalls::LeaseLost(_)));
     let again = journal.append(vec![Record::Finished { exit: 0 }]).await;
     assert!(matches!(again, Err(JournalError::LeaseLost { .. })), "{again:?}");
     let words = JournalError::LeaseLost { place: "s3://b/p".to_owned(), by: None }.to_string();
@@ -131,9 +131,9 @@ async fn a_lease_is_kept_alive_and_confirmed_before_a_call() {
     let confirming = tokio::time::timeout(VALID, journal.confirm()).await;
     assert!(confirming.is_err(), "it is not known who holds the lease");
     // Whoever must leave waits for a second, and keeps the line here.
-    journal.hurry();
+    journal.end_soon();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(matches!(journal.trouble().await, Trouble::Away(_)));
+    assert!(matches!(journal.no_more_calls().await, NoMoreCalls::Unreachable(_)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,28 +53,28 @@ pub fn check(source: &Arc<Source>) -> Checked {
 
 /// Reads and checks a plan file against a catalogue, or without one. Reads no other file.
 pub fn check_with(source: &Arc<Source>, catalog: Option<&Catalog>) -> Checked {
-    check_all(source, catalog, None, Values::None)
+    check_all(source, catalog, None, CheckedWith::None)
 }
 
 /// Reads and checks a plan file against a catalogue, with the modules and other files that it names in `folder`.
 pub fn check_in(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
-    check_all(source, Some(catalog), Some(folder), Values::None)
+    check_all(source, Some(catalog), Some(folder), CheckedWith::None)
 }
 
 /// As [`check_in`], for a plan that is checked again with all values before it is run: what these decide is judged
 /// then.
 pub fn check_before_values(source: &Arc<Source>, catalog: &Catalog, folder: &Path) -> Checked {
-    check_all(source, Some(catalog), Some(folder), Values::Later)
+    check_all(source, Some(catalog), Some(folder), CheckedWith::Later)
 }
 
 /// As [`check_in`], and with the input values of a run, as far as they are known.
 pub fn check_assuming(source: &Arc<Source>, catalog: &Catalog, folder: &Path, assumed: &Assumed<'_>) -> Checked {
-    check_all(source, Some(catalog), Some(folder), Values::Assumed(assumed))
+    check_all(source, Some(catalog), Some(folder), CheckedWith::Assumed(assumed))
 }
 
 /// The values that a plan is checked with besides what is written in it.
 #[derive(Clone, Copy)]
-enum Values<'v> {
+enum CheckedWith<'v> {
     None,
     /// Those of a run that would start now.
     Assumed(&'v Assumed<'v>),
@@ -82,13 +82,18 @@ enum Values<'v> {
     Later,
 }
 
-fn check_all(source: &Arc<Source>, catalog: Option<&Catalog>, folder: Option<&Path>, values: Values<'_>) -> Checked {
-    let Written { root, parts, mut findings } = Written::read(source);
+fn check_all(
+    source: &Arc<Source>,
+    catalog: Option<&Catalog>,
+    folder: Option<&Path>,
+    values: CheckedWith<'_>,
+) -> Checked {
+    let ParsedFile { root, parts, mut findings } = ParsedFile::read(source);
     let Whole { root, source, given, mut secret } = include(root, source, folder, &mut findings);
     let source = &source;
     // In a text that cannot be read, secret values are guessed.
     let unread = findings.iter().any(|finding| finding.is_error() && code::is_of_yaml(finding.code));
-    let guessed = if unread { written_secrets::in_unreadable(source.text()) } else { Vec::new() };
+    let guessed = if unread { written_secrets::secrets_in_unreadable(source.text()) } else { Vec::new() };
     let mut lacks_steps = false;
     let plan = match root {
         None if findings.iter().any(Diagnostic::is_error) => {
@@ -137,17 +142,17 @@ fn compile_given(given: &[GivenNode], findings: &mut Findings) -> (Vec<Template>
 fn check_calls(
     written: &Checking<'_>,
     folder: Option<&Path>,
-    values: Values<'_>,
+    values: CheckedWith<'_>,
     findings: &mut Findings,
 ) -> Operations {
     let operations = Operations::find(written.doc, written.catalog, findings);
     let assumed = match values {
-        Values::Assumed(assumed) => Some((assumed, assumed.of(written.doc))),
-        Values::None | Values::Later => None,
+        CheckedWith::Assumed(assumed) => Some((assumed, assumed.of(written.doc))),
+        CheckedWith::None | CheckedWith::Later => None,
     };
     let later = match (&assumed, values) {
         (Some((_, inputs)), _) => NextCheck::These(inputs),
-        (None, Values::Later) => NextCheck::All,
+        (None, CheckedWith::Later) => NextCheck::All,
         (None, _) => NextCheck::None,
     };
     operations.check(written, Given { folder, later, ..Given::default() }, findings);
@@ -159,19 +164,19 @@ fn check_calls(
 
 /// The outcome for a file that is no text, of which only a part can be read.
 pub fn no_text(readable: &Arc<Source>, finding: Diagnostic) -> Checked {
-    let secret = written_secrets::in_unreadable(readable.text());
+    let secret = written_secrets::secrets_in_unreadable(readable.text());
     Checked { plan: None, findings: vec![finding], source: Arc::clone(readable), secret }
 }
 
 /// A file as it was read: its parts one by one, as long as no module is used. Modules change the steps around them,
 /// which are then left in the tree.
-struct Written {
+struct ParsedFile {
     root: Option<Node>,
     parts: ReadParts,
     findings: Findings,
 }
 
-impl Written {
+impl ParsedFile {
     fn read(source: &Source) -> Self {
         let (mut parts, mut in_parts, mut modules) = (ReadParts::default(), Findings::default(), false);
         let parsed = yaml::parse_taking(source.text(), doc::PARTS, &mut |part| {

@@ -18,7 +18,7 @@ use crate::plan::template_scope::TemplateScope;
 use crate::template::{Program, Template};
 
 /// Reports an instance that the step cannot have: it has some with `for_each` only.
-fn of_other_form(moved: &Moved, step: &StepDoc) -> Option<Diagnostic> {
+fn moved_to_other_form(moved: &Moved, step: &StepDoc) -> Option<Diagnostic> {
     let (from, to) = (&moved.from, &moved.to);
     let (message, help) = match (&from.key, &to.key) {
         (_, Some(_)) if !step.is_for_each => {
@@ -85,7 +85,7 @@ impl<'d> Checker<'d> {
         for (nth, moved) in self.doc.moved.iter().enumerate() {
             let (from, to) = (&moved.from, &moved.to);
             let finding = match (later.get(to.step.as_str()), self.names.steps.get(to.step.as_str())) {
-                (_, Some(step)) => of_other_form(moved, step),
+                (_, Some(step)) => moved_to_other_form(moved, step),
                 (Some(other), None) if *other > nth => None,
                 (Some(other), None) if *other < nth => {
                     let message =

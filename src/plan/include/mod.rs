@@ -121,7 +121,7 @@ struct Including<'f> {
 }
 
 /// The context of a module: the file that uses it, the prefix of its steps, and the files that lead to it.
-struct Level {
+struct ModuleContext {
     /// The file, below the plan's folder.
     file: PathBuf,
     /// The prefix of its step ids.
@@ -153,7 +153,7 @@ impl Including<'_> {
     fn plan(&mut self, root: Node) -> Node {
         let span = root.span;
         let NodeKind::Mapping(mut entries) = root.kind else { return root };
-        let level = Level { file: PathBuf::new(), prefix: String::new(), trail: Vec::new() };
+        let level = ModuleContext { file: PathBuf::new(), prefix: String::new(), trail: Vec::new() };
         let mut names = Names::of_plan();
         for (_, node) in entries.iter_mut().filter(|(key, _)| key.text == "steps") {
             if let NodeKind::Sequence(items) = &mut node.kind {
@@ -167,7 +167,7 @@ impl Including<'_> {
     }
 
     /// A list of steps with modules replaced by their steps; `names` receives the modules' outputs.
-    fn list(&mut self, items: List<Node>, level: &Level, names: &mut Names) -> List<Node> {
+    fn list(&mut self, items: List<Node>, level: &ModuleContext, names: &mut Names) -> List<Node> {
         let is_use = |step: &Node| step.get("use").is_some();
         let uses = items.iter().enumerate().filter(|(_, step)| is_use(step));
         let mut made: HashMap<usize, List<Node>> = HashMap::new();
@@ -242,7 +242,7 @@ impl Including<'_> {
     }
 
     /// The file of a module and its text; `None` when it cannot be read, uses itself, or is nested too deep.
-    fn open(&mut self, used: &UseDoc, level: &Level) -> Option<(PathBuf, Node)> {
+    fn open(&mut self, used: &UseDoc, level: &ModuleContext) -> Option<(PathBuf, Node)> {
         let (written, place) = used.file.as_ref()?;
         let path = match self.files.path(written, &level.file) {
             Ok(path) => path,
@@ -271,7 +271,7 @@ impl Including<'_> {
     }
 
     /// What a step that uses a module becomes.
-    fn module(&mut self, used: &UseDoc, level: &Level, names: &Names) -> Option<Included> {
+    fn module(&mut self, used: &UseDoc, level: &ModuleContext, names: &Names) -> Option<Included> {
         if self.steps > MOST_STEPS {
             return None;
         }
@@ -291,7 +291,7 @@ impl Including<'_> {
             return None;
         }
         let trail = level.trail.iter().cloned().chain([path.clone()]).collect();
-        let below = Level { file: path, prefix: inner.prefix.clone(), trail };
+        let below = ModuleContext { file: path, prefix: inner.prefix.clone(), trail };
         let needs = used.needs.as_ref().map(|node| rewrite::needs(node, names));
         let mut steps = self.list(module.steps.clone(), &below, &mut inner);
         if let Some(needs) = needs {

@@ -7,7 +7,7 @@ use super::rewrite::{ALREADY_REPORTED, Names, expression_of, is_secret_alone, li
 use super::with_nearest;
 use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::plan::fields::{Fields, Shape, list, mapping, text};
-use crate::plan::input_doc::{self, InputDoc, Values};
+use crate::plan::input_doc::{self, InputDoc, InputValueCount};
 use crate::plan::inputs::fits;
 use crate::yaml::{Key, List, Node};
 
@@ -49,7 +49,7 @@ impl Module {
                 .collect()
         };
         let inputs = entries("inputs", findings);
-        let mut values = Values::default();
+        let mut values = InputValueCount::default();
         let read = inputs.iter().filter_map(|(key, node)| input_doc::read(key, node, &mut values, findings));
         let inputs: Vec<InputDoc> = read.collect();
         let secret = values.secret;

@@ -159,12 +159,12 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
     let mut edits = Vec::new();
     for uses in programs.iter().map(|program| program.located()) {
         for used in uses.inputs.iter().filter(|_| names.is_module) {
-            edits.push(of_input(used, text, node, names, findings));
+            edits.push(input_edit(used, text, node, names, findings));
         }
         for used in &*uses.steps {
             let is_module = names.modules.contains(used.step.as_str());
             edits.extend(match is_module {
-                true => of_module(used, text, node, names, findings),
+                true => module_edit(used, text, node, names, findings),
                 false => prefixed(used, text, names),
             });
         }
@@ -183,7 +183,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
 }
 
 /// An input of a module: what the module is given for it.
-fn of_input(used: &InputUse, text: &str, node: &Node, names: &Names, findings: &mut Findings) -> Edit {
+fn input_edit(used: &InputUse, text: &str, node: &Node, names: &Names, findings: &mut Findings) -> Edit {
     names.used.borrow_mut().insert(used.name.to_string());
     let range = used.span.start()..behind_bracket(text, used.name_span.end());
     if let Some(expression) = names.inputs.get(used.name.as_str()) {
@@ -204,7 +204,7 @@ fn prefixed(used: &Reference, text: &str, names: &Names) -> Option<Edit> {
 }
 
 /// A step that uses a module: the output that is named. `None` for what the module is not known to give.
-fn of_module(used: &Reference, text: &str, node: &Node, names: &Names, findings: &mut Findings) -> Option<Edit> {
+fn module_edit(used: &Reference, text: &str, node: &Node, names: &Names, findings: &mut Findings) -> Option<Edit> {
     let id = used.step.as_str();
     let given = names.given.get(id)?;
     let finding = match (&*used.path, &*used.path_spans) {
@@ -283,7 +283,7 @@ fn plain(text: &str) -> Node {
 pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
     match &node.kind {
         NodeKind::Scalar(Scalar::Text(text)) => match Template::compile(&plain(text.as_str())) {
-            Ok(template) => of_shape(template.shape()).ok_or_else(|| {
+            Ok(template) => shape_source(template.shape()).ok_or_else(|| {
                 Diagnostic::error(code::BAD_MODULE, node.span, "a text with statements is not handed from file to file")
                     .help("write it as one expression, or where it is used")
             }),
@@ -317,7 +317,7 @@ pub(super) fn expression_of(node: &Node) -> Result<String, Diagnostic> {
     }
 }
 
-fn of_shape(shape: &Shape) -> Option<String> {
+fn shape_source(shape: &Shape) -> Option<String> {
     match shape {
         Shape::Constant(value) => Some(literal(&value.to_value())),
         Shape::Expression(program) => Some(format!("({})", program.source().trim())),

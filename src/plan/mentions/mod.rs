@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub(super) use self::resources::resources_used;
 use self::results::result;
-use self::secrets::{ANSWERS, in_answer, mentions_answer, secret_field, secret_use, shown_once};
+use self::secrets::{ANSWERS, mentions_answer, path_in_answer, secret_field, secret_use, shown_once};
 use self::unknown::{first_names, name_use, not_here};
 use super::doc::PlanDoc;
 use super::step_doc::StepDoc;
@@ -77,6 +77,7 @@ impl<'d> Names<'d> {
         self.used_inputs.iter().map(String::as_str).collect()
     }
 
+    /// Reports names, steps and results that a template must not refer to at this place.
     pub(super) fn check(&mut self, program: &Program, place: &TemplateScope, findings: &mut Findings) {
         let uses = program.located();
         let dashed = self.dashed(program);
@@ -207,7 +208,7 @@ impl<'d> Names<'d> {
             let what = format!("the answer of the secret step `{}`", used.step);
             findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
         }
-        let path = in_answer(&used.path, step);
+        let path = path_in_answer(&used.path, step);
         if let (false, Some(field)) = (step.secret, secret_field(path)) {
             let what = format!("the secret `{field}` in an answer");
             findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
@@ -222,7 +223,7 @@ impl<'d> Names<'d> {
     /// checked as a reference.
     fn part(&self, used: &PartUse, place: &TemplateScope, findings: &mut Findings) {
         let Some(&step) = self.steps.get(used.step.as_str()).filter(|step| !step.secret) else { return };
-        let Some(field) = secret_field(in_answer(&used.path, step)) else { return };
+        let Some(field) = secret_field(path_in_answer(&used.path, step)) else { return };
         let what = format!("the secret `{field}` in an answer");
         findings.extend(secret_use(&what, used.span, used.spoiled.as_deref(), place, used.guarded));
     }

@@ -23,7 +23,7 @@ pub(super) fn mentions_answer(used: &Reference, step: &StepDoc) -> bool {
 }
 
 /// The part of a reference that leads into an answer: `response.private_key`.
-pub(super) fn in_answer<'u>(path: &'u [Word], step: &StepDoc) -> &'u [Word] {
+pub(super) fn path_in_answer<'u>(path: &'u [Word], step: &StepDoc) -> &'u [Word] {
     let path = match step.is_for_each {
         true => path.get(2..).unwrap_or_default(),
         false => path,

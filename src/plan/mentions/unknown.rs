@@ -69,11 +69,13 @@ pub(super) fn name_use(used: &NameUse, place: &TemplateScope) -> Option<Diagnost
 }
 
 impl<'d> Names<'d> {
+    /// The most similar of these names, for the help of a finding; `None` once there were many findings.
     pub(super) fn near<'a>(&mut self, word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
         self.suggestions += 1;
         if self.suggestions > MOST_SUGGESTIONS { None } else { nearest(word, names) }
     }
 
+    /// The step with the most similar name.
     pub(super) fn near_step(&mut self, word: &str) -> Option<&'d str> {
         let names = std::mem::take(&mut self.step_names);
         let near = self.near(word, names.iter().copied());
@@ -81,6 +83,7 @@ impl<'d> Names<'d> {
         near
     }
 
+    /// The input with the most similar name.
     pub(super) fn near_input(&mut self, word: &str) -> Option<&'d str> {
         let names = std::mem::take(&mut self.input_names);
         let near = self.near(word, names.iter().copied());
@@ -88,6 +91,7 @@ impl<'d> Names<'d> {
         near
     }
 
+    /// The finding about a reference to a step that does not exist.
     pub(in crate::plan) fn unknown_step(&mut self, word: &str, span: Span) -> Diagnostic {
         let finding = Diagnostic::error(code::UNKNOWN_STEP, span, format!("there is no step `{word}`"));
         let near = self.near_step(word);
@@ -99,6 +103,7 @@ impl<'d> Names<'d> {
         }
     }
 
+    /// The finding about a reference to an input that does not exist.
     pub(super) fn unknown_input(&mut self, word: &str, span: Span) -> Diagnostic {
         let finding = Diagnostic::error("unknown-input", span, format!("there is no input `{word}`"));
         let near = self.near_input(word);
@@ -110,6 +115,7 @@ impl<'d> Names<'d> {
         }
     }
 
+    /// The finding about a name, filter, test or function that does not exist in templates.
     pub(super) fn unknown(&mut self, unknown: &Unknown, place: &TemplateScope) -> Diagnostic {
         let span = unknown.span;
         let unknown_name = |what: &str, word: &str| {
@@ -174,6 +180,7 @@ impl<'d> Names<'d> {
         }
     }
 
+    /// The finding about a name that does not exist, or not at this place.
     pub(super) fn unknown_name(&mut self, word: &str, span: Span, place: &TemplateScope) -> Diagnostic {
         let finding = Diagnostic::error("unknown-name", span, format!("there is nothing called `{word}` in templates"));
         for (root, known) in [("inputs", self.inputs.contains_key(word)), ("steps", self.steps.contains_key(word))] {

@@ -99,7 +99,7 @@ impl<'e> At<'e> {
         Self { each, ..self }
     }
 
-    /// With an element that is not known, of the list that this value is.
+    /// With `each` as an unknown element of this list.
     pub(super) fn element_of(self, elements: &'e Partial) -> Self {
         Self { each_of: source_of(elements), ..self }
     }

@@ -66,15 +66,15 @@ pub(super) fn knows_below(value: &Partial, path: &[String]) -> bool {
 }
 
 /// The value at a path.
-pub(super) fn below(value: &Partial, path: &[String]) -> Partial {
+pub(super) fn value_below(value: &Partial, path: &[String]) -> Partial {
     let Some((first, rest)) = path.split_first() else { return value.clone() };
     let next = match value {
         Partial::Map(_) => value.get(first),
         Partial::List(items) => first.parse().ok().and_then(|index: usize| items.get(index)),
         Partial::OneOf(options) => {
-            return Partial::OneOf(options.iter().map(|option| below(option, path)).collect());
+            return Partial::OneOf(options.iter().map(|option| value_below(option, path)).collect());
         }
         _ => None,
     };
-    next.map_or_else(Partial::unknown, |next| below(next, rest))
+    next.map_or_else(Partial::unknown, |next| value_below(next, rest))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::paths::{below, is_known, knows_below, marked};
+use super::paths::{is_known, knows_below, marked, value_below};
 use super::{At, Known, NextCheck, SecretView};
 use crate::catalog::schema::{Type, Types};
 use crate::catalog::{Partial, Unknown, ValueSource};
@@ -108,7 +108,7 @@ impl View<'_, '_> {
                 Partial::Map(fields.into_iter().map(|(name, field)| (name, self.filled(field))).collect())
             }
             Outline::OneOf(options) => Partial::OneOf(options.into_iter().map(|option| self.filled(option)).collect()),
-            Outline::Of(sort) => typed(&[match sort {
+            Outline::OfType(value_type) => typed(&[match value_type {
                 ValueType::Boolean => Type::Boolean,
                 ValueType::Integer => Type::Integer,
                 ValueType::Number => Type::Number,
@@ -164,12 +164,12 @@ impl View<'_, '_> {
             ("each", [key]) if key == "key" => typed(&[Type::String]),
             ("each", [index]) if index == "index" => typed(&[Type::Integer]),
             ("each", [value, path @ ..]) if value == "value" && !goes_on => match (self.at.each, self.at.each_of) {
-                (Some(element), _) => below(&element.value, path),
+                (Some(element), _) => value_below(&element.value, path),
                 (None, Some(list)) => self.known.of_results(list, path),
                 (None, None) => Partial::unknown(),
             },
             ("item", path) if !goes_on => match (self.at.item, self.at.item_of) {
-                (Some(item), _) => below(&item.value, path),
+                (Some(item), _) => value_below(&item.value, path),
                 (None, Some(list)) => self.known.of_results(list, path),
                 (None, None) => Partial::unknown(),
             },

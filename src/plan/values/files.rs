@@ -26,7 +26,7 @@ impl Checker<'_, '_> {
         found: &mut Vec<Diagnostic>,
     ) {
         let Partial::Map(fields) = body else { return };
-        let is_file = |name: &String| operation.takes_form() && operation.files.contains(name);
+        let is_file = |name: &String| operation.takes_form() && operation.file_fields.contains(name);
         for (name, value) in fields.iter().filter(|(name, _)| is_file(name)) {
             let paths = match value {
                 Partial::List(items) => items.as_slice(),

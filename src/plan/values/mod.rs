@@ -19,7 +19,7 @@ use super::doc::PlanDoc;
 use super::model::{ModuleInput, Plan, Segment};
 use super::of_step::OfStep;
 use super::partial::{At, Element, Given, Known, results_of};
-use super::request::{Values, Whole, check_request};
+use super::request::{CallValues, Whole, check_request};
 use super::step_results::KnownStep;
 use crate::catalog::{Catalog, Method, Partial};
 use crate::diagnostic::{Diagnostic, Findings, Severity, code};
@@ -352,7 +352,7 @@ impl<'c> Checker<'c, '_> {
             if let (Some(template), Some(body)) = (whole.body, &body) {
                 self.files_in_form(operation, template, body, found);
             }
-            let values = Values { body, query, segments };
+            let values = CallValues { body, query, segments };
             let before = found.len();
             check_request(whole, operation, values, (self.catalog, self.source), found);
             // A segment that has no text form is reported once.

@@ -3,7 +3,7 @@
 use crate::catalog::Partial;
 use crate::catalog::schema::Type;
 use crate::diagnostic::{Diagnostic, Findings};
-use crate::plan::inputs::{fits, of_type};
+use crate::plan::inputs::{fits, type_in_words};
 use crate::plan::model::{Input, InputType, ModuleInput};
 use crate::plan::partial::{At, Known};
 
@@ -23,12 +23,12 @@ pub(super) fn check(given: &[ModuleInput], known: &Known<'_>, findings: &mut Fin
 
 /// Why a value does not fit, as far as it is known.
 fn misfit(value: &Partial, input: &Input) -> Option<String> {
-    let of_type = |found: &str| Some(format!("expected {}, found {found}", of_type(input.r#type)));
+    let wrong_type = |found: &str| Some(format!("expected {}, found {found}", type_in_words(input.r#type)));
     match value {
         Partial::OneOf(options) => options.iter().find_map(|option| misfit(option, input)),
         // As for an input of a plan that need not have a value.
         Partial::Null if !input.required => None,
-        Partial::Text(_) if input.r#type != InputType::String => of_type("text"),
+        Partial::Text(_) if input.r#type != InputType::String => wrong_type("text"),
         Partial::Unknown(unknown) => {
             let (found, types): (_, &[InputType]) = match unknown.types.only()? {
                 Type::Boolean => ("a boolean", &[InputType::Boolean]),
@@ -38,12 +38,12 @@ fn misfit(value: &Partial, input: &Input) -> Option<String> {
                 Type::Array => ("a list", &[InputType::List]),
                 Type::Object => ("a mapping", &[InputType::Map]),
             };
-            if types.contains(&input.r#type) { None } else { of_type(found) }
+            if types.contains(&input.r#type) { None } else { wrong_type(found) }
         }
         other => match (other.known(), other) {
             (Some(value), _) => fits(input, value).err(),
-            (None, Partial::List(_)) if input.r#type != InputType::List => of_type("a list"),
-            (None, Partial::Map(_)) if input.r#type != InputType::Map => of_type("a mapping"),
+            (None, Partial::List(_)) if input.r#type != InputType::List => wrong_type("a list"),
+            (None, Partial::Map(_)) if input.r#type != InputType::Map => wrong_type("a mapping"),
             (None, _) => None,
         },
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::catalog::{AllowUnknown, Catalog, Operation};
-use crate::plan::model::{CallTemplate, Segment, Step, Written};
+use crate::plan::model::{CallTemplate, Segment, Step, StepKeys};
 use crate::plan::of_step::OfStep;
 use crate::plan::request::Whole;
 use crate::plan::step_doc::StepDoc;
@@ -64,7 +64,7 @@ impl<'s> StepView<'s> {
         Self::of(step, Some(step.id.as_str()), calls, step.for_each.is_some())
     }
 
-    fn of(step: &'s Written, id: Option<&'s str>, calls: [Option<Whole<'s>>; 3], is_for_each: bool) -> Self {
+    fn of(step: &'s StepKeys, id: Option<&'s str>, calls: [Option<Whole<'s>>; 3], is_for_each: bool) -> Self {
         StepView {
             id,
             calls,

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 pub use lines::Lines;
 
-use super::annotation::{self, Annotation, Level};
+use super::annotation::{self, Annotation, AnnotationLevel};
 use super::{Color, count};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::secret::Secrets;
@@ -79,9 +79,9 @@ fn annotation(file: &Findings<'_>, found: &Diagnostic) -> Annotation {
     }
     Annotation {
         level: match found.severity {
-            Severity::Error => Level::Error,
-            Severity::Warning => Level::Warning,
-            Severity::Note => Level::Notice,
+            Severity::Error => AnnotationLevel::Error,
+            Severity::Warning => AnnotationLevel::Warning,
+            Severity::Note => AnnotationLevel::Notice,
         },
         file: Some(file.path()),
         line: Some(place.start.line),

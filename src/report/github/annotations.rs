@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::log::Log;
 use crate::event::{Activity, EffectKnown, Event, Stamped, StepError};
-use crate::report::annotation::{Annotation, Level, worst};
+use crate::report::annotation::{Annotation, AnnotationLevel, worst};
 use crate::report::story::{self, Story};
 use crate::report::{ReportError, Reporter, sanitize};
 
@@ -39,7 +39,7 @@ impl Annotations {
         for (label, text) in facts.chain(help) {
             message.push_str(&format!("\n{label}: {text}"));
         }
-        let mut annotation = Annotation { title: Some(title), ..Annotation::new(Level::Error, message) };
+        let mut annotation = Annotation { title: Some(title), ..Annotation::new(AnnotationLevel::Error, message) };
         if let Some(place) = &error.place {
             annotation.file = Some(place.file.clone());
             annotation.line = Some(place.line);
@@ -49,7 +49,7 @@ impl Annotations {
     }
 
     fn warn(&mut self, message: String) {
-        self.collected.push((0, Annotation::new(Level::Warning, message)));
+        self.collected.push((0, Annotation::new(AnnotationLevel::Warning, message)));
     }
 }
 
@@ -102,13 +102,13 @@ mod tests {
     use snapbox::{assert_data_eq, str};
 
     use super::*;
-    use crate::report::testing::{Shared, error, failed, instance, stamped};
+    use crate::report::testing::{SharedOutput, error, failed, instance, stamped};
     use crate::secret::Secrets;
     use crate::stream::Stream;
 
     #[test]
     fn ten_of_a_level_the_worst_first() {
-        let out = Shared::default();
+        let out = SharedOutput::default();
         let mut reporter =
             Annotations::new(Log::new(Stream::new(out.clone(), true), Secrets::default(), "token-1"), "infra");
         for index in 0..15 {

@@ -67,13 +67,13 @@ mod tests {
 
     use super::*;
     use crate::exit::Exit;
-    use crate::report::testing::{Shared, finished, stamped, started};
+    use crate::report::testing::{SharedOutput, finished, stamped, started};
     use crate::secret::Secrets;
     use crate::stream::Stream;
 
     #[test]
     fn a_phase_is_folded_and_its_end_is_not() {
-        let out = Shared::default();
+        let out = SharedOutput::default();
         let log = Log::new(Stream::new(out.clone(), true), Secrets::default(), "token-1");
         let mut groups = Groups::new(log.clone());
         groups.handle(&stamped(0, started()));

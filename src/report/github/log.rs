@@ -205,11 +205,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::report::annotation::Level;
-    use crate::report::testing::Shared;
+    use crate::report::annotation::AnnotationLevel;
+    use crate::report::testing::SharedOutput;
 
-    fn log(secrets: &Secrets) -> (Shared, Log) {
-        let out = Shared::default();
+    fn log(secrets: &Secrets) -> (SharedOutput, Log) {
+        let out = SharedOutput::default();
         (out.clone(), Log::new(Stream::new(out, true), secrets.clone(), "token-1"))
     }
 
@@ -295,7 +295,7 @@ mod tests {
         let secrets = Secrets::default();
         secrets.hide("hunter22");
         let (out, log) = log(&secrets);
-        log.annotate(&Annotation::new(Level::Error, "bad: hunter22")).unwrap();
+        log.annotate(&Annotation::new(AnnotationLevel::Error, "bad: hunter22")).unwrap();
         assert!(out.text().ends_with("::error::bad: [secret]\n"), "{}", out.text());
     }
 }

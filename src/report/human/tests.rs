@@ -4,11 +4,13 @@ use snapbox::{assert_data_eq, str};
 
 use super::*;
 use crate::event::{Delay, EffectKnown, Provenance, RunFinished, SkipReason};
-use crate::report::testing::{Broken, Shared, accepted, done, error, failed, finished, instance, stamped, started};
+use crate::report::testing::{
+    Broken, SharedOutput, accepted, done, error, failed, finished, instance, stamped, started,
+};
 use crate::secret::Secrets;
 
-fn human(verbosity: Verbosity, color: Color) -> (Shared, Human) {
-    let out = Shared::default();
+fn human(verbosity: Verbosity, color: Color) -> (SharedOutput, Human) {
+    let out = SharedOutput::default();
     let sink = Sink::new("the log", Box::new(out.clone()), Secrets::default());
     (out, Human::new(sink, verbosity, color))
 }
@@ -184,7 +186,7 @@ fn missing_reporters_are_no_failure() {
 
 #[test]
 fn secrets_in_texts_are_hidden() {
-    let out = Shared::default();
+    let out = SharedOutput::default();
     let secrets = Secrets::default();
     secrets.hide("hunter22");
     let mut human = Human::new(Sink::new("the log", Box::new(out.clone()), secrets), Verbosity::Normal, Color::Off);

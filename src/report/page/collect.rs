@@ -33,6 +33,7 @@ impl Collector {
         Self { shape, ..Self::default() }
     }
 
+    /// Takes an event into the data of the page.
     pub fn handle(&mut self, event: &Stamped) {
         if let Event::RunStarted(run) = &event.event {
             *self = Self::new(std::mem::take(&mut self.shape));

@@ -25,7 +25,7 @@ const PAGES: [(&str, Packed); 3] = [
     ("report.xml", packed!("src/report/page/report.xml")),
 ];
 /// The most names on one line.
-const NAMED: usize = 30;
+const MOST_NAMES_SHOWN: usize = 30;
 /// A step with more instances than this is folded.
 const MOST_UNFOLDED: usize = 12;
 /// The smallest visible part of a bar, in percent of the run.
@@ -149,7 +149,7 @@ struct TimelineBar {
     word: &'static str,
     start: f64,
     width: f64,
-    parts: Vec<Part>,
+    parts: Vec<BarPart>,
     /// The style of its last part.
     end: &'static str,
     critical: bool,
@@ -159,7 +159,7 @@ struct TimelineBar {
 }
 
 #[derive(Serialize)]
-struct Part {
+struct BarPart {
     class: &'static str,
     share: f64,
 }
@@ -242,7 +242,7 @@ fn failures(instances: &[Instance]) -> Vec<SameFailure<'_>> {
     }
     let mut failures: Vec<_> = same.into_values().collect();
     for group in &mut failures {
-        group.more = group.names.split_off(group.names.len().min(NAMED));
+        group.more = group.names.split_off(group.names.len().min(MOST_NAMES_SHOWN));
     }
     failures.sort_by_key(|failure| std::cmp::Reverse(failure.state));
     failures
@@ -258,7 +258,7 @@ fn not_made(instances: &[Instance]) -> Vec<SameReason<'_>> {
     let reasons = same.into_iter().map(|(reason, mut names)| {
         // Interrupted instances stop in any order.
         names.sort_by_key(|name| crate::report::natural(name));
-        let more = names.split_off(names.len().min(NAMED));
+        let more = names.split_off(names.len().min(MOST_NAMES_SHOWN));
         SameReason { reason, names, more }
     });
     reasons.collect()
@@ -321,7 +321,7 @@ fn bar(instance: &Instance, whole: u64) -> TimelineBar {
         word: instance.state.word(),
         start: percent(eligible, whole),
         width: percent(ended - eligible, whole),
-        parts: parts.map(|(class, _, span)| Part { class, share: percent(span, whole).max(SMALLEST) }).collect(),
+        parts: parts.map(|(class, _, span)| BarPart { class, share: percent(span, whole).max(SMALLEST) }).collect(),
         end: end_class(instance.state),
         critical: instance.critical,
         words: said.join(", "),
@@ -340,7 +340,7 @@ fn together(step: &str, instances: &[&Instance], whole: u64) -> TimelineBar {
         word: state.word(),
         start: percent(start, whole),
         width: percent(ended - start, whole),
-        parts: vec![Part { class: "task", share: 1.0 }],
+        parts: vec![BarPart { class: "task", share: 1.0 }],
         end: end_class(state),
         critical: instances.iter().any(|instance| instance.critical),
         words: format!("{number} in {}", duration_text(ended - start)),

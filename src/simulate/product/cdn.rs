@@ -30,6 +30,7 @@ const ISSUED: [&str; 6] = [
 /// The account of the simulated key.
 const CLIENT: u64 = 1001;
 
+/// Answers calls with rules of their own; `None` for others.
 pub(super) fn respond(products: &mut Products, call: &Call<'_>, options: &Options) -> Option<Result<Answer, Refused>> {
     let (method, path) = (call.operation.route.method, call.operation.route.path.as_str());
     match (method, path) {

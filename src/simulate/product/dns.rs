@@ -8,7 +8,7 @@ use super::item::Item;
 use super::{Products, Refused};
 use crate::api::Answer;
 use crate::catalog::Method;
-use crate::simulate::draw::Draw;
+use crate::simulate::draw::SeededRandom;
 
 const ZONES: &str = "/dns/v2/zones";
 const ZONE: &str = "/dns/v2/zones/{name}";
@@ -17,6 +17,7 @@ const RRSET: &str = "/dns/v2/zones/{zoneName}/{rrsetName}/{rrsetType}";
 const NAME_SERVERS: [&str; 2] = ["ns1.gcorelabs.net", "ns2.gcdn.services"];
 const NO_CONTACT: &str = "Your contract has been set to reseller default due to the absence of contact information.";
 
+/// Answers calls with rules of their own; `None` for others.
 pub(super) fn respond(products: &mut Products, call: &Call<'_>) -> Option<Result<Answer, Refused>> {
     let answer = match (call.operation.route.method, call.operation.route.path.as_str()) {
         (Method::Post, ZONES) => make_zone(products, call),
@@ -179,7 +180,7 @@ fn dnssec(products: &mut Products, call: &Call<'_>) -> Answer {
 
 /// The keys of a signed zone, which are always the same.
 fn signature(zone: &str) -> Map<String, Value> {
-    let mut draw = Draw::fixed(("dnssec", zone));
+    let mut draw = SeededRandom::fixed(("dnssec", zone));
     let digest = (draw.request_id() + &draw.request_id()).to_uppercase();
     let tag = 1024 + draw.below(60_000);
     let told = json!({

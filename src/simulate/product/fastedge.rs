@@ -14,6 +14,7 @@ use crate::secret::hex;
 /// The interface of current binaries.
 const API_TYPE: &str = "wasi-http";
 
+/// Adds the fields that the API derives for a new resource.
 pub(super) fn complete(
     products: &Products,
     kind: &str,
@@ -72,7 +73,7 @@ pub(super) fn relate<'i>(
     }
 }
 
-/// The id of the application with a name.
+/// Answers the read of an application by its name, with its id; `None` for other calls.
 pub(super) fn respond(products: &Products, call: &Call<'_>) -> Option<Result<Answer, Refused>> {
     if call.operation.route.path != "/fastedge/v1/apps/by-name/{name}" {
         return None;

@@ -256,8 +256,9 @@ pub(super) fn references(operation: &Operation, body: &Value) -> Vec<(String, St
 
 fn gather(shape: &BodySchema, written: &Schema, value: &Value, field: &str, found: &mut Vec<(String, String, Value)>) {
     let schema = shape.resolve(written);
-    if let (Some((kind, false)), true) = (shape.kind(written), value.is_string() || value.is_number()) {
-        let reference = (field.to_owned(), kind.to_owned(), value.clone());
+    let by_id = shape.referred(written).filter(|referred| !referred.by_name);
+    if let (Some(referred), true) = (by_id, value.is_string() || value.is_number()) {
+        let reference = (field.to_owned(), referred.kind.to_owned(), value.clone());
         if !found.contains(&reference) {
             found.push(reference);
         }

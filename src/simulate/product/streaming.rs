@@ -16,6 +16,7 @@ pub(super) fn complete(kind: &str, fields: &mut Map<String, Value>) {
     }
 }
 
+/// Adds to a directory its own contents, as its read shows them.
 pub(super) fn relate(kind: &str, shown: &mut Map<String, Value>) {
     if kind == DIRECTORIES {
         shown.shift_remove(INSIDE);

@@ -339,9 +339,9 @@ fn every_operation_of_every_product_is_answered() {
                         field: field.clone(),
                         upload: received(operation.part_type()).named("a.pdf"),
                     };
-                    asked.form = Some(operation.files.iter().map(file).collect());
+                    asked.form = Some(operation.file_fields.iter().map(file).collect());
                 }
-                false => asked.body_file = operation.content.first().map(|content| Box::new(received(content))),
+                false => asked.body_file = operation.media_types.first().map(|content| Box::new(received(content))),
             }
             let (status, shown) = world.answered(&asked);
             assert!(status < 500, "{}: {status} {shown}", operation.route);

@@ -78,7 +78,7 @@ pub fn renew(path: &Path, renewal: &Renewal<'_>, now: Timestamp) -> Result<Optio
 /// A journal that is continued. There is no file before the first append: a command that is refused leaves none.
 #[derive(Debug)]
 pub struct JournalFile {
-    state: State,
+    state: FileState,
     path: PathBuf,
     /// The last append took less time than handing one to another thread.
     is_quick: bool,
@@ -87,7 +87,7 @@ pub struct JournalFile {
 }
 
 #[derive(Debug, Clone)]
-enum State {
+enum FileState {
     /// Made by the first append, with this line.
     New {
         header: String,
@@ -128,7 +128,7 @@ impl JournalFile {
         let Some(contents) = read(path)? else {
             let header = header();
             let first = Line { n: 0, at: now, record: Record::Header(header.clone()) };
-            let state = State::New { header: first.encode() };
+            let state = FileState::New { header: first.encode() };
             return Ok((Self::new(path, state), Status::new(header, now), 1));
         };
         if contents.lines > COMPACT_ABOVE.max(contents.status.instances.len() as u64 * COMPACT_RATIO) {
@@ -136,7 +136,7 @@ impl JournalFile {
             let status = journal::read(path, text.as_bytes())?.status;
             if status.instances == contents.status.instances {
                 files::replace(path, text.as_bytes()).map_err(wrong)?;
-                return Ok((Self::new(path, State::Open(Open::at(path)?)), status, lines));
+                return Ok((Self::new(path, FileState::Open(Open::at(path)?)), status, lines));
             }
         }
         let mut open = Open::at(path)?;
@@ -145,10 +145,10 @@ impl JournalFile {
             open.file.sync_all().map_err(wrong)?;
             open.length = contents.whole;
         }
-        Ok((Self::new(path, State::Open(open)), contents.status, contents.lines))
+        Ok((Self::new(path, FileState::Open(open)), contents.status, contents.lines))
     }
 
-    fn new(path: &Path, state: State) -> Self {
+    fn new(path: &Path, state: FileState) -> Self {
         Self { state, path: path.to_owned(), is_quick: false, lock: None }
     }
 
@@ -166,30 +166,30 @@ impl JournalFile {
         }
         let away = |why: String| JournalError::TakenAway { path: self.path.clone(), why };
         match (&self.state, fs::symlink_metadata(&self.path)) {
-            (State::New { .. }, Err(error)) if error.kind() == ErrorKind::NotFound => Ok(()),
-            (State::New { .. }, Ok(_)) => Err(away("was written by another command".to_owned())),
-            (State::Open(open), Ok(found)) if Identity::of(&found) != open.identity => {
+            (FileState::New { .. }, Err(error)) if error.kind() == ErrorKind::NotFound => Ok(()),
+            (FileState::New { .. }, Ok(_)) => Err(away("was written by another command".to_owned())),
+            (FileState::Open(open), Ok(found)) if Identity::of(&found) != open.identity => {
                 Err(away("is another file now".to_owned()))
             }
-            (State::Open(open), Ok(found)) if found.len() != open.length => {
+            (FileState::Open(open), Ok(found)) if found.len() != open.length => {
                 Err(away(format!("has {} bytes where {} were written", found.len(), open.length)))
             }
-            (State::Open(_), Ok(_)) => Ok(()),
-            (State::Open(_), Err(error)) if error.kind() == ErrorKind::NotFound => Err(away("is gone".to_owned())),
+            (FileState::Open(_), Ok(_)) => Ok(()),
+            (FileState::Open(_), Err(error)) if error.kind() == ErrorKind::NotFound => Err(away("is gone".to_owned())),
             (_, Err(error)) => Err(JournalError::io(FileAction::Inspect, &self.path, error)),
         }
     }
 
     /// The open file; makes it before the first append.
     fn opened(&mut self) -> Result<&mut Open, JournalError> {
-        if let State::New { header } = &self.state {
+        if let FileState::New { header } = &self.state {
             files::replace(&self.path, header.as_bytes())
                 .map_err(|error| JournalError::io(FileAction::Write, &self.path, error))?;
-            self.state = State::Open(Open::at(&self.path)?);
+            self.state = FileState::Open(Open::at(&self.path)?);
         }
         match &mut self.state {
-            State::Open(open) => Ok(open),
-            State::New { .. } => Err(JournalError::Closed("its file was not made".to_owned())),
+            FileState::Open(open) => Ok(open),
+            FileState::New { .. } => Err(JournalError::Closed("its file was not made".to_owned())),
         }
     }
 }

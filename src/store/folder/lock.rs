@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::files::{self, Identity};
-use crate::journal::{FileAction, JournalError, Locked, Owner};
+use crate::journal::{FileAction, JournalError, Locked, RecordWriter};
 
 /// A held lock; released when it is dropped or the process ends.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Lock {
     /// # Errors
     ///
     /// [`JournalError::Locked`] when another process holds it; otherwise an I/O error with the path.
-    pub fn take(path: &Path, owner: &Owner) -> Result<Self, JournalError> {
+    pub fn take(path: &Path, owner: &RecordWriter) -> Result<Self, JournalError> {
         let mut tries = 1;
         loop {
             let lock = Self::take_once(path, owner)?;
@@ -54,7 +54,7 @@ impl Lock {
         }
     }
 
-    fn take_once(path: &Path, owner: &Owner) -> Result<Self, JournalError> {
+    fn take_once(path: &Path, owner: &RecordWriter) -> Result<Self, JournalError> {
         let wrong = |error| JournalError::io(FileAction::Lock, path, error);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -84,7 +84,7 @@ impl Lock {
     /// # Errors
     ///
     /// An I/O error with the path.
-    pub fn holder(path: &Path) -> Result<Option<Option<Owner>>, JournalError> {
+    pub fn holder(path: &Path) -> Result<Option<Option<RecordWriter>>, JournalError> {
         let wrong = |error| JournalError::io(FileAction::Inspect, path, error);
         let mut file = match files::open_regular(path, OpenOptions::new().read(true)) {
             Ok(file) => file,
@@ -99,7 +99,7 @@ impl Lock {
     }
 }
 
-fn read_owner(file: &mut File) -> Option<Owner> {
+fn read_owner(file: &mut File) -> Option<RecordWriter> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()

@@ -15,7 +15,7 @@ pub use lock::Lock;
 
 use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::files;
-use crate::journal::{self, FileAction, Header, JournalError, Line, Owner, Status};
+use crate::journal::{self, FileAction, Header, JournalError, Line, RecordWriter, Status};
 
 const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
@@ -212,7 +212,7 @@ impl Store for StateFolder {
         })
     }
 
-    fn unlock<'a>(&'a self, _: &'a EnvironmentName, _: Owner) -> Working<'a, bool> {
+    fn unlock<'a>(&'a self, _: &'a EnvironmentName, _: RecordWriter) -> Working<'a, bool> {
         Box::pin(std::future::ready(Ok(false)))
     }
 }

@@ -7,8 +7,8 @@ use super::*;
 use crate::clock::Clock;
 use crate::journal::{Batch, Record, Sink};
 
-fn owner() -> Owner {
-    Owner { pid: 4711, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None }
+fn owner() -> RecordWriter {
+    RecordWriter { pid: 4711, command: "run".to_owned(), since: Timestamp::UNIX_EPOCH, job: None }
 }
 
 fn name() -> EnvironmentName {

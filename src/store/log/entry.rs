@@ -34,7 +34,7 @@ pub struct Entry {
 
 /// The first line of an object.
 #[derive(Serialize, Deserialize)]
-pub struct Head {
+pub struct EntryHeader {
     entry: u32,
     first: u64,
     pub count: u64,
@@ -48,7 +48,7 @@ pub struct Head {
 impl Entry {
     /// The bytes of the object.
     pub fn encode(&self) -> Vec<u8> {
-        let head = Head {
+        let head = EntryHeader {
             entry: FORMAT,
             first: self.first,
             count: self.count,
@@ -74,7 +74,7 @@ impl Entry {
     }
 
     /// Parses the head of a damaged object, when that is possible.
-    pub fn decode_head(bytes: &[u8]) -> Option<Head> {
+    pub fn decode_head(bytes: &[u8]) -> Option<EntryHeader> {
         serde_json::from_slice(bytes.split(|&byte| byte == b'\n').next()?).ok()
     }
 
@@ -96,19 +96,20 @@ impl Entry {
             Some(_) => {}
             None => return Err("its head cannot be read".to_owned()),
         }
-        let head: Head = serde_json::from_value(version).map_err(|error| format!("its head is wrong: {error}"))?;
+        let head: EntryHeader =
+            serde_json::from_value(version).map_err(|error| format!("its head is wrong: {error}"))?;
         let lines = rest;
         for _ in 0..head.count {
             let end = rest.iter().position(|&byte| byte == b'\n').ok_or("it is cut off")?;
             rest = &rest[end + 1..];
         }
         let text = std::str::from_utf8(&lines[..lines.len() - rest.len()]).map_err(|_| "it is not text")?.to_owned();
-        let Head { first, count, epoch, writer, previous, fresh, .. } = head;
+        let EntryHeader { first, count, epoch, writer, previous, fresh, .. } = head;
         Ok((Self { first, count, epoch, writer, previous, fresh, text }, rest))
     }
 }
 
 /// The SHA-256 of an object, in hexadecimal: the next object names it as `previous`.
-pub fn hash(bytes: &[u8]) -> String {
+pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

@@ -1,6 +1,6 @@
 //! The fold over the objects of a log: the status of the record, the lease, and the place of the next object.
 
-use super::entry::{Entry, hash};
+use super::entry::{Entry, sha256_hex};
 use crate::journal::{BadLine, Checksum, Lease, Record, Status, decode};
 
 /// The result of reading a log, up to an object.
@@ -70,7 +70,7 @@ impl Fold {
         Self {
             status,
             next: entry.first + entry.count,
-            hash: hash(bytes),
+            hash: sha256_hex(bytes),
             epoch: entry.epoch,
             writer: entry.writer,
             objects: objects + 1,

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::journal::{Lease, Owner};
+use crate::journal::{Lease, RecordWriter};
 
 /// The interval of the holder's heartbeats.
 pub const BEAT: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ pub enum Verdict {
 }
 
 /// `still`: for how long the log was seen unchanged.
-pub fn verdict(held: Option<&Lease>, me: &Owner, still: Duration) -> Verdict {
+pub fn verdict(held: Option<&Lease>, me: &RecordWriter, still: Duration) -> Verdict {
     match held {
         None => Verdict::Take,
         // The steps of one CI job run one after another: the earlier one has ended.

@@ -15,6 +15,6 @@ mod lease;
 mod model;
 
 pub use append::{Append, Progress, StoreAnswer, StoreRequest};
-pub use entry::{Entry, hash};
+pub use entry::{Entry, sha256_hex};
 pub use fold::{Fold, Misfit};
 pub use lease::{BEAT, STILL, VALID, Verdict, verdict};

@@ -17,7 +17,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
-use crate::journal::{Header, Lease, Line, Owner, Record};
+use crate::journal::{Header, Lease, Line, Record, RecordWriter};
 
 const LOST: u8 = 1;
 /// The bound for long runs (`RELIABILITY_SCALE`).
@@ -71,8 +71,8 @@ enum Doing {
     Over,
 }
 
-fn owner(name: &str) -> Owner {
-    Owner { pid: 1, command: name.to_owned(), since: Timestamp::UNIX_EPOCH, job: None }
+fn owner(name: &str) -> RecordWriter {
+    RecordWriter { pid: 1, command: name.to_owned(), since: Timestamp::UNIX_EPOCH, job: None }
 }
 
 fn line(n: u64, record: Record) -> String {

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::journal::{Owner, Record, decode};
+use crate::journal::{Record, RecordWriter, decode};
 use crate::store::log::Entry;
 
 /// The owner whose lease begins with this object.
-pub fn owner_in(entry: &Entry) -> Option<Owner> {
+pub fn owner_in(entry: &Entry) -> Option<RecordWriter> {
     records_of(entry).into_iter().find_map(|(_, record)| match record {
         Record::Leased(lease) => Some(lease.owner),
         _ => None,

@@ -30,7 +30,7 @@ pub struct Log {
 
 /// A hint where reading may begin: the last object that is a whole compacted record.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct StartHint {
     first: u64,
 }
 
@@ -40,7 +40,7 @@ pub enum Appended {
     /// Another writer's object has the place.
     Fenced(Vec<u8>),
     /// The store gave no answer in time.
-    Away(String),
+    Unreachable(String),
 }
 
 impl Log {
@@ -82,7 +82,7 @@ impl Log {
     pub async fn load(&self) -> Result<Option<Fold>, JournalError> {
         let head = self.head();
         let hint = patiently(|| self.bucket.get(&head)).await.map_err(|error| self.failed("read", error))?;
-        let head = hint.and_then(|bytes| serde_json::from_slice::<Head>(&bytes).ok()).map_or(0, |head| head.first);
+        let head = hint.and_then(|bytes| serde_json::from_slice::<StartHint>(&bytes).ok()).map_or(0, |head| head.first);
         let loaded = match self.load_between(head, u64::MAX).await {
             // The hint may be outdated; the log itself is authoritative.
             Ok(None) | Err(JournalError::Damaged { .. }) if head > 0 => self.load_between(0, u64::MAX).await?,
@@ -233,7 +233,7 @@ impl Log {
             }
             if Instant::now() >= until {
                 let silent = || "it says that an object is there, and does not show it".to_owned();
-                return Appended::Away(refusal.unwrap_or_else(silent));
+                return Appended::Unreachable(refusal.unwrap_or_else(silent));
             }
             if failed || absent {
                 tokio::time::sleep(pause).await;
@@ -244,7 +244,7 @@ impl Log {
 
     /// Writes the hint that reading may begin with this object. Without a hint, the whole log is read.
     pub async fn hint(&self, first: u64) {
-        if let Ok(head) = serde_json::to_vec(&Head { first }) {
+        if let Ok(head) = serde_json::to_vec(&StartHint { first }) {
             let _ = self.bucket.put(&self.head(), head).await;
         }
     }

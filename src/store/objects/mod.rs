@@ -25,8 +25,8 @@ pub use connect::{Address, CA_FILE};
 
 use self::log::{Log, patiently};
 use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
-use crate::journal::{JournalError, Line, Owner, Status};
-use crate::store::log::hash;
+use crate::journal::{JournalError, Line, RecordWriter, Status};
+use crate::store::log::sha256_hex;
 
 /// The most characters of a store's name in the name of its spool.
 const LONGEST_NAME: usize = 60;
@@ -56,10 +56,10 @@ impl ObjectRecords {
     pub async fn init(&self) -> Result<bool, JournalError> {
         let token = uuid::Uuid::new_v4().simple().to_string();
         probe::init(&self.bucket, &token).await.map_err(|trouble| match trouble {
-            probe::Trouble::Unfit(unfit) => {
+            probe::UnfitStore::Unfit(unfit) => {
                 JournalError::Unfit { place: self.name.clone(), code: unfit.code, why: unfit.why }
             }
-            probe::Trouble::Failed(error) => self.failed("try", error),
+            probe::UnfitStore::Failed(error) => self.failed("try", error),
         })
     }
 
@@ -76,7 +76,7 @@ impl ObjectRecords {
     fn spool(&self, environment: &EnvironmentName) -> PathBuf {
         let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '-' };
         let words: String = self.name.chars().map(plain).take(LONGEST_NAME).collect();
-        let store = format!("{words}-{}", hash(self.name.as_bytes()).get(..DIGITS).unwrap_or_default());
+        let store = format!("{words}-{}", sha256_hex(self.name.as_bytes()).get(..DIGITS).unwrap_or_default());
         self.spool.join(store).join(&environment.plan).join(format!("{}.jsonl", environment.environment))
     }
 
@@ -165,8 +165,8 @@ impl Store for ObjectRecords {
         })
     }
 
-    fn unlock<'a>(&'a self, environment: &'a EnvironmentName, owner: Owner) -> Working<'a, bool> {
-        Box::pin(async move { open::take_away(&self.log(environment), environment, owner).await })
+    fn unlock<'a>(&'a self, environment: &'a EnvironmentName, owner: RecordWriter) -> Working<'a, bool> {
+        Box::pin(async move { open::release_from_holder(&self.log(environment), environment, owner).await })
     }
 }
 

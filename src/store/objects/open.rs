@@ -10,7 +10,7 @@ use super::contents::records_of;
 use super::log::{Appended, Log};
 use super::sink::LogSink;
 use super::spool::Spool;
-use crate::journal::{Checksum, Header, JournalError, Lease, Line, Locked, Owner, Record, Status};
+use crate::journal::{Checksum, Header, JournalError, Lease, Line, Locked, Record, RecordWriter, Status};
 use crate::store::log::{Entry, Fold, STILL, Verdict, verdict};
 use crate::store::{EnvironmentName, Opened, Opening};
 
@@ -53,7 +53,11 @@ pub async fn open(
 /// # Errors
 ///
 /// When the log cannot be read or written.
-pub async fn take_away(log: &Log, environment: &EnvironmentName, owner: Owner) -> Result<bool, JournalError> {
+pub async fn release_from_holder(
+    log: &Log,
+    environment: &EnvironmentName,
+    owner: RecordWriter,
+) -> Result<bool, JournalError> {
     loop {
         let Some(fold) = log.load().await? else { return Ok(true) };
         let Some(taken) = take_over(log, environment, Some(fold), &owner).await? else { continue };
@@ -62,7 +66,7 @@ pub async fn take_away(log: &Log, environment: &EnvironmentName, owner: Owner) -
         match log.append(taken.next, taken.continued(text, 1).encode(), PATIENCE).await {
             // A writer that took over in between holds the lease rightly.
             Appended::Done | Appended::Fenced(_) => return Ok(true),
-            Appended::Away(error) => return Err(log.failed("write to", error)),
+            Appended::Unreachable(error) => return Err(log.failed("write to", error)),
         }
     }
 }
@@ -116,7 +120,7 @@ async fn take_over(
     log: &Log,
     environment: &EnvironmentName,
     fold: Option<Fold>,
-    owner: &Owner,
+    owner: &RecordWriter,
 ) -> Result<Option<Fold>, JournalError> {
     let lease = Lease {
         epoch: fold.as_ref().map_or(1, |fold| fold.epoch + 1),
@@ -127,7 +131,7 @@ async fn take_over(
     let (first, fresh, bytes) = (entry.first, entry.fresh, entry.encode());
     match log.append(first, bytes.clone(), PATIENCE).await {
         Appended::Fenced(_) => return Ok(None),
-        Appended::Away(error) => return Err(log.failed("write to", error)),
+        Appended::Unreachable(error) => return Err(log.failed("write to", error)),
         Appended::Done => {}
     }
     if fresh && first > 0 {
@@ -191,7 +195,7 @@ async fn append_spooled(log: &Log, fold: &mut Option<Fold>, kept: &[Entry]) -> R
                 log.advance(fold).await?;
                 return Ok(std::iter::once(entry).chain(rest).cloned().collect());
             }
-            Appended::Away(error) => return Err(log.failed("write to", error)),
+            Appended::Unreachable(error) => return Err(log.failed("write to", error)),
         }
         fold.follow(&bytes)
             .map_err(|misfit| JournalError::unreadable(log.place().into(), misfit.line + 1, misfit.why))?;
@@ -234,7 +238,7 @@ async fn settle_rest(
         match log.append(fold.next, bytes.clone(), PATIENCE).await {
             Appended::Done => {}
             Appended::Fenced(_) => return Err(JournalError::LeaseLost { place: log.place().to_owned(), by: None }),
-            Appended::Away(error) => return Err(log.failed("write to", error)),
+            Appended::Unreachable(error) => return Err(log.failed("write to", error)),
         }
         fold.follow(&bytes).map_err(|misfit| JournalError::Closed(misfit.why.to_string()))?;
     }

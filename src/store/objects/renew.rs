@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::log::{Appended, Log};
 use super::open::{PATIENCE, READ_PAUSE, lines, take};
 use crate::journal::{Checksum, JournalError, Lease, Locked, Record};
-use crate::store::log::{Entry, Fold, STILL, hash};
+use crate::store::log::{Entry, Fold, STILL, sha256_hex};
 use crate::store::{EnvironmentName, Opening, Renewal};
 
 /// The place of the next object, and the lease for it.
@@ -56,7 +56,7 @@ async fn append(log: &Log, first: u64, bytes: Vec<u8>) -> Result<(), JournalErro
     match log.append(first, bytes, PATIENCE).await {
         Appended::Done => Ok(()),
         Appended::Fenced(_) => Err(JournalError::LeaseLost { place: log.place().to_owned(), by: None }),
-        Appended::Away(error) => Err(log.failed("write to", error)),
+        Appended::Unreachable(error) => Err(log.failed("write to", error)),
     }
 }
 
@@ -87,5 +87,5 @@ async fn end(log: &Log, opening: &Opening<'_>) -> Result<End, JournalError> {
     };
     let breaks = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
     let count = Entry::decode_head(bytes).map_or(breaks.saturating_sub(1), |head| head.count);
-    Ok(End { next: first + count.max(1), previous: hash(bytes), lease })
+    Ok(End { next: first + count.max(1), previous: sha256_hex(bytes), lease })
 }

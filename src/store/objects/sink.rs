@@ -7,7 +7,7 @@ use super::contents::owner_in;
 use super::log::{Appended, Log};
 use super::spool::Spool;
 use crate::journal::{Appending, Batch, JournalError, Sink, Stored, Terms};
-use crate::store::log::{BEAT, Entry, Fold, VALID, hash};
+use crate::store::log::{BEAT, Entry, Fold, VALID, sha256_hex};
 
 /// How long an append is repeated without an answer before the store counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -61,7 +61,7 @@ impl LogSink {
             None => match self.log.append(self.next, bytes.clone(), PATIENCE).await {
                 Appended::Done => Stored::Durably,
                 Appended::Fenced(theirs) => return Err(self.lost(&theirs)),
-                Appended::Away(error) => self.keep(&bytes, error)?,
+                Appended::Unreachable(error) => self.keep(&bytes, error)?,
             },
         };
         self.wrote(batch, &bytes);
@@ -70,7 +70,7 @@ impl LogSink {
 
     fn keep(&mut self, bytes: &[u8], error: String) -> Result<Stored, JournalError> {
         let place = self.log.place().to_owned();
-        let error = JournalError::Away { place, error, spool: self.spool.path().to_owned() };
+        let error = JournalError::Unreachable { place, error, spool: self.spool.path().to_owned() };
         self.push(bytes, &error)?;
         self.away = Some(error.clone());
         Ok(Stored::Spooled(error))
@@ -79,7 +79,7 @@ impl LogSink {
     /// Spools an object; `away`: why it is not in the store. When it cannot be kept here either, the error says both.
     fn push(&self, bytes: &[u8], away: &JournalError) -> Result<(), JournalError> {
         self.spool.push(bytes).map_err(|unkept| match away {
-            JournalError::Away { place, error, .. } => {
+            JournalError::Unreachable { place, error, .. } => {
                 let error = format!(
                     "{error}; and the outcomes of calls under way could not be kept on this machine either: {unkept}"
                 );
@@ -91,7 +91,7 @@ impl LogSink {
 
     fn wrote(&mut self, batch: &Batch, bytes: &[u8]) {
         self.next += batch.count;
-        self.hash = hash(bytes);
+        self.hash = sha256_hex(bytes);
     }
 
     fn lost(&self, theirs: &[u8]) -> JournalError {

@@ -8,18 +8,18 @@ use jiff::Timestamp;
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, PutOptions};
 
-use super::probe::{self, Trouble};
+use super::probe::{self, UnfitStore};
 use super::troubled::Troubled;
 use super::*;
 use crate::clock::Clock;
 use crate::journal::{Header, Journal, Lease, Record};
 
-struct Place {
+struct TestStore {
     store: Arc<Troubled>,
     spool: tempfile::TempDir,
 }
 
-impl Place {
+impl TestStore {
     fn new() -> Self {
         Self { store: Arc::default(), spool: tempfile::tempdir().unwrap() }
     }
@@ -29,7 +29,7 @@ impl Place {
         ObjectRecords::new("s3://bucket/team/records".to_owned(), bucket, self.spool.path().to_owned())
     }
 
-    async fn open(&self, owner: Owner, patience: Duration) -> Result<Opened, JournalError> {
+    async fn open(&self, owner: RecordWriter, patience: Duration) -> Result<Opened, JournalError> {
         let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
         let opening = Opening { owner, patience, clock, notice: &|_| {} };
         self.records().open(&name(), opening).await
@@ -46,8 +46,8 @@ impl Place {
     }
 }
 
-fn owner(command: &str, job: Option<&str>) -> Owner {
-    Owner { pid: 1, command: command.to_owned(), since: Timestamp::UNIX_EPOCH, job: job.map(str::to_owned) }
+fn owner(command: &str, job: Option<&str>) -> RecordWriter {
+    RecordWriter { pid: 1, command: command.to_owned(), since: Timestamp::UNIX_EPOCH, job: job.map(str::to_owned) }
 }
 
 fn name() -> EnvironmentName {
@@ -64,7 +64,7 @@ fn finished(exit: u8) -> Record {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_is_read_and_continued_on_another_machine() {
-    let place = Place::new();
+    let place = TestStore::new();
     assert!(!place.records().exists().await.unwrap());
     for exit in 1..=3 {
         let journal = place.journal("run").await;
@@ -80,7 +80,7 @@ async fn a_record_is_read_and_continued_on_another_machine() {
 #[tokio::test(start_paused = true)]
 async fn lost_answers_of_the_store_neither_double_nor_lose_a_line() {
     for every in 1..=5 {
-        let place = Place::new();
+        let place = TestStore::new();
         place.records().init().await.unwrap();
         place.store.loses_every.store(every, Ordering::SeqCst);
         for exit in 1..=3 {
@@ -98,7 +98,7 @@ async fn lost_answers_of_the_store_neither_double_nor_lose_a_line() {
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_shows_life_is_waited_for_and_a_silent_one_is_not() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     let refused = place.open(owner("destroy", None), Duration::ZERO).await.map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("in use by `plan run`"), "{refused}");
@@ -112,7 +112,7 @@ async fn a_holder_that_shows_life_is_waited_for_and_a_silent_one_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_later_step_of_the_same_job_takes_over_at_once() {
-    let place = Place::new();
+    let place = TestStore::new();
     let job = Some("17/1/deploy/runner");
     let _journal = place.open(owner("run", job), Duration::ZERO).await.unwrap();
     let began = tokio::time::Instant::now();
@@ -122,7 +122,7 @@ async fn a_later_step_of_the_same_job_takes_over_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_writer_that_was_taken_over_from_writes_and_sends_nothing_more() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     assert!(place.records().unlock(&name(), owner("state unlock", None)).await.unwrap());
     // The old holder has not noticed yet; within the validity of its lease that is safe.
@@ -131,14 +131,14 @@ async fn a_writer_that_was_taken_over_from_writes_and_sends_nothing_more() {
     let stopped = journal.confirm().await.unwrap_err();
     assert!(matches!(stopped, JournalError::LeaseLost { .. }), "{stopped}");
     assert!(matches!(journal.append(vec![finished(0)]).await, Err(JournalError::LeaseLost { .. })));
-    assert!(matches!(journal.trouble().await, crate::journal::Trouble::LeaseLost(_)));
+    assert!(matches!(journal.no_more_calls().await, crate::journal::NoMoreCalls::LeaseLost(_)));
     // The lease is released, so that the next process need not wait.
     assert_eq!(place.records().holder(&name()).await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn signs_of_life_come_while_nothing_else_is_written_and_end_with_the_command() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     let before = place.store.count("put");
     tokio::time::sleep(Duration::from_secs(119)).await;
@@ -151,11 +151,11 @@ async fn signs_of_life_come_while_nothing_else_is_written_and_end_with_the_comma
 
 #[tokio::test(start_paused = true)]
 async fn while_the_store_is_unreachable_no_step_starts_and_outcomes_are_spooled() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     place.store.away.store(true, Ordering::SeqCst);
     let away = journal.append(vec![Record::Beat]).await.unwrap_err();
-    assert!(matches!(away, JournalError::Away { .. }), "{away}");
+    assert!(matches!(away, JournalError::Unreachable { .. }), "{away}");
     assert!(journal.confirm().await.is_err());
     journal.append(vec![outputs()]).await.unwrap();
     journal.append(vec![finished(12)]).await.unwrap();
@@ -185,7 +185,7 @@ async fn a_write_that_is_refused_all_the_time_is_told_with_what_the_store_said()
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_writes_nothing_leaves_a_lease_and_no_record() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     journal.close().await.unwrap();
     assert_eq!(place.records().read(&name()).await.unwrap(), None);
@@ -196,7 +196,7 @@ async fn a_command_that_writes_nothing_leaves_a_lease_and_no_record() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_for_one_store_is_not_handed_to_another() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     place.store.away.store(true, Ordering::SeqCst);
     journal.append(vec![finished(12)]).await.unwrap();
@@ -218,7 +218,7 @@ async fn what_is_kept_for_one_store_is_not_handed_to_another() {
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_in_another_place_is_no_record_of_its_own() {
-    let place = Place::new();
+    let place = TestStore::new();
     place.journal("run").await.append(vec![finished(0)]).await.unwrap();
     let log =
         |environment: &str, first: u64| Path::from(format!("team/records/demo/{environment}/log/{first:012}.jsonl"));
@@ -234,7 +234,7 @@ async fn a_copy_in_another_place_is_no_record_of_its_own() {
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
 async fn an_outcome_that_is_kept_nowhere_is_told_with_both_reasons() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     place.store.away.store(true, Ordering::SeqCst);
     let spool = place.records().spool(&name());
@@ -251,7 +251,7 @@ async fn an_outcome_that_is_kept_nowhere_is_told_with_both_reasons() {
 
 #[tokio::test(start_paused = true)]
 async fn spooled_outcomes_are_not_mixed_with_later_records_of_another() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     place.store.away.store(true, Ordering::SeqCst);
     journal.append(vec![finished(12)]).await.unwrap();
@@ -270,7 +270,7 @@ async fn spooled_outcomes_are_not_mixed_with_later_records_of_another() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_log_is_compacted_and_read_from_there() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     for _ in 0..1_100 {
         journal.append(vec![outputs()]).await.unwrap();
@@ -296,7 +296,7 @@ async fn a_long_log_is_compacted_and_read_from_there() {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_is_missing_or_changed_is_damage() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     for _ in 0..3 {
         journal.append(vec![outputs()]).await.unwrap();
@@ -317,7 +317,7 @@ async fn an_object_that_is_missing_or_changed_is_damage() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_overwrites_is_refused_and_nothing_is_written_to_it() {
-    let place = Place::new();
+    let place = TestStore::new();
     place.store.overwrites.store(true, Ordering::SeqCst);
     let refused = place.open(owner("run", None), Duration::ZERO).await.map(|_| ()).unwrap_err();
     assert!(matches!(refused, JournalError::Unfit { code: "store-overwrites", .. }), "{refused}");
@@ -337,7 +337,7 @@ async fn the_test_of_a_store_judges_it_whatever_happens_to_requests() {
             let tested = probe::init(&Bucket::new(store, Path::from("team/records")), "token").await;
             match (tested, overwrites) {
                 (Ok(true), false) => known += 1,
-                (Err(Trouble::Failed(_)), _) | (Err(Trouble::Unfit(_)), true) => {}
+                (Err(UnfitStore::Failed(_)), _) | (Err(UnfitStore::Unfit(_)), true) => {}
                 (tested, _) => panic!("seed {seed}, overwrites: {overwrites}: {tested:?}"),
             }
         }
@@ -365,7 +365,7 @@ fn renewal_of(status: &Status) -> Renewal<'_> {
     Renewal { status, over: None }
 }
 
-async fn renew(place: &Place, who: &str, renewal: Renewal<'_>) -> Result<Option<String>, JournalError> {
+async fn renew(place: &TestStore, who: &str, renewal: Renewal<'_>) -> Result<Option<String>, JournalError> {
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH, 1.0);
     let opening = Opening { owner: owner(who, None), patience: Duration::ZERO, clock, notice: &|_| {} };
     place.records().renew(&name(), opening, renewal).await
@@ -373,7 +373,7 @@ async fn renew(place: &Place, who: &str, renewal: Renewal<'_>) -> Result<Option<
 
 #[tokio::test(start_paused = true)]
 async fn a_log_of_more_objects_than_one_page_lists_is_read_to_its_end() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     for _ in 0..2_300 {
         journal.append(vec![outputs()]).await.unwrap();
@@ -391,7 +391,7 @@ async fn a_log_of_more_objects_than_one_page_lists_is_read_to_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_damaged_log_is_compacted_into_a_new_object_and_old_writers_are_fenced() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     for exit in 0..4 {
         journal.append(vec![finished(exit)]).await.unwrap();
@@ -422,7 +422,7 @@ async fn a_damaged_log_is_compacted_into_a_new_object_and_old_writers_are_fenced
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_was_written_to_in_the_meantime_is_not_replaced() {
-    let place = Place::new();
+    let place = TestStore::new();
     let seen = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
     let mut brought = seen.clone();
     let instance = crate::id::InstanceId::new(crate::id::StepId::new("a"), None);
@@ -438,7 +438,7 @@ async fn a_record_that_was_written_to_in_the_meantime_is_not_replaced() {
 #[tokio::test(start_paused = true)]
 async fn whatever_goes_wrong_with_requests_no_line_is_lost_or_doubled() {
     for seed in 0..60 {
-        let place = Place::new();
+        let place = TestStore::new();
         place.records().init().await.unwrap();
         place.store.go_wrong(seed, 0.4);
         let mut exits = Vec::new();

@@ -14,7 +14,7 @@ use object_store::{
 
 /// What happens to one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum WriteFault {
     /// It is never carried out.
     Lost,
     /// It is carried out, and the answer is lost.
@@ -31,18 +31,18 @@ pub enum Fate {
     Slow(Duration),
 }
 
-impl Fate {
+impl WriteFault {
     fn drawn(draw: &mut fastrand::Rng) -> Self {
         match draw.u8(0..8) {
-            0 => Fate::Lost,
-            1 => Fate::AnswerLost,
-            2 => Fate::Late(Duration::from_secs(draw.u64(1..120))),
-            3 => Fate::Doubled,
-            4 => Fate::Conflict,
-            5 => Fate::Refused,
-            6 => Fate::Slow(Duration::from_secs(draw.u64(1..25))),
+            0 => WriteFault::Lost,
+            1 => WriteFault::AnswerLost,
+            2 => WriteFault::Late(Duration::from_secs(draw.u64(1..120))),
+            3 => WriteFault::Doubled,
+            4 => WriteFault::Conflict,
+            5 => WriteFault::Refused,
+            6 => WriteFault::Slow(Duration::from_secs(draw.u64(1..25))),
             // Longer than a lease is valid without a heartbeat.
-            _ => Fate::Slow(Duration::from_secs(draw.u64(31..90))),
+            _ => WriteFault::Slow(Duration::from_secs(draw.u64(31..90))),
         }
     }
 }
@@ -90,10 +90,10 @@ impl Troubled {
         *self.random.lock().unwrap() = None;
     }
 
-    fn fate(&self) -> Option<Fate> {
+    fn fate(&self) -> Option<WriteFault> {
         let mut random = self.random.lock().unwrap();
         let (draw, probability) = random.as_mut()?;
-        (draw.f64() < *probability).then(|| Fate::drawn(draw))
+        (draw.f64() < *probability).then(|| WriteFault::drawn(draw))
     }
 
     /// The number of requests that begin with this text.
@@ -122,9 +122,9 @@ impl ObjectStore for Troubled {
         match self.fate() {
             None if loses => put(payload).await.and_then(|_| Err(lost())),
             None => put(payload).await,
-            Some(Fate::Lost) => Err(lost()),
-            Some(Fate::AnswerLost) => put(payload).await.and_then(|_| Err(lost())),
-            Some(Fate::Late(after)) => {
+            Some(WriteFault::Lost) => Err(lost()),
+            Some(WriteFault::AnswerLost) => put(payload).await.and_then(|_| Err(lost())),
+            Some(WriteFault::Late(after)) => {
                 let (inner, path, options) = (self.inner.clone(), path.clone(), options.clone());
                 tokio::spawn(async move {
                     tokio::time::sleep(after).await;
@@ -133,13 +133,13 @@ impl ObjectStore for Troubled {
                 });
                 Err(lost())
             }
-            Some(Fate::Doubled) => {
+            Some(WriteFault::Doubled) => {
                 let _ = put(payload.clone()).await;
                 put(payload).await
             }
-            Some(Fate::Conflict) => Err(Error::AlreadyExists { path: path.to_string(), source: "409".into() }),
-            Some(Fate::Refused) => Err(Error::Precondition { path: path.to_string(), source: "412".into() }),
-            Some(Fate::Slow(pause)) => {
+            Some(WriteFault::Conflict) => Err(Error::AlreadyExists { path: path.to_string(), source: "409".into() }),
+            Some(WriteFault::Refused) => Err(Error::Precondition { path: path.to_string(), source: "412".into() }),
+            Some(WriteFault::Slow(pause)) => {
                 tokio::time::sleep(pause).await;
                 put(payload).await
             }
@@ -153,8 +153,8 @@ impl ObjectStore for Troubled {
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
         self.note("get", path.as_ref())?;
         match self.fate() {
-            Some(Fate::Slow(pause)) => tokio::time::sleep(pause).await,
-            Some(Fate::Lost | Fate::AnswerLost) => return Err(lost()),
+            Some(WriteFault::Slow(pause)) => tokio::time::sleep(pause).await,
+            Some(WriteFault::Lost | WriteFault::AnswerLost) => return Err(lost()),
             _ => {}
         }
         self.inner.get_opts(path, options).await

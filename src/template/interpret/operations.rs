@@ -41,11 +41,11 @@ impl<'i> Interpreter<'i> {
             | ast::BinOpKind::Gte
             | ast::BinOpKind::In => {
                 self.operation_must_work(operation);
-                Outline::Of(ValueType::Boolean)
+                Outline::OfType(ValueType::Boolean)
             }
             ast::BinOpKind::Div | ast::BinOpKind::Pow => {
                 self.operation_must_work(operation);
-                Outline::Of(ValueType::Number)
+                Outline::OfType(ValueType::Number)
             }
             ast::BinOpKind::Add
             | ast::BinOpKind::Sub
@@ -69,11 +69,11 @@ impl<'i> Interpreter<'i> {
         }
         let adds = matches!(operation.op, ast::BinOpKind::Add);
         match (self.value_type(&left), self.value_type(&right)) {
-            (Some(ValueType::Integer), Some(ValueType::Integer)) => Outline::Of(ValueType::Integer),
+            (Some(ValueType::Integer), Some(ValueType::Integer)) => Outline::OfType(ValueType::Integer),
             (Some(ValueType::Text), _) | (_, Some(ValueType::Text)) if adds => left.then(right),
-            (Some(ValueType::List), _) | (_, Some(ValueType::List)) => Outline::Of(ValueType::List),
+            (Some(ValueType::List), _) | (_, Some(ValueType::List)) => Outline::OfType(ValueType::List),
             (Some(ValueType::Text), _) | (_, Some(ValueType::Text)) => Outline::some_text(),
-            (Some(ValueType::Number), _) | (_, Some(ValueType::Number)) => Outline::Of(ValueType::Number),
+            (Some(ValueType::Number), _) | (_, Some(ValueType::Number)) => Outline::OfType(ValueType::Number),
             // Texts and lists can be added and repeated as well.
             _ => Outline::Open,
         }
@@ -103,7 +103,7 @@ impl<'i> Interpreter<'i> {
             }
             "length" | "count" => match inner().elements() {
                 Some(elements) => Outline::Exactly(Value::from(elements.len())),
-                None => Outline::Of(ValueType::Integer),
+                None => Outline::OfType(ValueType::Integer),
             },
             "first" | "last" => match inner().elements() {
                 Some(mut elements) if !elements.is_empty() => {
@@ -115,12 +115,12 @@ impl<'i> Interpreter<'i> {
             "cidrsubnet" => self.network(tried.as_ref(), None),
             "b64decode" | "b64encode" | "capitalize" | "cidrhost" | "first_address" | "format" | "indent" | "join"
             | "lower" | "replace" | "sha256" | "slug" | "title" | "tojson" | "trim" | "upper" => Outline::some_text(),
-            "int" => Outline::Of(ValueType::Integer),
-            "float" | "abs" | "sum" | "round" => Outline::Of(ValueType::Number),
-            "bool" => Outline::Of(ValueType::Boolean),
+            "int" => Outline::OfType(ValueType::Integer),
+            "float" | "abs" | "sum" | "round" => Outline::OfType(ValueType::Number),
+            "bool" => Outline::OfType(ValueType::Boolean),
             "batch" | "chain" | "dictsort" | "groupby" | "items" | "lines" | "list" | "map" | "reject"
             | "rejectattr" | "select" | "selectattr" | "slice" | "sort" | "split" | "unique" | "zip" => {
-                Outline::Of(ValueType::List)
+                Outline::OfType(ValueType::List)
             }
             _ => Outline::Open,
         }

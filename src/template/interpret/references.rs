@@ -43,7 +43,7 @@ impl<'i> Interpreter<'i> {
         let (root, path) = (&mention.root, &mention.path);
         (0..path.len()).rev().find_map(|length| {
             let whole = Mention { root: root.clone(), path: path[..length].to_vec(), rest: Vec::new() };
-            let sort = match self.knowledge.value_type(&whole)? {
+            let type_name = match self.knowledge.value_type(&whole)? {
                 ValueType::Boolean => "`true` or `false`",
                 ValueType::Integer | ValueType::Number => "a number",
                 ValueType::Text if path[length].parse::<i64>().is_err() => "a text",
@@ -51,7 +51,7 @@ impl<'i> Interpreter<'i> {
             };
             let names = std::iter::once(root.as_str()).chain(path[..length].iter().map(String::as_str));
             let written = names.collect::<Vec<_>>().join(".");
-            Some((format!("`{written}` is {sort}, and has no `{}`", path[length]), None))
+            Some((format!("`{written}` is {type_name}, and has no `{}`", path[length]), None))
         })
     }
 

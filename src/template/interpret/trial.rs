@@ -157,15 +157,17 @@ impl<'i> Interpreter<'i> {
                 let names = || fields.iter().map(|(name, _)| name.clone());
                 transposed(&values).map(|values| Value::Object(names().zip(values).collect())).collect()
             }
-            Outline::Of(sort) => of_type(*sort),
-            Outline::Mention(mention) => self.knowledge.value_type(mention).map_or_else(of_any_type, of_type),
-            Outline::Open => of_any_type(),
+            Outline::OfType(value_type) => samples_of_type(*value_type),
+            Outline::Mention(mention) => {
+                self.knowledge.value_type(mention).map_or_else(samples_of_any_type, samples_of_type)
+            }
+            Outline::Open => samples_of_any_type(),
         }
     }
 }
 
-fn of_type(sort: ValueType) -> Vec<Value> {
-    match sort {
+fn samples_of_type(value_type: ValueType) -> Vec<Value> {
+    match value_type {
         ValueType::Boolean => vec![json!(true), json!(false)],
         ValueType::Integer => [1, 8, 0, 16, 2, -1].map(Value::from).into(),
         ValueType::Number => vec![json!(1.5), json!(1), json!(8), json!(0)],
@@ -175,10 +177,10 @@ fn of_type(sort: ValueType) -> Vec<Value> {
     }
 }
 
-fn of_any_type() -> Vec<Value> {
-    let sorts =
+fn samples_of_any_type() -> Vec<Value> {
+    let value_types =
         [ValueType::Text, ValueType::Integer, ValueType::List, ValueType::Map, ValueType::Number, ValueType::Boolean];
-    let few = sorts.into_iter().flat_map(|sort| of_type(sort).into_iter().take(3));
+    let few = value_types.into_iter().flat_map(|value_type| samples_of_type(value_type).into_iter().take(3));
     few.chain([json!("1"), json!("a")]).collect()
 }
 

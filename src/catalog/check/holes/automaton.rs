@@ -5,10 +5,10 @@ const MOST_STATES: usize = 4096;
 
 /// A compiled pattern.
 pub(super) struct Automaton {
-    states: Vec<State>,
+    states: Vec<NfaState>,
 }
 
-enum State {
+enum NfaState {
     /// One of these characters.
     Character(Set),
     /// Continues in either of these states, without a character.
@@ -34,13 +34,13 @@ impl Set {
 }
 
 /// A parsed pattern.
-enum Part {
+enum PatternNode {
     Set(Set),
     Start,
     End,
-    All(Vec<Part>),
-    AnyOf(Vec<Part>),
-    Repeated(Box<Part>, usize, Option<usize>),
+    All(Vec<PatternNode>),
+    AnyOf(Vec<PatternNode>),
+    Repeated(Box<PatternNode>, usize, Option<usize>),
 }
 
 impl Automaton {
@@ -50,9 +50,10 @@ impl Automaton {
         let whole = parser.alternatives()?;
         let mut automaton = Self { states: Vec::new() };
         // A pattern may match anywhere.
-        let anywhere = Part::Repeated(Box::new(Part::Set(Set { negated: true, ranges: Vec::new() })), 0, None);
+        let anywhere =
+            PatternNode::Repeated(Box::new(PatternNode::Set(Set { negated: true, ranges: Vec::new() })), 0, None);
         let is_whole = parser.rest.is_empty();
-        (is_whole && automaton.add(&anywhere) && automaton.add(&whole) && automaton.push(State::Match))
+        (is_whole && automaton.add(&anywhere) && automaton.add(&whole) && automaton.push(NfaState::Match))
             .then_some(automaton)
     }
 
@@ -105,9 +106,9 @@ impl Automaton {
         let mut next = vec![false; here.len()];
         for (state, _) in here.iter().enumerate().filter(|(_, is_here)| **is_here) {
             match &self.states[state] {
-                State::Character(set) if takes(set) => self.reach(state + 1, at, &mut next),
+                NfaState::Character(set) if takes(set) => self.reach(state + 1, at, &mut next),
                 // The pattern is not anchored at its end: after a match any text may follow.
-                State::Match => next[state] = true,
+                NfaState::Match => next[state] = true,
                 _ => {}
             }
         }
@@ -122,28 +123,28 @@ impl Automaton {
                 continue;
             }
             match &self.states[state] {
-                State::Either(one, other) => todo.extend([*one, *other]),
-                State::Start if at.start => todo.push(state + 1),
-                State::End if at.end => todo.push(state + 1),
+                NfaState::Either(one, other) => todo.extend([*one, *other]),
+                NfaState::Start if at.start => todo.push(state + 1),
+                NfaState::End if at.end => todo.push(state + 1),
                 _ => {}
             }
         }
     }
 
     /// Returns whether there is room.
-    fn push(&mut self, state: State) -> bool {
+    fn push(&mut self, state: NfaState) -> bool {
         self.states.push(state);
         self.states.len() <= MOST_STATES
     }
 
-    fn add(&mut self, part: &Part) -> bool {
+    fn add(&mut self, part: &PatternNode) -> bool {
         match part {
-            Part::Set(set) => self.push(State::Character(set.clone())),
-            Part::Start => self.push(State::Start),
-            Part::End => self.push(State::End),
-            Part::All(parts) => parts.iter().all(|part| self.add(part)),
-            Part::AnyOf(parts) => self.add_one_of(parts),
-            Part::Repeated(part, least, most) => {
+            PatternNode::Set(set) => self.push(NfaState::Character(set.clone())),
+            PatternNode::Start => self.push(NfaState::Start),
+            PatternNode::End => self.push(NfaState::End),
+            PatternNode::All(parts) => parts.iter().all(|part| self.add(part)),
+            PatternNode::AnyOf(parts) => self.add_one_of(parts),
+            PatternNode::Repeated(part, least, most) => {
                 (0..*least).all(|_| self.add(part))
                     && match most {
                         Some(most) => (*least..*most).all(|_| self.add_optional(part, false)),
@@ -154,34 +155,34 @@ impl Automaton {
     }
 
     /// A part or nothing; `again`: any number of times.
-    fn add_optional(&mut self, part: &Part, again: bool) -> bool {
+    fn add_optional(&mut self, part: &PatternNode, again: bool) -> bool {
         let fork = self.states.len();
-        if !self.push(State::Either(fork + 1, fork + 1)) || !self.add(part) {
+        if !self.push(NfaState::Either(fork + 1, fork + 1)) || !self.add(part) {
             return false;
         }
-        if again && !self.push(State::Either(fork, fork)) {
+        if again && !self.push(NfaState::Either(fork, fork)) {
             return false;
         }
-        self.states[fork] = State::Either(fork + 1, self.states.len());
+        self.states[fork] = NfaState::Either(fork + 1, self.states.len());
         true
     }
 
-    fn add_one_of(&mut self, parts: &[Part]) -> bool {
+    fn add_one_of(&mut self, parts: &[PatternNode]) -> bool {
         let Some((first, rest)) = parts.split_first() else { return true };
         if rest.is_empty() {
             return self.add(first);
         }
         let fork = self.states.len();
-        if !self.push(State::Either(fork, fork)) || !self.add(first) {
+        if !self.push(NfaState::Either(fork, fork)) || !self.add(first) {
             return false;
         }
         let leave = self.states.len();
-        if !self.push(State::Either(leave, leave)) || !self.add_one_of(rest) {
+        if !self.push(NfaState::Either(leave, leave)) || !self.add_one_of(rest) {
             return false;
         }
         let end = self.states.len();
-        self.states[fork] = State::Either(fork + 1, leave + 1);
-        self.states[leave] = State::Either(end, end);
+        self.states[fork] = NfaState::Either(fork + 1, leave + 1);
+        self.states[leave] = NfaState::Either(end, end);
         true
     }
 }
@@ -213,30 +214,30 @@ impl Parser<'_> {
         rest.is_some()
     }
 
-    fn alternatives(&mut self) -> Option<Part> {
+    fn alternatives(&mut self) -> Option<PatternNode> {
         let mut all = vec![self.sequence()?];
         while self.eat("|") {
             all.push(self.sequence()?);
         }
-        Some(Part::AnyOf(all))
+        Some(PatternNode::AnyOf(all))
     }
 
-    fn sequence(&mut self) -> Option<Part> {
+    fn sequence(&mut self) -> Option<PatternNode> {
         let mut parts = Vec::new();
         while !self.rest.is_empty() && !self.rest.starts_with(['|', ')']) {
             let part = self.one()?;
             parts.push(self.repeated(part)?);
         }
-        Some(Part::All(parts))
+        Some(PatternNode::All(parts))
     }
 
-    fn one(&mut self) -> Option<Part> {
+    fn one(&mut self) -> Option<PatternNode> {
         Some(match self.take()? {
-            '^' => Part::Start,
-            '$' => Part::End,
-            '.' => Part::Set(Set { negated: true, ranges: vec![('\n', '\n')] }),
-            '[' => Part::Set(self.class()?),
-            '\\' => Part::Set(self.escaped()?),
+            '^' => PatternNode::Start,
+            '$' => PatternNode::End,
+            '.' => PatternNode::Set(Set { negated: true, ranges: vec![('\n', '\n')] }),
+            '[' => PatternNode::Set(self.class()?),
+            '\\' => PatternNode::Set(self.escaped()?),
             '(' => {
                 if self.rest.starts_with('?') && !self.eat("?:") {
                     return None;
@@ -248,11 +249,11 @@ impl Parser<'_> {
                 inner
             }
             '*' | '+' | '?' | '{' => return None,
-            other => Part::Set(one_character(other)),
+            other => PatternNode::Set(one_character(other)),
         })
     }
 
-    fn repeated(&mut self, part: Part) -> Option<Part> {
+    fn repeated(&mut self, part: PatternNode) -> Option<PatternNode> {
         let (least, most) = match self.rest.chars().next() {
             Some('*') => (0, None),
             Some('+') => (1, None),
@@ -276,10 +277,10 @@ impl Parser<'_> {
         self.bounded(part, least, most)
     }
 
-    fn bounded(&self, part: Part, least: usize, most: Option<usize>) -> Option<Part> {
+    fn bounded(&self, part: PatternNode, least: usize, most: Option<usize>) -> Option<PatternNode> {
         let is_again = self.rest.starts_with(['*', '+', '{']);
         let fits = least <= MOST_STATES && most.is_none_or(|most| most <= MOST_STATES);
-        (fits && !is_again).then(|| Part::Repeated(Box::new(part), least, most))
+        (fits && !is_again).then(|| PatternNode::Repeated(Box::new(part), least, most))
     }
 
     /// After the bracket.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::engine::placeholder::is_known_later;
 use crate::engine::preview::{Action, Change};
-use crate::engine::render::{Surroundings, elements};
+use crate::engine::render::{RenderContext, elements};
 use crate::engine::stamps::{instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{Few, InstanceStatus, IntendedUndo, JsonText, Phase, RecordedCall};
@@ -28,7 +28,7 @@ pub(super) fn known_steps(changes: &[Change]) -> BTreeSet<StepId> {
 }
 
 /// The element of `for_each` that an instance stands for.
-pub(super) fn each_of(step: &Step, instance: &InstanceId, surroundings: &Surroundings<'_>) -> Option<Each> {
+pub(super) fn each_of(step: &Step, instance: &InstanceId, surroundings: &RenderContext<'_>) -> Option<Each> {
     let all = elements(step.for_each.as_ref()?, &surroundings.scope()).ok()?;
     all.into_iter().find(|each| Some(each.key.as_str()) == instance.key.as_deref())
 }
@@ -69,6 +69,7 @@ pub(super) fn merge(status: &mut Option<InstanceStatus>, next: InstanceStatus) {
     }
 }
 
+/// Replaces the status of an instance, and keeps the resources of the former one.
 pub(super) fn add(known: &mut InstanceStatus, next: InstanceStatus) {
     let made = known.made.drain(..).chain(next.made).collect();
     *known = InstanceStatus { made, ..next };

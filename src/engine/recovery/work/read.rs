@@ -7,7 +7,7 @@ use crate::api::{ReadError, Request, TASKS, Task, TaskState};
 use crate::catalog::Operation;
 use crate::catalog::update::shown_at;
 use crate::engine::made::Before;
-use crate::engine::made::of_tasks;
+use crate::engine::made::result_of_tasks;
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{fill_path, read_path};
 use crate::id::InstanceId;
@@ -28,7 +28,7 @@ impl Work<'_> {
         let is_owned_by_another = |kind: &str, id: &Value| self.status.other_owner(instance, kind, id).is_some();
         let before =
             Before { digest_key: self.status.header.key.as_bytes(), is_owned_by_another: &is_owned_by_another };
-        of_tasks(Some(operation), call, std::slice::from_ref(task), None, &before)
+        result_of_tasks(Some(operation), call, std::slice::from_ref(task), None, &before)
     }
 
     /// The task that made a resource, as the resource names it.
@@ -37,6 +37,7 @@ impl Work<'_> {
         self.task(&id).await.filter(|task| task.state == TaskState::Finished)
     }
 
+    /// Reads a task; `None` when it does not exist or cannot be read, which is noted.
     pub(super) async fn task(&mut self, id: &str) -> Option<Task> {
         self.read(format!("{TASKS}/{id}")).await.as_ref().and_then(Task::read)
     }
@@ -55,6 +56,7 @@ impl Work<'_> {
         Some(below.unwrap_or(object))
     }
 
+    /// Reads the resource with this id; `None` when it does not exist or cannot be read, which is noted.
     pub(super) async fn by_id(&mut self, asked: &PlannedCreate<'_>, id: &Value) -> Option<Value> {
         let resource = asked.operation.creates.as_ref()?.resource.as_ref()?;
         match resource.read.as_ref().filter(|_| !resource.by_name) {
@@ -66,6 +68,7 @@ impl Work<'_> {
         }
     }
 
+    /// The item with this id in the list of its kind; `None` also when the list cannot be read, which is noted.
     pub(super) async fn listed(&mut self, asked: &PlannedCreate<'_>, id: &Value) -> Option<Value> {
         let list = asked.operation.creates.as_ref()?.resource.as_ref()?.list.as_ref()?;
         let path = fill_path(&list.path, &asked.parameters, "", "")?;
@@ -80,6 +83,7 @@ impl Work<'_> {
         self.noted(path, read)
     }
 
+    /// The value that was read; a failure other than "not found" is noted.
     pub(super) fn noted<T>(&mut self, path: String, read: Result<T, ReadError>) -> Option<T> {
         match read {
             Ok(value) => Some(value),

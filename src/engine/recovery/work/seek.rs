@@ -22,6 +22,7 @@ use crate::id::InstanceId;
 use crate::journal::{Evidence, InstanceStatus, Phase, StepResult, id_text};
 
 impl Work<'_> {
+    /// Searches for the resource of a create by task, audit log and list, in this order. Returns whether it was found.
     pub(super) async fn seek(&mut self, asked: &PlannedCreate<'_>) -> bool {
         if let Some(status) = self.by_task(asked).await {
             self.put(asked.instance.clone(), RecoveryEvidence::Task, status);
@@ -53,9 +54,10 @@ impl Work<'_> {
         status
     }
 
+    /// Reads the tasks of every project and region whose data have the environment's stamp, by instance.
     pub(super) async fn read_tasks(&mut self) -> Vec<(InstanceId, Task)> {
         let mut found = Vec::new();
-        for (project, region) in &self.spots {
+        for (project, region) in &self.project_regions {
             let request = Request::get(TASKS).query("project_id", project).query("region_id", region);
             match pages(self.search.client, &request.query("order_by", "asc"), "/results", Paging::CLOUD).await {
                 Ok(tasks) => {

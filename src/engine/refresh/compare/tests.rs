@@ -2,14 +2,15 @@ use serde_json::json;
 
 use super::*;
 
-fn compare(thing: &str, name: &str, planned: Value, seen: Value) -> Comparison {
-    compare_with(thing, name, Some(planned), json!({ name: seen }))
+fn compare(route: &str, name: &str, planned: Value, seen: Value) -> Comparison {
+    compare_with(route, name, Some(planned), json!({ name: seen }))
 }
 
 /// With the whole object that a read shows, and a body that may not have the field.
-fn compare_with(thing: &str, name: &str, planned: Option<Value>, object: Value) -> Comparison {
+fn compare_with(route: &str, name: &str, planned: Option<Value>, object: Value) -> Comparison {
     let is_owned_by_another = |id: &Value| id == "another's";
-    let shown = Shown { route: thing, object: &object, digest_key: b"key", is_owned_by_another: &is_owned_by_another };
+    let shown =
+        ReadResource { route: route, object: &object, digest_key: b"key", is_owned_by_another: &is_owned_by_another };
     field(name, planned.as_ref(), &shown)
 }
 
@@ -33,7 +34,7 @@ fn elements_are_paired_whatever_their_order_and_their_number_of_fields() {
 #[test]
 fn keys_of_the_plans_choice_are_all_compared_in_the_cloud_api() {
     let (cloud, other) = ("/cloud/v1/faas/namespaces/{namespace_name}", "/fastedge/v1/apps/{id}");
-    for (thing, planned, seen, expected) in [
+    for (route, planned, seen, expected) in [
         (cloud, json!({ "A": "1" }), json!({ "A": "1" }), Comparison::Same),
         (cloud, json!({}), json!({ "A": "1" }), Comparison::Differs(Some(json!({ "A": "1" })))),
         (cloud, json!({ "A": "1" }), json!({}), Comparison::Differs(Some(json!({})))),
@@ -46,7 +47,7 @@ fn keys_of_the_plans_choice_are_all_compared_in_the_cloud_api() {
         (cloud, json!({ "A": "1" }), json!({ "A": "1", "PASSWORD": "x" }), Comparison::CannotTell),
         (other, json!({}), json!({ "A": "1" }), Comparison::Same),
     ] {
-        assert_eq!(compare(thing, "envs", planned.clone(), seen.clone()), expected, "{planned} {seen}");
+        assert_eq!(compare(route, "envs", planned.clone(), seen.clone()), expected, "{planned} {seen}");
     }
 }
 
@@ -252,7 +253,7 @@ fn a_key_that_was_sent_and_is_not_shown_is_missed_where_all_are_shown() {
     let rule = "/waap/v1/domains/{domain_id}/custom-rules/{rule_id}";
     let block = || json!({ "block": { "status_code": 403 } });
     let rest = |value: Value| Comparison::Differs(Some(value));
-    for (thing, name, planned, seen, expected) in [
+    for (route, name, planned, seen, expected) in [
         (app, "env", json!({ "A": "1", "B": "2" }), json!({ "B": "2", "C": "3" }), rest(json!({ "B": "2" }))),
         (app, "env", json!({ "A": "1" }), json!({ "A": "1", "C": "3" }), Comparison::Same),
         (app, "other", json!({ "A": "1" }), json!({}), Comparison::CannotTell),
@@ -264,14 +265,14 @@ fn a_key_that_was_sent_and_is_not_shown_is_missed_where_all_are_shown() {
         (rule, "action", json!({ "allow": {} }), json!({ "allow": null, "block": null }), Comparison::CannotTell),
         (rule, "action", json!({ "allow": {} }), json!({ "allow": null, "block": {} }), rest(json!({}))),
     ] {
-        assert_eq!(compare(thing, name, planned.clone(), seen.clone()), expected, "{name}: {planned} {seen}");
+        assert_eq!(compare(route, name, planned.clone(), seen.clone()), expected, "{name}: {planned} {seen}");
     }
 }
 
 #[test]
 fn what_the_api_sets_in_a_field_that_is_the_resource_is_not_compared() {
     let player = |planned: Value| {
-        let shown = Shown {
+        let shown = ReadResource {
             route: "/streaming/players/{player_id}",
             object: &json!({ "id": 1001, "client_id": 7, "name": "Player" }),
             digest_key: b"key",

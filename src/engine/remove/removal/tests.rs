@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::Policy;
 use crate::engine::evidence::testing::intent;
 use crate::engine::tests::apart::{Canned, LOST, NO_CONNECTION, UNSENT};
 use crate::engine::tests::harness::{Trial, paused};
+use crate::event::ErrorClass;
 use crate::id::StepId;
 use crate::journal::{RecordedResource, StepResult, Succeeded};
 use crate::simulate::Options;
@@ -18,7 +20,7 @@ const STRANGER: &str = "1ee7ccee-5003-48c9-8ae0-d96063af75b2";
 /// How a removal ended, what it waited for meanwhile, and what is on record.
 #[derive(Debug)]
 struct End {
-    result: Result<Gone, Interruption>,
+    result: Result<RemovedWhen, Interruption>,
     /// Each pause in tenths of a second, with its reason.
     delays: Vec<String>,
     took: Duration,
@@ -70,7 +72,7 @@ fn removed_at(
             context.journal.append(before.into_iter().chain(records).collect()).await.unwrap();
             tokio::time::sleep(age).await;
             let began = context.clock().elapsed();
-            let result = Removal::new(context, &instance, &call).run().await;
+            let result = UndoCall::new(context, &instance, &call).run().await;
             let phase = context.journal.with_status(|status| status.instances[&instance].phase.clone());
             (result, context.clock().elapsed() - began, phase)
         };
@@ -146,7 +148,7 @@ fn a_refusal_that_passes_is_waited_for_with_growing_pauses() {
         (vec![(503, json!({ "message": "later", "retry_after": 9 })), done()], &["unavailable 503 90"]),
     ] {
         let end = removed(OLD, answers.clone(), vec![]);
-        assert!(matches!(end.result, Ok(Gone::Now)), "{end:?}");
+        assert!(matches!(end.result, Ok(RemovedWhen::Now)), "{end:?}");
         assert_eq!(
             (end.delays.as_slice(), end.sent),
             (&delays.iter().map(|&words| words.to_owned()).collect::<Vec<_>>()[..], answers.len())
@@ -196,12 +198,15 @@ fn what_cannot_be_read_alone_is_gone_when_its_list_does_not_show_it() {
         |path: &str, lists: Vec<Canned>| removed_at(path, vec![], OLD, vec![no_route(), done()], vec![(KEYS, lists)]);
     for (list, sent) in [(listed(&[6, 8]), 1), (listed(&[6, 7]), 2), (listed(&[]), 1), ((500, json!({})), 2)] {
         let (end, warnings) = removed(KEY, vec![list.clone()]);
-        assert!(matches!(end.result, Ok(Gone::Now | Gone::Already)) && warnings.is_empty(), "{list:?}: {end:?}");
+        assert!(
+            matches!(end.result, Ok(RemovedWhen::Now | RemovedWhen::Already)) && warnings.is_empty(),
+            "{list:?}: {end:?}"
+        );
         assert_eq!(end.deletes(), sent, "{list:?}: {end:?}");
     }
     // Nothing of the API shows it.
     let (end, warnings) = removed(LIFECYCLE, vec![listed(&[])]);
-    assert!(matches!(end.result, Ok(Gone::Already)), "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Already)), "{end:?}");
     assert!(warnings.len() == 1 && warnings[0].contains("no call that reads it"), "{warnings:?}");
 }
 
@@ -237,7 +242,7 @@ fn a_user_that_was_removed_a_moment_ago_is_waited_for_and_named() {
     let at_last = || [vec![in_use(STRANGER); 8], vec![done()]].concat();
     let minute = Duration::from_secs(60);
     let end = removed_after(removed(), minute, at_last(), vec![]);
-    assert!(matches!(end.result, Ok(Gone::Now)) && end.took > UNRECORDED_BUDGET * 2, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Now)) && end.took > UNRECORDED_BUDGET * 2, "{end:?}");
     assert!(end.delays.iter().all(|words| words.starts_with("in use by the removed web ")), "{end:?}");
     // What cannot outlive it goes with it.
     let end = removed_after(removed(), minute, vec![in_use(port)], vec![]);
@@ -273,29 +278,29 @@ fn an_answer_with_the_task_of_another_call_is_not_believed() {
     let polled = || vec![(own, vec![finished("t1")]), (others, vec![finished("t9")])];
     // The next answer says what came of it.
     let end = removed_after(before(), OLD, vec![tasks("t9"), tasks("t1")], polled());
-    assert!(matches!(end.result, Ok(Gone::Now)) && end.sent == 2 && end.delays.len() == 1, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Now)) && end.sent == 2 && end.delays.len() == 1, "{end:?}");
     let end = removed_after(before(), OLD, vec![tasks("t9"), refused(404, "no")], polled());
-    assert!(matches!(end.result, Ok(Gone::Already)) && end.sent == 2, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Already)) && end.sent == 2, "{end:?}");
     let end = removed_after(before(), OLD, vec![tasks("t9")], polled());
     assert_eq!(failure(&end).effect, EffectKnown::Unknown, "{end:?}");
     assert!(failure(&end).message.contains("names task t9, which is on record for another call"), "{end:?}");
     let end = removed_after(vec![], OLD, vec![tasks("t9")], polled());
-    assert!(matches!(end.result, Ok(Gone::Now)) && end.sent == 1, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Now)) && end.sent == 1, "{end:?}");
 }
 
 #[test]
 fn not_found_means_gone_unless_it_was_made_a_moment_ago_or_the_project_is_hidden() {
     let gone = || refused(404, "no");
     let end = removed(OLD, vec![gone()], vec![]);
-    assert!(matches!(end.result, Ok(Gone::Already)) && end.sent == 1, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Already)) && end.sent == 1, "{end:?}");
     let young = removed(Duration::ZERO, vec![gone()], vec![]);
-    assert!(matches!(young.result, Ok(Gone::Already)) && young.sent > 1, "{young:?}");
+    assert!(matches!(young.result, Ok(RemovedWhen::Already)) && young.sent > 1, "{young:?}");
     assert!(young.delays.iter().all(|words| words == "failed 30"), "{young:?}");
     // After a lost answer a 404 is expected.
     let lost = removed(Duration::ZERO, vec![(LOST, Value::Null), gone()], vec![]);
-    assert!(matches!(lost.result, Ok(Gone::Already)) && lost.sent == 2, "{lost:?}");
+    assert!(matches!(lost.result, Ok(RemovedWhen::Already)) && lost.sent == 2, "{lost:?}");
     let after_refusal = removed(Duration::ZERO, vec![(LOST, Value::Null), in_use("a server"), gone()], vec![]);
-    assert!(matches!(after_refusal.result, Ok(Gone::Already)) && after_refusal.sent == 3, "{after_refusal:?}");
+    assert!(matches!(after_refusal.result, Ok(RemovedWhen::Already)) && after_refusal.sent == 3, "{after_refusal:?}");
     for place in ["/cloud/v1/projects/1", "/cloud/v1/regions/7"] {
         let hidden = removed(OLD, vec![gone()], vec![(place, vec![(404, json!({}))])]);
         assert!(
@@ -338,9 +343,9 @@ fn the_task_of_a_removal_is_waited_for_and_repeated_when_it_fails() {
     let state = |state: &str| (200, json!({ "id": "t1", "state": state, "error": "no" }));
     let path = "/cloud/v1/tasks/t1";
     let end = removed(OLD, vec![tasks()], vec![(path, vec![state("RUNNING"), state("FINISHED")])]);
-    assert!(matches!(end.result, Ok(Gone::Now)) && end.sent == 1, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Now)) && end.sent == 1, "{end:?}");
     let end = removed(OLD, vec![tasks()], vec![(path, vec![state("ERROR"), state("ERROR"), state("FINISHED")])]);
-    assert!(matches!(end.result, Ok(Gone::Now)) && end.sent == 3, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Now)) && end.sent == 3, "{end:?}");
     assert_eq!(end.delays, ["in use by 0 30", "in use by 0 60"]);
     let end = removed(OLD, vec![tasks()], vec![(path, vec![state("ERROR")])]);
     assert_eq!((failure(&end).task.as_deref(), end.sent), (Some("t1"), 3));
@@ -352,10 +357,10 @@ fn the_task_of_a_removal_is_waited_for_and_repeated_when_it_fails() {
     // One that the API does not know any more: the resource says what came of it.
     let missing = || (path, vec![refused(404, "no such task")]);
     let end = removed(OLD, vec![tasks()], vec![missing(), (PATH, vec![refused(404, "no such volume")])]);
-    assert!(matches!(end.result, Ok(Gone::Unseen)) && end.deletes() == 1, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Unseen)) && end.deletes() == 1, "{end:?}");
     let still = || (200, json!({ "id": "v" }));
     let end = removed(OLD, vec![tasks()], vec![missing(), (PATH, vec![still(), refused(404, "no such volume")])]);
-    assert!(matches!(end.result, Ok(Gone::Unseen)) && end.deletes() == 2, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Unseen)) && end.deletes() == 2, "{end:?}");
     let end = removed(OLD, vec![tasks()], vec![missing(), (PATH, vec![still()])]);
     assert_eq!((failure(&end).effect, end.deletes()), (EffectKnown::Unknown, 3), "{end:?}");
     assert!(failure(&end).message.contains("it is still there"), "{end:?}");

@@ -7,15 +7,15 @@ use super::plans::{Case, examples};
 use super::proof::{Figures, Unbroken, every, seeds, trial};
 use crate::engine::tests::death::{Life, Moment, When};
 use crate::engine::tests::harness::{Trial, paused};
-use crate::engine::tests::stored::Place;
+use crate::engine::tests::stored::StoredRecord;
 use crate::exit::Exit;
 use crate::simulate::Faults;
 
 /// How long a frozen process stands still: longer than another needs to take over and complete the plan.
 const FROZEN: Duration = Duration::from_secs(4 * 3_600);
 
-fn stored(faults: Faults) -> (Trial, Place) {
-    let place = Place::new();
+fn stored(faults: Faults) -> (Trial, StoredRecord) {
+    let place = StoredRecord::new();
     let mut trial = trial(faults);
     trial.place = Some(place.clone());
     (trial, place)

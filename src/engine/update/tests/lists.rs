@@ -9,8 +9,8 @@ fn steps(path: &str, field: &str, before: Value, after: Value, may_remove: bool)
         (post(path, json!({ "name": "n", field: before })), post(path, json!({ "name": "n", field: after })));
     let catalog = Catalog::embedded();
     let result = StepResult { id: Some(json!("x1").into()), name: Some("n".to_owned()), ..StepResult::default() };
-    let thing = UpdatedResource::of(catalog, &before, &result);
-    let split = split(catalog, thing.as_ref(), &before, &after, None, may_remove);
+    let resource = UpdatedResource::of(catalog, &before, &result);
+    let split = split(catalog, resource.as_ref(), &before, &after, None, may_remove);
     let called = split.calls.iter().map(|call| {
         let path = call.recorded.path.split("/1/7/").nth(1).unwrap();
         let body = call.recorded.body.as_ref().map(|body| body.text().to_owned()).unwrap_or_default();
@@ -117,8 +117,8 @@ fn parameters_and_headers_act_on_a_create_only() {
         (of(&[("a", "1"), ("b", "1")], &[]), of(&[("b", "1"), ("a", "1")], &[]), &[]),
     ] {
         let result = StepResult { id: Some(json!("x1").into()), ..StepResult::default() };
-        let thing = UpdatedResource::of(Catalog::embedded(), &before, &result);
-        let split = split(Catalog::embedded(), thing.as_ref(), &before, &after, None, true);
+        let resource = UpdatedResource::of(Catalog::embedded(), &before, &result);
+        let split = split(Catalog::embedded(), resource.as_ref(), &before, &after, None, true);
         let forced: Vec<&str> = split.forced.iter().map(|forced| forced.field.as_str()).collect();
         assert_eq!((forced.as_slice(), split.calls.len()), (fields, 0), "{before:?} {after:?}");
         assert!(split.forced.iter().all(|forced| forced.reason == reason));

@@ -28,8 +28,8 @@ fn steps(field: &str, before: &Value, after: &Value, made: &[&str]) -> Vec<Strin
     let call = |list: &Value| post("v2/instances/1/7", json!({ field: in_full(list) }));
     let mut result = StepResult { id: Some(in_full(&json!("x1")).into()), ..StepResult::default() };
     result.created.insert("volumes".to_owned(), made.iter().map(|id| in_full(&json!(id)).into()).collect());
-    let thing = UpdatedResource::of(Catalog::embedded(), &call(before), &result);
-    let split = split(Catalog::embedded(), thing.as_ref(), &call(before), &call(after), None, true);
+    let resource = UpdatedResource::of(Catalog::embedded(), &call(before), &result);
+    let split = split(Catalog::embedded(), resource.as_ref(), &call(before), &call(after), None, true);
     let called = split.calls.iter().map(|call| {
         let path = call.recorded.path.split("/1/7/").nth(1).unwrap();
         let body = call.recorded.body.as_ref().map(|body| body.text().to_owned()).unwrap_or_default();

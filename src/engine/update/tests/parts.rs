@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::evidence::testing::intent;
 use crate::engine::tests::apart::{Canned, listed, with_answers};
-use crate::engine::update::parts::of_part;
+use crate::engine::update::parts::part_state;
 use crate::journal::Intent;
 
 const MACHINE: &str = "/cloud/v1/instances/1/7/m1";
@@ -14,7 +14,7 @@ fn state(call: RecordedCall, before: Value, after: Value, table: &[(&str, Canned
     let update = Some(create(after).into());
     let intent = Intent { call: call.into(), update, ..intent(json!({})) };
     let table = table.to_vec();
-    with_answers(table, async |context| of_part(context, &intent, &create(before)).await)
+    with_answers(table, async |context| part_state(context, &intent, &create(before)).await)
 }
 
 fn call(method: Method, path: &str, body: Value) -> RecordedCall {

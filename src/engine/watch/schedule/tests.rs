@@ -1,8 +1,8 @@
 use super::*;
 use crate::catalog::pace_of;
 
-fn place() -> Place {
-    Place { project_id: Some(1), region_id: Some(7) }
+fn project_region() -> ProjectRegion {
+    ProjectRegion { project_id: Some(1), region_id: Some(7) }
 }
 
 fn seconds(seconds: f64) -> Duration {
@@ -10,7 +10,7 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 fn entry(task_type: &str, since: f64) -> Entry {
-    Entry::new(place(), task_type, SignedDuration::try_from(seconds(since)).unwrap())
+    Entry::new(project_region(), task_type, SignedDuration::try_from(seconds(since)).unwrap())
 }
 
 /// The number of polls, and the mean delay in seconds from the end of a task to the poll that sees it.
@@ -180,7 +180,7 @@ fn a_resumed_wait_polls_all_of_them_together() {
     let mut schedule = Schedule::default();
     for task in 0..60 {
         let since = SignedDuration::from_secs(-120 - task);
-        let resumed = Entry { first: Some(Duration::ZERO), ..Entry::new(place(), "create_volume", since) };
+        let resumed = Entry { first: Some(Duration::ZERO), ..Entry::new(project_region(), "create_volume", since) };
         schedule.add(&task.to_string(), resumed, Duration::ZERO);
     }
     assert_eq!(schedule.take_due(Duration::ZERO), []);
@@ -287,8 +287,8 @@ fn first(after: f64) -> Entry {
 
 #[test]
 fn tasks_share_a_list_only_where_it_can_be_read() {
-    let [one, two] = [1, 2].map(|project| Place { project_id: Some(project), region_id: Some(7) });
-    let nowhere = Place::default();
+    let [one, two] = [1, 2].map(|project| ProjectRegion { project_id: Some(project), region_id: Some(7) });
+    let nowhere = ProjectRegion::default();
     for (places, unlisted, expected) in [
         ([&one, &one], None, &["2 in 1"][..]),
         ([&one, &two], None, &["a", "b"]),
@@ -297,15 +297,15 @@ fn tasks_share_a_list_only_where_it_can_be_read() {
         ([&nowhere, &nowhere], None, &["a", "b"]),
     ] {
         let mut schedule = Schedule::default();
-        unlisted.into_iter().chain(unlisted).for_each(|place| {
-            schedule.cannot_list(place, false, Duration::ZERO);
+        unlisted.into_iter().chain(unlisted).for_each(|project_region| {
+            schedule.cannot_list(project_region, false, Duration::ZERO);
         });
-        for (task, place) in ["a", "b"].into_iter().zip(places) {
-            schedule.add(task, Entry { place: place.clone(), ..first(1.0) }, Duration::ZERO);
+        for (task, project_region) in ["a", "b"].into_iter().zip(places) {
+            schedule.add(task, Entry { project_region: project_region.clone(), ..first(1.0) }, Duration::ZERO);
         }
         let polls = schedule.take_due(seconds(1.0)).into_iter().map(|poll| match poll {
             Poll::One(task) => task,
-            Poll::Many(listing) => format!("{} in {}", listing.tasks.len(), listing.place.project_id.unwrap()),
+            Poll::Many(listing) => format!("{} in {}", listing.tasks.len(), listing.project_region.project_id.unwrap()),
         });
         assert_eq!(polls.collect::<Vec<_>>(), expected, "{places:?} {unlisted:?}");
         assert_eq!(schedule.unlisted.len(), usize::from(unlisted.is_some()));
@@ -315,17 +315,19 @@ fn tasks_share_a_list_only_where_it_can_be_read() {
 
 #[test]
 fn what_is_due_soon_comes_along_with_a_list_and_not_with_a_single_poll() {
-    for (place, later, expected) in
-        [(place(), 3.2, vec!["a", "b"]), (place(), 30.0, vec!["a"]), (Place::default(), 3.2, vec!["a"])]
-    {
+    for (project_region, later, expected) in [
+        (project_region(), 3.2, vec!["a", "b"]),
+        (project_region(), 30.0, vec!["a"]),
+        (ProjectRegion::default(), 3.2, vec!["a"]),
+    ] {
         let mut schedule = Schedule::default();
-        schedule.add("a", Entry { place: place.clone(), ..first(3.0) }, Duration::ZERO);
-        schedule.add("b", Entry { place: place.clone(), ..first(later) }, Duration::ZERO);
+        schedule.add("a", Entry { project_region: project_region.clone(), ..first(3.0) }, Duration::ZERO);
+        schedule.add("b", Entry { project_region: project_region.clone(), ..first(later) }, Duration::ZERO);
         let polled = schedule.take_due(seconds(3.0)).into_iter().flat_map(|poll| match poll {
             Poll::One(task) => vec![task],
             Poll::Many(listing) => listing.tasks,
         });
-        assert_eq!(polled.collect::<Vec<_>>(), expected, "{place:?} {later}");
+        assert_eq!(polled.collect::<Vec<_>>(), expected, "{project_region:?} {later}");
     }
 }
 
@@ -336,7 +338,7 @@ fn likelihoods_of_tasks_in_time_add_up_and_late_ones_count_once() {
     let (middle, latest) = (pace.usual, pace.latest);
     for (task, age) in [("a", middle), ("b", middle), ("c", latest), ("d", latest * 2)] {
         let since = SignedDuration::try_from(age).unwrap();
-        schedule.add(task, Entry::new(place(), "create_router", -since), Duration::ZERO);
+        schedule.add(task, Entry::new(project_region(), "create_router", -since), Duration::ZERO);
     }
     let of = |tasks: &[&str]| {
         let tasks: Vec<String> = tasks.iter().map(|task| (*task).to_owned()).collect();
@@ -373,15 +375,15 @@ fn failed_polls_in_a_row_are_counted() {
 fn what_is_held_is_due_later_or_once_it_is_released() {
     let mut schedule = Schedule::default();
     schedule.add("a", first(1.0), Duration::ZERO);
-    schedule.hold(&place(), seconds(3.0));
+    schedule.hold(&project_region(), seconds(3.0));
     assert_eq!((schedule.next(), schedule.take_due(seconds(2.0))), (Some(seconds(3.0)), vec![]));
-    let elsewhere = Place { project_id: Some(2), region_id: Some(7) };
+    let elsewhere = ProjectRegion { project_id: Some(2), region_id: Some(7) };
     schedule.release(&elsewhere);
     assert_eq!(schedule.next(), Some(seconds(3.0)));
-    schedule.release(&place());
+    schedule.release(&project_region());
     assert_eq!(schedule.next(), Some(seconds(1.0)));
-    schedule.hold(&place(), seconds(0.5));
+    schedule.hold(&project_region(), seconds(0.5));
     assert_eq!(schedule.next(), Some(seconds(1.0)));
-    schedule.hold(&place(), seconds(3.0));
+    schedule.hold(&project_region(), seconds(3.0));
     assert_eq!(schedule.take_due(seconds(3.0)), [Poll::One("a".to_owned())]);
 }

@@ -2,12 +2,12 @@ use snapbox::{assert_data_eq, str};
 
 use super::*;
 use crate::event::{Activity, SourceLocation};
-use crate::report::testing::{Shared, accepted, done, error, failed, finished, instance, stamped, started};
+use crate::report::testing::{SharedOutput, accepted, done, error, failed, finished, instance, stamped, started};
 
 const LIMIT: usize = 1024 * 1024;
 
-fn summary(plan: Option<Source>) -> (Shared, Summary) {
-    let out = Shared::default();
+fn summary(plan: Option<Source>) -> (SharedOutput, Summary) {
+    let out = SharedOutput::default();
     (out.clone(), Summary::new(Box::new(out), Secrets::default(), plan.map(Arc::new), 0))
 }
 
@@ -99,7 +99,7 @@ fn ten_thousand_steps_and_megabytes_of_causes_stay_below_the_limit() {
 
 #[test]
 fn a_file_that_is_nearly_full_gets_the_result_only() {
-    let out = Shared::default();
+    let out = SharedOutput::default();
     let mut summary = Summary::new(Box::new(out.clone()), Secrets::default(), None, SUMMARY_LIMIT - 70_000);
     summary.handle(&stamped(0, started()));
     for index in 0..1000 {
@@ -135,7 +135,7 @@ fn hostile_text_is_only_text() {
 
 #[test]
 fn secrets_are_hidden_before_they_are_escaped() {
-    let out = Shared::default();
+    let out = SharedOutput::default();
     let secrets = Secrets::default();
     secrets.hide("p@ss|word");
     let mut summary = Summary::new(Box::new(out.clone()), secrets, None, 0);

@@ -1,0 +1,211 @@
+//! A change that may not be made: the call differs from the recorded one, or would act on the resource of another
+//! instance.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::engine::call::Write;
+use crate::engine::called::Called;
+use crate::engine::collection::adoptable;
+use crate::engine::differences::differences;
+use crate::engine::evidence::tags::stamp_value;
+use crate::engine::instance::Instance;
+use crate::engine::interruption::Interruption;
+use crate::engine::render::Rendered;
+use crate::engine::update::Changing;
+use crate::engine::{operation, results};
+use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
+use crate::id::InstanceId;
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, JournalError, Record, StepResult};
+use crate::plan::OnConflict;
+
+impl Instance {
+    /// The error for a change that the plan does not allow: what differs, and which fields need a new resource.
+    pub(in crate::engine) fn change_refused(
+        &self,
+        rendered: &Rendered,
+        known: &InstanceStatus,
+        change: &Changing<'_>,
+    ) -> StepError {
+        let differing = known.agrees.as_ref().map(|agrees| differences(agrees, &rendered.recorded)).unwrap_or_default();
+        let forced: Vec<String> =
+            change.split.forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
+        let by_others: Vec<(&str, &Value)> =
+            change.split.forced.iter().filter_map(|forced| changed_by_others(known, &forced.field)).collect();
+        let is_recovered = self.known(&self.id()).agrees.is_none();
+        let message = match forced.as_slice() {
+            forced if is_recovered => format!(
+                "what was recovered differs from the plan's call, and would have to be replaced: {} ({})",
+                differing.join("; "),
+                forced.join("; ")
+            ),
+            [] => {
+                format!(
+                    "the plan's call differs from the recorded one, and may not change the resource: {}",
+                    differing.join("; ")
+                )
+            }
+            forced if by_others.len() == forced.len() => format!(
+                "another client changed it, and the API cannot change it back: {} ({})",
+                differing.join("; "),
+                forced.join("; ")
+            ),
+            forced => format!(
+                "the plan's call differs from the recorded one, which needs a new resource: {} ({})",
+                differing.join("; "),
+                forced.join("; ")
+            ),
+        };
+        let about = self.about(&rendered.recorded);
+        let mut error = self.run.context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, message);
+        let fields: Vec<&str> = change.split.forced.iter().map(|forced| forced.field.as_str()).collect();
+        let ignore = match fields.as_slice() {
+            [] | ["call"] => "`on_change: ignore`".to_owned(),
+            fields => format!("`on_change: {{ ignore: [{}] }}`", fields.join(", ")),
+        };
+        error.help.extend(by_others.iter().map(|(field, now)| {
+            let words = format!("leave it as it is now: write `{field}: {now}` in the plan");
+            self.run.context.secrets.redact(&words).into_owned()
+        }));
+        let step = &self.step().id;
+        error.help.extend(match is_recovered {
+            true => [format!("keep it as it is: {ignore}"), format!("replace it: `--replace {step}`")],
+            false => [
+                format!("keep it as it is: {ignore}; change it: `on_change: {{ update: {{ call: … }} }}`"),
+                format!("replace it: `on_change: replace`, or `--replace {step}`"),
+            ],
+        });
+        error
+    }
+
+    /// Handles a refusal because the resource exists already or is in use, as `on_conflict` says.
+    pub(in crate::engine) async fn conflict(
+        &self,
+        write: &Write,
+        mut refusal: StepError,
+        provenance: &mut Provenance,
+        started: Duration,
+    ) -> Result<Option<StepResult>, Interruption> {
+        let context = &self.run.context;
+        let id = &write.intent.instance;
+        if let Some(holder) = self.holder(write) {
+            return Err(Interruption::Failed(self.held_by(&holder, id, refusal)));
+        }
+        let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
+        else {
+            return Err(match write.open_attempts(&self.known(id)).pop() {
+                Some(open) => self.stands_in_the_way(open.intent.attempt, id, refusal).await?,
+                None => Interruption::Failed(refusal),
+            });
+        };
+        let owner = stamp_value(&context.settings.plan, &context.settings.environment, id);
+        match adoptable(context, operation, &write.intent.call, &write.parameters, &owner).await {
+            Ok((item, ours)) => {
+                *provenance = Provenance::Adopted;
+                // A resource that this plan did not create is used, and never deleted.
+                let undo = if ours { write.intent.undo.clone() } else { IntendedUndo::Keep };
+                let intent = Intent { undo, ..write.intent.clone() };
+                self.finish(
+                    &self.known(id),
+                    self.intended(&intent),
+                    Called::Found { item, evidence: None },
+                    Provenance::Adopted,
+                    started,
+                )
+                .await
+            }
+            Err(why) => {
+                refusal.message = format!("{}; it cannot be adopted: {why}", refusal.message);
+                Err(Interruption::Failed(refusal))
+            }
+        }
+    }
+
+    /// Records that an attempt without an answer may have made what a later one was refused for, though nothing was found of
+    /// it: the outcome is in doubt, and a refusal says nothing about that attempt.
+    async fn stands_in_the_way(
+        &self,
+        attempt: u32,
+        id: &InstanceId,
+        refusal: StepError,
+    ) -> Result<Interruption, JournalError> {
+        let words = format!("{}; attempt {attempt}, which was never answered, may have made that", refusal.message);
+        let resolve = |decision: &str| self.run.context.settings.state_command("resolve", id, decision);
+        let help = vec![
+            format!("decide with {} (it made that)", resolve("--id ID")),
+            format!("or {} (it made nothing)", resolve("--not-applied")),
+        ];
+        let error = StepError { effect: EffectKnown::Unknown, message: words, help, ..refusal };
+        let found = Record::Found { instance: id.clone(), attempt };
+        let unknown = Record::Unknown { instance: id.clone(), error: error.clone() };
+        self.run.context.journal.append(vec![found, unknown]).await?;
+        Ok(Interruption::Unknown(error))
+    }
+
+    /// The error for a call that asks for what another instance of this record has.
+    fn held_by(&self, holder: &InstanceId, id: &InstanceId, mut error: StepError) -> StepError {
+        error.message = format!("{}; `{holder}` of this record has it", error.message);
+        error.help = vec![self.rename_help(holder, id)];
+        error
+    }
+
+    /// How an instance takes over what another instance of this record has.
+    pub(in crate::engine) fn rename_help(&self, holder: &InstanceId, id: &InstanceId) -> String {
+        let flags = &self.run.context.settings.record_flags;
+        format!(
+            "rename it: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
+        )
+    }
+
+    /// Refuses a call that would change the resource of an instance that is no longer in the plan, as after a rename:
+    /// the API would not refuse it, and `--prune` would then delete the resource.
+    pub(in crate::engine) fn refuse_if_held(&self, write: &Write) -> Result<(), Interruption> {
+        let id = &write.intent.instance;
+        if !operation::or_changes(write.operation.as_deref()) {
+            return Ok(());
+        }
+        let is_former = |holder: &InstanceId| holder.step == id.step || !self.run.plan.steps.contains_key(&holder.step);
+        match self.holder(write).filter(is_former) {
+            Some(holder) => {
+                let words = "it would change an existing resource";
+                let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
+                Err(Interruption::Failed(self.held_by(&holder, id, error)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Another instance of this record that has the resource which the call would change or create: of the same kind
+    /// and name in the same collection, or at the same path where that identifies it (a record set). With two owners,
+    /// the removal of one would delete the resource of the other.
+    fn holder(&self, write: &Write) -> Option<InstanceId> {
+        let call = &write.intent.call;
+        let asked = results::result_of_answer(write.operation.as_deref(), call, 0, Value::Null);
+        let has_it = |known: &InstanceStatus| {
+            let made = known.result.as_ref().filter(|_| !known.made.is_empty());
+            let by_key = |made: &StepResult| match &asked.name {
+                Some(_) => made.name == asked.name,
+                None => made.id == asked.id,
+            };
+            made.is_some_and(|made| made.kind == asked.kind && by_key(made))
+                && known.agreed().is_some_and(|made_by| made_by.path == call.path)
+        };
+        write.operation.as_ref()?.creates.as_ref()?;
+        if asked.name.is_none() && asked.id.is_none() {
+            return None;
+        }
+        self.run.context.journal.with_status(|status| {
+            let others = status.instances.iter().filter(|(other, _)| **other != write.intent.instance);
+            others.filter(|(_, known)| has_it(known)).map(|(other, _)| other.clone()).next()
+        })
+    }
+}
+
+/// The top field of a place, and the value that another client gave it; `None` without drift, and when the field is
+/// absent now.
+fn changed_by_others<'c>(known: &'c InstanceStatus, place: &'c str) -> Option<(&'c str, &'c Value)> {
+    let field = place.strip_prefix("body/").filter(|field| !field.contains('/'))?;
+    let drifted = known.drifted.iter().find(|drifted| drifted.field == field)?;
+    Some((field, drifted.now.as_ref()?))
+}

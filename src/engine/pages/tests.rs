@@ -97,7 +97,11 @@ fn an_answer_without_items_is_no_empty_list() {
         (json!({}), None),
         (Value::Null, None),
     ] {
-        assert_eq!(listed(answer.clone(), "/results").map(|items| items.len()), items, "{answer}");
+        assert_eq!(
+            listed(answer.clone(), "/results", "/cloud/v1/networks/1/7").map(|items| items.len()),
+            items,
+            "{answer}"
+        );
     }
 }
 

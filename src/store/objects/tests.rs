@@ -176,7 +176,7 @@ async fn while_the_store_is_unreachable_no_step_starts_and_outcomes_are_spooled(
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_is_refused_all_the_time_is_told_with_what_the_store_said() {
-    let place = Place::new();
+    let place = TestStore::new();
     let journal = place.journal("run").await;
     place.store.refuses.store(true, Ordering::SeqCst);
     let away = journal.append(vec![Record::Beat]).await.unwrap_err().to_string();

@@ -9,8 +9,7 @@ fn compare(route: &str, name: &str, planned: Value, seen: Value) -> Comparison {
 /// With the whole object that a read shows, and a body that may not have the field.
 fn compare_with(route: &str, name: &str, planned: Option<Value>, object: Value) -> Comparison {
     let is_owned_by_another = |id: &Value| id == "another's";
-    let shown =
-        ReadResource { route: route, object: &object, digest_key: b"key", is_owned_by_another: &is_owned_by_another };
+    let shown = ReadResource { route, object: &object, digest_key: b"key", is_owned_by_another: &is_owned_by_another };
     field(name, planned.as_ref(), &shown)
 }
 

@@ -84,7 +84,7 @@ fn options_that_contradict_a_saved_preview_are_refused() {
 fn a_saved_preview_stands_for_its_environment_in_every_command() {
     let trial = Trial::new();
     trial.plan(&["run", "plan.yaml"]).with_code(0);
-    trial.preview(&["--environment", "blue"]);
+    trial.preview(&["--environment", "blue", "--target", "disk"]);
     for command in
         [&["destroy", "shown", "--yes", "--if-exists"][..], &["destroy", "shown", "--yes"], &["status", "shown"]]
     {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{BodyFinding, PathSegment, finding};
 use crate::catalog::operation::{Method, Operation};
+use crate::catalog::placeholder::is_placeholder;
 use crate::catalog::value::Partial;
 use crate::diagnostic::{Severity, code};
 
@@ -30,6 +31,9 @@ pub(super) fn refusals(operation: &Operation, body: Option<&Partial>) -> Vec<Bod
     if operation.route.method == Method::Post && path == "/cloud/v1/loadbalancers/{project_id}/{region_id}" {
         found.extend(subnet_without_network(body));
     }
+    if path.starts_with("/cloud/") {
+        user_data(body, &mut Vec::new(), &mut found);
+    }
     if path.ends_with("instances/{project_id}/{region_id}") {
         found.extend(credentials_twice(body));
     }
@@ -40,6 +44,45 @@ pub(super) fn refusals(operation: &Operation, body: Option<&Partial>) -> Vec<Bod
     };
     once.iter().for_each(|field| found.extend(repeated_interfaces(body, field)));
     found
+}
+
+/// `user_data` that cannot be in base64, which the document asks for in prose only.
+fn user_data(value: &Partial, at: &mut Vec<PathSegment>, found: &mut Vec<BodyFinding>) {
+    match value {
+        Partial::Map(fields) => {
+            for (name, field) in fields {
+                at.push(PathSegment::Key(name.clone()));
+                if name == "user_data" && !may_be_base64(field) {
+                    let message = "`user_data` wants a text in base64, and this is none";
+                    let file =
+                        "write `user_data: \"{{ file('cloud-init.yaml') | b64encode }}\"`, and the text into the file";
+                    let wrong = finding(Severity::Error, "wrong-format", message).help(file);
+                    found.push(BodyFinding { at: at.clone(), ..wrong });
+                } else {
+                    user_data(field, at, found);
+                }
+                at.pop();
+            }
+        }
+        Partial::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                at.push(PathSegment::Index(index));
+                user_data(item, at, found);
+                at.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Placeholders have findings of their own.
+fn may_be_base64(value: &Partial) -> bool {
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b"+/=-_".contains(&byte);
+    match value {
+        Partial::String(text) => is_placeholder(text) || text.bytes().all(is_sign),
+        Partial::Text(pieces) => pieces.iter().flatten().all(|text| text.bytes().all(is_sign)),
+        _ => true,
+    }
 }
 
 /// `user_data` beside the fields that make such a text themselves.

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use serde_json::{Number, Value};
 
 use super::format::Problem;
-use super::{Checker, PathSegment, format, holes, words};
+use super::{Checker, format, holes, words};
 use crate::catalog::schema::{Schema, Type};
 use crate::catalog::value::Partial;
 use crate::diagnostic::{code, nearest};
@@ -22,26 +22,9 @@ impl Checker<'_> {
                 self.length(shape, text.chars().count());
                 self.pattern(shape, text);
                 self.format(shape, text);
-                self.user_data([text.as_str()]);
             }
-            Partial::Text(pieces) => {
-                self.known_parts(shape, pieces);
-                self.user_data(pieces.iter().flatten().map(String::as_str));
-            }
+            Partial::Text(pieces) => self.known_parts(shape, pieces),
             _ => {}
-        }
-    }
-
-    /// Checks that `user_data` can be in base64, which the document asks for in prose only.
-    fn user_data<'t>(&mut self, known: impl IntoIterator<Item = &'t str>) {
-        if !matches!(self.at.last(), Some(PathSegment::Key(key)) if key == "user_data") {
-            return;
-        }
-        let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b"+/=-_".contains(&byte);
-        if known.into_iter().any(|text| !text.bytes().all(is_sign)) {
-            let found = Self::error("wrong-format", "`user_data` wants a text in base64, and this is none");
-            let file = "write `user_data: \"{{ file('cloud-init.yaml') | b64encode }}\"`, and the text into the file";
-            self.report(found.help(file));
         }
     }
 

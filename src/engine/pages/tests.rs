@@ -98,7 +98,7 @@ fn an_answer_without_items_is_no_empty_list() {
         (Value::Null, None),
     ] {
         assert_eq!(
-            listed(answer.clone(), "/results", "/cloud/v1/networks/1/7").map(|items| items.len()),
+            listed(answer.clone(), "/results", "/cloud/v1/things/1/7").map(|items| items.len()),
             items,
             "{answer}"
         );
@@ -230,4 +230,15 @@ async fn a_get_step_reads_numbered_pages_until_they_repeat_or_the_total_came() {
         let came = read.answer["results"].as_array().unwrap().len();
         assert_eq!((came, server.asked.lock().unwrap().len()), (items, requests), "{reads:?} {states_total} {items}");
     }
+}
+
+/// The document shows a topic as the answer to the list of topics.
+#[test]
+fn only_a_list_of_topics_may_be_answered_by_its_only_item() {
+    let (topic, path) = (json!({ "name": "our-topic", "size_in_bytes": 0 }), "/cloud/v1/laas/1/7/topics");
+    for answer in [topic.clone(), json!([topic]), json!({ "count": 1, "results": [topic] })] {
+        assert_eq!(listed(answer.clone(), "/results", path), Some(vec![topic.clone()]), "{answer}");
+    }
+    assert_eq!(listed(topic.clone(), "/results", "/cloud/v1/networks/1/7"), None);
+    assert_eq!(listed(json!({ "message": "no" }), "/results", path), None);
 }

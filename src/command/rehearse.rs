@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::{Value, json};
 use tracing::Instrument as _;
 
 use super::load::LoadedPlan;
@@ -24,6 +23,7 @@ use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{Header, Journal, MemorySink, Status};
 use crate::plan::Plan;
+use crate::plan::inputs::made_up_secrets;
 use crate::report::github::output::Ending;
 use crate::report::shape::Shape;
 use crate::shared::lock;
@@ -36,14 +36,6 @@ const RUNS: usize = 4;
 /// The address of a rehearsal's API, which cannot exist (RFC 6761 §6.4).
 const NOWHERE: &str = "http://rehearsal.invalid";
 
-/// Values for the secret inputs that need one: a rehearsal sends them nowhere, and a default in the plan could end up in a
-/// machine. Not for those that accept only certain values.
-fn made_up_secrets(plan: &Plan) -> BTreeMap<String, Value> {
-    let needed = plan.inputs.iter().filter(|(_, input)| input.secret && input.required);
-    let values = needed.map(|(name, input)| (name, input, json!(format!("made-up-value-of-{name}"))));
-    values.filter(|(_, input, value)| input.accepts(value)).map(|(name, _, value)| (name.clone(), value)).collect()
-}
-
 /// Rehearses a plan.
 ///
 /// # Errors
@@ -54,7 +46,7 @@ pub async fn rehearse(context: &Context, arguments: &RehearseArguments) -> Resul
     let busy = simulate::busy(arguments.busy.as_deref())?;
     let loaded = load::load_plan(context, &arguments.file, arguments.run.spec.as_deref())?;
     let plan = &loaded.plan;
-    let inputs = load::resolve_inputs_over(context, plan, &made_up_secrets(plan), &arguments.plan)?;
+    let inputs = load::resolve_inputs_over(context, plan, &made_up_secrets(&plan.inputs), &arguments.plan)?;
     write_output::check(context, plan, &arguments.run)?;
     arguments.run.report.as_deref().map(|path| report::format(context, path)).transpose()?;
     let environment = environment_name(context, arguments.plan.environment.as_deref())?;

@@ -346,11 +346,13 @@ impl Input {
     }
 }
 
-impl Input {
-    /// Whether it may have this value.
-    pub fn accepts(&self, value: &Value) -> bool {
-        fits(self, value.clone()).is_ok()
-    }
+/// Values for the secret inputs that need one: a rehearsal sends them nowhere, and a default in the plan could end up in a
+/// machine. Not for those that accept only certain values.
+pub fn made_up_secrets(inputs: &IndexMap<String, Input>) -> BTreeMap<String, Value> {
+    let needed = inputs.iter().filter(|(_, input)| input.secret && input.required);
+    let values = needed.map(|(name, input)| (name, input, Value::from(format!("made-up-value-of-{name}"))));
+    let fitting = values.filter(|(_, input, value)| fits(input, value.clone()).is_ok());
+    fitting.map(|(name, _, value)| (name.clone(), value)).collect()
 }
 
 /// Converts the value to the declared type.

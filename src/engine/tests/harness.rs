@@ -159,7 +159,10 @@ impl Trial {
         let book = self.book(&life).await.unwrap();
         let kept = book.kept.clone();
         let (context, mut events) = self.context(&stopper, stopped, &life, book);
-        let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
+        let made_up = plan::inputs::made_up_secrets(&plan.inputs).into_iter();
+        let made_up = made_up.map(|(name, value)| (name, value.as_str().unwrap().to_owned()));
+        let set: Vec<(String, String)> = made_up.chain(self.inputs.iter().cloned()).collect();
+        let sources = plan::inputs::InputSources { set: &set, ..Default::default() };
         let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let status = self.status();
         let search = RecoveryInput {
@@ -358,7 +361,10 @@ impl Trial {
         let book = self.book(life).await?;
         let kept = book.kept.clone();
         let (context, mut events) = self.context(&stopper, stopped, life, book);
-        let sources = plan::inputs::InputSources { set: &self.inputs, ..Default::default() };
+        let made_up = plan::inputs::made_up_secrets(&plan.inputs).into_iter();
+        let made_up = made_up.map(|(name, value)| (name, value.as_str().unwrap().to_owned()));
+        let set: Vec<(String, String)> = made_up.chain(self.inputs.iter().cloned()).collect();
+        let sources = plan::inputs::InputSources { set: &set, ..Default::default() };
         let inputs = plan::inputs::resolve(&plan.inputs, &sources, &self.secrets).unwrap();
         let under_way = Run {
             plan: plan.clone(),

@@ -60,7 +60,12 @@ impl Products {
             None => format!("{}/{id_text}", call.own_address()),
         };
         let collection = address.rsplit_once('/').map_or("", |(above, _)| above);
-        let taken = |item: &Item| item.kind == creates.kind && item.is_directly_below(collection) && item.name == name;
+        // A user is invited into an account, which only the body names.
+        let account = fields.get("client_id");
+        let is_in_account = |item: &Item| item.get("client_id").is_none_or(|other| Some(other) == account);
+        let taken = |item: &Item| {
+            item.kind == creates.kind && item.is_directly_below(collection) && item.name == name && is_in_account(item)
+        };
         if self.at(&address).is_some() || (creates.unique && self.items.iter().any(taken)) {
             let sent = match &creates.id_at {
                 IdAt::Body(pointer) => pointer,

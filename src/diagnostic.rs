@@ -150,7 +150,7 @@ impl Findings {
     /// The most findings kept of one kind.
     const MOST: usize = 1000;
 
-    /// Adds a finding; of one kind no more than [`Self::MOST`] are kept, and the rest is counted.
+    /// Adds a finding; of one kind no more than `MOST` are kept, and the rest is counted.
     pub fn push(&mut self, finding: Diagnostic) {
         if self.counts(finding.code) {
             self.keep(finding);

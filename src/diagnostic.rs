@@ -209,6 +209,11 @@ impl Extend<Diagnostic> for Findings {
     }
 }
 
+/// Sorts findings by their place; those at one place keep their order.
+pub fn sort_by_place(findings: &mut [Diagnostic]) {
+    findings.sort_by_key(|finding| finding.primary.start());
+}
+
 /// The most bytes of a word for which suggestions are made.
 const LONGEST_WORD: usize = 200;
 

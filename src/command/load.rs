@@ -15,7 +15,7 @@ use super::{Account, environment_name, warn};
 use crate::catalog::Catalog;
 use crate::cli::{ApiOptions, PlanOptions};
 use crate::context::Context;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, sort_by_place};
 use crate::error::Error;
 use crate::files::read_at_most;
 use crate::plan::inputs::{InputProblem, InputSources, resolve, resolve_known};
@@ -325,7 +325,7 @@ pub(super) fn check_with_inputs(
         // A problem without a place is about the plan as a whole.
         let found = problems.iter().map(|problem| problem.diagnostic_at(problem.declared.unwrap_or_default()));
         checked.findings.extend(found);
-        checked.findings.sort_by_key(|finding| finding.primary.start());
+        sort_by_place(&mut checked.findings);
         Ok::<_, Error>((source, checked, wrong_files))
     })??;
     let may_hold_secrets = checked.plan.as_ref().is_none_or(|plan| plan.inputs.values().any(|input| input.secret));

@@ -11,7 +11,7 @@ use super::print::age;
 use super::{note, records};
 use crate::cli::StateOptions;
 use crate::context::Context;
-use crate::diagnostic::{Diagnostic, code, nearest};
+use crate::diagnostic::{Diagnostic, code, nearest, sort_by_place};
 use crate::error::Error;
 use crate::journal::Status;
 use crate::plan::{Plan, RecordOf};
@@ -133,7 +133,7 @@ pub(super) async fn read(
     if findings.is_empty() {
         return Ok(shared);
     }
-    findings.sort_by_key(|finding| finding.primary.start());
+    sort_by_place(&mut findings);
     findings::print(context, &[FileFindings { source: Arc::clone(&reading.plan.source), findings }])?;
     Err(Error::PlanWrong)
 }

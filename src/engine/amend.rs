@@ -10,7 +10,7 @@ use super::operation::{operation_of, or_changes};
 use super::own_undo::is_named_by_id;
 use super::paths::encode;
 use super::render::{CallParts, RenderContext, step_value};
-use crate::catalog::{Catalog, Creates, Operation};
+use crate::catalog::{Catalog, Creates, DeleteCall, Operation};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
     Amended, InstanceStatus, IntendedUndo, Phase, Record, RecordedCall, RecordedResource, StepResult, id_text,
@@ -97,18 +97,26 @@ fn is_usual(operation: Option<&Operation>, known: &InstanceStatus) -> bool {
     match (&made.undo, delete) {
         (Some(undo), Some(delete)) => {
             let is_its_own = creates.is_none_or(|creates| names_its_id(undo, creates, made))
-                && operation.zip(known.agreed()).is_none_or(|(create, call)| {
-                    PLACE.iter().all(|name| {
-                        let own = segment(&create.route.path, &call.path, name);
-                        own.is_none() || own == segment(&delete.path, &undo.path, name).or(own)
-                    })
-                });
+                && operation
+                    .zip(known.agreed())
+                    .is_none_or(|(create, call)| is_in_its_place(create, call, delete, undo));
             undo.method == delete.method && fits(&delete.path, &undo.path) && is_its_own
         }
         // Of what was adopted, and of what the plan kept, only the latter may become the plan's to delete.
         (None, Some(_)) => !known.called,
         (undo, None) => undo.is_none(),
     }
+}
+
+/// Whether a delete has project and region of the call that made what it removes.
+fn is_in_its_place(create: &Operation, call: &RecordedCall, delete: &DeleteCall, undo: &RecordedCall) -> bool {
+    // Below the path of the call, as most are.
+    let is_below = undo.path.strip_prefix(&*call.path).is_some_and(|rest| rest.starts_with('/'));
+    is_below
+        || PLACE.iter().all(|name| {
+            let own = segment(&create.route.path, &call.path, name);
+            own.is_none() || own == segment(&delete.path, &undo.path, name).or(own)
+        })
 }
 
 /// Project and region in documented paths.

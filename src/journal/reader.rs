@@ -120,7 +120,7 @@ impl<'de> Reader<'de> {
     /// A string, whose quotation mark is next.
     fn string(&mut self) -> Result<Cow<'de, str>, Error> {
         let rest = &self.text[self.at + 1..];
-        match end_or_escape(rest.as_bytes()) {
+        match memchr::memchr2(b'"', b'\\', rest.as_bytes()) {
             Some(end) if rest.as_bytes()[end] == b'"' => {
                 self.at += end + 2;
                 Ok(Cow::Borrowed(&rest[..end]))
@@ -232,31 +232,6 @@ impl<'de> Reader<'de> {
         }
         Ok(&self.text[from..self.at])
     }
-}
-
-/// Where the first quotation mark or backslash of a text is, in bytes.
-///
-/// Most strings are names of fields, ids and times: they end before a search by vectors has begun.
-fn end_or_escape(text: &[u8]) -> Option<usize> {
-    const STEP: usize = size_of::<u64>();
-    const LONG: usize = 5 * STEP;
-    let (steps, _) = text.as_chunks::<STEP>();
-    for (n, step) in steps.iter().take(LONG / STEP).enumerate() {
-        let bytes = u64::from_le_bytes(*step);
-        let found = occurrences(bytes, b'"') | occurrences(bytes, b'\\');
-        if found != 0 {
-            return Some(n * STEP + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let searched = LONG.min(steps.len() * STEP);
-    memchr::memchr2(b'"', b'\\', &text[searched..]).map(|at| searched + at)
-}
-
-/// The highest bit of each of eight bytes that equals `byte`. (Above one that does, others may be marked as well.)
-fn occurrences(bytes: u64, byte: u8) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let differing = bytes ^ (ONES * u64::from(byte));
-    differing.wrapping_sub(ONES) & !differing & (ONES << 7)
 }
 
 impl<'de> Deserializer<'de> for &mut Reader<'de> {

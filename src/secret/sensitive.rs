@@ -1,5 +1,7 @@
 //! Recognises secret fields: by their names, by the mapping that they are in, and by the form of their texts.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -81,8 +83,8 @@ pub fn is_sensitive_name(name: &str) -> bool {
     let name = in_lower_case(name);
     SENSITIVE.iter().any(|part| name.contains(part))
         && !HARMLESS.iter().any(|end| name.ends_with(end))
-        && !GROUPS.contains(&name.as_str())
-        && !PUBLIC.contains(&name.as_str())
+        && !GROUPS.contains(&&*name)
+        && !PUBLIC.contains(&&*name)
 }
 
 /// Whether a field is secret by its name and the one of the mapping that it is in, see [`inside`].
@@ -115,8 +117,11 @@ pub fn inside<'n>(within: &'n str, name: &'n str) -> &'n str {
     if name == "value" && has_request_headers(within) { within } else { name }
 }
 
-/// A name in the form of the Cloud API: `X-Api-Key` and `xApiKey` are `x_api_key`.
-fn in_lower_case(name: &str) -> String {
+/// A name in the form of the Cloud API: `X-Api-Key` and `xApiKey` are `x_api_key`. Most have it.
+fn in_lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')) {
+        return Cow::Borrowed(name);
+    }
     let mut lower = String::with_capacity(name.len() + 4);
     let mut before = '_';
     for letter in name.chars() {
@@ -126,7 +131,7 @@ fn in_lower_case(name: &str) -> String {
         lower.push(if letter == '-' { '_' } else { letter.to_ascii_lowercase() });
         before = letter;
     }
-    lower
+    Cow::Owned(lower)
 }
 
 /// Whether a mapping has the headers of a request to another server. Those of responses are public.
@@ -141,6 +146,10 @@ fn has_request_headers(name: &str) -> bool {
 
 /// Whether a text is a secret by its form, whatever its field is called.
 fn holds_credential(text: &str) -> bool {
+    // Ids and names, which most texts are, have none of these.
+    if memchr::memchr3(b' ', b'.', b':', text.as_bytes()).is_none() && !text.starts_with(PEM_IN_BASE64) {
+        return false;
+    }
     holds_private_key(text)
         || is_kubeconfig(text)
         || is_web_token(text)
@@ -200,7 +209,7 @@ fn is_authorized_address(text: &str) -> bool {
     query.split(['&', '?', '#', ';']).any(|parameter| {
         let (name, value) = parameter.rsplit_once('=').unwrap_or_default();
         let name = in_lower_case(name.rsplit_once('=').map_or(name, |(_, name)| name));
-        is_told(value) && (is_sensitive_name(&name) || PARAMETERS.contains(&name.as_str()))
+        is_told(value) && (is_sensitive_name(&name) || PARAMETERS.contains(&&*name))
     })
 }
 

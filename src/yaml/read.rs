@@ -20,7 +20,7 @@ use super::taken::{PartKind, Taken, Taking};
 use super::unquoted::{UNQUOTED, unquoted_on, unquoted_template, unquoted_within};
 use super::word::WordTable;
 use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle, Text};
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, sort_by_place};
 use crate::secret::is_reserved;
 use crate::source::Span;
 
@@ -62,7 +62,7 @@ fn parsed<'t>(text: &'t str, taking: Option<Taking<'t>>, most_held: usize) -> Pa
     let complete = events::read_events(text, |events| reader.read(events));
     let (mut findings, more) = reader.findings.finish();
     // A problem that made reading stop is the last one found, but the first in the file may be another.
-    findings.sort_by_key(|finding| finding.primary.start());
+    sort_by_place(&mut findings);
     Parsed { root: if complete { reader.root } else { None }, findings, more }
 }
 

@@ -20,21 +20,6 @@ fn both<T: DeserializeOwned>(text: &str) -> (Option<T>, Option<T>) {
 }
 
 #[test]
-fn the_end_of_a_string_is_found_at_every_place() {
-    // Among them those whose bytes differ least from a quotation mark and a backslash.
-    for filler in ["a", "ä", "\u{1}", "!", "#", "[", "]", "\u{a2}", "\u{dc}"] {
-        for length in 0..100 {
-            let text = filler.repeat(length);
-            assert_eq!(end_or_escape(text.as_bytes()), None, "{text}");
-            for end in ["\"", "\\", "\"\\", "\\\""] {
-                let ended = format!("{text}{end}{filler}{end}");
-                assert_eq!(end_or_escape(ended.as_bytes()), Some(text.len()), "{ended}");
-            }
-        }
-    }
-}
-
-#[test]
 fn texts_are_read_as_the_library_reads_them() {
     for text in [
         r#"{"a":[1,-2,3.5,1e3,0,18446744073709551615,-9223372036854775808,123456789012345678901234567890]}"#,

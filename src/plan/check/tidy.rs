@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::diagnostic::{Diagnostic, Findings, code};
+use crate::diagnostic::{Diagnostic, Findings, code, sort_by_place};
 use crate::source::Span;
 use crate::template::Template;
 
@@ -46,8 +46,7 @@ pub(super) fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, 
         code::WRONG_TYPE => !unreadable.contains(&finding.primary) && types.insert(finding.primary),
         _ => !unreadable.contains(&finding.primary),
     });
-    // Stable, so that findings at one place keep their order.
-    findings.sort_by_key(|finding| finding.primary.start());
+    sort_by_place(findings);
     findings.dedup();
     limit_alike(findings, more);
 }

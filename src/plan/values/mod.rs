@@ -22,7 +22,7 @@ use super::partial::{At, Element, Given, Known, results_of};
 use super::request::{CallValues, Whole, check_request};
 use super::step_results::KnownStep;
 use crate::catalog::{Catalog, Method, Partial};
-use crate::diagnostic::{Diagnostic, Findings, Severity, code};
+use crate::diagnostic::{Diagnostic, Findings, Severity, code, sort_by_place};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
 use crate::template::{Each, Program, Template, TemplateError};
@@ -50,7 +50,7 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
     check_places(places, &known, &mut findings);
     modules::check(&plan.module_inputs, &known, &mut findings);
     let (mut findings, _) = findings.finish();
-    findings.sort_by_key(|finding| finding.primary.start());
+    sort_by_place(&mut findings);
     findings
 }
 

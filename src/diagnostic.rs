@@ -9,6 +9,7 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
+use crate::order::sort_by_key;
 use crate::source::Span;
 
 /// The severity of a finding. Errors stop a run; `check --strict` also fails on warnings.
@@ -211,7 +212,7 @@ impl Extend<Diagnostic> for Findings {
 
 /// Sorts findings by their place; those at one place keep their order.
 pub fn sort_by_place(findings: &mut [Diagnostic]) {
-    findings.sort_by_key(|finding| finding.primary.start());
+    sort_by_key(findings, |finding| finding.primary.start());
 }
 
 /// The most bytes of a word for which suggestions are made.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::Catalog;
 use super::operation::{Effect, Method, Operation};
 
+use crate::order::sort_by_key;
+
 /// How well an operation matches; the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
@@ -93,7 +95,7 @@ impl Catalog {
             Some(FoundOperation { fit, operation })
         };
         let mut found: Vec<FoundOperation> = self.operations().filter_map(fits).collect();
-        found.sort_by_key(FoundOperation::distance);
+        sort_by_key(&mut found, FoundOperation::distance);
         found
     }
 }

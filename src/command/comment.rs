@@ -12,6 +12,7 @@ use crate::api::{Answer, Http, Lost, Request, Transport};
 use crate::catalog::Method;
 use crate::context::Context;
 use crate::error::Error;
+use crate::order::sort_by_key;
 use crate::shared::Shared;
 
 /// The address of the API, unless the runner names another (GitHub Enterprise).
@@ -146,7 +147,7 @@ impl Comments<'_> {
                 break;
             }
         }
-        found.sort_unstable_by_key(|(id, _)| *id);
+        sort_by_key(&mut found, |(id, _)| *id);
         Ok(found)
     }
 

@@ -19,6 +19,7 @@ use crate::engine::{
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::id_text;
+use crate::order::sort_by_key;
 use crate::report::{Palette, list, sanitize};
 
 /// A frequent list: its name, its path, and further columns (title, JSON pointer).
@@ -195,7 +196,7 @@ fn named(catalog: &Catalog, word: &str) -> Option<(String, Arc<Operation>, Colum
     // Of several versions the newest that is not deprecated.
     let mut others: Vec<Arc<Operation>> =
         catalog.operations().filter(|operation| is_list(operation) && last_segment(operation) == meant).collect();
-    others.sort_by_key(|operation| (operation.deprecated, std::cmp::Reverse(operation.route.path.clone())));
+    sort_by_key(&mut others, |operation| (operation.deprecated, std::cmp::Reverse(operation.route.path.clone())));
     others.into_iter().next().map(|operation| (meant.to_owned(), operation, &[] as Columns))
 }
 

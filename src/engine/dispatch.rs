@@ -23,6 +23,7 @@ use crate::api::{Shut, trace};
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{JournalError, RecordedCall, Status};
+use crate::order::sort_by_key;
 use crate::plan::ReadyQueue;
 use crate::template::{Each, skipped_step, value_of};
 
@@ -453,7 +454,7 @@ impl<'r> Dispatcher<'r> {
 
     fn finish(mut self) -> Dispatched {
         let steps = &self.run.plan.steps;
-        self.done.outcomes.sort_by_cached_key(|(id, _)| steps.get_index_of(&id.step));
+        sort_by_key(&mut self.done.outcomes, |(id, _)| steps.get_index_of(&id.step));
         self.done
     }
 }

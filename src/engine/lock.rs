@@ -21,6 +21,7 @@ use crate::clock::millis;
 use crate::event::{Delay, Event};
 use crate::id::InstanceId;
 use crate::journal::{RecordedCall, id_text};
+use crate::order::sort_by_key;
 
 /// The first pause when the task is not known; each further one is half as long again.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -173,7 +174,7 @@ fn readers(
         reads.retain(|(read, _)| without_version(read) == through);
     }
     // Virtual machines are more frequent than bare metal and AI servers.
-    reads.sort_by_key(|(read, _)| read.contains("/bminstances/") || read.contains("/ai/"));
+    sort_by_key(&mut reads, |(read, _)| read.contains("/bminstances/") || read.contains("/ai/"));
     reads.dedup();
     reads.into_iter().filter_map(|(read, parameter)| fill_path(read, refused.parameters, parameter, id)).collect()
 }

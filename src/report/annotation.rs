@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::order::sort_by_key;
 use crate::secret::Secrets;
 use crate::stream::Command;
 
@@ -94,7 +95,7 @@ impl Annotation {
 
 /// The gravest annotations, otherwise in the given order, at most as many per level as GitHub shows.
 pub fn worst(mut annotations: Vec<Annotation>) -> Vec<Annotation> {
-    annotations.sort_by_key(|annotation| annotation.level);
+    sort_by_key(&mut annotations, |annotation| annotation.level);
     let mut shown = [0; 3];
     annotations.retain(|annotation| {
         let shown = &mut shown[annotation.level as usize];

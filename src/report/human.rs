@@ -18,6 +18,7 @@ use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count
 use crate::event::{Activity, Delay, Event, Provenance, RunFinished, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
+use crate::order::sort_by_key;
 
 /// After this much silence a heartbeat line is written.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -255,7 +256,7 @@ impl Human {
         }
         if self.waiting.len() > WAITING_SHOWN {
             let mut who = std::mem::take(&mut self.waiting);
-            who.sort_by_key(|instance| natural(&instance.to_string()));
+            sort_by_key(&mut who, |instance| natural(&instance.to_string()));
             let who = list(who.iter().map(|instance| sanitize(&instance.to_string()).into_owned()), NAMED_TOGETHER);
             let label = self.palette.name("still waiting:");
             let next = match self.board.activity() {
@@ -265,7 +266,7 @@ impl Human {
             self.sink.line(&format!("{label} {who}{next}"));
         }
         for (why, mut who) in std::mem::take(&mut self.not_made) {
-            who.sort_by_key(|instance| natural(&instance.to_string()));
+            sort_by_key(&mut who, |instance| natural(&instance.to_string()));
             // What an earlier run made exists, and is only not gone on with.
             let is_there = |instance: &InstanceId| self.exists.iter().any(|(other, _)| other.step == instance.step);
             let (there, not_made): (Vec<_>, Vec<_>) = who.into_iter().partition(is_there);

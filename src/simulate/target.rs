@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use super::kinds::{KINDS, ResourceKind};
 
+use crate::order::sort_by_key;
+
 /// What a path addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
@@ -39,7 +41,7 @@ static COLLECTIONS: LazyLock<Vec<Collection>> = LazyLock::new(|| {
             kind.collections.iter().map(move |path| Collection { kind, segments: path.split('/').collect() })
         })
         .collect();
-    all.sort_by_key(|collection| std::cmp::Reverse(collection.segments.len()));
+    sort_by_key(&mut all, |collection| std::cmp::Reverse(collection.segments.len()));
     all
 });
 

@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 use super::answer::{Refusal, task_time};
 use super::store::{ProjectRegion, Uid};
 
+use crate::order::sort_by_key;
+
 /// Every key of `created_resources`, in the API's order.
 const LISTED_KEYS: [&str; 36] = [
     "instances",
@@ -262,7 +264,7 @@ impl Tasks {
         let wanted = Wanted::parse(query)?;
         let listed = self.all.iter().filter(|task| task.created <= until);
         let mut matching: Vec<_> = listed.filter(|task| wanted.matches(task)).collect();
-        matching.sort_by_key(|task| task.created);
+        sort_by_key(&mut matching, |task| task.created);
         Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
     }
 
@@ -279,7 +281,7 @@ impl Tasks {
         let listed = self.pending().filter(|task| task.created <= until);
         let mut matching: Vec<_> =
             listed.filter(|task| task.project_region == project_region && wanted.matches(task)).collect();
-        matching.sort_by_key(|task| task.created);
+        sort_by_key(&mut matching, |task| task.created);
         Ok((matching.len(), wanted.page(matching).map(|task| task.view(now)).collect()))
     }
 }

@@ -189,8 +189,9 @@ impl CloudState {
         if delay.is_zero() {
             self.change(change);
         } else {
-            self.to_come.push((self.now + delay, change.clone()));
-            self.to_come.sort_by_key(|(at, _)| *at);
+            let due = self.now + delay;
+            let place = self.to_come.partition_point(|(other, _)| *other <= due);
+            self.to_come.insert(place, (due, change.clone()));
         }
     }
 

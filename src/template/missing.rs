@@ -7,6 +7,7 @@ use super::nodes::{mention, parts, range};
 use super::program::Program;
 use super::{KnownNames, Mention, Scope, TemplateError, engine, scope};
 use crate::diagnostic::nearest;
+use crate::order::sort_by_key;
 use crate::secret::is_sensitive_path;
 use crate::source::Span;
 use crate::word::Word;
@@ -155,7 +156,7 @@ fn references(program: &Program) -> Vec<WrittenReference<'_>> {
         span: program.place(used.span),
     });
     let mut mentions: Vec<_> = steps.chain(inputs).chain(names).collect();
-    mentions.sort_by_key(|mention| mention.span.start());
+    sort_by_key(&mut mentions, |mention| mention.span.start());
     mentions
 }
 

@@ -24,6 +24,8 @@ use super::operation::{
 use super::root_of;
 use super::schema::{Additional, Schema, Type, Variant};
 
+use crate::order::sort_by_key;
+
 /// The media type of nearly every body.
 const JSON: &str = "application/json";
 /// The format of a field that is a file.
@@ -176,7 +178,7 @@ impl Reader<'_> {
             }
         }
         // Ordered as in the path.
-        path.sort_by_key(|parameter| route.path.find(&format!("{{{}}}", parameter.name)));
+        sort_by_key(&mut path, |parameter| route.path.find(&format!("{{{}}}", parameter.name)));
         Ok((path, query))
     }
 

@@ -19,6 +19,7 @@ use crate::engine::project_region::is_project_or_region;
 use crate::engine::results::subject;
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, RecordedCall, Status, fields_of, id_text};
+use crate::order::sort_by_key;
 
 /// Fields that no call changes but one that has them in its body.
 const GIVEN_BY_NAME: [&str; 2] = ["name", "description"];
@@ -252,7 +253,7 @@ pub fn compared<'l>(
             Sets::Nothing | Sets::CannotTell => return vec![(None, Comparison::CannotTell)],
         }
     }
-    set.sort_by_key(|(call, _)| call.known.finished_at);
+    sort_by_key(&mut set, |(call, _)| call.known.finished_at);
     if name == "tags" && set.iter().all(|(call, value)| call.merges() && value.is_object()) {
         return element_by_key(planned, &set, shown);
     }

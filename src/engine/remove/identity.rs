@@ -13,6 +13,7 @@ use crate::engine::context::RunContext;
 use crate::engine::made::read_of;
 use crate::engine::results::is_name;
 use crate::journal::RecordedResource;
+use crate::order::sort_by_key;
 use crate::secret::digest_of;
 
 /// Fields with the time of the creation.
@@ -54,7 +55,7 @@ fn telling(id: Option<&Value>, item: &Value) -> Value {
     let Some(fields) = item.as_object() else { return item.clone() };
     let pick = |wanted: &dyn Fn(&str, &Value) -> bool| -> Map<String, Value> {
         let mut picked: Vec<_> = fields.iter().filter(|(name, value)| wanted(name, value)).collect();
-        picked.sort_by_key(|(name, _)| *name);
+        sort_by_key(&mut picked, |(name, _)| *name);
         picked.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     };
     let of_creation = pick(&|name, value| OF_CREATION.contains(&name) && !value.is_null() && Some(value) != id);

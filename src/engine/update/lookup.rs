@@ -12,6 +12,7 @@ use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::encode;
 use crate::engine::project_region::PROJECT_AND_REGION;
 use crate::journal::id_text;
+use crate::order::sort_by_key;
 
 /// Why a call cannot be completed.
 #[derive(Debug)]
@@ -126,7 +127,7 @@ fn fits(listed: &Value, shown: &Value) -> bool {
 /// Matches the interfaces in the body with those that a read shows; returns the unmatched ones as well.
 pub fn match_interfaces(listed: &[Value], shown: &[Value]) -> (Vec<Option<usize>>, Vec<usize>) {
     let mut order: Vec<usize> = (0..listed.len()).collect();
-    order.sort_by_key(|at| rank(&listed[*at]));
+    sort_by_key(&mut order, |at| rank(&listed[*at]));
     let mut left: Vec<usize> = (0..shown.len()).collect();
     let mut all = vec![None; listed.len()];
     for at in order {
@@ -185,7 +186,7 @@ fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> R
     let id = |shown: &Value| shown.get("id").map(id_text).unwrap_or_default();
     let is_own = |shown: &&Value| !existing.contains(&id(shown)) && (made.is_empty() || made.contains(&id(shown)));
     let mut left: Vec<&Value> = shown.iter().filter(is_own).collect();
-    left.sort_by_key(|shown| device(shown));
+    sort_by_key(&mut left, |shown| device(shown));
     let fits = |at: usize, shown: &Value| {
         let root = shown.get("is_root_volume").and_then(Value::as_bool);
         root.is_none_or(|root| root == is_started_from(listed, at))
@@ -194,7 +195,7 @@ fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> R
     };
     // Those of which the body says most are matched first.
     let mut order: Vec<usize> = (0..listed.len()).filter(|at| !is_existing(&listed[*at])).collect();
-    order.sort_by_key(|other| std::cmp::Reverse(shown_fields(&listed[*other]).count()));
+    sort_by_key(&mut order, |other| std::cmp::Reverse(shown_fields(&listed[*other]).count()));
     let mut found = None;
     let mut alike = Vec::new();
     for other in order {

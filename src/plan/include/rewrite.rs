@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::with_nearest;
 use crate::diagnostic::{Diagnostic, Findings, code};
+use crate::order::sort_by_key;
 use crate::source::Span;
 use crate::template::{Expression, InputUse, NEVER_KNOWN, Part, Program, Reference, Shape, Template, Text};
 use crate::yaml::{Items, Node, NodeKind, Places, Scalar, Text as Written};
@@ -169,7 +170,7 @@ fn edits(programs: &[&Program], text: &str, node: &Node, names: &Names, findings
             });
         }
     }
-    edits.sort_by_key(|edit| edit.range.start);
+    sort_by_key(&mut edits, |edit| edit.range.start);
     let before = names.grown.get();
     names.grown.set(before.saturating_add(edits.iter().map(|edit| edit.by.len()).sum()));
     if names.grown.get() <= MOST_GROWTH {

@@ -15,6 +15,7 @@ pub use lines::Lines;
 use super::annotation::{self, Annotation, AnnotationLevel};
 use super::{Color, count};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::order::sort_by_key;
 use crate::secret::Secrets;
 use crate::source::{Position, Source, Span};
 
@@ -146,7 +147,9 @@ impl<'a> Findings<'a> {
     /// Sorted by place; at one place by severity, errors first.
     pub(super) fn in_order(&self) -> Vec<&'a Diagnostic> {
         let mut found: Vec<_> = self.diagnostics.iter().collect();
-        found.sort_by_key(|found| (found.primary.start(), std::cmp::Reverse(found.severity), found.primary.end()));
+        sort_by_key(&mut found, |found| {
+            (found.primary.start(), std::cmp::Reverse(found.severity), found.primary.end())
+        });
         found
     }
 }

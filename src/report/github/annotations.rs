@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::log::Log;
 use crate::event::{Activity, EffectKnown, Event, Stamped, StepError};
+use crate::order::sort_by_key;
 use crate::report::annotation::{Annotation, AnnotationLevel, worst};
 use crate::report::story::{self, Story};
 use crate::report::{ReportError, Reporter, sanitize};
@@ -84,7 +85,7 @@ impl Reporter for Annotations {
 
     fn finish(&mut self) -> Result<(), ReportError> {
         let mut collected = std::mem::take(&mut self.collected);
-        collected.sort_by_key(|(rank, _)| *rank);
+        sort_by_key(&mut collected, |(rank, _)| *rank);
         for annotation in worst(collected.into_iter().map(|(_, annotation)| annotation).collect()) {
             match self.log.annotate(&annotation) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => break,

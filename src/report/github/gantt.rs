@@ -5,6 +5,7 @@ use std::fmt::Write;
 use indexmap::IndexMap;
 
 use crate::id::{InstanceId, StepId};
+use crate::order::sort_by_key;
 
 /// The most bars of a chart; Mermaid also rejects texts of more than 50,000 characters.
 const MOST_BARS: usize = 60;
@@ -77,7 +78,7 @@ fn lines(bars: &[GanttBar]) -> Vec<Line> {
             lines.extend(ends.into_iter().filter_map(|end| together(step, &bars, end)));
         }
     }
-    lines.sort_by_key(|line| line.start);
+    sort_by_key(&mut lines, |line| line.start);
     lines
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::model::{GraphNode, Instance, InstanceState, Report};
+use crate::order::sort_by_key;
 use crate::report::shape::Shape;
 
 /// The size of a step in the graph, and the space between two.
@@ -150,7 +151,7 @@ fn columns(steps: &[GraphNode]) -> Vec<Vec<&str>> {
     }
     let mut rows: HashMap<&str, usize> = HashMap::new();
     for column in &mut columns {
-        column.sort_by_key(|id| {
+        sort_by_key(column, |id| {
             let before = known.get(id).map(|step| step.after.as_slice()).unwrap_or_default();
             let places: Vec<usize> = before.iter().filter_map(|id| rows.get(id.as_str()).copied()).collect();
             // In half steps; in plan order where this does not decide.

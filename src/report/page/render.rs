@@ -14,6 +14,7 @@ use super::super::story::without_ids;
 use super::super::{clock, count, duration, sanitize};
 use super::model::{Failure, Instance, InstanceState, Report};
 use super::{Format, picture};
+use crate::order::sort_by_key;
 use crate::packed;
 use crate::packed::Packed;
 use crate::secret::{Redacted, Secrets};
@@ -185,7 +186,7 @@ impl<'r> View<'r> {
         let end = report.instances.iter().filter_map(|instance| instance.ended_ms).max().unwrap_or(0);
         let whole = report.elapsed_ms.max(end).max(1);
         let mut critical: Vec<&Instance> = report.instances.iter().filter(|instance| instance.critical).collect();
-        critical.sort_by_key(|instance| instance.ended_ms);
+        sort_by_key(&mut critical, |instance| instance.ended_ms);
         Self {
             report,
             good: report.exit == Some(0),
@@ -244,7 +245,7 @@ fn failures(instances: &[Instance]) -> Vec<SameFailure<'_>> {
     for group in &mut failures {
         group.more = group.names.split_off(group.names.len().min(MOST_NAMES_SHOWN));
     }
-    failures.sort_by_key(|failure| std::cmp::Reverse(failure.state));
+    sort_by_key(&mut failures, |failure| std::cmp::Reverse(failure.state));
     failures
 }
 
@@ -257,7 +258,7 @@ fn not_made(instances: &[Instance]) -> Vec<SameReason<'_>> {
     }
     let reasons = same.into_iter().map(|(reason, mut names)| {
         // Interrupted instances stop in any order.
-        names.sort_by_key(|name| crate::report::natural(name));
+        sort_by_key(&mut names, |name| crate::report::natural(name));
         let more = names.split_off(names.len().min(MOST_NAMES_SHOWN));
         SameReason { reason, names, more }
     });

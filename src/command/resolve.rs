@@ -199,7 +199,8 @@ fn decided(instance: &InstanceId, known: &InstanceStatus, arguments: &ResolveArg
             let error = Error::usage(format!("the outcome of `{instance}` is known: it is {}", phase.name()));
             return Err(error.help(match phase {
                 Phase::Accepted { .. } => {
-                    "run again: it waits for its task, and the outcome becomes unknown when the API does not know that any more"
+                    "run again: it waits for its task, and the outcome becomes unknown when the API does not know that any more, or it \
+                     names nothing that it made"
                 }
                 _ => "only a call whose outcome is unknown can be resolved; see `plan status`",
             }));

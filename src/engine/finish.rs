@@ -24,7 +24,7 @@ use super::project_region::ProjectRegion;
 use super::results;
 use super::secondary::with_secondary;
 use super::watch::{TaskEnd, task_duration};
-use crate::api::{ApiError, Task, TaskData};
+use crate::api::{Task, TaskData};
 use crate::catalog::{Method, Operation};
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
@@ -35,6 +35,7 @@ use crate::journal::{
 use crate::plan::Wait;
 use crate::shared::Shared;
 use failed::EndedTasks;
+use unnamed::UNNAMED;
 
 pub use pending::{PendingTasks, TaskEnds};
 
@@ -76,8 +77,9 @@ pub enum Ended {
     InError { at: usize, tasks: Vec<Task> },
     /// These tasks were attributed to this write, but belong to another attempt.
     NotOurs(Vec<String>),
-    /// The API does not know these tasks of the write, or does not any more, as it answered.
-    Missing(Vec<String>, Box<ApiError>),
+    /// Nothing says what came of these tasks, for this reason: the API does not know them, or does not any more; or they
+    /// finished, and neither they nor a list name what they made (`unnamed`).
+    Missing { tasks: Vec<String>, why: String, unnamed: bool },
 }
 
 impl<'a> Finishing<'a> {
@@ -197,8 +199,8 @@ impl Finishing<'_> {
                 self.disown(context, tasks).await?;
                 Ok(None)
             }
-            Ended::Missing(tasks, error) => {
-                self.record_tasks_missing(context, tasks, &error).await?;
+            Ended::Missing { tasks, why, unnamed } => {
+                self.record_tasks_missing(context, tasks, &why, unnamed).await?;
                 Ok(None)
             }
         }
@@ -245,13 +247,16 @@ impl Finishing<'_> {
         if let Some(at) = failed {
             return Ok(Ended::InError { at, tasks: finished });
         }
-        if let Some(error) = missing {
-            return Ok(Ended::Missing(tasks, error));
+        if let Some(why) = missing {
+            return Ok(Ended::Missing { tasks, why, unnamed: false });
         }
         let durations = finished.iter().filter_map(duration_of).collect();
         let mut result = self.result_of(context, &finished, status);
         if self.is_unnamed(&result) {
-            result = Box::pin(self.named_later(context, finished, status)).await?;
+            let Some(named) = Box::pin(self.named_later(context, finished, status)).await? else {
+                return Ok(Ended::Missing { tasks, why: UNNAMED.to_owned(), unnamed: true });
+            };
+            result = named;
         }
         if result.ids.len() > 1 {
             Box::pin(self.sort_touched(context, &tasks, &mut result)).await;

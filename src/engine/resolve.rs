@@ -48,9 +48,12 @@ impl InDoubt {
         // runs the time to resolve counts from the beginning of this run.
         let now = context.clock().elapsed();
         let started = context.now() - SignedDuration::try_from(now).unwrap_or_default();
-        let cause = match attempt.missing.is_empty() {
-            true => "no answer is on record".to_owned(),
-            false => format!("the API does not know its task {} any more", attempt.missing.join(", ")),
+        let unnamed = known.error.as_ref().is_some_and(|error| error.task.is_some());
+        let tasks = attempt.missing.join(", ");
+        let cause = match (attempt.missing.is_empty(), unnamed) {
+            (true, _) => "no answer is on record".to_owned(),
+            (false, true) => format!("its task {tasks} is finished, and names nothing that it made"),
+            (false, false) => format!("the API does not know its task {tasks} any more"),
         };
         let since = Duration::try_from(attempt.at.duration_since(started)).unwrap_or_default().min(now);
         Some(Self {
@@ -72,7 +75,7 @@ impl InDoubt {
     pub fn words(&self) -> String {
         match self.attempt.missing.is_empty() {
             true => format!("its outcome is not known ({})", self.cause),
-            false => format!("how it ended is not known ({})", self.cause),
+            false => format!("what came of it is not known ({})", self.cause),
         }
     }
 

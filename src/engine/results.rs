@@ -63,6 +63,11 @@ pub(super) fn identify(
     }
 }
 
+/// Whether the result of a create, whose tasks have ended, names nothing that it made.
+pub fn lacks_id(operation: Option<&Operation>, result: &StepResult) -> bool {
+    operation.is_some_and(|operation| operation.creates.is_some() && !operation.may_be_no_op) && result.ids.is_empty()
+}
+
 /// Whether the answer of a create, or the call itself, names what was made.
 pub fn names_what_was_made(operation: &Operation, call: &RecordedCall, answer: &Value) -> bool {
     !ids_in_answer(operation, call, answer).is_empty()

@@ -14,14 +14,16 @@ use super::collection::{creator_task, item_id, items, list_call, named_items, ow
 use super::context::RunContext;
 use super::evidence::audit;
 use super::evidence::{AttemptMarks, HELD_BACK, Verdict, likeness, lists, request_ids, tags, tasks};
+use super::made::{Before, result_of_tasks};
 use super::operation::{self, Parameters, route_of};
 use super::ownership::Claimable;
 use super::pages::{Paging, pages};
 use super::paths::{self, fill_path};
 use super::project_region::ProjectRegion;
 use super::refresh::{Agreement, agreement};
+use super::results::lacks_id;
 use super::watch::list_request;
-use crate::api::{ReadError, Request, Task, is_success};
+use crate::api::{ReadError, Request, Task, TaskState, is_success};
 use crate::catalog::{CLOUD, Creates, ListCall, Operation, root_of};
 use crate::journal::{Evidence, Intent, RecordedCall, Unanswered, id_text};
 use crate::kind::resource_name;
@@ -210,6 +212,8 @@ impl<'a> AttemptSearch<'a> {
         ]);
         match verdict {
             _ if self.disowned.contains(&task.id) => Verdict::NotOurs,
+            // It was waited for, and names nothing that it made: there is only its work to look for.
+            _ if self.is_missing(&task.id) && self.names_nothing(task) => Verdict::NotOurs,
             // The API knows it again.
             _ if self.is_missing(&task.id) => Verdict::Ours(Evidence::RequestId),
             // The task is another step's, by its answer or by certain evidence.
@@ -228,6 +232,17 @@ impl<'a> AttemptSearch<'a> {
     /// Whether this is a task of the accepted attempt that the API did not know any more.
     fn is_missing(&self, task: &str) -> bool {
         self.attempt.missing.iter().any(|missing| missing == task)
+    }
+
+    /// Whether a task of the attempt is finished, and names nothing that the attempt made.
+    fn names_nothing(&self, task: &Task) -> bool {
+        let is_owned_by_another =
+            |kind: &str, id: &Value| self.context.is_owned_by_another(&self.intent().instance, kind, id);
+        let before = Before { digest_key: &self.context.digest_key, is_owned_by_another: &is_owned_by_another };
+        let operation = self.operation.as_deref();
+        task.state == TaskState::Finished
+            && self.intent().update.is_none()
+            && lacks_id(operation, &result_of_tasks(operation, self.call(), std::slice::from_ref(task), None, &before))
     }
 
     /// Waits for the task that created the item, as if the call had been answered with it; without a task that the API

@@ -178,7 +178,7 @@ impl OpenAttempt<'_> {
                     false => self.record_resolved(tasks.into_iter().map(|task| task.id).collect(), left.made).await,
                 }
             }
-            Ended::Missing(tasks, _) => {
+            Ended::Missing { tasks, .. } => {
                 let attempt = Unanswered { missing: tasks.clone().into(), ..self.attempt.clone() };
                 match resolve_late(self.context, &attempt, &[], &self.known.disowned).await {
                     Resolved::Resource { item, evidence, .. } => {

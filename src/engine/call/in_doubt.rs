@@ -227,6 +227,9 @@ impl Write {
         let mut error = context.error(&self.about, EffectKnown::Unknown, ErrorClass::Unknown, message);
         error.status = in_doubt.attempt.head.as_ref().map(|head| head.status);
         error.request_id = in_doubt.attempt.head.as_ref().and_then(|head| head.request_id.clone());
+        // A task that is finished, and names nothing that it made, is named for as long as that is all that is known.
+        error.task =
+            context.journal.with_status(|status| status.instances.get(self.instance())?.error.as_ref()?.task.clone());
         error
     }
 

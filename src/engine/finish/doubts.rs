@@ -1,7 +1,7 @@
 //! Outcomes that are not the step's after all: tasks of another attempt, tasks that the API does not know, resources whose secret was in a lost answer.
 
 use super::Finishing;
-use crate::api::{ApiError, Request};
+use crate::api::Request;
 use crate::engine::collection::creator_task;
 use crate::engine::context::RunContext;
 use crate::engine::evidence::{Verdict, tags};
@@ -81,18 +81,19 @@ impl Finishing<'_> {
         context.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
     }
 
-    /// Records that the API does not know these tasks any more: the outcome is in doubt again, although the call was
-    /// accepted.
+    /// Records that nothing says what came of these tasks: the outcome is in doubt again, although the call was accepted.
+    /// `unnamed`: they are finished, which the error says by naming one of them.
     pub(super) async fn record_tasks_missing(
         &self,
         context: &RunContext,
         tasks: Vec<String>,
-        error: &ApiError,
+        why: &str,
+        unnamed: bool,
     ) -> Result<(), JournalError> {
         let instance = self.intent.instance.clone();
-        let words =
-            format!("it was accepted, and how it ended is not known: task {}: {}", tasks.join(", "), error.story());
-        let error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        let words = format!("it was accepted, and what came of it is not known: task {}: {why}", tasks.join(", "));
+        let mut error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
+        error.task = tasks.first().filter(|_| unnamed).cloned();
         context.journal.append(vec![Record::TasksMissing { instance, tasks, error }]).await
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct EndedTasks {
     /// The index of the first that ended in ERROR.
     pub(super) failed: Option<usize>,
     /// What the API says of one that it does not know any more.
-    pub(super) missing: Option<Box<ApiError>>,
+    pub(super) missing: Option<String>,
 }
 
 impl Finishing<'_> {
@@ -51,7 +51,7 @@ impl Finishing<'_> {
                     ended.push(*task);
                 }
                 TaskEnd::Refused(error) => return Err(Interruption::Failed(self.unseen(context, tasks, &error))),
-                TaskEnd::Missing(error) => drop(missing.get_or_insert(error)),
+                TaskEnd::Missing(error) => drop(missing.get_or_insert_with(|| error.story())),
             }
         }
         Ok(EndedTasks { ended, failed, missing })

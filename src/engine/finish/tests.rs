@@ -253,9 +253,12 @@ fn a_create_whose_tasks_name_nothing_is_looked_for_and_never_counts_as_nothing()
         let end = finished_in_turn(&volume(), tasks(None), &Wait::default(), vec![task, list.clone()]);
         match (end.result, found) {
             (Ok(Some(result)), true) => assert_eq!(result.id, Some(json!("vol-1").into()), "{list:?}"),
-            (Err(Interruption::Failed(error)), false) => {
+            // Its outcome is in doubt, and is resolved like that of a lost answer.
+            (Ok(None), false) => {
+                let error = end.known.error.as_ref().unwrap();
                 assert_eq!((error.effect, error.task.as_deref()), (EffectKnown::Unknown, Some("t1")), "{error:?}");
-                assert!(matches!(end.known.phase, Phase::Accepted { .. }), "{:?}", end.known.phase);
+                let attempt = end.known.in_doubt().unwrap();
+                assert_eq!(attempt.missing[..], ["t1".to_owned()], "{attempt:?}");
             }
             (result, _) => panic!("{list:?}: {result:?}"),
         }

@@ -1,5 +1,6 @@
 //! A create whose tasks ended well and name nothing that was made: the answer may lag behind its tasks, or leave the
-//! ids out. What it made is looked for; it never counts as nothing.
+//! ids out. What it made is looked for; it never counts as nothing: when nothing shows it, the outcome is in doubt, and is
+//! resolved like that of a call whose answer was lost.
 
 use std::time::Duration;
 
@@ -12,11 +13,15 @@ use crate::engine::collection::{creator_task, items, list_call};
 use crate::engine::context::RunContext;
 use crate::engine::evidence::{Verdict, tags};
 use crate::engine::interruption::Interruption;
+use crate::engine::results::lacks_id;
 use crate::engine::secondary::{add_secondary, kinds};
 use crate::engine::unseen::unlisted_for;
 use crate::engine::watch::task_request;
-use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::event::{EffectKnown, ErrorClass};
 use crate::journal::StepResult;
+
+/// Why what came of tasks is not known, when no list shows it either.
+pub(super) const UNNAMED: &str = "it is finished, and names nothing that it made";
 
 /// The pauses before the tasks, and the list of what exists, are read again, in seconds.
 const PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
@@ -26,21 +31,20 @@ const BETWEEN_LISTS: Duration = Duration::from_secs(2);
 impl Finishing<'_> {
     /// Whether a result of ended tasks lacks the id of what the call creates.
     pub(super) fn is_unnamed(&self, result: &StepResult) -> bool {
-        let creates = self.operation.filter(|operation| operation.creates.is_some() && !operation.may_be_no_op);
-        creates.is_some() && self.updates.is_none() && !self.wait.skip && result.ids.is_empty()
+        self.updates.is_none() && !self.wait.skip && lacks_id(self.operation, result)
     }
 
-    /// The result once its tasks, or a list, name what was made.
+    /// The result once its tasks, or a list, name what was made; `None` when nothing does after half a minute.
     ///
     /// # Errors
     ///
-    /// [`Interruption::Failed`] when nothing does after half a minute: the write stays on record as accepted.
+    /// [`Interruption`].
     pub(super) async fn named_later(
         &self,
         context: &RunContext,
         mut tasks: Vec<Task>,
         status: Option<u16>,
-    ) -> Result<StepResult, Interruption> {
+    ) -> Result<Option<StepResult>, Interruption> {
         for pause in PAUSES {
             let clock = context.clock();
             let pause = clock.sleep(Duration::from_secs(pause));
@@ -53,13 +57,13 @@ impl Finishing<'_> {
             }
             let result = self.result_of(context, &tasks, status);
             if !self.is_unnamed(&result) {
-                return Ok(result);
+                return Ok(Some(result));
             }
             if let Some(result) = self.listed(context, &mut tasks, status).await {
-                return self.with_secondary_listed(context, &tasks, result).await;
+                return self.with_secondary_listed(context, &tasks, result).await.map(Some);
             }
         }
-        Err(Interruption::Failed(self.unnamed(context, &tasks)))
+        Ok(None)
     }
 
     /// The result with the ids of what these tasks made by the list of its kind: it names the task that created an
@@ -116,16 +120,5 @@ impl Finishing<'_> {
             let pause = clock.sleep(left.min(BETWEEN_LISTS));
             context.stopped.or_leave(pause).await.map_err(Interruption::Stopped)?;
         }
-    }
-
-    fn unnamed(&self, context: &RunContext, tasks: &[Task]) -> StepError {
-        let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
-        let words = format!("task {} finished and names nothing that it made, and no list shows it", ids.join(", "));
-        let mut error = context.error(self.about, EffectKnown::Unknown, ErrorClass::Unknown, words);
-        error.task = ids.first().map(|id| (*id).to_owned());
-        error
-            .help
-            .push("what the call created is on no record: run again, and it is searched for once more".to_owned());
-        error
     }
 }

@@ -197,6 +197,64 @@ fn an_unknown_task_whose_work_is_not_to_be_found_is_an_unknown_outcome_and_not_c
     });
 }
 
+/// The answer without these fields, at any depth.
+fn without_fields(mut answer: Answer, fields: &[&str]) -> Answer {
+    fn strip(value: &mut Value, fields: &[&str]) {
+        match value {
+            Value::Object(object) => {
+                fields.iter().for_each(|field| drop(object.remove(*field)));
+                object.values_mut().for_each(|inner| strip(inner, fields));
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| strip(item, fields)),
+            _ => {}
+        }
+    }
+    if let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) {
+        strip(&mut body, fields);
+        answer.body = body.to_string().into_bytes();
+    }
+    answer
+}
+
+#[test]
+fn what_a_finished_task_does_not_name_is_resolved_like_the_work_of_a_lost_answer() {
+    for log_is_open in [true, false] {
+        paused(async {
+            let mut trial = trial();
+            trial.change_answers(move |request, answer| match request.path.as_str() {
+                "/cloud/v1/user_actions" if !log_is_open => json(403, &json!({ "message": "no" })),
+                path if path.starts_with("/cloud/v1/tasks") => without_fields(answer, &["created_resources"]),
+                path if path.starts_with("/cloud/v1/volumes") => {
+                    without_fields(answer, &["creator_task_id", "tags", "metadata", "metadata_detailed"])
+                }
+                _ => answer,
+            });
+            let (end, took) = seconds(trial.run(VOLUMES)).await;
+            assert!(took < 200, "{took} s");
+            if log_is_open {
+                assert_done(&trial, &end);
+                let torn = trial.destroy().await;
+                assert_eq!((torn.exit, trial.alive()), (Exit::Done, vec![]), "{:?}", trial.left());
+                return;
+            }
+            // Whatever runs next, nothing is made twice, and the candidates are named.
+            for _ in 0..2 {
+                assert_eq!((trial.run(VOLUMES).await.finished.exit, trial.made()["volumes"]), (Exit::Unknown, 2));
+            }
+            let failures = trial.failures().join("\n");
+            assert!(failures.contains("is finished, and names nothing that it made"), "{failures}");
+            assert!(failures.contains("these may be its work, or another client's: volume "), "{failures}");
+            assert_eq!(trial.destroy().await.exit, Exit::TeardownIncomplete);
+            assert!(trial.left().join("\n").contains("these may be its work"), "{:?}", trial.left());
+            // Once the task names it, it is found.
+            trial.change_answers(|_, answer| answer);
+            let end = trial.run(VOLUMES).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.made()["volumes"], 2);
+        });
+    }
+}
+
 #[test]
 fn of_an_update_with_an_unknown_task_the_resource_says_whether_it_was_carried_out() {
     for carried_out in [true, false] {

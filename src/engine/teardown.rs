@@ -71,7 +71,7 @@ struct Teardown<'c> {
 impl<'c> Teardown<'c> {
     fn of(context: &'c RunContext, instances: &[InstanceId], extent: Extent) -> Self {
         let (order, deleted_with) = context.journal.with_status(|status| match extent {
-            Extent::Whole => (removal(status, instances), deleted_with_parent(status, instances)),
+            Extent::Whole => (removal(status, instances), deleted_with_parent(context.catalog, status, instances)),
             Extent::ThisRun => (removal(status, instances), HashMap::new()),
         });
         let (inside, end) = (HashMap::new(), TeardownEnd::default());

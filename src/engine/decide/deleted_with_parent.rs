@@ -2,17 +2,26 @@
 
 use std::collections::HashMap;
 
-use crate::catalog::Method;
+use crate::catalog::{Catalog, Method};
+use crate::engine::operation::{lock_value, operation_of};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Phase, RecordedResource, Status, id_text};
+use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedResource, Status, id_text};
 
 /// Kinds that the API deletes with their parent, and the kind of the parent. Deleted one by one, the rules of a
 /// security group would lock the group for each other (observed.md §3).
 const INSIDE: &[(&str, &str)] = &[("security_group_rules", "security_groups")];
 
-/// Which of `instances` are deleted together with another one of them.
-pub fn deleted_with_parent(status: &Status, instances: &[InstanceId]) -> HashMap<InstanceId, InstanceId> {
-    let known = |instance: &InstanceId| status.instances.get(instance).filter(|known| known.phase == Phase::Succeeded);
+/// Which of `instances` are deleted together with another one of them, whether the outcome of their calls is known or
+/// not.
+pub fn deleted_with_parent(
+    catalog: &Catalog,
+    status: &Status,
+    instances: &[InstanceId],
+) -> HashMap<InstanceId, InstanceId> {
+    let known = |instance: &InstanceId| {
+        let known = status.instances.get(instance);
+        known.filter(|known| matches!(known.phase, Phase::Succeeded | Phase::InDoubt))
+    };
     let mut holders: HashMap<(&str, String), &InstanceId> = HashMap::new();
     for instance in instances {
         for made in known(instance).into_iter().flat_map(|known| &known.made).filter(|made| is_deleted(made)) {
@@ -22,11 +31,22 @@ pub fn deleted_with_parent(status: &Status, instances: &[InstanceId]) -> HashMap
         }
     }
     let holder_of = |known: &InstanceStatus| {
-        let mut all = known.made.iter().map(|made| {
-            let (_, outer) = INSIDE.iter().find(|(inner, _)| made.kind.as_deref() == Some(inner))?;
+        let holder = |kind: Option<&str>, lock: Option<String>| {
+            let (_, outer) = INSIDE.iter().find(|(inner, _)| kind == Some(inner))?;
+            holders.get(&(*outer, lock?)).copied()
+        };
+        let made = known.made.iter().map(|made| {
             let alone = is_deleted(made) && made.secondary.is_empty();
-            holders.get(&(*outer, made.lock.clone().filter(|_| alone)?)).copied()
+            holder(made.kind.as_deref(), made.lock.clone().filter(|_| alone))
         });
+        // What a create without an answer may have made.
+        let intent = known.intent.as_ref().filter(|intent| known.phase == Phase::InDoubt && intent.update.is_none());
+        let in_doubt = intent.map(|intent| {
+            let (operation, parameters) = operation_of(catalog, &intent.call)?;
+            let kind = operation.creates.as_ref().filter(|_| intent.undo == IntendedUndo::Default)?.kind.as_str();
+            holder(Some(kind), lock_value(&operation, &intent.call, &parameters))
+        });
+        let mut all = made.chain(in_doubt);
         let first = all.next()??;
         all.all(|other| other == Some(first)).then_some(first)
     };
@@ -44,8 +64,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::engine::stamps::intent_of;
     use crate::id::StepId;
-    use crate::journal::{Header, RecordedCall};
+    use crate::journal::{Header, Intent, RecordedCall};
 
     fn id(name: &str) -> InstanceId {
         InstanceId::new(StepId::new(name), None)
@@ -75,7 +96,36 @@ mod tests {
             status.instances.insert(id(name), known.into());
         }
         let instances: Vec<InstanceId> = status.instances.keys().cloned().collect();
-        deleted_with_parent(&status, &instances).remove(&id("rule")).map(|group| group.to_string())
+        deleted_with_parent(Catalog::embedded(), &status, &instances).remove(&id("rule")).map(|group| group.to_string())
+    }
+
+    #[test]
+    fn a_rule_in_doubt_is_deleted_with_its_group_unless_the_plan_says_how_it_goes() {
+        let group = made("security_groups", "g", None, Some(Method::Delete));
+        let path = |group: &str| format!("/cloud/v2/security_groups/1/7/{group}/rules");
+        let own = IntendedUndo::Call(Box::new(RecordedCall::new(Method::Post, "/x")));
+        for (path, undo, made, phase, goes) in [
+            (path("g"), IntendedUndo::Default, vec![], Phase::InDoubt, true),
+            (path("g"), IntendedUndo::Default, vec![rule("g")], Phase::InDoubt, true),
+            (path("h"), IntendedUndo::Default, vec![], Phase::InDoubt, false),
+            (path("g"), IntendedUndo::Default, vec![rule("h")], Phase::InDoubt, false),
+            (path("g"), IntendedUndo::Keep, vec![], Phase::InDoubt, false),
+            (path("g"), own, vec![], Phase::InDoubt, false),
+            ("/cloud/v1/volumes/1/7".to_owned(), IntendedUndo::Default, vec![], Phase::InDoubt, false),
+            (path("g"), IntendedUndo::Default, vec![], Phase::Failed, false),
+        ] {
+            let intent =
+                Intent { undo, ..intent_of(&id("rule"), RecordedCall::new(Method::Post, path), String::new()) };
+            let mut status = Status::new(Header::new("demo", "default"), jiff::Timestamp::UNIX_EPOCH);
+            let done =
+                InstanceStatus { phase: Phase::Succeeded, made: vec![group.clone()], ..InstanceStatus::default() };
+            let known = InstanceStatus { phase, made, intent: Some(intent.into()), ..InstanceStatus::default() };
+            let shown = format!("{known:?}");
+            status.put(id("group"), done);
+            status.put(id("rule"), known);
+            let with = deleted_with_parent(Catalog::embedded(), &status, &[id("group"), id("rule")]);
+            assert_eq!(with.get(&id("rule")), goes.then(|| id("group")).as_ref(), "{shown}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod conceal;
 mod context;
 mod counts;
 mod decide;
+mod departed;
 mod did;
 mod differences;
 mod dispatch;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::context::RunContext;
 use super::decide;
+use super::departed::resolve_departed;
 use super::dispatch::{Dispatched, Outcome, dispatch};
 use super::interruption::Interruption;
 use super::measure::measure;
@@ -63,7 +64,12 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     let mut dispatched = dispatch(&run).await?;
     let gone = run.context.journal.with_status(|status| run.removals.not_made_again(status));
     let mut unknown: HashSet<InstanceId> = dispatched.unknown().cloned().collect();
-    let mut open = unanswered(&run.context, &unknown).await?;
+    let mut open = Vec::new();
+    // Before every step was reached, nothing says which are gone; `--prune` resolves what it removes.
+    if run.options.target.is_empty() && !run.options.prune && exit_of(&run, &dispatched) == Exit::Done {
+        open = resolve_departed(&run, &dispatched.instances).await?;
+    }
+    open.extend(unanswered(&run.context, &unknown).await?);
     if run.options.for_the_job {
         open.extend(unrecorded(&run).await);
     }

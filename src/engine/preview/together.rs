@@ -124,7 +124,10 @@ impl Preview<'_> {
                 let taken_off = self.prune && stays_for.is_none() && obstacle.is_none();
                 let (pruned, forgotten) = (taken_off && goes, taken_off && !goes);
                 let made = known.made.clone();
-                let action = Action::Gone { pruned, forgotten, stays_for, obstacle, made, stays, goes };
+                let action = match decide::is_only_in_doubt(known) {
+                    true => Action::Continue { phase: known.phase.name().to_owned(), then: None },
+                    false => Action::Gone { pruned, forgotten, stays_for, obstacle, made, stays, goes },
+                };
                 Change { action, call: known.agreed().cloned(), instance }
             })
             .collect()

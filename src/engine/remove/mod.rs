@@ -31,9 +31,10 @@ use crate::kind::resource_name;
 use crate::shared::Shared;
 use other_undo::verify_gone;
 use ours::{refuse_unless_ours, why_left};
-use pending::complete_pending;
 use removal::{RemovedWhen, UndoCall};
 use sequence::Sequence;
+
+pub use pending::complete_pending;
 
 /// Which resources of an instance are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +123,7 @@ fn may_exist(context: &RunContext, instance: &InstanceId) -> bool {
 }
 
 /// Takes an instance off the record that is gone because the resource that contained it was deleted. Returns whether
-/// it was there.
+/// it is known to have been there.
 ///
 /// # Errors
 ///
@@ -134,6 +135,7 @@ pub async fn removed_with_parent(context: &RunContext, instance: &InstanceId) ->
     }
     let made = status_of(context, instance).map(|known| known.made.clone()).unwrap_or_default();
     context.journal.append(vec![Record::Removed { instance: instance.clone() }]).await?;
+    let was_there = !made.is_empty();
     for made in made {
         context.events.emit(Event::ResourceRemoved {
             instance: instance.clone(),
@@ -143,7 +145,7 @@ pub async fn removed_with_parent(context: &RunContext, instance: &InstanceId) ->
             reverted_by: None,
         });
     }
-    Ok(true)
+    Ok(was_there)
 }
 
 /// Removes one resource with those of its secondary resources that its own call is proven to have made. `more`: other

@@ -20,7 +20,11 @@ use crate::journal::{Evidence, Intent, Phase, Record, StepResult, id_text};
 use crate::kind::resource_name;
 
 /// Resolves an intent without an answer and waits for accepted tasks, so that all resources to remove are known.
-pub(super) async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
+///
+/// # Errors
+///
+/// [`Interruption`] when the outcome stays unknown, or a task still runs.
+pub async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Result<(), Interruption> {
     let Some(status) = status_of(context, instance) else { return Ok(()) };
     let Some(intent) = &status.intent else { return Ok(()) };
     let matched = operation::matched(context.catalog, &intent.call);

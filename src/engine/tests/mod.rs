@@ -7,6 +7,7 @@ mod broken_off;
 mod certainty;
 mod conditions;
 mod death;
+mod departed;
 mod drift;
 mod endings;
 mod every_kind;

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::change::one_step_help;
 use super::collection::{items, list_call, result_of_item};
 use super::conceal::{self, conceal};
 use super::differences::differences;
@@ -33,6 +34,11 @@ use crate::template::{Template, TemplateError};
 enum By {
     Id(String),
     Name(String),
+}
+
+/// Why a resource of another owner is not adopted.
+pub fn taken_words(id: &str, owner: &str) -> String {
+    format!("{id} is on record already: it belongs to {owner}")
 }
 
 impl Instance {
@@ -250,12 +256,10 @@ impl Instance {
                 },
             },
         };
-        let words = format!("{} is on record already: it belongs to {owner}", id_text(resource));
+        let words = taken_words(&id_text(resource), &owner);
         let mut error = context.error(&self.about(call), EffectKnown::NotApplied, ErrorClass::Rejected, words);
         error.help.extend(holder.map(|holder| match self.run.plan.steps.contains_key(&holder.step) {
-            true => {
-                format!("a resource has one step: let `{id}` use `steps.{}`, or take one of the two out", holder.step)
-            }
+            true => one_step_help(&holder, id),
             false => self.rename_help(&holder, id),
         }));
         Err(Interruption::Failed(error))

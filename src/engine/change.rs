@@ -3,6 +3,8 @@
 
 mod refused;
 
+pub use refused::one_step_help;
+
 use std::time::Duration;
 
 use super::call::Write;

@@ -158,9 +158,15 @@ impl<'c> Teardown<'c> {
 /// The error for an instance that is kept without a call.
 fn why_kept(context: &RunContext, kept: &KeptInstance) -> StepError {
     let KeptInstance { instance, because_of } = kept;
-    let stays = context.journal.with_status(|status| status.instances.get(because_of).is_some_and(|one| stays(one)));
+    let (stays, has_it) = context.journal.with_status(|status| {
+        let other = status.instances.get(because_of);
+        let ids = other.into_iter().flat_map(|other| &other.made).filter_map(|made| made.id.as_deref());
+        let has_it = ids.flat_map(|id| status.owners_of(id)).any(|(owner, _)| owner == instance);
+        (other.is_some_and(|other| stays(other)), has_it)
+    });
     let words = match (kept.stays(), stays) {
         (true, _) => "it has no undo".to_owned(),
+        (false, true) if has_it => format!("`{because_of}` has it on record as well, and keeps it"),
         (false, true) => format!("`{because_of}` depends on it, and stays: it has no undo"),
         (false, false) => format!("`{because_of}` depends on it, and still exists"),
     };

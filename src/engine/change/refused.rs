@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::catalog::Operation;
 use crate::engine::call::Write;
 use crate::engine::called::Called;
-use crate::engine::collection::adoptable;
+use crate::engine::collection::{adoptable, result_of_item};
 use crate::engine::differences::differences;
 use crate::engine::evidence::tags::stamp_value;
 use crate::engine::instance::Instance;
 use crate::engine::interruption::Interruption;
+use crate::engine::ownership::Claimable;
 use crate::engine::render::Rendered;
 use crate::engine::update::Changing;
-use crate::engine::{operation, results};
+use crate::engine::{operation, paths, results};
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, IntendedUndo, Intent, JournalError, Record, StepResult};
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, JournalError, Record, StepResult, id_text};
 use crate::plan::OnConflict;
 
 impl Instance {
@@ -90,7 +92,8 @@ impl Instance {
         let context = &self.run.context;
         let id = &write.intent.instance;
         if let Some(holder) = self.holder(write) {
-            return Err(Interruption::Failed(self.held_by(&holder, id, refusal)));
+            let help = self.rename_help(&holder, id);
+            return Err(Interruption::Failed(held_by(&holder, refusal, help)));
         }
         let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
         else {
@@ -102,6 +105,10 @@ impl Instance {
         let owner = stamp_value(&context.settings.plan, &context.settings.environment, id);
         match adoptable(context, operation, &write.intent.call, &write.parameters, &owner).await {
             Ok((item, ours)) => {
+                if let Some(other) = self.claimed_by_another(operation, write, &item) {
+                    let help = one_step_help(&other, id);
+                    return Err(Interruption::Failed(held_by(&other, refusal, help)));
+                }
                 *provenance = Provenance::Adopted;
                 // A resource that this plan did not create is used, and never deleted.
                 let undo = if ours { write.intent.undo.clone() } else { IntendedUndo::Keep };
@@ -120,6 +127,15 @@ impl Instance {
                 Err(Interruption::Failed(refusal))
             }
         }
+    }
+
+    /// Claims what a conflict adopts; returns the other step of this run that has claimed it.
+    fn claimed_by_another(&self, operation: &Operation, write: &Write, item: &Value) -> Option<InstanceId> {
+        let result = result_of_item(Some(operation), &write.intent.call, item);
+        let (kind, id) = (result.kind?, id_text(result.id.as_deref()?));
+        let own = paths::own_path(operation, &write.parameters, &id);
+        let (owners, claimed) = (&self.run.context.owners, Claimable::resource_at(&kind, &id, own.as_deref()));
+        (!owners.claim(claimed.clone(), &write.intent.instance)).then(|| owners.claimant(&claimed)).flatten()
     }
 
     /// Records that an attempt without an answer may have made what a later one was refused for, though nothing was found of
@@ -143,15 +159,12 @@ impl Instance {
         Ok(Interruption::Unknown(error))
     }
 
-    /// The error for a call that asks for what another instance of this record has.
-    fn held_by(&self, holder: &InstanceId, id: &InstanceId, mut error: StepError) -> StepError {
-        error.message = format!("{}; `{holder}` of this record has it", error.message);
-        error.help = vec![self.rename_help(holder, id)];
-        error
-    }
-
-    /// How an instance takes over what another instance of this record has.
+    /// How an instance takes over what another instance of this record has; where both are in the plan, that one has to use
+    /// the other's.
     pub(in crate::engine) fn rename_help(&self, holder: &InstanceId, id: &InstanceId) -> String {
+        if self.run.plan.steps.contains_key(&holder.step) && holder.step != id.step {
+            return one_step_help(holder, id);
+        }
         let flags = &self.run.context.settings.record_flags;
         format!(
             "rename it: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
@@ -170,7 +183,8 @@ impl Instance {
             Some(holder) => {
                 let words = "it would change an existing resource";
                 let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
-                Err(Interruption::Failed(self.held_by(&holder, id, error)))
+                let help = self.rename_help(&holder, id);
+                Err(Interruption::Failed(held_by(&holder, error, help)))
             }
             None => Ok(()),
         }
@@ -200,6 +214,18 @@ impl Instance {
             others.filter(|(_, known)| has_it(known)).map(|(other, _)| other.clone()).next()
         })
     }
+}
+
+/// The error for a call that asks for what another instance of this record has.
+fn held_by(holder: &InstanceId, mut error: StepError, help: String) -> StepError {
+    error.message = format!("{}; `{holder}` of this record has it", error.message);
+    error.help = vec![help];
+    error
+}
+
+/// What to do where two instances of the plan ask for one resource.
+pub fn one_step_help(holder: &InstanceId, id: &InstanceId) -> String {
+    format!("a resource has one step: let `{id}` use `steps.{}`, or take one of the two out", holder.step)
 }
 
 /// The top field of a place, and the value that another client gave it; `None` without drift, and when the field is

@@ -112,6 +112,15 @@ fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> 
             staying.entry(*mention).or_insert(at);
         }
     }
+    for at in wanted.iter().filter_map(place) {
+        if let Some(keeper) = keeper_of(status, at, &going) {
+            going.remove(&at);
+            kept.extend(id(at).zip(id(keeper)).map(|(instance, because_of)| KeptInstance { instance, because_of }));
+            for mention in references.uses(at) {
+                staying.entry(*mention).or_insert(at);
+            }
+        }
+    }
     // When an instance turns out to be kept, everything it depends on has to be examined again.
     let mut open: Vec<usize> = wanted.iter().rev().filter_map(place).collect();
     while let Some(at) = open.pop() {
@@ -130,6 +139,18 @@ fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> 
         }
     }
     kept
+}
+
+/// Another instance that stays and keeps what this one would delete, because it adopted that, or has `undo: none`: records
+/// of earlier versions have such.
+fn keeper_of(status: &Status, at: usize, going: &HashSet<usize>) -> Option<usize> {
+    let (_, known) = status.instances.get_index(at)?;
+    let deleted = known.made.iter().filter(|made| made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete));
+    deleted.filter_map(|made| Some((made, made.id.as_deref()?))).find_map(|(made, id)| {
+        let others = status.owners_of(id).filter(|(_, other)| other.undo.is_none() && other.kind == made.kind);
+        let mut places = others.filter_map(|(owner, _)| status.instances.get_index_of(owner));
+        places.find(|place| *place != at && !going.contains(place))
+    })
 }
 
 /// Whether all that an instance made is also recorded of other instances, which stay: no call uses it under this name.

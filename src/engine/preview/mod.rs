@@ -16,9 +16,11 @@ mod values;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::adopt::taken_words;
 use super::amend::{Amendment, amendment};
+use super::change::one_step_help;
 use super::context::Settings;
 use super::counts::{NoInstance, no_instance};
 use super::decide::{self, ChangeKind, Decision, Wanted};
@@ -29,7 +31,7 @@ use super::update::Difference;
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, RecordedCall, Status, StepResult};
-use crate::plan::{Graph, OnChange, Plan, Selection, Step, Undo};
+use crate::plan::{AdoptBy, Graph, OnChange, Plan, Selection, Step, Undo};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{Each, TemplateError, value_of};
@@ -210,6 +212,10 @@ impl Preview<'_> {
                 self.action(step, &id, &call, &find, known, OfPlan { update, undo })
             }
         };
+        let action = match action {
+            Action::Adopt => self.taken(step, &id, each, known).unwrap_or(Action::Adopt),
+            action => action,
+        };
         let action = self.with_dependants(&id, self.amended(step, &id, each, action, known), known);
         known.note_changed(&id, &action, &call);
         let value = match action.change() {
@@ -223,6 +229,26 @@ impl Preview<'_> {
             known.note_ahead(&id, &results::result_of_answer(step.operation.as_deref(), &call, 0, Value::Null));
         }
         (Change { instance: id, action, call: Some(call) }, value)
+    }
+
+    /// The failure of an instance that adopts, by its id, what another one has or adopts.
+    fn taken(&self, step: &Step, id: &InstanceId, each: Option<&Each>, known: &mut KnownValues) -> Option<Action> {
+        let AdoptBy::Id(template) = &step.adopt.as_ref()?.by else { return None };
+        let wanted = template.evaluate_text(&self.surroundings(known, each).scope()).ok()?;
+        let creates = step.operation.as_ref()?.creates.as_ref()?;
+        let value =
+            wanted.parse::<i64>().ok().filter(|_| creates.integer_id).map_or_else(|| json!(wanted), Value::from);
+        let by_name = creates.resource.as_ref().is_none_or(|resource| resource.by_name);
+        let holder = self.status.filter(|_| !by_name);
+        let holder = holder.and_then(|status| status.other_owner(id, &creates.kind, &value)).cloned();
+        let key = format!("{} {wanted}", creates.kind);
+        let holder = holder.or_else(|| known.adopted.get(&key).filter(|_| !by_name).cloned());
+        let Some(holder) = holder else {
+            known.adopted.insert(key, id.clone());
+            return None;
+        };
+        let help = self.plan.steps.contains_key(&holder.step).then(|| one_step_help(&holder, id));
+        Some(self.failing(&taken_words(&wanted, &format!("step `{holder}`")), template.span, help))
     }
 
     /// The change of an instance that `when` keeps from its call, or about which `when` cannot tell yet.

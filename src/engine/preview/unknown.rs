@@ -46,6 +46,8 @@ pub struct KnownValues {
     /// Steps that a run would change something for, and steps after these: a read that comes after one of them may be
     /// answered differently then.
     pub unsettled: BTreeSet<StepId>,
+    /// The instances that adopt these ids.
+    pub adopted: HashMap<String, InstanceId>,
     /// Reads with which more would be known.
     pub wanted: Vec<RecordedCall>,
 }

@@ -117,6 +117,31 @@ fn an_adopted_resource_outlives_the_teardown() {
 }
 
 #[test]
+fn of_two_steps_that_adopt_one_resource_by_a_conflict_one_has_it() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let (path, body) = ("/cloud/v1/ssh_keys/1", json!({ "name": "theirs", "public_key": "ssh-ed25519 AAAA" }));
+        let call = RecordedCall { body: Some(body.clone().into()), ..RecordedCall::new(Method::Post, path) };
+        trial.by_hand(&call).await;
+        let step = |id: &str| {
+            format!(
+                "  - id: {id}\n    call: POST /cloud/v1/ssh_keys/{{project_id}}\n    body: {body}\n    \
+                 on_conflict: adopt\n"
+            )
+        };
+        let both = format!("name: demo\nsteps:\n{}{}", step("one"), step("two"));
+        for _ in 0..2 {
+            let end = trial.run(&both).await;
+            assert_eq!(end.finished.exit, Exit::StepFailed);
+            let (_, error) = end.failure.unwrap();
+            assert!(error.message.contains("of this record has it"), "{error:?}");
+            assert!(error.help[0].contains("a resource has one step"), "{error:?}");
+            assert_eq!(trial.status().resources().count(), 1);
+        }
+    });
+}
+
+#[test]
 fn what_another_step_of_the_record_has_is_not_adopted() {
     // A record set is identified by its path, and a PUT of one meets no conflict.
     let records = "{ ttl: 300, resource_records: [{ content: ['192.0.2.1'] }] }";

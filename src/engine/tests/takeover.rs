@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::harness::{Trial, assert_done, paused};
 use super::ours::{DATA, MACHINE};
+use super::preview::Asked;
 use crate::catalog::Method;
-use crate::engine::{Import, RunOptions};
+use crate::engine::{Action, Import, RunOptions};
 use crate::event::{Event, Provenance};
 use crate::exit::Exit;
-use crate::journal::RecordedCall;
+use crate::journal::{Adopted, Record, RecordedCall, RecordedResource};
 use crate::plan::Selection;
 use crate::simulate::Options;
 
@@ -308,7 +309,17 @@ fn what_one_step_has_taken_over_another_cannot_take() {
             step("one", ""),
             step("two", "    needs: one\n")
         );
+        // A preview tells it before anything is adopted, and after.
+        let shown = |trial: &Trial| {
+            let (changes, _) = trial.previewed(&text, &Asked::default());
+            let Action::Wrong { message, help, .. } = &changes[1].action else { panic!("{changes:?}") };
+            assert_eq!(*message, format!("{id} is on record already: it belongs to step `one`"));
+            assert!(help[0].starts_with("a resource has one step"), "{help:?}");
+            changes[0].action.clone()
+        };
+        assert_eq!(shown(&trial), Action::Adopt);
         let end = trial.run(&text).await;
+        assert_eq!(shown(&trial), Action::Keep);
         assert_eq!((end.finished.exit, Trial::output(&end, "shown")), (Exit::StepFailed, json!(5)));
         assert!(trial.failures()[0].starts_with(&format!("two: {id} is on record already")), "{:?}", trial.failures());
         let status = trial.status();
@@ -343,6 +354,42 @@ fn of_two_steps_that_adopt_one_resource_at_the_same_time_one_is_refused() {
         let end = trial.run(&format!("name: demo\nsteps:\n{}", step("three", &by))).await;
         let (_, error) = end.failure.unwrap();
         assert!(error.help[0].contains(&format!("`moved: [{{ from: '{adopter}', to: 'three' }}]`")), "{error:?}");
+    });
+}
+
+/// Two instances have one resource on record, as earlier versions left it: one made it, the other adopted it.
+#[test]
+fn what_another_instance_adopted_is_not_pruned_under_it() {
+    paused(async {
+        let step = |name: &str, adopt: &str| {
+            format!(
+                "name: demo\nsteps:\n  - id: {name}\n    call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    \
+                 body: {{ name: disk-1, source: new-volume, size: 5 }}\n{adopt}"
+            )
+        };
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(&step("maker", "")).await;
+        assert_done(&trial, &end);
+        let maker = Selection::name("maker");
+        let known = trial.status().instances[&maker].clone();
+        trial.record(Record::Adopted(Box::new(Adopted {
+            instance: Selection::name("user"),
+            after: Vec::new(),
+            result: known.result.clone().unwrap(),
+            made: RecordedResource { undo: None, ..known.made[0].clone() },
+            agrees: known.agrees.clone().unwrap(),
+        })));
+        let user = step("user", "    adopt: { name: disk-1 }\n");
+        let prune = Asked { prune: true, ..Asked::default() };
+        let (changes, _) = trial.previewed(&user, &prune);
+        let Action::Gone { stays_for, pruned: false, .. } = &changes[1].action else { panic!("{changes:?}") };
+        assert_eq!(stays_for.as_ref(), Some(&Selection::name("user")));
+        let end = trial.asked(&user, &prune).await;
+        assert_eq!((end.finished.exit, trial.alive().len()), (Exit::TeardownIncomplete, 1));
+        assert!(trial.left()[0].contains("`user` has it on record as well, and keeps it"), "{:?}", trial.left());
+        // Once both go, it goes by the call of its maker.
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert_eq!(trial.alive(), Vec::<String>::new());
     });
 }
 

@@ -56,6 +56,11 @@ use embedded::EMBEDDED_PRODUCTS;
 use knowledge::KnowledgeFile;
 use product::Product;
 
+/// The tag of a created resource with plan, environment and step.
+pub const STAMP: &str = "plan";
+/// The tag with the attempt's nonce.
+pub const STAMP_ATTEMPT: &str = "plan-attempt";
+
 static EMBEDDED: LazyLock<Catalog> =
     LazyLock::new(|| Catalog { products: EMBEDDED_PRODUCTS.iter().map(Product::embedded).collect() });
 

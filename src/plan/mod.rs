@@ -46,6 +46,7 @@ mod request;
 mod scalars;
 mod secret_addresses;
 mod selection;
+mod stamp_tags;
 mod step_doc;
 mod step_results;
 #[cfg(test)]

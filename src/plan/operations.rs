@@ -76,6 +76,7 @@ impl Operations {
             findings.extend(super::ignored::check(step, of, catalog));
             findings.extend(super::not_here::misspelt_field(step, of, catalog));
             findings.extend(super::always::check(step, of));
+            findings.extend(super::stamp_tags::check(step, of));
             findings.extend(super::not_here::not_adopting(step, of));
             findings.extend(super::not_here::find_in_one_resource(step, of, catalog));
             findings.extend(known_already(step, of, catalog));

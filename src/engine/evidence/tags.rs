@@ -5,13 +5,9 @@ use serde_json::Value;
 
 use super::Verdict;
 use crate::catalog::ListCall;
+pub use crate::catalog::{STAMP, STAMP_ATTEMPT};
 use crate::id::InstanceId;
 use crate::journal::{Evidence, Intent};
-
-/// The tag with plan, environment and step.
-pub const STAMP: &str = "plan";
-/// The tag with the attempt's nonce.
-pub const STAMP_ATTEMPT: &str = "plan-attempt";
 
 /// The longest value of a tag, in characters.
 const LONGEST_TAG: usize = 255;

@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Status;
 use crate::plan::Plan;
+use crate::secret::hide_sensitive;
 use crate::store::EnvironmentRecord;
 
 /// Shows what a run would do.
@@ -106,8 +107,9 @@ fn print(
         PreviewFormat::Json => {
             let pending = changes.iter().filter(|change| change.is_pending()).count();
             let (counts, records) = (ChangeCounts::of(changes), shared.to_json());
-            let preview =
+            let mut preview =
                 json!({ "version": 1, "pending": pending, "counts": counts, "changes": changes, "records": records });
+            hide_sensitive(("", ""), &mut preview["changes"]);
             print_json(context, &preview)
         }
     }

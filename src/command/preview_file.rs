@@ -16,7 +16,7 @@ use crate::error::{Changed, Error};
 use crate::files;
 use crate::journal::Status;
 use crate::plan::Plan;
-use crate::secret::hex;
+use crate::secret::{hex, hide_sensitive};
 
 /// The version that is written and read.
 const VERSION: u32 = 2;
@@ -106,6 +106,8 @@ impl PreviewFile {
     /// `status`: the record. `key`: the key of the digests in the preview.
     pub fn new(context: &Context, asked: RunFlags, shown: &PreviewInput<'_>, key: &str, changes: &Value) -> Self {
         let record = recorded(shown.status);
+        let mut changes = context.secrets.redact_value(changes);
+        hide_sensitive(("", ""), &mut changes);
         Self {
             kind: KIND.to_owned(),
             version: VERSION,
@@ -116,7 +118,7 @@ impl PreviewFile {
             inputs: inputs(context, &shown.values.inputs, key),
             key: record.is_none().then(|| key.to_owned()),
             record: record.map(digest_of_record),
-            changes: context.secrets.redact_value(changes),
+            changes,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::engine::{Action, Change, ChangeCounts, ChangeKind, Symbol};
 use crate::journal::{RecordedResource, id_text};
 use crate::kind::kind_name;
 use crate::report::{count, sanitize};
-use crate::secret::hide_digests;
+use crate::secret::{hide_digests, hide_sensitive, place_of_body};
 
 /// The changes of a plan, without instances that stay the same.
 pub fn text(changes: &[Change], recorded: bool) -> String {
@@ -126,7 +126,9 @@ fn line(text: &mut String, change: &Change) {
             if let Some(file) = &call.body_file {
                 let _ = writeln!(text, "      body_file: {}", sanitize(&format!("{} ({})", file.path, file.summary())));
             }
-            for (name, value) in call.body.as_deref().and_then(Value::as_object).into_iter().flatten() {
+            let mut body = call.body.as_deref().cloned().unwrap_or_default();
+            hide_sensitive(("", place_of_body(&call.path)), &mut body);
+            for (name, value) in body.as_object().into_iter().flatten() {
                 let _ = writeln!(text, "      {}: {}", sanitize(name), sanitize(&shown(value)));
             }
         }
@@ -194,5 +196,9 @@ mod tests {
         let expected = "+  disk[2]  POST /cloud/v1/volumes/1/7\n      size: 5\n\n1 to create; 1 step as recorded\n";
         assert_eq!(text(&changes, true), expected);
         assert_eq!(text(&changes[..2], true), "nothing to do: 1 step as recorded\n");
+        let written =
+            change("vm", Action::Call, json!({ "name": "a", "password": "hunter2", "all": [{ "token": "t" }] }));
+        let expected = "      name: a\n      password: [secret]\n      all: [{\"token\":\"[secret]\"}]\n";
+        assert!(text(&[written], true).contains(expected));
     }
 }

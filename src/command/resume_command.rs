@@ -9,6 +9,7 @@ use crate::cli::{PlanOptions, RunArguments, SECRET, flag, place, quoted};
 use crate::engine::Import;
 use crate::id::InstanceId;
 use crate::plan::Plan;
+use crate::secret::is_password;
 
 /// The command that continues the run, without secret inputs, and without `--replace`: what was replaced is not replaced
 /// again.
@@ -19,7 +20,7 @@ pub(super) fn resume_command(
     arguments: &RunArguments,
     import: Option<&Import>,
 ) -> String {
-    let is_secret = |name: &str| plan.inputs.get(name).is_some_and(|input| input.secret);
+    let is_secret = |name: &str| is_password(name) || plan.inputs.get(name).is_some_and(|input| input.secret);
     let file = quoted(&file.display().to_string());
     let mut words = match import {
         None => vec!["plan run".to_owned(), file],

@@ -19,6 +19,7 @@ use crate::journal::{InstanceStatus, Phase, Status, id_text};
 use crate::kind::kind_name;
 use crate::plan::Selection;
 use crate::report::{Palette, sanitize};
+use crate::secret::{hide_sensitive, place_of_body};
 use crate::store::EnvironmentRecord;
 
 /// `plan state …`: shows or changes the record.
@@ -113,9 +114,10 @@ fn show(context: &Context, status: &Status, step: &str, format: ResultFormat) ->
     let found = named(status, step)?;
     match format {
         ResultFormat::Json => {
-            let all: Vec<Value> =
-                found.iter().map(|(id, instance)| json!({ "instance": id, "status": instance })).collect();
-            print_json(context, &Value::Array(all))
+            let all = found.iter().map(|(id, instance)| json!({ "instance": id, "status": instance }));
+            let mut all = Value::Array(all.collect());
+            hide_sensitive(("", ""), &mut all);
+            print_json(context, &all)
         }
         ResultFormat::Human => {
             let palette = Palette::new(context.color(&context.stdout));
@@ -132,7 +134,11 @@ fn history_text(id: &InstanceId, instance: &InstanceStatus, palette: Palette) ->
         lines.push(("call", call.to_string()));
         let at = instance.intended_at.map(|at| format!(", last at {at:.0}")).unwrap_or_default();
         lines.push(("attempts", format!("{}{at}", instance.attempts)));
-        lines.extend(call.body.as_ref().map(|body| ("body", body.to_string())));
+        lines.extend(call.body.as_ref().map(|body| {
+            let mut body = Value::clone(body);
+            hide_sensitive(("", place_of_body(&call.path)), &mut body);
+            ("body", body.to_string())
+        }));
         let file =
             call.body_file.as_ref().map(|file| format!("{}, {} bytes, SHA-256 {}", file.path, file.size, file.sha256));
         lines.extend(file.map(|file| ("body file", file)));

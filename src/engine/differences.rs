@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::placeholder::{is_known_later, is_unread};
 use crate::body_file::BodyFile;
 use crate::journal::RecordedCall;
-use crate::secret::{hide_digests, stands_for_secret};
+use crate::secret::{hide_digests, hide_sensitive, inside, place_of_body, stands_for_secret};
 
 /// The fields in which two calls differ, each as `body/name: "a" → "b"`; secrets are not shown.
 pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
@@ -29,34 +29,44 @@ pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
             "body_file": call.body_file.as_deref().map(BodyFile::summary),
         })
     };
-    compare("", &whole(before), &whole(after), &mut found);
+    let (old, new) = (whole(before), whole(after));
+    let body = place_of_body(&after.path);
+    for (part, name) in [("call", ""), ("query", ""), ("headers", "headers"), ("body", body), ("body_file", "")] {
+        compare(("", name), part, &old[part], &new[part], &mut found);
+    }
     found
 }
 
-fn compare(at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+/// `within`, `name`: the names of the mapping around the one of the values, and of their own field.
+fn compare((within, name): (&str, &str), at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
+            let within = inside(within, name);
             for (name, value) in before {
-                compare(&join(at, name), value, after.get(name).unwrap_or(&Value::Null), found);
+                let after = after.get(name).unwrap_or(&Value::Null);
+                compare((within, name), &format!("{at}/{name}"), value, after, found);
             }
             for (name, value) in after.iter().filter(|(name, _)| !before.contains_key(*name)) {
-                compare(&join(at, name), &Value::Null, value, found);
+                compare((within, name), &format!("{at}/{name}"), &Value::Null, value, found);
             }
         }
         (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
             for (index, (before, after)) in before.iter().zip(after).enumerate() {
-                compare(&join(at, &index.to_string()), before, after, found);
+                compare((within, name), &format!("{at}/{index}"), before, after, found);
             }
         }
         // A value that will only be read later is assumed to be unchanged.
         (_, Value::String(after)) if is_unread(after) => {}
-        (before, after) if before != after => found.push(format!("{at}: {} → {}", shown(before), shown(after))),
+        (before, after) if before != after => {
+            let shown = |value: &Value| {
+                let mut value = value.clone();
+                hide_sensitive((within, name), &mut value);
+                shown(&value)
+            };
+            found.push(format!("{at}: {} → {}", shown(before), shown(after)));
+        }
         _ => {}
     }
-}
-
-fn join(at: &str, name: &str) -> String {
-    if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") }
 }
 
 fn shown(value: &Value) -> String {
@@ -110,5 +120,25 @@ mod tests {
         ];
         assert_eq!(found, expected);
         assert_eq!(differences(&before, &before), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_secret_by_name_place_or_form_is_told_as_changed_and_not_shown() {
+        let call = |header: &str, body: Value| RecordedCall {
+            headers: [("X-Api-Key".to_owned(), header.to_owned())].into_iter().collect(),
+            body: Some(body.into()),
+            ..RecordedCall::new(Method::Put, "/iam/users/7/password")
+        };
+        let before =
+            call("a1", json!({ "new": "b1", "list": [{ "password": "c1" }], "all": { "token": "d1" }, "n": 1 }));
+        let after = call("a2", json!({ "new": "b2", "list": [{ "password": "c2" }], "n": 2 }));
+        let expected = [
+            "headers/X-Api-Key/0: [secret] → [secret]",
+            "body/new: [secret] → [secret]",
+            "body/list/0/password: [secret] → [secret]",
+            "body/all: `{\"token\":\"[secret]\"}` → (absent)",
+            "body/n: `1` → `2`",
+        ];
+        assert_eq!(differences(&before, &after), expected);
     }
 }

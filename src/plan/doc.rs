@@ -14,6 +14,7 @@ use super::programs::programs;
 use super::record_doc::{self, RecordDoc};
 use super::scalars::{LONGEST_NAME, compiled, compiled_owned, is_plan_name, missing_key, number};
 use super::step_doc::{self, StepDoc};
+use super::step_secrets::StepSecrets;
 use super::written_secrets;
 use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings, code};
@@ -40,6 +41,8 @@ pub(super) struct PlanDoc {
     pub lacks_steps: bool,
     /// The values of secret inputs in the file, right or wrong.
     pub secret: Vec<Node>,
+    /// The secrets that its calls write out.
+    pub written: StepSecrets,
 }
 
 impl PlanDoc {
@@ -104,7 +107,7 @@ pub(super) fn read(root: Option<Node>, mut read: ReadParts, findings: &mut Findi
     take_parts(&mut root, &mut |part| read.read(part, findings));
     read.values.secret.extend(written_secrets::misplaced(&root, INPUT.keys).cloned());
     let Some(fields) = Fields::open(&root, &PLAN, findings) else {
-        return PlanDoc { secret: read.values.secret, ..PlanDoc::default() };
+        return PlanDoc { secret: read.values.secret, written: read.written, ..PlanDoc::default() };
     };
     let name = match fields.get("name") {
         Some(node) => plan_name(node, findings),
@@ -140,6 +143,7 @@ pub(super) fn read(root: Option<Node>, mut read: ReadParts, findings: &mut Findi
         moved: read.moved.into(),
         lacks_steps: read.lacks_steps,
         secret: read.values.secret,
+        written: read.written,
     }
 }
 
@@ -200,6 +204,7 @@ pub(super) struct ReadParts {
     lacks_steps: bool,
     calls: Calls,
     values: InputValueCount,
+    written: StepSecrets,
 }
 
 /// The most inputs, and the most records, of a plan.
@@ -214,9 +219,9 @@ fn too_many(what: &str, place: Span, findings: &mut Findings) {
 const MANY_ERRORS: usize = 1000;
 
 impl ReadParts {
-    /// The values of secret inputs so far.
-    pub(super) fn secret(self) -> Vec<Node> {
-        self.values.secret
+    /// The secrets in the text so far.
+    pub(super) fn secret(self) -> impl Iterator<Item = Node> {
+        self.values.secret.into_iter().chain(self.written.found)
     }
 
     /// Reads a part of the file as soon as it is parsed.
@@ -238,6 +243,7 @@ impl ReadParts {
 
     fn step(&mut self, node: Node, findings: &mut Findings) {
         self.has_steps = true;
+        self.written.read(&node, findings);
         let before = findings.errors();
         let Some(mut step) = step_doc::read(node, findings) else { return };
         if before > MANY_ERRORS && findings.errors() > before {

@@ -49,6 +49,7 @@ mod selection;
 mod stamp_tags;
 mod step_doc;
 mod step_results;
+mod step_secrets;
 #[cfg(test)]
 mod suggestion_tests;
 mod template_scope;

@@ -1,8 +1,10 @@
-//! The secrets that stand in the text of a plan: what the declaration of a secret input says of its values, right or
-//! wrong. Findings show lines of that text, so that they must be known before the first finding is shown.
+//! The secrets that stand in the text of a plan: what the declaration of a secret input says of its values, right or wrong.
+//! Findings show lines of that text, so that they must be known before the first finding is shown.
+//! [`step_secrets`](super::step_secrets) has those that calls write out.
 
 use serde_json::Value;
 
+use super::step_secrets;
 use crate::diagnostic::nearest;
 use crate::source::Source;
 use crate::yaml::{Node, NodeKind, Scalar};
@@ -67,18 +69,18 @@ fn is_template(text: &str) -> bool {
     text.trim().starts_with("{{") && text.trim().ends_with("}}")
 }
 
-fn inside_quotes(written: &str) -> &str {
+pub(super) fn inside_quotes(written: &str) -> &str {
     let written = written.trim();
     let inside = |quote| written.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
     inside('"').or_else(|| inside('\'')).unwrap_or(written)
 }
 
 /// The most declarations in a text that cannot be read, the most lines of one on each side of its `secret:`, and the
-/// most values that are guessed.
+/// most values that are guessed of declarations, and of calls.
 const MOST_GUESSED: (usize, usize, usize) = (10_000, 200, 500);
 
-/// The values of probable secret inputs in a text that cannot be read as YAML: what comes after `default:` or `enum:`
-/// near a `secret:`.
+/// The values of probable secrets in a text that cannot be read as YAML: what comes after `default:` or `enum:` near a
+/// `secret:`, and what calls write out.
 pub(super) fn secrets_in_unreadable(text: &str) -> Vec<Value> {
     let lines: Vec<&str> = text.lines().collect();
     let (declarations, longest, most) = MOST_GUESSED;
@@ -86,7 +88,7 @@ pub(super) fn secrets_in_unreadable(text: &str) -> Vec<Value> {
         let mut values = SECRET.iter().filter_map(|key| after_key(line, key));
         !line.trim_start().starts_with('#') && values.any(|value| !value.starts_with("false"))
     };
-    let mut found = Vec::new();
+    let mut found = step_secrets::in_lines(&lines, most);
     for (nth, line) in lines.iter().enumerate().filter(|(_, line)| is_on(line)).take(declarations) {
         let is_inside = |below: &&&str| below.trim().is_empty() || indent(below) >= indent(line);
         let is_deeper = |below: &&&str| below.trim().is_empty() || indent(below) > indent(line);
@@ -99,11 +101,11 @@ pub(super) fn secrets_in_unreadable(text: &str) -> Vec<Value> {
             ),
         };
         secrets_in_lines(&lines[nth - before..=nth + after], &mut found);
-        if found.len() > most {
+        if found.len() > 2 * most {
             break;
         }
     }
-    found.truncate(most);
+    found.truncate(2 * most);
     found
 }
 
@@ -131,6 +133,6 @@ fn after_key<'l>(line: &'l str, key: &str) -> Option<&'l str> {
     })
 }
 
-fn indent(line: &str) -> usize {
+pub(super) fn indent(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }

@@ -7,6 +7,7 @@
 
 mod cut;
 mod digest;
+mod fields;
 mod finder;
 mod redacted;
 mod reserved;
@@ -26,11 +27,15 @@ use sha2::{Digest, Sha256};
 
 use digest::digest;
 pub use digest::{digest_of, hex, hide_digests, stands_for_secret};
+pub use fields::hide_sensitive;
 use finder::{Finder, Pattern, merged};
 pub use redacted::{Redact, Redacted};
 use reserved::{CLOSE, OPEN, random_word, redact_markers};
 pub use reserved::{invisible_mark, is_reserved, is_reserved_value, without_reserved};
-pub use sensitive::{inside, is_sensitive_field, is_sensitive_name, is_sensitive_path, is_sensitive_text};
+pub use sensitive::{
+    inside, is_password, is_sensitive_field, is_sensitive_name, is_sensitive_path, is_sensitive_text,
+    is_written_secret, place_of_body,
+};
 
 /// The text in place of a secret.
 pub const REDACTED: &str = "[secret]";

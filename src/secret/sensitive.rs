@@ -48,9 +48,20 @@ const GROUPS: [&str; 5] = ["secrets", "credentials", "api_keys", "tokens", "acce
 /// The public part of a key pair, by which object storage identifies the pair and which its paths contain; and the name of
 /// a secret of the container service.
 const PUBLIC: [&str; 2] = ["access_key", "pull_secret"];
-/// Fields whose names say nothing, by the mapping that they are in: the key that signs the addresses of a CDN resource,
-/// and the contents of a secret of FastEdge.
-const BY_PLACE: [(&str, &str); 2] = [("secure_key", "key"), ("secret_slots", "value")];
+/// Fields whose names say nothing, by the mapping that they are in: the key that signs the addresses of a CDN resource, and
+/// the contents of a secret of FastEdge. A body is in the mapping of its call, see [`place_of_body`]: passwords of users, the
+/// token that renews another, and the contents of a secret of the cloud.
+const BY_PLACE: [(&str, &str); 7] = [
+    ("secure_key", "key"),
+    ("secret_slots", "value"),
+    ("password", "new"),
+    ("password", "old"),
+    ("password", "double"),
+    ("refresh", "refresh"),
+    ("secrets", "payload"),
+];
+/// Scripts may hold secrets, and are mostly no secrets themselves.
+const SCRIPT: &str = "user_data";
 /// Words in the names of HTTP headers that authorize a request.
 const HEADER_WORDS: [&str; 16] = [
     "apikey",
@@ -80,11 +91,27 @@ const SHORTEST_RANDOM: usize = 16;
 /// Whether a field with this name is secret: `password`, `aws_secret_access_key`, `sslPrivateKey`, but not `secret_id` or
 /// `public_key`.
 pub fn is_sensitive_name(name: &str) -> bool {
+    is_sensitive_word(&in_lower_case(name))
+}
+
+/// Whether a field with this name is a secret as a whole: none that is a script.
+pub fn is_password(name: &str) -> bool {
     let name = in_lower_case(name);
+    is_sensitive_word(&name) && !name.contains(SCRIPT)
+}
+
+/// Whether a text that stands in a plan is a secret by the name, place or form of its field; as a part of a script only by
+/// its form.
+pub fn is_written_secret(within: &str, name: &str, text: &str) -> bool {
+    is_sensitive_text(within, if in_lower_case(name).contains(SCRIPT) { "" } else { name }, text)
+}
+
+/// `name`: in the form of the Cloud API.
+fn is_sensitive_word(name: &str) -> bool {
     SENSITIVE.iter().any(|part| name.contains(part))
         && !HARMLESS.iter().any(|end| name.ends_with(end))
-        && !GROUPS.contains(&&*name)
-        && !PUBLIC.contains(&&*name)
+        && !GROUPS.contains(&name)
+        && !PUBLIC.contains(&name)
 }
 
 /// Whether a field is secret by its name and the one of the mapping that it is in, see [`inside`].
@@ -110,6 +137,14 @@ pub fn is_sensitive_path<'n>(names: impl IntoIterator<Item = &'n str>) -> bool {
         (within, last) = (inside(within, last), name);
     }
     is_sensitive_field(within, last)
+}
+
+/// The name of the mapping that a body is, by the path of its call: `password` of `/iam/users/7/password`, `secrets` of
+/// `/cloud/v1/secrets/1/7`.
+pub fn place_of_body(path: &str) -> &str {
+    let is_word =
+        |segment: &&str| segment.len() > 1 && segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b'-'));
+    path.rsplit('/').find(is_word).unwrap_or_default()
 }
 
 /// The name of the mapping that the fields of `name` are in. An option of the CDN has its contents in `value`.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::{Answer, Request};
-use crate::secret::{REDACTED, Secrets, inside, is_sensitive_field, is_sensitive_text};
+use crate::secret::{REDACTED, Redacted, Secrets, inside, is_sensitive_field, is_sensitive_text, place_of_body};
 
 /// The most characters of a body in the log.
 const LONGEST: usize = 16 * 1024;
@@ -13,13 +13,18 @@ const LEFT_OUT: &str = "[left out]";
 const SENSITIVE_WHOLE: [&str; 3] = ["config", "payload", "pem"];
 
 /// The body of a request as text, with secrets and sensitive fields replaced, and cut at [`LONGEST`].
-pub(super) fn logged_value(body: &Value, secrets: &Secrets) -> String {
-    short(&fields_of(body, secrets).to_string())
+pub(super) fn logged_value(path: &str, body: &Value, secrets: &Secrets) -> String {
+    short(&fields_of(path, body, secrets).to_string())
 }
 
 /// The body of a request, whole, with secrets and sensitive fields replaced.
-pub(super) fn fields_of(body: &Value, secrets: &Secrets) -> Value {
-    hidden(body, false, secrets)
+pub(super) fn fields_of(path: &str, body: &Value, secrets: &Secrets) -> Value {
+    hidden(place_of_body(path), body, false, secrets)
+}
+
+/// A header or parameter of a request. `within`: `headers`, or nothing.
+pub(super) fn logged_text(within: &str, name: &str, text: &str, secrets: &Secrets) -> Redacted {
+    secrets.redact(if is_sensitive_text(within, name, text) { REDACTED } else { text })
 }
 
 /// The body of an answer; `None` without one.
@@ -39,7 +44,7 @@ pub(super) fn logged_answer(request: &Request, answer: &Answer, private: bool, s
         Ok(body) => {
             // A task's `data` contains the request, including its secrets.
             let of_tasks = request.path.split('/').any(|segment| segment == "tasks");
-            short(&hidden(&body, of_tasks, secrets).to_string())
+            short(&hidden("", &body, of_tasks, secrets).to_string())
         }
         Err(_) => {
             let text = String::from_utf8_lossy(&answer.body).into_owned();
@@ -49,11 +54,11 @@ pub(super) fn logged_answer(request: &Request, answer: &Answer, private: bool, s
 }
 
 /// A body without known secrets, without its sensitive fields, and without texts that repeat one of these: the address of a
-/// stream contains its token.
-fn hidden(body: &Value, of_tasks: bool, secrets: &Secrets) -> Value {
+/// stream contains its token. `place`: see [`place_of_body`].
+fn hidden(place: &str, body: &Value, of_tasks: bool, secrets: &Secrets) -> Value {
     let own = Secrets::default();
-    hide_sensitive(("", ""), body, &own);
-    own.redact_value(&hide(("", ""), &secrets.redact_value(body), of_tasks))
+    hide_sensitive(("", place), body, &own);
+    own.redact_value(&hide(("", place), &secrets.redact_value(body), of_tasks))
 }
 
 fn hide_sensitive((within, name): (&str, &str), value: &Value, own: &Secrets) {

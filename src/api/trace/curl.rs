@@ -12,10 +12,11 @@ pub(super) fn line(base_url: &str, request: &Request, secrets: &Secrets) -> Stri
     let url = format!("{}{}", base_url.trim_end_matches('/'), path_and_query(request, secrets));
     let mut line = format!("curl -X {} {} -H \"Authorization: APIKey $GCORE_API_KEY\"", request.method, quoted(&url));
     for (name, value) in &request.headers {
+        let value = body::logged_text("headers", name, value, secrets);
         line += &format!(" -H {}", quoted(&secrets.redact(&format!("{name}: {value}"))));
     }
     if let Some(files) = &request.form {
-        let fields = body::fields_of(request.body.as_deref().unwrap_or(&Value::Null), secrets);
+        let fields = body::fields_of(&request.path, request.body.as_deref().unwrap_or(&Value::Null), secrets);
         for part in parts(&fields, files) {
             line += &match part.content {
                 Content::Text(text) => format!(" --form-string {}", quoted(&format!("{}={text}", part.name))),
@@ -27,7 +28,10 @@ pub(super) fn line(base_url: &str, request: &Request, secrets: &Secrets) -> Stri
             };
         }
     } else if let Some(sent) = &request.body {
-        line += &format!(" -H 'Content-Type: application/json' -d {}", quoted(&body::logged_value(sent, secrets)));
+        line += &format!(
+            " -H 'Content-Type: application/json' -d {}",
+            quoted(&body::logged_value(&request.path, sent, secrets))
+        );
     }
     if let Some(upload) = &request.body_file {
         let (content, path) = (&upload.file.content_type, secrets.redact(&upload.file.path));

@@ -66,13 +66,16 @@ pub(super) fn entry(exchange: &Exchange<'_>, private: bool, secrets: &Secrets) -
 
 fn asked(exchange: &Exchange<'_>, secrets: &Secrets) -> Value {
     let Exchange { base_url, request, .. } = exchange;
-    let pair = |(name, value): &(String, String)| pair(name, value, secrets);
+    let pairs = |within: &str, pairs: &[(String, String)]| {
+        let shown = |name: &str, value: &str| pair(name, &body::logged_text(within, name, value, secrets), secrets);
+        pairs.iter().map(|(name, value)| shown(name, value)).collect::<Vec<_>>()
+    };
     let mut asked = json!({
         "method": request.method,
         "url": format!("{}{}", base_url.trim_end_matches('/'), path_and_query(request, secrets)),
         "httpVersion": "HTTP",
-        "headers": request.headers.iter().map(pair).collect::<Vec<_>>(),
-        "queryString": request.query.iter().map(pair).collect::<Vec<_>>(),
+        "headers": pairs("headers", &request.headers),
+        "queryString": pairs("", &request.query),
         "cookies": [],
         "headersSize": UNKNOWN,
         "bodySize": size(request).map_or(json!(UNKNOWN), |size| json!(size)),
@@ -86,12 +89,14 @@ fn asked(exchange: &Exchange<'_>, secrets: &Secrets) -> Value {
 /// The body of a request.
 fn posted(request: &Request, secrets: &Secrets) -> Option<Value> {
     if let Some(files) = &request.form {
-        let fields = body::fields_of(request.body.as_deref().unwrap_or(&Value::Null), secrets);
+        let fields = body::fields_of(&request.path, request.body.as_deref().unwrap_or(&Value::Null), secrets);
         let params: Vec<Value> = parts(&fields, files).iter().map(|part| param(part, secrets)).collect();
         return Some(json!({ "mimeType": MULTIPART, "params": params, "text": "" }));
     }
     if let Some(sent) = &request.body {
-        return Some(json!({ "mimeType": "application/json", "text": body::logged_value(sent, secrets) }));
+        return Some(
+            json!({ "mimeType": "application/json", "text": body::logged_value(&request.path, sent, secrets) }),
+        );
     }
     let file = &request.body_file.as_ref()?.file;
     let path = secrets.redact(&file.path);

@@ -20,7 +20,7 @@ use tracing::Instrument;
 
 use super::error::is_request_id;
 use super::{Answer, Lost, Request};
-use crate::secret::Secrets;
+use crate::secret::{REDACTED, Secrets, is_sensitive_text};
 use crate::shared::lock;
 use har::Har;
 
@@ -118,7 +118,7 @@ impl RequestTrace {
         if !tracing::enabled!(target: BODY, tracing::Level::DEBUG) {
             return;
         }
-        if let Some(sent) = request.body.as_ref().map(|body| body::logged_value(body, &self.secrets)) {
+        if let Some(sent) = request.body.as_ref().map(|body| body::logged_value(&request.path, body, &self.secrets)) {
             tracing::debug!(target: BODY, body = %sent, elapsed_ms, "sent");
         }
         for upload in request.uploads() {
@@ -162,7 +162,10 @@ fn path_and_query(request: &Request, secrets: &Secrets) -> String {
         .query
         .iter()
         .enumerate()
-        .map(|(at, (name, value))| format!("{}{}={}", if at == 0 { '?' } else { '&' }, encode(name), encode(value)))
+        .map(|(at, (name, value))| {
+            let value = if is_sensitive_text("", name, value) { REDACTED.to_owned() } else { encode(value) };
+            format!("{}{}={value}", if at == 0 { '?' } else { '&' }, encode(name))
+        })
         .collect();
     secrets.redact(&format!("{}{query}", request.path)).into_owned()
 }

@@ -35,6 +35,7 @@ fn a_curl_line_is_one_command_whatever_it_holds_and_names_no_key() {
 fn bodies_show_no_secret_under_any_name() {
     let secrets = Secrets::default();
     let shown = body::logged_value(
+        "/cloud/v1/any/1/7",
         &json!({
             "password": "p", "admin_password": 7, "private_key": "k", "client_secret": "s", "api_key": "a",
             "secure_key": { "key": "k2", "type": 0 }, "headers": { "X-Auth": "h", "Host": "a.example" },
@@ -53,6 +54,22 @@ fn bodies_show_no_secret_under_any_name() {
     assert_eq!(shown["stream"]["push_url"], "rtmp://in.example/?[secret]");
     assert_eq!((&shown["secret_id"], &shown["secret_name"]), (&json!("id"), &json!("n")));
     assert_eq!(shown["password_reset"], true);
+}
+
+#[test]
+fn a_secret_is_hidden_by_the_place_of_its_body_and_among_headers_and_parameters() {
+    let secrets = Secrets::default();
+    let body = json!({ "old": "of-old", "new": "of-new", "double": "of-new" });
+    let shown = body::logged_value("/iam/users/7/password", &body, &secrets);
+    assert_eq!(shown, r#"{"old":"[secret]","new":"[secret]","double":"[secret]"}"#);
+    assert_eq!(body::logged_value("/iam/users/7/email", &body, &secrets), body.to_string());
+    let mut asked = request(Method::Put, "/iam/users/7/password", Some(body));
+    let pairs = |pairs: [(&str, &str); 2]| pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    asked.headers = pairs([("X-Api-Key", "of-the-header"), ("X-Team", "blue")]);
+    asked.query = pairs([("token", "of-the-query"), ("page", "2")]);
+    let line = curl::line("https://api.gcore.com/", &asked, &secrets);
+    assert!(line.contains("'X-Api-Key: [secret]' -H 'X-Team: blue'") && !line.contains("of-"), "{line}");
+    assert!(line.contains("?token=[secret]&page=2"), "{line}");
 }
 
 #[test]

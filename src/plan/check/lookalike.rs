@@ -1,5 +1,5 @@
 //! Texts that look like references and are sent as they are: the forms of other tools, and references without braces; and
-//! secrets that a plan writes out.
+//! inputs that look like secrets and are none.
 
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::plan::doc::PlanDoc;
@@ -7,7 +7,7 @@ use crate::plan::mentions::Names;
 use crate::plan::model::InputType;
 use crate::plan::programs::call_templates;
 use crate::plan::step_doc::StepDoc;
-use crate::secret::is_sensitive_name;
+use crate::secret::is_password;
 use crate::source::Span;
 use crate::template::{Part, Program, Shape, Template, Text};
 
@@ -18,7 +18,6 @@ const SECRET: &str = "written-secret";
 pub(super) fn check(doc: &PlanDoc, names: &Names<'_>, findings: &mut Findings) {
     for step in &doc.steps {
         templates(step).for_each(|template| texts(template, names, findings));
-        step.body.iter().for_each(|body| secrets(body, findings));
     }
     for output in &doc.outputs {
         let Some(value) = &output.value else { continue };
@@ -27,7 +26,7 @@ pub(super) fn check(doc: &PlanDoc, names: &Names<'_>, findings: &mut Findings) {
     for input in &doc.inputs {
         let is_text = matches!(input.input.r#type, InputType::String);
         if is_text && !input.input.secret && is_password(&input.name) {
-            let message = format!("the input `{}` is not `secret: true`: previews and records show it", input.name);
+            let message = format!("the input `{}` is not `secret: true`: messages and the record show it", input.name);
             let finding = Diagnostic::warning(SECRET, input.name_span, message);
             findings.push(finding.help("write `secret: true` below it; if it is no secret, give it another name"));
         }
@@ -38,41 +37,6 @@ fn templates(step: &StepDoc) -> impl Iterator<Item = &Template> {
     let (undo, update) = step.calls();
     let boxed = [&step.query, &step.headers, &step.find].into_iter().filter_map(Option::as_deref);
     step.body.iter().chain(boxed).chain([undo, update].into_iter().flatten().flat_map(call_templates))
-}
-
-/// A field whose value is a secret, and stands in no script.
-fn is_password(name: &str) -> bool {
-    is_sensitive_name(name) && !name.to_ascii_lowercase().contains("user_data")
-}
-
-/// The findings about secrets in a body that are written out.
-fn secrets(template: &Template, findings: &mut Findings) {
-    match template.shape() {
-        Shape::List(items) => items.iter().for_each(|item| secrets(item, findings)),
-        Shape::For(list) => secrets(&list.each, findings),
-        Shape::Mapping(entries) => {
-            for (key, value) in entries {
-                let text = constant(value).filter(|text| !text.is_empty() && !text.starts_with('<'));
-                if text.is_some() && is_password(&key.text) {
-                    let message =
-                        format!("`{}` is written out: the plan, its previews and its record show it", key.text);
-                    let finding = Diagnostic::warning(SECRET, value.span, message);
-                    let help =
-                        format!("declare an input with `secret: true`, and write `\"{{{{ inputs.{} }}}}\"`", key.text);
-                    findings.push(finding.help(help));
-                }
-                secrets(value, findings);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn constant(template: &Template) -> Option<&str> {
-    match template.shape() {
-        Shape::Constant(constant) => constant.as_text(),
-        _ => None,
-    }
 }
 
 fn texts(template: &Template, names: &Names<'_>, findings: &mut Findings) {

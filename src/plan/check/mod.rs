@@ -25,6 +25,7 @@ use super::model::{ModuleInput, Plan};
 use super::operations::{Checking, Operations};
 use super::partial::{Given, NextCheck};
 use super::scalars::compiled;
+use super::step_secrets::StepSecrets;
 use super::written_secrets;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Findings, code};
@@ -41,8 +42,8 @@ pub struct Checked {
     pub findings: Vec<Diagnostic>,
     /// The text of the findings' places: that of the plan file, followed by those of its modules.
     pub source: Arc<Source>,
-    /// The values of secret inputs that stand in the text, and as they are written: findings are shown with the lines
-    /// that they are in.
+    /// The values of secret inputs that stand in the text, secrets that its calls write out, and both as they are written:
+    /// findings are shown with the lines that they are in.
     pub secret: Vec<Value>,
 }
 
@@ -95,6 +96,7 @@ fn check_all(
     let unread = findings.iter().any(|finding| finding.is_error() && code::is_of_yaml(finding.code));
     let guessed = if unread { written_secrets::secrets_in_unreadable(source.text()) } else { Vec::new() };
     let mut lacks_steps = false;
+    let mut written = StepSecrets::default();
     let plan = match root {
         None if findings.iter().any(Diagnostic::is_error) => {
             secret.extend(parts.secret());
@@ -103,6 +105,7 @@ fn check_all(
         root => {
             let mut doc = doc::read(root, parts, &mut findings);
             secret.append(&mut doc.secret);
+            written = std::mem::take(&mut doc.written);
             lacks_steps = doc.lacks_steps;
             let unread = findings.iter().any(Diagnostic::is_error);
             let (given, module_inputs) = compile_given(&given, &mut findings);
@@ -121,6 +124,10 @@ fn check_all(
             }
         }
     };
+    // What an undo sends stands in the record, and would be hidden there.
+    let is_sent_from_record =
+        |node: &Node| plan.is_some() && written.in_undos.iter().any(|text| node.as_str() == Some(&**text));
+    secret.extend(written.found.into_iter().filter(|node| !is_sent_from_record(node)));
     let (mut findings, more) = findings.finish();
     tidy(&mut findings, &more, lacks_steps);
     let secret = written_secrets::texts(&secret, source).into_iter().chain(guessed).collect();

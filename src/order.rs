@@ -4,12 +4,20 @@
 //! (`docs/performance.md`). Here numbers are sorted, and items moved to their places.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// Sorts items by a key, which is asked for once per item. Items of equal keys keep their order.
 pub fn sort_by_key<T, K: Ord>(items: &mut [T], key: impl FnMut(&T) -> K) {
     let keys: Vec<K> = items.iter().map(key).collect();
     let order = sorted(keys.len(), &mut |one, other| keys[one].cmp(&keys[other]));
     rearrange(items, order);
+}
+
+/// The set of all items, each put in its place (`collect` sorts them first).
+pub fn ordered_set<T: Ord>(items: impl Iterator<Item = T>) -> BTreeSet<T> {
+    let mut set = BTreeSet::new();
+    set.extend(items);
+    set
 }
 
 /// The numbers below `length` in the order of what they stand for.

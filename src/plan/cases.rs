@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::model::{Input, InputType};
 use super::partial::{Inputs, Known, Skipped};
+use crate::order::ordered_set;
 use crate::template::{Program, value_of};
 
 /// One combination of values.
@@ -37,7 +38,7 @@ pub(super) fn most_for_each(steps: usize) -> usize {
 pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Program>, most: usize) -> Vec<Case> {
     let programs: Vec<&Program> = programs.collect();
     let mut conditions = known.conditions(programs.iter().copied());
-    let own: BTreeSet<&str> = programs.into_iter().flat_map(inputs).collect();
+    let own = ordered_set(programs.into_iter().flat_map(inputs));
     let mut names = own.clone();
     names.extend(conditions.iter().filter_map(|(_, when)| when.program()).flat_map(inputs));
     let mut open = varying(known, &names);

@@ -11,6 +11,7 @@ use crate::engine::render::{CallParts, RenderContext, Rendered, each_value, iden
 use crate::engine::repeated::Recording;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult, id_text};
+use crate::order::ordered_set;
 use crate::plan::{Segment, Step};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 
@@ -151,7 +152,7 @@ impl KnownValues {
         let found: Vec<(UnknownBecause, &StepId)> =
             references.filter_map(|reference| Some((self.why(reference)?, &reference.step))).collect();
         let why = found.iter().map(|(why, _)| *why).max()?;
-        let steps: BTreeSet<&StepId> = found.into_iter().map(|(_, step)| step).collect();
+        let steps = ordered_set(found.into_iter().map(|(_, step)| step));
         Some((why, steps.into_iter().cloned().collect()))
     }
 
@@ -227,8 +228,7 @@ impl KnownValues {
                     Ok(value) => Ok(value),
                     Err(error) => {
                         let partly = template.references().map(|reference| &reference.step);
-                        let partly: BTreeSet<StepId> =
-                            partly.filter(|step| self.partly.contains(*step)).cloned().collect();
+                        let partly = ordered_set(partly.filter(|step| self.partly.contains(*step)).cloned());
                         match partly.is_empty() {
                             true => Err(error),
                             false => Ok(Value::String(later(UnknownBecause::Change, &Vec::from_iter(partly)))),

@@ -7,7 +7,7 @@
 mod trail;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::context::Settings;
 use super::evidence::audit::AUDIT_LOG;
@@ -20,6 +20,7 @@ use crate::api::Client;
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, Status};
+use crate::order::ordered_set;
 use crate::plan::{Plan, Segment, Selection, Step};
 use crate::secret::Secrets;
 
@@ -177,8 +178,7 @@ pub fn project_regions_of(
         let named = ProjectRegion::of(&parameters);
         Some((named.project_id.or(settings.project_id)?, named.region_id.or(settings.region_id)?))
     };
-    let project_regions: BTreeSet<ProjectRegionIds> =
-        preview.changes().0.into_iter().filter_map(project_region).collect();
+    let project_regions = ordered_set(preview.changes().0.into_iter().filter_map(project_region));
     project_regions.into_iter().collect()
 }
 

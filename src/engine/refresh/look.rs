@@ -25,6 +25,7 @@ use crate::engine::paths::{self, own_value};
 use crate::engine::unseen::{UNSEEN, unseen_for};
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, Record, RecordedCall, Status, fields_of, id_text};
+use crate::order::ordered_set;
 use crate::secret::is_sensitive_name;
 
 /// The state of one recorded resource.
@@ -313,7 +314,7 @@ impl Refresh<'_> {
             .flat_map(|update_call| update_call.act.fields())
             .filter(|name| !body.contains_key(*name));
         let added = added.filter(|name| later.iter().any(|call| matches!(call.sets(name), Sets::To(_))));
-        let added: BTreeSet<&str> = added.collect();
+        let added = ordered_set(added);
         let names = body.keys().map(String::as_str).filter(|name| takes(name)).chain(added);
         let mut drift = Drift::default();
         for name in names {

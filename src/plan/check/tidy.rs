@@ -1,8 +1,9 @@
 //! Findings as they are shown: sorted, without those that only follow from others, and not too many of one kind.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use crate::diagnostic::{Diagnostic, Findings, code, sort_by_place};
+use crate::order::ordered_set;
 use crate::source::Span;
 use crate::template::Template;
 
@@ -31,7 +32,7 @@ pub(super) fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, 
     let unreadable: HashSet<Span> =
         findings.iter().filter(|finding| code::is_of_yaml(finding.code)).map(|finding| finding.primary).collect();
     let files = findings.iter().filter(|finding| finding.code == code::UNREADABLE_FILE);
-    let files: BTreeSet<usize> = files.map(|finding| finding.primary.start()).collect();
+    let files = ordered_set(files.map(|finding| finding.primary.start()));
     let unusable = findings.iter().any(|finding| finding.code == code::BAD_MODULE);
     let in_circle = findings.iter().any(|finding| finding.code == code::CYCLE);
     let mut types = HashSet::new();

@@ -1,6 +1,5 @@
 //! Findings for code scanning: SARIF 2.1.0.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Extent, Findings};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::order::ordered_set;
 use crate::source::Span;
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -26,7 +26,7 @@ pub fn write(out: &mut dyn Write, files: &[Findings<'_>]) -> io::Result<()> {
 }
 
 fn log(files: &[Findings<'_>]) -> Value {
-    let codes: BTreeSet<&str> = files.iter().flat_map(|file| file.diagnostics).map(|found| found.code).collect();
+    let codes = ordered_set(files.iter().flat_map(|file| file.diagnostics).map(|found| found.code));
     let codes: Vec<&str> = codes.into_iter().collect();
     let results: Vec<Value> =
         files.iter().flat_map(|file| file.in_order().into_iter().map(|found| result(file, found, &codes))).collect();

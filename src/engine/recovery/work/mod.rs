@@ -28,6 +28,7 @@ use crate::engine::render::{CallParts, step_value};
 use crate::engine::stamps::{ProjectRegionIds, instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult, id_text};
+use crate::order::ordered_set;
 use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
 use parts::{each_of, in_doubt_status, known_steps};
@@ -100,7 +101,7 @@ impl<'a> Work<'a> {
 
     /// Reads the audit log of every project: the attempts of the environment, and who made which resource.
     pub async fn read_audit_log(&mut self) {
-        let projects: BTreeSet<i64> = self.project_regions.iter().map(|(project, _)| *project).collect();
+        let projects = ordered_set(self.project_regions.iter().map(|(project, _)| *project));
         for project in projects {
             let request = Request::get(AUDIT_LOG).query("project_id", project).query("order_by", "asc");
             match pages(self.search.client, &request, "/results", Paging::CLOUD).await {
@@ -211,8 +212,7 @@ impl<'a> Work<'a> {
     async fn recover_unnamed(&mut self, known: &BTreeSet<StepId>) -> bool {
         let mut moved = false;
         let sent = self.sent.iter().filter_map(|sent| instance_of(&sent.step));
-        let unknown: BTreeSet<InstanceId> =
-            sent.filter(|instance| !self.status.instances.contains_key(instance)).collect();
+        let unknown = ordered_set(sent.filter(|instance| !self.status.instances.contains_key(instance)));
         for instance in unknown {
             let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
             let rendered = self.rendered(step, &instance, known).await;
@@ -291,7 +291,7 @@ impl<'a> Work<'a> {
             in_doubt.push((instance, ids));
         }
         let renamed = self.seem_renamed();
-        let doubted: BTreeSet<&StepId> = in_doubt.iter().map(|(instance, _)| &instance.step).collect();
+        let doubted = ordered_set(in_doubt.iter().map(|(instance, _)| &instance.step));
         let (mut absent, mut not_looked_for) = (Vec::new(), Vec::new());
         for change in self.preview() {
             let Some(step) = self.search.plan.steps.get(&change.instance.step) else { continue };

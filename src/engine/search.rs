@@ -247,9 +247,15 @@ impl<'a> AttemptSearch<'a> {
 
     /// Waits for the task that created the item, as if the call had been answered with it; without a task that the API
     /// knows, takes the item itself.
-    fn claim_item(&self, id: &str, item: Value, evidence: Evidence) -> Option<Resolved> {
+    fn claim_item(&self, id: &str, mut item: Value, evidence: Evidence) -> Option<Resolved> {
         if let Some(task) = creator_task(&item).filter(|task| !self.is_missing(task)) {
             return Some(self.claim_task(&task, evidence));
+        }
+        // A read may show the resource without the id by which it was asked for.
+        if let (Some(list), Some(fields)) = (self.list(), item.as_object_mut())
+            && !fields.get(&list.id_field).is_some_and(|shown| shown.is_string() || shown.is_number())
+        {
+            fields.insert(list.id_field.clone(), id.into());
         }
         let kind = &self.creates()?.kind;
         Some(match self.context.owners.claim(self.resource(kind, id), &self.intent().instance) {

@@ -167,7 +167,8 @@ impl Refresh<'_> {
         Ok(checks.collect())
     }
 
-    /// Looks again for what was made a moment ago and seems gone, until it is shown or would be by now.
+    /// Looks again for what seems gone, and is not deleted by the audit log: once, since a single "not found" may be wrong,
+    /// and for what was made a moment ago until it is shown or would be by now.
     async fn look_again(
         &self,
         calls: &Calls<'_>,
@@ -177,23 +178,25 @@ impl Refresh<'_> {
         let clock = self.client.clock();
         let (deadline, mut pause) = (clock.elapsed() + UNSEEN, PAUSE);
         loop {
-            let mut open = Vec::new();
+            let is_first = pause == PAUSE;
+            let (mut open, mut new) = (Vec::new(), Vec::new());
             let mut longest = Duration::ZERO;
             for at in (0..resources.len()).filter(|at| found[*at].state == DriftState::Gone) {
                 let left = deadline.saturating_sub(clock.elapsed());
                 let left = left.min(unseen_for(resources[at].known.finished_at, clock.now()));
-                if !left.is_zero() && !self.is_deleted(&resources[at]).await {
+                if (is_first || !left.is_zero()) && !self.is_deleted(&resources[at]).await {
                     open.push(at);
                     longest = longest.max(left);
+                    new.extend((!left.is_zero()).then_some(resources[at].instance));
                 }
             }
             if open.is_empty() {
                 return Ok(());
             }
-            if pause == PAUSE {
-                (self.notice)(&open.iter().map(|at| resources[*at].instance).collect::<Vec<_>>(), longest);
+            if is_first && !new.is_empty() {
+                (self.notice)(&new, longest);
             }
-            clock.sleep(pause.min(longest)).await;
+            clock.sleep(if longest.is_zero() { PAUSE } else { pause.min(longest) }).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             let again: Vec<&RecordedItem<'_>> = open.iter().map(|at| &resources[*at]).collect();
             for (at, now) in open.into_iter().zip(self.compare(calls, &again).await?) {

@@ -1,5 +1,6 @@
 //! Drift: changes and deletions by other clients are detected and corrected; unchanged resources are never reported.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -320,8 +321,13 @@ async fn looked_with(
     trial: &Trial,
     answers: Vec<(String, (u16, Value))>,
 ) -> (Result<Vec<String>, String>, Vec<String>, usize) {
-    trial.requests.lock().unwrap().clear();
     trial.answer_also(answers.iter().map(|(path, told)| (path.as_str(), told.clone())));
+    looked_through(trial).await
+}
+
+/// As [`looked_with`], with the answers as the trial changes them.
+async fn looked_through(trial: &Trial) -> (Result<Vec<String>, String>, Vec<String>, usize) {
+    trial.requests.lock().unwrap().clear();
     let notices = AtomicUsize::new(0);
     let status = trial.status();
     let found = trial.apart(async |context| {
@@ -385,6 +391,30 @@ fn several_of_a_kind_are_read_by_one_list_and_others_one_by_one() {
         let hidden = vec![(disk, (404, json!({}))), ("/cloud/v1/projects/1".to_owned(), (404, json!({})))];
         assert_eq!(looked_with(&trial, hidden).await.0, Err("project 1".to_owned()));
     });
+}
+
+#[test]
+fn a_single_not_found_does_not_make_a_resource_gone() {
+    for log in [AuditLog::OnTime, AuditLog::Closed] {
+        paused(async {
+            let busy = Busy { audit: log, ..Busy::default() };
+            let mut trial = Trial::new(Options { busy, ..Options::default() });
+            let end = trial.run(READ).await;
+            assert_done(&trial, &end);
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            let mut refused = HashSet::new();
+            trial.change_answers(move |request, answer| {
+                let is_read = ["/subnets/", "/volumes/"].iter().any(|kind| request.path.contains(kind));
+                match is_read && refused.insert(request.path.clone()) {
+                    true => Answer { status: 404, body: b"{}".to_vec(), ..answer },
+                    false => answer,
+                }
+            });
+            let (found, _, notices) = looked_through(&trial).await;
+            assert_eq!(found.unwrap(), ["disk same", "net same", "sub[a] same", "sub[b] same"], "{log:?}");
+            assert_eq!(notices, 0);
+        });
+    }
 }
 
 #[test]

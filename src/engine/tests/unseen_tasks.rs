@@ -121,6 +121,33 @@ fn a_list_of_tasks_that_cannot_be_read_does_not_hold_a_run_or_a_destroy_up() {
 }
 
 #[test]
+fn a_resource_that_is_read_without_its_id_is_recorded_with_it() {
+    const KEY: &str = "name: demo\nsteps:\n  - id: key\n    call: POST /cloud/v1/ssh_keys/{project_id}\n    \
+                       body: { name: key-a, public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA }\n";
+    for shown in [None, Some(json!({ "uuid": "u" })), Some(json!(null))] {
+        paused(async {
+            let mut trial = trial();
+            let shown = shown.clone();
+            trial.change_answers(move |request, answer| {
+                let is_key = request.path.starts_with("/cloud/v1/ssh_keys/1");
+                let is_one = request.method == Method::Post || request.path.starts_with("/cloud/v1/ssh_keys/1/");
+                let Ok(Value::Object(mut fields)) = serde_json::from_slice(&answer.body) else { return answer };
+                if is_key && is_one && answer.status < 300 {
+                    fields.remove("id");
+                    fields.extend(shown.clone().map(|shown| ("id".to_owned(), shown)));
+                }
+                Answer { body: Value::Object(fields).to_string().into_bytes(), ..answer }
+            });
+            let end = trial.run(KEY).await;
+            assert_done(&trial, &end);
+            let made: Vec<_> = trial.status().existing().flat_map(|(_, known)| known.made.clone()).collect();
+            assert!(made.len() == 1 && made[0].id.is_some(), "{made:?}");
+            assert_eq!((trial.destroy().await.exit, trial.alive().len()), (Exit::Done, 0));
+        });
+    }
+}
+
+#[test]
 fn what_an_unknown_task_made_is_found_by_its_tag_or_by_the_task_that_it_names() {
     for stamp in [true, false] {
         paused(async {

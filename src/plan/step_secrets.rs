@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::scalars::as_identifier;
 use super::step_doc::may_set_header;
-use super::written_secrets::{indent, inside_quotes};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::secret::{inside, is_written_secret, place_of_body};
 use crate::yaml::{Key, Node, NodeKind};
@@ -150,6 +149,16 @@ fn value(rest: &str) -> &str {
         rest[..end.unwrap_or(rest.len())].trim_end()
     };
     inside_quotes(quoted.unwrap_or_else(plain))
+}
+
+pub(super) fn inside_quotes(written: &str) -> &str {
+    let written = written.trim();
+    let inside = |quote| written.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
+    inside('"').or_else(|| inside('\'')).unwrap_or(written)
+}
+
+pub(super) fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::step_secrets;
+use super::step_secrets::{self, indent, inside_quotes};
 use crate::diagnostic::nearest;
 use crate::source::Source;
 use crate::yaml::{Node, NodeKind, Scalar};
@@ -69,12 +69,6 @@ fn is_template(text: &str) -> bool {
     text.trim().starts_with("{{") && text.trim().ends_with("}}")
 }
 
-pub(super) fn inside_quotes(written: &str) -> &str {
-    let written = written.trim();
-    let inside = |quote| written.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
-    inside('"').or_else(|| inside('\'')).unwrap_or(written)
-}
-
 /// The most declarations in a text that cannot be read, the most lines of one on each side of its `secret:`, and the
 /// most values that are guessed of declarations, and of calls.
 const MOST_GUESSED: (usize, usize, usize) = (10_000, 200, 500);
@@ -131,8 +125,4 @@ fn after_key<'l>(line: &'l str, key: &str) -> Option<&'l str> {
         let rest = line[at + key.len()..].trim_start_matches(['"', '\'']).trim_start().strip_prefix(':')?;
         is_start.then(|| rest.trim())
     })
-}
-
-pub(super) fn indent(line: &str) -> usize {
-    line.len() - line.trim_start().len()
 }

@@ -295,6 +295,11 @@ impl ShownOnce {
 }
 
 impl Creates {
+    /// An id as the API shows it.
+    pub fn id_value(&self, id: &str) -> Value {
+        id.parse::<i64>().ok().filter(|_| self.integer_id).map_or_else(|| id.into(), Value::from)
+    }
+
     /// The secondary resources that the delete of the main one can include.
     pub fn also_deleted(&self) -> &[AlsoBy] {
         let delete = self.resource.as_ref().and_then(|resource| resource.delete.as_ref());

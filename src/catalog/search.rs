@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Catalog;
 use super::operation::{Effect, Method, Operation};
-
 use crate::order::sort_by_key;
 
 /// How well an operation matches; the best first.

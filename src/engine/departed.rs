@@ -29,7 +29,11 @@ pub async fn resolve_departed(
     let mut unknown = Vec::new();
     for instance in departed {
         match complete_pending(context, &instance).await {
-            Ok(()) if context.journal.with_status(|status| status.instances[&instance].may_exist()) => {
+            Ok(())
+                if context
+                    .journal
+                    .with_status(|status| status.instances.get(&instance).is_some_and(|known| known.may_exist())) =>
+            {
                 run.emit_existing(&instance);
             }
             Ok(()) => context.warn(format!("`{instance}`: its call was never answered, and nothing was found of it")),

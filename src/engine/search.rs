@@ -251,13 +251,15 @@ impl<'a> AttemptSearch<'a> {
         if let Some(task) = creator_task(&item).filter(|task| !self.is_missing(task)) {
             return Some(self.claim_task(&task, evidence));
         }
+        let creates = self.creates()?;
         // A read may show the resource without the id by which it was asked for.
-        if let (Some(list), Some(fields)) = (self.list(), item.as_object_mut())
-            && !fields.get(&list.id_field).is_some_and(|shown| shown.is_string() || shown.is_number())
+        if let (Some(operation), Some(list)) = (self.operation.as_deref(), self.list())
+            && item_id(operation, list, self.call(), &item).is_none()
+            && let Some(fields) = item.as_object_mut()
         {
-            fields.insert(list.id_field.clone(), id.into());
+            fields.insert(list.id_field.clone(), creates.id_value(id));
         }
-        let kind = &self.creates()?.kind;
+        let kind = &creates.kind;
         Some(match self.context.owners.claim(self.resource(kind, id), &self.intent().instance) {
             true => Resolved::Resource { attempt: self.intent().attempt, item, evidence },
             false => Resolved::Undecided(vec![resource_name(Some(kind), id)]),

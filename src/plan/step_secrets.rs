@@ -22,7 +22,7 @@ pub(super) struct StepSecrets {
     pub found: Vec<Node>,
     known: HashSet<Box<str>>,
     /// Texts of these in undos, which a teardown takes from the record: they cannot be hidden there.
-    pub in_undos: Vec<Box<str>>,
+    pub in_undos: HashSet<Box<str>>,
 }
 
 impl StepSecrets {
@@ -77,7 +77,7 @@ impl StepSecrets {
             NodeKind::Scalar(_) => {
                 let Some(text) = node.as_str().filter(|text| is_secret((within, name), text)) else { return };
                 if is_undo {
-                    self.in_undos.push(text.into());
+                    self.in_undos.insert(text.into());
                 }
                 if is_searched_for(text) && self.known.insert(text.into()) {
                     self.found.push(node.clone());

@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use super::kinds::{KINDS, ResourceKind};
-
 use crate::order::sort_by_key;
 
 /// What a path addresses.

@@ -11,7 +11,6 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, task_time};
 use super::store::{ProjectRegion, Uid};
-
 use crate::order::sort_by_key;
 
 /// Every key of `created_resources`, in the API's order.

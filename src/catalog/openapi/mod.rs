@@ -23,7 +23,6 @@ use super::operation::{
 };
 use super::root_of;
 use super::schema::{Additional, Schema, Type, Variant};
-
 use crate::order::sort_by_key;
 
 /// The media type of nearly every body.

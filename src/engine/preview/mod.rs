@@ -16,7 +16,7 @@ mod values;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::adopt::taken_words;
 use super::amend::{Amendment, amendment};
@@ -236,8 +236,7 @@ impl Preview<'_> {
         let AdoptBy::Id(template) = &step.adopt.as_ref()?.by else { return None };
         let wanted = template.evaluate_text(&self.surroundings(known, each).scope()).ok()?;
         let creates = step.operation.as_ref()?.creates.as_ref()?;
-        let value =
-            wanted.parse::<i64>().ok().filter(|_| creates.integer_id).map_or_else(|| json!(wanted), Value::from);
+        let value = creates.id_value(&wanted);
         let by_name = creates.resource.as_ref().is_none_or(|resource| resource.by_name);
         let holder = self.status.filter(|_| !by_name);
         let holder = holder.and_then(|status| status.other_owner(id, &creates.kind, &value)).cloned();

@@ -167,8 +167,8 @@ impl Refresh<'_> {
         Ok(checks.collect())
     }
 
-    /// Looks again for what seems gone, and is not deleted by the audit log: once, since a single "not found" may be wrong,
-    /// and for what was made a moment ago until it is shown or would be by now.
+    /// Looks again for what seems gone: once, since a single "not found" may be wrong; and for what was made a moment ago,
+    /// unless the audit log has its deletion, until it is shown or would be by now.
     async fn look_again(
         &self,
         calls: &Calls<'_>,
@@ -184,7 +184,8 @@ impl Refresh<'_> {
             for at in (0..resources.len()).filter(|at| found[*at].state == DriftState::Gone) {
                 let left = deadline.saturating_sub(clock.elapsed());
                 let left = left.min(unseen_for(resources[at].known.finished_at, clock.now()));
-                if (is_first || !left.is_zero()) && !self.is_deleted(&resources[at]).await {
+                let again = if left.is_zero() { is_first } else { !self.is_deleted(&resources[at]).await };
+                if again {
                     open.push(at);
                     longest = longest.max(left);
                     new.extend((!left.is_zero()).then_some(resources[at].instance));

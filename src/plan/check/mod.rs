@@ -126,7 +126,7 @@ fn check_all(
     };
     // What an undo sends stands in the record, and would be hidden there.
     let is_sent_from_record =
-        |node: &Node| plan.is_some() && written.in_undos.iter().any(|text| node.as_str() == Some(&**text));
+        |node: &Node| plan.is_some() && node.as_str().is_some_and(|text| written.in_undos.contains(text));
     secret.extend(written.found.into_iter().filter(|node| !is_sent_from_record(node)));
     let (mut findings, more) = findings.finish();
     tidy(&mut findings, &more, lacks_steps);

@@ -111,7 +111,7 @@ pub struct GitHub {
     pub runner_temp: Option<PathBuf>,
     /// `owner/name`
     pub repository: Option<String>,
-    /// Run, attempt, job and runner: equal for all steps of one job.
+    /// Run, attempt, job, runner and the runner's own mark of the job: equal for all steps of one job.
     pub job: Option<String>,
     /// The job destroys the environment at its end in any case.
     pub torn_down: bool,
@@ -135,6 +135,8 @@ impl GitHub {
     fn new(mut text: impl FnMut(&str) -> Option<String>) -> Self {
         let identity: Option<Vec<String>> =
             ["GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME"].into_iter().map(&mut text).collect();
+        // The jobs of a matrix share all of these where their runners have one name.
+        let process = text("RUNNER_TRACKING_ID");
         Self {
             output: text("GITHUB_OUTPUT").map(PathBuf::from),
             step_summary: text("GITHUB_STEP_SUMMARY").map(PathBuf::from),
@@ -148,7 +150,7 @@ impl GitHub {
             commit: text("GITHUB_SHA"),
             event: text("GITHUB_EVENT_PATH").map(PathBuf::from),
             repository: text("GITHUB_REPOSITORY"),
-            job: identity.map(|identity| identity.join("/")),
+            job: identity.map(|identity| identity.into_iter().chain(process).collect::<Vec<_>>().join("/")),
             torn_down: text("PLAN_TEARDOWN").as_deref() == Some("always"),
             teardown_record: text("PLAN_TEARDOWN_RECORD").map(PathBuf::from),
             teardown_plan: text("PLAN_TEARDOWN_PLAN"),
@@ -466,6 +468,18 @@ mod tests {
         let github = job.github.unwrap();
         assert_eq!(github.output, Some(PathBuf::from("/out")));
         assert!(environment(&[("GITHUB_OUTPUT", "/out")]).github.is_none());
+    }
+
+    #[test]
+    fn jobs_of_a_matrix_on_runners_of_one_name_are_different_jobs() {
+        let job = |tracking: &str| {
+            let ids = ["GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "RUNNER_NAME"].map(|name| (name, "1"));
+            let marks = [("GITHUB_ACTIONS", "true"), ("RUNNER_TRACKING_ID", tracking)];
+            environment(&[&ids[..], &marks].concat()).github.unwrap().job
+        };
+        assert_eq!(job("github_a").as_deref(), Some("1/1/1/1/github_a"));
+        assert_ne!(job("github_a"), job("github_b"));
+        assert_eq!(job("").as_deref(), Some("1/1/1/1"), "a runner that sets none");
     }
 
     #[test]

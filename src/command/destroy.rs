@@ -73,7 +73,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         ToDestroy::Environment(status) => status,
         ToDestroy::Nothing(why) => {
             note(context, &why)?;
-            return print_job(context, &record, arguments, Exit::Done);
+            return print_job(context, &record, arguments, Exit::Done, None);
         }
     };
     if arguments.dry_run {
@@ -96,8 +96,8 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         api: &arguments.api,
         yes: arguments.yes,
     };
-    let exit = destroy_environment(context, &record, &options).await?;
-    print_job(context, &record, arguments, exit)?;
+    let (exit, trouble) = destroy_environment(context, &record, &options).await?;
+    print_job(context, &record, arguments, exit, trouble.as_ref())?;
     // What is on no record may be what keeps the rest.
     if matches!(exit, Exit::Done | Exit::TeardownIncomplete) {
         let after = record.read().await.ok().flatten();
@@ -214,11 +214,12 @@ fn print_job(
     record: &EnvironmentRecord,
     arguments: &DestroyArguments,
     exit: Exit,
+    trouble: Option<&Error>,
 ) -> Result<Exit, Error> {
     let unless_done = |words: String| (exit != Exit::Done).then_some(words);
     let ending = Ending {
         exit,
-        failure_reason: unless_done(exit.meaning().to_owned()),
+        failure_reason: unless_done(trouble.map_or_else(|| exit.meaning().to_owned(), ToString::to_string)),
         state_path: Some(record.place()),
         resume_command: unless_done(retry_command(record, &arguments.api, arguments.yes)),
     };
@@ -226,7 +227,8 @@ fn print_job(
     Ok(exit)
 }
 
-/// Removes the resources of one environment, using its record.
+/// Removes the resources of one environment, using its record. Returns the exit code, and what the record's store answered when it
+/// could not be written any more, which has been printed.
 ///
 /// # Errors
 ///
@@ -235,7 +237,7 @@ pub async fn destroy_environment(
     context: &Context,
     record: &EnvironmentRecord,
     options: &TeardownOptions<'_>,
-) -> Result<Exit, Error> {
+) -> Result<(Exit, Option<Error>), Error> {
     let account = Account::of(context, options.api)?;
     let clock = Clock::starting_at(context.now, 1.0);
     let transport = account.transport()?;
@@ -284,7 +286,7 @@ pub async fn destroy_environment(
     if let Some(error) = &trouble {
         print_error(context, error);
     }
-    Ok(exit)
+    Ok((exit, trouble))
 }
 
 /// The event at the start of a teardown. `existing`: the instances that are removed.

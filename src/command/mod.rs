@@ -72,6 +72,7 @@ mod tasks;
 #[cfg(test)]
 mod testing;
 mod transfer;
+mod unexpanded;
 mod values;
 mod view;
 mod wait;
@@ -174,6 +175,7 @@ pub fn run_to_end(cli: Cli, streams: Streams) -> Exit {
 /// Runs a command with its log.
 async fn logged(context: &mut Context, command: &Command) -> Result<Exit, Error> {
     signals::survive_size_limits();
+    unexpanded::check(context)?;
     overwritten::check(context, command)?;
     let log = log::Log::start(context, command)?;
     let ended = dispatch(context, command).await;

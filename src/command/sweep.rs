@@ -45,7 +45,7 @@ pub(super) async fn sweep(context: &Context, arguments: &SweepArguments) -> Resu
     };
     for (record, _) in &expired {
         let exit = match destroy_environment(context, record, &options).await {
-            Ok(exit) => exit,
+            Ok((exit, _)) => exit,
             Err(error) => print_failure(context, record, &error)?,
         };
         worst = worst.max(exit);

@@ -339,5 +339,17 @@ fn output(key: &Key, node: Node, findings: &mut Findings) -> OutputDoc {
 }
 
 /// Outputs of the GitHub action besides those of the plan: `report::github::output` writes them.
-const ACTIONS_OWN: [&str; 7] =
-    ["json", "result", "exit-code", "failure-reason", "state-path", "resume-command", "report-path"];
+const ACTIONS_OWN: [&str; 12] = [
+    "json",
+    "result",
+    "exit-code",
+    "failure-reason",
+    "state-path",
+    "resume-command",
+    "changes",
+    "to-create",
+    "to-update",
+    "to-replace",
+    "to-remove",
+    "report-path",
+];

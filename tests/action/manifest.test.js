@@ -27,6 +27,11 @@ test('every input that is declared is read, and no other', () => {
   assert.deepEqual([...new Set(used)].sort(), keysOf('inputs').sort());
 });
 
+test("a plan is warned of an output that is named as one of the action's", () => {
+  const known = /^const ACTIONS_OWN: \[&str; \d+\] = \[([^\]]+)\];$/m.exec(read('src/plan/doc.rs'))[1];
+  assert.deepEqual([...known.matchAll(/"([a-z-]+)"/g)].map(([, name]) => name).sort(), keysOf('outputs').sort());
+});
+
 test('the scripts that are named exist and need nothing but Node', () => {
   const manifest = read('action.yml');
   for (const [, script] of manifest.matchAll(/^ {2}(?:main|post): (\S+)$/gm)) assert.ok(fs.existsSync(path.join(ROOT, script)));

@@ -52,6 +52,23 @@ fn errors_with_files_names_and_states_have_help() {
     folder.run_in(&["tasks"], &trusting).with_code(2).says("`SSL_CERT_FILE` is `no/such.pem`");
 }
 
+#[test]
+fn no_folder_is_named_as_the_home_folder_is() {
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    let refused = "`~` was not replaced with the home folder";
+    for words in [
+        &["status", "--state", "~/records"][..],
+        &["status", "--state=~/records"],
+        &["check", "~/plan.yaml"],
+        &["check", "~"],
+    ] {
+        folder.run(words).with_code(2).says(refused);
+    }
+    folder.run_in(&["check", "plan.yaml"], &[("PLAN_STATE", "~/records")]).with_code(2).says("`PLAN_STATE=~/records`");
+    folder.run(&["check", "./~/plan.yaml"]).with_code(2).says("cannot read `./~/plan.yaml`");
+    assert!(!folder.path().join("~").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_plan_comes_through_a_pipe_with_the_files_of_the_current_folder() {

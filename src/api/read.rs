@@ -29,6 +29,11 @@ pub fn tried(attempts: u32) -> String {
 }
 
 impl ReadError {
+    /// The answer to a GET of this path lists nothing.
+    pub fn not_a_list(path: &str) -> Self {
+        ReadError::Failed { cause: format!("the answer to GET {path} is not a list"), attempts: 1 }
+    }
+
     /// What the refusal means; `None` when the API did not refuse.
     pub fn meaning(&self) -> Option<Meaning> {
         match self {
@@ -77,7 +82,7 @@ impl Client {
             let (cause, after) = match sent {
                 Ok(answer) if answer.is_success() => match json_of(&answer) {
                     Some(value) => return Ok((answer.status, value)),
-                    None => ("the answer is not readable JSON".to_owned(), None),
+                    None => (unreadable(&request.path, &answer), None),
                 },
                 Ok(answer) => {
                     let error = self.error(&request.path, &answer);
@@ -119,14 +124,22 @@ impl Client {
     }
 }
 
-/// The JSON of a successful answer; an empty body is `null`. `None` when it cannot be parsed.
+/// What came in place of JSON. Nothing of the body, which may hold what is secret.
+fn unreadable(path: &str, answer: &Answer) -> String {
+    let length = answer.body.len();
+    let form = answer.header("content-type").map(|form| format!(", {form}")).unwrap_or_default();
+    format!("the answer to GET {path} (status {}{form}, {length} bytes) is not readable JSON", answer.status)
+}
+
+/// The JSON of a successful answer, with or without a byte order mark (RFC 8259, section 8.1); an empty body is `null`. `None` when it cannot be parsed.
 pub fn json_of(answer: &Answer) -> Option<Value> {
     if answer.body.iter().all(u8::is_ascii_whitespace) {
         // An empty body is expected for a 204 or with a length of zero; otherwise it was cut off.
         let promised = answer.status != 204 && answer.header("content-length").is_some_and(|length| length != "0");
         return (!promised).then_some(Value::Null);
     }
-    serde_json::from_slice(&answer.body).ok().map(without_reserved)
+    let json = answer.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&answer.body);
+    serde_json::from_slice(json).ok().map(without_reserved)
 }
 
 #[cfg(test)]
@@ -203,6 +216,7 @@ mod tests {
             (answer(200, &[("content-length", "17")], ""), None),
             (answer(204, &[("content-length", "17")], ""), Some(Value::Null)),
             (answer(200, &[("content-length", "2")], "{}"), Some(serde_json::json!({}))),
+            (answer(200, &[], "\u{feff}{}"), Some(serde_json::json!({}))),
             (answer(200, &[], "{"), None),
         ] {
             assert_eq!(json_of(&answer), json, "{answer:?}");

@@ -123,7 +123,7 @@ pub(super) async fn get(context: &Context, arguments: &GetArguments) -> Result<E
         note(context, &format!("warning: of {} {what} the API sent {}", missing.count, missing.came))?;
     }
     let Some(all) = items(&complete.answer).cloned() else {
-        let error = ReadError::Failed { cause: "the answer is not a list".to_owned(), attempts: 1 };
+        let error = ReadError::not_a_list(&request.path);
         return Err(Error::Api { what: format!("the {what} cannot be listed"), error });
     };
     let search =

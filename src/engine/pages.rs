@@ -99,7 +99,7 @@ pub async fn each_page(
         let answer = client.read(paging.page(request, number, found)).await?;
         let told = count(&answer);
         let Some(items) = listed(answer, items_at, &request.path) else {
-            return Err(ReadError::Failed { cause: "the answer is not a list".to_owned(), attempts: 1 });
+            return Err(ReadError::not_a_list(&request.path));
         };
         let length = items.len();
         match (paging, number) {
@@ -141,7 +141,8 @@ fn listed(mut answer: Value, items_at: &str, path: &str) -> Option<Vec<Value>> {
         Some(Value::Null) => Some(Vec::new()),
         None if is_empty => Some(Vec::new()),
         None => match answer {
-            Value::Array(items) => Some(items),
+            // Else what has the list stands in one itself.
+            Value::Array(items) if items.iter().all(|item| item.pointer(items_at).is_none()) => Some(items),
             one if may_be_one(path) && one.get("name").is_some_and(Value::is_string) => Some(vec![one]),
             _ => None,
         },

@@ -242,3 +242,15 @@ fn only_a_list_of_topics_may_be_answered_by_its_only_item() {
     assert_eq!(listed(topic.clone(), "/results", "/cloud/v1/networks/1/7"), None);
     assert_eq!(listed(json!({ "message": "no" }), "/results", path), None);
 }
+
+/// In another wrapper than the documents have, what holds a list is not the list: what it lists would be gone.
+#[test]
+fn what_has_a_list_is_not_its_list() {
+    let (rules, path) = ("/security_group_rules", "/cloud/v1/securitygroups/1/7/g");
+    let group = json!({ "id": "g", "security_group_rules": [{ "id": "r" }] });
+    assert_eq!(listed(group.clone(), rules, path), Some(vec![json!({ "id": "r" })]));
+    assert_eq!(listed(json!([{ "id": "r" }]), rules, path), Some(vec![json!({ "id": "r" })]));
+    for wrapped in [json!([group]), json!({ "data": group }), json!({ "results": [group] })] {
+        assert_eq!(listed(wrapped.clone(), rules, path), None, "{wrapped}");
+    }
+}

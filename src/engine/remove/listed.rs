@@ -69,7 +69,7 @@ impl Listed {
             ReadFailure::Read(error) => error,
             ReadFailure::TooMany { .. } => failed("its list is too long"),
         })?;
-        let listed = items(&complete.answer).ok_or_else(|| failed("the answer is not a list"))?;
+        let listed = items(&complete.answer).ok_or_else(|| ReadError::not_a_list(&self.path))?;
         match (listed.iter().any(|item| self.is(item)), complete.missing) {
             (false, Some(_)) => Err(failed("its list is not complete")),
             (is_shown, _) => Ok(is_shown),

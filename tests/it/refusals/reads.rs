@@ -171,7 +171,7 @@ help: a proxy or another server seems to have answered: check `GCORE_BASE_URL` a
                 (200, JSON, r#""#),
                 1,
                 str![[r#"
-error: the images cannot be listed: the answer is not a list
+error: the images cannot be listed: the answer to GET /cloud/v1/images/1/7 is not a list
 help: check that the API can be reached from here: `GCORE_BASE_URL`, a proxy (`HTTPS_PROXY`), the network; `--ca-file FILE` trusts a further authority
 
 "#]],
@@ -180,7 +180,7 @@ help: check that the API can be reached from here: `GCORE_BASE_URL`, a proxy (`H
                 (200, JSON, r#"null"#),
                 1,
                 str![[r#"
-error: the images cannot be listed: the answer is not a list
+error: the images cannot be listed: the answer to GET /cloud/v1/images/1/7 is not a list
 help: check that the API can be reached from here: `GCORE_BASE_URL`, a proxy (`HTTPS_PROXY`), the network; `--ca-file FILE` trusts a further authority
 
 "#]],

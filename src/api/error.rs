@@ -233,7 +233,12 @@ fn unreadable(answer: &Answer, secrets: &Secrets) -> String {
     let text = secrets.redact(&format!("{}{cut}", String::from_utf8_lossy(read)));
     let words: String = strip_tags(&text).split_whitespace().collect::<Vec<_>>().join(" ");
     if words.is_empty() {
-        "the answer gives no reason".to_owned()
+        // Without what may be secret in it.
+        let to = answer.header("location").and_then(|to| to.split(['?', '#']).next()).filter(|to| !to.contains('@'));
+        match to.filter(|_| (300..400).contains(&answer.status)) {
+            Some(to) => format!("the answer redirects to {}, which is not followed", secrets.redact(to)),
+            None => "the answer gives no reason".to_owned(),
+        }
     } else {
         format!("the answer is not the API's ({kind}): {}", words.chars().take(120).collect::<String>())
     }

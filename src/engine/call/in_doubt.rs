@@ -156,7 +156,7 @@ impl Write {
         let mut error = self.in_doubt_error(context, in_doubt, message);
         let resolve = |decision: &str| context.settings.state_command("resolve", self.instance(), decision);
         error.help = vec![
-            format!("decide with {} (it is that one)", resolve("--id ID")),
+            format!("decide with {} (it is that one; of a task: `--task TASK`)", resolve("--id ID")),
             format!("or {} (it made none): the next run sends it again", resolve("--not-applied")),
         ];
         Interruption::Unknown(error)
@@ -255,7 +255,7 @@ impl Write {
             ]
         } else {
             vec![
-                format!("decide with {} (it is that one)", resolve("--id ID")),
+                format!("decide with {} (it is that one; of a task: `--task TASK`)", resolve("--id ID")),
                 format!("or {} (it is none of them)", resolve("--not-applied")),
             ]
         };

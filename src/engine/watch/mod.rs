@@ -288,13 +288,15 @@ impl Watch {
     }
 
     /// A task could not be read by its id: it is asked for again, unless the API has said for long enough that it does
-    /// not know it, or the key may not read it.
+    /// not know it, or that the request is wrong or belongs elsewhere (a redirect), or the key may not read it.
     fn unread(&mut self, task: &str, error: &ReadError, now: Duration) {
         match (error, error.meaning()) {
             (ReadError::Refused(refusal), Some(Meaning::NotAllowed)) => {
                 return self.end(task, &TaskEnd::Refused(Box::new(refusal.clone())));
             }
-            (ReadError::Refused(refusal), Some(Meaning::NotFound)) if self.schedule.missing(task, now) >= MISSING => {
+            (ReadError::Refused(refusal), Some(Meaning::NotFound | Meaning::Rejected))
+                if self.schedule.missing(task, now) >= MISSING =>
+            {
                 return self.end(task, &TaskEnd::Missing(Box::new(refusal.clone())));
             }
             _ => {}

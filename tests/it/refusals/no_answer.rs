@@ -11,14 +11,14 @@ fn an_answer_that_does_not_show_the_outcome_is_reported_as_such() {
             (302, "location: http://example.com/\r\n", r#""#),
             1,
             str![[r#"
-network     failed: the answer gives no reason (status 302)
+network     failed: the answer redirects to http://example.com/, which is not followed (status 302)
        at: plan.yaml:4:11
      call: POST /cloud/v1/networks/1/7 (status 302)
       now: the call changed nothing
      help: the base URL is not that of the API: set `GCORE_BASE_URL`; a redirect is not followed, because the key would be sent along
 subnet      skipped: `network` did not succeed
 a step failed: 1 failed, 1 skipped
-  network: the answer gives no reason (status 302) (plan.yaml:4:11)
+  network: the answer redirects to http://example.com/, which is not followed (status 302) (plan.yaml:4:11)
 not made: subnet (`network` did not succeed)
 next: plan run plan.yaml
 

@@ -91,12 +91,12 @@ next: plan run lookup.yaml
                 (302, "location: http://example.com/\r\n", r#""#),
                 1,
                 str![[r#"
-image       failed: the answer gives no reason (status 302)
+image       failed: the answer redirects to http://example.com/, which is not followed (status 302)
        at: lookup.yaml:4:11
      call: GET /cloud/v1/images/1/7 (status 302)
      help: the base URL is not that of the API: set `GCORE_BASE_URL`; a redirect is not followed, because the key would be sent along
 a step failed: 1 failed
-  image: the answer gives no reason (status 302) (lookup.yaml:4:11)
+  image: the answer redirects to http://example.com/, which is not followed (status 302) (lookup.yaml:4:11)
 next: plan run lookup.yaml
 
 "#]],
@@ -162,7 +162,7 @@ help: check the options and ids that were given; `-vv` shows the request and the
                 (302, "location: http://example.com/\r\n", r#""#),
                 1,
                 str![[r#"
-error: the images cannot be listed: the answer gives no reason (status 302)
+error: the images cannot be listed: the answer redirects to http://example.com/, which is not followed (status 302)
 help: a proxy or another server seems to have answered: check `GCORE_BASE_URL` and `HTTPS_PROXY`
 
 "#]],

@@ -50,5 +50,5 @@ pub(super) async fn drift(context: &Context, arguments: &DriftArguments) -> Resu
 fn to_json(context: &Context, checks: &[DriftCheck], before: &Uncorrected<'_>) -> Value {
     let hidden = |value: Value| context.secrets.redact_value(&value);
     let (found, before) = (hidden(json!(checks)), hidden(before.to_json()));
-    json!({ "version": 1, "drifted": drifted(checks).count(), "things": found, "uncorrected": before })
+    json!({ "version": 1, "drifted": drifted(checks).count(), "resources": found, "uncorrected": before })
 }

@@ -53,7 +53,7 @@ impl InDoubt {
         let cause = match (attempt.missing.is_empty(), unnamed) {
             (true, _) => "no answer is on record".to_owned(),
             (false, true) => format!("its task {tasks} is finished, and names nothing that it made"),
-            (false, false) => format!("the API does not know its task {tasks} any more"),
+            (false, false) => format!("the API does not show its task {tasks} any more"),
         };
         let since = Duration::try_from(attempt.at.duration_since(started)).unwrap_or_default().min(now);
         Some(Self {

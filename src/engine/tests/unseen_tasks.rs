@@ -214,7 +214,7 @@ fn an_unknown_task_whose_work_is_not_to_be_found_is_an_unknown_outcome_and_not_c
         }
         let failures = trial.failures().join("\n");
         assert!(failures.contains("the API carried it out, and what it made was not found"), "{failures}");
-        assert!(failures.contains("the API does not know its task"), "{failures}");
+        assert!(failures.contains("the API does not show its task"), "{failures}");
         assert!(trial.status().instances.values().all(|known| known.phase == Phase::InDoubt));
         // Nothing is lost once lists show it.
         forget_tasks(&trial);

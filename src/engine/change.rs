@@ -19,7 +19,7 @@ use super::remade::ReplacementCheck;
 use super::render::{CallParts, Rendered, step_value};
 use super::resolve::InDoubt;
 use super::turn::TurnEnd;
-use super::update::{Changing, Difference, InPlace, NotFound, looked_up, wanted_call};
+use super::update::{Changing, Difference, InPlace, Lookup, NotFound, looked_up, wanted_call};
 use crate::api::{ReadError, Request};
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Provenance};
@@ -62,7 +62,7 @@ impl Instance {
 
     /// The write of a recorded intent without an answer; `None` when it was an update that the plan no longer asks
     /// for.
-    pub(super) fn write_again(
+    pub(super) async fn write_again(
         &self,
         id: &InstanceId,
         rendered: &Rendered,
@@ -78,7 +78,10 @@ impl Instance {
                     return Ok(None);
                 };
                 let recorded = operation::operation_of(self.run.context.catalog, &intent.call);
-                if let Some((operation, parameters)) = recorded
+                if next.lookups.iter().any(|lookup| matches!(lookup, Lookup::Others(_))) {
+                    // What others have in the list may have changed since.
+                    next = self.looked_up(id, &next).await?;
+                } else if let Some((operation, parameters)) = recorded
                     && !next.lookups.is_empty()
                     && operation.route == next.operation.route
                     && intent.update.as_deref() == Some(&next.agrees)
@@ -108,9 +111,10 @@ impl Instance {
     }
 
     /// Completes a call with the values that have to be read for it.
-    async fn looked_up(&self, call: &InPlace) -> Result<InPlace, Interruption> {
+    async fn looked_up(&self, id: &InstanceId, call: &InPlace) -> Result<InPlace, Interruption> {
         let context = &self.run.context;
-        let read = context.stopped.or_leave(looked_up(context, call.clone())).await.map_err(Interruption::Stopped)?;
+        let read =
+            context.stopped.or_leave(looked_up(context, id, call.clone())).await.map_err(Interruption::Stopped)?;
         read.map_err(|why| {
             let about = self.about(&call.recorded.clone().into());
             let mut error = match why {
@@ -198,7 +202,7 @@ impl Instance {
                     return Err(Interruption::Failed(self.change_refused(rendered, known, change)));
                 };
                 *provenance = Provenance::Updated;
-                let next = self.looked_up(next).await?;
+                let next = self.looked_up(id, next).await?;
                 self.make(&self.in_place(id, &next), known, None, provenance, started).await
             }
             // What cannot be changed as a whole is not changed in part.

@@ -321,7 +321,7 @@ impl Instance {
                 if let Some(in_doubt) = InDoubt::recorded(&self.run.context, known) =>
             {
                 *provenance = if intent.update.is_some() { Provenance::Updated } else { Provenance::Called };
-                let write = self.write_again(id, rendered, known, intent)?;
+                let write = self.write_again(id, rendered, known, intent).await?;
                 let resolving = async move {
                     match write {
                         Some(write) => self.make(&write, known, Some(in_doubt), provenance, started).await,

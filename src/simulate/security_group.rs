@@ -84,11 +84,31 @@ pub(super) fn groups(
         .collect()
 }
 
-/// Replaces the whole list of a group's rules.
+/// Replaces the whole list of a group's rules; a rule that stays keeps its id.
 pub(super) fn replace_rules(state: &mut CloudState, group: Uid, rules: &[Value]) {
-    let old: Vec<_> = state.store.children(group, "security_group_rules").map(|(rule, _)| rule).collect();
-    old.into_iter().for_each(|rule| state.remove(rule));
-    for rule in rules {
-        insert_rule(state, group, rule.as_object().unwrap_or(&Map::new()));
+    let says = |rule: &Map<String, Value>| {
+        const FIELDS: [(&str, &str); 8] = [
+            ("direction", ""),
+            ("ethertype", "IPv4"),
+            ("protocol", ""),
+            ("port_range_min", ""),
+            ("port_range_max", ""),
+            ("remote_ip_prefix", ""),
+            ("remote_group_id", ""),
+            ("description", ""),
+        ];
+        FIELDS.map(|(name, default)| match rule.get(name) {
+            None | Some(Value::Null) => Value::from(default),
+            Some(value) => value.clone(),
+        })
+    };
+    let children = state.store.children(group, "security_group_rules");
+    let mut old: Vec<_> = children.map(|(uid, rule)| (uid, says(&rule.fields))).collect();
+    for rule in rules.iter().filter_map(Value::as_object) {
+        match old.iter().position(|(_, known)| *known == says(rule)) {
+            Some(kept) => drop(old.swap_remove(kept)),
+            None => drop(insert_rule(state, group, rule)),
+        }
     }
+    old.into_iter().for_each(|(gone, _)| state.remove(gone));
 }

@@ -169,6 +169,13 @@ const NOT_RESETTABLE: &[(&str, &str)] =
 /// Fields that an update can only increase: the call, and the place in its body.
 const ONLY_GROWS: &[(&str, &str)] = &[("PATCH v1/dbaas/postgres/clusters/PR/{cluster_name}", "storage/size_gib")];
 
+/// Lists that an update call replaces as a whole, although other calls make single elements of them: the resource, the
+/// field, and what marks the elements that the API adds to a create without the field.
+const SHARED: &[(&str, &str, Option<(&str, &str)>)] = &[
+    ("v1/securitygroups/PR/{group_id}", "rules", Some(("direction", "egress"))),
+    ("v1/lbpools/PR/{pool_id}", "members", None),
+];
+
 /// Where a read shows a field of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadForm {
@@ -211,6 +218,12 @@ const FORMS: &[(&str, &str, ReadForm)] = &[
 pub fn form_of(route: &str, field: &str) -> ReadForm {
     let known = FORMS.iter().find(|(of, name, _)| *name == field && full(of) == route);
     known.map_or(ReadForm::Same, |(_, _, form)| *form)
+}
+
+/// The fields of a resource whose lists hold elements of other calls, which an update has to send along, with what marks
+/// the elements that the API adds by itself.
+pub fn shared_lists(route: &str) -> impl Iterator<Item = (&'static str, Option<(&'static str, &'static str)>)> + '_ {
+    SHARED.iter().filter(move |(of, ..)| full(of) == route).map(|(_, field, added)| (*field, *added))
 }
 
 /// Where the resource is in the answer of its read, when it is not the whole answer.
@@ -315,5 +328,35 @@ mod tests {
         for call in elsewhere.chain(fields) {
             assert!(catalog.find(&Route::parse(&full(call)).unwrap()).is_some(), "{call}");
         }
+    }
+
+    #[test]
+    fn every_list_that_other_calls_add_to_is_shared() {
+        let catalog = Catalog::embedded();
+        let creates: Vec<_> = catalog.operations().filter(|operation| operation.creates.is_some()).collect();
+        let mut found = Vec::new();
+        for create in creates.iter().filter(|create| !create.deprecated) {
+            let Some(route) = resource_route(create) else { continue };
+            let whole = |act: &Act| matches!(act, Act::Fields { .. });
+            let update_calls = catalog.update_calls_of(create);
+            let fields = update_calls.iter().filter(|call| whole(&call.act)).flat_map(|call| call.act.fields());
+            // There is one monitor, and no list of them.
+            for field in fields.filter(|field| *field != MONITOR.2) {
+                let own = super::super::shape(route);
+                let adds = |other: &&std::sync::Arc<Operation>| {
+                    let path = super::super::shape(&other.route.path);
+                    let below = path.strip_prefix(&own[..]).filter(|below| below.len() == 1);
+                    below.is_some_and(|below| field.starts_with(below[0]) || below[0].starts_with(field))
+                };
+                if creates.iter().any(|other| adds(&other)) {
+                    found.push((route.to_owned(), field.to_owned()));
+                }
+            }
+        }
+        found.sort();
+        found.dedup();
+        let mut known: Vec<_> = SHARED.iter().map(|(route, field, _)| (full(route), (*field).to_owned())).collect();
+        known.sort();
+        assert_eq!(found, known);
     }
 }

@@ -273,13 +273,7 @@ fn listed_mappings(within: &str, planned: &[Value], seen: &[Value], shown: &Read
     // An element that a step of its own made is in the list as well.
     let anothers = |item: &&Value| item.get("id").is_some_and(|id| (shown.is_owned_by_another)(id));
     let seen: Vec<Value> = seen.iter().filter(|item| !anothers(item)).cloned().collect();
-    let alike = |one: &Value, other: &Value| match (one, other) {
-        (Value::Object(one), Value::Object(other)) => {
-            !matches!(mappings(within, one, other, shown), ValueComparison::Differs(_))
-        }
-        _ => false,
-    };
-    if matched(planned, &seen, alike) {
+    if matched(planned, &seen, |one, other| is_alike(within, one, other, shown)) {
         return ValueComparison::Same;
     }
     let named = |name: &String| planned.iter().any(|item| item.get(name).is_some());
@@ -293,6 +287,16 @@ fn listed_mappings(within: &str, planned: &[Value], seen: &[Value], shown: &Read
         other => other.clone(),
     };
     ValueComparison::Differs(seen.iter().map(kept).collect())
+}
+
+/// Whether a read can show this element of a list of mappings as that one.
+pub fn is_alike(list: &str, planned: &Value, seen: &Value, shown: &ReadResource<'_>) -> bool {
+    match (planned, seen) {
+        (Value::Object(one), Value::Object(other)) => {
+            !matches!(mappings(list, one, other, shown), ValueComparison::Differs(_))
+        }
+        _ => false,
+    }
 }
 
 /// Whether the elements of the two lists can be paired, in any order. An element with few fields is like several: a

@@ -11,6 +11,6 @@ mod overlaid;
 mod stands;
 
 pub use blame::blame;
-pub use compare::{Comparison, ReadResource, field, holds_any};
+pub use compare::{Comparison, ReadResource, field, holds_any, is_alike};
 pub use look::{DriftCheck, DriftState, NoAnswer, Refresh, records};
 pub use stands::{Agreement, agreement, as_it_stands, recovered};

@@ -21,6 +21,7 @@ mod listings;
 mod look_ups;
 mod lost_answers;
 mod order;
+mod others;
 mod ours;
 mod overlaid;
 mod parts;

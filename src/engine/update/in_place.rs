@@ -37,6 +37,24 @@ pub enum Lookup {
     /// The id of a volume that the machine created: the list in its body, the index in it, and the ids of all that it
     /// created, where these are known.
     Volume { machine: String, volumes: Vec<Value>, at: usize, made: Vec<String> },
+    /// What others have in a list that the call replaces.
+    Others(Others),
+}
+
+/// A list that a call replaces, although it holds elements that other calls made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Others {
+    /// The documented path of the resource.
+    pub route: String,
+    /// The path that reads it.
+    pub path: String,
+    /// The field of the body.
+    pub field: &'static str,
+    /// The elements of the call so far; `None`: it had no such field.
+    pub old: Option<Vec<Value>>,
+    pub new: Vec<Value>,
+    /// What marks the elements that the API added to a create without the field.
+    pub added: Option<(&'static str, &'static str)>,
 }
 
 /// The placeholder for the name of a security group.
@@ -60,7 +78,7 @@ impl Lookup {
         match self {
             Lookup::Group { id } => group_placeholder(id),
             Lookup::Port { .. } => port_placeholder(),
-            Lookup::Volume { .. } => "known-after-reading".to_owned(),
+            Lookup::Volume { .. } | Lookup::Others(_) => "known-after-reading".to_owned(),
         }
     }
 }

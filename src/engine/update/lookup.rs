@@ -11,6 +11,7 @@ use crate::engine::operation::{Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::encode;
 use crate::engine::project_region::PROJECT_AND_REGION;
+use crate::id::InstanceId;
 use crate::journal::id_text;
 use crate::order::sort_by_key;
 
@@ -27,7 +28,7 @@ pub enum NotFound {
 /// # Errors
 ///
 /// [`NotFound`].
-pub async fn looked_up(context: &RunContext, mut call: InPlace) -> Result<InPlace, NotFound> {
+pub async fn looked_up(context: &RunContext, id: &InstanceId, mut call: InPlace) -> Result<InPlace, NotFound> {
     for lookup in std::mem::take(&mut call.lookups) {
         let found = match &lookup {
             Lookup::Group { id } => {
@@ -47,6 +48,12 @@ pub async fn looked_up(context: &RunContext, mut call: InPlace) -> Result<InPlac
                 let shown =
                     pages(&context.client, &request, "/results", Paging::CLOUD).await.map_err(NotFound::Read)?;
                 vec![(lookup.token(), volume_of(volumes, *at, made, &shown).map_err(NotFound::Which)?)]
+            }
+            Lookup::Others(others) => {
+                let object = context.client.read(Request::get(others.path.clone())).await.map_err(NotFound::Read)?;
+                let kept = others.kept(context, id, &call.operation, &object).map_err(NotFound::Which)?;
+                others.send_along(&mut call, &kept);
+                continue;
             }
         };
         for (token, value) in &found {

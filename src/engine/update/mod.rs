@@ -2,7 +2,7 @@
 //! resource.
 //!
 //! `wanted` leaves out ignored differences, `split` divides the rest into calls (`lists` and `machine` element by
-//! element), `patch` computes what one field sends, `difference` bundles the result for decisions: all pure. `in_place`
+//! element), `patch` computes what one field sends, `others` what a replaced list keeps of others, `difference` bundles the result for decisions: all pure. `in_place`
 //! is such a call, and `lookup` reads the values that it needs; `state`, `parts` and `fields` resolve a lost answer by
 //! reading the resource; `change` sends the calls.
 
@@ -12,6 +12,7 @@ mod in_place;
 mod lists;
 mod lookup;
 mod machine;
+mod others;
 mod parts;
 mod patch;
 mod split;
@@ -22,7 +23,7 @@ mod wanted;
 
 pub use difference::{Changing, Difference, update_of_result, with_new_name};
 pub use fields::UpdateState;
-pub use in_place::InPlace;
+pub use in_place::{InPlace, Lookup};
 pub use lookup::{NotFound, looked_up};
 pub use split::{Forced, Split, UpdatedResource, split};
 pub use state::update_state;

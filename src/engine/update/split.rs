@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::in_place::InPlace;
+use super::others::others;
 use super::patch::{FieldChange, RecordedAndSent};
 use crate::catalog::schema::Schema;
 use crate::catalog::update::{Act, Rule, UpdateCall, can_be_reset, key_field, must_be_sent_alone};
@@ -282,7 +283,11 @@ impl<'a> Splitting<'a> {
         }
         let Patch { recorded, sent, fields_sent } = patch;
         if !fields_sent.is_empty() {
+            let calls = self.split.calls.len();
             self.call(update_call, fields_sent, Some(wrap(&recorded)), Some(wrap(&sent)), &[]);
+            if let Some(call) = self.split.calls.get_mut(calls) {
+                call.lookups = others(&self.resource.create, call, self.old, self.new);
+            }
         }
     }
 

@@ -5,12 +5,12 @@ use serde_json::Value;
 use super::fields::{UpdateState, fields_state};
 use super::parts::part_state;
 use crate::api::Request;
-use crate::catalog::update::{resource_route, shown_at};
+use crate::catalog::update::{resource_route, shared_lists, shown_at};
 use crate::engine::context::RunContext;
 use crate::engine::operation;
 use crate::engine::paths;
 use crate::engine::refresh::ReadResource;
-use crate::journal::Intent;
+use crate::journal::{Intent, fields_of_mut};
 
 /// Reads the resource of an update and compares it.
 pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState {
@@ -26,11 +26,25 @@ pub async fn update_state(context: &RunContext, intent: &Intent) -> UpdateState 
     let path = paths::read_path(&create, &parameters, result);
     let (Some(path), Some(route)) = (path, resource_route(&create)) else { return UpdateState::CannotTell };
     let Ok(object) = context.client.read(Request::get(path)).await else { return UpdateState::CannotTell };
-    let is_owned_by_another =
-        |id: &Value| context.journal.with_status(|status| status.is_made_by_another(&intent.instance, id));
+    let mut after = after.body.as_deref().cloned();
+    let mut has_others = false;
+    for (list, _) in shared_lists(route) {
+        if let (Some(sent), Some(after)) = (sent_field(intent, list), after.as_mut().and_then(fields_of_mut)) {
+            after.insert(list.to_owned(), sent.clone());
+            has_others = true;
+        }
+    }
+    let is_owned_by_another = |id: &Value| {
+        !has_others && context.journal.with_status(|status| status.is_made_by_another(&intent.instance, id))
+    };
     let object = shown_at(&create).map_or(Some(&object), |pointer| object.pointer(pointer));
     let Some(object) = object else { return UpdateState::CannotTell };
     let shown =
         ReadResource { route, object, digest_key: &context.digest_key, is_owned_by_another: &is_owned_by_another };
-    fields_state(before.body.as_deref(), after.body.as_deref(), &shown)
+    fields_state(before.body.as_deref(), after.as_ref(), &shown)
+}
+
+/// A list that the call replaces, with what others have in it.
+fn sent_field<'i>(intent: &'i Intent, field: &str) -> Option<&'i Value> {
+    intent.call.body.as_deref()?.get(field).filter(|list| list.is_array())
 }

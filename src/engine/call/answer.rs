@@ -179,11 +179,11 @@ impl Write {
     }
 
     /// Whether the answer of a create names no id, so that its resource could not be recorded; or that of another call
-    /// not the task that carries it out. `no_tasks`: the answer is an empty list of tasks, with which some calls say that
-    /// there was nothing to do.
+    /// not the task that carries it out, in the documented form: nothing is guessed from another. `no_tasks`: the answer
+    /// is an empty list of tasks, with which some calls say that there was nothing to do.
     fn names_nothing(&self, value: &Value, no_tasks: bool) -> bool {
         if self.is_answered_with_tasks() {
-            return value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
+            return !no_tasks;
         }
         let Some(operation) = self.operation.as_deref().filter(|operation| operation.creates.is_some()) else {
             return false;

@@ -130,7 +130,7 @@ fn an_answer_says_what_was_started_or_made() {
     let end = made(&extend, &[(200, value.clone())], &[]);
     assert!(matches!(&end.result, Ok(Called::Answered { status: 200, value: told }) if *told == value), "{end:?}");
     // It is carried out by a task, which this answer does not name: that is looked for.
-    for value in [json!({}), json!(null)] {
+    for value in [json!({}), json!(null), json!({ "tasks": "t1" }), json!({ "tasks": ["t1", null] }), json!(["t1"])] {
         let tasks = ("/cloud/v1/tasks", listed(&[]));
         let end = made(&extend, &[(200, value.clone())], &[tasks, ("/cloud/v1/user_actions", listed(&[]))]);
         assert!(matches!(&end.result, Ok(Called::Answered { status: 200, .. })), "{end:?}");

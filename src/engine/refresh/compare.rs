@@ -395,23 +395,30 @@ fn without(planned: &Value, there: &[&str]) -> Option<Value> {
 
 /// Compares the tags that the plan set; other tags are ignored.
 fn tags(planned: Option<&Map<String, Value>>, object: &Value) -> Comparison {
-    let mut seen: Option<Map<String, Value>> = None;
-    for shown in TAGS.iter().filter_map(|field| object.get(field)) {
-        let tags = seen.get_or_insert_with(Map::new);
-        match shown {
-            Value::Object(fields) => tags.extend(fields.iter().map(|(key, value)| (key.clone(), value.clone()))),
-            Value::Array(items) => tags.extend(items.iter().filter_map(|item| {
-                Some((item.get("key")?.as_str()?.to_owned(), item.get("value").cloned().unwrap_or_default()))
-            })),
-            _ => {}
-        }
+    let mut seen = Map::new();
+    let (mut are_shown, mut unclear) = (false, false);
+    for (field, shown) in TAGS.iter().filter_map(|field| Some((field, object.get(field)?))) {
+        let tag = |key: &str, value: Option<&Value>| (key.trim_end().to_owned(), value.cloned().unwrap_or_default());
+        let listed = |item: &Value| Some(tag(item.get("key")?.as_str()?, item.get("value")));
+        let tags: Option<Vec<(String, Value)>> = match shown {
+            Value::Object(fields) => Some(fields.iter().map(|(key, value)| tag(key, Some(value))).collect()),
+            Value::Array(items) => items.iter().map(listed).collect(),
+            _ => None,
+        };
+        unclear |= tags.is_none();
+        // The other fields can be empty although there are tags.
+        are_shown |= tags.is_some() && field.starts_with("tags");
+        seen.extend(tags.into_iter().flatten());
     }
-    let (Some(seen), Some(planned)) = (seen, planned) else { return Comparison::CannotTell };
+    // That there are none is believed only of a field that would show them.
+    let Some(planned) = planned.filter(|_| !seen.is_empty() || (are_shown && !unclear)) else {
+        return Comparison::CannotTell;
+    };
     let mut now = planned.clone();
     let mut differs = false;
     for (key, value) in planned.iter().filter(|(_, value)| !value.as_str().is_some_and(stands_for_secret)) {
         match seen.get(key) {
-            Some(seen) if seen == value => {}
+            Some(seen) if seen == value || word(seen).trim_end() == word(value) => {}
             Some(seen) => {
                 differs = true;
                 now.insert(key.clone(), seen.clone());

@@ -237,7 +237,22 @@ fn only_the_tags_of_the_plan_are_compared() {
         (json!({ "a": "1" }), json!({ "metadata": { "a": "1" } }), Same),
         (json!({ "a": "secret:00000000000000000000000000000000" }), listed(&[]), Same),
         (json!({ "a": "1" }), json!({}), CannotTell),
-        (json!({ "a": "1" }), json!({ "tags": "?" }), now(json!({}))),
+        (json!({ "a": "1" }), json!({ "tags": [] }), now(json!({}))),
+        (json!({ "a": "1" }), json!({ "tags_v2": [], "tags": [], "metadata": [] }), now(json!({}))),
+        (json!({ "a": "1" }), listed(&[("a ", "1 ")]), Same),
+        (json!({ "a": "1" }), json!({ "tags": "?" }), CannotTell),
+        (json!({ "a": "1" }), json!({ "tags": null }), CannotTell),
+        (json!({ "a": "1" }), json!({ "tags": null, "tags_v2": [] }), CannotTell),
+        (json!({ "a": "1" }), json!({ "tags": ["a=1"] }), CannotTell),
+        (json!({ "a": "1" }), json!({ "tags": ["a=1"], "metadata": [] }), CannotTell),
+        (json!({ "a": "1" }), json!({ "metadata": [] }), CannotTell),
+        (json!({ "a": "1" }), json!({ "metadata": { "b": "2" } }), now(json!({}))),
+        (json!({ "a": "1" }), json!({ "tags": ["a=1"], "tags_v2": [{ "key": "a", "value": "1" }] }), Same),
+        (
+            json!({ "a": "1" }),
+            json!({ "tags": ["a=2"], "tags_v2": [{ "key": "a", "value": "2" }] }),
+            now(json!({ "a": "2" })),
+        ),
     ] {
         assert_eq!(compare_with("/t", "tags", Some(planned.clone()), object.clone()), expected, "{planned} {object}");
     }

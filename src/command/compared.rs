@@ -32,13 +32,37 @@ pub(super) async fn compare(context: &Context, client: &Client, status: &Status)
     };
     let (digest_key, notice) = (status.header.key.as_bytes(), &notice);
     let refresh = Refresh { client, catalog: Catalog::embedded(), status, digest_key, notice };
-    refresh.look().await.map_err(|blind| match blind {
+    let checks = refresh.look().await.map_err(|blind| match blind {
         NoAnswer::Read(error) => Error::Api { what: "the recorded resources cannot be read".to_owned(), error },
         NoAnswer::Project { id, error } => Error::Api {
             what: format!("project {id} cannot be read with this key, so that no resource in it counts as deleted"),
             error,
         },
-    })
+    })?;
+    for words in not_kept(&checks, status) {
+        note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
+    }
+    Ok(checks)
+}
+
+/// Warnings of fields that show once more what the last update corrected.
+fn not_kept(checks: &[DriftCheck], status: &Status) -> Vec<String> {
+    let mut found = Vec::new();
+    for check in checks {
+        let (DriftState::Changed { fields }, Some(known)) = (&check.found, status.instances.get(&check.instance))
+        else {
+            continue;
+        };
+        found.extend(fields.iter().filter(|field| known.corrected.contains(field)).map(|field| {
+            let place = format!("body/{}", field.field);
+            format!(
+                "`{}`: the last update had no effect, or was undone: {}; `on_change: {{ ignore: [{place}] }}` leaves it",
+                check.instance,
+                difference_text(field, Some(known)),
+            )
+        }));
+    }
+    found
 }
 
 /// The status with what was found applied.
@@ -186,7 +210,7 @@ mod tests {
 
     use super::*;
     use crate::id::{InstanceId, StepId};
-    use crate::journal::Header;
+    use crate::journal::{Header, RecordedCall};
 
     #[test]
     fn drift_on_record_counts_until_it_is_corrected() {
@@ -211,6 +235,32 @@ mod tests {
         assert!(Uncorrected::of(&status(&[("disk", &removed)]), &[]).is_empty());
         assert!(Uncorrected::of(&status(&[("disk", &gone), ("net", &removed)]), &[]).is_empty(), "all was taken down");
         assert!(!Uncorrected::of(&status(&[("disk", &gone)]), &[]).is_empty());
+    }
+
+    #[test]
+    fn what_an_update_corrected_and_shows_again_is_told() {
+        let name = |now: &str| Drifted { field: "name".to_owned(), now: Some(json!(now)) };
+        let step = InstanceId::new(StepId::new("net"), None);
+        for (corrected, found, told) in [
+            (vec![name("NET")], vec![name("NET")], true),
+            (vec![name("NET")], vec![name("other")], false),
+            (vec![], vec![name("NET")], false),
+        ] {
+            let body = Some(json!({ "name": "net" }).into());
+            let agrees = RecordedCall { body, ..RecordedCall::new(crate::catalog::Method::Post, "/x") };
+            let known = InstanceStatus {
+                agrees: Some(agrees.into()),
+                corrected: corrected.into(),
+                ..InstanceStatus::default()
+            };
+            let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+            status.instances.insert(step.clone(), known.into());
+            let check = DriftCheck { instance: step.clone(), found: DriftState::Changed { fields: found }, of: None };
+            let words = "`net`: the last update had no effect, or was undone: body/name: `net` → `NET`; \
+                         `on_change: { ignore: [body/name] }` leaves it";
+            let expected: &[&str] = if told { &[words] } else { &[] };
+            assert_eq!(not_kept(&[check], &status), expected);
+        }
     }
 
     #[test]

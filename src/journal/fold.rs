@@ -433,7 +433,9 @@ impl InstanceStatus {
             intent.forget_mark();
         }
         self.asked = None;
-        self.drifted.clear();
+        if !update || !self.drifted.is_empty() {
+            self.corrected = std::mem::take(&mut self.drifted);
+        }
         self.disowned.clear();
         self.missing.clear();
         self.evidence = evidence;

@@ -54,6 +54,9 @@ pub struct InstanceStatus {
     /// Drift: fields that another client changed, with the values found since the last call.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub drifted: Few<Drifted>,
+    /// The drift that the last update corrected.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub corrected: Few<Drifted>,
     /// Its main resource was made by its own call, and not adopted. Unknown, and therefore not set, in what an earlier
     /// version compacted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -119,6 +119,30 @@ fn drift_is_corrected_in_place() {
 }
 
 #[test]
+fn what_an_update_corrected_is_known_when_it_shows_again() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        trial.run(PLAN).await;
+        let shown = |trial: &Trial| {
+            let status = trial.status();
+            let (_, known) = status.instances.iter().find(|(id, _)| id.to_string() == "snap").unwrap();
+            let name = |fields: &[crate::journal::Drifted]| fields.first().and_then(|field| field.now.clone());
+            (name(&known.drifted), name(&known.corrected))
+        };
+        let found = || Some(json!("SNAP-1"));
+        trial.call(Method::Patch, "snap", "", Some(json!({ "name": "SNAP-1" }))).await;
+        assert_eq!(trial.refresh().await, ["snap name"]);
+        assert_eq!(shown(&trial), (found(), None));
+        let end = trial.run(PLAN).await;
+        assert_done(&trial, &end);
+        assert_eq!(shown(&trial), (None, found()));
+        trial.call(Method::Patch, "snap", "", Some(json!({ "name": "SNAP-1" }))).await;
+        assert_eq!(trial.refresh().await, ["snap name"]);
+        assert_eq!(shown(&trial), (found(), found()));
+    });
+}
+
+#[test]
 fn a_missing_resource_is_created_again_with_its_dependants() {
     paused(async {
         let mut trial = Trial::new(Options::default());

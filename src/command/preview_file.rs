@@ -151,6 +151,7 @@ impl PreviewFile {
         let asked = &self.asked;
         let resolved = |path: &Option<PathBuf>| path.as_ref().map(|path| context.resolve(path));
         let differs = |given: &[String], shown: &[String]| !given.is_empty() && given != shown;
+        let is_other = |given: Option<i64>, shown: Option<i64>| given.is_some() && given != shown;
         let record = self.other_record(context, arguments.plan.environment.as_ref(), arguments.state.state.as_ref());
         let differing = if record.is_some() {
             record
@@ -160,6 +161,10 @@ impl PreviewFile {
             Some(("`--target`", listed(&asked.target)))
         } else if differs(&arguments.replace, &asked.replace) {
             Some(("`--replace`", listed(&asked.replace)))
+        } else if is_other(arguments.api.project_id, self.project_id) {
+            Some(("the project", self.project_id.map(|id| format!("`{id}`"))))
+        } else if is_other(arguments.api.region_id, self.region_id) {
+            Some(("the region", self.region_id.map(|id| format!("`{id}`"))))
         } else if arguments.prune && !asked.prune {
             Some(("`--prune`", None))
         } else {
@@ -178,6 +183,7 @@ impl PreviewFile {
         bound.run.target.clone_from(&asked.target);
         bound.replace.clone_from(&asked.replace);
         bound.prune = asked.prune;
+        (bound.api.project_id, bound.api.region_id) = (self.project_id, self.region_id);
         bound.refresh = asked.refresh;
         Ok(bound)
     }

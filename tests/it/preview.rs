@@ -58,6 +58,18 @@ fn a_saved_preview_runs_with_its_options() {
 }
 
 #[test]
+fn a_saved_preview_runs_in_its_project_and_region() {
+    for account in [&[("GCORE_CLOUD_PROJECT_ID", "1"), ("GCORE_CLOUD_REGION_ID", "7")][..], &[]] {
+        let trial = Trial::new();
+        trial.preview(&["--project-id", "2", "--region-id", "8"]);
+        let account = [&[SECRET], account].concat();
+        trial.cloud.run_in(&trial.folder, &["run", "shown"], &account).with_code(0);
+        let journal = fs::read_to_string(trial.folder.path().join(".plan/demo/default/journal.jsonl")).unwrap();
+        assert!(journal.contains("/volumes/2/8") && !journal.contains("/volumes/1/7"), "{journal}");
+    }
+}
+
+#[test]
 fn options_that_contradict_a_saved_preview_are_refused() {
     let trial = Trial::new();
     trial.preview(&[]);
@@ -68,7 +80,7 @@ fn options_that_contradict_a_saved_preview_are_refused() {
         (&["--target", "disk"], "`--target` differs: the preview was made without it"),
         (&["--environment", "blue"], "the environment differs: the preview was made with `default`"),
         (&["--state", "records"], "`--state` differs: the preview was made without it"),
-        (&["--region-id", "8"], "the project or region changed since the preview"),
+        (&["--region-id", "8"], "the region differs: the preview was made with `7`"),
     ] {
         let ended = trial.plan(&[&["run", "shown"], more].concat());
         assert!(ended.code.is_some_and(|code| code != 0), "{more:?}");

@@ -1,5 +1,7 @@
 //! `plan preview`: shows what a run would do. With a key it sends the reads of a run, and no writes.
 
+use std::collections::HashSet;
+
 use serde_json::json;
 
 use super::origin::Origin;
@@ -19,6 +21,7 @@ use crate::engine::{
 };
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::id::InstanceId;
 use crate::journal::Status;
 use crate::plan::Plan;
 use crate::secret::hide_sensitive;
@@ -202,7 +205,9 @@ fn report_renamed(
     flags: &RecordFlags,
 ) -> Result<(), Error> {
     let Some(status) = status else { return Ok(()) };
-    let former = FormerSteps::of(status, |step| plan.steps.contains_key(step));
+    let gone = changes.iter().filter(|change| matches!(change.action, Action::Gone { .. }));
+    let gone: HashSet<&InstanceId> = gone.map(|change| &change.instance).collect();
+    let former = FormerSteps::of(status, |one| plan.steps.contains_key(&one.step) && !gone.contains(one));
     for change in changes.iter().filter(|change| matches!(change.action, Action::Call)) {
         let former = change.call.as_ref().and_then(|call| former.name_of(status, &change.instance, call));
         if let Some(former) = former {

@@ -10,7 +10,7 @@ use crate::plan::{Graph, Step};
 use crate::template::{Each, Reference};
 
 /// The elements of a `for_each`, by key.
-type Elements = HashMap<String, Each>;
+pub type Elements = HashMap<String, Each>;
 
 /// The turn in which a resource is to be replaced.
 pub struct ReplacementCheck<'a> {
@@ -23,6 +23,18 @@ pub struct ReplacementCheck<'a> {
     pub surroundings: RenderContext<'a>,
     /// Whether the value that a template refers to is known in this turn.
     pub is_known: &'a dyn Fn(&Reference) -> bool,
+}
+
+/// The elements of a step's `for_each`, by key; `None` without one, and while they are not known.
+pub fn elements_of(
+    step: &Step,
+    surroundings: &RenderContext<'_>,
+    is_known: &dyn Fn(&Reference) -> bool,
+) -> Option<Elements> {
+    let list = step.for_each.as_ref()?;
+    let known = list.references().all(is_known);
+    let found = known.then(|| elements(list, &surroundings.scope()).ok()).flatten()?;
+    Some(found.into_iter().map(|each| (each.key.clone(), each)).collect())
 }
 
 impl ReplacementCheck<'_> {
@@ -44,8 +56,9 @@ impl ReplacementCheck<'_> {
         let barred = dependants.iter().find_map(|one| {
             let remade = match self.allowed.plan.steps.get(&one.step) {
                 Some(step) if !decide::reads(step) => {
-                    let (each, later) =
-                        steps.entry(&one.step).or_insert_with(|| (self.elements(step), comes_after(&step.id)));
+                    let (each, later) = steps.entry(&one.step).or_insert_with(|| {
+                        (elements_of(step, &self.surroundings, self.is_known), comes_after(&step.id))
+                    });
                     match () {
                         () if !self.has(step, each.as_ref(), one) => Remade::Gone,
                         () if !targeted(one) => Remade::Untargeted,
@@ -60,14 +73,6 @@ impl ReplacementCheck<'_> {
         let staying =
             || dependants.iter().find(|one| Some(*one) == self.staying).map(|one| (one, ReplaceBlocker::Stays));
         barred.or_else(staying)
-    }
-
-    /// The elements of a step's `for_each`, by key; `None` without one, and while they are not known.
-    fn elements(&self, step: &Step) -> Option<Elements> {
-        let list = step.for_each.as_ref()?;
-        let known = list.references().all(self.is_known);
-        let found = known.then(|| elements(list, &self.surroundings.scope()).ok()).flatten()?;
-        Some(found.into_iter().map(|each| (each.key.clone(), each)).collect())
     }
 
     /// Whether the plan has an instance of a step. What is not known yet is assumed to stay as it is on record.

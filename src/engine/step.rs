@@ -3,11 +3,13 @@
 //! What to do next is decided from the record, again after every turn: nothing recorded, send the call; an intent
 //! without an answer, resolve it; tasks, wait for them; a result that agrees with the plan, keep it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::decide::{self, ChangeKind, Decision, Differs, FormerSteps, Wanted};
 use super::instance::{Done, Instance, InstanceEnd};
 use super::interruption::Interruption;
+use super::remade::{Elements, elements_of};
 use super::render::{CallParts, Rendered};
 use super::resolve::InDoubt;
 use super::turn::{Accepted, TurnEnd};
@@ -17,6 +19,7 @@ use crate::event::Provenance;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult};
 use crate::shared::Shared;
+use crate::template::Reference;
 
 /// How often a run removes what a create left behind, and sends the create again.
 const CLEARED: u32 = 5;
@@ -257,11 +260,30 @@ impl Instance {
     fn report_renamed(&self, id: &InstanceId, call: &RecordedCall) {
         let context = &self.run.context;
         let former = context.journal.with_status(|status| {
-            let of_plan = |step: &StepId| self.run.plan.steps.contains_key(step);
-            self.run.former_steps.get_or_init(|| FormerSteps::of(status, of_plan)).name_of(status, id, call)
+            let planned = || FormerSteps::of(status, self.is_planned());
+            self.run.former_steps.get_or_init(planned).name_of(status, id, call)
         });
         if let Some(former) = former {
             context.warn(decide::renamed_words(id, &former, &context.settings.record_flags));
+        }
+    }
+
+    /// Whether the plan has an instance. The elements of a `for_each` that are not known yet are assumed to be as before.
+    fn is_planned(&self) -> impl FnMut(&InstanceId) -> bool {
+        let surroundings = self.run.surroundings(&self.values, None);
+        let mut by_step: HashMap<StepId, Option<Elements>> = HashMap::new();
+        move |one| {
+            let Some(step) = self.run.plan.steps.get(&one.step) else { return false };
+            match (&step.for_each, &one.key) {
+                (None, None) => true,
+                (Some(_), Some(key)) => {
+                    let is_known = |reference: &Reference| self.values.contains_key(&reference.step);
+                    let each = by_step.entry(step.id.clone());
+                    let each = each.or_insert_with(|| elements_of(step, &surroundings, &is_known));
+                    each.as_ref().is_none_or(|each| each.contains_key(&**key))
+                }
+                _ => false,
+            }
         }
     }
 

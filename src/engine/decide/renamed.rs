@@ -1,31 +1,27 @@
-//! Steps that seem to have been renamed: an instance of a step that the plan does not have was made by the same call as
-//! a planned instance without a record.
+//! Steps that seem to have been renamed, or moved into or out of `for_each`: an instance that the plan does not have was
+//! made by the same call as a planned instance without a record.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
-use crate::id::{InstanceId, StepId};
+use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedCall, Status};
 
-/// Recorded instances of steps that the plan does not have, by key.
+/// Recorded instances that the plan does not have.
 #[derive(Debug, Default)]
-pub struct FormerSteps(HashMap<Option<Arc<str>>, Vec<InstanceId>>);
+pub struct FormerSteps(Vec<InstanceId>);
 
 impl FormerSteps {
-    pub fn of(status: &Status, is_planned: impl Fn(&StepId) -> bool) -> Self {
-        let mut lost = Self::default();
-        for (instance, _) in status.existing().filter(|(instance, _)| !is_planned(&instance.step)) {
-            lost.0.entry(instance.key.clone()).or_default().push(instance.clone());
-        }
-        lost
+    pub fn of(status: &Status, mut is_planned: impl FnMut(&InstanceId) -> bool) -> Self {
+        let existing = status.existing().map(|(instance, _)| instance);
+        Self(existing.filter(|instance| !is_planned(instance)).cloned().collect())
     }
 
-    /// The former name that an instance seems to have had: that of the only one with its key and its call. Of a
-    /// recovered instance only the path of its call is known.
+    /// The former name that an instance seems to have had: that of the only one with its call, and its key or step. Of
+    /// a recovered instance only the path of its call is known.
     pub fn name_of(&self, status: &Status, instance: &InstanceId, call: &RecordedCall) -> Option<InstanceId> {
         let known = |former: &InstanceId| status.instances.get(former).is_some_and(|known| is_made_by(known, call));
-        let mut found = self.0.get(&instance.key)?.iter().filter(|former| known(former));
+        let is_near = |former: &InstanceId| former.key == instance.key || former.step == instance.step;
+        let mut found = self.0.iter().filter(|former| is_near(former) && known(former));
         found.next().filter(|_| found.next().is_none()).cloned()
     }
 }
@@ -46,7 +42,7 @@ fn is_made_by(known: &InstanceStatus, call: &RecordedCall) -> bool {
 /// The message about it, with the remedy. `flags`: those that name the record to `plan state`.
 pub fn words(instance: &InstanceId, former: &InstanceId, flags: impl fmt::Display) -> String {
     format!(
-        "`{former}` is no step of the plan, and `{instance}` makes the same call: if it was renamed, `plan state mv{flags} '{former}' '{instance}'` \
+        "`{former}` is not in the plan, and `{instance}` makes the same call: if it was renamed, `plan state mv{flags} '{former}' '{instance}'` \
          lets it keep its resource; otherwise a second one is made, and the first stays until `--prune` or a destroy"
     )
 }
@@ -103,6 +99,11 @@ mod tests {
             (&[("net", "two")], "network", None),
             (&[("kept", "one")], "network", None),
             (&[("net[a]", "one")], "network", None),
+            (&[("net[a]", "one")], "net", Some("net[a]")),
+            (&[("net", "one")], "net[a]", Some("net")),
+            (&[("net[a]", "one")], "net[b]", Some("net[a]")),
+            (&[("net[a]", "one"), ("old[b]", "one")], "net[b]", None),
+            (&[("kept[a]", "one")], "kept[b]", None),
             (&[("net[a]", "one"), ("net[b]", "one")], "network[b]", Some("net[b]")),
             (&[("net", "one"), ("other", "one")], "network", None),
         ] {
@@ -116,7 +117,7 @@ mod tests {
                 };
                 status.instances.insert(Selection::name(name), known.into());
             }
-            let former_steps = FormerSteps::of(&status, |step| step.as_str() == "kept");
+            let former_steps = FormerSteps::of(&status, |one| one.step.as_str() == "kept");
             let found = former_steps.name_of(&status, &Selection::name(asked), &call("one"));
             assert_eq!(found, former.map(Selection::name), "{recorded:?} {asked}");
         }

@@ -190,3 +190,30 @@ fn a_resized_machine_counts_as_done_once_it_is_ready() {
         assert!(trial.looked().await.iter().all(|looked| looked.found == DriftState::Same));
     });
 }
+
+#[test]
+fn a_step_that_moves_into_for_each_or_gets_another_key_seems_renamed() {
+    paused(async {
+        let plan = |for_each: &str| {
+            format!(
+                "name: demo\nsteps:\n  - id: disk\n{for_each}    call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    \
+                 body: {{ name: disk-1, source: new-volume, size: 5 }}\n"
+            )
+        };
+        let each = |keys: &str| format!("    for_each: {{ {keys} }}\n");
+        for (before, after, told) in [
+            (String::new(), each("a: 1"), Some("`disk` is not in the plan, and `disk[a]` makes the same call")),
+            (each("a: 1"), String::new(), Some("`disk[a]` is not in the plan, and `disk` makes the same call")),
+            (each("a: 1"), each("b: 1"), Some("`disk[a]` is not in the plan, and `disk[b]` makes the same call")),
+            (each("a: 1"), each("a: 1, b: 1"), None),
+        ] {
+            let mut trial = Trial::new(Options::default());
+            trial.run(&plan(&before)).await;
+            let end = trial.run(&plan(&after)).await;
+            assert_done(&trial, &end);
+            let warnings = trial.warnings();
+            assert_eq!(warnings.matches("makes the same call").count(), usize::from(told.is_some()), "{warnings}");
+            assert!(told.is_none_or(|words| warnings.contains(words)), "{warnings}");
+        }
+    });
+}

@@ -70,7 +70,7 @@ impl Work<'_> {
     /// Pairs of a recovered instance whose step the plan does not have, and a planned instance with the same call and
     /// no resource: the step seems renamed.
     pub(super) fn seem_renamed(&self) -> Vec<(InstanceId, InstanceId)> {
-        let former_steps = FormerSteps::of(&self.status, |step| self.search.plan.steps.contains_key(step));
+        let former_steps = FormerSteps::of(&self.status, |one| self.search.plan.steps.contains_key(&one.step));
         let open = self.preview().into_iter().filter(|change| matches!(change.action, Action::Call));
         let pair = |change: Change| {
             let former = former_steps.name_of(&self.status, &change.instance, change.call.as_ref()?)?;

@@ -112,9 +112,10 @@ fn warn_of_unread(context: &Context, unread: &[(String, ReadError)]) -> Result<(
     })
 }
 
-/// Before another run: searches for the stamps of the instances that it would make, whatever the record says of them. What
-/// was made after the last line about its instance ([`is_later`]) was made without this record. Warns of lists that cannot
-/// be read.
+/// Before another run: searches the kinds that it would make something of for the stamps of the environment. What was made after
+/// the last line about an instance that the run would make ([`is_later`]), or after the last line of all and is of another
+/// instance, was made without this record: that may be what the run would make, under a former name. Warns of lists that cannot be
+/// read.
 ///
 /// `fresh`: the record with what a refresh found.
 ///
@@ -152,15 +153,21 @@ pub async fn guard_older(
     }
     let search = GuardSearch::of_plan(context, catalog, plan, settings, inputs, operations);
     let looked = search.look(context, client).await?;
-    let mut found = 0;
-    for stamped in looked.found.iter().filter(|stamped| makes.covers(&stamped.instance)) {
-        let is_later = is_later(client, stamped, recorded);
-        found += usize::from(is_later && still_exists(client, stamped.status.main_made()).await);
+    let mut found = Vec::new();
+    for stamped in &looked.found {
+        let Some(made) = stamped.status.main_made() else { continue };
+        let is_remade = makes.covers(&stamped.instance);
+        if is_later(client, stamped, recorded, is_remade)
+            && (is_remade || !is_copy(stamped, &looked.found, recorded))
+            && still_exists(client, Some(made)).await
+        {
+            found.push(words(made));
+        }
     }
-    match found {
+    match found.len() {
         0 => warn_of_unread(context, &looked.unread),
-        found => Err(Error::RecordOlder {
-            found: count(found, "resource"),
+        number => Err(Error::RecordOlder {
+            found: format!("{} ({})", count(number, "resource"), list(found, MOST_NAMES)),
             plan: plan.name.to_string(),
             environment: settings.environment.clone(),
             teardown: false,
@@ -168,25 +175,40 @@ pub async fn guard_older(
     }
 }
 
+/// Whether a resource on record has the tags of the same attempt: another client copied it, with its tags.
+fn is_copy(stamped: &Stamped, all: &[Stamped], recorded: &Status) -> bool {
+    let is_original = |other: &Stamped| {
+        nonce_of(other) == nonce_of(stamped) && other.id().is_some_and(|id| is_on_record(recorded, id))
+    };
+    all.iter().any(|other| other.instance == stamped.instance && is_original(other))
+}
+
 /// Whether a resource is not on record and was made after the last line about its instance, by the server's clock; or, where
-/// that line does not tell a time, after the last line of all. Resources that were taken off the record (`state forget`) are
+/// that line does not tell a time or does not count (`own_line`), after the last line of all. Resources that were taken off the record (`state forget`) are
 /// older than that line. Not counted is what an attempt on record made: the one that may still be carried out, or one whose
-/// resource was copied with its tags.
-fn is_later(client: &Client, stamped: &Stamped, recorded: &Status) -> bool {
+/// resource was copied with its tags; a step renamed since has it under another name.
+fn is_later(client: &Client, stamped: &Stamped, recorded: &Status, own_line: bool) -> bool {
     let known = recorded.instances.get(&stamped.instance).map(|known| &**known);
     let is_at_rest = |known: &&InstanceStatus| matches!(known.phase, Phase::Absent | Phase::Succeeded);
     let made_by = |known: &InstanceStatus| {
         let earlier = known.earlier.iter().map(|attempt| &*attempt.intent.nonce);
-        let mut attempts = known.intent.iter().map(|intent| &*intent.nonce).chain(earlier);
-        match nonce_of(stamped) {
-            Some(nonce) => attempts.any(|attempt| attempt == nonce),
-            None => !is_at_rest(&known) || !known.earlier.is_empty(),
-        }
+        known
+            .intent
+            .iter()
+            .map(|intent| &*intent.nonce)
+            .chain(earlier)
+            .any(|attempt| Some(attempt) == nonce_of(stamped))
     };
-    if known.is_some_and(made_by) {
+    let may_be_under_way = |known: &InstanceStatus| !is_at_rest(&known) || !known.earlier.is_empty();
+    let is_of_an_attempt = match nonce_of(stamped) {
+        Some(_) => recorded.instances.values().any(|known| made_by(known)),
+        None => known.is_some_and(may_be_under_way),
+    };
+    if is_of_an_attempt {
         return false;
     }
-    let own = known.filter(is_at_rest).and_then(|known| known.finished_at.max(known.intended_at));
+    let own =
+        known.filter(|known| own_line && is_at_rest(known)).and_then(|known| known.finished_at.max(known.intended_at));
     let ended = client.server_time(own.unwrap_or(recorded.updated));
     let ended = ended.checked_add(UNCERTAIN).unwrap_or(ended);
     stamped.created.is_some_and(|created| created > ended) && stamped.id().is_some_and(|id| !is_on_record(recorded, id))
@@ -390,7 +412,7 @@ async fn unrecorded(
             continue;
         }
         words_of_all.push(words(made));
-        later += usize::from(recorded.first().is_some_and(|recorded| is_later(client, stamped, recorded)));
+        later += usize::from(recorded.first().is_some_and(|recorded| is_later(client, stamped, recorded, true)));
     }
     Ok(Unrecorded { words: words_of_all, later, unread: looked.unread })
 }

@@ -344,6 +344,56 @@ fn an_older_copy_that_has_its_instances_removed_or_replaced_makes_nothing_a_seco
 }
 
 #[test]
+fn an_older_copy_makes_nothing_a_second_time_under_a_new_name() {
+    let volume = |(step, name, needs): (&str, &str, &str)| {
+        format!(
+            "  - id: {step}\n    call: POST /cloud/v1/volumes/{{project_id}}/{{region_id}}\n    needs: [{needs}]\n    body: {{ name: \
+             {name}, source: new-volume, size: 10 }}\n"
+        )
+    };
+    // The steps of the copy, those of the run that it does not know, and those afterwards. Times of creation have whole
+    // seconds: `a` is made more than two after the last line of the copy.
+    for (copied, moved, since, renamed) in [
+        (
+            &[("x", "first", "")][..],
+            false,
+            &[("x", "first", ""), ("filler", "filler", ""), ("a", "second", "filler")][..],
+            &[("x", "first", ""), ("b", "second", "")][..],
+        ),
+        (
+            &[("a", "second", "")],
+            true,
+            &[("b", "second", ""), ("filler", "filler", ""), ("a", "third", "filler")],
+            &[("b", "second", ""), ("a", "third", "")],
+        ),
+    ] {
+        let account = Account::taking("", AuditLog::OnTime, Duration::from_millis(3100));
+        let write = |steps: &[(&str, &str, &str)]| {
+            let steps: String = steps.iter().copied().map(volume).collect();
+            let plan = format!("name: demo\nsteps:\n{steps}");
+            std::fs::write(account.folder.path().join("plan.yaml"), plan).unwrap();
+        };
+        let run = ["run", "plan.yaml"];
+        write(copied);
+        account.plan(&run).with_code(0);
+        let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+        let older = std::fs::read(&journal).unwrap();
+        if moved {
+            account.plan(&["state", "mv", "a", "b", "-f", "plan.yaml"]).with_code(0);
+        }
+        write(since);
+        account.plan(&run).with_code(0);
+        let made = account.made();
+        std::fs::write(&journal, older).unwrap();
+        write(renamed);
+        let refused = account.plan(&run).with_code(12);
+        let volume = account.cloud.simulator().everything().into_iter().find(|made| made.name == since[2].1).unwrap();
+        refused.says(&format!("volume {} ({})", volume.id, since[2].1));
+        assert_eq!(account.made(), made, "{since:?}");
+    }
+}
+
+#[test]
 fn a_destroy_that_ends_incomplete_names_what_its_record_does_not_have_and_repeats_its_confirmation() {
     let faults = Faults::parse(["status=400:DELETE:networks"]).unwrap();
     let durations = Durations::Fixed(Duration::from_millis(60));

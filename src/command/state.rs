@@ -151,6 +151,7 @@ fn history_text(id: &InstanceId, instance: &InstanceStatus, palette: Palette) ->
         lines.push(("undo", made.undo.as_ref().map_or("none: it stays".to_owned(), ToString::to_string)));
         lines.extend(made.secondary.iter().map(|secondary| ("secondary", words(secondary))));
     }
+    lines.extend(instance.stays.iter().map(|made| ("stays", words(made))));
     for earlier in &instance.earlier {
         let attempt = earlier.intent.attempt;
         lines.push((

@@ -169,9 +169,12 @@ const NOT_RESETTABLE: &[(&str, &str)] =
 /// Fields that an update can only increase: the call, and the place in its body.
 const ONLY_GROWS: &[(&str, &str)] = &[("PATCH v1/dbaas/postgres/clusters/PR/{cluster_name}", "storage/size_gib")];
 
+/// A field and its value in the elements of a list that the API adds to a create which does not name the list.
+pub type Added = Option<(&'static str, &'static str)>;
+
 /// Lists that an update call replaces as a whole, although other calls make single elements of them: the resource, the
-/// field, and what marks the elements that the API adds to a create without the field.
-const SHARED: &[(&str, &str, Option<(&str, &str)>)] = &[
+/// field, and what the API adds.
+const SHARED: &[(&str, &str, Added)] = &[
     ("v1/securitygroups/PR/{group_id}", "rules", Some(("direction", "egress"))),
     ("v1/lbpools/PR/{pool_id}", "members", None),
 ];
@@ -220,9 +223,8 @@ pub fn form_of(route: &str, field: &str) -> ReadForm {
     known.map_or(ReadForm::Same, |(_, _, form)| *form)
 }
 
-/// The fields of a resource whose lists hold elements of other calls, which an update has to send along, with what marks
-/// the elements that the API adds by itself.
-pub fn shared_lists(route: &str) -> impl Iterator<Item = (&'static str, Option<(&'static str, &'static str)>)> + '_ {
+/// The fields of a resource whose lists hold elements of other calls, which an update has to send along.
+pub fn shared_lists(route: &str) -> impl Iterator<Item = (&'static str, Added)> + '_ {
     SHARED.iter().filter(move |(of, ..)| full(of) == route).map(|(_, field, added)| (*field, *added))
 }
 

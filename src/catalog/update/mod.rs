@@ -13,7 +13,9 @@ use super::schema::Schema;
 use super::{BodySchema, Catalog, root_of};
 use facts::{FACTS, MONITOR, OTHER_PATHS, WRAPPED, full, is, is_fixed};
 
-pub use facts::{ReadForm, can_be_reset, form_of, must_be_sent_alone, only_grows, shared_lists, shown_at, shows_early};
+pub use facts::{
+    Added, ReadForm, can_be_reset, form_of, must_be_sent_alone, only_grows, shared_lists, shown_at, shows_early,
+};
 
 /// A call that changes a created resource.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::catalog::Operation;
+use crate::catalog::update::Added;
 use crate::engine::operation::Parameters;
 use crate::engine::placeholder::known_after_reading;
 use crate::journal::RecordedCall;
@@ -53,8 +54,7 @@ pub struct Others {
     /// The elements of the call so far; `None`: it had no such field.
     pub old: Option<Vec<Value>>,
     pub new: Vec<Value>,
-    /// What marks the elements that the API added to a create without the field.
-    pub added: Option<(&'static str, &'static str)>,
+    pub added: Added,
 }
 
 /// The placeholder for the name of a security group.

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::patch::FieldChange;
-use super::split::{NO_CALL, Splitting, elements, put};
+use super::patch::{FieldChange, elements};
+use super::split::{NO_CALL, Splitting, put};
 use crate::catalog::update::UpdateCall;
 
 impl Splitting<'_> {

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use super::in_place::{Lookup, address_placeholder, group_placeholder, port_placeholder};
-use super::split::{NO_CALL, Splitting, UpdatedResource, elements, split};
+use super::patch::elements;
+use super::split::{NO_CALL, Splitting, UpdatedResource, split};
 use crate::catalog::update::{Act, MachinePart, UpdateCall};
 use crate::catalog::{Method, Route};
 use crate::journal::{RecordedCall, id_text};

@@ -4,8 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::in_place::{InPlace, Lookup, Others};
-use super::patch::field_schemas;
-use super::split::elements;
+use super::patch::{elements, field_schemas};
 use crate::catalog::schema::Schema;
 use crate::catalog::update::{ReadForm, form_of, resource_route, shared_lists};
 use crate::catalog::{BodySchema, Catalog, Operation};

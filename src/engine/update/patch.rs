@@ -72,6 +72,10 @@ impl FieldChange<'_> {
     }
 }
 
+pub(super) fn elements(list: Option<&Value>) -> Vec<Value> {
+    list.and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
 /// The schemas that a top-level field of a body may have.
 pub fn field_schemas<'b>(body: &'b BodySchema, name: &str) -> Vec<&'b Schema> {
     let mut found = Vec::new();

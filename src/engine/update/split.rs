@@ -507,10 +507,6 @@ pub(super) fn put(call: &mut RecordedCall, field: &str, value: Option<Value>) {
     });
 }
 
-pub(super) fn elements(list: Option<&Value>) -> Vec<Value> {
-    list.and_then(Value::as_array).cloned().unwrap_or_default()
-}
-
 /// The variant of a body that the value of its discriminating field selects.
 fn variant<'s>(schema: &'s BodySchema, root: &'s Schema, body: &Map<String, Value>) -> Option<&'s Schema> {
     let selected = body.get(root.discriminator.as_ref()?)?;

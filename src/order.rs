@@ -4,7 +4,7 @@
 //! (`docs/performance.md`). Here numbers are sorted, and items moved to their places.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sorts items by a key, which is asked for once per item. Items of equal keys keep their order.
 pub fn sort_by_key<T, K: Ord>(items: &mut [T], key: impl FnMut(&T) -> K) {
@@ -18,6 +18,13 @@ pub fn ordered_set<T: Ord>(items: impl Iterator<Item = T>) -> BTreeSet<T> {
     let mut set = BTreeSet::new();
     set.extend(items);
     set
+}
+
+/// The map of all items, each put in its place; of equal keys the last one stays.
+pub fn ordered_map<K: Ord, V>(items: impl Iterator<Item = (K, V)>) -> BTreeMap<K, V> {
+    let mut map = BTreeMap::new();
+    map.extend(items);
+    map
 }
 
 /// The numbers below `length` in the order of what they stand for.

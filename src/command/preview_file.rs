@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::error::{Changed, Error};
 use crate::files;
 use crate::journal::Status;
+use crate::order::ordered_map;
 use crate::plan::Plan;
 use crate::secret::{hex, hide_sensitive};
 
@@ -224,11 +225,8 @@ impl PreviewFile {
     /// The inputs whose values the file provides: all but secret ones.
     pub fn given(&self, plan: &Plan) -> BTreeMap<String, Value> {
         let secret = |name: &String| plan.inputs.get(name).is_some_and(|input| input.secret);
-        self.inputs
-            .iter()
-            .filter(|(name, _)| !secret(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
+        let given = self.inputs.iter().filter(|(name, _)| !secret(name));
+        ordered_map(given.map(|(name, value)| (name.clone(), value.clone())))
     }
 
     /// The key of its digests.
@@ -286,7 +284,7 @@ fn inputs(context: &Context, inputs: &BTreeMap<String, minijinja::Value>, key: &
         let value = serde_json::to_value(value).unwrap_or(Value::Null);
         (name.clone(), context.secrets.digest(&value, key.as_bytes()).unwrap_or(Value::Null))
     });
-    shown.collect()
+    ordered_map(shown)
 }
 
 /// The status, when anything is recorded.

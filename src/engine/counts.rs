@@ -6,6 +6,7 @@ use super::context::Settings;
 use super::render::{RenderContext, elements};
 use crate::diagnostic::nearest;
 use crate::id::StepId;
+use crate::order::ordered_map;
 use crate::plan::{Plan, Selection, Step};
 use crate::secret::Secrets;
 
@@ -23,7 +24,7 @@ pub fn instance_counts(
         None => Some(1),
         Some(_) => keys_of(plan, step, settings, secrets, inputs).map(|keys| keys.len()),
     };
-    plan.steps.values().filter_map(|step| Some((step.id.clone(), count(step)?))).collect()
+    ordered_map(plan.steps.values().filter_map(|step| Some((step.id.clone(), count(step)?))))
 }
 
 /// The keys of a step's instances, as far as they follow from the inputs.

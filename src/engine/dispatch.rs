@@ -23,7 +23,7 @@ use crate::api::{Shut, trace};
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{JournalError, RecordedCall, Status};
-use crate::order::sort_by_key;
+use crate::order::{ordered_map, sort_by_key};
 use crate::plan::ReadyQueue;
 use crate::template::{Each, skipped_step, value_of};
 
@@ -255,11 +255,9 @@ impl<'r> Dispatcher<'r> {
         if let Some(broken) = broken.or(stopped) {
             return self.skip(index, broken);
         }
-        let values: BTreeMap<StepId, minijinja::Value> = step
-            .after
-            .iter()
-            .filter_map(|earlier| Some((earlier.clone(), self.done.values.get(earlier)?.clone())))
-            .collect();
+        let earlier = step.after.iter();
+        let values =
+            ordered_map(earlier.filter_map(|earlier| Some((earlier.clone(), self.done.values.get(earlier)?.clone()))));
         let each = match &step.for_each {
             None => vec![None],
             Some(template) => match elements(template, &self.run.surroundings(&values, None).scope()) {

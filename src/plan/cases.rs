@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::model::{Input, InputType};
 use super::partial::{Inputs, Known, Skipped};
-use crate::order::ordered_set;
+use crate::order::{ordered_map, ordered_set};
 use crate::template::{Program, value_of};
 
 /// One combination of values.
@@ -57,7 +57,7 @@ pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Pr
     let is_table = |value: &minijinja::Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Map);
     let fixed = |name: &str| known.fixed_value(name).filter(|value| !has_switch || !is_table(value));
     let given = names.iter().filter_map(|name| Some(((*name).to_owned(), fixed(name)?.clone())));
-    let none = Case { inputs: given.collect(), skipped: Skipped::new(), described: String::new() };
+    let none = Case { inputs: ordered_map(given), skipped: Skipped::new(), described: String::new() };
     let varied = |cases: &[Case], (name, values): &(&str, Vec<Value>)| -> Vec<Case> {
         cases.iter().flat_map(|case| values.iter().map(move |value| case.with(name, value))).collect()
     };

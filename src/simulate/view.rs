@@ -9,6 +9,7 @@ use super::answer::{resource_time, zulu_time};
 use super::draw::SeededRandom;
 use super::kinds::Numbering;
 use super::store::{Resource, Store, Uid};
+use crate::order::ordered_map;
 use crate::packed;
 
 /// The id as the API shows it: a number for kinds with numeric ids.
@@ -73,8 +74,7 @@ pub(super) fn server_tags(resource: &Resource) -> BTreeMap<String, String> {
 
 /// All tags in order of their keys.
 pub(super) fn tag_list(resource: &Resource) -> Value {
-    let mut tags: BTreeMap<_, _> =
-        resource.tags.iter().map(|(key, value)| (key.clone(), (value.clone(), false))).collect();
+    let mut tags = ordered_map(resource.tags.iter().map(|(key, value)| (key.clone(), (value.clone(), false))));
     tags.extend(server_tags(resource).into_iter().map(|(key, value)| (key, (value, true))));
     let shown = |(key, (value, read_only))| json!({ "key": key, "value": value, "read_only": read_only });
     tags.into_iter().map(shown).collect::<Vec<_>>().into()

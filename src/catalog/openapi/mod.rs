@@ -23,7 +23,7 @@ use super::operation::{
 };
 use super::root_of;
 use super::schema::{Additional, Schema, Type, Variant};
-use crate::order::sort_by_key;
+use crate::order::{ordered_map, sort_by_key};
 
 /// The media type of nearly every body.
 const JSON: &str = "application/json";
@@ -58,9 +58,10 @@ pub(super) fn facts(document: &Document, knowledge: &KnowledgeFile) -> Result<Fa
     operations.sort_unstable_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
     let Converter { definitions, skipped_patterns, .. } = reader.converter;
     let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
-    let schemas = reachable(bodies, &definitions).into_iter().map(|(name, schema)| (name, schema.of_body())).collect();
+    let schemas = reachable(bodies, &definitions).into_iter().map(|(name, schema)| (name, schema.of_body()));
     let answer_schemas = reachable(answers.values().map(|answer| &answer.schema), &definitions);
-    let answer_schemas = answer_schemas.into_iter().map(|(name, schema)| (name, schema.of_answer())).collect();
+    let answer_schemas = answer_schemas.into_iter().map(|(name, schema)| (name, schema.of_answer()));
+    let (schemas, answer_schemas) = (ordered_map(schemas), ordered_map(answer_schemas));
     Ok(Facts { operations, schemas, answers, answer_schemas, skipped_patterns })
 }
 

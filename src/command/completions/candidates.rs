@@ -19,6 +19,7 @@ use crate::command::records;
 use crate::context::Context;
 use crate::examples::EXAMPLES;
 use crate::explain::explanations;
+use crate::order::ordered_map;
 use crate::report::sanitize;
 use crate::store::AnyStore;
 use crate::yaml::{self, Node};
@@ -108,10 +109,10 @@ impl Typed {
             ArgumentKind::Plan => named(self.recorded(|name| name.plan), ""),
             ArgumentKind::Environment => named(self.recorded(|name| name.environment), ""),
             ArgumentKind::Code => {
-                named(explanations().map(|code| (code.code.to_owned(), code.summary())).collect(), "")
+                named(ordered_map(explanations().map(|code| (code.code.to_owned(), code.summary()))), "")
             }
             ArgumentKind::Example => {
-                named(EXAMPLES.iter().map(|one| (one.name.to_owned(), one.description())).collect(), "")
+                named(ordered_map(EXAMPLES.iter().map(|one| (one.name.to_owned(), one.description()))), "")
             }
             ArgumentKind::PlanFile => self.plan_files(current),
             ArgumentKind::File => PathCompleter::any().current_dir(&self.context.folder).complete(current),
@@ -129,7 +130,7 @@ impl Typed {
         let Some(plan) = self.plan() else { return Names::new() };
         let steps = plan.get("steps").and_then(Node::items).unwrap_or_default();
         let text = |step: &Node, key: &str| step.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
-        steps.iter().map(|step| (text(step, "id"), text(step, "call"))).collect()
+        ordered_map(steps.iter().map(|step| (text(step, "id"), text(step, "call"))))
     }
 
     /// The outputs of the plan on the command line; without a plan, the recorded ones.
@@ -145,7 +146,7 @@ impl Typed {
         let plan = self.plan();
         let entries = plan.as_ref().and_then(|plan| plan.get(key)?.entries()).unwrap_or_default();
         let about = |node: &Node| node.get(about).and_then(Node::as_str).unwrap_or_default().to_owned();
-        entries.iter().map(|(name, node)| (name.text.to_string(), about(node))).collect()
+        ordered_map(entries.iter().map(|(name, node)| (name.text.to_string(), about(node))))
     }
 
     /// The plan on the command line, as far as it can be parsed.
@@ -178,7 +179,7 @@ impl Typed {
     fn recorded(&self, part: impl Fn(crate::store::EnvironmentName) -> String) -> Names {
         let Some(store) = self.store() else { return Names::new() };
         let names = run_now(async move { store.environments().await.ok() }).flatten().unwrap_or_default();
-        names.into_iter().map(|name| (part(name), String::new())).collect()
+        ordered_map(names.into_iter().map(|name| (part(name), String::new())))
     }
 
     fn recorded_outputs(&self) -> Option<Names> {

@@ -1,10 +1,9 @@
 //! Who uses a resource that the API refuses to delete, by the words of the refusal.
 
-use std::collections::BTreeSet;
-
 use crate::engine::context::RunContext;
 use crate::event::RemovedResource;
 use crate::journal::RecordedCall;
+use crate::order::ordered_set;
 
 /// The users of a resource that a refusal names, when none of them is on record.
 #[derive(Default)]
@@ -20,7 +19,7 @@ impl Users {
     pub(super) fn named(context: &RunContext, call: &RecordedCall, message: &str) -> Self {
         let words = message.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
         let ids = words.filter(|word| uuid::Uuid::try_parse(word).is_ok() && !call.path.contains(word));
-        let ids: BTreeSet<&str> = ids.collect();
+        let ids = ordered_set(ids);
         let now = context.now();
         context.journal.with_status(|status| {
             // If one of them is on record it will be removed soon, and the others may depend on it.

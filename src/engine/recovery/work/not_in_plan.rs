@@ -1,7 +1,5 @@
 //! Recovered instances of steps that the plan does not have: their secondary resources, and their order.
 
-use std::collections::BTreeSet;
-
 use super::parts::mentions;
 use serde_json::Value;
 
@@ -10,6 +8,7 @@ use crate::engine::made::made;
 use crate::engine::operation::operation_of;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{StepResult, id_text};
+use crate::order::ordered_set;
 
 impl<'a> Work<'a> {
     /// Reads the secondary resources of recovered instances of steps that the plan does not have
@@ -72,7 +71,7 @@ impl<'a> Work<'a> {
             })
         };
         let others = self.found.iter().map(|(other, _)| other).filter(|other| *other != instance);
-        let steps: BTreeSet<StepId> = others.filter(|other| is_older(other)).map(|other| other.step.clone()).collect();
+        let steps = ordered_set(others.filter(|other| is_older(other)).map(|other| other.step.clone()));
         steps.into_iter().collect()
     }
 }

@@ -11,6 +11,7 @@ use crate::engine::render::{RenderContext, elements};
 use crate::engine::stamps::{instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{Few, InstanceStatus, IntendedUndo, JsonText, Phase, RecordedCall};
+use crate::order::ordered_set;
 use crate::plan::{Step, Undo};
 use crate::random::random_id;
 use crate::template::Each;
@@ -21,10 +22,9 @@ const BEFORE_ALL: i64 = 946_684_800;
 /// Steps whose instances all have recorded results.
 pub(super) fn known_steps(changes: &[Change]) -> BTreeSet<StepId> {
     let is_known = |change: &&Change| matches!(change.action, Action::Keep | Action::Change { .. } | Action::Skip);
-    let open: BTreeSet<&StepId> =
-        changes.iter().filter(|change| !is_known(change)).map(|change| &change.instance.step).collect();
+    let open = ordered_set(changes.iter().filter(|change| !is_known(change)).map(|change| &change.instance.step));
     let all = changes.iter().map(|change| &change.instance.step);
-    all.filter(|step| !open.contains(step)).cloned().collect()
+    ordered_set(all.filter(|step| !open.contains(step)).cloned())
 }
 
 /// The element of `for_each` that an instance stands for.

@@ -13,6 +13,7 @@ use crate::engine::placeholder::is_known_later;
 use crate::engine::render::{CallParts, RenderContext, each_value, step_value};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, RecordedCall};
+use crate::order::ordered_map;
 use crate::plan::Step;
 use crate::template::value_of;
 
@@ -134,6 +135,6 @@ impl<'a> Work<'a> {
             let value = if is_each(&step) { each_value(&values) } else { value_of(&values[0].1) };
             (step, value)
         };
-        by_step.into_iter().map(value).collect()
+        ordered_map(by_step.into_iter().map(value))
     }
 }

@@ -134,8 +134,9 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
 
 /// A row for each resource that was found, and for each that may be one.
 fn rows(recovered: &Recovered) -> Vec<Vec<String>> {
-    let found = recovered.found.iter().map(|(instance, trace)| {
-        vec![instance.to_string(), resource_text(&recovered.status.instances[instance]), trace.words()]
+    let found = recovered.found.iter().flat_map(|(instance, trace)| {
+        let resources = resource_texts(&recovered.status.instances[instance]);
+        resources.into_iter().map(|resource| vec![instance.to_string(), resource, trace.words()])
     });
     // Those with a stamp have a line of their own, with more words.
     let unrecorded = recovered
@@ -199,11 +200,13 @@ fn print_doubts(context: &Context, record: &EnvironmentRecord, recovered: &Recov
     Ok(())
 }
 
-/// The recorded resource of an instance, as text.
-fn resource_text(known: &InstanceStatus) -> String {
+/// The recorded resources of an instance, as texts.
+fn resource_texts(known: &InstanceStatus) -> Vec<String> {
     match &known.phase {
-        Phase::Accepted { tasks, .. } => format!("task {}, not at its end", list(tasks.iter().cloned(), MOST_NAMES)),
-        _ => known.made.last().map(words).unwrap_or_default(),
+        Phase::Accepted { tasks, .. } => {
+            vec![format!("task {}, not at its end", list(tasks.iter().cloned(), MOST_NAMES))]
+        }
+        _ => known.made.iter().map(words).collect(),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::catalog::Method;
 use crate::clock::{Clock, millis};
 use crate::event::{EffectKnown, ErrorClass, Event, SourceLocation, Stamped, StepError};
 use crate::id::InstanceId;
-use crate::journal::{Journal, Mark, RecordedCall, RecordedResource, Status, id_text};
+use crate::journal::{Journal, Mark, RecordedCall, RecordedResource, id_text};
 use crate::plan::Plan;
 use crate::secret::Secrets;
 use crate::shared::Shared;
@@ -142,15 +142,10 @@ impl RunContext {
         format!("{user_agent} (plan {}; environment {}; step {}; attempt {nonce})", sender[0], sender[1], sender[2])
     }
 
-    /// Whether this `User-Agent` may be that of an attempt of this instance: of any attempt of it, or, when it names an
-    /// instance of this plan and environment that is not on record, of one under a former name.
-    pub fn may_have_sent(&self, agent: &str, instance: &InstanceId) -> bool {
-        let word = |instance: &InstanceId| header_word(&self.secrets.redact(&instance.to_string()));
-        let Some([plan, environment, step, _]) = sender(agent) else { return false };
-        let is_recorded = |status: &Status| status.instances.keys().any(|known| word(known) == step);
-        plan == header_word(&self.settings.plan)
-            && environment == header_word(&self.settings.environment)
-            && (step == word(instance) || !self.journal.with_status(is_recorded))
+    /// Whether this `User-Agent` is that of an attempt of this plan and environment, under whatever name of its step.
+    pub fn may_have_sent(&self, agent: &str) -> bool {
+        let Some([plan, environment, ..]) = sender(agent) else { return false };
+        plan == header_word(&self.settings.plan) && environment == header_word(&self.settings.environment)
     }
 
     pub fn warn(&self, message: impl AsRef<str>) {

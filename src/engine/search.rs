@@ -204,9 +204,10 @@ impl<'a> AttemptSearch<'a> {
 
     fn verdict_of_task(&self, task: &Task) -> Verdict {
         let attempt = self.known();
+        let by_tags = tags::verdict_of_data(&task.data.0, attempt.intent);
         let verdict = Verdict::of([
             request_ids::verdict_of_task(task, &attempt),
-            tags::verdict_of_data(&task.data.0, attempt.intent),
+            self.or_former_name(by_tags, || task.data.0.to_string()),
             tasks::verdict_of_task(task, &attempt),
             likeness::verdict(&task.data.0, &attempt, &self.parameters),
         ]);
@@ -422,8 +423,11 @@ impl<'a> AttemptSearch<'a> {
             let task = creator_task(&item);
             let task = task.filter(|task| !self.is_missing(task));
             let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Claimable::task(&task)));
+            let by_tags = tags::verdict_of_item(&item, Some(list), attempt.intent);
+            let by_tags =
+                self.or_former_name(by_tags, || tags::tag(&item, Some(list), tags::STAMP).unwrap_or_default());
             let verdict = Verdict::of([
-                tags::verdict_of_item(&item, Some(list), attempt.intent),
+                by_tags,
                 lists::verdict_of_item(&item, &id, &attempt),
                 likeness::verdict(&item, &attempt, &[]),
             ]);
@@ -433,6 +437,22 @@ impl<'a> AttemptSearch<'a> {
             }
         }
         open
+    }
+
+    /// Whether a recovery left the call in doubt, which does not know the attempt.
+    fn is_recovered(&self) -> bool {
+        self.intent().mark.user_agent.is_none() && !self.intent().stamped
+    }
+
+    /// The verdict by a stamp, which `text` has; what carries one of this environment may be what a recovery left in doubt,
+    /// made under another name of the step.
+    fn or_former_name(&self, verdict: Verdict, text: impl Fn() -> String) -> Verdict {
+        let settings = &self.context.settings;
+        let is_ours = || text().contains(&format!("{}/{}/", settings.plan, settings.environment));
+        match verdict {
+            Verdict::NotOurs if self.is_recovered() && is_ours() => Verdict::CannotTell,
+            verdict => verdict,
+        }
     }
 
     /// A resource of the kind that the call creates.

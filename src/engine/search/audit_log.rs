@@ -90,10 +90,10 @@ impl<'a> AttemptSearch<'a> {
         if !open.is_empty()
             && let Some(entries) = self.log_about(&open).await
         {
-            let (agent, intent) = (self.agent(), self.intent());
+            let agent = self.agent();
             // A recovered record does not name the attempt.
             let may_be_ours =
-                |agent: &str| intent.mark.user_agent.is_none() && self.context.may_have_sent(agent, &intent.instance);
+                |agent: &str| self.intent().mark.user_agent.is_none() && self.context.may_have_sent(agent);
             let verdict = |one: &Candidate| audit::verdict(&entries, &self.claimable(one), &agent, may_be_ours);
             open.retain(|one| verdict(one) != Verdict::NotOurs);
         }

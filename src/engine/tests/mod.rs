@@ -34,6 +34,7 @@ mod random_changes;
 mod record;
 mod recovery;
 mod reliability;
+mod renamed;
 mod searching;
 mod seen;
 mod stays;

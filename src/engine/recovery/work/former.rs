@@ -1,15 +1,33 @@
 //! Resources with the stamp of a step that the plan does not have, because it was renamed after they were created.
 
+use serde_json::Value;
+
 use super::super::RecoveryEvidence;
 use super::parts::{is_whole, known_part};
 use super::{PlannedCreate, Work};
-use crate::catalog::ListCall;
+use crate::catalog::{Creates, ListCall};
 use crate::engine::decide::FormerSteps;
-use crate::engine::evidence::likeness::contradicts;
+use crate::engine::evidence::likeness::{contradicts, is_digest};
 use crate::engine::names::is_same_name;
 use crate::engine::preview::{Action, Change};
 use crate::id::InstanceId;
-use crate::journal::{Record, RecordedCall};
+use crate::journal::{InstanceStatus, Record, RecordedCall};
+
+/// Whether a resource that was found agrees with a call: by its place, its name, and all that both show.
+pub(super) fn agrees(found: &InstanceStatus, creates: &Creates, list: &ListCall, call: &RecordedCall) -> bool {
+    let made = found.intent.as_ref().and_then(|intent| Some((intent, found.result.as_ref()?.response.as_ref()?)));
+    let Some((intent, item)) = made else { return false };
+    let field = list.name_field.as_deref().unwrap_or("name");
+    let shows = |name: &Value| item.get(field).is_some_and(|shown| is_same_name(&list.path, field, shown, name));
+    (intent.call.method, &intent.call.path) == (call.method, &call.path)
+        && name_in(creates, call).is_none_or(shows)
+        && !contradicts(item, call, &[])
+}
+
+/// The name in a call.
+pub(super) fn name_in<'c>(creates: &Creates, call: &'c RecordedCall) -> Option<&'c Value> {
+    call.body.as_ref()?.pointer(creates.name_at.as_deref().unwrap_or("/name")).filter(|name| !is_digest(name))
+}
 
 impl Work<'_> {
     /// The plan's calls that nothing is recovered for yet, when something was found of steps that the plan does not
@@ -46,15 +64,8 @@ impl Work<'_> {
     }
 
     fn is_made_by(&self, asked: &PlannedCreate<'_>, list: &ListCall, lost: &InstanceId, call: &RecordedCall) -> bool {
-        let known = self.status.instances.get(lost);
-        let made = known.and_then(|known| Some((known.intent.as_ref()?, known.result.as_ref()?.response.as_ref()?)));
-        let Some((intent, item)) = made else { return false };
-        let pointer = asked.operation.creates.as_ref().and_then(|creates| creates.name_at.as_deref());
-        let name = call.body.as_ref().and_then(|body| body.pointer(pointer.unwrap_or("/name")));
-        let field = list.name_field.as_deref().unwrap_or("name");
-        (intent.call.method, &intent.call.path) == (call.method, &call.path)
-            && name.is_none_or(|name| item.get(field).is_some_and(|shown| is_same_name(&list.path, field, shown, name)))
-            && !contradicts(item, call, &[])
+        let creates = asked.operation.creates.as_ref();
+        self.status.instances.get(lost).zip(creates).is_some_and(|(known, creates)| agrees(known, creates, list, call))
     }
 
     /// Gives what was found under a former name its name in the plan.

@@ -6,6 +6,7 @@ mod former;
 mod not_in_plan;
 mod parts;
 mod read;
+mod renamed;
 mod render;
 mod seek;
 mod stamps;
@@ -25,7 +26,7 @@ use crate::engine::ownership::{Claimable, Ownership};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::preview::{Action, Change, Preview, Reads};
 use crate::engine::render::{CallParts, step_value};
-use crate::engine::stamps::{ProjectRegionIds, instance_of, intent_of};
+use crate::engine::stamps::{ProjectRegionIds, Stamped, instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult, id_text};
 use crate::order::ordered_set;
@@ -51,6 +52,10 @@ pub struct Work<'a> {
     sent: Vec<Sent>,
     makers: Makers,
     elsewhere: Ownership,
+    /// What carries a stamp of the environment, as long as it is not told whose it is.
+    stamped: Vec<Stamped>,
+    /// Instances that one of these may belong to.
+    awaited: HashSet<InstanceId>,
     /// Instances of which each resource with their stamp may be a copy, with the ids.
     doubted: BTreeMap<InstanceId, Vec<String>>,
     /// Resources with a stamp that no instance has as its own.
@@ -90,6 +95,8 @@ impl<'a> Work<'a> {
             sent: Vec::new(),
             makers: Makers::default(),
             elsewhere: Ownership::new(search.other_records.clone()),
+            stamped: Vec::new(),
+            awaited: HashSet::new(),
             doubted: BTreeMap::new(),
             unrecorded: Vec::new(),
             theirs: Vec::new(),
@@ -169,8 +176,11 @@ impl<'a> Work<'a> {
     /// Searches for every create of the plan whose call is known; with `partly`, also those whose call is known in
     /// part. `false` when nothing was found.
     pub async fn round(&mut self, partly: bool) -> bool {
-        let mut moved = false;
-        let changes = self.preview();
+        let mut changes = self.preview();
+        let mut moved = self.tell_stamped(&changes, partly);
+        if moved {
+            changes = self.preview();
+        }
         let known = known_steps(&changes);
         let open = self.open_calls(&changes);
         for change in changes {
@@ -200,7 +210,7 @@ impl<'a> Work<'a> {
                 self.rename(&former, &instance);
                 self.bind(&asked).await;
                 moved |= self.bound.insert(instance.clone());
-            } else if self.sought.insert((instance.clone(), is_complete)) {
+            } else if !self.awaited.contains(&instance) && self.sought.insert((instance.clone(), is_complete)) {
                 moved |= self.seek(&asked).await;
             }
         }
@@ -212,7 +222,12 @@ impl<'a> Work<'a> {
     async fn recover_unnamed(&mut self, known: &BTreeSet<StepId>) -> bool {
         let mut moved = false;
         let sent = self.sent.iter().filter_map(|sent| instance_of(&sent.step));
-        let unknown = ordered_set(sent.filter(|instance| !self.status.instances.contains_key(instance)));
+        let is_told = |instance: &InstanceId| {
+            self.status.instances.contains_key(instance)
+                || self.doubted.contains_key(instance)
+                || self.awaited.contains(instance)
+        };
+        let unknown = ordered_set(sent.filter(|instance| !is_told(instance)));
         for instance in unknown {
             let Some(step) = self.search.plan.steps.get(&instance.step) else { continue };
             let rendered = self.rendered(step, &instance, known).await;

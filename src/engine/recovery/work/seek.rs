@@ -5,13 +5,14 @@ use serde_json::Value;
 use super::super::trail::{Maker, Sent};
 use super::super::{RecoveryEvidence, trail};
 use super::copies::{Facts, objections};
+use super::former::name_in;
 use super::parts::{mentions, merge, stamp_in};
 use super::{PlannedCreate, Work};
 use crate::api::{Request, TASKS, Task, TaskState};
 use crate::catalog::ListCall;
 use crate::engine::collection::{creator_task, result_of_item};
 use crate::engine::conceal::without_sensitive;
-use crate::engine::evidence::likeness::{contradicts, is_digest};
+use crate::engine::evidence::likeness::contradicts;
 use crate::engine::evidence::tags::{STAMP, STAMP_ATTEMPT, others_stamp, stamp_value, tag};
 use crate::engine::names::is_same_name;
 use crate::engine::ownership::Claimable;
@@ -211,9 +212,7 @@ impl Work<'_> {
     /// instance.
     pub(super) fn is_candidate(&self, asked: &PlannedCreate<'_>, list: &ListCall, kind: &str, item: &Value) -> bool {
         let Some(id) = item.get(&list.id_field).map(id_text) else { return false };
-        let pointer = asked.operation.creates.as_ref().and_then(|creates| creates.name_at.as_deref());
-        let body = asked.call.body.as_ref();
-        let name = body.and_then(|body| body.pointer(pointer.unwrap_or("/name"))).filter(|name| !is_digest(name));
+        let name = asked.operation.creates.as_ref().and_then(|creates| name_in(creates, &asked.call));
         let field = list.name_field.as_deref().unwrap_or("name");
         let is_named =
             name.is_none_or(|name| item.get(field).is_some_and(|shown| is_same_name(&list.path, field, shown, name)));

@@ -2,9 +2,11 @@
 
 use super::copies::{Facts, objections};
 use super::parts::add;
+use super::renamed::Whose;
 use indexmap::IndexMap;
 
 use super::Work;
+use crate::engine::preview::Change;
 use crate::engine::recovery::{RecoveryEvidence, RecoveryInput, Unrecorded};
 use crate::engine::results::resource_id;
 use crate::engine::stamps::{Stamped, is_findable, stamped};
@@ -12,7 +14,7 @@ use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, id_text};
 
 impl<'a> Work<'a> {
-    /// Recovers everything in lists that show tags, also of steps that the plan does not have any more.
+    /// Finds everything in lists that show tags, also of steps that the plan does not have any more.
     pub async fn by_stamps(&mut self) {
         let RecoveryInput { client, catalog, settings, .. } = *self.search;
         let operations = catalog.operations().filter(|operation| operation.creates.is_some() && is_findable(operation));
@@ -20,41 +22,87 @@ impl<'a> Work<'a> {
             stamped(client, catalog, operations, &self.project_regions, &settings.plan, &settings.environment).await;
         self.lists += looked.lists;
         self.unread.extend(looked.unread.into_iter().map(|(path, error)| (path, error.to_string())));
-        let mut found: IndexMap<InstanceId, Vec<Stamped>> = IndexMap::new();
-        for stamped in looked.found.into_iter().filter(|stamped| !self.is_on_record(&stamped.status)) {
-            found.entry(stamped.instance.clone()).or_default().push(stamped);
-        }
-        for (instance, stamped) in found {
-            self.tell_apart(instance, stamped);
-        }
+        let found = looked.found.into_iter().filter(|stamped| !self.is_on_record(&stamped.status));
+        self.stamped = found.collect();
     }
 
-    /// Records the resources with the stamp of an instance that are ours, and notes the others.
-    fn tell_apart(&mut self, instance: InstanceId, stamped: Vec<Stamped>) {
+    /// Records what was found, as soon as the calls say whose it is; with `partly`, all of it. Returns whether anything was.
+    pub(super) fn tell_stamped(&mut self, changes: &[Change], partly: bool) -> bool {
+        let stamped = std::mem::take(&mut self.stamped);
+        self.awaited.clear();
+        let mut groups: IndexMap<InstanceId, Vec<(Stamped, Option<String>)>> = IndexMap::new();
+        let (mut later, mut doubts) = (Vec::new(), Vec::new());
+        for (stamped, whose) in self.whose_are(stamped, changes, partly) {
+            let by_name = &stamped.instance;
+            match whose {
+                Whose::Later(others) => {
+                    self.awaited.extend(others.into_iter().chain([by_name.clone()]));
+                    later.push(stamped);
+                }
+                Whose::Stamped => groups.entry(by_name.clone()).or_default().push((stamped, None)),
+                Whose::Of(instance) => groups.entry(instance).or_default().push((stamped, None)),
+                Whose::Doubted(instances) => {
+                    let why = format!("it agrees with the call of `{}`, and not with that of its step", instances[0]);
+                    let made = stamped.status.main_made().cloned().unwrap_or_default();
+                    doubts.extend(instances.into_iter().map(|instance| (instance, by_name.clone(), made.clone())));
+                    groups.entry(by_name.clone()).or_default().push((stamped, Some(why)));
+                }
+            }
+        }
+        // What is told of one instance is told at once: copies are told apart.
+        for stamped in later {
+            for (stamped, _) in groups.shift_remove(&stamped.instance).into_iter().flatten() {
+                self.stamped.push(stamped);
+            }
+            self.stamped.push(stamped);
+        }
+        let is_any = !groups.is_empty();
+        for (instance, stamped) in groups {
+            self.tell_apart(instance, stamped);
+        }
+        for (instance, former, resource) in doubts {
+            if !self.found.iter().any(|(found, _)| *found == instance) {
+                let id = resource.id.as_deref().map(id_text);
+                self.doubted.entry(instance.clone()).or_default().extend(id);
+                let why = format!("it agrees with the call, and carries the stamp of `{former}`");
+                self.unrecorded.push(Unrecorded { instance, resource, why });
+            }
+        }
+        is_any
+    }
+
+    /// Records the resources that are those of an instance, and notes the others. Each with what is held against it.
+    fn tell_apart(&mut self, instance: InstanceId, stamped: Vec<(Stamped, Option<String>)>) {
         let known = self.status.instances.get(&instance);
         let is_open = known.is_none_or(|known| known.phase == Phase::Absent && !known.may_exist());
         let is_undecided = known.is_some_and(|known| known.phase == Phase::InDoubt && known.made.is_empty());
         let accepted = self.accepted(&instance).filter(|_| is_open || is_undecided);
         let is_accepted = |stamped: &Stamped| accepted.is_some() && resource_id(&stamped.status).as_deref() == accepted;
-        let is_decided = stamped.iter().any(is_accepted);
-        let facts: Vec<Facts> = stamped.iter().map(|stamped| self.facts(&stamped.status)).collect();
-        for (stamped, objection) in stamped.into_iter().zip(objections(&facts)) {
+        let is_decided = stamped.iter().any(|(stamped, _)| is_accepted(stamped));
+        let facts: Vec<Facts> = stamped.iter().map(|(stamped, _)| self.facts(&stamped.status)).collect();
+        for ((mut stamped, doubt), objection) in stamped.into_iter().zip(objections(&facts)) {
+            let objection = doubt.or(objection.map(str::to_owned));
             let why = match () {
                 () if is_decided && is_accepted(&stamped) => None,
-                () if is_decided => Some("another one was accepted"),
-                () if !is_open => objection.or(Some("it carries the stamp, and the record has another one")),
+                () if is_decided => Some("another one was accepted".to_owned()),
+                () if !is_open => objection.or(Some("it carries the stamp, and the record has another one".to_owned())),
                 () => objection,
             };
             match why {
                 Some(why) => self.unrecorded.push(Unrecorded {
                     instance: instance.clone(),
                     resource: stamped.status.made.last().cloned().unwrap_or_default(),
-                    why: why.to_owned(),
+                    why,
                 }),
-                None => self.take_stamped(
-                    stamped,
-                    if is_decided { RecoveryEvidence::Decision } else { RecoveryEvidence::Stamp },
-                ),
+                None => {
+                    let former = std::mem::replace(&mut stamped.instance, instance.clone());
+                    let trace = match () {
+                        () if is_decided => RecoveryEvidence::Decision,
+                        () if former != instance => RecoveryEvidence::FormerStamp(former),
+                        () => RecoveryEvidence::Stamp,
+                    };
+                    self.take_stamped(stamped, trace);
+                }
             }
         }
         if is_open && !self.found.iter().any(|(found, _)| *found == instance) {

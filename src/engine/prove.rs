@@ -118,7 +118,7 @@ fn owner_by_maker(
     object: &Value,
 ) -> ResourceOwner {
     match object.get("creator_task_id") {
-        Some(Value::String(maker)) if is_ours(known, made, maker) => ResourceOwner::Ours,
+        Some(Value::String(maker)) if known.has_task(made, maker) => ResourceOwner::Ours,
         Some(Value::String(maker)) => ResourceOwner::Other(format!("task {maker} made it")),
         // This kind does not name its maker: the task's list is trusted.
         None => ResourceOwner::Ours,
@@ -149,15 +149,9 @@ pub async fn other_maker(
     let shows_maker = resource_of(context.catalog, kind)?.list?.creator_task;
     let path = read_of(context.catalog, kind, id, undo).filter(|_| shows_maker)?;
     let item = context.client.read(Request::get(path)).await.ok()?;
-    let maker = creator_task(&item).filter(|maker| !is_ours(known, made, maker))?;
+    let maker = creator_task(&item).filter(|maker| !known.has_task(made, maker))?;
     let stamp = stamp_value(&context.settings.plan, &context.settings.environment, instance);
     (tag(&item, None, STAMP) != Some(stamp)).then_some(maker)
-}
-
-fn is_ours(known: &InstanceStatus, made: &RecordedResource, maker: &str) -> bool {
-    let result = known.result.iter().flat_map(|result| &result.tasks);
-    let failed = known.error.as_ref().and_then(|error| error.task.as_ref());
-    made.tasks.iter().chain(result).chain(failed).any(|task| task == maker)
 }
 
 fn cannot_read(context: &RunContext, resource: &RecordedResource, error: &ReadError) -> StepError {

@@ -370,6 +370,13 @@ impl InstanceStatus {
         self.finished_at = Some(at);
     }
 
+    /// Whether a task is one of those that made this resource, by the record.
+    pub fn has_task(&self, made: &RecordedResource, task: &str) -> bool {
+        let result = self.result.iter().flat_map(|result| &result.tasks);
+        let failed = self.error.as_ref().and_then(|error| error.task.as_ref());
+        made.tasks.iter().chain(result).chain(failed).any(|known| known == task)
+    }
+
     /// Its main resource: the one that its result is about, or else the last that it made.
     pub fn main_made(&self) -> Option<&RecordedResource> {
         self.made.get(self.place_of_main()?)

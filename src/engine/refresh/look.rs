@@ -16,9 +16,10 @@ use super::overlaid::{Calls, LaterCall, Made, Sets, compared};
 use crate::api::{Client, Meaning, ReadError, Request};
 use crate::catalog::update::{UpdateCall, resource_route, shown_at};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
-use crate::engine::collection::list_call;
+use crate::engine::collection::{creator_task, list_call};
 use crate::engine::conceal::is_sensitive;
 use crate::engine::evidence::audit::{self, AUDIT_LOG, LogAction};
+use crate::engine::evidence::tags::{STAMP, tag};
 use crate::engine::operation::{self, Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{self, own_value};
@@ -276,6 +277,7 @@ impl Refresh<'_> {
         resource: &RecordedItem<'_>,
         listed: Option<Option<Value>>,
     ) -> Result<ReadState, NoAnswer> {
+        let cannot_tell = |why: &str| Ok(DriftState::CannotTell { why: why.to_owned() }.into());
         match (listed, &resource.read) {
             (Some(Some(item)), None) => Ok(self.drift(calls, resource, &item).found()),
             (Some(Some(item)), Some(_)) if self.drift(calls, resource, &item).is_all_there() => {
@@ -286,8 +288,17 @@ impl Refresh<'_> {
                 Ok(object) => {
                     let shown = shown_at(&resource.create);
                     match shown.map_or(Some(&object), |pointer| object.pointer(pointer)) {
+                        // Another form than documented says nothing of what is inside it.
+                        None if object.get("id").is_none() => {
+                            cannot_tell("the answer has another form than documented")
+                        }
                         None | Some(Value::Null) => Ok(DriftState::Gone.into()),
-                        Some(object) => Ok(self.drift(calls, resource, object).found()),
+                        Some(object) => match self.other_maker(resource, object) {
+                            Some(maker) => {
+                                cannot_tell(&format!("task {maker} made it, and that of the step only listed it"))
+                            }
+                            None => Ok(self.drift(calls, resource, object).found()),
+                        },
                     }
                 }
                 Err(error) if error.is_not_found() => Ok(DriftState::Gone.into()),
@@ -295,8 +306,20 @@ impl Refresh<'_> {
                 Err(error) if error.meaning() == Some(Meaning::NotAllowed) => Err(NoAnswer::Read(error)),
                 Err(error) => Ok(DriftState::CannotTell { why: error.to_string() }.into()),
             },
-            (None, None) => Ok(DriftState::CannotTell { why: "the API has no call that reads it".to_owned() }.into()),
+            (None, None) => cannot_tell("the API has no call that reads it"),
         }
+    }
+
+    /// The task that made a resource, when that is none of its step and the resource does not carry the environment's stamp:
+    /// what another client made is not changed to what the plan says.
+    fn other_maker(&self, resource: &RecordedItem<'_>, object: &Value) -> Option<String> {
+        let list =
+            resource.create.creates.as_ref()?.resource.as_ref()?.list.as_ref().filter(|list| list.creator_task)?;
+        let made = resource.known.main_made().filter(|made| !made.tasks.is_empty() && !made.uncertain)?;
+        let maker = creator_task(object).filter(|maker| !resource.known.has_task(made, maker))?;
+        let prefix = format!("{}/{}/", self.status.header.plan, self.status.header.environment);
+        let is_ours = tag(object, Some(list), STAMP).is_some_and(|stamp| stamp.starts_with(&prefix));
+        (!is_ours).then_some(maker)
     }
 
     /// The fields that the plan set, that can be changed in place, and that differ in the resource.

@@ -418,6 +418,29 @@ fn several_of_a_kind_are_read_by_one_list_and_others_one_by_one() {
 }
 
 #[test]
+fn what_names_another_task_as_its_maker_is_not_compared_unless_it_carries_the_stamp() {
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(READ).await;
+        assert_done(&trial, &end);
+        let disk = recorded(&trial, "disk").made[0].clone();
+        let (path, own) = (disk.undo.unwrap().path, disk.tasks[0].clone());
+        let other = "00000000-0000-4000-8000-000000000001";
+        for (task, stamp, expected) in [
+            (json!(own), json!([]), "disk name"),
+            (json!(null), json!([]), "disk name"),
+            (json!(other), json!([]), "disk unclear"),
+            (json!(other), json!([{ "key": "plan", "value": "demo/other/disk" }]), "disk unclear"),
+            (json!(other), json!([{ "key": "plan", "value": "demo/default/former" }]), "disk name"),
+        ] {
+            let item = json!({ "id": disk.id, "name": "other", "size": 5, "creator_task_id": task, "tags": stamp });
+            let (found, _, _) = looked_with(&trial, vec![(path.clone(), (200, item))]).await;
+            assert_eq!(found.unwrap()[0], expected, "{task} {stamp}");
+        }
+    });
+}
+
+#[test]
 fn a_single_not_found_does_not_make_a_resource_gone() {
     for log in [AuditLog::OnTime, AuditLog::Closed] {
         paused(async {

@@ -184,9 +184,10 @@ fn is_copy(stamped: &Stamped, all: &[Stamped], recorded: &Status) -> bool {
 }
 
 /// Whether a resource is not on record and was made after the last line about its instance, by the server's clock; or, where
-/// that line does not tell a time or does not count (`own_line`), after the last line of all. Resources that were taken off the record (`state forget`) are
-/// older than that line. Not counted is what an attempt on record made: the one that may still be carried out, or one whose
-/// resource was copied with its tags; a step renamed since has it under another name.
+/// that line does not tell a time or does not count (`own_line`), after the last line of all. Not counted are resources that
+/// were taken off the record (`state forget`), whatever the clock that wrote that line, and what an attempt on record made: the
+/// one that may still be carried out, or one whose resource was copied with its tags; a step renamed since has it under another
+/// name.
 fn is_later(client: &Client, stamped: &Stamped, recorded: &Status, own_line: bool) -> bool {
     let known = recorded.instances.get(&stamped.instance).map(|known| &**known);
     let is_at_rest = |known: &&InstanceStatus| matches!(known.phase, Phase::Absent | Phase::Succeeded);
@@ -211,7 +212,9 @@ fn is_later(client: &Client, stamped: &Stamped, recorded: &Status, own_line: boo
         known.filter(|known| own_line && is_at_rest(known)).and_then(|known| known.finished_at.max(known.intended_at));
     let ended = client.server_time(own.unwrap_or(recorded.updated));
     let ended = ended.checked_add(UNCERTAIN).unwrap_or(ended);
-    stamped.created.is_some_and(|created| created > ended) && stamped.id().is_some_and(|id| !is_on_record(recorded, id))
+    let is_forgotten = |id: &Value| recorded.instances.values().any(|known| known.forgotten.contains(id));
+    stamped.created.is_some_and(|created| created > ended)
+        && stamped.id().is_some_and(|id| !is_on_record(recorded, id) && !is_forgotten(id))
 }
 
 /// The attempt that made a resource, by its tag.

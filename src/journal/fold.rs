@@ -184,7 +184,10 @@ impl InstanceStatus {
             Record::Drifted { fields, .. } => self.drift(fields),
             Record::Removed { .. } => self.remove_all(at),
             Record::Forgotten { .. } => {
-                *self = Self { attempts: self.attempts, finished_at: Some(at), ..Self::default() };
+                let mut forgotten = std::mem::take(&mut self.forgotten);
+                let stay = self.made.iter().chain(self.stays.iter());
+                forgotten.extend(stay.filter_map(|made| made.id.as_deref().cloned()));
+                *self = Self { attempts: self.attempts, finished_at: Some(at), forgotten, ..Self::default() };
             }
             // Records that leave the status of a single instance as it is.
             Record::Header(_)
@@ -266,8 +269,8 @@ impl InstanceStatus {
     fn lose_all(&mut self) {
         self.lose();
         let (earlier, stays) = (std::mem::take(&mut self.earlier), std::mem::take(&mut self.stays));
-        let lost = std::mem::take(&mut self.lost);
-        *self = Self { attempts: self.attempts, lost, earlier, stays, ..Self::default() };
+        let (lost, forgotten) = (std::mem::take(&mut self.lost), std::mem::take(&mut self.forgotten));
+        *self = Self { attempts: self.attempts, lost, forgotten, earlier, stays, ..Self::default() };
     }
 
     /// The main resource was found to be gone, while secondary resources still exist.
@@ -289,7 +292,9 @@ impl InstanceStatus {
         let (earlier, stays) = (self.earlier_beside_kept(), self.staying(0));
         // Only what was left behind is removed: what was found missing is still missing.
         let lost = if self.result.is_none() { std::mem::take(&mut self.lost) } else { Few::default() };
-        *self = Self { attempts: self.attempts, finished_at: Some(at), lost, earlier, stays, ..Self::default() };
+        let forgotten = std::mem::take(&mut self.forgotten);
+        *self =
+            Self { attempts: self.attempts, finished_at: Some(at), lost, forgotten, earlier, stays, ..Self::default() };
     }
 
     /// What stays when it is removed: what its calls made, from the given one on, without an undo. What it adopted was

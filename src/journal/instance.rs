@@ -51,6 +51,9 @@ pub struct InstanceStatus {
     /// any more.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub lost: Few<Value>,
+    /// Ids of its resources that were taken off the record, and exist without it.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub forgotten: Few<Value>,
     /// Drift: fields that another client changed, with the values found since the last call.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub drifted: Few<Drifted>,

@@ -415,6 +415,17 @@ fn a_call_that_creates_nothing_is_complete_however_often_it_was_carried_out() {
 }
 
 #[test]
+fn what_was_taken_off_the_record_is_known_by_its_id() {
+    let forgotten = [intent("a", 1), succeeded("a"), Record::Forgotten { instance: instance("a") }];
+    let again = [intent("a", 1), succeeded("a"), Record::Removed { instance: instance("a") }];
+    let lost = [intent("a", 1), succeeded("a"), Record::Gone { instance: instance("a") }];
+    for more in [&[][..], &again, &lost] {
+        let (_, known) = unanswered(&[&forgotten, more].concat());
+        assert_eq!(known.forgotten[..], [json!("id")], "{more:#?}");
+    }
+}
+
+#[test]
 fn the_head_of_an_answer_belongs_to_its_attempt() {
     let unknown = Record::Unknown { instance: instance("a"), error: error() };
     let (_, known) = unanswered(&[intent("a", 1), unknown, intent("a", 2)]);

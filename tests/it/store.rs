@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use gcore_plan::journal::Line;
 use gcore_plan::simulate::{AuditLog, Busy, Durations, Faults, Options};
+use jiff::SignedDuration;
 
 use crate::cloud::Cloud;
 use crate::support::{Ended, Folder};
@@ -305,6 +307,27 @@ fn a_run_with_an_older_copy_of_its_record_makes_nothing_a_second_time() {
     account.plan(&["state", "forget", "third", "-f", "plan.yaml", "--yes"]).with_code(0);
     account.plan(&run).with_code(0).says("1 done, 2 unchanged");
     assert_eq!(account.made(), made + 1);
+}
+
+/// The clock of the machine that wrote the record may have been behind the API's.
+#[test]
+fn what_was_taken_off_the_record_is_not_missed_whatever_the_clock_that_wrote_it() {
+    let run = ["run", "plan.yaml"];
+    for next in [ONE_AFTER_ANOTHER.to_owned(), ONE_AFTER_ANOTHER.replace("third", "other")] {
+        let account = Account::taking(ONE_AFTER_ANOTHER, AuditLog::OnTime, Duration::from_millis(60));
+        account.plan(&run).with_code(0);
+        account.plan(&["state", "forget", "third", "-f", "plan.yaml", "--yes"]).with_code(0);
+        let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+        let earlier = |line: &str| {
+            let mut line = Line::decode(line).unwrap();
+            line.at -= SignedDuration::from_hours(1);
+            line.encode()
+        };
+        let lines: String = std::fs::read_to_string(&journal).unwrap().lines().map(earlier).collect();
+        std::fs::write(&journal, lines).unwrap();
+        std::fs::write(account.folder.path().join("plan.yaml"), next).unwrap();
+        account.plan(&run).with_code(0).says("1 done, 2 unchanged");
+    }
 }
 
 #[test]

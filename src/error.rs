@@ -31,6 +31,9 @@ pub enum Error {
          their steps: nothing was done"
     )]
     RecordOlder { found: String, plan: String, environment: String, teardown: bool },
+    /// A list shows what the record, or a refresh, has as gone, and a read finds it.
+    #[error("{found} counts as gone, because it was not found by its id, and it is there: nothing was done")]
+    NotGone { found: String },
     /// The plan has errors, which have been reported.
     #[error("the plan is wrong")]
     PlanWrong,
@@ -154,6 +157,7 @@ impl Error {
             Error::Write { .. }
             | Error::Stream { .. }
             | Error::Comment(_)
+            | Error::NotGone { .. }
             | Error::Http(HttpError::Client(_))
             | Error::Report(_)
             | Error::System { .. } => Exit::StepFailed,

@@ -114,8 +114,8 @@ fn warn_of_unread(context: &Context, unread: &[(String, ReadError)]) -> Result<(
 
 /// Before another run: searches the kinds that it would make something of for the stamps of the environment. What was made after
 /// the last line about an instance that the run would make ([`is_later`]), or after the last line of all and is of another
-/// instance, was made without this record: that may be what the run would make, under a former name. Warns of lists that cannot be
-/// read.
+/// instance, was made without this record: that may be what the run would make, under a former name. So is what counts as gone, and
+/// is shown and found once more. Warns of lists that cannot be read.
 ///
 /// `fresh`: the record with what a refresh found.
 ///
@@ -154,8 +154,12 @@ pub async fn guard_older(
     let search = GuardSearch::of_plan(context, catalog, plan, settings, inputs, operations);
     let looked = search.look(context, client).await?;
     let mut found = Vec::new();
+    let is_lost = |id: &Value| fresh.instances.values().any(|known| known.lost.contains(id));
     for stamped in &looked.found {
         let Some(made) = stamped.status.main_made() else { continue };
+        if stamped.id().is_some_and(is_lost) && still_exists(client, Some(made)).await {
+            return Err(Error::NotGone { found: words(made) });
+        }
         let is_remade = makes.covers(&stamped.instance);
         if is_later(client, stamped, recorded, is_remade)
             && (is_remade || !is_copy(stamped, &looked.found, recorded))

@@ -5,6 +5,7 @@
 //! kept. Where the maker is unknown the resource is kept as well, and reported.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -19,6 +20,9 @@ use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedResource, id_text};
+
+/// The pause before a resource that is not found is read once more.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// The owner of a resource that a task listed.
 #[derive(Debug)]
@@ -92,7 +96,13 @@ async fn owner_of(
     let path = resource.undo.as_ref().and_then(|undo| read_of(context.catalog, kind, id, undo));
     // A kind that cannot be read cannot name another maker: the task's list is trusted.
     let Some(path) = path else { return ResourceOwner::Ours };
-    match context.client.read(Request::get(path)).await {
+    let mut read = context.client.read(Request::get(path.clone())).await;
+    // A single "not found" may be wrong, and nothing would name the resource any more.
+    if read.as_ref().is_err_and(ReadError::is_not_found) {
+        context.clock().sleep(AGAIN).await;
+        read = context.client.read(Request::get(path)).await;
+    }
+    match read {
         Ok(object) => owner_by_maker(context, known, made, resource, &object),
         Err(error) if error.is_not_found() => ResourceOwner::Gone,
         Err(error) => ResourceOwner::CannotTell(cannot_read(context, resource, &error)),

@@ -66,6 +66,10 @@ impl Error {
                     ANOTHER_RECORD.to_owned(),
                 ]
             }
+            Error::NotGone { .. } => vec![format!(
+                "run again; if the record has it as gone since before, put it back on record: `{}`",
+                typed.with_plan("state recover", &[])
+            )],
             Error::ChangedSincePreview { what } => one(match what {
                 Changed::Input(_) => {
                     "give the same `--set` and `--inputs` as to the preview, or look again: `plan preview FILE --out FILE`"

@@ -272,6 +272,19 @@ fn a_new_resource_is_read_again_before_a_404_means_gone() {
     });
 }
 
+/// The router of a network, which goes with it.
+#[test]
+fn a_secondary_resource_is_read_again_before_a_404_means_gone() {
+    paused(async {
+        let plan = NETWORK.replace("create_router: false", "create_router: true");
+        let mut trial = Trial::with_faults(&["status=404:GET:routers/:1"]);
+        trial.run(&plan).await;
+        assert_eq!(trial.alive().len(), 2, "{:?}", trial.alive());
+        assert_eq!(trial.destroy().await.exit, Exit::Done);
+        assert_eq!(trial.alive(), Vec::<String>::new());
+    });
+}
+
 #[test]
 fn a_resource_used_by_another_client_is_named_after_a_short_wait() {
     paused(async {

@@ -46,6 +46,18 @@ impl Account {
         Self { folder, cloud }
     }
 
+    /// Has the record say that everything was done an hour earlier.
+    fn written_an_hour_earlier(&self) {
+        let journal = self.folder.path().join(".plan/demo/default/journal.jsonl");
+        let earlier = |line: &str| {
+            let mut line = Line::decode(line).unwrap();
+            line.at -= SignedDuration::from_hours(1);
+            line.encode()
+        };
+        let lines: String = std::fs::read_to_string(&journal).unwrap().lines().map(earlier).collect();
+        std::fs::write(&journal, lines).unwrap();
+    }
+
     fn plan(&self, arguments: &[&str]) -> Ended {
         self.plan_in(arguments, &[])
     }
@@ -317,17 +329,28 @@ fn what_was_taken_off_the_record_is_not_missed_whatever_the_clock_that_wrote_it(
         let account = Account::taking(ONE_AFTER_ANOTHER, AuditLog::OnTime, Duration::from_millis(60));
         account.plan(&run).with_code(0);
         account.plan(&["state", "forget", "third", "-f", "plan.yaml", "--yes"]).with_code(0);
-        let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
-        let earlier = |line: &str| {
-            let mut line = Line::decode(line).unwrap();
-            line.at -= SignedDuration::from_hours(1);
-            line.encode()
-        };
-        let lines: String = std::fs::read_to_string(&journal).unwrap().lines().map(earlier).collect();
-        std::fs::write(&journal, lines).unwrap();
+        account.written_an_hour_earlier();
         std::fs::write(account.folder.path().join("plan.yaml"), next).unwrap();
         account.plan(&run).with_code(0).says("1 done, 2 unchanged");
     }
+}
+
+/// Two reads by its id in turn say "not found", and the list of its kind shows it.
+#[test]
+fn what_a_list_shows_is_not_made_again_although_reads_do_not_find_it() {
+    let faults = Faults::parse(["status=404:GET:networks/1/7/:1", "status=404:GET:networks/1/7/:2"]).unwrap();
+    let options = Options { durations: Durations::Fixed(Duration::from_millis(60)), faults, ..Options::default() };
+    let folder = Folder::new().with("plan.yaml", PLAN);
+    let cloud = Cloud::start(options, folder.path().join("nowhere"));
+    let account = Account { folder, cloud };
+    account.plan(&["run", "plan.yaml", "--target", "network"]).with_code(0);
+    account.written_an_hour_earlier();
+    let again = ["run", "plan.yaml", "--target", "network", "--refresh"];
+    let refused = account.plan(&again).with_code(1);
+    refused.says("(web) counts as gone, because it was not found by its id, and it is there: nothing was done");
+    refused.says("put it back on record: `plan state recover plan.yaml`");
+    account.plan(&again).with_code(0).says("1 unchanged");
+    assert_eq!(account.made(), 1);
 }
 
 #[test]

@@ -131,7 +131,8 @@ fn unreadable(path: &str, answer: &Answer) -> String {
     format!("the answer to GET {path} (status {}{form}, {length} bytes) is not readable JSON", answer.status)
 }
 
-/// The JSON of a successful answer, with or without a byte order mark (RFC 8259, section 8.1); an empty body is `null`. `None` when it cannot be parsed.
+/// The JSON of a successful answer, with or without a byte order mark (RFC 8259, section 8.1); an empty body is `null`.
+/// `None` when it cannot be parsed.
 pub fn json_of(answer: &Answer) -> Option<Value> {
     if answer.body.iter().all(u8::is_ascii_whitespace) {
         // An empty body is expected for a 204 or with a length of zero; otherwise it was cut off.

@@ -3,6 +3,7 @@
 //! What to do next is decided from the record, again after every turn: nothing recorded, send the call; an intent
 //! without an answer, resolve it; tasks, wait for them; a result that agrees with the plan, keep it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::decide::{self, ChangeKind, Decision, Differs, FormerSteps, Wanted};
@@ -15,9 +16,8 @@ use super::turn::{Accepted, TurnEnd};
 use super::update::Changing;
 use super::watch::TaskEnd;
 use crate::event::Provenance;
-use crate::id::InstanceId;
+use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult};
-use crate::plan::Step;
 use crate::shared::Shared;
 use crate::template::Reference;
 
@@ -271,18 +271,15 @@ impl Instance {
     /// Whether the plan has an instance. The elements of a `for_each` that are not known yet are assumed to be as before.
     fn is_planned(&self) -> impl FnMut(&InstanceId) -> bool {
         let surroundings = self.run.surroundings(&self.values, None);
-        let mut by_step: Vec<(&Step, Option<Elements>)> = Vec::new();
+        let mut by_step: HashMap<&StepId, Option<Elements>> = HashMap::new();
         move |one| {
             let Some(step) = self.run.plan.steps.get(&one.step) else { return false };
             match (&step.for_each, &one.key) {
                 (None, None) => true,
                 (Some(_), Some(key)) => {
                     let is_known = |reference: &Reference| self.values.contains_key(&reference.step);
-                    let at = by_step.iter().position(|(known, _)| std::ptr::eq(*known, step)).unwrap_or_else(|| {
-                        by_step.push((step, elements_of(step, &surroundings, &is_known)));
-                        by_step.len() - 1
-                    });
-                    by_step[at].1.as_ref().is_none_or(|each| each.contains_key(&**key))
+                    let each = by_step.entry(&step.id).or_insert_with(|| elements_of(step, &surroundings, &is_known));
+                    each.as_ref().is_none_or(|each| each.contains_key(&**key))
                 }
                 _ => false,
             }

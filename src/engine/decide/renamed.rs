@@ -1,42 +1,69 @@
 //! Steps that seem to have been renamed, or moved into or out of `for_each`: an instance that the plan does not have was
 //! made by the same call as a planned instance without a record.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde_json::Value;
 
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedCall, Status};
 
-/// Recorded instances that the plan does not have.
+/// Recorded instances that the plan does not have, by their call with their key, and by their call with their step.
 #[derive(Debug, Default)]
-pub struct FormerSteps(Vec<InstanceId>);
+pub struct FormerSteps(HashMap<u64, Vec<InstanceId>>);
 
 impl FormerSteps {
     pub fn of(status: &Status, mut is_planned: impl FnMut(&InstanceId) -> bool) -> Self {
-        let existing = status.existing().map(|(instance, _)| instance);
-        Self(existing.filter(|instance| !is_planned(instance)).cloned().collect())
+        let mut former = Self::default();
+        for (instance, known) in status.existing() {
+            let Some(call) = call_of(known).filter(|_| !is_planned(instance)) else { continue };
+            for digest in digests(instance, call, call.body.as_deref()) {
+                former.0.entry(digest).or_default().push(instance.clone());
+            }
+        }
+        former
     }
 
     /// The former name that an instance seems to have had: that of the only one with its call, and its key or step. Of
     /// a recovered instance only the path of its call is known.
     pub fn name_of(&self, status: &Status, instance: &InstanceId, call: &RecordedCall) -> Option<InstanceId> {
-        let known = |former: &InstanceId| status.instances.get(former).is_some_and(|known| is_made_by(known, call));
-        let is_near = |former: &InstanceId| former.key == instance.key || former.step == instance.step;
-        let mut found = self.0.iter().filter(|former| is_near(former) && known(former));
+        if self.0.is_empty() {
+            return None;
+        }
+        let known = |former: &&InstanceId| status.instances.get(*former).is_some_and(|known| is_made_by(known, call));
+        let without_body = call.body.is_some().then_some(None);
+        let bodies = [call.body.as_deref()].into_iter().chain(without_body);
+        let digests = bodies.flat_map(|body| digests(instance, call, body));
+        let mut found = digests.filter_map(|digest| self.0.get(&digest)).flatten().filter(known);
         found.next().filter(|_| found.next().is_none()).cloned()
     }
 }
 
+/// What an instance has in common with one that makes this call, and has its key or its step.
+fn digests(instance: &InstanceId, call: &RecordedCall, body: Option<&Value>) -> [u64; 2] {
+    let mut by_key = DefaultHasher::new();
+    (call.method, &call.path, body).hash(&mut by_key);
+    let mut by_step = by_key.clone();
+    (0, &instance.key).hash(&mut by_key);
+    (1, &instance.step).hash(&mut by_step);
+    [by_key.finish(), by_step.finish()]
+}
+
+/// The call that made what an instance has, as it stands now.
+fn call_of(known: &InstanceStatus) -> Option<&RecordedCall> {
+    known.agrees.as_deref().or(known.intent.as_ref().map(|intent| &*intent.call))
+}
+
 fn is_made_by(known: &InstanceStatus, call: &RecordedCall) -> bool {
-    known.may_exist()
-        && match (&known.agrees, &known.intent) {
-            (Some(agrees), _) => **agrees == *call,
-            // Of a recovered instance, whose step the plan did not have, no body is known.
-            (None, Some(intent)) if intent.call.body.is_none() => {
-                intent.call.method == call.method && intent.call.path == call.path
-            }
-            (None, Some(intent)) => *intent.call == *call,
-            (None, None) => false,
-        }
+    // Of a recovered instance, whose step the plan did not have, no body is known.
+    let is_unknown = |made: &RecordedCall| known.agrees.is_none() && made.body.is_none();
+    let is_same = |made: &RecordedCall| match is_unknown(made) {
+        true => made.method == call.method && made.path == call.path,
+        false => made == call,
+    };
+    known.may_exist() && call_of(known).is_some_and(is_same)
 }
 
 /// The message about it, with the remedy. `flags`: those that name the record to `plan state`.

@@ -20,6 +20,7 @@ mod leftovers;
 mod listings;
 mod look_ups;
 mod lost_answers;
+mod not_found;
 mod order;
 mod others;
 mod ours;

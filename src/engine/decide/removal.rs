@@ -87,58 +87,84 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> RemovalOrder {
 /// record together with what it uses.
 fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> Vec<KeptInstance> {
     let place = |id: &InstanceId| status.instances.get_index_of(id);
-    let mut going: HashSet<usize> = wanted.iter().filter_map(place).collect();
-    let may_exist = |at: &usize| status.instances.get_index(*at).is_some_and(|(_, known)| known.may_exist());
-    // By mention: one that stays and mentions it.
-    let mut staying: HashMap<usize, usize> = HashMap::new();
-    for at in (0..status.instances.len()).filter(|at| !going.contains(at)).filter(may_exist) {
-        for mention in references.uses(at) {
-            staying.entry(*mention).or_insert(at);
+    let going = wanted.iter().filter_map(place).collect();
+    let mut keeping = Keeping { status, references, going, staying: HashMap::new(), kept: Vec::new() };
+    for at in (0..status.instances.len()).filter(|at| may_exist(status, *at)) {
+        if keeping.going.contains(&at) {
+            continue;
         }
+        keeping.hold_used(at);
     }
-    let mut kept = Vec::new();
-    let id = |at: usize| status.instances.get_index(at).map(|(id, _)| id.clone());
-    let goes = |at: &usize| {
-        let known = status.instances.get_index(*at).filter(|_| going.contains(at));
-        known.is_some_and(|(_, known)| known.made.iter().any(|made| made.undo.is_some()))
-    };
-    let used = |at: usize| references.uses(at).iter().flat_map(|mention| references.meaning(*mention));
-    let stay = wanted.iter().filter(|id| status.instances.get(*id).is_some_and(|known| stays(known)));
-    let stay: Vec<usize> = stay.filter_map(place).filter(|at| used(*at).any(|used| used != at && goes(used))).collect();
+    let stay = wanted.iter().filter(|id| status.instances.get(*id).is_some_and(|known| stays(known))).filter_map(place);
+    let stay: Vec<usize> = stay.filter(|at| keeping.uses_what_goes(*at)).collect();
     for at in stay {
-        going.remove(&at);
-        kept.extend(id(at).map(|instance| KeptInstance { because_of: instance.clone(), instance }));
-        for mention in references.uses(at) {
-            staying.entry(*mention).or_insert(at);
-        }
+        keeping.keep(at, at);
+        keeping.hold_used(at);
     }
     for at in wanted.iter().filter_map(place) {
-        if let Some(keeper) = keeper_of(status, at, &going) {
-            going.remove(&at);
-            kept.extend(id(at).zip(id(keeper)).map(|(instance, because_of)| KeptInstance { instance, because_of }));
-            for mention in references.uses(at) {
-                staying.entry(*mention).or_insert(at);
-            }
+        if let Some(keeper) = keeper_of(status, at, &keeping.going) {
+            keeping.keep(at, keeper);
+            keeping.hold_used(at);
         }
     }
     // When an instance turns out to be kept, everything it depends on has to be examined again.
     let mut open: Vec<usize> = wanted.iter().rev().filter_map(place).collect();
     while let Some(at) = open.pop() {
-        let Some(user) = references.meant_by(at).iter().find_map(|mention| staying.get(mention)).copied() else {
-            continue;
-        };
-        if is_anothers(status, at, &going) || !going.remove(&at) {
-            continue;
-        }
-        kept.extend(id(at).zip(id(user)).map(|(instance, because_of)| KeptInstance { instance, because_of }));
-        for mention in references.uses(at).iter().filter(|_| may_exist(&at)) {
-            if !staying.contains_key(mention) {
-                staying.insert(*mention, at);
-                open.extend(references.meaning(*mention));
-            }
+        let user = references.meant_by(at).iter().find_map(|mention| keeping.staying.get(mention)).copied();
+        let Some(user) = user.filter(|_| !is_anothers(status, at, &keeping.going)) else { continue };
+        if keeping.keep(at, user) && may_exist(status, at) {
+            open.extend(keeping.hold_used(at).into_iter().flat_map(|mention| references.meaning(mention)));
         }
     }
-    kept
+    keeping.kept
+}
+
+/// Whether there may be something of the instance at this place of the record.
+fn may_exist(status: &Status, at: usize) -> bool {
+    status.instances.get_index(at).is_some_and(|(_, known)| known.may_exist())
+}
+
+/// The instances that go, and those that turn out to be kept. By their places on the record.
+struct Keeping<'a> {
+    status: &'a Status,
+    references: &'a References<'a>,
+    going: HashSet<usize>,
+    /// By mention: one that stays and mentions it.
+    staying: HashMap<usize, usize>,
+    kept: Vec<KeptInstance>,
+}
+
+impl Keeping<'_> {
+    /// Keeps an instance because of another; whether it was one that goes.
+    fn keep(&mut self, at: usize, because_of: usize) -> bool {
+        let id = |at: usize| self.status.instances.get_index(at).map(|(id, _)| id.clone());
+        let did_go = self.going.remove(&at);
+        let kept = id(at).zip(id(because_of)).filter(|_| did_go);
+        self.kept.extend(kept.map(|(instance, because_of)| KeptInstance { instance, because_of }));
+        did_go
+    }
+
+    /// Holds what an instance that stays uses. Returns the mentions that nothing held before.
+    fn hold_used(&mut self, at: usize) -> Vec<usize> {
+        let mut added = Vec::new();
+        for mention in self.references.uses(at) {
+            self.staying.entry(*mention).or_insert_with(|| {
+                added.push(*mention);
+                at
+            });
+        }
+        added
+    }
+
+    /// Whether an instance uses another that goes and is taken away by an undo.
+    fn uses_what_goes(&self, at: usize) -> bool {
+        let goes = |at: &usize| {
+            let known = self.status.instances.get_index(*at).filter(|_| self.going.contains(at));
+            known.is_some_and(|(_, known)| known.made.iter().any(|made| made.undo.is_some()))
+        };
+        let mut used = self.references.uses(at).iter().flat_map(|mention| self.references.meaning(*mention));
+        used.any(|used| *used != at && goes(used))
+    }
 }
 
 /// Another instance that stays and keeps what this one would delete, because it adopted that, or has `undo: none`: records

@@ -2,11 +2,13 @@
 //! place in the account. Every message makes them here, so that a command that is copied means the same record.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+use super::values::Assignment;
 use super::{ApiOptions, Command, PlanOptions, RecordOptions, StateCommand, StateOptions};
 
 /// Stands for what is secret.
-pub const SECRET: &str = "…";
+const SECRET: &str = "…";
 
 /// What the user typed that says which plan, which record, and where in the account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +18,10 @@ pub struct Typed {
     environment: Option<String>,
     state: Option<PathBuf>,
     inputs: Vec<PathBuf>,
+    /// Values of inputs.
+    set: Vec<Assignment>,
+    /// The inputs that are not secret, once the plan that says so is read.
+    public: OnceLock<Vec<String>>,
     /// The options that say which API, with which key, and where.
     place: Vec<String>,
 }
@@ -65,6 +71,7 @@ impl Typed {
             environment: plan.environment.clone(),
             state: state.state.clone(),
             inputs: plan.inputs.clone(),
+            set: plan.set.clone(),
             ..Self::default()
         }
     }
@@ -96,12 +103,20 @@ impl Typed {
         Self { file: self.file.clone().or(file.map(Path::to_owned)), ..self.clone() }
     }
 
+    /// Says which inputs are not secret: only their values are repeated.
+    pub fn tell_public(&self, names: impl Iterator<Item = String>) {
+        self.public.get_or_init(|| names.collect());
+    }
+
     /// A command that takes the plan and its inputs, as `state recover`; `more`: its own words.
     pub fn with_plan(&self, command: &str, more: &[String]) -> String {
         let file = self.file.as_ref().map_or("FILE".to_owned(), |file| quoted(&file.display().to_string()));
         let inputs = self.inputs.iter().flat_map(|file| flag("--inputs", &file.display().to_string()));
+        let is_public = |name: &String| self.public.get().is_some_and(|names| names.contains(name));
+        let set = self.set.iter().flat_map(|given| set_flag(given, is_public(&given.name)));
         let words = std::iter::once(format!("plan {command}")).chain([file]).chain(more.iter().cloned());
-        let words = words.chain(self.environment_and_state()).chain(inputs).chain(self.place.iter().cloned());
+        let words = words.chain(self.environment_and_state()).chain(inputs).chain(set);
+        let words = words.chain(self.place.iter().cloned());
         words.collect::<Vec<_>>().join(" ")
     }
 
@@ -130,6 +145,11 @@ pub fn place(api: &ApiOptions) -> Vec<String> {
         .chain(id("--project-id", api.project_id))
         .chain(id("--region-id", api.region_id))
         .collect()
+}
+
+/// `--set` with the value of an input, unless that may be secret.
+pub fn set_flag(given: &Assignment, is_public: bool) -> [String; 2] {
+    flag("--set", &format!("{}={}", given.name, if is_public { &given.value } else { SECRET }))
 }
 
 /// An option and its value.
@@ -179,6 +199,7 @@ mod tests {
                 "plan state recover p.yaml --environment stage --state st --inputs i.yaml --project-id 1 --region-id 7",
             ),
             ("plan preview p.yaml --state st", "plan state recover p.yaml --state st"),
+            ("plan run p.yaml --set n=2 --set word=tell", "plan state recover p.yaml --set n=2 --set 'word=…'"),
             ("plan destroy p.yaml --environment stage", "plan state recover p.yaml --environment stage"),
             ("plan status p.yaml --state st --live", "plan state recover p.yaml --state st"),
             ("plan drift p.yaml --base-url http://x/", "plan state recover p.yaml --base-url http://x/"),
@@ -193,6 +214,7 @@ mod tests {
             ("plan destroy --plan demo --environment e", "plan state recover FILE --environment e"),
         ] {
             let typed = typed(line);
+            typed.tell_public(["n".to_owned()].into_iter());
             let command = typed.with_plan("state recover", &[]);
             assert_eq!(command, expected, "{line}");
             // It is a command.

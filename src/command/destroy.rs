@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::Instrument as _;
 
+use super::records::open;
 use super::session::{Session, SessionParts, export_ending};
 use super::settings::settings_of_record;
 use super::shell_words::{quoted, record_flags};
@@ -69,7 +70,13 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         }
         found => found?,
     };
-    let status = match to_destroy(context, arguments, &record).await? {
+    let mut found = to_destroy(context, arguments, &record).await;
+    // A run that holds the record may not have begun its first call.
+    if !matches!(found, Ok(ToDestroy::Environment(_))) && !arguments.dry_run && record.holder().await?.is_some() {
+        open(context, &record, "destroy", arguments.lock.lock_timeout).await?.close().await?;
+        found = to_destroy(context, arguments, &record).await;
+    }
+    let status = match found? {
         ToDestroy::Environment(status) => status,
         ToDestroy::Nothing(why) => {
             note(context, &why)?;
@@ -339,4 +346,34 @@ fn retry_command(record: &EnvironmentRecord, api: &ApiOptions, yes: bool) -> Str
     let command = format!("plan destroy{}", record_flags(record));
     let yes = yes.then(|| "--yes".to_owned());
     std::iter::once(command).chain(place(api)).chain(yes).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::command::testing;
+
+    #[test]
+    fn beside_a_run_that_made_nothing_yet_it_is_not_said_that_nothing_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut context, _) = testing::context();
+        context.folder = folder.path().to_owned();
+        let line = ["plan", "destroy", "--plan", "demo", "--state", "records", "--yes", "--lock-timeout", "0s"];
+        let Command::Destroy(arguments) = Cli::try_parse_from(line).unwrap().command else { panic!("{line:?}") };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = records::store(&context, &arguments.record.state, None).unwrap();
+            let record = EnvironmentRecord::new(store, "demo", "default");
+            let run = open(&context, &record, "run", Duration::ZERO).await.unwrap();
+            let ended = destroy(&context, &arguments).await.map_err(|error| (error.exit(), error.to_string()));
+            assert!(matches!(&ended, Err((Exit::Locked, _))), "{ended:?}");
+            run.close().await.unwrap();
+            drop(run);
+            let ended = destroy(&context, &arguments).await.map_err(|error| error.to_string());
+            assert_eq!(ended, Err("environment `default` of plan `demo` has no record".to_owned()));
+        });
+    }
 }

@@ -180,6 +180,7 @@ pub fn resolve_inputs_over(
     given: &BTreeMap<String, serde_json::Value>,
     options: &PlanOptions,
 ) -> Result<BTreeMap<String, minijinja::Value>, Error> {
+    context.typed.tell_public(plan.inputs.keys().filter(|name| plan.shows_input(name)).cloned());
     warn_of_joined(context, &plan.inputs, options)?;
     match values_of(context, plan, given, options)? {
         Ok(values) => Ok(values),

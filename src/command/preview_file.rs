@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::shown::PreviewInput;
-use crate::cli::{RecordOptions, RunArguments};
+use crate::cli::{Assignment, RecordOptions, RunArguments};
 use crate::context::Context;
 use crate::error::{Changed, Error};
 use crate::files;
@@ -229,6 +229,19 @@ impl PreviewFile {
         ordered_map(given.map(|(name, value)| (name.clone(), value.clone())))
     }
 
+    /// The arguments of the run with these inputs as `--set` gives them: for the command that continues the run, which is not
+    /// about this file, because the record is another one by then. Left out are defaults, and what the arguments give.
+    pub fn with_inputs(&self, plan: &Plan, arguments: &RunArguments) -> RunArguments {
+        let is_default = |name: &str, value: &Value| {
+            plan.inputs.get(name).and_then(|input| input.default.as_deref()).is_some_and(|default| default == value)
+        };
+        let is_given = |name: &str| arguments.plan.set.iter().any(|given| given.name == name);
+        let shown = self.given(plan).into_iter().filter(|(name, value)| !is_default(name, value) && !is_given(name));
+        let mut bound = arguments.clone();
+        bound.plan.set.extend(shown.map(|(name, value)| Assignment { name, value: text_of(value) }));
+        bound
+    }
+
     /// The key of its digests.
     pub fn key(&self, status: &Status) -> String {
         self.key.clone().unwrap_or_else(|| status.header.key.clone())
@@ -256,6 +269,14 @@ impl PreviewFile {
             return Ok(());
         };
         Err(Error::ChangedSincePreview { what })
+    }
+}
+
+/// A value as `--set` takes it: a text as it is, all else as JSON.
+fn text_of(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
     }
 }
 

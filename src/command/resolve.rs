@@ -1,6 +1,7 @@
 //! `plan state resolve` and `plan state forget`: decisions of the user about calls with an unknown outcome, and about
 //! resources that are no longer managed.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -14,15 +15,16 @@ use crate::catalog::{Catalog, Method};
 use crate::cli::ResolveArguments;
 use crate::context::Context;
 use crate::engine::{
-    Before, Claimable, Given, Ownership, given, made, operation_of, result_of_tasks, stamped_by_another,
+    Before, Claimable, Given, Ownership, given, is_left_in_doubt, made, operation_of, result_of_tasks,
+    stamped_by_another,
 };
 use crate::error::Error;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{
-    Evidence, InstanceStatus, Intent, Journal, Phase, Record, RecordedResource, StepResult, Succeeded, Unanswered,
-    id_text,
+    Evidence, InstanceStatus, Intent, Journal, Phase, Record, RecordedResource, Status, StepResult, Succeeded,
+    Unanswered, id_text,
 };
 use crate::kind::kind_name;
 use crate::report::{count, list};
@@ -47,9 +49,10 @@ async fn decide(
     journal: &Journal,
     arguments: &ResolveArguments,
 ) -> Result<Exit, Error> {
-    let mut records = journal.with_status(|status| {
+    let (mut records, searched_by) = journal.with_status(|status| {
         let (instance, known) = only(named(status, &arguments.step)?, &arguments.step)?;
-        decided(instance, known, arguments)
+        let searched_by = is_left_in_doubt(known).then(|| recover_command(context, status));
+        decided(instance, known, arguments).map(|records| (records, searched_by))
     })?;
     not_anothers_tasks(environment, journal, &arguments.task).await?;
     if let Some((instance, made)) = records.iter_mut().find_map(made_of) {
@@ -70,7 +73,19 @@ async fn decide(
     };
     journal.append(records).await?;
     note(context, &said)?;
+    if let Some(command) = searched_by {
+        note(
+            context,
+            &format!("what depends on it was not searched for, and a run would create it: `{command}` first"),
+        )?;
+    }
     Ok(Exit::Done)
+}
+
+/// The command that goes on with a recovery, with the plan file of the record.
+fn recover_command(context: &Context, status: &Status) -> String {
+    let file = status.started.as_ref().and_then(|(_, started)| started.file.as_deref()).map(Path::new);
+    context.typed.or_file(file).with_plan("state recover", &[])
 }
 
 /// What a decision records as made.

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use super::environment_name::DEFAULT_ENVIRONMENT;
 use super::run_options::selection;
-use crate::cli::{PlanOptions, RunArguments, SECRET, flag, place, quoted};
+use crate::cli::{PlanOptions, RunArguments, flag, place, quoted, set_flag};
 use crate::engine::Import;
 use crate::id::InstanceId;
 use crate::plan::Plan;
-use crate::secret::is_password;
 
 /// The command that continues the run, without secret inputs, and without `--replace`: what was replaced is not replaced
 /// again.
@@ -20,7 +19,6 @@ pub(super) fn resume_command(
     arguments: &RunArguments,
     import: Option<&Import>,
 ) -> String {
-    let is_secret = |name: &str| is_password(name) || plan.inputs.get(name).is_some_and(|input| input.secret);
     let file = quoted(&file.display().to_string());
     let mut words = match import {
         None => vec!["plan run".to_owned(), file],
@@ -43,8 +41,7 @@ pub(super) fn resume_command(
         words.extend(flag("--inputs", &file.display().to_string()));
     }
     for given in set {
-        let value = if is_secret(&given.name) { SECRET } else { &given.value };
-        words.extend(flag("--set", &format!("{}={value}", given.name)));
+        words.extend(set_flag(given, plan.shows_input(&given.name)));
     }
     words.extend(place(&arguments.api));
     if let Some(spec) = &arguments.run.spec {

@@ -65,9 +65,11 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     tell_record(context, &prepared.record, &arguments.file)?;
     let (journal, recorded) = prepared.open().await?;
     let session = prepared.start(journal, recorded).await?;
-    let Prepared { loaded, values, record, options, .. } = prepared;
+    let Prepared { loaded, values, record, options, approved, .. } = prepared;
     let import = options.import.as_ref();
-    let resume = resume_command(&loaded.plan, &values.environment, &arguments.file, arguments, import);
+    let with_inputs = approved.map(|approved| approved.with_inputs(&loaded.plan, arguments));
+    let resumed = with_inputs.as_ref().unwrap_or(arguments);
+    let resume = resume_command(&loaded.plan, &values.environment, &arguments.file, resumed, import);
     let plan = loaded.plan.clone();
     let of_run = trace::run("run", &loaded.plan.name, &values.environment);
     let run = Run {

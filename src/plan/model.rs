@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::body_file::BodyFiles;
 use crate::catalog::{AllowUnknown, Method, Operation};
 use crate::id::{InstanceId, StepId};
+use crate::secret::is_password;
 use crate::source::{Source, Span};
 use crate::template::{Expression, Template};
 use crate::word::Word;
@@ -50,6 +51,11 @@ impl Plan {
     pub fn has_secrets(&self) -> bool {
         self.inputs.values().any(|input| input.secret) || self.steps.values().any(|step| step.secret)
     }
+
+    /// Whether a message may repeat the value of an input: it is declared, and neither secret nor named as a secret is.
+    pub fn shows_input(&self, name: &str) -> bool {
+        self.inputs.get(name).is_some_and(|input| !input.secret) && !is_password(name)
+    }
 }
 
 /// The record of another plan or environment, which is read and never written.
@@ -85,6 +91,8 @@ pub struct Step {
     pub always: bool,
     /// Whether any template refers to `steps.<id>.resource`.
     pub resource_used: bool,
+    /// Whether a template of its own mentions `resource`: one whose path is computed may lead there.
+    pub uses_resource: bool,
     /// In a box from the reading of the file on, so that it is never moved: a long plan has many of them.
     pub(super) written: Box<StepKeys>,
 }

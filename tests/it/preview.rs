@@ -197,6 +197,9 @@ fn with_a_key_a_preview_sends_the_reads_of_the_run() {
     assert!(changed.stdout.ends_with("\n1 to update; 1 step as recorded\n"), "{}", changed.stdout);
     plan(&["preview", "plan.yaml", "--set", "size=9", "--out", "shown"]).with_code(0);
     plan(&["run", "shown"]).with_code(0).says("updated volume `disk-1`");
+    // The record is another one when it has failed: what goes on with it is a run of the plan, with the values of the preview.
+    plan(&["preview", "plan.yaml", "--set", "size=3", "--out", "shown"]).with_code(0);
+    plan(&["run", "shown"]).with_code(1).says("\nnext: plan run plan.yaml --set size=3 --project-id 1 --region-id 7\n");
     let markdown = plan(&["preview", "plan.yaml", "--set", "size=9", "--format", "markdown", "--offline"]).with_code(0);
     assert!(
         markdown.stdout.starts_with(

@@ -127,6 +127,7 @@ impl Preview<'_> {
     }
 
     fn step(&self, step: &Step, known: &mut KnownValues) -> Vec<Change> {
+        known.uses_resource = step.uses_resource;
         let changes = self.instances(step, known);
         let changes_something = |change: &Change| change.is_pending() && !matches!(change.action, Action::Amend { .. });
         if changes.iter().any(changes_something) || known.unsettled_among(&step.after).next().is_some() {

@@ -14,6 +14,7 @@ use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult, id_text};
 use crate::order::ordered_set;
 use crate::plan::{Segment, Step};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
+use crate::word::Word;
 
 /// A result of a step is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +23,18 @@ pub enum UnknownBecause {
     Reading,
     /// The step's call will be sent, or its resource changed.
     Change,
+}
+
+/// Whether a reference may be about the resource of a step, by the constant part of its path; where the rest is computed, by
+/// whether the templates of its step mention one.
+fn may_lead_to_resource(path: &[Word], is_mentioned: bool) -> bool {
+    match path {
+        [] => true,
+        [first, rest @ ..] if first == "all" || first == "each" => {
+            rest.get(1).map_or(is_mentioned, |field| field == "resource")
+        }
+        [first, ..] => first == "resource",
+    }
 }
 
 /// What is known so far of earlier steps.
@@ -51,6 +64,8 @@ pub struct KnownValues {
     pub adopted: HashMap<String, InstanceId>,
     /// Reads with which more would be known.
     pub wanted: Vec<RecordedCall>,
+    /// Whether the templates of the step that is looked at mention a resource.
+    pub uses_resource: bool,
 }
 
 impl KnownValues {
@@ -123,14 +138,14 @@ impl KnownValues {
     }
 
     fn why(&self, reference: &Reference) -> Option<UnknownBecause> {
-        let path = &reference.path;
-        // The path below `all` and `each` is computed, and may lead to the resource.
-        let may_read = path.first().is_none_or(|first| ["all", "each"].contains(&first.as_str()))
-            || path.iter().any(|field| field == "resource");
-        let unread = || (may_read && self.unread.contains(&reference.step)).then_some(UnknownBecause::Reading);
-        let told =
-            || self.told.get(&reference.step).zip(path.first()).is_some_and(|(told, field)| told.contains(&**field));
-        self.unknown.get(&reference.step).copied().filter(|_| !told()).or_else(unread)
+        let Reference { step, path, .. } = reference;
+        let unread = || {
+            // Of an instance that is yet to be made nothing can be read, and what it is for is not as before.
+            let why = if self.partly.contains(step) { UnknownBecause::Change } else { UnknownBecause::Reading };
+            (may_lead_to_resource(path, self.uses_resource) && self.unread.contains(step)).then_some(why)
+        };
+        let told = || self.told.get(step).zip(path.first()).is_some_and(|(told, field)| told.contains(&**field));
+        self.unknown.get(step).copied().filter(|_| !told()).or_else(unread)
     }
 
     /// The value of an instance without a result, as templates see it: what its call says, and the rest known later.

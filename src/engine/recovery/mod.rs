@@ -111,6 +111,12 @@ pub struct Recovered {
     pub unread: Vec<(String, String)>,
 }
 
+/// Whether a recovery left the instance in doubt: no attempt of a run is.
+pub fn is_left_in_doubt(known: &InstanceStatus) -> bool {
+    let is_recovered = known.intent.as_ref().is_some_and(|intent| intent.mark.user_agent.is_none());
+    is_recovered && known.phase == Phase::InDoubt
+}
+
 impl Recovered {
     /// The records for what was recovered and for what is in doubt.
     pub fn records(&self) -> Vec<Record> {
@@ -125,12 +131,8 @@ impl Recovered {
 
     /// Instances that an earlier recovery left in doubt, and that are not decided yet.
     pub fn undecided(&self) -> impl Iterator<Item = &InstanceId> {
-        let is_recovered = |known: &InstanceStatus| {
-            known.intent.as_ref().is_some_and(|intent| intent.mark.user_agent.is_none())
-                && known.phase == Phase::InDoubt
-        };
         let is_told = |instance: &InstanceId| self.in_doubt.iter().any(|(told, _)| told == instance);
-        let open = self.status.instances.iter().filter(move |(id, known)| is_recovered(known) && !is_told(id));
+        let open = self.status.instances.iter().filter(move |(id, known)| is_left_in_doubt(known) && !is_told(id));
         open.map(|(id, _)| id)
     }
 

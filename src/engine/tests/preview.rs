@@ -147,6 +147,30 @@ steps:
       servergroup_id: "{{ steps.group.id }}"
 "#;
 
+/// An output reads the resource of the first disk; the second is new. What is made for each of them is known as far as its
+/// templates do not lead there.
+#[test]
+fn what_is_made_for_a_new_element_is_shown_though_resources_are_read() {
+    const DISK: &str = "call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { source: new-volume, name: \"d-{{ each.key }}\", size: 1 }\n";
+    const SNAP: &str = "call: POST /cloud/v1/snapshots/{project_id}/{region_id}\n    body: { name: \"";
+    let plan = |disks: &str, name: &str| {
+        format!(
+            "name: demo\nsteps:\n  - id: disk\n    for_each: {disks}\n    {DISK}  - id: snap\n    for_each: \"{{{{ steps.disk.all }}}}\"\n    {SNAP}s-{name}\", volume_id: \"{{{{ each.value.id }}}}\" }}\n  - id: first\n    {SNAP}first\", volume_id: \"{{{{ steps.disk.each['a'].id }}}}\" }}\noutputs: {{ size: \"{{{{ steps.disk.each['a'].resource.size }}}}\" }}\n"
+        )
+    };
+    paused(async {
+        let mut trial = Trial::new(Options::default());
+        let (before, after) = (plan("{ a: 1 }", "{{ each.key }}"), plan("{ a: 1, b: 2 }", "{{ each.key }}"));
+        let end = trial.run(&before).await;
+        assert_done(&trial, &end);
+        let shown = trial.preview(&after, false);
+        assert_eq!(shown, ["disk[a] keep", "disk[b]* call", "snap[0] keep", "snap[1]* call", "first keep"]);
+        // Where a template reads resources, its values are not known before there are two.
+        let shown = trial.preview(&plan("{ a: 1, b: 2 }", "{{ each.value.resource.name }}"), false);
+        assert_eq!(shown, ["disk[a] keep", "disk[b]* call", "snap* depends", "first keep"]);
+    });
+}
+
 #[test]
 fn what_goes_with_a_replaced_resource_is_shown_to_be_replaced() {
     paused(async {

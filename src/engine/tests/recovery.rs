@@ -392,6 +392,22 @@ fn an_impossible_confirmation_is_refused() {
     });
 }
 
+/// Nor is it told that the next run creates it, by a second recovery either.
+#[test]
+fn what_depends_on_an_instance_in_doubt_is_not_searched_for() {
+    let text = "name: demo\nsteps:\n  - id: storage\n    call: POST /storage/v4/object_storages\n    body: { name: files, location_name: s-ed1 }\n  - id: key\n    call: POST /storage/v4/object_storages/{{ steps.storage.id }}/access_keys\n";
+    paused(async {
+        let plan = Trial::plan("plan.yaml", text);
+        let mut trial = lost(&plan, AuditLog::Closed).await;
+        for told in [1, 0] {
+            let recovered = trial.recover(&plan, &[]).await;
+            let later: Vec<&str> = recovered.not_looked_for.iter().map(|(name, _)| name.step.as_str()).collect();
+            assert_eq!((recovered.in_doubt.len(), later.as_slice()), (told, &["key"][..]), "{recovered:#?}");
+            assert!(recovered.absent.is_empty(), "{recovered:#?}");
+        }
+    });
+}
+
 #[test]
 fn no_two_steps_recover_one_resource() {
     paused(async {

@@ -1,6 +1,5 @@
 //! The plan that a file without errors becomes.
 
-use std::collections::BTreeSet;
 use std::iter;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use super::edges::dependencies_of;
 use crate::body_file::BodyFiles;
 use crate::id::StepId;
 use crate::plan::doc::{OutputDoc, PlanDoc};
-use crate::plan::mentions::resources_used;
+use crate::plan::mentions::{ResourceUses, resource_uses};
 use crate::plan::model::{ModuleInput, Output, Plan, Step, Steps};
 use crate::plan::of_step::OfStep;
 use crate::plan::operations::Operations;
@@ -27,9 +26,9 @@ pub(super) fn accept(
     module_inputs: Vec<ModuleInput>,
     source: &Arc<Source>,
 ) -> Plan {
-    let resource_used = resources_used(&doc);
+    let resources = resource_uses(&doc);
     let records = record_doc::accept(std::mem::take(&mut doc.records), doc.programs());
-    let steps = accept_steps(doc.steps, operations.map(Operations::into_steps).unwrap_or_default(), &resource_used);
+    let steps = accept_steps(doc.steps, operations.map(Operations::into_steps).unwrap_or_default(), &resources);
     // At its full size at once: growing would hold all of it twice.
     let mut outputs = IndexMap::with_capacity(doc.outputs.len());
     for output in doc.outputs {
@@ -56,17 +55,17 @@ pub(super) fn accept(
 }
 
 /// The accepted steps. What was read is freed piece by piece, so that a long plan is not held twice.
-fn accept_steps(steps: List<StepDoc>, operations: Vec<OfStep>, resource_used: &BTreeSet<StepId>) -> Steps {
+fn accept_steps(steps: List<StepDoc>, operations: Vec<OfStep>, resources: &ResourceUses) -> Steps {
     let mut accepted = Steps::with_capacity_and_hasher(steps.len(), RandomState::default());
     let operations = operations.into_iter().chain(iter::repeat_with(OfStep::default));
     for (step, of) in steps.into_iter().zip(operations) {
-        let step = accept_step(step, of, resource_used);
+        let step = accept_step(step, of, resources);
         accepted.extend(step.map(|step| (step.id.clone(), step)));
     }
     accepted
 }
 
-fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> Option<Step> {
+fn accept_step(step: StepDoc, of: OfStep, resources: &ResourceUses) -> Option<Step> {
     let after = dependencies_of(&step);
     let StepDoc { id, call, always, mut written, .. } = step;
     let id = id?;
@@ -77,7 +76,8 @@ fn accept_step(step: StepDoc, of: OfStep, resource_used: &BTreeSet<StepId>) -> O
     let id_span = id.span;
     let id = StepId::new(id.value.as_str());
     Some(Step {
-        resource_used: resource_used.contains(&id),
+        resource_used: resources.used.contains(&id),
+        uses_resource: resources.used_by.contains(&id),
         id,
         id_span,
         call: call?,

@@ -7,7 +7,7 @@ mod unknown;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-pub(super) use self::resources::resources_used;
+pub(super) use self::resources::{ResourceUses, resource_uses};
 use self::results::result;
 use self::secrets::{ANSWERS, mentions_answer, path_in_answer, secret_field, secret_use, shown_once};
 use self::unknown::{first_names, name_use, not_here};

@@ -8,9 +8,18 @@ use crate::plan::programs::programs;
 use crate::template::Program;
 use crate::word::Word;
 
-/// The steps whose `.resource` templates may refer to.
-pub(in crate::plan) fn resources_used(doc: &PlanDoc) -> BTreeSet<StepId> {
-    let mut used = BTreeSet::new();
+/// Where resources are read.
+#[derive(Default)]
+pub(in crate::plan) struct ResourceUses {
+    /// The steps whose `.resource` templates may refer to.
+    pub used: BTreeSet<StepId>,
+    /// The steps with such a template: where the path of a reference is computed, it may lead to the resource.
+    pub used_by: BTreeSet<StepId>,
+}
+
+/// Where a plan reads resources.
+pub(in crate::plan) fn resource_uses(doc: &PlanDoc) -> ResourceUses {
+    let ResourceUses { mut used, mut used_by } = ResourceUses::default();
     let mut look = |program: &Program, own: Option<&str>, is_near: bool| {
         for reference in &program.uses().steps {
             if asks_for_resource(&reference.path, is_near) {
@@ -29,8 +38,10 @@ pub(in crate::plan) fn resources_used(doc: &PlanDoc) -> BTreeSet<StepId> {
         // Results of a step go from one template to another: as the elements of its `for_each`, or of a list with `for`.
         let programs = programs(step);
         let is_near = programs.iter().any(|(_, program)| program.source().contains("resource"));
+        let id = step.id.as_ref().map(|id| id.value.as_str());
+        used_by.extend(id.filter(|_| is_near).map(StepId::new));
         for (_, program) in programs {
-            look(program, step.id.as_ref().map(|id| id.value.as_str()), is_near);
+            look(program, id, is_near);
         }
     }
     for output in &doc.outputs {
@@ -38,7 +49,7 @@ pub(in crate::plan) fn resources_used(doc: &PlanDoc) -> BTreeSet<StepId> {
         let is_near = programs.iter().any(|program| program.source().contains("resource"));
         programs.into_iter().for_each(|program| look(program, None, is_near));
     }
-    used
+    ResourceUses { used, used_by }
 }
 
 /// `net.resource`, `web.all[0].resource`; or all results of a step where templates mention `resource`.

@@ -306,7 +306,9 @@ impl<'a> Work<'a> {
             in_doubt.push((instance, ids));
         }
         let renamed = self.seem_renamed();
-        let doubted = ordered_set(in_doubt.iter().map(|(instance, _)| &instance.step));
+        // Also those that an earlier recovery left in doubt.
+        let open = self.status.instances.iter().filter(|(_, known)| known.phase == Phase::InDoubt);
+        let doubted = ordered_set(open.map(|(instance, _)| &instance.step));
         let (mut absent, mut not_looked_for) = (Vec::new(), Vec::new());
         for change in self.preview() {
             let Some(step) = self.search.plan.steps.get(&change.instance.step) else { continue };

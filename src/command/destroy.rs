@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use super::records::open;
 use super::session::{Session, SessionParts, export_ending};
 use super::settings::settings_of_record;
 use super::shell_words::{quoted, record_flags};
@@ -73,7 +72,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     let mut found = to_destroy(context, arguments, &record).await;
     // A run that holds the record may not have begun its first call.
     if !matches!(found, Ok(ToDestroy::Environment(_))) && !arguments.dry_run && record.holder().await?.is_some() {
-        open(context, &record, "destroy", arguments.lock.lock_timeout).await?.close().await?;
+        records::wait_for_holder(context, &record, "destroy", arguments.lock.lock_timeout).await?;
         found = to_destroy(context, arguments, &record).await;
     }
     let status = match found? {
@@ -367,11 +366,11 @@ mod tests {
         runtime.block_on(async {
             let store = records::store(&context, &arguments.record.state, None).unwrap();
             let record = EnvironmentRecord::new(store, "demo", "default");
-            let run = open(&context, &record, "run", Duration::ZERO).await.unwrap();
+            let run = records::open(&context, &record, "run", Duration::ZERO).await.unwrap();
             let ended = destroy(&context, &arguments).await.map_err(|error| (error.exit(), error.to_string()));
             assert!(matches!(&ended, Err((Exit::Locked, _))), "{ended:?}");
-            run.close().await.unwrap();
             drop(run);
+            tokio::task::yield_now().await;
             let ended = destroy(&context, &arguments).await.map_err(|error| error.to_string());
             assert_eq!(ended, Err("environment `default` of plan `demo` has no record".to_owned()));
         });

@@ -280,6 +280,26 @@ pub(super) async fn take(
     Ok(record.open(opening).await?)
 }
 
+/// Waits until no other process holds a record.
+///
+/// # Errors
+///
+/// As for [`take`].
+pub(super) async fn wait_for_holder(
+    context: &Context,
+    record: &EnvironmentRecord,
+    command: &str,
+    patience: Duration,
+) -> Result<(), Error> {
+    let clock = Clock::starting_at(context.now, 1.0);
+    let Opened { sink, status, next } = take(context, record, command, patience, clock).await?;
+    // A lock is free once it is dropped; a lease is given back.
+    if sink.terms().is_some() {
+        Journal::start_boxed(sink, status, next, clock).close().await?;
+    }
+    Ok(())
+}
+
 /// Opens a record for a manual change.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use crate::catalog::{Catalog, Method};
 use crate::cli::ResolveArguments;
 use crate::context::Context;
 use crate::engine::{
-    Before, Claimable, Given, Ownership, given, is_left_in_doubt, made, operation_of, result_of_tasks,
+    Before, Claimable, Given, Ownership, created_before, given, is_left_in_doubt, made, operation_of, result_of_tasks,
     stamped_by_another,
 };
 use crate::error::Error;
@@ -178,6 +178,12 @@ async fn exists(
     let names = (environment.plan(), environment.environment());
     if let Some(whose) = stamped_by_another(catalog, &intent.call, &item, names, instance, &intent.nonce) {
         return Err(is_anothers(&format!("{} was not made by `{instance}`: {whose}", unnamed(made))));
+    }
+    let created =
+        intent.mark.server_time.filter(|_| intent.update.is_none()).and_then(|sent| created_before(&item, sent));
+    if let Some(created) = created {
+        let why = format!("it was created at {created}, before the call was sent");
+        return Err(is_anothers(&format!("{} was not made by `{instance}`: {why}", unnamed(made))));
     }
     if let Some(name) = item.get("name").and_then(Value::as_str) {
         made.name = Some(name.to_owned());

@@ -119,6 +119,7 @@ pub use record_flags::RecordFlags;
 pub use recovery::{Recovered, RecoveryInput, is_left_in_doubt, project_regions_of, recover};
 pub use refresh::{DriftCheck, DriftState, NoAnswer, Refresh, records as drift_records};
 pub use removals::RemovedToReplace;
+pub use remove::created_before;
 pub use run::{Import, Run, RunOptions};
 pub use runner::{RunEnd, RunOutput, destroy, report_finished, run};
 pub use stamps::{ProjectRegionIds, StampSearch, Stamped, stampable, stamped, stamped_on_record};

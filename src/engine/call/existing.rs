@@ -22,7 +22,7 @@ use crate::engine::made::resource_of;
 use crate::engine::pages::{Pages, Paging, each_page, endless};
 use crate::engine::refresh::agreement;
 use crate::engine::results::named_in_path;
-use crate::journal::{Mark, Status, id_text};
+use crate::journal::{Intent, Mark, RecordedCall, id_text};
 
 /// Up to this number of creates in a run (or the number of pages of a list that is too long to be read), each sends a
 /// request filtered by its name, where the API has such a filter; more of them share one reading of the whole list.
@@ -54,23 +54,30 @@ impl Write {
 
     /// What existed before an attempt of an earlier command that was not answered. Where nothing was at the path of a call
     /// that may change an existing resource, another client may have created one since: it counts as existing, too.
-    pub(super) async fn still_existing(&self, context: &RunContext, recorded: Existing) -> Existing {
+    pub(super) async fn still_existing(&self, context: &RunContext, attempt: &Intent) -> Existing {
+        let recorded = Existing::recorded(&attempt.mark);
         if !self.or_changes() || !recorded.before.as_ref().is_some_and(Vec::is_empty) {
             return recorded;
         }
-        Existing { before: self.made_since(context).await, ..recorded }
+        Existing { before: self.made_since(context, &attempt.call).await, ..recorded }
     }
 
-    /// The ids of what another client has made at the path of this call; `None` when that cannot be read.
-    async fn made_since(&self, context: &RunContext) -> Option<Vec<String>> {
+    /// The ids of what another client has made at the path of this call; `None` when that cannot be read. `attempted`: the call of
+    /// the attempt, from which the plan's may differ by now.
+    async fn made_since(&self, context: &RunContext, attempted: &RecordedCall) -> Option<Vec<String>> {
         let operation = self.operation.as_deref()?;
         let creates = operation.creates.as_ref()?;
         let list = creates.resource.as_ref()?.list.as_ref()?;
         let _place = context.gates.request().await;
         let found = named_items(context, creates, list, self.call(), &self.parameters).await.ok()?;
         let is_anothers = |item: &&Value| {
-            let agrees = |status: &Status| agreement(status, self.instance(), self.call(), operation, item);
-            context.journal.with_status(agrees).is_none()
+            let agrees = |call| {
+                context
+                    .journal
+                    .with_status(|status| agreement(status, self.instance(), call, operation, item))
+                    .is_some()
+            };
+            !agrees(attempted) && !agrees(self.call())
         };
         let others = found.iter().filter(is_anothers).filter_map(|item| item_id(operation, list, self.call(), item));
         Some(others.map(|id| id_text(&id)).collect())

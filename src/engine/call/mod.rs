@@ -90,8 +90,7 @@ impl Write {
                 .map_err(Interruption::Stopped)?;
             // The list from before the first attempt: a later one may include the work of that attempt.
             if let Some(in_doubt) = &in_doubt {
-                let recorded = Existing::recorded(&in_doubt.attempt.intent.mark);
-                let existing = Box::pin(self.still_existing(context, recorded));
+                let existing = Box::pin(self.still_existing(context, &in_doubt.attempt.intent));
                 state.existing = Some(context.stopped.or_leave(existing).await.map_err(Interruption::Stopped)?);
             }
         }

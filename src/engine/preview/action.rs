@@ -140,6 +140,11 @@ impl Change {
     }
 }
 
+/// Whether the action of a create makes another resource than was there.
+pub(super) fn makes_anew(action: &Action) -> bool {
+    will_send(action) && !matches!(action, Action::Change { how: ChangeKind::Rerun, .. })
+}
+
 /// Whether an action sends the call that an instance then has its result of.
 pub(super) fn will_send(action: &Action) -> bool {
     match action {

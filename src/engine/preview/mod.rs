@@ -35,7 +35,7 @@ use crate::plan::{AdoptBy, Graph, OnChange, Plan, Selection, Step, Undo};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{Each, TemplateError, value_of};
-use action::will_send;
+use action::{makes_anew, will_send};
 use continued::{OfPlan, changed};
 use unknown::{KnownValues, UnknownBecause, accepted};
 
@@ -132,6 +132,10 @@ impl Preview<'_> {
         let changes_something = |change: &Change| change.is_pending() && !matches!(change.action, Action::Amend { .. });
         if changes.iter().any(changes_something) || known.unsettled_among(&step.after).next().is_some() {
             known.unsettled.insert(step.id.clone());
+        }
+        let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
+        if creates && changes.iter().any(|change| makes_anew(&change.action)) {
+            known.note_remade(&step.id);
         }
         changes
     }

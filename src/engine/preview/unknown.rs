@@ -60,6 +60,8 @@ pub struct KnownValues {
     /// Steps that a run would change something for, and steps after these: a read that comes after one of them may be
     /// answered differently then.
     pub unsettled: BTreeSet<StepId>,
+    /// Steps that a run would make something new for, and reads after these: what refers to them is about something else then.
+    remade: BTreeSet<StepId>,
     /// The instances that adopt these ids.
     pub adopted: HashMap<String, InstanceId>,
     /// Reads with which more would be known.
@@ -84,6 +86,11 @@ impl KnownValues {
         if !known.is_empty() {
             self.ahead.insert(instance.clone(), known);
         }
+    }
+
+    /// Notes that something new is made for a step.
+    pub fn note_remade(&mut self, step: &StepId) {
+        self.remade.insert(step.clone());
     }
 
     /// Notes the call that a recorded instance agrees with once the run has changed it.
@@ -116,7 +123,15 @@ impl KnownValues {
                 self.told.insert(step.id.clone(), known.keys().cloned().collect());
                 self.values.insert(step.id.clone(), value_of(&self.placeholder(instance)));
             }
-            return self.forget(&step.id, if reads { UnknownBecause::Reading } else { UnknownBecause::Change });
+            // What is read after a new resource is not what was read before.
+            let is_as_before = reads && !step.after.iter().any(|step| self.remade.contains(step));
+            return match is_as_before {
+                true => self.forget(&step.id, UnknownBecause::Reading),
+                false => {
+                    self.note_remade(&step.id);
+                    self.forget(&step.id, UnknownBecause::Change);
+                }
+            };
         }
         let unread = values.iter().any(|(_, value)| value.as_ref().is_none_or(|value| value.get("resource").is_none()));
         let told = |(instance, value): (InstanceId, Option<Value>)| {

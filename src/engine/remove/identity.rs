@@ -21,6 +21,8 @@ const CREATED: [&str; 4] = ["created", "created_at", "created_on", "creation_dat
 
 /// The clocks behind one API may differ by so much.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
+/// How far the clocks of one API may be apart: the one of its answers, and the one of what it stores.
+const SKEW: SignedDuration = SignedDuration::from_secs(10);
 
 /// Fields with the time of the creation, or with an id beside the name: whichever a read shows is enough.
 const OF_CREATION: [&str; 6] = ["id", "uuid", "created", "created_at", "created_on", "creation_date"];
@@ -44,9 +46,20 @@ pub(super) fn digest(context: &RunContext, id: Option<&Value>, item: &Value) -> 
 /// The time of creation that a read shows, when that is clearly later than the time by which the resource existed: then
 /// another client has created it again. A time without a zone says nothing.
 pub(super) fn created_later(item: &Value, existed_on: Timestamp) -> Option<&str> {
+    creations(item).find(|(_, created)| *created > existed_on + MARGIN).map(|(text, _)| text)
+}
+
+/// The time of creation that a read shows, when that is clearly earlier than the time by which the resource did not exist: then
+/// no call that was sent afterwards made it. A time without a zone says nothing.
+pub fn created_before(item: &Value, sent: Timestamp) -> Option<&str> {
+    creations(item).find(|(_, created)| *created + SKEW < sent).map(|(text, _)| text)
+}
+
+/// The times of creation with a zone, with their texts.
+fn creations(item: &Value) -> impl Iterator<Item = (&str, Timestamp)> {
     let texts = CREATED.iter().filter_map(|field| item.get(field)?.as_str());
-    let mut with_zone = texts.filter(|text| text.ends_with('Z') || text.contains('+'));
-    with_zone.find(|text| timestamp(text).is_some_and(|created| created > existed_on + MARGIN))
+    let with_zone = texts.filter(|text| text.ends_with('Z') || text.contains('+'));
+    with_zone.filter_map(|text| Some((text, timestamp(text)?)))
 }
 
 /// What tells a resource from another of its name: id and time of its creation, or else all that a read shows, besides
@@ -99,6 +112,21 @@ mod tests {
                 RecordedResource { kind: Some(kind.to_owned()), id: Some(id.into()), undo, ..Default::default() };
             let found = read_of_named(Catalog::embedded(), &made);
             assert_eq!(found.as_deref(), read.then_some(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_was_created_before_the_call_was_not_made_by_it() {
+        let sent: Timestamp = "2027-01-15T08:00:00Z".parse().unwrap();
+        for (item, before) in [
+            (json!({ "created_at": "2027-01-15T07:00:00+0000" }), true),
+            (json!({ "created_at": "2027-01-15T07:59:49Z" }), true),
+            (json!({ "created_at": "2027-01-15T07:59:59Z" }), false),
+            (json!({ "created_at": "2027-01-15T08:00:01Z" }), false),
+            (json!({ "created_at": "2026-01-15T07:00:00" }), false),
+            (json!({ "name": "a" }), false),
+        ] {
+            assert_eq!(created_before(&item, sent).is_some(), before, "{item}");
         }
     }
 

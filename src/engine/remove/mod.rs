@@ -34,6 +34,7 @@ use ours::{refuse_unless_ours, why_left};
 use removal::{RemovedWhen, UndoCall};
 use sequence::Sequence;
 
+pub use identity::created_before;
 pub use pending::complete_pending;
 
 /// Which resources of an instance are removed.

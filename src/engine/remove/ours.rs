@@ -115,7 +115,7 @@ fn kept_for_maker(context: &RunContext, instance: &InstanceId, made: &RecordedRe
         format!("kept: task {maker} made it, and task {}, which listed it, only used it", made.tasks.join(", "));
     let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
     let forget = forget(context, instance);
-    error.help.push(format!("if it is yours, delete it by hand, and destroy again; if not, {forget}"));
+    error.help.push(format!("if it is yours, delete it by hand, and try again; if not, {forget}"));
     error.help.push("what the call of this step made may be on no record: look for it by its name".to_owned());
     error
 }

@@ -33,6 +33,8 @@ const IN_USE_PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// How often a removal is repeated whose task ended in ERROR: its cause may be temporary.
 const FAILED_TASKS: u32 = 2;
+/// What to do about most errors. The command is named at the end: `destroy`, or the run that replaces or prunes.
+const CONTINUES: &str = "try again: it continues where it stopped";
 
 /// When the resource was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -364,6 +364,12 @@ fn a_read_after_a_pending_step_is_known_only_after_it() {
         reads.learn(&list, Some((200, empty)));
         let preview = trial.preview_of(&changed, &Asked { reads, ..Asked::default() });
         assert_eq!(preview, ["net* change update", "look* depends", "all read", "disk keep"]);
+        // What is read of another network is something else.
+        let replaced = plan
+            .replace("create_router: false }", "create_router: false, type: vlan }\n    on_change: replace")
+            .replace("size: 10 }", "size: 10 }\n    on_change: replace");
+        let preview = trial.preview(&replaced, false);
+        assert_eq!(preview, ["net* change replace", "look* depends", "all read", "disk* change update"]);
     });
 }
 

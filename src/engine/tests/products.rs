@@ -192,6 +192,32 @@ fn a_put_in_doubt_is_taken_back_by_a_destroy() {
     }
 }
 
+/// What a killed run has put there is its work, also when the plan says something else by the next run.
+#[test]
+fn what_a_put_in_doubt_made_goes_though_the_plan_changed() {
+    const ZONE: &str = "/dns/v2/zones";
+    let plan = |ttl: u32| {
+        let body = json!({ "ttl": ttl, "resource_records": [{ "content": ["192.0.2.2"] }] });
+        let call = format!("PUT {ZONE}/example.com/new.example.com/A");
+        json!({ "name": "demo", "steps": [{ "id": "set", "call": call, "body": body }] }).to_string()
+    };
+    let mut in_doubt = 0;
+    for nth in 1..6 {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            trial.by_hand(&call(Method::Post, ZONE, json!({ "name": "example.com" }))).await;
+            let before = trial.alive();
+            let life = Life::until(When::Request { nth, moment: Moment::Acted });
+            trial.run_until(&Trial::plan("plan.yaml", &plan(300)), &life).await;
+            in_doubt += usize::from(trial.status().instances.values().any(|known| known.in_doubt().is_some()));
+            assert_eq!(trial.run(&plan(600)).await.finished.exit, Exit::Done, "{:?}", trial.failures());
+            assert!(!trial.warnings().contains("existed before"), "{nth}: {}", trial.warnings());
+            assert_eq!((trial.destroy().await.exit, trial.alive()), (Exit::Done, before), "{nth}");
+        });
+    }
+    assert!(in_doubt > 0);
+}
+
 /// Nothing was there when a run was killed before its PUT; what another client has put there since is no work of the step.
 #[test]
 fn what_another_client_put_there_since_stays() {

@@ -30,7 +30,7 @@ use crate::engine::stamps::{ProjectRegionIds, Stamped, instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult, id_text};
 use crate::order::ordered_set;
-use crate::plan::{OnConflict, Selection, Step, Undo};
+use crate::plan::{Graph, OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
 use parts::{each_of, in_doubt_status, known_steps};
 
@@ -305,6 +305,10 @@ impl<'a> Work<'a> {
             self.status.put(instance.clone(), in_doubt_status(&instance, call, step));
             in_doubt.push((instance, ids));
         }
+        // What others depend on is decided first: they are found by it.
+        let graph = Graph::of(self.search.plan);
+        let turns: HashMap<&StepId, usize> = graph.order().into_iter().zip(0..).collect();
+        in_doubt.sort_by_key(|(instance, _)| turns.get(&instance.step).copied().unwrap_or(usize::MAX));
         let renamed = self.seem_renamed();
         // Also those that an earlier recovery left in doubt.
         let open = self.status.instances.iter().filter(|(_, known)| known.phase == Phase::InDoubt);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AfterAttempt, BUDGET, IN_USE_PAUSE, LONGEST_PAUSE, RemovedWhen, UNRECORDED_BUDGET, UndoCall};
+use super::{AfterAttempt, BUDGET, CONTINUES, IN_USE_PAUSE, LONGEST_PAUSE, RemovedWhen, UNRECORDED_BUDGET, UndoCall};
 use crate::api::{ApiError, Meaning, Policy, Request, speaks_of_a_resource};
 use crate::catalog::{CLOUD, Method, root_of};
 use crate::engine::effect::{Effect, effect_after};
@@ -63,8 +63,7 @@ impl<'a> UndoCall<'a> {
                 // An earlier attempt may have been carried out.
                 let effect = if self.tried_before { EffectKnown::Unknown } else { EffectKnown::NotApplied };
                 let mut error = self.context.error(&self.about, effect, ErrorClass::Unreachable, words);
-                let destroy = self.context.settings.destroy_command();
-                error.help.push(format!("run {destroy} again: it continues where it stopped"));
+                error.help.push(CONTINUES.to_owned());
                 Err(self.record_failed_removal(error).await?)
             }
             Sent::Lost { cause, head, .. } => {
@@ -166,11 +165,10 @@ impl<'a> UndoCall<'a> {
     async fn in_use(&mut self, error: &ApiError, after: Option<Duration>) -> Result<AfterAttempt, Interruption> {
         let Users { unrecorded, removed } = Users::named(self.context, self.call, &error.message);
         let budget = if unrecorded.is_empty() || !removed.is_empty() { BUDGET } else { UNRECORDED_BUDGET };
-        let destroy = self.context.settings.destroy_command();
         let help = match (unrecorded.as_slice(), removed.as_slice()) {
-            ([], []) => format!("run {destroy} again once nothing uses it any more"),
+            ([], []) => "try again once nothing uses it any more".to_owned(),
             (_, [removed, ..]) => format!(
-                "{} has been removed, which the API has not noticed yet: run {destroy} again later",
+                "{} has been removed, which the API has not noticed yet: try again later",
                 resource_name(removed.kind.as_deref(), &removed.id)
             ),
             (unrecorded, []) => {
@@ -202,8 +200,7 @@ impl<'a> UndoCall<'a> {
         error: &ApiError,
         after: Option<Duration>,
     ) -> Result<AfterAttempt, Interruption> {
-        let help = format!("run {} again: it continues where it stopped", self.context.settings.destroy_command());
-        self.again_within(BUDGET, reason, error, after, help).await
+        self.again_within(BUDGET, reason, error, after, CONTINUES.to_owned()).await
     }
 
     async fn again_within(
@@ -235,8 +232,7 @@ impl<'a> UndoCall<'a> {
                 let unsent = matches!(reason, Delay::NotSent { .. }) && !self.tried_before;
                 let effect = if unsent { EffectKnown::NotApplied } else { EffectKnown::Unknown };
                 let mut error = self.context.error(&self.about, effect, ErrorClass::Unreachable, cause);
-                let destroy = self.context.settings.destroy_command();
-                error.help.push(format!("run {destroy} again: it continues where it stopped"));
+                error.help.push(CONTINUES.to_owned());
                 Err(self.record_failed_removal(error).await?)
             }
         }
@@ -246,16 +242,14 @@ impl<'a> UndoCall<'a> {
     /// plan.
     pub(super) fn refusal(&self, error: &ApiError) -> StepError {
         let mut refusal = self.context.refusal(&self.about, error);
-        let destroy = self.context.settings.destroy_command();
         match error.meaning() {
             Meaning::NotFound => {
-                refusal.help =
-                    vec![format!("check that the key is of the account of the record, and run {destroy} again")];
+                refusal.help = vec!["check that the key is of the account of the record, and try again".to_owned()];
             }
             Meaning::Rejected if !error.is_foreign() => {
                 let forget = forget(self.context, self.instance);
                 refusal.help = vec![
-                    format!("mend what the API names, and run {destroy} again: it continues where it stopped"),
+                    "mend what the API names, and try again: it continues where it stopped".to_owned(),
                     format!("or take it back by hand: then {forget}"),
                 ];
             }
@@ -263,8 +257,7 @@ impl<'a> UndoCall<'a> {
         }
         if error.meaning() == Meaning::Conflict {
             refusal.help = vec![
-                "remove the resource that the message names, then destroy again: it continues where it stopped"
-                    .to_owned(),
+                "remove the resource that the message names, then try again: it continues where it stopped".to_owned(),
             ];
             if self.call.method != Method::Delete {
                 let drift = self.context.settings.drift_command();

@@ -52,7 +52,7 @@ impl<'a> UndoCall<'a> {
     fn kept(&self, words: String, effect: EffectKnown) -> StepError {
         let mut error = self.context.error(&self.about, effect, ErrorClass::Unknown, words);
         let forget = forget(self.context, self.instance);
-        error.help.push(format!("if it is yours, delete it by hand, and destroy again; if not, {forget}"));
+        error.help.push(format!("if it is yours, delete it by hand, and try again; if not, {forget}"));
         error
     }
 }

@@ -1,6 +1,6 @@
 //! The tasks of an accepted removal: waited for, and what the resource says when their end cannot be seen.
 
-use super::{AfterAttempt, FAILED_TASKS, IN_USE_PAUSE, RemovedWhen, UndoCall};
+use super::{AfterAttempt, CONTINUES, FAILED_TASKS, IN_USE_PAUSE, RemovedWhen, UndoCall};
 use crate::api::{ApiError, Meaning, ReadError, Request};
 use crate::catalog::{Method, pace_of};
 use crate::engine::effect::{Effect, effect_after};
@@ -114,8 +114,7 @@ impl<'a> UndoCall<'a> {
             }
             Some(Err(error)) => {
                 let mut error = unknown(format!("{cause}; whether it is gone could not be read: {error}"));
-                let destroy = self.context.settings.destroy_command();
-                error.help.push(format!("run {destroy} again: it continues where it stopped"));
+                error.help.push(CONTINUES.to_owned());
                 Err(self.record_failed_removal(error).await?)
             }
             read @ (None | Some(Ok(_))) => {
@@ -123,8 +122,7 @@ impl<'a> UndoCall<'a> {
                 let mut error = unknown(format!("{cause}{still}"));
                 self.failed_tasks += 1;
                 if self.failed_tasks > FAILED_TASKS {
-                    let destroy = self.context.settings.destroy_command();
-                    error.help.push(format!("run {destroy} again: it continues where it stopped"));
+                    error.help.push(CONTINUES.to_owned());
                     return Err(self.record_failed_removal(error).await?);
                 }
                 Ok(AfterAttempt::Again(Delay::Failed { cause: error.message }, IN_USE_PAUSE * self.failed_tasks))
@@ -162,8 +160,7 @@ impl<'a> UndoCall<'a> {
         let tasks = tasks.join(", ");
         refusal.message = format!("its removal was accepted, and task {tasks} cannot be read: {}", refusal.message);
         refusal.effect = EffectKnown::Unknown;
-        let destroy = self.context.settings.destroy_command();
-        refusal.help.push(format!("run {destroy} again with a key that can read it: it continues where it stopped"));
+        refusal.help.push("try again with a key that can read it: it continues where it stopped".to_owned());
         refusal
     }
 }

@@ -1,6 +1,7 @@
 //! What a step does when its call differs from the recorded one (`on_change`), and when the API answers that the
 //! resource exists already (`on_conflict`).
 
+mod of_another;
 mod refused;
 
 pub use refused::one_step_help;
@@ -116,8 +117,10 @@ impl Instance {
         let read =
             context.stopped.or_leave(looked_up(context, id, call.clone())).await.map_err(Interruption::Stopped)?;
         read.map_err(|why| {
-            let about = self.about(&call.recorded.clone().into());
+            let recorded = call.recorded.clone().into();
+            let about = self.about(&recorded);
             let mut error = match why {
+                NotFound::OfAnother(maker) => return self.of_another(id, &self.known(id), &recorded, &maker),
                 NotFound::Read(ReadError::Refused(error)) => context.refusal(&about, &error),
                 NotFound::Read(error) => {
                     context.error(&about, EffectKnown::NotApplied, ErrorClass::Unreachable, error.to_string())
@@ -193,6 +196,7 @@ impl Instance {
             (ChangeKind::Update, Some(OnChange::Update(template))) => {
                 *provenance = Provenance::Updated;
                 let write = self.update_of(id, rendered, known, template)?;
+                self.refuse_of_another(id, known, &write.intent.call).await?;
                 self.make(&write, known, None, provenance, started).await
             }
             (ChangeKind::Rerun, _) => self.rerun(id, rendered, known, provenance, started).await,
@@ -202,6 +206,10 @@ impl Instance {
                     return Err(Interruption::Failed(self.change_refused(rendered, known, change)));
                 };
                 *provenance = Provenance::Updated;
+                let recorded = next.recorded.clone().into();
+                if !next.lookups.iter().any(|lookup| matches!(lookup, Lookup::Others(_))) {
+                    self.refuse_of_another(id, known, &recorded).await?;
+                }
                 let next = self.looked_up(id, next).await?;
                 self.make(&self.in_place(id, &next), known, None, provenance, started).await
             }

@@ -44,6 +44,7 @@ mod lock;
 mod look_up;
 mod looked_for;
 mod made;
+mod maker;
 mod makes;
 mod measure;
 mod names;

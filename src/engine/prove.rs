@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::collection::creator_task;
 use super::context::{About, RunContext};
-use super::evidence::tags::{STAMP, stamp_value, tag};
+use super::evidence::tags::stamp_value;
 use super::made::{Mentions, read_of, resource_of};
+use super::maker;
 use super::operation;
 use super::ownership::Claimable;
 use crate::api::{ReadError, Request};
@@ -144,8 +144,7 @@ fn owner_by_maker(
 
 /// The task that made the main resource of a step, when the resource names another one than those on record for it.
 ///
-/// Only where a task made it: what was adopted, or found without its task, has none on record. A read that fails or
-/// shows no maker, and one that shows the stamp of the step, leave it to the record.
+/// A read that fails leaves it to the record.
 pub async fn other_maker(
     context: &RunContext,
     instance: &InstanceId,
@@ -159,9 +158,8 @@ pub async fn other_maker(
     let shows_maker = resource_of(context.catalog, kind)?.list?.creator_task;
     let path = read_of(context.catalog, kind, id, undo).filter(|_| shows_maker)?;
     let item = context.client.read(Request::get(path)).await.ok()?;
-    let maker = creator_task(&item).filter(|maker| !known.has_task(made, maker))?;
     let stamp = stamp_value(&context.settings.plan, &context.settings.environment, instance);
-    (tag(&item, None, STAMP) != Some(stamp)).then_some(maker)
+    maker::other_maker(known, made, &item, None, &stamp)
 }
 
 fn cannot_read(context: &RunContext, resource: &RecordedResource, error: &ReadError) -> StepError {

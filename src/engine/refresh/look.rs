@@ -16,10 +16,10 @@ use super::overlaid::{Calls, LaterCall, Made, Sets, compared};
 use crate::api::{Client, Meaning, ReadError, Request};
 use crate::catalog::update::{UpdateCall, resource_route, shown_at};
 use crate::catalog::{CLOUD, Catalog, IdAt, Operation, root_of};
-use crate::engine::collection::{creator_task, list_call};
+use crate::engine::collection::list_call;
 use crate::engine::conceal::is_sensitive;
 use crate::engine::evidence::audit::{self, AUDIT_LOG, LogAction};
-use crate::engine::evidence::tags::{STAMP, tag};
+use crate::engine::maker::other_maker;
 use crate::engine::operation::{self, Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{self, own_value};
@@ -315,11 +315,8 @@ impl Refresh<'_> {
     fn other_maker(&self, resource: &RecordedItem<'_>, object: &Value) -> Option<String> {
         let list =
             resource.create.creates.as_ref()?.resource.as_ref()?.list.as_ref().filter(|list| list.creator_task)?;
-        let made = resource.known.main_made().filter(|made| !made.tasks.is_empty() && !made.uncertain)?;
-        let maker = creator_task(object).filter(|maker| !resource.known.has_task(made, maker))?;
-        let prefix = format!("{}/{}/", self.status.header.plan, self.status.header.environment);
-        let is_ours = tag(object, Some(list), STAMP).is_some_and(|stamp| stamp.starts_with(&prefix));
-        (!is_ours).then_some(maker)
+        let owner = format!("{}/{}/", self.status.header.plan, self.status.header.environment);
+        other_maker(resource.known, resource.known.main_made()?, object, Some(list), &owner)
     }
 
     /// The fields that the plan set, that can be changed in place, and that differ in the resource.

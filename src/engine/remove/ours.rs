@@ -10,6 +10,7 @@ use crate::engine::decide::{held_by, holders};
 use crate::engine::evidence::tags::{STAMP, stamp_value, tag};
 use crate::engine::interruption::Interruption;
 use crate::engine::made::read_of;
+use crate::engine::maker::only_used;
 use crate::engine::operation;
 use crate::engine::own_undo::elsewhere;
 use crate::engine::ownership::Claimable;
@@ -111,8 +112,7 @@ fn kept_for(context: &RunContext, instance: &InstanceId, made: &RecordedResource
 /// The error for a resource that is kept because it names another task as its maker than those of its step.
 fn kept_for_maker(context: &RunContext, instance: &InstanceId, made: &RecordedResource, maker: &str) -> StepError {
     let about = About { call: made.undo.clone().map(Shared::from), place: None };
-    let words =
-        format!("kept: task {maker} made it, and task {}, which listed it, only used it", made.tasks.join(", "));
+    let words = format!("kept: {}", only_used(made, maker));
     let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
     let forget = forget(context, instance);
     error.help.push(format!("if it is yours, delete it by hand, and try again; if not, {forget}"));

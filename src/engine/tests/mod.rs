@@ -21,6 +21,7 @@ mod listings;
 mod look_ups;
 mod lost_answers;
 mod not_found;
+mod of_another;
 mod order;
 mod others;
 mod ours;

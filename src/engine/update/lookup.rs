@@ -7,12 +7,13 @@ use super::in_place::{InPlace, Lookup, address_placeholder, port_placeholder};
 use super::machine::{is_existing, is_started_from};
 use crate::api::{ReadError, Request};
 use crate::engine::context::RunContext;
+use crate::engine::maker::other_maker_of_main;
 use crate::engine::operation::{Parameters, parameter};
 use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::encode;
 use crate::engine::project_region::PROJECT_AND_REGION;
 use crate::id::InstanceId;
-use crate::journal::id_text;
+use crate::journal::{Status, id_text};
 use crate::order::sort_by_key;
 
 /// Why a call cannot be completed.
@@ -21,6 +22,8 @@ pub enum NotFound {
     Read(ReadError),
     /// The resource does not exist, or several match.
     Which(String),
+    /// The resource that the call changes was made by this task, which is none of its step.
+    OfAnother(String),
 }
 
 /// Reads the values that a call needs, and inserts them.
@@ -51,6 +54,11 @@ pub async fn looked_up(context: &RunContext, id: &InstanceId, mut call: InPlace)
             }
             Lookup::Others(others) => {
                 let object = context.client.read(Request::get(others.path.clone())).await.map_err(NotFound::Read)?;
+                let maker =
+                    |status: &Status| other_maker_of_main(&context.settings, status.instances.get(id)?, &object);
+                if let Some(maker) = context.journal.with_status(maker) {
+                    return Err(NotFound::OfAnother(maker));
+                }
                 let kept = others.kept(context, id, &call.operation, &object).map_err(NotFound::Which)?;
                 others.send_along(&mut call, &kept);
                 continue;

@@ -15,6 +15,8 @@ use crate::journal::{RecordedCall, RecordedResource, id_text};
 #[derive(Debug, PartialEq)]
 pub(super) struct Listed {
     path: String,
+    /// Where its answer has the elements, when that is not the only list in it.
+    at: String,
     /// The field of its elements with the id; `None` when it is not known which one has it.
     id_field: Option<String>,
     id: String,
@@ -37,7 +39,7 @@ pub(super) fn listed_at(catalog: &Catalog, made: Option<&RecordedResource>, call
             |resource: &Resource| resource.delete.as_ref().is_some_and(|delete| delete.path == operation.route.path);
         let list = resources.find(deletes).or_else(|| resource_of(catalog, kind))?.list?;
         let path = Some(fill_path(&list.path, &parameters, "", "")?).filter(is_list)?;
-        Some(Listed { path, id_field: Some(list.id_field), id: id_text(made.id.as_deref()?) })
+        Some(Listed { path, at: list.items_at, id_field: Some(list.id_field), id: id_text(made.id.as_deref()?) })
     };
     let above = || {
         let (operation, _) = operation_of(catalog, call)?;
@@ -48,7 +50,7 @@ pub(super) fn listed_at(catalog: &Catalog, made: Option<&RecordedResource>, call
         let (above, last) = call.path.rsplit_once('/')?;
         let path = Some(above.to_owned()).filter(is_list)?;
         let id = percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned();
-        Some(Listed { path, id_field: None, id })
+        Some(Listed { path, at: String::new(), id_field: None, id })
     };
     of_kind().or_else(above)
 }
@@ -69,7 +71,8 @@ impl Listed {
             ReadFailure::Read(error) => error,
             ReadFailure::TooMany { .. } => failed("its list is too long"),
         })?;
-        let listed = items(&complete.answer).ok_or_else(|| ReadError::not_a_list(&self.path))?;
+        let listed = complete.answer.pointer(&self.at).and_then(Value::as_array);
+        let listed = listed.or_else(|| items(&complete.answer)).ok_or_else(|| ReadError::not_a_list(&self.path))?;
         match (listed.iter().any(|item| self.is(item)), complete.missing) {
             (false, Some(_)) => Err(failed("its list is not complete")),
             (is_shown, _) => Ok(is_shown),
@@ -129,7 +132,8 @@ mod tests {
                 ..RecordedResource::default()
             };
             let id = id.map_or_else(|| "9".to_owned(), |id| id_text(&id));
-            let expected = Listed { path: list.to_owned(), id_field: id_field.map(str::to_owned), id };
+            let at = listed_at(catalog, Some(&made), &call).map(|listed| listed.at).unwrap_or_default();
+            let expected = Listed { path: list.to_owned(), at, id_field: id_field.map(str::to_owned), id };
             assert_eq!(listed_at(catalog, Some(&made), &call), Some(expected), "{path}");
         }
         for (method, path) in [
@@ -145,6 +149,7 @@ mod tests {
     fn an_element_is_recognised_by_its_id() {
         let listed = |id_field: Option<&str>, id: &str| Listed {
             path: String::new(),
+            at: String::new(),
             id_field: id_field.map(str::to_owned),
             id: id.to_owned(),
         };

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::identity::read_of_named;
 use super::listed::{Listed, listed_at};
 use super::status_of;
+use crate::catalog::update::shown_at;
 use crate::catalog::{Catalog, Method};
 use crate::clock::millis;
 use crate::engine::context::{About, RunContext};
@@ -57,6 +58,8 @@ pub(super) struct UndoCall<'a> {
     about: About,
     /// How the resource is read.
     read: Option<String>,
+    /// Where that has the resource, when it reads its parent.
+    part: Option<&'static str>,
     /// The list that shows the resource, where it cannot be read by itself.
     listed: Option<Listed>,
     /// The resource, when it goes by its name, and how it is read.
@@ -104,6 +107,7 @@ impl<'a> UndoCall<'a> {
             call,
             about: About { call: Some(call.clone().into()), place: None },
             read: read_at(context.catalog, call),
+            part: None,
             listed: listed_at(context.catalog, None, call),
             named: None,
             seen: None,
@@ -129,7 +133,10 @@ impl<'a> UndoCall<'a> {
             read_of(self.context.catalog, kind, id, undo)
         };
         let listed = listed_at(self.context.catalog, Some(made), self.call).or(self.listed);
-        Self { read: self.read.or_else(read), listed, named, seen, ..self }
+        let unread = made.kind.as_deref().filter(|_| self.read.is_none());
+        let creators = unread.map(|kind| self.context.catalog.creators_of(kind)).unwrap_or_default();
+        let part = creators.iter().find_map(|create| shown_at(create));
+        Self { read: self.read.or_else(read), part, listed, named, seen, ..self }
     }
 
     /// Resumes a removal of an earlier run that is not idempotent: waits for its tasks, or resolves its lost answer.

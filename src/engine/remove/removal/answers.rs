@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{AfterAttempt, BUDGET, CONTINUES, IN_USE_PAUSE, LONGEST_PAUSE, RemovedWhen, UNRECORDED_BUDGET, UndoCall};
 use crate::api::{ApiError, Meaning, Policy, Request, speaks_of_a_resource};
 use crate::catalog::{CLOUD, Method, root_of};
@@ -127,24 +129,39 @@ impl<'a> UndoCall<'a> {
             return Ok(AfterAttempt::Again(Delay::Failed { cause }, IN_USE_PAUSE));
         }
         match self.still_there(error).await? {
-            Some(cause) => self.again_or_left(Delay::Failed { cause: cause.clone() }, &cause, None).await,
+            Some(cause) => {
+                let again = self.again_or_left(Delay::Failed { cause: cause.clone() }, &cause, None).await;
+                again.map_err(|why| match why {
+                    Interruption::Failed(mut error) => {
+                        error.help.push(format!("if it is gone, {}", forget(self.context, self.instance)));
+                        Interruption::Failed(error)
+                    }
+                    why => why,
+                })
+            }
             None => Ok(AfterAttempt::Gone(RemovedWhen::Already)),
         }
     }
 
-    /// Why a 404 that is not certainly the API's does not mean that the resource is gone: it is shown, or whether it is
-    /// there cannot be read. A gateway may have had no route for a moment.
+    /// Why a 404 does not mean that the resource is gone: it is shown, or whether it is there cannot be read. A single one
+    /// may be wrong, and a gateway may have had no route for a moment.
     async fn still_there(&self, error: &ApiError) -> Result<Option<String>, Interruption> {
-        if root_of(&self.call.path) == CLOUD || speaks_of_a_resource(&error.message) {
+        let is_of_cloud = root_of(&self.call.path) == CLOUD;
+        let is_believed = if is_of_cloud { !self.shows_itself() } else { speaks_of_a_resource(&error.message) };
+        if is_believed {
             return Ok(None);
         }
         let context = self.context;
         let (is_there, by) = match (&self.read, &self.listed) {
             (Some(path), _) => {
-                let reading = async { context.client.read(Request::get(path.clone())).await.map(|_| true) };
+                let reading = async {
+                    let read = context.client.read(Request::get(path.clone())).await;
+                    read.map(|item| self.is_in(&item))
+                };
                 (context.stopped.or_leave(reading).await, "a read shows it")
             }
             (None, Some(listed)) => (context.stopped.or_leave(listed.shows(context)).await, "its list shows it"),
+            (None, None) if is_of_cloud => return Ok(None),
             (None, None) => {
                 context.warn(format!(
                     "`{}`: {} counts as gone because of that answer alone: the API has no call that reads it",
@@ -159,6 +176,20 @@ impl<'a> UndoCall<'a> {
             Err(read) if read.is_not_found() => None,
             Err(read) => Some(format!("{}, and whether it is there could not be read: {read}", error.story())),
         })
+    }
+
+    /// Whether a read of what the call deletes shows that alone: what is at its path, or in its parent. Others, such as that
+    /// of a tag, are about something that stays.
+    fn shows_itself(&self) -> bool {
+        let route = || operation::operation_of(self.context.catalog, self.call);
+        let has_id = || route().is_some_and(|(operation, _)| operation.route.path.ends_with('}'));
+        self.call.method == Method::Delete && (self.part.is_some() || has_id())
+    }
+
+    /// Whether an answer shows the resource. That of a deleted project says so.
+    fn is_in(&self, item: &Value) -> bool {
+        let is_there = |value: Option<&Value>| value.is_some_and(|value| !value.is_null());
+        self.part.is_none_or(|part| is_there(item.pointer(part))) && !is_there(item.get("deleted_at"))
     }
 
     /// Handles "in use": resources on record are usually being removed as well, others are not.

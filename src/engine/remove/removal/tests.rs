@@ -280,7 +280,7 @@ fn an_answer_with_the_task_of_another_call_is_not_believed() {
     let end = removed_after(before(), OLD, vec![tasks("t9"), tasks("t1")], polled());
     assert!(matches!(end.result, Ok(RemovedWhen::Now)) && end.sent == 2 && end.delays.len() == 1, "{end:?}");
     let end = removed_after(before(), OLD, vec![tasks("t9"), refused(404, "no")], polled());
-    assert!(matches!(end.result, Ok(RemovedWhen::Already)) && end.sent == 2, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Already)) && (end.deletes(), end.reads) == (2, 1), "{end:?}");
     let end = removed_after(before(), OLD, vec![tasks("t9")], polled());
     assert_eq!(failure(&end).effect, EffectKnown::Unknown, "{end:?}");
     assert!(failure(&end).message.contains("names task t9, which is on record for another call"), "{end:?}");
@@ -292,15 +292,23 @@ fn an_answer_with_the_task_of_another_call_is_not_believed() {
 fn not_found_means_gone_unless_it_was_made_a_moment_ago_or_the_project_is_hidden() {
     let gone = || refused(404, "no");
     let end = removed(OLD, vec![gone()], vec![]);
-    assert!(matches!(end.result, Ok(RemovedWhen::Already)) && end.sent == 1, "{end:?}");
+    assert!(matches!(end.result, Ok(RemovedWhen::Already)) && (end.deletes(), end.reads) == (1, 1), "{end:?}");
+    // A read that shows it, or fails, does not say so.
+    for read in [(200, json!({ "id": "v" })), (500, json!({}))] {
+        let end = removed(OLD, vec![gone(), done()], vec![(PATH, vec![read])]);
+        assert!(matches!(end.result, Ok(RemovedWhen::Now)) && end.deletes() == 2, "{end:?}");
+    }
     let young = removed(Duration::ZERO, vec![gone()], vec![]);
-    assert!(matches!(young.result, Ok(RemovedWhen::Already)) && young.sent > 1, "{young:?}");
+    assert!(matches!(young.result, Ok(RemovedWhen::Already)) && young.deletes() > 1, "{young:?}");
     assert!(young.delays.iter().all(|words| words == "failed 30"), "{young:?}");
     // After a lost answer a 404 is expected.
     let lost = removed(Duration::ZERO, vec![(LOST, Value::Null), gone()], vec![]);
-    assert!(matches!(lost.result, Ok(RemovedWhen::Already)) && lost.sent == 2, "{lost:?}");
+    assert!(matches!(lost.result, Ok(RemovedWhen::Already)) && (lost.deletes(), lost.reads) == (2, 1), "{lost:?}");
     let after_refusal = removed(Duration::ZERO, vec![(LOST, Value::Null), in_use("a server"), gone()], vec![]);
-    assert!(matches!(after_refusal.result, Ok(RemovedWhen::Already)) && after_refusal.sent == 3, "{after_refusal:?}");
+    assert!(
+        matches!(after_refusal.result, Ok(RemovedWhen::Already)) && after_refusal.deletes() == 3,
+        "{after_refusal:?}"
+    );
     for place in ["/cloud/v1/projects/1", "/cloud/v1/regions/7"] {
         let hidden = removed(OLD, vec![gone()], vec![(place, vec![(404, json!({}))])]);
         assert!(

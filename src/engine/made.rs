@@ -19,7 +19,7 @@ use crate::secret::digest_of;
 use crate::shared::Shared;
 
 /// Ids shorter than this count as mentioned only when they are a whole value; longer ones also inside other text.
-const SHORTEST_ID: usize = 8;
+pub const SHORTEST_ID: usize = 8;
 
 /// What is known of resources that existed before the call.
 pub struct Before<'a> {

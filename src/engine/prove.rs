@@ -2,7 +2,7 @@
 //!
 //! A task lists what it touched, so that the main resource is read as well, where the API shows which task made it.
 //! Resources that the call mentions, that another step or record owns, or that name another task as their maker are
-//! kept. Where the maker is unknown the resource is kept as well, and reported.
+//! kept. Where the maker is unknown, and nothing else shows it, the resource is kept as well, and reported.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,15 +11,20 @@ use serde_json::Value;
 
 use super::context::{About, RunContext};
 use super::evidence::tags::stamp_value;
-use super::made::{Mentions, read_of, resource_of};
+use super::made::{Mentions, SHORTEST_ID, read_of, resource_of};
 use super::maker;
 use super::operation;
 use super::ownership::Claimable;
-use crate::api::{ReadError, Request};
+use super::secondary::mentions;
+use super::watch::task_request;
+use crate::api::{ReadError, Request, Task, timestamp};
 use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedResource, id_text};
+
+/// The clocks behind one API may differ by so much.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// The pause before a resource that is not found is read once more.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -103,7 +108,7 @@ async fn owner_of(
         read = context.client.read(Request::get(path)).await;
     }
     match read {
-        Ok(object) => owner_by_maker(context, known, made, resource, &object),
+        Ok(object) => owner_by_maker(context, instance, known, made, resource, &object).await,
         Err(error) if error.is_not_found() => ResourceOwner::Gone,
         Err(error) => ResourceOwner::CannotTell(cannot_read(context, resource, &error)),
     }
@@ -120,8 +125,9 @@ fn is_mentioned(context: &RunContext, known: &InstanceStatus, id: &Value) -> boo
 }
 
 /// Compares the maker that the resource names with the step's tasks.
-fn owner_by_maker(
+async fn owner_by_maker(
     context: &RunContext,
+    instance: &InstanceId,
     known: &InstanceStatus,
     made: &RecordedResource,
     resource: &RecordedResource,
@@ -129,17 +135,45 @@ fn owner_by_maker(
 ) -> ResourceOwner {
     match object.get("creator_task_id") {
         Some(Value::String(maker)) if known.has_task(made, maker) => ResourceOwner::Ours,
-        Some(Value::String(maker)) => ResourceOwner::Other(format!("task {maker} made it")),
+        Some(Value::String(maker)) if !maker.is_empty() => ResourceOwner::Other(format!("task {maker} made it")),
         // This kind does not name its maker: the task's list is trusted.
         None => ResourceOwner::Ours,
+        Some(_) if is_part(context, made, resource, object).await => ResourceOwner::Ours,
         Some(_) => {
             let about = About { call: resource.undo.clone().map(Into::into), place: None };
             let words = "the API does not say which task made it";
             let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-            error.help.push("delete it by hand if it is yours".to_owned());
+            let destroy = context.settings.destroy_command();
+            let forget = context.settings.state_command("forget", instance, "");
+            error.help.push(format!("if it is yours, delete it by hand, and run {destroy} again"));
+            error.help.push(format!("if not, {forget}: it stays"));
             ResourceOwner::CannotTell(error)
         }
     }
+}
+
+/// Whether a secondary resource that names no maker was made with the main one all the same: the record has it as such, it
+/// shows the id of the main one, to which it is attached, and the task that made that lists it and ran when it was created.
+async fn is_part(context: &RunContext, made: &RecordedResource, resource: &RecordedResource, object: &Value) -> bool {
+    let is_it = |one: &RecordedResource| (&one.kind, &one.id) == (&resource.kind, &resource.id);
+    let main = made.id.as_deref().filter(|id| id.as_str().is_some_and(|id| id.len() >= SHORTEST_ID));
+    let created = object.get("created_at").and_then(Value::as_str).and_then(timestamp);
+    let (Some(main), Some(created)) = (main, created) else { return false };
+    if !made.secondary.iter().any(is_it) || !mentions(object, main) {
+        return false;
+    }
+    for task in &made.tasks {
+        let read = context.client.read(task_request(task)).await;
+        let Some(task) = read.ok().as_ref().and_then(Task::read) else { continue };
+        let listed = resource.kind.as_ref().and_then(|kind| task.created.get(kind)?.as_array());
+        let ran = task.created_on.zip(task.finished_on);
+        if listed.is_some_and(|ids| ids.iter().any(|id| Some(id) == resource.id.as_deref()))
+            && ran.is_some_and(|(began, ended)| created >= began - MARGIN && created <= ended + MARGIN)
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// The task that made the main resource of a step, when the resource names another one than those on record for it.

@@ -100,7 +100,8 @@ async fn made_by(
     Ok(of_task.filter_map(|item| item.get(&list.id_field).cloned()).collect())
 }
 
-fn mentions(item: &Value, id: &Value) -> bool {
+/// Whether an item has this value anywhere in it.
+pub fn mentions(item: &Value, id: &Value) -> bool {
     match item {
         Value::Array(items) => items.iter().any(|item| mentions(item, id)),
         Value::Object(fields) => fields.values().any(|field| mentions(field, id)),

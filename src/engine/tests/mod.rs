@@ -45,6 +45,7 @@ mod strangers;
 mod takedown;
 mod takeover;
 mod together;
+mod unnamed_makers;
 mod unseen_tasks;
 mod updates;
 mod waiting;

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{Header, InstanceStatus, Phase, Status, id_text};
+use crate::order::ordered_set;
 use crate::report::{MOST_NAMES, Palette, count, list};
 use crate::store::EnvironmentRecord;
 
@@ -122,7 +123,7 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
         let names = recovered.absent.iter().map(|instance| format!("`{instance}`"));
         note(context, &format!("not found, the next run creates: {}", list(names, MOST_NAMES)))?;
     }
-    for (former, instance) in &recovered.renamed {
+    for (former, instance) in recovered.renamed.iter().filter(|(former, _)| !is_beside(recovered, former)) {
         warn(context, &engine::renamed_words(instance, former, record_flags(record)))?;
     }
     for (instance, on) in &recovered.not_looked_for {
@@ -130,6 +131,11 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
         note(context, &format!("`{instance}` was not searched for: it depends on {}", list(names, MOST_NAMES)))?;
     }
     print_doubts(context, record, recovered)
+}
+
+/// Whether something with the stamp of an instance was found beside what the record has for it.
+fn is_beside(recovered: &Recovered, instance: &InstanceId) -> bool {
+    recovered.unrecorded.iter().any(|copy| copy.instance == *instance && copy.is_beside())
 }
 
 /// A row for each resource that was found, and for each that may be one.
@@ -191,11 +197,28 @@ fn print_doubts(context: &Context, record: &EnvironmentRecord, recovered: &Recov
         note(context, &format!("decide what is in doubt: `{command}` when it is this one"))?;
         note(context, &format!("if it is another client's: {}", resolve(&name, "--not-applied")))?;
     }
+    let beside = recovered.unrecorded.iter().filter(|copy| copy.is_beside());
+    let beside = ordered_set(beside.map(|copy| &copy.instance));
+    for former in &beside {
+        let now = recovered.renamed.iter().find(|(renamed, _)| renamed == *former).map(|(_, instance)| instance);
+        let by = now.map_or(String::new(), |now| format!(", which `{now}` makes by the same call"));
+        let to = now.map_or("NAME".to_owned(), |now| quoted(&now.to_string()));
+        let again = context.typed.with_plan("state recover", &[]);
+        let words = format!(
+            "`{former}` has another resource on record{by}: if the step was renamed since, \
+             `plan state mv{flags} {} {to}`, then `{again}` again",
+            quoted(&former.to_string())
+        );
+        warn(context, &words)?;
+    }
     let is_decided = |instance: &InstanceId| recovered.in_doubt.iter().any(|(told, _)| told == instance);
     if recovered.unrecorded.iter().any(|copy| !is_decided(&copy.instance)) {
-        let words = "what is in doubt and carries the stamp is on no record, and no command deletes it: if it is yours, \
-                     delete it by hand; if it is another client's, its tag `plan` can be taken off";
-        note(context, words)?;
+        let unless = if beside.is_empty() { "" } else { "if nothing was renamed: " };
+        let words = format!(
+            "{unless}what is in doubt and carries the stamp is on no record, and no command deletes it: if it is yours, \
+             delete it by hand; if it is another client's, its tag `plan` can be taken off"
+        );
+        note(context, &words)?;
     }
     Ok(())
 }

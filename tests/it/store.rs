@@ -436,6 +436,20 @@ fn an_older_copy_makes_nothing_a_second_time_under_a_new_name() {
         let volume = account.cloud.simulator().everything().into_iter().find(|made| made.name == since[2].1).unwrap();
         refused.says(&format!("volume {} ({})", volume.id, since[2].1));
         assert_eq!(account.made(), made, "{since:?}");
+        // What the messages say to type leads on; the old name was taken again where the step was moved.
+        let recover = ["state", "recover", "plan.yaml"];
+        refused.says("`plan state recover plan.yaml`");
+        let recovered = account.plan(&recover).with_code(if moved { 7 } else { 0 });
+        if moved {
+            let command = recovered.stderr.split('`').find(|words| words.starts_with("plan state mv "));
+            let words = command.unwrap_or_else(|| panic!("{}", recovered.stderr)).replace('\'', "");
+            assert!(words.ends_with(" a b"), "{words}");
+            recovered.says(", then `plan state recover plan.yaml` again");
+            account.plan(&words.split(' ').skip(1).collect::<Vec<_>>()).with_code(0);
+            account.plan(&recover).with_code(0);
+        }
+        account.plan(&run).with_code(0).says("2 unchanged");
+        assert_eq!(account.made(), made, "{since:?}");
     }
 }
 

@@ -34,10 +34,13 @@ impl FormerSteps {
         }
         let known = |former: &&InstanceId| status.instances.get(*former).is_some_and(|known| is_made_by(known, call));
         let without_body = call.body.is_some().then_some(None);
-        let bodies = [call.body.as_deref()].into_iter().chain(without_body);
-        let digests = bodies.flat_map(|body| digests(instance, call, body));
-        let mut found = digests.filter_map(|digest| self.0.get(&digest)).flatten().filter(known);
-        found.next().filter(|_| found.next().is_none()).cloned()
+        let mut bodies = [call.body.as_deref()].into_iter().chain(without_body);
+        // One whose call is known is likelier than those of which only its path is.
+        bodies.find_map(|body| {
+            let digests = digests(instance, call, body).into_iter();
+            let mut found = digests.filter_map(|digest| self.0.get(&digest)).flatten().filter(known);
+            found.next().map(|first| found.next().is_none().then(|| first.clone()))
+        })?
     }
 }
 
@@ -133,13 +136,21 @@ mod tests {
             (&[("kept[a]", "one")], "kept[b]", None),
             (&[("net[a]", "one"), ("net[b]", "one")], "network[b]", Some("net[b]")),
             (&[("net", "one"), ("other", "one")], "network", None),
+            // Of a recovered one the body is not known.
+            (&[("net", "?")], "network", Some("net")),
+            (&[("net", "one"), ("other", "?")], "network", Some("net")),
+            (&[("net", "?"), ("other", "?")], "network", None),
         ] {
             let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
             for (name, body) in recorded {
+                let bare = RecordedCall::new(Method::Post, "/cloud/v1/networks/1/7");
+                let intent = crate::engine::stamps::intent_of(&Selection::name(name), bare, "n1".to_owned());
+                let is_known = *body != "?";
                 let known = InstanceStatus {
                     phase: Phase::Succeeded,
                     made: vec![RecordedResource::default()],
-                    agrees: Some(call(body).into()),
+                    intent: (!is_known).then(|| intent.into()),
+                    agrees: is_known.then(|| call(body).into()),
                     ..InstanceStatus::default()
                 };
                 status.instances.insert(Selection::name(name), known.into());

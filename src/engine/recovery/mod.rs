@@ -48,6 +48,16 @@ pub struct Unrecorded {
     pub why: String,
 }
 
+impl Unrecorded {
+    /// Why it is not recorded where the record has another one for its instance, and nothing else is held against it.
+    const BESIDE: &str = "it carries the stamp, and the record has another one";
+
+    /// Whether the record has another one for its instance: that may be the one of a step renamed since.
+    pub fn is_beside(&self) -> bool {
+        self.why == Self::BESIDE
+    }
+}
+
 /// The evidence by which a resource was recovered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecoveryEvidence {
@@ -100,8 +110,8 @@ pub struct Recovered {
     pub refused: Vec<(String, String)>,
     /// Instances without any resource that agrees with the plan.
     pub absent: Vec<InstanceId>,
-    /// Instances of steps that the plan does not have, each with an instance of the same call that has no resource: the
-    /// step may have been renamed.
+    /// Instances of steps that the plan does not have, or of which another resource was found, each with an instance of the
+    /// same call that has no resource: the step may have been renamed.
     pub renamed: Vec<(InstanceId, InstanceId)>,
     /// Instances not searched for, because they depend on instances in doubt.
     pub not_looked_for: Vec<(InstanceId, Vec<StepId>)>,

@@ -85,7 +85,7 @@ impl<'a> Work<'a> {
             let why = match () {
                 () if is_decided && is_accepted(&stamped) => None,
                 () if is_decided => Some("another one was accepted".to_owned()),
-                () if !is_open => objection.or(Some("it carries the stamp, and the record has another one".to_owned())),
+                () if !is_open => objection.or(Some(Unrecorded::BESIDE.to_owned())),
                 () => objection,
             };
             match why {

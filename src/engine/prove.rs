@@ -143,9 +143,8 @@ async fn owner_by_maker(
             let about = About { call: resource.undo.clone().map(Into::into), place: None };
             let words = "the API does not say which task made it";
             let mut error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Unknown, words);
-            let destroy = context.settings.destroy_command();
             let forget = context.settings.state_command("forget", instance, "");
-            error.help.push(format!("if it is yours, delete it by hand, and run {destroy} again"));
+            error.help.push("if it is yours, delete it by hand, and try again".to_owned());
             error.help.push(format!("if not, {forget}: it stays"));
             ResourceOwner::CannotTell(error)
         }

@@ -21,8 +21,6 @@ const CREATED: [&str; 4] = ["created", "created_at", "created_on", "creation_dat
 
 /// The clocks behind one API may differ by so much.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
-/// How far the clocks of one API may be apart: the one of its answers, and the one of what it stores.
-const SKEW: SignedDuration = SignedDuration::from_secs(10);
 
 /// Fields with the time of the creation, or with an id beside the name: whichever a read shows is enough.
 const OF_CREATION: [&str; 6] = ["id", "uuid", "created", "created_at", "created_on", "creation_date"];
@@ -52,7 +50,7 @@ pub(super) fn created_later(item: &Value, existed_on: Timestamp) -> Option<&str>
 /// The time of creation that a read shows, when that is clearly earlier than the time by which the resource did not exist: then
 /// no call that was sent afterwards made it. A time without a zone says nothing.
 pub fn created_before(item: &Value, sent: Timestamp) -> Option<&str> {
-    creations(item).find(|(_, created)| *created + SKEW < sent).map(|(text, _)| text)
+    creations(item).find(|(_, created)| *created + MARGIN < sent).map(|(text, _)| text)
 }
 
 /// The times of creation with a zone, with their texts.
@@ -120,7 +118,7 @@ mod tests {
         let sent: Timestamp = "2027-01-15T08:00:00Z".parse().unwrap();
         for (item, before) in [
             (json!({ "created_at": "2027-01-15T07:00:00+0000" }), true),
-            (json!({ "created_at": "2027-01-15T07:59:49Z" }), true),
+            (json!({ "created_at": "2027-01-15T07:58:59Z" }), true),
             (json!({ "created_at": "2027-01-15T07:59:59Z" }), false),
             (json!({ "created_at": "2027-01-15T08:00:01Z" }), false),
             (json!({ "created_at": "2026-01-15T07:00:00" }), false),

@@ -69,7 +69,9 @@ pub async fn stamped(
 ) -> StampSearch {
     let mut lists = BTreeMap::new();
     for operation in operations {
-        for project_region in project_regions {
+        // Other products than the Cloud have one list of an account.
+        let is_placed = listing(&operation).is_some_and(|list| list.path.contains('{'));
+        for project_region in if is_placed { project_regions } else { &[(0, 0)] } {
             if let Some((path, _)) = list_of(&operation, *project_region) {
                 lists.entry(path).or_insert((operation.clone(), *project_region));
             }
@@ -122,9 +124,10 @@ pub fn stamped_on_record(catalog: &Catalog, status: &Status) -> (Vec<Arc<Operati
     (operations.into_values().collect(), project_regions.into_iter().collect())
 }
 
-/// Whether the resources that an operation creates can be found by their stamp.
+/// Whether the resources that an operation creates can be found by their stamp: by tags, or by a text in which it was left.
 pub fn is_findable(operation: &Operation) -> bool {
-    operation.takes_tags && listing(operation).is_some_and(|list| list.tags || list.by_tag)
+    let is_tagged = |list: &ListCall| operation.takes_tags && (list.tags || list.by_tag);
+    listing(operation).is_some_and(|list| is_tagged(list) || list.remark_field.is_some())
 }
 
 fn listing(operation: &Operation) -> Option<&ListCall> {
@@ -215,6 +218,7 @@ pub(super) fn instance_of(text: &str) -> Option<InstanceId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::evidence::tags::remark;
     use crate::engine::tests::apart::{listed, with_answers};
 
     #[test]
@@ -287,10 +291,33 @@ mod tests {
             ("/cloud/v1/servergroups/1/7", false),
             ("/cloud/v1/ssh_keys/1", false),
             ("/cloud/v1/networks/1/7/n1/metadata", false),
+            ("/streaming/streams", true),
+            ("/iam/clients/1/tokens", true),
+            ("/dns/v2/zones", false),
         ] {
             if let Some((operation, _)) = catalog.matching(Method::Post, path) {
                 assert_eq!(is_findable(&operation), findable, "{path}");
             }
+        }
+    }
+
+    /// Where the stamp is left in a text, one list of the account is read, whatever the projects and regions are.
+    #[test]
+    fn what_carries_its_stamp_in_a_text_is_found() {
+        let catalog = Catalog::embedded();
+        let streams = catalog.matching(Method::Post, "/streaming/streams").unwrap().0;
+        let field = listing(&streams).and_then(|list| list.remark_field.clone()).unwrap();
+        let mut ours = serde_json::json!({ "id": 7, "name": "live" });
+        assert!(remark(Some(&mut ours), &format!("/{field}"), "demo/default/live", "n1"));
+        let mut theirs = serde_json::json!({ "id": 8, "name": "live" });
+        theirs[&field] = serde_json::json!("mine");
+        let table = [("/streaming/streams", (200, serde_json::json!([ours, theirs])))];
+        for places in [&[][..], &[(1, 7), (1, 8)]] {
+            let looked = with_answers(table.clone(), async |context| {
+                stamped(&context.client, catalog, [streams.clone()], places, "demo", "default").await
+            });
+            let found: Vec<String> = looked.found.iter().map(|found| found.instance.to_string()).collect();
+            assert_eq!((looked.lists, found.as_slice()), (1, &["live".to_owned()][..]), "{places:?}");
         }
     }
 }

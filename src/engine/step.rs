@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::decide::{self, ChangeKind, Decision, Differs, FormerSteps, Wanted};
+use super::decide::{self, ChangeKind, Decision, FormerSteps, Wanted};
 use super::instance::{Done, Instance, InstanceEnd};
 use super::interruption::Interruption;
 use super::remade::{Elements, elements_of};
@@ -193,7 +193,7 @@ impl Instance {
             let (provenance, started) = (&mut progress.provenance, progress.started);
             let replace = *provenance == Provenance::Reused && self.run.options.replace.covers(id);
             let made = known.phase != Phase::Absent;
-            let orphan = made && difference.kind == Differs::Forces && self.run.is_orphan(id);
+            let orphan = made && difference.kind.needs_new() && self.run.is_orphan(id);
             let mut wanted = Wanted::of(self.step(), replace, orphan, is_recovered);
             // `always` applies once per run.
             wanted.always &= *provenance == Provenance::Reused;
@@ -207,7 +207,7 @@ impl Instance {
                 return Err(self.refused(&rendered, words));
             }
             let turned = match decision {
-                Decision::Change(kind @ ChangeKind::Error) if is_recovered && difference.kind == Differs::Forces => {
+                Decision::Change(kind @ ChangeKind::Error) if is_recovered && difference.kind.needs_new() => {
                     let change = Changing { kind, split: &difference.split };
                     return Err(Interruption::Failed(self.change_refused(&rendered, &known, &change)));
                 }

@@ -73,6 +73,10 @@ impl Instance {
         let step = &self.step().id;
         error.help.extend(match is_recovered {
             true => [format!("keep it as it is: {ignore}"), format!("replace it: `--replace {step}`")],
+            // A change by another client is no change of the plan, which `on_change: replace` allows.
+            false if by_others.len() == forced.len() && !forced.is_empty() => {
+                [format!("keep it as it is: {ignore}"), format!("replace it: `--replace {step}`")]
+            }
             false => [
                 format!("keep it as it is: {ignore}; change it: `on_change: {{ update: {{ call: … }} }}`"),
                 format!("replace it: `on_change: replace`, or `--replace {step}`"),

@@ -71,6 +71,15 @@ pub enum Differs {
     InPlace,
     /// Some differing fields need a new resource.
     Forces,
+    /// Another client changed some fields, and the API cannot change them back; the plan is as it was.
+    ByOthers,
+}
+
+impl Differs {
+    /// Whether only a new resource would agree with the plan.
+    pub fn needs_new(self) -> bool {
+        matches!(self, Differs::Forces | Differs::ByOthers)
+    }
 }
 
 /// What a run does about an instance whose call differs from the recorded one.
@@ -115,14 +124,16 @@ fn change(wanted: &Wanted<'_>, differs: Differs) -> ChangeKind {
         _ if wanted.always => ChangeKind::Rerun,
         (Some(OnChange::Ignore), _) => ChangeKind::Ignore,
         // A comparison with what a read shows is too weak a ground to remove or send anything.
-        (_, Differs::Forces) if wanted.recovered && !wanted.orphan => ChangeKind::Error,
+        (_, differs) if differs.needs_new() && wanted.recovered && !wanted.orphan => ChangeKind::Error,
         (Some(OnChange::Update(_)), _) => ChangeKind::Update,
         (Some(OnChange::Rerun), _) => ChangeKind::Rerun,
         (Some(OnChange::Error), _) => ChangeKind::Error,
         (None | Some(OnChange::Auto), _) if !wanted.creates => ChangeKind::Rerun,
         (None | Some(OnChange::Auto | OnChange::Replace), Differs::InPlace) => ChangeKind::Update,
+        // Permission to replace what the plan changes: not to delete what another client made of the resource.
+        (None | Some(OnChange::Auto | OnChange::Replace), Differs::ByOthers) if !wanted.orphan => ChangeKind::Error,
         (Some(OnChange::Replace), _) => ChangeKind::Replace,
-        (None | Some(OnChange::Auto), Differs::Forces) if wanted.orphan => ChangeKind::Replace,
+        (None | Some(OnChange::Auto), differs) if differs.needs_new() && wanted.orphan => ChangeKind::Replace,
         (None | Some(OnChange::Auto), _) => ChangeKind::Error,
     }
 }
@@ -207,11 +218,15 @@ mod tests {
             let wanted = Wanted { on_change: Some(&on_change), ..create };
             assert_eq!(of(wanted, Differs::InPlace), Decision::Change(in_place), "{on_change:?}");
             assert_eq!(of(wanted, Differs::Forces), Decision::Change(forces), "{on_change:?}");
+            let by_others = if matches!(on_change, OnChange::Replace) { ChangeKind::Error } else { forces };
+            assert_eq!(of(wanted, Differs::ByOthers), Decision::Change(by_others), "{on_change:?}");
             assert_eq!(of(Wanted { replace: true, ..wanted }, Differs::No), Decision::Change(ChangeKind::Replace));
         }
         assert_eq!(of(create, Differs::InPlace), Decision::Change(ChangeKind::Update));
         assert_eq!(of(create, Differs::Forces), Decision::Change(ChangeKind::Error));
-        assert_eq!(of(Wanted { orphan: true, ..create }, Differs::Forces), Decision::Change(ChangeKind::Replace));
+        for differs in [Differs::Forces, Differs::ByOthers] {
+            assert_eq!(of(Wanted { orphan: true, ..create }, differs), Decision::Change(ChangeKind::Replace));
+        }
         assert_eq!(of(Wanted { creates: false, ..create }, Differs::Forces), Decision::Change(ChangeKind::Rerun));
         let always = Wanted { creates: false, always: true, ..create };
         for always in [always, Wanted { creates: true, on_change: Some(&OnChange::Error), ..always }] {

@@ -393,31 +393,43 @@ fn parts_that_another_client_removes_are_found_and_added_again() {
     }
 }
 
+/// Permission to replace what the plan changes is none to delete what another client made larger.
 #[test]
 fn a_volume_that_another_client_extended_is_reported_with_the_possible_remedies() {
-    paused(async {
-        let plan = json!({ "name": "demo", "steps": [{ "id": "disk",
-            "call": "POST /cloud/v1/volumes/{project_id}/{region_id}",
-            "body": { "source": "new-volume", "name": "disk", "size": 5 } }] });
-        let mut trial = Trial::new(assume(None));
-        let end = trial.run(&plan.to_string()).await;
-        assert_done(&trial, &end);
-        let path = format!("/cloud/v1/volumes/1/7/{}/extend", id_of(&trial, "disk"));
-        let body = Some(json!({ "size": 20 }));
-        trial.by_hand(&RecordedCall { body: body.map(Into::into), ..RecordedCall::new(Method::Post, path) }).await;
-        let found = trial.looked().await.pop().unwrap();
-        let DriftState::Changed { fields } = found.found else { panic!("{found:?}") };
-        trial.record(Record::Drifted { instance: found.instance, fields });
-        let end = trial.run(&plan.to_string()).await;
-        assert_eq!(end.finished.exit, Exit::StepFailed);
-        let told = format!("{:?}", trial.events);
-        for words in [
-            "another client changed it, and the API cannot change it back: body/size",
-            "leave it as it is now: write `size: 20` in the plan",
-            "ignore: [body/size]",
-            "--replace disk",
-        ] {
-            assert!(told.contains(words), "{words}: {told}");
-        }
-    });
+    for on_change in ["auto", "replace"] {
+        paused(async {
+            let plan = |size: u32| {
+                json!({ "name": "demo", "steps": [{ "id": "disk", "on_change": on_change,
+                    "call": "POST /cloud/v1/volumes/{project_id}/{region_id}",
+                    "body": { "source": "new-volume", "name": "disk", "size": size } }] })
+                .to_string()
+            };
+            let mut trial = Trial::new(assume(None));
+            let end = trial.run(&plan(5)).await;
+            assert_done(&trial, &end);
+            let disk = id_of(&trial, "disk");
+            let path = format!("/cloud/v1/volumes/1/7/{disk}/extend");
+            let body = Some(json!({ "size": 20 }));
+            trial.by_hand(&RecordedCall { body: body.map(Into::into), ..RecordedCall::new(Method::Post, path) }).await;
+            let found = trial.looked().await.pop().unwrap();
+            let DriftState::Changed { fields } = found.found else { panic!("{found:?}") };
+            trial.record(Record::Drifted { instance: found.instance, fields });
+            let end = trial.run(&plan(5)).await;
+            assert_eq!(end.finished.exit, Exit::StepFailed);
+            let told = format!("{:?}", trial.events);
+            for words in [
+                "another client changed it, and the API cannot change it back: body/size",
+                "leave it as it is now: write `size: 20` in the plan",
+                "ignore: [body/size]",
+                "--replace disk",
+            ] {
+                assert!(told.contains(words), "{words}: {told}");
+            }
+            // The plan asks for another size now.
+            let end = trial.run(&plan(10)).await;
+            let replaced = on_change == "replace";
+            assert_eq!(end.finished.exit == Exit::Done, replaced, "{:?}", trial.failures());
+            assert_eq!(id_of(&trial, "disk") != disk, replaced, "{on_change}");
+        });
+    }
 }

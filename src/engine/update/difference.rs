@@ -46,9 +46,24 @@ impl Difference {
         let may_remove = matches!(step.on_change, Some(OnChange::Replace));
         let split =
             split(catalog, UpdatedResource::of(catalog, before, result).as_ref(), before, &after, sent, may_remove);
-        let in_place = split.forced.is_empty() && !split.calls.is_empty();
-        Self { kind: if in_place { Differs::InPlace } else { Differs::Forces }, split }
+        let kind = match split.forced.as_slice() {
+            [] if !split.calls.is_empty() => Differs::InPlace,
+            [_, ..] if split.forced.iter().all(|forced| is_by_others(known, &forced.field, &after)) => {
+                Differs::ByOthers
+            }
+            _ => Differs::Forces,
+        };
+        Self { kind, split }
     }
+}
+
+/// Whether a field of the body differs only because another client changed it: the plan's value is that of the last call.
+fn is_by_others(known: &InstanceStatus, place: &str, after: &RecordedCall) -> bool {
+    let Some(field) = place.strip_prefix("body/").filter(|field| !field.contains('/')) else { return false };
+    let drifted = known.drifted.iter().any(|drifted| drifted.field == field);
+    let sent = known.intent.as_ref().map(|intent| intent.update.as_ref().unwrap_or(&intent.call));
+    let value = |call: &RecordedCall| call.body.as_deref().and_then(|body| body.get(field)).cloned();
+    drifted && sent.is_some_and(|sent| value(sent) == value(after))
 }
 
 /// The call that the resource agrees with after an update, and the result as it is then.

@@ -171,11 +171,14 @@ impl Work<'_> {
         let is_stamped = |item: &&Value| tag(item, Some(list), STAMP).as_ref() == Some(&owner);
         let stamped: Vec<&Value> = alike.iter().filter(is_stamped).collect();
         let facts: Vec<Facts> = stamped.iter().map(|item| self.facts_of_listed(list, item)).collect();
-        let mut ours = stamped.into_iter().zip(objections(&facts)).filter(|(_, objection)| objection.is_none());
-        if let Some((item, _)) = ours.next_back() {
+        let mut ours = None;
+        for (item, _) in stamped.into_iter().zip(objections(&facts)).filter(|(_, objection)| objection.is_none()) {
             let result = self.result_of_listed(asked, item).await;
             let nonce = tag(item, Some(list), STAMP_ATTEMPT).unwrap_or_default();
-            return Some((RecoveryEvidence::Stamp, self.succeeded(asked, result, nonce)));
+            merge(&mut ours, self.succeeded(asked, result, nonce));
+        }
+        if let Some(ours) = ours {
+            return Some((RecoveryEvidence::Stamp, ours));
         }
         let renamed: Vec<&Value> = alike.iter().filter(|item| self.has_a_former_name(asked, list, item)).collect();
         if let [item] = renamed[..] {

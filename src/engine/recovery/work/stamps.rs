@@ -9,15 +9,17 @@ use super::Work;
 use crate::engine::preview::Change;
 use crate::engine::recovery::{RecoveryEvidence, RecoveryInput, Unrecorded};
 use crate::engine::results::resource_id;
-use crate::engine::stamps::{Stamped, is_findable, stamped};
+use crate::engine::stamps::{Stamped, is_findable, stampable, stamped};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, id_text};
 
 impl<'a> Work<'a> {
-    /// Finds everything in lists that show tags, also of steps that the plan does not have any more.
+    /// Finds everything in lists that show tags, also of steps that the plan does not have any more; and in lists of products
+    /// whose resources have a text for it, where the plan makes some.
     pub async fn by_stamps(&mut self) {
-        let RecoveryInput { client, catalog, settings, .. } = *self.search;
-        let operations = catalog.operations().filter(|operation| operation.creates.is_some() && is_findable(operation));
+        let RecoveryInput { client, catalog, settings, plan, .. } = *self.search;
+        let tagged = catalog.operations().filter(|operation| operation.takes_tags && operation.creates.is_some());
+        let operations = tagged.filter(|operation| is_findable(operation)).chain(stampable(plan.steps.values()));
         let looked =
             stamped(client, catalog, operations, &self.project_regions, &settings.plan, &settings.environment).await;
         self.lists += looked.lists;

@@ -285,15 +285,18 @@ impl Instance {
     /// Removes the resource of this step, and before it the recorded dependants, which this run makes again or prunes.
     async fn replace(&self, id: &InstanceId, provenance: &mut Provenance) -> Result<(), Interruption> {
         let dependants = self.run.recorded_dependants(id);
-        if let Some((dependant, bar)) = self.barred(id, &dependants) {
+        let barred = self.barred(id, &dependants);
+        if let Some((dependant, bar)) = barred.first() {
             let mut error = self.run.context.error(
                 &self.about(&self.step_call(id)),
                 EffectKnown::NotApplied,
                 ErrorClass::Rejected,
-                format!("it cannot be replaced: {}", bar.words(&dependant)),
+                format!("it cannot be replaced: {}", bar.words(dependant)),
             );
-            let forget = self.run.context.settings.state_command("forget", &dependant, "");
-            error.help.push(bar.help(&dependant, &id.step, !self.run.options.target.is_empty(), &forget));
+            let forget = self.run.context.settings.state_command("forget", dependant, "");
+            let alike = barred.iter().filter(|(_, other)| other == bar).map(|(dependant, _)| dependant);
+            let targeted = !self.run.options.target.is_empty();
+            error.help.push(bar.help(&alike.cloned().collect::<Vec<_>>(), &id.step, targeted, &forget));
             return Err(Interruption::Failed(error));
         }
         *provenance = Provenance::Called;
@@ -302,8 +305,8 @@ impl Instance {
         self.run.remove_all(&all).await
     }
 
-    /// What may not be removed where the resource of this step is to be replaced, and why: itself, or a dependant.
-    fn barred(&self, id: &InstanceId, dependants: &[InstanceId]) -> Option<(InstanceId, ReplaceBlocker)> {
+    /// What may not be removed where the resource of this step is to be replaced, and why: itself, or dependants.
+    fn barred(&self, id: &InstanceId, dependants: &[InstanceId]) -> Vec<(InstanceId, ReplaceBlocker)> {
         let (run, options) = (&self.run, &self.run.options);
         let look = |status: &Status| (decide::orphans(status), decide::staying(status, id, dependants));
         let (orphans, staying) = run.context.journal.with_status(look);
@@ -315,7 +318,7 @@ impl Instance {
             surroundings: run.surroundings(&self.values, None),
             is_known: &|reference| self.values.contains_key(&reference.step),
         };
-        turn.barred(dependants).map(|(barred, bar)| (barred.clone(), bar))
+        turn.barred(dependants).into_iter().map(|(barred, bar)| (barred.clone(), bar)).collect()
     }
 
     fn step_call(&self, id: &InstanceId) -> Shared<RecordedCall> {

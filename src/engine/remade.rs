@@ -38,13 +38,13 @@ pub fn elements_of(
 }
 
 impl ReplacementCheck<'_> {
-    /// What may not be removed, and why: the resource itself, or the first of its dependants.
-    pub fn barred<'d>(&'d self, dependants: &'d [InstanceId]) -> Option<(&'d InstanceId, ReplaceBlocker)> {
+    /// What may not be removed, and why: the resource itself, or dependants.
+    pub fn barred<'d>(&'d self, dependants: &'d [InstanceId]) -> Vec<(&'d InstanceId, ReplaceBlocker)> {
         if self.staying == Some(self.replaced) {
-            return Some((self.replaced, ReplaceBlocker::Itself));
+            return vec![(self.replaced, ReplaceBlocker::Itself)];
         }
         if dependants.is_empty() {
-            return None;
+            return Vec::new();
         }
         let graph = Graph::of(self.allowed.plan);
         let target = self.allowed.target;
@@ -53,7 +53,7 @@ impl ReplacementCheck<'_> {
         let comes_after = |step: &StepId| graph.all_dependencies(step).contains(&&self.replaced.step);
         // By step: its elements, and whether it comes after the resource.
         let mut steps: HashMap<&StepId, (Option<Elements>, bool)> = HashMap::new();
-        let barred = dependants.iter().find_map(|one| {
+        let barred = dependants.iter().filter_map(|one| {
             let remade = match self.allowed.plan.steps.get(&one.step) {
                 Some(step) if !decide::reads(step) => {
                     let (each, later) = steps.entry(&one.step).or_insert_with(|| {
@@ -70,9 +70,10 @@ impl ReplacementCheck<'_> {
             };
             Some((one, self.allowed.bar(one, remade)?))
         });
+        let barred: Vec<_> = barred.collect();
         let staying =
-            || dependants.iter().find(|one| Some(*one) == self.staying).map(|one| (one, ReplaceBlocker::Stays));
-        barred.or_else(staying)
+            dependants.iter().filter(|one| Some(*one) == self.staying).map(|one| (one, ReplaceBlocker::Stays));
+        if barred.is_empty() { staying.collect() } else { barred }
     }
 
     /// Whether the plan has an instance of a step. What is not known yet is assumed to stay as it is on record.

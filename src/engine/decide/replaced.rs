@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{References, stays};
 use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
+use crate::order::ordered_set;
 use crate::plan::{OnChange, Plan, Selection};
 
 /// Recorded instances that exist and depend on this one, directly or through others: they are removed before it. A
@@ -117,12 +118,18 @@ impl ReplaceBlocker {
         }
     }
 
-    /// What to do about it. `replaced`: the step that is to be replaced; `targeted`: `--target` is given; `forget`: the
-    /// command that takes the dependant off the record.
-    pub fn help(self, dependant: &InstanceId, replaced: &StepId, targeted: bool, forget: &str) -> String {
+    /// What to do about it. `dependants`: all that are in the way for this reason; `replaced`: the step that is to be replaced;
+    /// `targeted`: `--target` is given; `forget`: the command that takes the first dependant off the record.
+    pub fn help(self, dependants: &[InstanceId], replaced: &StepId, targeted: bool, forget: &str) -> String {
+        let Some(dependant) = dependants.first() else { return String::new() };
         let step = &dependant.step;
         match self {
-            ReplaceBlocker::NotAllowed => format!("say `on_change: replace` in `{step}`, or add `--replace {step}`"),
+            ReplaceBlocker::NotAllowed => {
+                let steps = ordered_set(dependants.iter().map(|dependant| &dependant.step));
+                let names = steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
+                let flags = steps.iter().map(|step| format!("--replace {step}")).collect::<Vec<_>>().join(" ");
+                format!("say `on_change: replace` in {names}, or add `{flags}`")
+            }
             ReplaceBlocker::Gone if targeted => {
                 format!("let it go: `--prune`, without `--target`; keep it: take `{step}` back into the plan")
             }
@@ -147,6 +154,13 @@ mod tests {
                         body: { name: vol-b, source: new-volume, size: 1 }\n    on_change: replace\n  - id: action\n    undo: none\n    \
                         call: POST /cloud/v1/volumes/{project_id}/{region_id}/{{ steps.free.id }}/extend\n    \
                         body: { size: 2 }\n";
+
+    #[test]
+    fn all_that_may_not_be_replaced_is_named_at_once() {
+        let named = ["b[0]", "a", "b[1]"].map(Selection::name);
+        let help = ReplaceBlocker::NotAllowed.help(&named, &StepId::new("net"), false, "");
+        assert_eq!(help, "say `on_change: replace` in `a`, `b`, or add `--replace a --replace b`");
+    }
 
     #[test]
     fn a_dependant_goes_only_when_it_is_allowed_to_and_made_again_or_pruned() {

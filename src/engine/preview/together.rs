@@ -65,11 +65,11 @@ impl Preview<'_> {
             surroundings: self.surroundings(known, None),
             is_known: &is_known,
         };
-        match turn.barred(&dependants) {
+        match turn.barred(&dependants).first() {
             Some((dependant, why)) => {
                 *how = ChangeKind::Error;
-                *because_of = Some(dependant.clone());
-                *bar = Some(why);
+                *because_of = Some(InstanceId::clone(dependant));
+                *bar = Some(*why);
             }
             None => known.replaced.extend(dependants.into_iter().map(|other| (other, id.clone()))),
         }

@@ -15,7 +15,7 @@ use super::recorded::words;
 use super::settings::settings_of_record;
 use super::{Account, load, warn};
 use crate::api::{Client, ReadError, Request};
-use crate::catalog::{Catalog, Operation};
+use crate::catalog::{CLOUD, Catalog, Operation, root_of};
 use crate::cli::{ApiOptions, PlanOptions};
 use crate::clock::Clock;
 use crate::context::Context;
@@ -78,8 +78,10 @@ impl<'a> GuardSearch<'a> {
         if let Some(error) = client.shut_out() {
             return Err(Error::Api { what: "nothing was begun".to_owned(), error });
         }
-        // An address that answers no read will answer no write either: a call would only be in doubt.
-        let unanswered = looked.unread.iter().find(|(_, error)| error.meaning().is_none());
+        // An address that answers no read will answer no write either: a call would only be in doubt. What lists of other
+        // products answer is known by documents alone.
+        let is_of_cloud = |path: &str| root_of(path) == CLOUD;
+        let unanswered = looked.unread.iter().find(|(path, error)| is_of_cloud(path) && error.meaning().is_none());
         if let (0, Some((_, error))) = (looked.lists, unanswered) {
             return Err(Error::Api { what: "nothing was begun".to_owned(), error: error.clone() });
         }

@@ -68,6 +68,7 @@ pub use assumed::Assumed;
 pub use check::{Checked, check, check_assuming, check_before_values, check_in, check_with, load, no_text};
 pub use environment_doc::{EnvironmentFile, without_text};
 pub use graph::{Graph, ReadyQueue};
+pub use mentions::asks_for_resource;
 pub use model::{
     Adopt, AdoptBy, Call, CallTemplate, FileTemplate, Input, InputType, Moved, OnChange, OnConflict, Output, Plan,
     Ready, RecordOf, RecordUse, Retry, Segment, Step, Steps, Undo, Wait,

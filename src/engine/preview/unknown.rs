@@ -12,9 +12,8 @@ use crate::engine::repeated::Recording;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult, id_text};
 use crate::order::ordered_set;
-use crate::plan::{Segment, Step};
+use crate::plan::{Segment, Step, asks_for_resource};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
-use crate::word::Word;
 
 /// A result of a step is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,18 +22,6 @@ pub enum UnknownBecause {
     Reading,
     /// The step's call will be sent, or its resource changed.
     Change,
-}
-
-/// Whether a reference may be about the resource of a step, by the constant part of its path; where the rest is computed, by
-/// whether the templates of its step mention one.
-fn may_lead_to_resource(path: &[Word], is_mentioned: bool) -> bool {
-    match path {
-        [] => true,
-        [first, rest @ ..] if first == "all" || first == "each" => {
-            rest.get(1).map_or(is_mentioned, |field| field == "resource")
-        }
-        [first, ..] => first == "resource",
-    }
 }
 
 /// What is known so far of earlier steps.
@@ -157,7 +144,7 @@ impl KnownValues {
         let unread = || {
             // Of an instance that is yet to be made nothing can be read, and what it is for is not as before.
             let why = if self.partly.contains(step) { UnknownBecause::Change } else { UnknownBecause::Reading };
-            (may_lead_to_resource(path, self.uses_resource) && self.unread.contains(step)).then_some(why)
+            (asks_for_resource(path, self.uses_resource) && self.unread.contains(step)).then_some(why)
         };
         let told = || self.told.get(step).zip(path.first()).is_some_and(|(told, field)| told.contains(&**field));
         self.unknown.get(step).copied().filter(|_| !told()).or_else(unread)

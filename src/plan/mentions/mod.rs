@@ -7,6 +7,7 @@ mod unknown;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+pub use self::resources::asks_for_resource;
 pub(super) use self::resources::{ResourceUses, resource_uses};
 use self::results::result;
 use self::secrets::{ANSWERS, mentions_answer, path_in_answer, secret_field, secret_use, shown_once};

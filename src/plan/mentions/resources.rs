@@ -52,8 +52,9 @@ pub(in crate::plan) fn resource_uses(doc: &PlanDoc) -> ResourceUses {
     ResourceUses { used, used_by }
 }
 
-/// `net.resource`, `web.all[0].resource`; or all results of a step where templates mention `resource`.
-fn asks_for_resource(path: &[Word], is_near: bool) -> bool {
+/// Whether a reference may be about the resource of a step, by the constant part of its path: `net.resource`,
+/// `web.all[0].resource`. Where the rest is computed, by whether the templates there mention `resource`: `is_near`.
+pub fn asks_for_resource(path: &[Word], is_near: bool) -> bool {
     match path {
         [first, ..] if first == "resource" => true,
         [first, _, third, ..] if first == "all" || first == "each" => third == "resource",

@@ -30,7 +30,7 @@ use crate::engine::stamps::{ProjectRegionIds, Stamped, instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult, id_text};
 use crate::order::ordered_set;
-use crate::plan::{Graph, OnConflict, Selection, Step, Undo};
+use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
 use parts::{each_of, in_doubt_status, known_steps};
 
@@ -305,14 +305,17 @@ impl<'a> Work<'a> {
             self.status.put(instance.clone(), in_doubt_status(&instance, call, step));
             in_doubt.push((instance, ids));
         }
-        // What others depend on is decided first: they are found by it.
-        let graph = Graph::of(self.search.plan);
-        let turns: HashMap<&StepId, usize> = graph.order().into_iter().zip(0..).collect();
-        in_doubt.sort_by_key(|(instance, _)| turns.get(&instance.step).copied().unwrap_or(usize::MAX));
         let renamed = self.seem_renamed();
         // Also those that an earlier recovery left in doubt.
         let open = self.status.instances.iter().filter(|(_, known)| known.phase == Phase::InDoubt);
         let doubted = ordered_set(open.map(|(instance, _)| &instance.step));
+        // What others depend on is decided first: they are found by it.
+        let depends = |(instance, _): &(InstanceId, Vec<String>)| {
+            let step = self.search.plan.steps.get(&instance.step);
+            step.is_some_and(|step| step.after.iter().any(|step| doubted.contains(step)))
+        };
+        let (later, mut in_doubt): (Vec<_>, Vec<_>) = in_doubt.into_iter().partition(depends);
+        in_doubt.extend(later);
         let (mut absent, mut not_looked_for) = (Vec::new(), Vec::new());
         for change in self.preview() {
             let Some(step) = self.search.plan.steps.get(&change.instance.step) else { continue };

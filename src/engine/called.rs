@@ -16,6 +16,11 @@ pub enum Called {
 }
 
 impl Called {
+    /// A read shows that nothing is left to do.
+    pub fn done() -> Self {
+        Called::Answered { status: 200, value: Value::Null }
+    }
+
     /// The evidence for an outcome that was found rather than answered.
     pub fn evidence(&self) -> Option<Evidence> {
         match self {

@@ -9,6 +9,7 @@ pub use refused::one_step_help;
 use std::time::Duration;
 
 use super::call::Write;
+use super::called::Called;
 use super::called_again::{Former, former};
 use super::context::RunContext;
 use super::decide::{self, Allowed, ChangeKind, ReplaceBlocker};
@@ -81,7 +82,8 @@ impl Instance {
                 let recorded = operation::operation_of(self.run.context.catalog, &intent.call);
                 if next.lookups.iter().any(|lookup| matches!(lookup, Lookup::Others(_))) {
                     // What others have in the list may have changed since.
-                    next = self.looked_up(id, &next).await?;
+                    let Some(complete) = self.looked_up(id, &next).await? else { return Ok(None) };
+                    next = complete;
                 } else if let Some((operation, parameters)) = recorded
                     && !next.lookups.is_empty()
                     && operation.route == next.operation.route
@@ -111,8 +113,8 @@ impl Instance {
         })
     }
 
-    /// Completes a call with the values that have to be read for it.
-    async fn looked_up(&self, id: &InstanceId, call: &InPlace) -> Result<InPlace, Interruption> {
+    /// Completes a call with the values that have to be read for it; `None` when what it takes off is gone.
+    async fn looked_up(&self, id: &InstanceId, call: &InPlace) -> Result<Option<InPlace>, Interruption> {
         let context = &self.run.context;
         let read =
             context.stopped.or_leave(looked_up(context, id, call.clone())).await.map_err(Interruption::Stopped)?;
@@ -210,8 +212,11 @@ impl Instance {
                 if !next.lookups.iter().any(|lookup| matches!(lookup, Lookup::Others(_))) {
                     self.refuse_of_another(id, known, &recorded).await?;
                 }
-                let next = self.looked_up(id, next).await?;
-                self.make(&self.in_place(id, &next), known, None, provenance, started).await
+                if let Some(next) = self.looked_up(id, next).await? {
+                    return self.make(&self.in_place(id, &next), known, None, provenance, started).await;
+                }
+                let moot = self.in_place(id, next).intent;
+                self.finish(known, self.intended(&moot), Called::done(), *provenance, started).await.map(TurnEnd::from)
             }
             // What cannot be changed as a whole is not changed in part.
             (ChangeKind::Error | ChangeKind::Update, _) => {

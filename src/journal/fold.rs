@@ -437,7 +437,7 @@ impl InstanceStatus {
             self.called = by_call && provenance != Provenance::Adopted;
         }
         if let Some(intent) = &mut self.intent {
-            if makes_nothing {
+            if makes_nothing && (by_call || update) {
                 // A call that makes nothing is done, however often it was carried out.
                 self.earlier.retain(|earlier| earlier.intent.call != intent.call);
             }

@@ -344,6 +344,16 @@ fn the_current_version_is_written_as_its_fixture_says() {
     assert_eq!(written.lines().skip(1).collect::<Vec<_>>(), kept.lines().skip(1).collect::<Vec<_>>());
 }
 
+/// It says what the resource agrees with, and nothing of the calls before.
+#[test]
+fn a_change_that_needed_no_call_leaves_earlier_attempts_open() {
+    let Record::Succeeded(mut agreed) = succeeded("a") else { panic!("no success") };
+    let made = std::mem::take(&mut agreed.made);
+    assert_ne!(made, RecordedResource::default());
+    let records = [intent("a", 1), intent("a", 2), succeeded("a"), Record::Succeeded(agreed)];
+    assert_eq!(unanswered(&records).0, [1]);
+}
+
 /// The attempts without an answer after these records, and the status of the instance.
 fn unanswered(records: &[Record]) -> (Vec<u32>, InstanceStatus) {
     let status = read(Path::new("j"), text(records).as_bytes()).unwrap().status;

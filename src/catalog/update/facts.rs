@@ -263,6 +263,14 @@ pub fn shows_early(operation: &Operation) -> bool {
     SHOWN_EARLY.iter().any(|call| is(operation, call))
 }
 
+/// Whether a call takes something off a resource that exists without it: refused where that is not there any more.
+pub fn takes_off(operation: &Operation) -> bool {
+    let takes = |act: &Act| {
+        matches!(act, Act::Detach { .. } | Act::DetachEach { .. } | Act::DetachPart { .. } | Act::Remove { .. })
+    };
+    FACTS.iter().any(|(_, call, act)| takes(act) && is(operation, call))
+}
+
 /// Whether a field can be reset to its value without the plan's.
 pub fn can_be_reset(operation: &Operation, field: &str) -> bool {
     !NOT_RESETTABLE.iter().any(|(call, name)| *name == field && is(operation, call))

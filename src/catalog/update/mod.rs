@@ -15,6 +15,7 @@ use facts::{FACTS, MONITOR, OTHER_PATHS, WRAPPED, full, is, is_fixed};
 
 pub use facts::{
     Added, ReadForm, can_be_reset, form_of, must_be_sent_alone, only_grows, shared_lists, shown_at, shows_early,
+    takes_off,
 };
 
 /// A call that changes a created resource.

@@ -43,6 +43,7 @@ mod stays;
 mod stored;
 mod strangers;
 mod takedown;
+mod taken_off;
 mod takeover;
 mod together;
 mod unnamed_makers;

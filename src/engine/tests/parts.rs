@@ -45,11 +45,11 @@ pub fn plan(before: bool, more: &str, web: &Value) -> String {
     json!({ "name": "demo", "steps": steps }).to_string()
 }
 
-fn boot() -> Value {
+pub(super) fn boot() -> Value {
     json!({ "source": "image", "image_id": STRANGER, "size": 5, "boot_index": 0 })
 }
 
-fn subnet(name: &str) -> Value {
+pub(super) fn subnet(name: &str) -> Value {
     let id = format!("{{{{ steps.{name}.id }}}}");
     json!({ "type": "subnet", "network_id": "{{ steps.net.id }}", "subnet_id": id })
 }
@@ -58,11 +58,11 @@ fn disk(name: &str) -> Value {
     json!({ "source": "existing-volume", "volume_id": format!("{{{{ steps.{name}.id }}}}") })
 }
 
-fn group(name: &str) -> Value {
+pub(super) fn group(name: &str) -> Value {
     json!({ "id": format!("{{{{ steps.{name}.id }}}}") })
 }
 
-fn with_groups(mut interface: Value, groups: &[&str]) -> Value {
+pub(super) fn with_groups(mut interface: Value, groups: &[&str]) -> Value {
     interface["security_groups"] = groups.iter().map(|name| group(name)).collect();
     interface
 }
@@ -71,7 +71,7 @@ fn read(trial: &Trial, path: &str) -> Value {
     trial.read(&format!("/cloud/{}", path.replace("PR", "1/7")))
 }
 
-fn id_of(trial: &Trial, step: &str) -> String {
+pub(super) fn id_of(trial: &Trial, step: &str) -> String {
     let status = trial.status();
     let known = status.instances.iter().find(|(id, _)| id.to_string() == step).unwrap().1;
     known.result.as_ref().unwrap().id.as_ref().unwrap().as_str().unwrap().to_owned()

@@ -1,11 +1,12 @@
 //! Values that a call needs and only the API knows: read before the call is sent, and inserted in place of a
 //! placeholder.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::in_place::{InPlace, Lookup, address_placeholder, port_placeholder};
 use super::machine::{is_existing, is_started_from};
 use crate::api::{ReadError, Request};
+use crate::catalog::update::takes_off;
 use crate::engine::context::RunContext;
 use crate::engine::maker::other_maker_of_main;
 use crate::engine::operation::{Parameters, parameter};
@@ -13,7 +14,7 @@ use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::encode;
 use crate::engine::project_region::PROJECT_AND_REGION;
 use crate::id::InstanceId;
-use crate::journal::{Status, id_text};
+use crate::journal::{RecordedCall, Status, id_text};
 use crate::order::sort_by_key;
 
 /// Why a call cannot be completed.
@@ -26,22 +27,40 @@ pub enum NotFound {
     OfAnother(String),
 }
 
-/// Reads the values that a call needs, and inserts them.
+/// Reads the values that a call needs, and inserts them. `None`: what the call takes off is gone, and there is nothing to
+/// send.
 ///
 /// # Errors
 ///
 /// [`NotFound`].
-pub async fn looked_up(context: &RunContext, id: &InstanceId, mut call: InPlace) -> Result<InPlace, NotFound> {
+pub async fn looked_up(context: &RunContext, id: &InstanceId, mut call: InPlace) -> Result<Option<InPlace>, NotFound> {
+    let takes_off = takes_off(&call.operation);
     for lookup in std::mem::take(&mut call.lookups) {
         let found = match &lookup {
             Lookup::Group { id } => {
                 let path = placed("/cloud/v1/securitygroups/{project_id}/{region_id}", &call.parameters);
-                let group = context.client.read(Request::get(format!("{path}/{}", encode(id)))).await;
-                let name = group.map_err(NotFound::Read)?.get("name").and_then(Value::as_str).map(str::to_owned);
+                let group = match context.client.read(Request::get(format!("{path}/{}", encode(id)))).await {
+                    Err(error) if takes_off && error.is_not_found() => {
+                        // A single "not found" may be wrong: what is gone is at no port.
+                        let ports = ports_of(context, &call.recorded).await.map_err(NotFound::Read)?;
+                        if ports.iter().any(|port| has_group(port, "id", &Value::from(&**id))) {
+                            return Err(NotFound::Read(error));
+                        }
+                        if !leave_out(&mut call, &lookup.token()) {
+                            return Ok(None);
+                        }
+                        continue;
+                    }
+                    group => group.map_err(NotFound::Read)?,
+                };
+                let name = group.get("name").and_then(Value::as_str).map(str::to_owned);
                 vec![(lookup.token(), name.ok_or_else(|| NotFound::Which(format!("security group {id} has no name")))?)]
             }
             Lookup::Port { interfaces, at } => {
                 let shown = interfaces_of(context, &call.parameters).await.map_err(NotFound::Read)?;
+                if takes_off && interfaces.get(*at).is_some_and(|listed| is_away(listed, &shown)) {
+                    return Ok(None);
+                }
                 let port = port_of(interfaces, *at, &shown).map_err(NotFound::Which)?;
                 vec![(port_placeholder(), port.0), (address_placeholder(), port.1)]
             }
@@ -74,7 +93,50 @@ pub async fn looked_up(context: &RunContext, id: &InstanceId, mut call: InPlace)
             call.sent.iter_mut().for_each(|body| put(body, token, value));
         }
     }
-    Ok(call)
+    Ok(Some(call))
+}
+
+/// The ports of the machine whose security groups a call changes.
+///
+/// # Errors
+///
+/// When the API cannot be read.
+pub async fn ports_of(context: &RunContext, call: &RecordedCall) -> Result<Vec<Value>, ReadError> {
+    let machine = call.path.rsplit_once('/').map_or("", |(machine, _)| machine);
+    pages(&context.client, &Request::get(format!("{machine}/ports")), "/results", Paging::CLOUD).await
+}
+
+/// Whether a port has a security group with this value.
+pub fn has_group(port: &Value, name: &str, value: &Value) -> bool {
+    let groups = port.get("security_groups").and_then(Value::as_array).into_iter().flatten();
+    groups.into_iter().any(|group| group.get(name) == Some(value))
+}
+
+/// Leaves a group out of the call that takes it off a machine or a port; returns whether the call is still about any.
+fn leave_out(call: &mut InPlace, token: &str) -> bool {
+    let mut is_left = false;
+    let mut leave = |body: &mut Value| {
+        let names = body.pointer_mut("/ports_security_group_names/0/security_group_names");
+        if let Some(names) = names.and_then(Value::as_array_mut) {
+            names.retain(|name| name.as_str() != Some(token));
+            is_left |= !names.is_empty();
+        }
+    };
+    call.recorded.body.iter_mut().for_each(|body| body.edit(&mut leave));
+    call.sent.iter_mut().for_each(leave);
+    is_left
+}
+
+/// Whether the machine has no interface at the subnet, or with the port, that the body names.
+fn is_away(listed: &Value, shown: &[Value]) -> bool {
+    let name = match listed.get("type").and_then(Value::as_str) {
+        Some("reserved_fixed_ip") => "port_id",
+        Some("subnet") => "subnet_id",
+        _ => return false,
+    };
+    let Some(id) = listed.get(name).filter(|id| id.is_string()) else { return false };
+    let named = json!({ "type": listed["type"], name: id });
+    !shown.iter().any(|interface| fits(&named, interface))
 }
 
 /// The interfaces of the machine that a call is about.

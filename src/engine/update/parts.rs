@@ -3,12 +3,11 @@
 use serde_json::Value;
 
 use super::fields::{UpdateState, fields_state};
-use super::lookup::{interfaces_of, match_interfaces};
+use super::lookup::{has_group, interfaces_of, match_interfaces, ports_of};
 use crate::api::{ReadError, Request};
 use crate::catalog::Method;
 use crate::engine::context::RunContext;
 use crate::engine::operation::{self, Parameters, parameter};
-use crate::engine::pages::{Paging, pages};
 use crate::engine::paths::{self, encode};
 use crate::engine::project_region::PROJECT_AND_REGION;
 use crate::engine::refresh::ReadResource;
@@ -84,13 +83,8 @@ impl PartUpdate<'_> {
 
     /// Whether all requested ports have the requested groups, or none has any of them.
     async fn groups(&self, joins: bool) -> Result<UpdateState, ReadError> {
-        let machine = self.intent.call.path.rsplit_once('/').map_or("", |(machine, _)| machine);
-        let request = Request::get(format!("{machine}/ports"));
-        let shown = pages(&self.context.client, &request, "/results", Paging::CLOUD).await?;
-        let has = |port: &Value, name: &Value| {
-            let groups = port.get("security_groups").and_then(Value::as_array).into_iter().flatten();
-            groups.into_iter().any(|group| group.get("name") == Some(name))
-        };
+        let shown = ports_of(self.context, &self.intent.call).await?;
+        let has = |port: &Value, name: &Value| has_group(port, "name", name);
         if let Some(name) = self.sent().get("name") {
             return Ok(done(!shown.is_empty() && shown.iter().all(|port| has(port, name) == joins)));
         }

@@ -1,0 +1,108 @@
+//! What another client took off a machine, and deleted: it needs no call any more.
+
+use serde_json::{Value, json};
+
+use super::harness::{Trial, assert_done, paused};
+use super::parts::{assume, boot, group, id_of, plan as machine, shown, subnet, with_groups};
+use crate::catalog::Method;
+use crate::exit::Exit;
+use crate::journal::RecordedCall;
+use crate::simulate::Faults;
+
+async fn post(trial: &Trial, path: String, body: Value) {
+    trial.by_hand(&RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) }).await;
+}
+
+async fn delete(trial: &Trial, path: String) {
+    trial.by_hand(&RecordedCall::new(Method::Delete, path)).await;
+}
+
+fn set_faults(trial: &Trial, rules: &[&str]) {
+    trial.simulator.lock().unwrap().set_faults(Faults::parse(rules.iter().copied()).unwrap());
+}
+
+/// Another client takes a group off the machine, and deletes it.
+async fn delete_group(trial: &Trial, step: &str) {
+    let path = format!("/cloud/v1/instances/1/7/{}/delsecuritygroup", id_of(trial, "web"));
+    post(trial, path, json!({ "name": format!("{step}-group") })).await;
+    delete(trial, format!("/cloud/v1/securitygroups/1/7/{}", id_of(trial, step))).await;
+}
+
+#[test]
+fn a_group_that_is_gone_is_not_taken_off_a_machine() {
+    let with = |body: Value| machine(true, "", &body);
+    let whole = |groups: &[&str]| {
+        let groups: Value = groups.iter().map(|name| group(name)).collect();
+        with(json!({ "interfaces": [subnet("front")], "volumes": [boot()], "security_groups": groups }))
+    };
+    let of_port =
+        |groups: &[&str]| with(json!({ "interfaces": [with_groups(subnet("front"), groups)], "volumes": [boot()] }));
+    for (before, after, expected) in [
+        (whole(&["a", "b"]), whole(&["b", "c"]), "front: b-group c-group"),
+        (whole(&["a"]), whole(&["c"]), "front: c-group"),
+        (whole(&["a", "b"]), whole(&["c"]), "front: c-group"),
+        (of_port(&["a", "b"]), of_port(&["b", "c"]), "front: b-group c-group"),
+        (of_port(&["a", "b"]), of_port(&["c"]), "front: c-group"),
+    ] {
+        paused(async {
+            let mut trial = Trial::new(assume(None));
+            let end = trial.run(&before).await;
+            assert_done(&trial, &end);
+            delete_group(&trial, "a").await;
+            let end = trial.run(&after).await;
+            assert_done(&trial, &end);
+            assert_eq!(shown(&trial).0, [expected]);
+            let writes = trial.writes();
+            let end = trial.run(&after).await;
+            assert_done(&trial, &end);
+            assert_eq!(trial.writes(), writes, "{expected}");
+        });
+    }
+}
+
+/// A read that wrongly finds no group says nothing while a port shows it.
+#[test]
+fn a_group_that_a_port_shows_is_not_gone() {
+    paused(async {
+        let with = |name: &str| {
+            machine(
+                true,
+                "",
+                &json!({ "interfaces": [subnet("front")], "volumes": [boot()], "security_groups": [group(name)] }),
+            )
+        };
+        let mut trial = Trial::new(assume(None));
+        let end = trial.run(&with("a")).await;
+        assert_done(&trial, &end);
+        set_faults(&trial, &["status=404:GET:securitygroups"]);
+        let end = trial.run(&with("b")).await;
+        assert_eq!(end.finished.exit, Exit::StepFailed);
+        set_faults(&trial, &[]);
+        let end = trial.run(&with("b")).await;
+        assert_done(&trial, &end);
+        assert_eq!(shown(&trial).0, ["front: b-group"]);
+    });
+}
+
+#[test]
+fn an_interface_that_is_gone_is_not_detached_from_a_machine() {
+    paused(async {
+        let with = |subnets: &[&str]| {
+            let interfaces: Value = subnets.iter().map(|name| subnet(name)).collect();
+            machine(true, "", &json!({ "interfaces": interfaces, "volumes": [boot()] }))
+        };
+        let mut trial = Trial::new(assume(None));
+        let end = trial.run(&with(&["front", "back"])).await;
+        assert_done(&trial, &end);
+        let web = format!("/cloud/v1/instances/1/7/{}", id_of(&trial, "web"));
+        let listed = trial.read(&format!("{web}/interfaces"))["results"].as_array().unwrap().clone();
+        let back = id_of(&trial, "back");
+        let at = listed.iter().find(|one| one["ip_assignments"][0]["subnet_id"] == *back).unwrap();
+        let body = json!({ "port_id": at["port_id"], "ip_address": at["ip_assignments"][0]["ip_address"] });
+        post(&trial, format!("{web}/detach_interface"), body).await;
+        let writes = trial.writes();
+        let end = trial.run(&with(&["front"])).await;
+        assert_done(&trial, &end);
+        assert_eq!((trial.writes(), shown(&trial).0.len()), (writes, 1));
+    });
+}

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{RESENDS, SendState, Write};
 use crate::api::ReadError;
 use crate::catalog::pace_of;
-use crate::catalog::update::shows_early;
+use crate::catalog::update::{shows_early, takes_off};
 use crate::engine::called::Called;
 use crate::engine::context::RunContext;
 use crate::engine::interruption::Interruption;
@@ -19,6 +19,9 @@ use crate::journal::{InstanceStatus, JournalError, Record, Unanswered};
 
 /// The pause between two reads of what an update changes.
 const READ_BACK: Duration = Duration::from_secs(5);
+
+/// Statuses of a refusal because there is nothing left to do.
+const NOTHING_LEFT: [u16; 4] = [400, 404, 409, 422];
 
 /// Whether a change counts as done which the API said it carried out, and of which no task is found: by what the resource
 /// shows, and whether a task carries such a change out. `missing`: there was one, which the API does not know any more.
@@ -175,6 +178,13 @@ impl Write {
     /// Whether the write is an update that has taken effect, according to the resource.
     pub(super) async fn is_done(&self, context: &RunContext) -> bool {
         self.state(context).await == UpdateState::Done
+    }
+
+    /// Whether an update was refused because there is nothing left to do: a read does not show what it takes off.
+    pub(super) async fn is_done_before(&self, context: &RunContext, refusal: &StepError) -> bool {
+        let is_refusal = refusal.status.is_some_and(|status| NOTHING_LEFT.contains(&status));
+        let takes_off = self.intent.update.is_some() && self.operation.as_deref().is_some_and(takes_off);
+        is_refusal && takes_off && self.is_done(context).await
     }
 
     /// What the resource shows of an update.

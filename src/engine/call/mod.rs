@@ -113,6 +113,11 @@ impl Write {
                 Ok(AttemptEnd::Called(called)) => return Ok(called),
                 Ok(AttemptEnd::Again) => {}
                 Ok(AttemptEnd::InDoubt(next)) => in_doubt = Some(*next),
+                Err(Interruption::Failed(refusal) | Interruption::Conflict(refusal))
+                    if Box::pin(self.is_done_before(context, &refusal)).await =>
+                {
+                    return Ok(Called::done());
+                }
                 // What stands in the way may be the work of an earlier attempt.
                 Err(Interruption::Conflict(refusal)) if !self.is_repeatable() => {
                     let called = Box::pin(self.resolve_earlier(context)).await?;

@@ -361,8 +361,9 @@ fn contains(planned: Option<&Value>, seen: Option<&Value>) -> Comparison {
     }
 }
 
-/// Whether an element that is in `before` and not in `after` still exists.
-pub fn holds_any(seen: Option<&Value>, before: Option<&Value>, after: Option<&Value>) -> bool {
+/// Whether an element that is in `before` and not in `after` still exists; `None` when there is none to look for, or
+/// nothing is shown.
+pub fn holds_any(seen: Option<&Value>, before: Option<&Value>, after: Option<&Value>) -> Option<bool> {
     let texts = |value: Option<&'_ Value>| {
         let mut texts = Vec::new();
         if let Some(value) = value {
@@ -370,8 +371,9 @@ pub fn holds_any(seen: Option<&Value>, before: Option<&Value>, after: Option<&Va
         }
         texts.into_iter().filter(|text| text.len() >= 8).map(str::to_owned).collect::<Vec<_>>()
     };
-    let (there, kept) = (texts(seen), texts(after));
-    texts(before).iter().any(|text| !kept.contains(text) && there.contains(text))
+    let (there, kept, mut taken) = (texts(Some(seen?)), texts(after), texts(before));
+    taken.retain(|text| !kept.contains(text) && !stands_for_secret(text));
+    (!taken.is_empty()).then(|| taken.iter().any(|text| there.contains(text)))
 }
 
 fn collect<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {

@@ -1,4 +1,4 @@
-//! What another client took off a machine, and deleted: it needs no call any more.
+//! What another client took off a router or a machine, and deleted: it needs no call any more.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,29 @@ use super::parts::{assume, boot, group, id_of, plan as machine, shown, subnet, w
 use crate::catalog::Method;
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
-use crate::simulate::Faults;
+use crate::simulate::{Faults, Options};
+
+/// A router with these of the two subnets in its body, and a step that attaches the third.
+fn router(own: &[&str]) -> String {
+    let place = "{project_id}/{region_id}";
+    let id = |step: &str| format!("{{{{ steps.{step}.id }}}}");
+    let net = json!({ "id": "net", "call": format!("POST /cloud/v1/networks/{place}"),
+        "body": { "name": "net", "create_router": false } });
+    let subnet = |(at, step): (usize, &str)| {
+        json!({ "id": step, "call": format!("POST /cloud/v1/subnets/{place}"), "body": { "name": step,
+            "network_id": id("net"), "cidr": format!("10.0.{at}.0/24"), "connect_to_network_router": false } })
+    };
+    let interfaces: Value = own.iter().map(|step| json!({ "type": "subnet", "subnet_id": id(step) })).collect();
+    let router = json!({ "id": "router", "call": format!("POST /cloud/v1/routers/{place}"),
+        "body": { "name": "router", "interfaces": interfaces } });
+    let call = |word: &str| format!("POST /cloud/v1/routers/{place}/{}/{word}", id("router"));
+    let body = json!({ "subnet_id": id("three") });
+    let att = json!({ "id": "att", "call": call("attach"), "body": body,
+        "undo": { "call": call("detach"), "body": body } });
+    let subnets = ["one", "two", "three"].into_iter().enumerate().map(subnet);
+    let steps: Vec<Value> = std::iter::once(net).chain(subnets).chain([router, att]).collect();
+    json!({ "name": "demo", "steps": steps }).to_string()
+}
 
 async fn post(trial: &Trial, path: String, body: Value) {
     trial.by_hand(&RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, path) }).await;
@@ -17,8 +39,49 @@ async fn delete(trial: &Trial, path: String) {
     trial.by_hand(&RecordedCall::new(Method::Delete, path)).await;
 }
 
+/// Another client takes a subnet of a step off the router.
+async fn detach(trial: &Trial, step: &str) {
+    let path = format!("/cloud/v1/routers/1/7/{}/detach", id_of(trial, "router"));
+    post(trial, path, json!({ "subnet_id": id_of(trial, step) })).await;
+}
+
+/// The steps whose subnets the router has.
+fn attached(trial: &Trial) -> Vec<&'static str> {
+    let shown = trial.read(&format!("/cloud/v1/routers/1/7/{}", id_of(trial, "router"))).to_string();
+    ["one", "two", "three"].into_iter().filter(|step| shown.contains(&id_of(trial, step))).collect()
+}
+
 fn set_faults(trial: &Trial, rules: &[&str]) {
     trial.simulator.lock().unwrap().set_faults(Faults::parse(rules.iter().copied()).unwrap());
+}
+
+async fn made(text: &str) -> Trial {
+    let mut trial = Trial::new(Options::default());
+    let end = trial.run(text).await;
+    assert_done(&trial, &end);
+    trial
+}
+
+#[test]
+fn an_update_takes_nothing_off_a_router_that_it_does_not_show() {
+    for (after, by_hand, exit) in
+        [(&["two"][..], true, Exit::Done), (&[], true, Exit::Done), (&["two"], false, Exit::StepFailed)]
+    {
+        paused(async {
+            let own = if after.is_empty() { &["one"][..] } else { &["one", "two"] };
+            let mut trial = made(&router(own)).await;
+            if by_hand {
+                detach(&trial, "one").await;
+            }
+            set_faults(&trial, &["status=404:POST:/detach"]);
+            let end = trial.run(&router(after)).await;
+            assert_eq!(end.finished.exit, exit, "{:?}", trial.failures());
+            set_faults(&trial, &[]);
+            let end = trial.run(&router(after)).await;
+            assert_done(&trial, &end);
+            assert_eq!(attached(&trial), [after, &["three"]].concat());
+        });
+    }
 }
 
 /// Another client takes a group off the machine, and deletes it.

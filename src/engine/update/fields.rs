@@ -25,13 +25,16 @@ pub(super) fn fields_state(before: Option<&Value>, after: Option<&Value>, shown:
     let changed = changed.filter(|name| old.get(*name) != new.get(*name));
     let mut state = UpdateState::CannotTell;
     for name in changed {
-        if let ReadForm::Below(pointer) = form_of(shown.route, name)
-            && holds_any(shown.object.pointer(pointer), old.get(name), new.get(name))
-        {
-            return UpdateState::NotDone;
-        }
+        let left = match form_of(shown.route, name) {
+            ReadForm::Below(pointer) => holds_any(shown.object.pointer(pointer), old.get(name), new.get(name)),
+            _ => None,
+        };
+        let is_emptied = new.get(name).is_none_or(|new| new.is_null() || new.as_array().is_some_and(Vec::is_empty));
         match field(name, new.get(name), shown) {
+            _ if left == Some(true) => return UpdateState::NotDone,
             Comparison::Same => state = UpdateState::Done,
+            // What is shown there is of others.
+            Comparison::CannotTell if is_emptied && left == Some(false) => state = UpdateState::Done,
             Comparison::Differs(_) => return UpdateState::NotDone,
             Comparison::CannotTell => return UpdateState::CannotTell,
         }

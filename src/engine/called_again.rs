@@ -50,8 +50,14 @@ pub fn former(
 /// Whether a refresh found that nothing is left of the effect of an action: it cannot be undone.
 pub fn is_not_there(known: &InstanceStatus) -> bool {
     let body = known.agreed().and_then(|call| call.body.as_deref()).and_then(Value::as_object);
-    let is_drifted = |field: &String| known.drifted.iter().any(|drifted| drifted.field == *field);
-    !known.drifted.is_empty() && body.is_none_or(|body| body.keys().all(is_drifted))
+    let shares = |one: &Value, now: Option<&Value>| match (one, now) {
+        (Value::Array(one), Some(Value::Array(now))) => one.iter().any(|item| now.contains(item)),
+        _ => false,
+    };
+    let is_drifted = |(field, sent): (&String, &Value)| {
+        known.drifted.iter().any(|drifted| drifted.field == *field && !shares(sent, drifted.now.as_ref()))
+    };
+    !known.drifted.is_empty() && body.is_none_or(|body| body.iter().all(is_drifted))
 }
 
 #[cfg(test)]
@@ -95,6 +101,11 @@ mod tests {
             (&["name"], json!({ "name": "theirs", "description": "ours" }), false),
         ] {
             assert_eq!(is_not_there(&known(drifted, body.clone())), expected, "{drifted:?} {body}");
+        }
+        for (now, expected) in [(json!(["v-2"]), false), (json!(["v-3"]), true), (json!([]), true)] {
+            let mut known = known(&[], json!({ "volume_ids": ["v-1", "v-2"] }));
+            known.drifted = vec![Drifted { field: "volume_ids".to_owned(), now: Some(now.clone()) }].into();
+            assert_eq!(is_not_there(&known), expected, "{now}");
         }
     }
 

@@ -10,6 +10,7 @@ use crate::catalog::pace_of;
 use crate::catalog::update::{shows_early, takes_off};
 use crate::engine::called::Called;
 use crate::engine::context::RunContext;
+use crate::engine::effect::{Effect, effect_of};
 use crate::engine::interruption::Interruption;
 use crate::engine::resolve::{self, InDoubt};
 use crate::engine::search::Resolved;
@@ -96,7 +97,7 @@ impl Write {
         let is_carried_out = in_doubt.is_carried_out();
         let is_done = match is_carried_out && !self.makes_something() {
             true => Box::pin(self.took_effect(context, in_doubt)).await?,
-            false => self.is_done(context).await,
+            false => self.is_done(context).await || self.shows_effect(context).await,
         };
         let message = match (is_carried_out, self.makes_something()) {
             _ if is_done => return Ok(Some(self.done(in_doubt))),
@@ -180,11 +181,28 @@ impl Write {
         self.state(context).await == UpdateState::Done
     }
 
-    /// Whether an update was refused because there is nothing left to do: a read does not show what it takes off.
-    pub(super) async fn is_done_before(&self, context: &RunContext, refusal: &StepError) -> bool {
-        let is_refusal = refusal.status.is_some_and(|status| NOTHING_LEFT.contains(&status));
-        let takes_off = self.intent.update.is_some() && self.operation.as_deref().is_some_and(takes_off);
-        is_refusal && takes_off && self.is_done(context).await
+    /// Whether a call was refused because there is nothing left to do: what an update takes off is not there any more, or
+    /// an attempt without an answer has done what the action does. A read shows it.
+    pub(super) async fn is_done_before(&self, context: &RunContext, refusal: &StepError) -> Result<bool, JournalError> {
+        if !refusal.status.is_some_and(|status| NOTHING_LEFT.contains(&status)) {
+            return Ok(false);
+        }
+        if self.intent.update.is_some() {
+            return Ok(self.operation.as_deref().is_some_and(takes_off) && self.is_done(context).await);
+        }
+        let Some(open) = self.earlier_in_doubt(context) else { return Ok(false) };
+        if !self.shows_effect(context).await {
+            return Ok(false);
+        }
+        let (instance, attempt) = (self.instance().clone(), open.attempt.intent.attempt);
+        context.journal.append(vec![Record::Found { instance, attempt }]).await?;
+        Ok(true)
+    }
+
+    /// Whether a read shows what this action does.
+    async fn shows_effect(&self, context: &RunContext) -> bool {
+        let is_action = !self.makes_something() && self.intent.update.is_none() && !self.shows_early();
+        is_action && effect_of(context, self.instance(), self.call()).await == Effect::There
     }
 
     /// What the resource shows of an update.

@@ -114,7 +114,7 @@ impl Write {
                 Ok(AttemptEnd::Again) => {}
                 Ok(AttemptEnd::InDoubt(next)) => in_doubt = Some(*next),
                 Err(Interruption::Failed(refusal) | Interruption::Conflict(refusal))
-                    if Box::pin(self.is_done_before(context, &refusal)).await =>
+                    if Box::pin(self.is_done_before(context, &refusal)).await? =>
                 {
                     return Ok(Called::done());
                 }

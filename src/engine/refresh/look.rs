@@ -337,7 +337,8 @@ impl Refresh<'_> {
             .iter()
             .flat_map(|update_call| update_call.act.fields())
             .filter(|name| !body.contains_key(*name));
-        let added = added.filter(|name| later.iter().any(|call| matches!(call.sets(name), Sets::To(_))));
+        let added =
+            added.filter(|name| later.iter().any(|call| matches!(call.sets(name), Sets::To(_) | Sets::Adds(_))));
         let added = ordered_set(added);
         let names = body.keys().map(String::as_str).filter(|name| takes(name)).chain(added);
         let mut drift = Drift::default();
@@ -351,7 +352,7 @@ impl Refresh<'_> {
                         match by {
                             None => drift.fields.push(Drifted { field: name.to_owned(), now }),
                             Some(call) => {
-                                drift.later.entry(call.instance.clone()).or_default().push(call.drifted(name, now))
+                                drift.later.entry(call.instance.clone()).or_default().extend(call.drifted(name, now))
                             }
                         }
                     }

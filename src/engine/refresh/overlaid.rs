@@ -66,6 +66,8 @@ pub struct LaterCall<'a> {
 pub enum Sets<'a> {
     Nothing,
     To(&'a Value),
+    /// It adds these elements to the list.
+    Adds(&'a Value),
     CannotTell,
 }
 
@@ -161,7 +163,7 @@ impl LaterCall<'_> {
     pub fn sets(&self, field: &str) -> Sets<'_> {
         let is_known = self.known.phase == Phase::Succeeded && !self.known.intent.as_ref().is_some_and(|i| i.secret);
         match self.would_set(field) {
-            Sets::To(_) if !is_known => Sets::CannotTell,
+            Sets::To(_) | Sets::Adds(_) if !is_known => Sets::CannotTell,
             sets => sets,
         }
     }
@@ -188,6 +190,9 @@ impl LaterCall<'_> {
             Some(Act::Set { sent_as, .. } | Act::Attach { sent_as, .. }) => {
                 given(sent_as).map_or(Sets::CannotTell, Sets::To)
             }
+            Some(Act::AttachEach { key: added, .. } | Act::Add { field: added }) => {
+                given(added).map_or(Sets::CannotTell, Sets::Adds)
+            }
             Some(_) => Sets::CannotTell,
             None => match given(name) {
                 Some(value) if matches!(self.call.method, Method::Patch | Method::Put) && !value.is_null() => {
@@ -210,14 +215,19 @@ impl LaterCall<'_> {
         matches!(self.act, Some(Act::Set { rule: Rule::OnlyLarger | Rule::LaterVersion, .. }))
     }
 
-    /// The drift of this call, by which the next run makes it again: the field by the name that it has in its body.
-    pub fn drifted(&self, field: &str, now: Option<Value>) -> Drifted {
-        match &self.act {
+    /// The drift of this call, by which the next run makes it again: the field by the name that it has in its body. What is
+    /// not attached any more is gone with all that the body says of it.
+    pub fn drifted(&self, field: &str, now: Option<Value>) -> Vec<Drifted> {
+        let body = self.call.body.as_deref().and_then(fields_of);
+        vec![match &self.act {
+            Some(Act::Attach { .. } | Act::AttachEach { .. }) if now.is_none() => {
+                let names = body.into_iter().flat_map(Map::keys).cloned();
+                return names.map(|field| Drifted { field, now: None }).collect();
+            }
             Some(Act::Set { sent_as, .. } | Act::Attach { sent_as, .. }) => {
                 Drifted { field: (*sent_as).to_owned(), now }
             }
             Some(Act::Fields { inside: Some(inside), .. }) => {
-                let body = self.call.body.as_deref().and_then(fields_of);
                 let mut whole = body.and_then(|body| body.get(*inside)).cloned().unwrap_or_default();
                 if let Some(fields) = whole.as_object_mut() {
                     match now {
@@ -228,7 +238,7 @@ impl LaterCall<'_> {
                 Drifted { field: (*inside).to_owned(), now: Some(whole) }
             }
             _ => Drifted { field: field.to_owned(), now },
-        }
+        }]
     }
 }
 
@@ -247,11 +257,21 @@ pub fn compared<'l>(
         return vec![(None, field(name, planned, shown))];
     }
     let mut set: Vec<(&LaterCall<'_>, &Value)> = Vec::new();
+    let mut added = Vec::new();
     for (call, sets) in &setting {
         match sets {
             Sets::To(value) => set.push((call, value)),
+            Sets::Adds(value) => added.push((Some(*call), *value)),
             Sets::Nothing | Sets::CannotTell => return vec![(None, Comparison::CannotTell)],
         }
+    }
+    if !added.is_empty() {
+        if !set.is_empty() {
+            return vec![(None, Comparison::CannotTell)];
+        }
+        // Each is there or not, whatever the others are.
+        let own = planned.map(|planned| (None, planned));
+        return own.into_iter().chain(added).map(|(by, value)| (by, field(name, Some(value), shown))).collect();
     }
     sort_by_key(&mut set, |(call, _)| call.known.finished_at);
     if name == "tags" && set.iter().all(|(call, value)| call.merges() && value.is_object()) {
@@ -356,6 +376,7 @@ mod tests {
         found.first().map(|call| match call.sets(field) {
             Sets::Nothing => "nothing".to_owned(),
             Sets::To(value) => value.to_string(),
+            Sets::Adds(value) => format!("+ {value}"),
             Sets::CannotTell => "?".to_owned(),
         })
     }
@@ -367,6 +388,8 @@ mod tests {
         let network = format!("/cloud/v2/networks/1/7/{ID}");
         let (patch, post) = (Method::Patch, Method::Post);
         let volume = |action: &str| format!("/cloud/v1/volumes/1/7/{ID}{action}");
+        let (routers, router) =
+            ("/cloud/v1/routers/1/7", |action: &str| format!("/cloud/v1/routers/1/7/{ID}/{action}"));
         let machine = |action: &str| format!("/cloud/v1/instances/1/7/{ID}/{action}");
         for (create, method, path, body, field, expected) in [
             (networks, patch, &network, json!({ "name": "new" }), "name", Some("\"new\"")),
@@ -390,6 +413,16 @@ mod tests {
                 "volumes",
                 Some("?"),
             ),
+            (
+                routers,
+                post,
+                &router("attach"),
+                json!({ "subnet_id": OTHER }),
+                "interfaces",
+                Some(&*format!("+ \"{OTHER}\"")),
+            ),
+            (routers, post, &router("attach"), json!({ "subnet_id": OTHER }), "name", Some("nothing")),
+            (routers, post, &router("detach"), json!({ "subnet_id": OTHER }), "interfaces", Some("?")),
             (volumes, post, &volume("/metadata"), json!({ "team": "a" }), "tags", Some("?")),
             (volumes, post, &volume("/metadata-export"), json!({}), "tags", Some("nothing")),
             // What makes a resource of its own.

@@ -1,4 +1,4 @@
-//! What another client took off a router or a machine, and deleted: it needs no call any more.
+//! What another client took off a router or a machine, and deleted: it needs no call any more, in an update or an undo.
 
 use serde_json::{Value, json};
 
@@ -60,6 +60,53 @@ async fn made(text: &str) -> Trial {
     let end = trial.run(text).await;
     assert_done(&trial, &end);
     trial
+}
+
+#[test]
+fn a_subnet_that_was_taken_off_a_router_is_the_drift_of_the_step_that_attached_it() {
+    for (step, drift) in [("three", "att subnet_id"), ("one", "router interfaces")] {
+        paused(async {
+            let text = router(&["one", "two"]);
+            let mut trial = made(&text).await;
+            assert_eq!(trial.refresh().await, Vec::<String>::new());
+            detach(&trial, step).await;
+            assert_eq!(trial.refresh().await, [drift]);
+            let end = trial.run(&text).await;
+            assert_done(&trial, &end);
+            assert_eq!(attached(&trial), ["one", "two", "three"]);
+            assert_eq!(trial.refresh().await, Vec::<String>::new());
+        });
+    }
+}
+
+/// The API refuses to detach it, and the router shows that there is nothing to take back.
+#[test]
+fn the_undo_of_an_attachment_to_a_router_is_done_where_the_router_does_not_show_it() {
+    for (by_hand, exit) in [(true, Exit::Done), (false, Exit::TeardownIncomplete)] {
+        paused(async {
+            let mut trial = made(&router(&[])).await;
+            if by_hand {
+                detach(&trial, "three").await;
+            }
+            set_faults(&trial, &["status=400:POST:/detach"]);
+            assert_eq!(trial.destroy().await.exit, exit, "{:?}", trial.left());
+            assert_eq!(trial.alive().is_empty(), by_hand);
+        });
+    }
+}
+
+/// Its answer is lost, and the API refuses it from then on.
+#[test]
+fn an_attachment_in_doubt_is_done_where_the_router_shows_it() {
+    paused(async {
+        let mut trial = Trial::with_faults(&["lost-answer:POST:/attach:1", "status=403:GET:user_actions"]);
+        let end = trial.run(&router(&["one"])).await;
+        assert_done(&trial, &end);
+        assert_eq!(attached(&trial), ["one", "three"]);
+        set_faults(&trial, &[]);
+        assert_eq!(trial.destroy().await.exit, Exit::Done, "{:?}", trial.left());
+        assert!(trial.alive().is_empty(), "{:?}", trial.alive());
+    });
 }
 
 #[test]

@@ -49,7 +49,14 @@ fn lines(changes: &[Change]) -> String {
 pub fn words_of(change: &Change) -> String {
     match &change.action {
         Action::Call => String::new(),
-        Action::Adopt => "adopt the existing resource".to_owned(),
+        Action::Adopt { then } => {
+            let then = match then.as_deref() {
+                Some(Action::Change { how, .. }) => format!(", then {}", change_words(*how)),
+                Some(_) => ", which agrees with the plan".to_owned(),
+                None => ", and change what differs from the plan".to_owned(),
+            };
+            format!("adopt the existing resource{then}")
+        }
         Action::Read => "read".to_owned(),
         Action::Keep => "keep".to_owned(),
         Action::Skip => "skip: `when` is false".to_owned(),

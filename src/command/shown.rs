@@ -68,6 +68,7 @@ impl PreviewInput<'_> {
                 let operation = operation_of(Catalog::embedded(), &call).map(|(operation, _)| operation);
                 let reader = ListReader { client, retried_statuses: &[], permits: None, most_items: MAX_ITEMS };
                 let read = reader.read_all(&RunContext::request(&call), operation.as_deref()).await;
+                let is_missing = matches!(&read, Err(ReadFailure::Read(error)) if error.is_not_found());
                 let answer = match read {
                     Ok(complete) => Some((complete.status, complete.answer)),
                     Err(unread) => {
@@ -81,7 +82,10 @@ impl PreviewInput<'_> {
                         None
                     }
                 };
-                reads.learn(&call, answer);
+                match is_missing {
+                    true => reads.learn_missing(&call),
+                    false => reads.learn(&call, answer),
+                }
             }
         }
     }

@@ -1,40 +1,31 @@
 //! Adopts an existing resource (Terraform: import): reads it, compares it with the plan, and records it as the result
 //! of the step, without sending the create.
 
+mod existing;
+
 use serde_json::Value;
 
 use super::change::one_step_help;
-use super::collection::{items, list_call, result_of_item};
+use super::collection::{items, list_call};
 use super::conceal::{self, conceal};
-use super::differences::differences;
-use super::find::{they_are, what_there_is};
 use super::instance::Instance;
 use super::interruption::Interruption;
 use super::made::made;
-use super::names::is_same_name;
 use super::operation::Parameters;
 use super::ownership::Claimable;
-use super::paths::{self, fill_path};
+use super::paths;
 use super::refresh::as_it_stands;
 use super::render::Rendered;
 use super::results;
 use super::secondary::with_secondary;
-use super::update::{UpdatedResource, split};
 use crate::api::Request;
-use crate::catalog::update::shown_at;
 use crate::catalog::{Operation, Resource};
 use crate::event::{EffectKnown, ErrorClass, Provenance};
 use crate::id::InstanceId;
 use crate::journal::{Adopted, IntendedUndo, JsonText, Record, RecordedCall, RecordedResource, StepResult, id_text};
-use crate::plan::AdoptBy;
 use crate::shared::Shared;
-use crate::template::{Template, TemplateError};
 
-/// What identifies the resource to adopt.
-enum By {
-    Id(String),
-    Name(String),
-}
+pub use existing::{Adoptable, By, shown_in};
 
 /// Why a resource of another owner is not adopted.
 pub fn taken_words(id: &str, owner: &str) -> String {
@@ -63,35 +54,22 @@ impl Instance {
         };
         let item = self.existing(rendered, create, resource, &by).await?;
         self.run.context.hide_sensitive(&item);
-        let mut result = result_of_item(Some(create), &rendered.recorded, &item);
-        if let (By::Id(wanted), false) = (&by, resource.by_name) {
-            let is_it = result.id.as_deref().map(id_text).as_deref() == Some(wanted);
-            if !is_it {
-                result.set_ids([Value::String(wanted.clone())]);
-            }
-        }
-        if result.id.is_none() {
-            let words = "the API's list does not show its id: give it with `adopt: { id: … }`".to_owned();
-            return Err(self.refused(rendered, words));
-        }
-        let claimed = self.claim_adopted(id, &rendered.recorded, (create, &rendered.parameters), &result)?;
-        let journal = &self.run.context.journal;
-        let agrees = journal.with_status(|status| as_it_stands(status, id, &rendered.recorded, create, &item));
-        let updated = UpdatedResource::of(self.run.context.catalog, &agrees, &result);
         let catalog = self.run.context.catalog;
-        let forced = split(catalog, updated.as_ref(), &agrees, &rendered.recorded, None, false).forced;
-        if !forced.is_empty() {
-            let words: Vec<String> = differences(&agrees, &rendered.recorded);
-            let reasons: Vec<String> =
-                forced.iter().map(|forced| format!("`{}`: {}", forced.field, forced.reason)).collect();
-            let words = format!(
-                "it differs from the plan, and cannot be updated: {} ({})",
-                words.join("; "),
-                reasons.join("; ")
-            );
+        let agrees = || {
+            self.run.context.journal.with_status(|status| {
+                let is_owned_by_another = |other: &Value| status.is_made_by_another(id, other);
+                let key = status.header.key.as_bytes();
+                as_it_stands(key, &is_owned_by_another, &rendered.recorded, create, &item)
+            })
+        };
+        let found = Adoptable::of(&by, create, &rendered.recorded, &item, agrees);
+        let found = found.map_err(|why| self.refused(rendered, why))?;
+        let claimed = self.claim_adopted(id, &rendered.recorded, (create, &rendered.parameters), &found.result)?;
+        if let Some(why) = found.obstacle(catalog, &rendered.recorded) {
             claimed.iter().for_each(|claimed| self.run.context.owners.release(claimed, id));
-            return Err(self.refused(rendered, words));
+            return Err(self.refused(rendered, why));
         }
+        let Adoptable { mut result, agrees } = found;
         if own && let Some(creates) = &create.creates {
             let context = &self.run.context;
             result = with_secondary(context, id, creates, &rendered.parameters, &item, result)
@@ -121,22 +99,8 @@ impl Instance {
             return Ok((By::Id(import.id.clone()), import.own));
         }
         let adopt = self.step().adopt.as_ref().expect("only a step that adopts comes here");
-        let surroundings = self.surroundings();
-        let scope = surroundings.scope();
-        let text = |template: &Template| {
-            let text = template.evaluate_text(&scope).map_err(|error| self.run.template_failed(&error))?;
-            if !text.trim().is_empty() {
-                return Ok(text);
-            }
-            // A path that ends where an id should be is that of the whole list.
-            let message = "the id or name of the resource to adopt is empty".to_owned();
-            Err(self.run.template_failed(&TemplateError { span: template.span, message, help: None }))
-        };
-        let by = match &adopt.by {
-            AdoptBy::Id(template) => By::Id(text(template)?),
-            AdoptBy::Name(template) => By::Name(text(template)?),
-        };
-        Ok((by, adopt.own))
+        let by = By::of(&adopt.by, &self.surroundings().scope());
+        Ok((by.map_err(|error| self.run.template_failed(&error))?, adopt.own))
     }
 
     /// Reads the one existing resource with that id or name.
@@ -147,16 +111,9 @@ impl Instance {
         resource: &Resource,
         by: &By,
     ) -> Result<Value, Interruption> {
-        let read = match by {
-            By::Id(id) => {
-                resource.read.as_ref().and_then(|path| fill_path(path, &rendered.parameters, &resource.parameter, id))
-            }
-            By::Name(name) if resource.by_name => {
-                resource.read.as_ref().and_then(|path| fill_path(path, &rendered.parameters, &resource.parameter, name))
-            }
-            By::Name(_) => None,
+        let Some(path) = by.own_path(resource, &rendered.parameters) else {
+            return self.listed(rendered, resource, by).await;
         };
-        let Some(path) = read else { return self.listed(rendered, resource, by).await };
         let context = &self.run.context;
         let object = context.client.read(Request::get(path)).await.map_err(|error| {
             let mut failed = context.read_failed(&self.about(&rendered.recorded), &error);
@@ -165,61 +122,35 @@ impl Instance {
             }
             Interruption::Failed(failed)
         })?;
-        let below = shown_at(create).and_then(|pointer| object.pointer(pointer).cloned());
-        Ok(below.unwrap_or(object))
+        Ok(shown_in(create, object))
     }
 
     /// Finds the one existing resource with that id or name in its list.
     async fn listed(&self, rendered: &Rendered, resource: &Resource, by: &By) -> Result<Value, Interruption> {
         let context = &self.run.context;
         let list = resource.list.as_ref();
-        let Some((list, mut request)) = list.and_then(|list| Some((list, list_call(list, &rendered.parameters)?)))
-        else {
+        let request = list.and_then(|list| Some((list, by.list_request(list, &rendered.parameters)?)));
+        let Some((list, request)) = request else {
             return Err(self.refused(rendered, "the API has no list to find it in".to_owned()));
         };
-        let (wanted, key) = match by {
-            By::Id(id) => (id, list.id_field.as_str()),
-            By::Name(name) => (name, list.name_field.as_deref().unwrap_or("name")),
-        };
-        if let (By::Name(name), Some(parameter)) = (by, &list.name_parameter) {
-            request = request.query(parameter, name);
-        }
+        let is_filtered = !request.query.is_empty();
         let found = items(context, list, request)
             .await
             .map_err(|error| Interruption::Failed(context.read_failed(&self.about(&rendered.recorded), &error)))?;
-        let (mut fitting, others): (Vec<Value>, Vec<Value>) = found.into_iter().partition(|item| {
-            let wanted = Value::from(wanted.as_str());
-            item.get(key).is_some_and(|shown| {
-                id_text(shown) == id_text(&wanted) || is_same_name(&list.path, key, shown, &wanted)
-            })
-        });
-        match (fitting.pop(), fitting.len()) {
-            (Some(item), 0) => Ok(item),
-            (None, _) => {
+        let none_fits = !found.iter().any(|item| by.fits(list, item));
+        let not_one = match by.one_of(list, found) {
+            Ok(item) => return Ok(item),
+            Err(_)
+                if is_filtered
+                    && none_fits
+                    && let Some(all) = list_call(list, &rendered.parameters) =>
+            {
                 // The list was filtered by name: the help names what an unfiltered one has.
-                let others = match &list.name_parameter {
-                    Some(_) => {
-                        let all = list_call(list, &rendered.parameters);
-                        match all {
-                            Some(request) => items(context, list, request).await.unwrap_or_default(),
-                            None => Vec::new(),
-                        }
-                    }
-                    None => others,
-                };
-                let shown = list.name_field.as_deref().filter(|_| matches!(by, By::Name(_))).unwrap_or(key);
-                let names = others.iter().filter_map(|item| item.get(shown)).map(id_text).collect();
-                let words = format!("the resource to adopt was not found: no {key} is `{wanted}`");
-                Err(self.refused_with(rendered, words, what_there_is(wanted, names)))
+                by.none(list, &items(context, list, all).await.unwrap_or_default())
             }
-            (Some(last), _) => {
-                fitting.push(last);
-                let words = format!("{} resources have the {key} `{wanted}`", fitting.len());
-                let ids = fitting.iter().filter_map(|item| item.get(&list.id_field)).map(id_text).collect();
-                let help = vec![they_are(ids), "name one of them: `adopt: { id: … }`".to_owned()];
-                Err(self.refused_with(rendered, words, help))
-            }
-        }
+            Err(not_one) => not_one,
+        };
+        Err(self.refused_with(rendered, not_one.message, not_one.help))
     }
 
     /// Claims what is adopted, so that no other step of this run adopts it as well.

@@ -28,7 +28,7 @@ impl Makes {
         for change in preview.changes().0 {
             match change.action.change() {
                 // What is under way is sent again when nothing is found of it.
-                Action::Call | Action::Adopt | Action::Retry { .. } | Action::Continue { .. } => {
+                Action::Call | Action::Adopt { .. } | Action::Retry { .. } | Action::Continue { .. } => {
                     makes.instances.insert(change.instance)
                 }
                 Action::Change { how: ChangeKind::Replace | ChangeKind::Rerun, .. } => {

@@ -134,7 +134,7 @@ fn may_be_one(path: &str) -> bool {
 
 /// The items in an answer; `None` when it is no list. An answer without items is not an empty list, unless it says so:
 /// it would say of every resource that it does not exist.
-fn listed(mut answer: Value, items_at: &str, path: &str) -> Option<Vec<Value>> {
+pub fn listed(mut answer: Value, items_at: &str, path: &str) -> Option<Vec<Value>> {
     let is_empty = count(&answer) == Some(0);
     match answer.pointer_mut(items_at).map(Value::take) {
         Some(Value::Array(items)) => Some(items),

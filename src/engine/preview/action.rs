@@ -23,8 +23,11 @@ pub struct Change {
 pub enum Action {
     /// Send the call.
     Call,
-    /// Adopt an existing resource.
-    Adopt,
+    /// Adopt an existing resource. `then`: what the run does with it afterwards, where the resource was read.
+    Adopt {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        then: Option<Box<Action>>,
+    },
     /// Send the read; it changes nothing.
     Read,
     /// Keep the result: the recorded call agrees.
@@ -108,10 +111,12 @@ pub enum Action {
 }
 
 impl Action {
-    /// The change after what an earlier run began is complete, where there is one; otherwise the action itself.
+    /// The change after what an earlier run began is complete, or after an adoption, where there is one; otherwise the
+    /// action itself.
     pub fn change(&self) -> &Action {
         match self {
             Action::Continue { then: Some(then), .. } => then,
+            Action::Adopt { then: Some(then) } if **then != Action::Keep => then,
             action => action,
         }
     }
@@ -133,9 +138,11 @@ impl Change {
             Action::Change { how, .. } => *how != ChangeKind::Ignore,
             Action::Amend { fields, .. } => !fields.is_empty(),
             Action::Depends { read, .. } => !read,
-            Action::Call | Action::Adopt | Action::Continue { .. } | Action::Retry { .. } | Action::Wrong { .. } => {
-                true
-            }
+            Action::Call
+            | Action::Adopt { .. }
+            | Action::Continue { .. }
+            | Action::Retry { .. }
+            | Action::Wrong { .. } => true,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! `step`)* and are assumed to be unchanged.
 
 mod action;
+mod adoption;
 mod continued;
 mod reads;
 mod tally;
@@ -18,9 +19,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::adopt::taken_words;
 use super::amend::{Amendment, amendment};
-use super::change::one_step_help;
 use super::context::Settings;
 use super::counts::{NoInstance, no_instance};
 use super::decide::{self, ChangeKind, Decision, Wanted};
@@ -31,7 +30,7 @@ use super::update::Difference;
 use crate::catalog::Catalog;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, RecordedCall, Status, StepResult};
-use crate::plan::{AdoptBy, Graph, OnChange, Plan, Selection, Step, Undo};
+use crate::plan::{Graph, OnChange, Plan, Selection, Step, Undo};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{Each, TemplateError, value_of};
@@ -218,7 +217,7 @@ impl Preview<'_> {
             }
         };
         let action = match action {
-            Action::Adopt => self.taken(step, &id, each, known).unwrap_or(Action::Adopt),
+            Action::Adopt { .. } => self.adoption(step, &id, each, &call, known),
             action => action,
         };
         let action = self.with_dependants(&id, self.amended(step, &id, each, action, known), known);
@@ -234,25 +233,6 @@ impl Preview<'_> {
             known.note_ahead(&id, &results::result_of_answer(step.operation.as_deref(), &call, 0, Value::Null));
         }
         (Change { instance: id, action, call: Some(call) }, value)
-    }
-
-    /// The failure of an instance that adopts, by its id, what another one has or adopts.
-    fn taken(&self, step: &Step, id: &InstanceId, each: Option<&Each>, known: &mut KnownValues) -> Option<Action> {
-        let AdoptBy::Id(template) = &step.adopt.as_ref()?.by else { return None };
-        let wanted = template.evaluate_text(&self.surroundings(known, each).scope()).ok()?;
-        let creates = step.operation.as_ref()?.creates.as_ref()?;
-        let value = creates.id_value(&wanted);
-        let by_name = creates.resource.as_ref().is_none_or(|resource| resource.by_name);
-        let holder = self.status.filter(|_| !by_name);
-        let holder = holder.and_then(|status| status.other_owner(id, &creates.kind, &value)).cloned();
-        let key = format!("{} {wanted}", creates.kind);
-        let holder = holder.or_else(|| known.adopted.get(&key).filter(|_| !by_name).cloned());
-        let Some(holder) = holder else {
-            known.adopted.insert(key, id.clone());
-            return None;
-        };
-        let help = self.plan.steps.contains_key(&holder.step).then(|| one_step_help(&holder, id));
-        Some(self.failing(&taken_words(&wanted, &format!("step `{holder}`")), template.span, help))
     }
 
     /// The change of an instance that `when` keeps from its call, or about which `when` cannot tell yet.
@@ -324,7 +304,7 @@ impl Preview<'_> {
                 (if looks_up { Action::Depends { on, read: false } } else { Action::Read }, None)
             }
             Decision::Read => self.read(step, call, find, asked),
-            Decision::Call if step.adopt.is_some() => (Action::Adopt, None),
+            Decision::Call if step.adopt.is_some() => (Action::Adopt { then: None }, None),
             Decision::Call => (Action::Call, None),
             Decision::Reuse => (Action::Keep, self.recorded_value(step, known, asked)),
             // The step is done once its call is accepted.

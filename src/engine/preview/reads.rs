@@ -10,11 +10,24 @@ use crate::engine::paths;
 use crate::engine::placeholder::is_known_later;
 use crate::journal::{RecordedCall, StepResult};
 
+/// The status of what does not exist.
+const NOT_FOUND: u16 = 404;
+
 /// Answers by call; `None` for a read that failed, which is not asked for again.
 #[derive(Debug, Default)]
 pub struct Reads(HashMap<String, Option<(u16, Value)>>);
 
 impl Reads {
+    /// Stores that what a read is about does not exist.
+    pub fn learn_missing(&mut self, call: &RecordedCall) {
+        self.learn(call, Some((NOT_FOUND, Value::Null)));
+    }
+
+    /// Whether what a read is about was found not to exist.
+    pub fn is_missing(&self, call: &RecordedCall) -> bool {
+        matches!(self.0.get(&words(call)), Some(Some((NOT_FOUND, _))))
+    }
+
     /// Stores the answer of a read; `None` when it failed.
     pub fn learn(&mut self, call: &RecordedCall, answer: Option<(u16, Value)>) {
         self.0.insert(words(call), answer);
@@ -23,7 +36,10 @@ impl Reads {
     /// The stored answer of a call. A call that was never read is added to `wanted`.
     pub fn asked(&self, call: &RecordedCall, wanted: &mut Vec<RecordedCall>) -> Option<(u16, &Value)> {
         match self.0.get(&words(call)) {
-            Some(answer) => answer.as_ref().map(|(status, value)| (*status, value)),
+            Some(answer) => {
+                let found = answer.as_ref().filter(|(status, _)| *status != NOT_FOUND);
+                found.map(|(status, value)| (*status, value))
+            }
             None => {
                 let whole = !is_known_later(&words(call)) && !call.path.contains('{') && !call.lacks_a_secret();
                 if whole && !wanted.contains(call) {

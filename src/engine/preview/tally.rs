@@ -55,7 +55,7 @@ impl Change {
     pub fn symbol(&self) -> Symbol {
         match self.action.change() {
             Action::Call => Symbol::Make,
-            Action::Adopt => Symbol::Adopt,
+            Action::Adopt { .. } => Symbol::Adopt,
             Action::Read | Action::Skip => Symbol::Nothing,
             Action::Keep | Action::Depends { read: true, .. } => Symbol::Keep,
             Action::Continue { .. } => Symbol::Continue,
@@ -74,6 +74,7 @@ impl Change {
                 ChangeKind::Replace => Symbol::Replace,
                 ChangeKind::Rerun | ChangeKind::Update => Symbol::Update,
                 ChangeKind::Ignore if matches!(self.action, Action::Continue { .. }) => Symbol::Continue,
+                ChangeKind::Ignore if matches!(self.action, Action::Adopt { .. }) => Symbol::Adopt,
                 ChangeKind::Ignore => Symbol::Keep,
             },
         }

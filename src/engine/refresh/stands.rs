@@ -12,13 +12,13 @@ use crate::journal::{InstanceStatus, Phase, RecordedCall, Status, fields_of, fie
 /// The plan's call, with the values of `item`, a read resource, in the fields that differ. What cannot be compared is
 /// taken from the plan.
 pub fn as_it_stands(
-    status: &Status,
-    instance: &InstanceId,
+    digest_key: &[u8],
+    is_owned_by_another: &dyn Fn(&Value) -> bool,
     planned: &RecordedCall,
     create: &Operation,
     item: &Value,
 ) -> RecordedCall {
-    let compared = compared(status, instance, planned, create, item);
+    let compared = compared(digest_key, is_owned_by_another, planned, create, item);
     let mut stands = planned.clone();
     let Some(body) = &mut stands.body else { return stands };
     body.edit(|body| {
@@ -51,7 +51,8 @@ pub fn agreement(
     create: &Operation,
     item: &Value,
 ) -> Option<Agreement> {
-    let compared = compared(status, instance, call, create, item);
+    let is_owned_by_another = |other: &Value| status.is_made_by_another(instance, other);
+    let compared = compared(status.header.key.as_bytes(), &is_owned_by_another, call, create, item);
     let body = call.body.as_deref().and_then(fields_of);
     if compared.iter().any(|(_, comparison)| matches!(comparison, Comparison::Differs(_))) {
         return None;
@@ -76,8 +77,8 @@ fn is_telling(value: &Value) -> bool {
 
 /// Each field of a call's body, compared with what a read shows of its resource.
 fn compared(
-    status: &Status,
-    instance: &InstanceId,
+    digest_key: &[u8],
+    is_owned_by_another: &dyn Fn(&Value) -> bool,
     call: &RecordedCall,
     create: &Operation,
     item: &Value,
@@ -85,12 +86,7 @@ fn compared(
     let Some((route, body)) = resource_route(create).zip(call.body.as_deref().and_then(fields_of)) else {
         return Vec::new();
     };
-    let shown = ReadResource {
-        route,
-        object: item,
-        digest_key: status.header.key.as_bytes(),
-        is_owned_by_another: &|other| status.is_made_by_another(instance, other),
-    };
+    let shown = ReadResource { route, object: item, digest_key, is_owned_by_another };
     body.iter().map(|(name, value)| (name.clone(), field(name, Some(value), &shown))).collect()
 }
 
@@ -109,7 +105,10 @@ pub fn recovered(
         return None;
     };
     let mut stands = match (operation_of(catalog, planned), &result.response) {
-        (Some((create, _)), Some(item)) => as_it_stands(status, instance, planned, &create, item),
+        (Some((create, _)), Some(item)) => {
+            let is_owned_by_another = |other: &Value| status.is_made_by_another(instance, other);
+            as_it_stands(status.header.key.as_bytes(), &is_owned_by_another, planned, &create, item)
+        }
         _ => planned.clone(),
     };
     stands.path.clone_from(&intent.call.path);

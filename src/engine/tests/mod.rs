@@ -1,5 +1,6 @@
 //! Behaviour over time: whole runs on the paused clock against the simulator in memory.
 
+mod adoptions;
 mod amended;
 pub(super) mod apart;
 mod attached;

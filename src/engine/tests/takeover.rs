@@ -317,7 +317,7 @@ fn what_one_step_has_taken_over_another_cannot_take() {
             assert!(help[0].starts_with("a resource has one step"), "{help:?}");
             changes[0].action.clone()
         };
-        assert_eq!(shown(&trial), Action::Adopt);
+        assert_eq!(shown(&trial), Action::Adopt { then: None });
         let end = trial.run(&text).await;
         assert_eq!(shown(&trial), Action::Keep);
         assert_eq!((end.finished.exit, Trial::output(&end, "shown")), (Exit::StepFailed, json!(5)));

@@ -77,7 +77,7 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     pull_request::print(context, plan, &values.environment, &changes, arguments.comment).await?;
     if let Some(out) = &arguments.out {
         let asked = run_flags(context, arguments, &values.environment, client.is_some());
-        PreviewFile::new(context, asked, &shown, &key, &json!(changes)).write(context, out)?;
+        PreviewFile::new(context, asked, &shown, &key, &json!(changes))?.write(context, out)?;
         note(context, &format!("written to `{}`: `plan run {}` does this or refuses", out.display(), out.display()))?;
     }
     Ok(exit_of(&changes, arguments.exit_code))

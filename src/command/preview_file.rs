@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::load;
 use super::shown::PreviewInput;
 use crate::cli::{Assignment, RecordOptions, RunArguments};
 use crate::context::Context;
@@ -16,11 +17,11 @@ use crate::error::{Changed, Error};
 use crate::files;
 use crate::journal::Status;
 use crate::order::ordered_map;
-use crate::plan::Plan;
+use crate::plan::{EnvironmentFile, Plan};
 use crate::secret::{hex, hide_sensitive};
 
 /// The version that is written and read.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const KIND: &str = "plan-preview";
 
 /// The preview with everything it depends on. Secrets are replaced by digests.
@@ -36,6 +37,9 @@ pub struct PreviewFile {
     pub region_id: Option<i64>,
     /// Values of inputs; digests for secret ones.
     pub inputs: BTreeMap<String, Value>,
+    /// What the environment file said of inputs; of secret ones `inputs` has a digest, and the run reads them anew.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, Value>,
     /// The key of the digests, when there is no record with a key yet.
     pub key: Option<String>,
     /// A digest of the record; `None` without one.
@@ -105,11 +109,22 @@ fn parse(text: &str) -> Option<Value> {
 
 impl PreviewFile {
     /// `status`: the record. `key`: the key of the digests in the preview.
-    pub fn new(context: &Context, asked: RunFlags, shown: &PreviewInput<'_>, key: &str, changes: &Value) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When the environment file cannot be read.
+    pub fn new(
+        context: &Context,
+        asked: RunFlags,
+        shown: &PreviewInput<'_>,
+        key: &str,
+        changes: &Value,
+    ) -> Result<Self, Error> {
         let record = recorded(shown.status);
         let mut changes = context.secrets.redact_value(changes);
         hide_sensitive(("", ""), &mut changes);
-        Self {
+        let beside = load::environment_file(context, shown.plan, &asked.environment)?.map(|read| read.file);
+        Ok(Self {
             kind: KIND.to_owned(),
             version: VERSION,
             asked,
@@ -117,10 +132,11 @@ impl PreviewFile {
             project_id: shown.values.project_id,
             region_id: shown.values.region_id,
             inputs: inputs(context, &shown.values.inputs, key),
+            beside: beside.map(|file| public_inputs(shown.plan, &file)).unwrap_or_default(),
             key: record.is_none().then(|| key.to_owned()),
             record: record.map(digest_of_record),
             changes,
-        }
+        })
     }
 
     /// Writes the file; replaces only another preview.
@@ -253,12 +269,14 @@ impl PreviewFile {
     ///
     /// A message that names what has changed.
     pub fn verify(&self, now: &Self) -> Result<(), Error> {
-        let input =
-            self.inputs.keys().chain(now.inputs.keys()).find(|name| self.inputs.get(*name) != now.inputs.get(*name));
+        let changed = |shown: &BTreeMap<String, Value>, now: &BTreeMap<String, Value>| {
+            shown.keys().chain(now.keys()).find(|name| shown.get(*name) != now.get(*name)).cloned()
+        };
+        let input = changed(&self.inputs, &now.inputs).or_else(|| changed(&self.beside, &now.beside));
         let what = if self.plan_digest != now.plan_digest {
             Changed::PlanFile
         } else if let Some(name) = input {
-            Changed::Input(name.clone())
+            Changed::Input(name)
         } else if (self.project_id, self.region_id) != (now.project_id, now.region_id) {
             Changed::Place
         } else if self.record != now.record {
@@ -306,6 +324,13 @@ fn inputs(context: &Context, inputs: &BTreeMap<String, minijinja::Value>, key: &
         (name.clone(), context.secrets.digest(&value, key.as_bytes()).unwrap_or(Value::Null))
     });
     ordered_map(shown)
+}
+
+/// What an environment file says of inputs that are no secrets.
+fn public_inputs(plan: &Plan, file: &EnvironmentFile) -> BTreeMap<String, Value> {
+    let is_public = |name: &str| plan.inputs.get(name).is_some_and(|input| !input.secret);
+    let public = file.inputs.items().into_iter().filter(|(name, _)| is_public(&name.text));
+    ordered_map(public.map(|(name, value)| (name.text.to_string(), value.to_value())))
 }
 
 /// The status, when anything is recorded.

@@ -249,7 +249,7 @@ impl<'a> Prepared<'a> {
         };
         let client = approved.asked.read.then(|| client_of(self.context, &self.account)).transpose()?;
         let changes = serde_json::json!(shown.changes(self.context, key, client.as_ref()).await?);
-        approved.verify(&PreviewFile::new(self.context, approved.asked.clone(), &shown, key, &changes))
+        approved.verify(&PreviewFile::new(self.context, approved.asked.clone(), &shown, key, &changes)?)
     }
 
     /// Whether nothing is on record that the stamps of an earlier run could be compared with.

@@ -93,6 +93,22 @@ fn options_that_contradict_a_saved_preview_are_refused() {
 }
 
 #[test]
+fn what_the_environment_file_says_otherwise_since_is_refused() {
+    let trial = Trial::new();
+    let folder = trial.folder.path().join("environments");
+    fs::create_dir(&folder).unwrap();
+    let say = |text: &str| fs::write(folder.join("default.yaml"), text).unwrap();
+    say("inputs: { size: 2 }\n");
+    trial.preview(&[]);
+    for changed in ["inputs: { size: 9 }\n", "inputs: {}\n"] {
+        say(changed);
+        trial.plan(&["run", "shown"]).with_code(3).says("input `size` changed since the preview");
+    }
+    say("# the same\ninputs: { size: 2 }\n");
+    trial.plan(&["run", "shown"]).with_code(0);
+}
+
+#[test]
 fn a_saved_preview_stands_for_its_environment_in_every_command() {
     let trial = Trial::new();
     trial.plan(&["run", "plan.yaml"]).with_code(0);

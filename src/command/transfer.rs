@@ -137,6 +137,11 @@ fn may_replace(
         Relation::Diverged => {
             format!("both were changed since they were copied from each other: {ours} lines here, {theirs} there")
         }
+        Relation::Untold => {
+            format!(
+                "the lines that would tell which of the two is newer are not kept: {ours} lines here, {theirs} there"
+            )
+        }
         Relation::Another => "the store holds another record, with another history".to_owned(),
     };
     let message = format!("the record cannot take the place of `{}`: {why}", record.place());

@@ -17,6 +17,8 @@ pub enum Relation {
     Older,
     /// Both continued a common ancestor.
     Diverged,
+    /// One continues the other or both an ancestor: the lines that would tell are not kept.
+    Untold,
     /// The two are different records.
     Another,
 }
@@ -40,6 +42,19 @@ impl History {
     /// The lines, numbered from 0.
     pub fn lines(&self) -> impl Iterator<Item = Line> {
         self.lines.iter().enumerate().map(|(n, line)| Line { n: n as u64, ..line.clone() })
+    }
+
+    /// Whether it begins with a status in place of the lines that led to it, as a copy or a compacted record does.
+    fn is_cut(&self) -> bool {
+        self.lines.iter().any(|line| matches!(line.record, Record::Compacted { .. }))
+    }
+
+    /// The status that it begins with.
+    fn start(&self) -> Option<Status> {
+        // The outputs come last of what stands for former lines.
+        let last = self.lines.iter().position(|line| matches!(line.record, Record::Outputs { .. }));
+        let last = last.filter(|_| self.is_cut());
+        fold(self.lines.get(..=last.unwrap_or_default())?, |_| false)
     }
 
     fn went_through(&self, other: &Status) -> bool {
@@ -71,7 +86,9 @@ pub fn relation(brought: &History, there: &History) -> Relation {
         (true, _, _) => Relation::Same,
         (_, true, _) => Relation::Newer,
         (_, _, true) => Relation::Older,
-        _ => Relation::Diverged,
+        _ if there.is_cut() && has_all_of(old, new) => Relation::Older,
+        _ if began_alike(there, brought) || began_alike(brought, there) => Relation::Diverged,
+        _ => Relation::Untold,
     }
 }
 
@@ -79,6 +96,18 @@ pub fn relation(brought: &History, there: &History) -> Relation {
 /// is never equal.
 pub fn is_same(one: &Status, other: &Status) -> bool {
     one.instances == other.instances && one.tasks == other.tasks
+}
+
+/// Whether `one` went through what `other` begins with. What was left out of `one` says nothing of an empty beginning.
+fn began_alike(one: &History, other: &History) -> bool {
+    let start = other.start().filter(|start| !start.instances.is_empty() || !one.is_cut());
+    start.is_some_and(|start| one.went_through(&start))
+}
+
+/// Whether a status has all that another one knows, as it knows it.
+fn has_all_of(whole: &Status, part: &Status) -> bool {
+    let has = |(instance, known)| whole.instances.get(instance) == Some(known);
+    part.instances.iter().all(has) && part.tasks.is_subset(&whole.tasks)
 }
 
 #[cfg(test)]
@@ -106,6 +135,12 @@ mod tests {
         History::of(lines.map(|(n, (at, record))| Line { n: n as u64, at, record }).collect()).unwrap()
     }
 
+    /// A copy in which another step was made since.
+    fn continued(history: &History, step: &str) -> History {
+        let (start, more) = (snapshot(history), made("k", &[step]));
+        History::of(start.lines.into_iter().chain(more.lines.into_iter().skip(1)).collect()).unwrap()
+    }
+
     #[test]
     fn only_a_record_that_continues_another_may_replace_it() {
         for (brought, there, expected) in [
@@ -119,7 +154,11 @@ mod tests {
             (made("k", &["a", "c"]), made("k", &["a", "b"]), Relation::Diverged),
             // Where earlier lines were compacted, a relation that cannot be shown does not count.
             (snapshot(&made("k", &["a", "b"])), snapshot(&made("k", &["a", "b"])), Relation::Same),
-            (snapshot(&made("k", &["a", "b"])), made("k", &["c"]), Relation::Diverged),
+            (snapshot(&made("k", &["a", "b"])), made("k", &["c"]), Relation::Untold),
+            (continued(&made("k", &["a"]), "b"), continued(&made("k", &["a"]), "c"), Relation::Diverged),
+            (made("k", &["c"]), snapshot(&made("k", &["a", "b"])), Relation::Untold),
+            // What knows nothing of its own is older.
+            (made("k", &["a"]), snapshot(&made("k", &["a", "b"])), Relation::Older),
         ] {
             let made = [&brought, &there].map(|history| history.status.instances.len());
             assert_eq!(relation(&brought, &there), expected, "{made:?}");

@@ -279,6 +279,9 @@ pub struct RunFinished {
     /// 0 when read from `--events`, where the time of the event stands for it.
     #[serde(default)]
     pub elapsed_ms: u64,
+    /// The outputs without a value, where nothing else failed: ``output `x` cannot be evaluated: …``.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// The command to type next, when the run did not complete.
     pub next: Option<String>,
 }
@@ -300,7 +303,16 @@ impl RunFinished {
             requests: 0,
             polls: 0,
             elapsed_ms,
+            missing: Vec::new(),
             next: None,
+        }
+    }
+
+    /// How it ended, as text.
+    pub fn meaning(&self) -> &'static str {
+        match self.missing.is_empty() {
+            true => self.exit.meaning(),
+            false => "an output has no value",
         }
     }
 }

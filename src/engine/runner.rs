@@ -91,7 +91,8 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     }
     exit = torn.stopped.and_then(exit_of_stop).unwrap_or(exit);
     // All steps succeeded, but an output that was asked for has no value.
-    if exit == Exit::Done && !missing.is_empty() {
+    let only_outputs = exit == Exit::Done && !missing.is_empty();
+    if only_outputs {
         exit = Exit::StepFailed;
     }
     unknown.extend(dispatched.unknown().cloned());
@@ -100,7 +101,10 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
         record_outputs(&run, &outputs).await?;
     }
     run.context.journal.append(vec![Record::Finished { exit: exit.code() }]).await?;
-    let finished = totals(&run, &dispatched, gone, &torn, exit);
+    let mut finished = totals(&run, &dispatched, gone, &torn, exit);
+    if only_outputs {
+        finished.missing = missing.iter().map(|(_, error)| without_value(error)).collect();
+    }
     let replace = &run.options.replace;
     let not_replaced = run.context.journal.with_status(|status| {
         status.not_called_since_started().filter(|instance| replace.covers(instance)).cloned().collect::<Vec<_>>()
@@ -220,14 +224,19 @@ fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<
             Err(error) => {
                 let mut error = run.template_error(&error);
                 error.message = format!("output `{name}` cannot be evaluated: {}", error.message);
-                let place = error.place.as_ref();
-                let place = place.map(|place| format!(" ({}:{}:{})", place.file, place.line, place.column));
-                run.context.warn(format!("{}{}", error.message, place.unwrap_or_default()));
+                run.context.warn(without_value(&error));
                 missing.push((InstanceId::new(StepId::new("outputs"), Some(name.to_string())), error));
             }
         }
     }
     (outputs, missing)
+}
+
+/// Why an output has no value, and where.
+fn without_value(error: &StepError) -> String {
+    let place = error.place.as_ref();
+    let place = place.map(|place| format!(" ({}:{}:{})", place.file, place.line, place.column));
+    format!("{}{}", error.message, place.unwrap_or_default())
 }
 
 /// Records the outputs. With `--target` those that refer to other steps stay as they are on record.
@@ -300,6 +309,7 @@ fn totals(run: &Run, dispatched: &Dispatched, gone: (usize, usize), torn: &Teard
         requests,
         polls,
         elapsed_ms: millis(run.context.clock().elapsed()),
+        missing: Vec::new(),
         next: None,
     }
 }

@@ -243,7 +243,7 @@ impl Human {
         if run.exit == Exit::Done {
             return self.sink.line(&format!("{} in {took}: {totals}; {requests}", self.palette.good("done")));
         }
-        let meaning = self.palette.bad(run.exit.meaning());
+        let meaning = self.palette.bad(run.meaning());
         self.sink.line(&format!("{meaning}, after {took}: {totals}; {requests}"));
         for (story, who) in self.failures.values().take(MOST_REPEATED) {
             let place = story.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
@@ -251,6 +251,7 @@ impl Human {
                 list(who.iter().map(|instance| self.palette.name(sanitize(&instance.to_string()))), NAMED_TOGETHER);
             self.sink.line(&format!("  {who}: {}{place}", story.what));
         }
+        run.missing.iter().for_each(|why| self.sink.line(&format!("  {}", sanitize(why))));
         if self.failures.len() > MOST_REPEATED {
             self.sink.line(&format!("  and {} more, reported above", self.failures.len() - MOST_REPEATED));
         }

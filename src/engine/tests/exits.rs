@@ -89,6 +89,9 @@ fn an_output_without_a_value_fails_a_run_whose_steps_are_done() {
         assert_eq!((end.finished.exit, end.finished.succeeded), (Exit::StepFailed, 2));
         assert_eq!(end.failure.map(|(instance, _)| instance.to_string()), Some("outputs[id]".to_owned()));
         assert!(trial.warnings().contains("output `id` cannot be evaluated"), "{}", trial.warnings());
+        // The summary names it in place of a step.
+        assert_eq!((end.finished.meaning(), end.finished.missing.len()), ("an output has no value", 1));
+        assert!(end.finished.missing[0].contains("output `id` cannot be evaluated"), "{:?}", end.finished.missing);
     });
 }
 
@@ -144,6 +147,7 @@ fn the_last_event_of_a_run_has_its_totals() {
             unknown: 6,
             removed: 7,
             reverted: 8,
+            missing: Vec::new(),
             left: 9,
             requests: 10,
             polls: 11,

@@ -233,8 +233,7 @@ fn head(phase: &Phase) -> String {
     };
     let took = duration(Duration::from_millis(run.elapsed_ms));
     let totals = story::totals(run);
-    let mut out =
-        format!("## {mark} {title}: {}\n\n{totals} in {took}; {}\n\n", run.exit.meaning(), story::requests(run));
+    let mut out = format!("## {mark} {title}: {}\n\n{totals} in {took}; {}\n\n", run.meaning(), story::requests(run));
     if let Some(next) = &run.next {
         out.push_str(&format!("To go on: {}\n\n", code(next)));
     }

@@ -264,7 +264,7 @@ impl Collector {
                 .map(|(_, _, run)| run.api.clone()),
             started: run.map(|(at, ..)| *at),
             exit: finished.map(|run| run.exit.code()),
-            outcome: finished.map_or("it did not end", |run| run.exit.meaning()).to_owned(),
+            outcome: finished.map_or("it did not end", |run| run.meaning()).to_owned(),
             elapsed_ms: self.last,
             requests: finished.map(|run| run.requests).filter(|requests| *requests > 0),
             polls: finished.map(|run| run.polls).filter(|polls| *polls > 0),

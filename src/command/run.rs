@@ -23,14 +23,15 @@ use crate::api::{Client, Transport, trace};
 use crate::cli::RunArguments;
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, Import, RemovedToReplace, Run, RunEnd, RunOptions, Settings, drift_records};
+use crate::engine::{self, Import, RemovedToReplace, Run, RunEnd, RunOptions, Settings, drift_records, keys_of};
 use crate::error::Error;
-use crate::event::{Activity, RunStarted};
+use crate::event::{Activity, ErrorClass, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{Journal, Record, Started, Status};
 use crate::plan::Plan;
 use crate::report::github::output::Ending;
 use crate::report::github::unmasked;
+use crate::report::{MOST_NAMES, list};
 use crate::store::EnvironmentRecord;
 
 /// Runs a plan, or exactly what a preview has shown.
@@ -69,6 +70,7 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let import = options.import.as_ref();
     let with_inputs = approved.map(|approved| approved.with_inputs(&loaded.plan, arguments));
     let resumed = with_inputs.as_ref().unwrap_or(arguments);
+    let is_import = import.is_some();
     let resume = resume_command(&loaded.plan, &values.environment, &arguments.file, resumed, import);
     let plan = loaded.plan.clone();
     let of_run = trace::run("run", &loaded.plan.name, &values.environment);
@@ -89,7 +91,9 @@ async fn run_or_import(context: &Context, arguments: &RunArguments, import: Opti
     let is_gone = end.failure.as_ref().is_some_and(|(_, error)| !error.gone.is_empty());
     // Without it the next run would fail in the same way.
     let resume = if is_gone && !arguments.refresh { format!("{resume} --refresh") } else { resume };
-    end.finished.next = (end.finished.exit != Exit::Done).then(|| resume.clone());
+    // An import that was refused is refused again.
+    let is_refused = is_import && end.failure.as_ref().is_some_and(|(_, error)| error.class == ErrorClass::Rejected);
+    end.finished.next = (end.finished.exit != Exit::Done && !is_refused).then(|| resume.clone());
     let exit = end.finished.exit;
     let trouble = session.run_context.journal.call_refusal().filter(|_| exit == Exit::RecordUnusable).map(Error::from);
     session.finish(context, end.finished.clone()).await?;
@@ -144,16 +148,22 @@ impl<'a> Prepared<'a> {
         records::guard_place(context, &arguments.state, &store)?;
         let ends_with_job = records::is_for_the_job(context, &arguments.state, &store);
         let record = EnvironmentRecord::new(store, &plan.name, &values.environment);
+        let settings = values.settings(plan, &arguments.run, Some(&record));
         if let Some(Import { instance, id, .. }) = &import
             && instance.key.is_none()
             && plan.steps.get(&instance.step).is_some_and(|step| step.for_each.is_some())
         {
             let step = &instance.step;
             let error = Error::usage(format!("`{step}` has `for_each`: each of its instances is imported by itself"));
-            return Err(error.help(format!("say which one {id} is: `{step}[0]`; `plan preview` names them")));
+            let keys =
+                plan.steps.get(step).and_then(|step| keys_of(plan, step, &settings, &context.secrets, &values.inputs));
+            let there_are = keys.map_or_else(
+                || "`plan preview` names them".to_owned(),
+                |keys| list(keys.iter().map(|key| format!("`{step}[{key}]`")), MOST_NAMES),
+            );
+            return Err(error.help(format!("say which one {id} is: {there_are}")));
         }
         let options = options(plan, arguments, import)?;
-        let settings = values.settings(plan, &arguments.run, Some(&record));
         need_instances(plan, &settings, &context.secrets, &values.inputs, [&options.target, &options.replace])?;
         let clock = Clock::starting_at(context.now, 1.0);
         Ok(Self {
@@ -171,6 +181,11 @@ impl<'a> Prepared<'a> {
         })
     }
 
+    /// The command as the record names it.
+    fn command(&self) -> &'static str {
+        if self.options.import.is_some() { "state import" } else { "run" }
+    }
+
     fn settings(&self) -> Settings {
         self.values.settings(&self.loaded.plan, &self.arguments.run, Some(&self.record))
     }
@@ -178,7 +193,7 @@ impl<'a> Prepared<'a> {
     /// Opens the record, looks at the account, and records that the run starts. Returns how many instances are done already.
     async fn open(&mut self) -> Result<(Journal, usize), Error> {
         let Self { context, arguments, clock, .. } = *self;
-        let opened = records::take(context, &self.record, "run", arguments.lock.lock_timeout, clock).await?;
+        let opened = records::take(context, &self.record, self.command(), arguments.lock.lock_timeout, clock).await?;
         let journal = Journal::start_boxed(opened.sink, opened.status.clone(), opened.next, clock)
             .hiding(context.secrets.clone());
         let looked = within_timeout(clock, arguments.run.timeout, self.look(&journal, &opened.status)).await;
@@ -271,7 +286,7 @@ impl<'a> Prepared<'a> {
     fn started(&self, expires: Option<Timestamp>, recorded: &Status) -> Started {
         Started {
             run: self.context.token(),
-            command: "run".to_owned(),
+            command: self.command().to_owned(),
             file: Some(self.arguments.file.display().to_string()),
             project_id: self.values.project_id,
             region_id: self.values.region_id,

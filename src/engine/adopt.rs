@@ -200,7 +200,7 @@ impl Instance {
         self.refused_with(rendered, message, Vec::new())
     }
 
-    fn refused_with(&self, rendered: &Rendered, message: String, help: Vec<String>) -> Interruption {
+    pub(super) fn refused_with(&self, rendered: &Rendered, message: String, help: Vec<String>) -> Interruption {
         let context = &self.run.context;
         let mut error =
             context.error(&self.about(&rendered.recorded), EffectKnown::NotApplied, ErrorClass::Rejected, message);

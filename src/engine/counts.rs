@@ -28,7 +28,7 @@ pub fn instance_counts(
 }
 
 /// The keys of a step's instances, as far as they follow from the inputs.
-pub(super) fn keys_of(
+pub fn keys_of(
     plan: &Plan,
     step: &Step,
     settings: &Settings,

@@ -96,7 +96,7 @@ mod watch;
 pub use access::Access;
 pub use conceal::{hide_data, hide_once_shown, without_sensitive};
 pub use context::{Events, RunContext, Settings};
-pub use counts::{first_missing, instance_counts};
+pub use counts::{first_missing, instance_counts, keys_of};
 pub use decide::{
     ChangeKind, FormerSteps, ReplaceBlocker, merges, moves, reads as is_read, removal_order, renamed_words, shifted,
     shifted_words, stuck, unsendable,

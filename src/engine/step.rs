@@ -301,9 +301,12 @@ impl Instance {
             (true, ..) => return Err(self.refused(rendered, "it is on record already".to_owned())),
             (false, _, Some(result)) => result.clone(),
             (false, _, None) => {
-                return Err(
-                    self.refused(rendered, "it is not on record, and the imported instance depends on it".to_owned())
-                );
+                let words = "it is not on record, and the imported instance depends on it".to_owned();
+                return Err(self.refused_with(
+                    rendered,
+                    words,
+                    vec![format!("import `{id}` first, or create it with a run")],
+                ));
             }
         };
         Ok(Done { result, provenance: *provenance, resource: None })

@@ -10,6 +10,7 @@ mod errors;
 mod fuzz;
 mod help;
 mod hub;
+mod import;
 mod init;
 mod language;
 mod log;

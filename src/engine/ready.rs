@@ -17,7 +17,7 @@ use crate::api::{ReadError, Request};
 use crate::catalog::{Method, parameter_name};
 use crate::clock::millis;
 use crate::event::{EffectKnown, ErrorClass, Event, Provenance, StepError};
-use crate::id::InstanceId;
+use crate::id::{InstanceId, StepId};
 use crate::journal::{RecordedCall, StepResult, id_text};
 use crate::plan::Wait;
 use crate::secret::Secrets;
@@ -216,10 +216,7 @@ impl Instance {
             path,
             tasks: &result.tasks,
             wait: &self.step().wait,
-            until: ready.and_then(Expression::program).map_or_else(
-                || "it can be read".to_owned(),
-                |condition| format!("`{}` holds", condition.source().trim()),
-            ),
+            until: ready.and_then(until_words).unwrap_or_else(|| "it can be read".to_owned()),
             unknown: match (ready, provenance) {
                 // Of what an earlier run made a 404 means that it is gone, unless that was a moment ago.
                 (_, Provenance::Reused) => unseen_for(self.known(id).finished_at, context.now()),
@@ -306,18 +303,31 @@ impl Instance {
     }
 
     fn never_ready(&self, fail_when: &Expression, resource: &Value) -> StepError {
-        let words = match fail_when.program() {
-            Some(condition) => format!("`{}` holds", condition.source().trim()),
-            None => "`fail_when` is plainly true".to_owned(),
-        };
         let shown = self.shown(fail_when, resource).map(|shown| format!(": {shown}")).unwrap_or_default();
         let about = About { call: None, place: Some(self.run.plan_span(fail_when.span)) };
-        let message = format!("it can never become ready: {words}{shown}");
+        let message = format!("{}{shown}", never_ready_words(fail_when));
         let mut error = self.run.context.error(&about, EffectKnown::Applied, ErrorClass::Task, message);
-        error.help =
-            vec![format!("the resource stays on record: repair it, or replace it with `--replace {}`", self.step().id)];
+        error.help = vec![never_ready_help(&self.step().id)];
         error
     }
+}
+
+/// The message when `fail_when` holds.
+pub(super) fn never_ready_words(fail_when: &Expression) -> String {
+    let words = match fail_when.program() {
+        Some(condition) => format!("`{}` holds", condition.source().trim()),
+        None => "`fail_when` is plainly true".to_owned(),
+    };
+    format!("it can never become ready: {words}")
+}
+
+pub(super) fn never_ready_help(step: &StepId) -> String {
+    format!("the resource stays on record: repair it, or replace it with `--replace {step}`")
+}
+
+/// What a step waits for, as text.
+pub(super) fn until_words(ready: &Expression) -> Option<String> {
+    Some(format!("`{}` holds", ready.program()?.source().trim()))
 }
 
 /// A documented path with the call's parameters filled in, and for `{answer::id}` the value at `/id` of its answer.

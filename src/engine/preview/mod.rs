@@ -218,6 +218,9 @@ impl Preview<'_> {
         };
         let action = match action {
             Action::Adopt { .. } => self.adoption(step, &id, each, &call, known),
+            Action::Keep if let Some(value) = &value => {
+                self.not_ready(step, each, value, known).unwrap_or(Action::Keep)
+            }
             action => action,
         };
         let action = self.with_dependants(&id, self.amended(step, &id, each, action, known), known);

@@ -8,12 +8,13 @@ use super::{Action, Find, Preview};
 use crate::catalog::Catalog;
 use crate::engine::conceal::conceal;
 use crate::engine::find::looked_up;
+use crate::engine::ready::{never_ready_help, never_ready_words, until_words};
 use crate::engine::render::step_value;
 use crate::engine::results;
 use crate::engine::update::with_new_name;
 use crate::journal::{InstanceStatus, JsonText, RecordedCall, StepResult};
 use crate::plan::Step;
-use crate::template::Each;
+use crate::template::{Each, Expression, Scope, value_of};
 
 impl Preview<'_> {
     /// What a step looks for, as far as it is known.
@@ -53,9 +54,29 @@ impl Preview<'_> {
         result: &StepResult,
         asked: &mut KnownValues,
     ) -> Option<Value> {
-        let wanted = step.resource_used || step.ready.condition().is_some();
+        let wanted = step.resource_used || step.ready.condition().is_some() || step.fail_when.is_some();
         let read = known.agrees.as_ref().filter(|_| wanted).and_then(|made| object_of(made, result))?;
         self.reads.asked(&read, &mut asked.wanted).map(|(_, value)| self.conceal(step, value))
+    }
+
+    /// What a run does about an instance on record whose resource, as it was read, is not ready: it waits, or fails.
+    pub(super) fn not_ready(
+        &self,
+        step: &Step,
+        each: Option<&Each>,
+        value: &Value,
+        known: &KnownValues,
+    ) -> Option<Action> {
+        // What a read showed of a secret step is hidden from its conditions, too.
+        let resource = value.get("resource").filter(|_| !step.secret)?;
+        let (own, surroundings) = (value_of(value), self.surroundings(known, each));
+        let scope = Scope { this: Some(&own), resource: Some(resource), ..surroundings.scope() };
+        let holds = |condition: &&Expression| condition.is_true(&scope).ok();
+        if let Some(fail_when) = step.fail_when.as_deref().filter(|it| holds(it) == Some(true)) {
+            return Some(self.failing(&never_ready_words(fail_when), fail_when.span, [never_ready_help(&step.id)]));
+        }
+        let ready = step.ready.condition().filter(|it| holds(it) == Some(false))?;
+        Some(Action::Continue { phase: format!("waiting until {}", until_words(ready)?), then: None })
     }
 
     /// A step that reads, with its value when the answer is known.

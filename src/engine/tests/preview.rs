@@ -373,6 +373,30 @@ fn a_read_after_a_pending_step_is_known_only_after_it() {
     });
 }
 
+/// A run waits again for what is not ready, and fails where it never can be: so does its preview.
+#[test]
+fn what_was_read_and_is_not_ready_is_shown_to_be_waited_for() {
+    paused(async {
+        let plan = "name: demo\nsteps:\n  - id: disk\n    call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    \
+                    body: { source: new-volume, name: disk, size: 1 }\n    ready: resource.status == 'available'\n    \
+                    fail_when: resource.status == 'error'\n";
+        let mut trial = Trial::new(Options::default());
+        let end = trial.run(plan).await;
+        assert_done(&trial, &end);
+        let (_, wanted) = trial.previewed(plan, &Asked::default());
+        for (answer, expected) in [
+            (None, "disk keep"),
+            (Some("available"), "disk keep"),
+            (Some("creating"), "disk* continue"),
+            (Some("error"), "disk* wrong"),
+        ] {
+            let mut reads = Reads::default();
+            reads.learn(&wanted[0], answer.map(|status| (200, json!({ "status": status }))));
+            assert_eq!(trial.preview_of(plan, &Asked { reads, ..Asked::default() }), [expected]);
+        }
+    });
+}
+
 #[test]
 fn an_existing_resource_is_shown_to_be_adopted_and_all_is_counted() {
     paused(async {

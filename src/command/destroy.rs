@@ -9,19 +9,19 @@ use super::session::{Session, SessionParts, export_ending};
 use super::settings::settings_of_record;
 use super::shell_words::{quoted, record_flags};
 use super::view::ViewOptions;
-use super::{Account, confirm, guard, note, print_error, print_text, records, report};
+use super::{Account, confirm, guard, note, print_error, print_text, records, report, warn};
 use crate::api::trace;
 use crate::catalog::Catalog;
 use crate::cli::place;
 use crate::cli::{ApiOptions, DestroyArguments};
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::engine::{self, removal_order, unsendable};
+use crate::engine::{self, NO_UNDO, removal_order, unsendable};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Journal, Record, RecordedCall, Started, Status, id_text};
+use crate::journal::{InstanceStatus, Journal, Record, RecordedCall, RecordedResource, Started, Status, id_text};
 use crate::kind::kind_name;
 use crate::report::github::output::Ending;
 use crate::report::{count, sanitize};
@@ -77,7 +77,8 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
     }
     let status = match found? {
         ToDestroy::Environment(status) => status,
-        ToDestroy::Nothing(why) => {
+        ToDestroy::Nothing(why, status) => {
+            status.iter().try_for_each(|status| warn_of_left(context, status))?;
             note(context, &why)?;
             return print_job(context, &record, arguments, Exit::Done, None);
         }
@@ -93,6 +94,7 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         note(context, "nothing was destroyed")?;
         return Ok(Exit::Done);
     }
+    warn_of_left(context, &status)?;
     let options = TeardownOptions {
         parallelism: arguments.parallelism,
         timeout: arguments.timeout,
@@ -115,8 +117,8 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
 
 /// What there is to destroy.
 enum ToDestroy {
-    /// Nothing, and why.
-    Nothing(String),
+    /// Nothing, and why; with the record, where there is one.
+    Nothing(String, Option<Status>),
     Environment(Status),
 }
 
@@ -136,18 +138,21 @@ async fn to_destroy(
     let environment = record.environment();
     let Some(status) = status else {
         if arguments.if_exists {
-            return Ok(ToDestroy::Nothing(format!("environment `{environment}` does not exist{not_searched}")));
+            return Ok(ToDestroy::Nothing(format!("environment `{environment}` does not exist{not_searched}"), None));
         }
         return Err(records::no_record(record).await?);
     };
     if !not_searched.is_empty() {
-        return Ok(ToDestroy::Nothing(format!("no call is on record of environment `{environment}`{not_searched}")));
+        let why = format!("no call is on record of environment `{environment}`{not_searched}");
+        return Ok(ToDestroy::Nothing(why, None));
     }
     if status.existing().next().is_none() && status.unanswered().next().is_none() {
         let file = plan_file(arguments, Some(&status));
         let unsearched = guard::guard_nothing_left(context, file, &arguments.api, record, &status).await?;
         let not_searched = unsearched.map(|why| format!("; the account was not searched: {why}")).unwrap_or_default();
-        return Ok(ToDestroy::Nothing(format!("nothing is left of environment `{environment}`{not_searched}")));
+        let what = if left_earlier(&status).next().is_some() { "nothing else" } else { "nothing" };
+        let why = format!("{what} is left of environment `{environment}`{not_searched}");
+        return Ok(ToDestroy::Nothing(why, Some(status)));
     }
     Ok(ToDestroy::Environment(status))
 }
@@ -194,16 +199,13 @@ fn listed(status: &Status) -> String {
                 let obstacle = made.undo.as_ref().and_then(|undo| unsendable(Catalog::embedded(), call, undo));
                 let goes = made.undo.is_some() && !made.uncertain && kept.is_none() && obstacle.is_none();
                 let sign = if goes { "-" } else { "=" };
-                let kind = made.kind.as_deref().map(kind_name).unwrap_or_default();
-                let name = made.name.iter().map(|name| format!("`{name}` ")).collect::<String>();
                 let stays = match (kept, obstacle) {
                     (Some(kept), _) => format!("  stays: `{}` depends on it", kept.because_of),
                     (None, Some(why)) => format!("  stays: its undo {why}"),
                     (None, None) if goes => String::new(),
                     (None, None) => "  stays".to_owned(),
                 };
-                let resource = made.id.as_deref().map(id_text).unwrap_or_default();
-                format!("{sign}  {id}  {kind} {name}{resource}{stays}")
+                format!("{sign}  {id}  {}{stays}", named(made))
             })
             .collect();
         if lines.is_empty() {
@@ -211,7 +213,30 @@ fn listed(status: &Status) -> String {
         }
         lines.iter().for_each(|line| text.extend([sanitize(line).as_ref(), "\n"]));
     }
+    for (id, made) in left_earlier(status) {
+        text.extend([sanitize(&format!("=  {id}  {}  stays: {NO_UNDO}", named(made))).as_ref(), "\n"]);
+    }
     text
+}
+
+/// What earlier teardowns and replacements left, because no call removes it.
+fn left_earlier(status: &Status) -> impl Iterator<Item = (&InstanceId, &RecordedResource)> {
+    status.instances.iter().flat_map(|(id, known)| known.stays.iter().map(move |made| (id, made)))
+}
+
+/// Kind, name and id of a resource.
+fn named(made: &RecordedResource) -> String {
+    let kind = made.kind.as_deref().map(kind_name).unwrap_or_default();
+    let name = made.name.iter().map(|name| format!("`{name}` ")).collect::<String>();
+    format!("{kind} {name}{}", made.id.as_deref().map(id_text).unwrap_or_default())
+}
+
+/// Warns about what earlier teardowns left: this one neither removes it nor comes to it.
+fn warn_of_left(context: &Context, status: &Status) -> Result<(), Error> {
+    left_earlier(status).try_for_each(|(id, made)| {
+        let words = sanitize(&format!("`{id}`: {} stays: {NO_UNDO}", named(made))).into_owned();
+        warn(context, &context.secrets.redact(&words))
+    })
 }
 
 /// Reports the outcome to later steps of the job, when the job has only one environment.

@@ -35,6 +35,7 @@ mod server;
 mod signals;
 mod small;
 mod sources;
+mod stays;
 #[cfg(unix)]
 mod store;
 mod strangers;

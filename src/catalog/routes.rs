@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use percent_encoding::percent_decode_str;
 
 use super::operation::{Method, Route};
+use crate::order::sort_by_key;
 
 /// Newest first: a path in an old version is probably meant in the newest.
 const VERSIONS: [&str; 4] = ["v4", "v3", "v2", "v1"];
@@ -91,7 +92,7 @@ impl Routes {
             all.exact.insert(route.clone(), at);
         }
         let mut words: Vec<(usize, String)> = known.into_iter().map(|(word, at)| (at, word)).collect();
-        words.sort_unstable();
+        sort_by_key(&mut words, |(at, _)| *at);
         all.words = words.into_iter().map(|(_, word)| word).collect();
         all
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Number, Value};
 
 use super::schema::{Type, Types};
+use crate::order::sort_by_key;
 use crate::secret::{REDACTED, Secrets};
 
 /// A value of a request with parts that are known only later.
@@ -219,7 +220,7 @@ fn in_order(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(in_order).collect(),
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.into_iter().map(|(name, field)| (name, in_order(field))).collect();
-            fields.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));
+            sort_by_key(&mut fields, |(name, _)| name.clone());
             Value::Object(fields.into_iter().collect())
         }
         other => other,

@@ -55,7 +55,7 @@ pub(super) fn facts(document: &Document, knowledge: &KnowledgeFile) -> Result<Fa
             operations.push(reader.operation(route, item, raw)?);
         }
     }
-    operations.sort_unstable_by(|a, b| (&a.route.path, a.route.method).cmp(&(&b.route.path, b.route.method)));
+    sort_by_key(&mut operations, |operation| (operation.route.path.clone(), operation.route.method));
     let Converter { definitions, skipped_patterns, .. } = reader.converter;
     let bodies = operations.iter().filter_map(|operation| operation.body_schema.as_ref());
     let schemas = reachable(bodies, &definitions).into_iter().map(|(name, schema)| (name, schema.of_body()));

@@ -29,7 +29,7 @@ use crate::engine::render::{CallParts, step_value};
 use crate::engine::stamps::{ProjectRegionIds, Stamped, instance_of, intent_of};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult, id_text};
-use crate::order::ordered_set;
+use crate::order::{ordered_set, sort_by_key};
 use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
 use parts::{each_of, in_doubt_status, known_steps};
@@ -341,9 +341,9 @@ impl<'a> Work<'a> {
                 .any(|(instance, trace)| *trace == RecoveryEvidence::Decision && instance.to_string() == name)
         };
         let refused = self.search.accepted.iter().filter(|(name, _)| !is_taken(name)).cloned().collect();
-        self.unread.sort_unstable();
+        sort_by_key(&mut self.unread, Clone::clone);
         self.unread.dedup();
-        self.theirs.sort_unstable();
+        sort_by_key(&mut self.theirs, Clone::clone);
         self.theirs.dedup();
         let Self { status, found, unrecorded, theirs, lists, unread, .. } = self;
         Recovered {

@@ -72,7 +72,7 @@ impl Error {
             )],
             Error::ChangedSincePreview { what } => one(match what {
                 Changed::Input(_) => {
-                    "give the same `--set` and `--inputs` as to the preview, or look again: `plan preview FILE --out FILE`"
+                    "give the same `--set`, `--inputs` and environment file as to the preview, or look again: `plan preview FILE --out FILE`"
                 }
                 _ => "look again: `plan preview FILE --out FILE`",
             }),

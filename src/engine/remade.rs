@@ -50,14 +50,14 @@ impl ReplacementCheck<'_> {
         let target = self.allowed.target;
         let earlier: HashSet<&StepId> = target.steps().flat_map(|step| graph.all_dependencies(step)).collect();
         let targeted = |one: &InstanceId| target.is_empty() || earlier.contains(&one.step) || target.covers(one);
-        let comes_after = |step: &StepId| graph.all_dependencies(step).contains(&&self.replaced.step);
+        let later: HashSet<&StepId> = graph.all_dependants(&self.replaced.step).into_iter().collect();
         // By step: its elements, and whether it comes after the resource.
         let mut steps: HashMap<&StepId, (Option<Elements>, bool)> = HashMap::new();
         let barred = dependants.iter().filter_map(|one| {
             let remade = match self.allowed.plan.steps.get(&one.step) {
                 Some(step) if !decide::reads(step) => {
                     let (each, later) = steps.entry(&one.step).or_insert_with(|| {
-                        (elements_of(step, &self.surroundings, self.is_known), comes_after(&step.id))
+                        (elements_of(step, &self.surroundings, self.is_known), later.contains(&step.id))
                     });
                     match () {
                         () if !self.has(step, each.as_ref(), one) => Remade::Gone,

@@ -61,10 +61,19 @@ impl Graph {
 
     /// All dependencies of a step, direct and indirect, in file order.
     pub fn all_dependencies(&self, id: &StepId) -> Vec<&StepId> {
+        self.reached(id, &self.after)
+    }
+
+    /// All dependants of a step, direct and indirect, in file order.
+    pub fn all_dependants(&self, id: &StepId) -> Vec<&StepId> {
+        self.reached(id, self.before())
+    }
+
+    fn reached(&self, id: &StepId, edges: &[Box<[usize]>]) -> Vec<&StepId> {
         let mut seen = BTreeSet::new();
         let mut open: Vec<usize> = self.places.get(id).copied().into_iter().collect();
         while let Some(at) = open.pop() {
-            open.extend(self.after[at].iter().copied().filter(|&next| seen.insert(next)));
+            open.extend(edges[at].iter().copied().filter(|&next| seen.insert(next)));
         }
         seen.into_iter().map(|at| &self.ids[at]).collect()
     }
@@ -194,6 +203,7 @@ mod tests {
         assert_eq!(names(graph.order()), "b net key vm a");
         assert_eq!(names(graph.dependants(&StepId::new("net")).collect()), "vm key");
         assert_eq!(names(graph.all_dependencies(&StepId::new("vm"))), "net key");
+        assert_eq!(names(graph.all_dependants(&StepId::new("net"))), "vm key");
     }
 
     #[test]

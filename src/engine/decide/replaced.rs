@@ -11,6 +11,9 @@ use crate::journal::Status;
 use crate::order::ordered_set;
 use crate::plan::{OnChange, Plan, Selection};
 
+/// The most steps that a help names.
+const MOST_NAMES: usize = 8;
+
 /// Recorded instances that exist and depend on this one, directly or through others: they are removed before it. A
 /// dependency by order alone counts only if the plan still has it.
 pub fn replaced_with(status: &Status, plan: &Plan, instance: &InstanceId) -> Vec<InstanceId> {
@@ -126,9 +129,14 @@ impl ReplaceBlocker {
         match self {
             ReplaceBlocker::NotAllowed => {
                 let steps = ordered_set(dependants.iter().map(|dependant| &dependant.step));
-                let names = steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
-                let flags = steps.iter().map(|step| format!("--replace {step}")).collect::<Vec<_>>().join(" ");
-                format!("say `on_change: replace` in {names}, or add `{flags}`")
+                let shown = || steps.iter().take(MOST_NAMES);
+                let names = shown().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
+                let flags = shown().map(|step| format!("--replace {step}")).collect::<Vec<_>>().join(" ");
+                let more = match steps.len().saturating_sub(MOST_NAMES) {
+                    0 => String::new(),
+                    more => format!("; {more} more steps depend on it"),
+                };
+                format!("say `on_change: replace` in {names}, or add `{flags}`{more}")
             }
             ReplaceBlocker::Gone if targeted => {
                 format!("let it go: `--prune`, without `--target`; keep it: take `{step}` back into the plan")
@@ -160,6 +168,9 @@ mod tests {
         let named = ["b[0]", "a", "b[1]"].map(Selection::name);
         let help = ReplaceBlocker::NotAllowed.help(&named, &StepId::new("net"), false, "");
         assert_eq!(help, "say `on_change: replace` in `a`, `b`, or add `--replace a --replace b`");
+        let many: Vec<InstanceId> = (0..10).map(|n| Selection::name(&format!("s{n}"))).collect();
+        let help = ReplaceBlocker::NotAllowed.help(&many, &StepId::new("net"), false, "");
+        assert!(help.ends_with("--replace s7`; 2 more steps depend on it"), "{help}");
     }
 
     #[test]

@@ -135,7 +135,7 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
 
 /// Whether something with the stamp of an instance was found beside what the record has for it.
 fn is_beside(recovered: &Recovered, instance: &InstanceId) -> bool {
-    recovered.unrecorded.iter().any(|copy| copy.instance == *instance && copy.is_beside())
+    recovered.unrecorded.iter().any(|copy| copy.instance == *instance && copy.beside)
 }
 
 /// A row for each resource that was found, and for each that may be one.
@@ -197,7 +197,7 @@ fn print_doubts(context: &Context, record: &EnvironmentRecord, recovered: &Recov
         note(context, &format!("decide what is in doubt: `{command}` when it is this one"))?;
         note(context, &format!("if it is another client's: {}", resolve(&name, "--not-applied")))?;
     }
-    let beside = recovered.unrecorded.iter().filter(|copy| copy.is_beside());
+    let beside = recovered.unrecorded.iter().filter(|copy| copy.beside);
     let beside = ordered_set(beside.map(|copy| &copy.instance));
     for former in &beside {
         let now = recovered.renamed.iter().find(|(renamed, _)| renamed == *former).map(|(_, instance)| instance);

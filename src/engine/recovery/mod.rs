@@ -46,16 +46,8 @@ pub struct Unrecorded {
     pub instance: InstanceId,
     pub resource: RecordedResource,
     pub why: String,
-}
-
-impl Unrecorded {
-    /// Why it is not recorded where the record has another one for its instance, and nothing else is held against it.
-    const BESIDE: &str = "it carries the stamp, and the record has another one";
-
-    /// Whether the record has another one for its instance: that may be the one of a step renamed since.
-    pub fn is_beside(&self) -> bool {
-        self.why == Self::BESIDE
-    }
+    /// The record has another one for its instance, and nothing else is held against it: it may be that of a step renamed since.
+    pub beside: bool,
 }
 
 /// The evidence by which a resource was recovered.

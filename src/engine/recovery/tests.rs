@@ -30,7 +30,12 @@ fn a_recovery_is_complete_when_nothing_is_left_to_decide_or_to_read() {
     assert!(nothing().is_complete());
     let pair = |path: &str| vec![(path.to_owned(), "why".to_owned())];
     let found = vec![(named("a"), RecoveryEvidence::Stamp)];
-    let copy = Unrecorded { instance: named("a"), resource: RecordedResource::default(), why: "a copy".to_owned() };
+    let copy = Unrecorded {
+        instance: named("a"),
+        resource: RecordedResource::default(),
+        why: "a copy".to_owned(),
+        beside: false,
+    };
     for (recovered, complete) in [
         (Recovered { found, ..nothing() }, true),
         (Recovered { absent: vec![named("a")], ..nothing() }, true),

@@ -100,12 +100,13 @@ mod tests {
     #[test]
     fn what_cannot_be_read_alone_is_looked_for_in_the_list_of_its_kind_or_above_its_path() {
         let catalog = Catalog::embedded();
-        for (kind, id, path, list, id_field) in [
+        for (kind, id, path, list, at, id_field) in [
             (
                 Some("storage_buckets"),
                 json!("pictures"),
                 "/storage/provisioning/v1/storage/7/s3/bucket/pictures",
                 "/storage/provisioning/v2/storage/7/s3/buckets",
+                "/results",
                 Some("name"),
             ),
             (
@@ -113,6 +114,7 @@ mod tests {
                 json!(7),
                 "/storage/provisioning/v1/key/7",
                 "/storage/provisioning/v2/key",
+                "/data",
                 Some("id"),
             ),
             (
@@ -120,9 +122,10 @@ mod tests {
                 json!(12),
                 "/cdn/presets/3/applied/12",
                 "/cdn/presets/3/applied",
+                "/object_ids",
                 Some("object_id"),
             ),
-            (None, json!(null), "/storage/provisioning/v1/key/9", "/storage/provisioning/v1/key", None),
+            (None, json!(null), "/storage/provisioning/v1/key/9", "/storage/provisioning/v1/key", "", None),
         ] {
             let call = RecordedCall::new(Method::Delete, path);
             let id = Some(id).filter(|id| !id.is_null());
@@ -132,9 +135,9 @@ mod tests {
                 ..RecordedResource::default()
             };
             let id = id.map_or_else(|| "9".to_owned(), |id| id_text(&id));
-            let at = listed_at(catalog, Some(&made), &call).map(|listed| listed.at).unwrap_or_default();
-            let expected = Listed { path: list.to_owned(), at, id_field: id_field.map(str::to_owned), id };
-            assert_eq!(listed_at(catalog, Some(&made), &call), Some(expected), "{path}");
+            let (path, at) = (list.to_owned(), at.to_owned());
+            let expected = Listed { path, at, id_field: id_field.map(str::to_owned), id };
+            assert_eq!(listed_at(catalog, Some(&made), &call), Some(expected), "{list}");
         }
         for (method, path) in [
             (Method::Delete, "/nothing/of/the/catalogue/1"),

@@ -81,7 +81,7 @@ impl Work<'_> {
     /// Pairs of an instance whose step the plan does not have, or beside whose resource another one carries its stamp, and
     /// a planned instance with the same call and no resource: the step seems renamed.
     pub(super) fn seem_renamed(&self) -> Vec<(InstanceId, InstanceId)> {
-        let is_beside = |one: &InstanceId| self.unrecorded.iter().any(|copy| copy.instance == *one && copy.is_beside());
+        let is_beside = |one: &InstanceId| self.unrecorded.iter().any(|copy| copy.instance == *one && copy.beside);
         let is_planned = |one: &InstanceId| self.search.plan.steps.contains_key(&one.step) && !is_beside(one);
         let former_steps = FormerSteps::of(&self.status, is_planned);
         let open = self.preview().into_iter().filter(|change| matches!(change.action, Action::Call));

@@ -67,7 +67,7 @@ impl<'a> Work<'a> {
                 let id = resource.id.as_deref().map(id_text);
                 self.doubted.entry(instance.clone()).or_default().extend(id);
                 let why = format!("it agrees with the call, and carries the stamp of `{former}`");
-                self.unrecorded.push(Unrecorded { instance, resource, why });
+                self.unrecorded.push(Unrecorded { instance, resource, why, beside: false });
             }
         }
         is_any
@@ -84,10 +84,11 @@ impl<'a> Work<'a> {
         let facts: Vec<Facts> = stamped.iter().map(|(stamped, _)| self.facts(&stamped.status)).collect();
         for ((mut stamped, doubt), objection) in stamped.into_iter().zip(objections(&facts)) {
             let objection = doubt.or(objection.map(str::to_owned));
+            let beside = !is_decided && !is_open && objection.is_none();
             let why = match () {
                 () if is_decided && is_accepted(&stamped) => None,
                 () if is_decided => Some("another one was accepted".to_owned()),
-                () if !is_open => objection.or(Some(Unrecorded::BESIDE.to_owned())),
+                () if beside => Some("it carries the stamp, and the record has another one".to_owned()),
                 () => objection,
             };
             match why {
@@ -95,6 +96,7 @@ impl<'a> Work<'a> {
                     instance: instance.clone(),
                     resource: stamped.status.made.last().cloned().unwrap_or_default(),
                     why,
+                    beside,
                 }),
                 None => {
                     let former = std::mem::replace(&mut stamped.instance, instance.clone());

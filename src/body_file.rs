@@ -3,7 +3,6 @@
 
 mod form;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::form::{Chunk, Content, Form, FormFile, FormPart, each_path, parts};
 use crate::files;
+use crate::hash::HashMap;
 use crate::secret::hex;
 
 /// The largest file that is sent: FastEdge's limit for a binary, the largest of all operations.

@@ -4,11 +4,11 @@
 
 pub mod code;
 
-use std::collections::HashMap;
 use std::ops::Deref;
 
 use serde::Serialize;
 
+use crate::hash::HashMap;
 use crate::order::sort_by_key;
 use crate::source::Span;
 

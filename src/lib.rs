@@ -5,7 +5,7 @@
 //! Dependencies go from left to right; which of the modules to its right a module uses is in `tests/it/rooms.rs`:
 //!
 //! ```text
-//! command → context → engine, store, error → journal → plan, simulate → api, template, report, examples, schema → catalog, yaml, event → diagnostic, id, body_file, explain → source, stream, secret, files, order, packed, parts, pointer, random, word, kind, clock, exit, shared, cli
+//! command → context → engine, store, error → journal → plan, simulate → api, template, report, examples, schema → catalog, yaml, event → diagnostic, id, body_file, explain → source, stream, secret, files, hash, order, packed, parts, pointer, random, word, kind, clock, exit, shared, cli
 //! ```
 
 pub mod api;
@@ -23,6 +23,7 @@ pub mod examples;
 pub mod exit;
 pub mod explain;
 pub mod files;
+pub mod hash;
 pub mod id;
 pub mod journal;
 pub mod kind;

@@ -35,9 +35,9 @@ fn fill(pool: &mut Pool) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
 
     use super::*;
+    use crate::hash::HashSet;
 
     #[test]
     fn ids_are_random_uuids_and_never_the_same() {

@@ -1,12 +1,12 @@
 //! An API that answers at once: creates without tasks, and volumes whose tasks end after a given time.
 
-use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use gcore_plan::hash::HashMap;
 use jiff::Timestamp;
 
 /// How many tasks one page of a list may show.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,6 +9,7 @@ use super::CatalogError;
 use super::embedded::EMBEDDED_PRODUCTS;
 use super::operation::{Method, Route, SecondaryAt, ShownOnce, ValueAt};
 use super::ready::Ready;
+use crate::hash::IndexMap;
 
 /// A parsed knowledge file; its paths are expanded.
 #[derive(Debug, Clone, Default, Deserialize)]

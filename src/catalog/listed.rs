@@ -1,9 +1,9 @@
 //! The kind of a list's items, derived from the operations that create such resources.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Catalog, Method, Operation, root_of};
+use crate::hash::HashMap;
 
 /// What the items of a list are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Catalog {
 
 /// The items of these operations' lists, by path.
 pub(super) fn lists(operations: impl Iterator<Item = Arc<Operation>>) -> HashMap<String, Listed> {
-    let mut lists = HashMap::new();
+    let mut lists = HashMap::default();
     for operation in operations {
         let Some(creates) = &operation.creates else { continue };
         let Some(list) = creates.resource.as_ref().and_then(|resource| resource.list.as_ref()) else { continue };

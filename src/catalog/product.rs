@@ -1,6 +1,5 @@
 //! One product: the operations of one OpenAPI document, decompressed when first used.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -12,6 +11,7 @@ use super::operation::{Method, Operation, Route};
 use super::routes::{NearestRoute, PathParameters, Routes};
 use super::schema::{BodySchema, Schema};
 use super::store::{self, Texts};
+use crate::hash::HashMap;
 use crate::packed::Packed;
 
 /// The operations of one product.
@@ -123,7 +123,7 @@ impl Product {
     pub fn creators_of(&self, kind: &str) -> Vec<Arc<Operation>> {
         let facts = self.facts();
         let creators = facts.creators.get_or_init(|| {
-            let mut creators: HashMap<String, Vec<usize>> = HashMap::new();
+            let mut creators: HashMap<String, Vec<usize>> = HashMap::default();
             for at in (0..facts.lines.len()).filter(|at| store::creates(facts.line(*at))) {
                 if let Some(creates) = &facts.operation(at).creates {
                     creators.entry(creates.kind.clone()).or_default().push(at);

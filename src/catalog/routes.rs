@@ -1,10 +1,9 @@
 //! Finds the operation of a path, or what is probably meant by a path without one.
 
-use std::collections::HashMap;
-
 use percent_encoding::percent_decode_str;
 
 use super::operation::{Method, Route};
+use crate::hash::HashMap;
 use crate::order::sort_by_key;
 
 /// Newest first: a path in an old version is probably meant in the newest.
@@ -73,12 +72,12 @@ impl Routes {
         let mut all = Routes {
             root: root.to_owned(),
             patterns: Vec::new(),
-            groups: HashMap::new(),
-            exact: HashMap::new(),
+            groups: HashMap::default(),
+            exact: HashMap::default(),
             words: Vec::new(),
             longest: 0,
         };
-        let mut known: HashMap<String, usize> = HashMap::new();
+        let mut known: HashMap<String, usize> = HashMap::default();
         for (at, route) in routes.enumerate() {
             let segments: Vec<String> = split(&route.path).map(str::to_owned).collect();
             all.groups.entry((route.method, segments.len())).or_default().push(at);
@@ -106,8 +105,8 @@ impl Routes {
         let at = self.best(method, given.len(), |pattern| concrete_fit(pattern, &given))?;
         let pairs = self.patterns[at].segments.iter().zip(&given);
         let parameters = pairs.filter_map(|(segment, value)| {
-            let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
-            Some((parameter_name(segment)?.to_owned(), value))
+            let name = parameter_name(segment)?.to_owned();
+            Some((name, percent_decode_str(value).decode_utf8_lossy().into_owned()))
         });
         Some((at, parameters.collect()))
     }
@@ -244,6 +243,12 @@ fn fit(mut weights: impl Iterator<Item = Option<u8>>) -> Option<u128> {
 
 /// `Some` when a concrete path fits; a literal segment counts more than a parameter.
 fn concrete_fit(pattern: &[String], given: &[&str]) -> Option<u128> {
+    // Most paths differ behind product and version.
+    const NOUN: usize = 2;
+    let differ = |(noun, given): (&String, &&str)| noun != given && parameter_name(noun).is_none();
+    if pattern.get(NOUN).zip(given.get(NOUN)).is_some_and(differ) {
+        return None;
+    }
     let weigh = |(segment, value): (&String, &&str)| match parameter_name(segment) {
         Some(_) if value.is_empty() => None,
         Some(_) => Some(0),

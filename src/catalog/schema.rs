@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
+
+use crate::hash::IndexMap;
 
 /// JSON types of a value; empty for any. `null` is separate, see [`Schema::nullable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,6 +1,5 @@
 //! Compares recorded resources with the API: for `plan drift`, `--refresh` and `plan status --live`.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::context::Context;
 use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, drift_records};
 use crate::error::Error;
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, Status, fields_of, id_text};
 use crate::kind::kind_name;

@@ -7,8 +7,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
 use super::environment_file::{self, ReadFile};
 use super::findings::{self, FileFindings};
 use super::{Account, environment_name, warn};
@@ -18,6 +16,7 @@ use crate::context::Context;
 use crate::diagnostic::{Diagnostic, sort_by_place};
 use crate::error::Error;
 use crate::files::read_at_most;
+use crate::hash::IndexMap;
 use crate::plan::inputs::{InputProblem, InputSources, resolve, resolve_known};
 use crate::plan::{self, Assumed, Checked, EnvironmentFile, Input, Plan};
 use crate::report::sanitize;

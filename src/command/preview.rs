@@ -1,7 +1,5 @@
 //! `plan preview`: shows what a run would do. With a key it sends the reads of a run, and no writes.
 
-use std::collections::HashSet;
-
 use serde_json::json;
 
 use super::origin::Origin;
@@ -21,6 +19,7 @@ use crate::engine::{
 };
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::Status;
 use crate::plan::Plan;

@@ -1,11 +1,12 @@
 //! From the command line to what a run works with.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::ViewOptions;
 use crate::cli::RunFlags;
 use crate::engine::{Settings, first_missing, is_read};
 use crate::error::Error;
+use crate::hash::{HashMap, HashSet};
 use crate::id::StepId;
 use crate::plan::{Graph, Plan, Segment, Selection};
 use crate::report::shape::Shape;
@@ -18,7 +19,7 @@ pub(super) fn view_options(plan: &Plan, flags: &RunFlags, shape: Shape) -> ViewO
 }
 
 /// The number of all instances, when that of each step is known.
-pub(super) fn all_instances(plan: &Plan, counts: &BTreeMap<StepId, usize>) -> Option<usize> {
+pub(super) fn all_instances(plan: &Plan, counts: &HashMap<StepId, usize>) -> Option<usize> {
     (counts.len() == plan.steps.len()).then(|| counts.values().sum())
 }
 

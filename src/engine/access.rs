@@ -1,11 +1,11 @@
 //! Which projects and regions this run's key can read.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use tokio::sync::Mutex;
 
 use crate::event::StepError;
+use crate::hash::HashMap;
 
 /// Whether the key can read a project or region, by path; each is read once.
 #[derive(Debug, Default)]

@@ -1,7 +1,5 @@
 //! Lists of the API: the items of a collection, found by name, by tag, or by the task that created them.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::context::RunContext;
@@ -13,6 +11,7 @@ use super::paths::fill_path;
 use super::results;
 use crate::api::{ReadError, Request};
 use crate::catalog::{Creates, IdAt, ListCall, Operation};
+use crate::hash::HashSet;
 use crate::journal::{RecordedCall, id_text};
 use crate::pointer;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::context::Settings;
 use super::render::{RenderContext, elements};
 use crate::diagnostic::nearest;
+use crate::hash::HashMap;
 use crate::id::StepId;
-use crate::order::ordered_map;
 use crate::plan::{Plan, Selection, Step};
 use crate::secret::Secrets;
 
@@ -19,12 +19,12 @@ pub fn instance_counts(
     settings: &Settings,
     secrets: &Secrets,
     inputs: &BTreeMap<String, minijinja::Value>,
-) -> BTreeMap<StepId, usize> {
+) -> HashMap<StepId, usize> {
     let count = |step: &Step| match &step.for_each {
         None => Some(1),
         Some(_) => keys_of(plan, step, settings, secrets, inputs).map(|keys| keys.len()),
     };
-    ordered_map(plan.steps.values().filter_map(|step| Some((step.id.clone(), count(step)?))))
+    plan.steps.values().filter_map(|step| Some((step.id.clone(), count(step)?))).collect()
 }
 
 /// The keys of a step's instances, as far as they follow from the inputs.

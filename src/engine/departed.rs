@@ -1,13 +1,12 @@
 //! Calls without an answer whose step left the plan: no step resolves them any more, and nobody could say whether
 //! something is there.
 
-use std::collections::HashSet;
-
 use super::decide;
 use super::interruption::Interruption;
 use super::remove::complete_pending;
 use super::run::Run;
 use crate::event::StepError;
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::JournalError;
 
@@ -22,7 +21,7 @@ pub async fn resolve_departed(
 ) -> Result<Vec<(InstanceId, StepError)>, JournalError> {
     let context = &run.context;
     let departed = context.journal.with_status(|status| {
-        let mut gone = decide::gone(status, present, &HashSet::new());
+        let mut gone = decide::gone(status, present, &HashSet::default());
         gone.retain(|instance| decide::is_only_in_doubt(&status.instances[instance]));
         gone
     });

@@ -4,7 +4,7 @@
 //! every step it depends on is done. After a failure independent branches go on.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use super::run::Run;
 use super::stop::Stop;
 use crate::api::{Shut, trace};
 use crate::event::{EffectKnown, ErrorClass, Event, SkipReason, StepError};
+use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{JournalError, RecordedCall, Status};
 use crate::order::{ordered_map, sort_by_key};
@@ -86,7 +87,7 @@ impl Dispatched {
 pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
     let mut dispatcher = Dispatcher::new(run);
     let mut tasks: JoinSet<(InstanceId, InstanceEnd)> = JoinSet::new();
-    let mut names: HashMap<Id, InstanceId> = HashMap::new();
+    let mut names: HashMap<Id, InstanceId> = HashMap::default();
     let mut reused = 0_usize;
     loop {
         while run.context.gates.has_slot(tasks.len())
@@ -363,7 +364,7 @@ impl<'r> Dispatcher<'r> {
     /// Tells what earlier runs made of a step that this run does not reach.
     fn report_existing(&self, step: &StepId) {
         let by_step = |status: &Status| {
-            let mut by_step: HashMap<StepId, Vec<InstanceId>> = HashMap::new();
+            let mut by_step: HashMap<StepId, Vec<InstanceId>> = HashMap::default();
             for (instance, _) in status.existing() {
                 by_step.entry(instance.step.clone()).or_default().push(instance.clone());
             }

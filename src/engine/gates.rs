@@ -2,7 +2,6 @@
 //! locks, no write to a route while an unknown outcome on that route is being resolved, and one removal of an instance
 //! at a time.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::sync::{
 };
 
 use super::intents::Intents;
+use crate::hash::HashMap;
 use crate::id::InstanceId;
 use crate::shared::lock;
 

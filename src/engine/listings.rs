@@ -8,7 +8,7 @@
 //!
 //! Nothing of a run's own is looked up here: its resources are on its record, whether a list shows them or not.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,7 @@ use super::names::usual_form;
 use crate::api::ReadError;
 use crate::catalog::ListCall;
 use crate::clock::Clock;
+use crate::hash::HashMap;
 use crate::journal::id_text;
 use crate::shared::lock;
 

@@ -1,9 +1,9 @@
 //! Ownership of tasks and resources: by the steps of this run, by this record, and by the other records of the store.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::catalog::Method;
+use crate::hash::HashMap;
 use crate::id::InstanceId;
 use crate::journal::{Journal, RecordedResource, Status, id_text};
 use crate::shared::lock;

@@ -4,7 +4,6 @@
 //! Resources that the call mentions, that another step or record owns, or that name another task as their maker are
 //! kept. Where the maker is unknown, and nothing else shows it, the resource is kept as well, and reported.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,6 +19,7 @@ use super::watch::task_request;
 use crate::api::{ReadError, Request, Task, timestamp};
 use crate::catalog::Method;
 use crate::event::{EffectKnown, ErrorClass, StepError};
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedResource, id_text};
 
@@ -60,7 +60,7 @@ pub async fn prove(
     secondary: Vec<RecordedResource>,
 ) -> Proven {
     let mut proven = Proven::default();
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     for resource in secondary {
         let (Some(kind), Some(id)) = (resource.kind.clone(), resource.id.clone()) else { continue };
         if !seen.insert(format!("{kind}:{}", id_text(&id))) {

@@ -1,10 +1,9 @@
 //! Which dependants of a replaced resource the run makes again: those that the plan still has, that are targeted, and
 //! whose turn comes after the resource's. A run and a preview ask alike.
 
-use std::collections::{HashMap, HashSet};
-
 use super::decide::{self, Allowed, Remade, ReplaceBlocker};
 use super::render::{RenderContext, elements};
+use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::plan::{Graph, Step};
 use crate::template::{Each, Reference};
@@ -52,7 +51,7 @@ impl ReplacementCheck<'_> {
         let targeted = |one: &InstanceId| target.is_empty() || earlier.contains(&one.step) || target.covers(one);
         let later: HashSet<&StepId> = graph.all_dependants(&self.replaced.step).into_iter().collect();
         // By step: its elements, and whether it comes after the resource.
-        let mut steps: HashMap<&StepId, (Option<Elements>, bool)> = HashMap::new();
+        let mut steps: HashMap<&StepId, (Option<Elements>, bool)> = HashMap::default();
         let barred = dependants.iter().filter_map(|one| {
             let remade = match self.allowed.plan.steps.get(&one.step) {
                 Some(step) if !decide::reads(step) => {

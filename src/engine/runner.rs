@@ -1,7 +1,6 @@
 //! The life of one run: dispatch, roll back or prune, resolve attempts that are still open, evaluate outputs, exit
 //! code. Also `destroy`.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -21,6 +20,7 @@ use super::unrecorded::unrecorded;
 use crate::clock::millis;
 use crate::event::{ErrorClass, Event, RunFinished, StepError};
 use crate::exit::Exit;
+use crate::hash::HashSet;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{JournalError, Record, RecordedOutput, Status};
 use crate::secret::{BrokenMarker, Secrets};
@@ -178,7 +178,8 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TeardownEn
     if !run.options.target.is_empty() {
         return Ok(TeardownEnd::default());
     }
-    let gone = run.context.journal.with_status(|status| decide::gone(status, &dispatched.instances, &HashSet::new()));
+    let gone =
+        run.context.journal.with_status(|status| decide::gone(status, &dispatched.instances, &HashSet::default()));
     if gone.is_empty() {
         return Ok(TeardownEnd::default());
     }
@@ -322,7 +323,7 @@ fn totals(run: &Run, dispatched: &Dispatched, gone: (usize, usize), torn: &Teard
 pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalError> {
     let mut torn = TeardownEnd::default();
     // A call that was carried out late may have made resources that block the deletion of those it depends on.
-    let mut undecided = unanswered(context, &HashSet::new()).await?;
+    let mut undecided = unanswered(context, &HashSet::default()).await?;
     let before = context.journal.with_status(removable);
     loop {
         let left: HashSet<&InstanceId> = torn.left.iter().map(|(instance, _)| instance).collect();
@@ -335,7 +336,7 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
         }
         torn.extend(teardown(context, &instances, Extent::Whole).await?);
         // Such a call may have been carried out in the meantime.
-        undecided = unanswered(context, &HashSet::new()).await?;
+        undecided = unanswered(context, &HashSet::default()).await?;
     }
     let unknown = undecided.iter().map(|(instance, _)| instance.clone()).collect();
     for (instance, error) in undecided {

@@ -3,7 +3,6 @@
 mod audit_log;
 mod outcome;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,6 +24,7 @@ use super::results::lacks_id;
 use super::watch::list_request;
 use crate::api::{ReadError, Request, Task, TaskState, is_success};
 use crate::catalog::{CLOUD, Creates, ListCall, Operation, root_of};
+use crate::hash::HashSet;
 use crate::journal::{Evidence, Intent, RecordedCall, Unanswered, id_text};
 use crate::kind::resource_name;
 use outcome::Candidate;
@@ -152,7 +152,7 @@ impl<'a> AttemptSearch<'a> {
             return Ok(Round::Resolved(resolved));
         }
         let mut open = Vec::new();
-        let mut others = HashSet::new();
+        let mut others = HashSet::default();
         for task in self.tasks().await? {
             match self.verdict_of_task(&task) {
                 Verdict::Ours(evidence) => return Ok(Round::Resolved(self.claim_task(&task.id, evidence))),
@@ -377,7 +377,7 @@ impl<'a> AttemptSearch<'a> {
         if let Some(id) = named.iter().find(is_own).and_then(|item| item_id(operation, list, self.call(), item)) {
             return Ok(LeftBehind::Resource(id));
         }
-        let open = self.without_others(self.candidates(named, &HashSet::new())).await?;
+        let open = self.without_others(self.candidates(named, &HashSet::default())).await?;
         if let Some(Resolved::Resource { item, .. }) = self.by_own_key(&open).await
             && let Some(id) = item_id(operation, list, self.call(), &item)
         {

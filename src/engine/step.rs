@@ -3,7 +3,6 @@
 //! What to do next is decided from the record, again after every turn: nothing recorded, send the call; an intent
 //! without an answer, resolve it; tasks, wait for them; a result that agrees with the plan, keep it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::decide::{self, ChangeKind, Decision, FormerSteps, Wanted};
@@ -16,6 +15,7 @@ use super::turn::{Accepted, TurnEnd};
 use super::update::Changing;
 use super::watch::TaskEnd;
 use crate::event::Provenance;
+use crate::hash::HashMap;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult};
 use crate::shared::Shared;
@@ -271,7 +271,7 @@ impl Instance {
     /// Whether the plan has an instance. The elements of a `for_each` that are not known yet are assumed to be as before.
     fn is_planned(&self) -> impl FnMut(&InstanceId) -> bool {
         let surroundings = self.run.surroundings(&self.values, None);
-        let mut by_step: HashMap<&StepId, Option<Elements>> = HashMap::new();
+        let mut by_step: HashMap<&StepId, Option<Elements>> = HashMap::default();
         move |one| {
             let Some(step) = self.run.plan.steps.get(&one.step) else { return false };
             match (&step.for_each, &one.key) {

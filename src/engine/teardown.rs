@@ -1,6 +1,5 @@
 //! Removes many instances concurrently: each one only after everything that depends on it is gone.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -12,6 +11,7 @@ use super::interruption::Interruption;
 use super::remove::{Extent, Removed, forget, remove, removed_with_parent};
 use super::stop::Stop;
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
+use crate::hash::{HashMap, HashSet};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, JournalError, Phase, Record, Status, id_text};
 
@@ -72,9 +72,9 @@ impl<'c> Teardown<'c> {
     fn of(context: &'c RunContext, instances: &[InstanceId], extent: Extent) -> Self {
         let (order, deleted_with) = context.journal.with_status(|status| match extent {
             Extent::Whole => (removal(status, instances), deleted_with_parent(context.catalog, status, instances)),
-            Extent::ThisRun => (removal(status, instances), HashMap::new()),
+            Extent::ThisRun => (removal(status, instances), HashMap::default()),
         });
-        let (inside, end) = (HashMap::new(), TeardownEnd::default());
+        let (inside, end) = (HashMap::default(), TeardownEnd::default());
         Self { context, order, deleted_with, inside, end, no_access: None }
     }
 

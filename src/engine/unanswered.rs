@@ -3,8 +3,6 @@
 //! teardown, for a quarter of an hour after it was sent; what is certainly its work is recorded as a further resource
 //! of its step.
 
-use std::collections::HashSet;
-
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -22,6 +20,7 @@ use super::results;
 use super::search::Resolved;
 use crate::catalog::Operation;
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, Record, RecordedResource, StepResult, Unanswered, id_text};
 use crate::kind::resource_name;

@@ -1,22 +1,22 @@
 //! Records that are being written: not durable yet, so that no event may be based on them, but they determine which
 //! records may follow.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::fold::Impossible;
 use super::record::Record;
 use super::status::Status;
+use crate::hash::{HashMap, HashSet};
 use crate::id::InstanceId;
 
 /// Records that wait to be written, oldest first.
 pub struct Ahead {
     records: VecDeque<(Timestamp, Arc<Record>)>,
     /// How many of them are about each instance.
-    about: HashMap<InstanceId, usize, RandomState>,
+    about: HashMap<InstanceId, usize>,
     leased: bool,
 }
 

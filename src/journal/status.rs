@@ -3,10 +3,6 @@
 //! Pure. Impossible sequences are errors, in a live run and on resume alike: a journal that says a task was accepted
 //! for a call that was never intended is not one to act on.
 
-use std::collections::HashSet;
-
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -19,6 +15,7 @@ use super::owner::Lease;
 use super::owners::Owners;
 use super::record::{Header, Record, RecordedOutput, Started, VERSION};
 use super::result::RecordedResource;
+use crate::hash::{HashSet, IndexMap};
 use crate::id::InstanceId;
 use crate::shared::Shared;
 
@@ -33,7 +30,7 @@ pub struct Status {
     pub finished: Option<u8>,
     pub updated: Timestamp,
     /// In the order in which they were first intended.
-    pub instances: IndexMap<InstanceId, Shared<InstanceStatus>, RandomState>,
+    pub instances: IndexMap<InstanceId, Shared<InstanceStatus>>,
     /// The status that an instance had when the last command began, if it has records since; by its place in
     /// `instances`.
     before: Vec<Option<Shared<InstanceStatus>>>,
@@ -97,7 +94,7 @@ impl Status {
             absent: Shared::default(),
             owners: Owners::default(),
             outputs: Vec::new(),
-            tasks: HashSet::new(),
+            tasks: HashSet::default(),
             durations: Durations::default(),
             departed: Departed::default(),
             lease: None,

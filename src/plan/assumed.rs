@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use indexmap::IndexMap;
-
 use super::doc::PlanDoc;
 use super::model::Input;
 use super::partial::Given;
+use crate::hash::IndexMap;
 use crate::secret::Secrets;
 
 /// Input values, as templates see them.

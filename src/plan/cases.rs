@@ -37,6 +37,9 @@ pub(super) fn most_for_each(steps: usize) -> usize {
 /// alone.
 pub(super) fn cases<'p>(known: &Known<'_>, programs: impl Iterator<Item = &'p Program>, most: usize) -> Vec<Case> {
     let programs: Vec<&Program> = programs.collect();
+    if programs.is_empty() {
+        return Vec::new();
+    }
     let mut conditions = known.conditions(programs.iter().copied());
     let own = ordered_set(programs.into_iter().flat_map(inputs));
     let mut names = own.clone();

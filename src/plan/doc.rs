@@ -1,7 +1,6 @@
 //! The plan as written: every key parsed and typed, every template compiled, with places. Relations between parts are
 //! checked by `check`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use super::step_secrets::StepSecrets;
 use super::written_secrets;
 use crate::catalog::Method;
 use crate::diagnostic::{Diagnostic, Findings, code};
+use crate::hash::HashMap;
 use crate::id::is_output_name;
 use crate::source::Span;
 use crate::template::{Program, Template};

@@ -3,10 +3,11 @@
 //! It has names only. Where several orders are possible, that of the file is kept, so that runs look alike.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::OnceLock;
 
 use super::model::Plan;
+use crate::hash::HashMap;
 use crate::id::StepId;
 
 /// A directed graph of steps.

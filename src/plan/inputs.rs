@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::environment_doc::EnvironmentFile;
@@ -15,6 +14,7 @@ use super::fields::{described, listed, raw_scalar};
 use super::model::{Input, InputType};
 use super::withheld::withheld;
 use crate::diagnostic::{Diagnostic, nearest, shortened};
+use crate::hash::IndexMap;
 use crate::secret::{Secrets, is_reserved};
 use crate::source::{Position, Source, Span};
 use crate::template::value_of;

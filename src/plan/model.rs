@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::body_file::BodyFiles;
 use crate::catalog::{AllowUnknown, Method, Operation};
+use crate::hash::IndexMap;
 use crate::id::{InstanceId, StepId};
 use crate::secret::is_password;
 use crate::source::{Source, Span};
@@ -19,7 +18,7 @@ use crate::template::{Expression, Template};
 use crate::word::Word;
 
 /// The steps of a plan by their ids, in file order.
-pub type Steps = IndexMap<StepId, Step, RandomState>;
+pub type Steps = IndexMap<StepId, Step>;
 
 /// A valid plan file.
 #[derive(Debug, Clone)]
@@ -98,6 +97,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether it certainly has no template and no condition.
+    pub(super) fn is_constant(&self) -> bool {
+        self.more.is_none() && self.is_written_out()
+    }
+
     /// Whether no part of its call is a template.
     pub fn is_written_out(&self) -> bool {
         let segments = self.call.segments.iter().filter_map(Segment::template);

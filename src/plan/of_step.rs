@@ -1,10 +1,10 @@
 //! The operations of a step's calls.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::doc::PlanDoc;
 use crate::catalog::Operation;
+use crate::hash::HashMap;
 
 /// For one step: its own call, and those of `undo` and `on_change: update`.
 #[derive(Default)]

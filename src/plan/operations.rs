@@ -4,7 +4,6 @@
 //! determines the place in the file.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::doc::PlanDoc;
@@ -15,6 +14,7 @@ use super::step_doc::StepDoc;
 use super::values::check_written;
 use crate::catalog::{AllowedPath, Catalog, Difference, Effect, Method, NearestRoute, Operation};
 use crate::diagnostic::{Diagnostic, Findings};
+use crate::hash::{HashMap, HashSet};
 use crate::source::{Source, Span};
 use crate::template::{Expression, Shape};
 
@@ -37,7 +37,7 @@ pub(super) struct Operations {
 impl Operations {
     /// Finds the operation of every call, and reports missing ones.
     pub(super) fn find<'d>(doc: &'d PlanDoc, catalog: &Catalog, findings: &mut Findings) -> Self {
-        let (mut unknown, mut known) = (UnknownRoutes::default(), HashMap::new());
+        let (mut unknown, mut known) = (UnknownRoutes::default(), HashMap::default());
         let mut find = |call: Option<&'d Call>| {
             let call = call?;
             // Most steps of a long plan call few operations.

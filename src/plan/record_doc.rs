@@ -1,11 +1,10 @@
 //! `records`: outputs of other plans' environments, as written.
 
-use indexmap::IndexMap;
-
 use super::fields::{Fields, Shape, text, wrong_composed, wrong_type};
 use super::model::{RecordOf, RecordUse};
 use super::scalars::{as_identifier, compiled, is_identifier, is_plan_name, missing_key};
 use crate::diagnostic::{Diagnostic, Findings};
+use crate::hash::IndexMap;
 use crate::source::Span;
 use crate::template::{Program, Template};
 use crate::yaml::{Key, Node};

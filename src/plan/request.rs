@@ -1,6 +1,5 @@
 //! Checks one call against its operation, and finds the place of what is wrong with it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::model::{Call, FileTemplate, Segment};
@@ -8,6 +7,7 @@ use crate::catalog::{
     AllowUnknown, BodyFinding, Catalog, Method, Operation, ParameterPlace, Partial, PathSegment, parameter_name,
 };
 use crate::diagnostic::{Diagnostic, code};
+use crate::hash::HashMap;
 use crate::source::{Source, Span};
 use crate::template::{Shape, Template};
 
@@ -83,7 +83,7 @@ fn path_parameters(
     segments: Vec<Option<Partial>>,
 ) -> (Vec<(String, Partial)>, HashMap<String, Span>) {
     let mut values = Vec::new();
-    let mut places = HashMap::new();
+    let mut places = HashMap::default();
     for ((pattern, segment), value) in operation.route.path.split('/').skip(1).zip(&*call.segments).zip(segments) {
         let Some(name) = parameter_name(pattern) else { continue };
         let (value, place) = match (segment, value) {

@@ -1,14 +1,13 @@
 //! Secrets in the path of a resource. Its undo is on record until a teardown sends it, and the record holds no secrets:
 //! no teardown could delete such a resource.
 
-use std::collections::HashSet;
-
 use super::doc::PlanDoc;
 use super::model::{Call, Undo};
 use super::of_step::OfStep;
 use super::step_doc::StepDoc;
 use crate::catalog::{Effect, IdAt, Operation};
 use crate::diagnostic::{Diagnostic, Findings};
+use crate::hash::HashSet;
 use crate::template::Template;
 
 /// Reports secret inputs in the paths and ids that the default undo of a step needs.

@@ -1,13 +1,12 @@
 //! Secrets that the calls of a plan write out: found by the name, the place and the form of their fields, hidden as those of
 //! inputs are, and reported.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::scalars::as_identifier;
 use super::step_doc::may_set_header;
 use crate::diagnostic::{Diagnostic, Findings};
+use crate::hash::HashSet;
 use crate::secret::{inside, is_written_secret, place_of_body};
 use crate::yaml::{Key, Node, NodeKind};
 
@@ -107,7 +106,8 @@ fn body_place_of<'n>(mut entries: impl Iterator<Item = &'n (Key, Node)>) -> &'n 
 
 /// Whether a text is a secret that is written out. A text with a template is not one as it stands there.
 fn is_secret((within, name): (&str, &str), text: &str) -> bool {
-    !text.contains("{{") && !text.contains("{%") && !text.starts_with('<') && is_written_secret(within, name, text)
+    let has_template = text.contains('{') && (text.contains("{{") || text.contains("{%"));
+    !has_template && !text.starts_with('<') && is_written_secret(within, name, text)
 }
 
 /// Whether a secret that is written out is searched for in everything that is shown.

@@ -1,11 +1,12 @@
 //! The work of evaluating templates with long inputs before a run: a list of a hundred thousand elements in a hundred
 //! thousand templates is not evaluated ten thousand million times.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
+use crate::hash::{HashMap, HashSet};
 use crate::template::Program;
 
 /// The most elements of one input, over all templates with it.
@@ -21,9 +22,9 @@ pub(super) fn too_heavy<'p>(
     let weights = inputs.iter().map(|(name, value)| (name.as_str(), weight(value)));
     let weights: HashMap<&str, usize> = weights.filter(|(_, weight)| *weight > LIGHT).collect();
     if weights.is_empty() {
-        return HashSet::new();
+        return HashSet::default();
     }
-    let mut uses: HashMap<&str, usize> = HashMap::new();
+    let mut uses: HashMap<&str, usize> = HashMap::default();
     for used in programs.flat_map(|program| program.uses().inputs.iter()) {
         if let Some((name, _)) = weights.get_key_value(used.name.as_str()) {
             *uses.entry(name).or_default() += 1;
@@ -68,7 +69,7 @@ mod tests {
             too_heavy(&inputs, programs)
         };
         assert_eq!(weight(&crate::template::value_of(&json!({ "a": [1, 2], "b": {} }))), 7);
-        assert_eq!((found(1), found(199)), (HashSet::new(), HashSet::new()));
-        assert_eq!(found(100_000), HashSet::from(["long".to_owned()]));
+        assert_eq!((found(1), found(199)), (HashSet::default(), HashSet::default()));
+        assert_eq!(found(100_000), HashSet::from_iter(["long".to_owned()]));
     }
 }

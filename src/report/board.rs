@@ -1,15 +1,14 @@
 //! The board: what every active call is doing now. A fold over events, shared by the reporters that show pending
 //! work.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
-
-use indexmap::IndexMap;
 
 use super::doing::{CallRow, Doing, Lengths, Pending};
 use super::shape::{Planned, Shape};
 use super::{count, duration, list, sanitize, span};
 use crate::event::{Activity, Event, Queue, Stamped};
+use crate::hash::{HashMap, HashSet, IndexMap};
 use crate::id::{InstanceId, StepId};
 
 /// The active calls, in the order of their start, and how many instances of each step have ended.
@@ -130,7 +129,7 @@ impl Board {
 
     /// Steps without any event, because others are not done.
     fn waiting_for_others(&self, most: usize) -> Vec<CallRow> {
-        let mut waiting: IndexMap<String, Vec<&str>> = IndexMap::new();
+        let mut waiting: IndexMap<String, Vec<&str>> = IndexMap::default();
         for (step, planned) in self.without_events() {
             let behind = planned.after.iter().filter(|step| !self.is_over(step)).map(|step| sanitize(step));
             let behind: Vec<_> = behind.collect();
@@ -238,7 +237,7 @@ impl Board {
     }
 
     fn grouped(&self, now: Duration, most: usize) -> Vec<CallRow> {
-        let mut groups: IndexMap<&StepId, Vec<(&InstanceId, &Pending)>> = IndexMap::new();
+        let mut groups: IndexMap<&StepId, Vec<(&InstanceId, &Pending)>> = IndexMap::default();
         for (instance, pending) in self.pending.values() {
             groups.entry(&instance.step).or_default().push((instance, pending));
         }
@@ -260,7 +259,7 @@ impl Board {
     fn group(&self, step: &StepId, members: &[(&InstanceId, &Pending)], now: Duration) -> CallRow {
         let tally = self.tallies.get(step).copied().unwrap_or_default();
         let all = tally.instances.max(members.len() + tally.ended());
-        let mut states: IndexMap<&str, usize> = IndexMap::new();
+        let mut states: IndexMap<&str, usize> = IndexMap::default();
         for (_, pending) in members {
             *states.entry(pending.doing.word()).or_default() += 1;
         }
@@ -282,10 +281,11 @@ impl Board {
 
 /// A row for each queue: which step waits in it, or how many.
 fn queue_rows(groups: &[(&StepId, Vec<(&InstanceId, &Pending)>)], now: Duration) -> Vec<CallRow> {
-    let mut queues: IndexMap<String, (HashSet<&StepId>, &Pending)> = IndexMap::new();
+    let mut queues: IndexMap<String, (HashSet<&StepId>, &Pending)> = IndexMap::default();
     for (step, members) in groups {
         for (_, pending) in members {
-            let (steps, first) = queues.entry(pending.doing.describe_several(now)).or_insert((HashSet::new(), pending));
+            let (steps, first) =
+                queues.entry(pending.doing.describe_several(now)).or_insert((HashSet::default(), pending));
             steps.insert(step);
             if pending.started < first.started {
                 *first = pending;

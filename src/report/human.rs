@@ -4,10 +4,7 @@
 //! Readable without colour and without a terminal, as in a CI log. On a terminal the same lines scroll above the
 //! table of [`progress`](super::progress).
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-
-use indexmap::IndexMap;
 
 use super::board::Board;
 use super::doing::{delay, pause, queued, waiting};
@@ -17,6 +14,7 @@ use super::width::width;
 use super::{Color, Palette, ReportError, Reporter, Sink, Verbosity, clock, count, duration, list, natural, sanitize};
 use crate::event::{Activity, Delay, Event, Provenance, RunFinished, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
+use crate::hash::{HashMap, HashSet, IndexMap};
 use crate::id::InstanceId;
 use crate::order::sort_by_key;
 
@@ -68,12 +66,12 @@ impl Human {
             verbosity,
             under_table: false,
             board: Board::default(),
-            failures: IndexMap::new(),
-            not_made: IndexMap::new(),
+            failures: IndexMap::default(),
+            not_made: IndexMap::default(),
             waiting: Vec::new(),
             exists: Vec::new(),
-            held_back: HashSet::new(),
-            left: HashMap::new(),
+            held_back: HashSet::default(),
+            left: HashMap::default(),
             last_line: Duration::ZERO,
             width: NARROWEST,
         }

@@ -1,12 +1,12 @@
 //! Outputs of a plan, for people and for programs, always in plan order.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use super::{Color, Palette, sanitize};
 use crate::diagnostic::nearest;
+use crate::hash::HashMap;
 use crate::secret::{REDACTED, Secrets};
 
 /// One output, evaluated.
@@ -171,7 +171,7 @@ fn json(shown: &[ShownOutput<'_>]) -> String {
 
 fn env(shown: &[ShownOutput<'_>]) -> Result<Rendered, OutputError> {
     let mut rendered = Rendered::default();
-    let mut taken: HashMap<String, &str> = HashMap::new();
+    let mut taken: HashMap<String, &str> = HashMap::default();
     for shown in shown {
         let name = &shown.output.name;
         if shown.hidden {

@@ -1,6 +1,6 @@
 //! What is known of a run before it begins.
 
-use indexmap::IndexMap;
+use crate::hash::IndexMap;
 
 /// What is known of a run before it begins: its steps in order.
 #[derive(Debug, Clone, Default)]

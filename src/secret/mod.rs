@@ -16,7 +16,6 @@ mod trigrams;
 mod views;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, RwLock};
@@ -36,6 +35,8 @@ pub use sensitive::{
     inside, is_password, is_sensitive_field, is_sensitive_name, is_sensitive_path, is_sensitive_text,
     is_written_secret, place_of_body,
 };
+
+use crate::hash::{HashMap, HashSet};
 
 /// The text in place of a secret.
 pub const REDACTED: &str = "[secret]";
@@ -83,9 +84,9 @@ impl Default for Inner {
         Self {
             word: random_word(),
             values: Vec::new(),
-            derived: HashMap::new(),
+            derived: HashMap::default(),
             patterns: Vec::new(),
-            known: HashSet::new(),
+            known: HashSet::default(),
             may_have_unknown: false,
             spellings: Vec::new(),
             finder: OnceLock::new(),

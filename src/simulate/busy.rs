@@ -7,7 +7,6 @@
 //! a reserved address). They send no tags and have other user agents, and act whether or not the client's request
 //! arrives.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -18,6 +17,7 @@ use super::kinds;
 use super::target::target;
 use crate::api::Request;
 use crate::catalog::{Catalog, Method, root_of};
+use crate::hash::HashMap;
 
 /// What other clients do in the project, and how late the API shows changes. `default()`: no other clients, no delay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

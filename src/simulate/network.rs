@@ -292,7 +292,7 @@ pub(super) fn next_address(state: &mut CloudState, subnet: Uid) -> String {
     let mut next = resource.field("_next_address").and_then(Value::as_u64).unwrap_or_default();
     if next >= range.hosts() {
         let holders = state.store.users(subnet, "ports").chain(state.store.users(subnet, "reserved_fixed_ips"));
-        let taken: std::collections::HashSet<_> =
+        let taken: crate::hash::HashSet<_> =
             holders.filter_map(|(_, port)| port.text("fixed_ip_address").map(str::to_owned)).collect();
         next = (0..range.hosts()).find(|n| !taken.contains(&range.host(*n).to_string())).unwrap_or(next);
     }

@@ -1,7 +1,7 @@
 //! The state of the simulated cloud at one moment: resources, tasks, and the operations that all kinds share. The
 //! particular behaviour of kinds is in `network`, `compute`, `balancer` and `platform`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -16,6 +16,7 @@ use super::target::Target;
 use super::tasks::{Change, Tasks};
 use super::view;
 use crate::api::Answer;
+use crate::hash::HashSet;
 
 /// A resource that was created at some time; it may have been removed since.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +85,8 @@ impl CloudState {
             touched: Vec::new(),
             to_come: Vec::new(),
             switches: BTreeMap::new(),
-            settled_scopes: HashSet::new(),
-            gone: HashSet::new(),
+            settled_scopes: HashSet::default(),
+            gone: HashSet::default(),
             last_integer: 1000,
         }
     }

@@ -1,11 +1,12 @@
 //! The resources of the simulated cloud, their references and their parents. Without any rules.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::kinds::ResourceKind;
+use crate::hash::HashMap;
 
 /// The index of a resource in the store, by order of creation; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

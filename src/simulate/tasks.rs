@@ -1,7 +1,7 @@
 //! The tasks of the simulated cloud (NEW, RUNNING, FINISHED or ERROR), and their lists. The changes of a finished
 //! task are data here; `state` applies them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Refusal, task_time};
 use super::store::{ProjectRegion, Uid};
+use crate::hash::HashMap;
 use crate::order::sort_by_key;
 
 /// Every key of `created_resources`, in the API's order.

@@ -4,7 +4,6 @@
 //! interpreted by kind: a conditional is one of its branches, `~` gives text, a comparison gives true or false.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ops::Range;
 
 use minijinja::machinery::{ast, parse_expr};
@@ -17,6 +16,7 @@ use super::program::Program;
 use super::text::json_of;
 use super::uses::Uses;
 use super::{Part, Scope, Shape, Template, TemplateError, Text, engine, evaluate, scope};
+use crate::hash::HashMap;
 use crate::word::Word;
 
 mod operations;
@@ -111,7 +111,7 @@ impl Program {
             source: &source,
             root: root.clone(),
             knowledge,
-            known: HashMap::new(),
+            known: HashMap::default(),
             outlines: RefCell::default(),
             failed: &failed,
         };

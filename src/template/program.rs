@@ -3,7 +3,6 @@
 //! The engine's code takes about a hundred times the memory of its source, and most programs of a large plan run once
 //! or twice. Therefore code is generated when a program first runs, and only recently used code is kept.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -14,6 +13,7 @@ use minijinja::{Environment, Error, Value};
 use super::joints::Joints;
 use super::uses::Uses;
 use super::{engine, lexicon, walk};
+use crate::hash::HashMap;
 use crate::source::Span;
 use crate::yaml::Places;
 

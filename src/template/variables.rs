@@ -1,7 +1,6 @@
 //! The variables of a program, and how many references each stands for.
 
-use std::collections::HashMap;
-
+use crate::hash::HashMap;
 use crate::id::StepId;
 use crate::word::Word;
 
@@ -33,7 +32,7 @@ pub(super) struct TooHeavy;
 
 impl Default for Variables {
     fn default() -> Self {
-        Self { scopes: vec![Vec::new()], weights: HashMap::new(), weight: 0, parts: HashMap::new() }
+        Self { scopes: vec![Vec::new()], weights: HashMap::default(), weight: 0, parts: HashMap::default() }
     }
 }
 

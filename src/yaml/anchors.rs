@@ -1,10 +1,9 @@
 //! Anchors of a document, and what its aliases add to it.
 
-use std::collections::HashMap;
-
 use super::limits::TOO_MANY;
 use super::{Node, NodeKind};
 use crate::diagnostic::Diagnostic;
+use crate::hash::HashMap;
 use crate::source::Span;
 
 /// The most nodes that aliases may add to a file.

@@ -1,12 +1,11 @@
 //! The collections that are open at one place of a file: what they hold so far, and what their next node will be.
 
-use std::collections::HashSet;
-
 use super::keys::Seen;
 use super::list::Growing;
 use super::taken::PartKind;
 use super::{Key, Node, NodeKind};
 use crate::diagnostic::{Diagnostic, Findings};
+use crate::hash::HashSet;
 use crate::source::Span;
 use crate::word::Word;
 

@@ -1,10 +1,10 @@
 //! The keys that a mapping has so far.
 
-use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use super::list::Growing;
 use super::{Key, Node};
+use crate::hash::HashSet;
 use crate::source::Span;
 
 /// Up to this number keys are compared one by one, beyond it through a table.

@@ -4,8 +4,6 @@
 //! several documents, anchors that are redefined, recursive or multiplied, and unquoted templates. Reading continues
 //! after each of these; only a syntax error ends it.
 
-use std::collections::HashMap;
-
 use granit_parser::{Event, StructureStyle};
 use serde_json::Value;
 
@@ -21,6 +19,7 @@ use super::unquoted::{UNQUOTED, unquoted_on, unquoted_template, unquoted_within}
 use super::word::WordTable;
 use super::{Key, Node, NodeKind, Places, Scalar, ScalarStyle, Text};
 use crate::diagnostic::{Diagnostic, Findings, sort_by_place};
+use crate::hash::HashMap;
 use crate::secret::is_reserved;
 use crate::source::Span;
 
@@ -56,7 +55,7 @@ pub fn parse_taking<'t>(text: &'t str, parts: &'t [(&'t str, PartKind)], take: &
 fn parsed<'t>(text: &'t str, taking: Option<Taking<'t>>, most_held: usize) -> Parsed {
     if text.len() > LARGEST_FILE {
         let finding = Diagnostic::error("yaml-too-large", Span::at(0), "the file is larger than 64 MiB");
-        return Parsed { root: None, findings: vec![finding], more: HashMap::new() };
+        return Parsed { root: None, findings: vec![finding], more: HashMap::default() };
     }
     let mut reader = Reader::new(text, taking, most_held);
     let complete = events::read_events(text, |events| reader.read(events));

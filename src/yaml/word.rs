@@ -1,7 +1,6 @@
 //! The words of a file, each held once: a large plan consists of few different ones.
 
-use std::collections::HashSet;
-
+use crate::hash::HashSet;
 use crate::word::Word;
 
 /// The words of a file so far.

@@ -2,12 +2,6 @@
 //!
 //! `10.0.0.0/33{{ x }}` is no network and `über-{{ x }}` no name, whatever `x` is.
 
-mod automaton;
-
-use std::cell::RefCell;
-use std::collections::HashMap;
-
-use self::automaton::Automaton;
 use super::format::{self, Problem};
 
 /// Parts of texts of all formats that are checked, one of which completes every text that can be completed.
@@ -123,19 +117,6 @@ fn may_be_uuid(pieces: &[Option<String>]) -> bool {
         pieces.first().is_some_and(|first| first.as_deref().is_some_and(|text| text.starts_with(['u', '{'])));
     is_other_form
         || (known().count() <= LONGEST && known().all(|character| character.is_ascii_hexdigit() || character == '-'))
-}
-
-/// Whether a text with these parts may match a pattern.
-pub(super) fn may_match(pattern: &str, pieces: &[Option<String>]) -> bool {
-    thread_local! {
-        static COMPILED: RefCell<HashMap<String, Option<Automaton>>> = RefCell::default();
-    }
-    COMPILED.with_borrow_mut(|compiled| {
-        if !compiled.contains_key(pattern) {
-            compiled.insert(pattern.to_owned(), Automaton::new(pattern));
-        }
-        compiled[pattern].as_ref().is_none_or(|automaton| automaton.may_match(pieces))
-    })
 }
 
 /// Whether a text with these parts may be an integer.

@@ -15,6 +15,7 @@ mod format;
 mod holes;
 mod mapping;
 mod parameters;
+mod pattern;
 mod records;
 pub(super) mod refusals;
 mod scalar;
@@ -22,7 +23,6 @@ mod unknown;
 mod variants;
 pub(super) mod words;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use serde_json::Value;
@@ -42,6 +42,7 @@ use super::schema::{BodySchema, Schema};
 use super::value::Partial;
 use super::{Catalog, schema::Type};
 use crate::diagnostic::{Severity, code};
+use crate::hash::HashMap;
 
 /// The most findings for one body; up to twice as many errors.
 const MOST_FINDINGS: usize = 1000;
@@ -293,7 +294,7 @@ impl<'s> Checker<'s> {
     }
 
     fn unique(&mut self, items: &[Partial]) {
-        let mut first: HashMap<String, usize> = HashMap::new();
+        let mut first: HashMap<String, usize> = HashMap::default();
         for (index, item) in items.iter().enumerate() {
             let Some(written) = item.identity() else { continue };
             match first.entry(written) {

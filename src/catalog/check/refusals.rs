@@ -2,7 +2,6 @@
 //!
 //! Only known values have findings, and references that are certainly equal.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use serde_json::Value;
@@ -12,6 +11,7 @@ use crate::catalog::operation::{Method, Operation};
 use crate::catalog::placeholder::is_placeholder;
 use crate::catalog::value::Partial;
 use crate::diagnostic::{Severity, code};
+use crate::hash::HashMap;
 
 /// The mail port, which no egress rule may open.
 const SMTP: i64 = 25;
@@ -107,7 +107,7 @@ fn repeated_interfaces(body: &Partial, field: &[&str]) -> Vec<BodyFinding> {
         let value = field.iter().try_fold(interface, |at, name| at.get(name))?;
         value.identity().filter(|_| matches!(value, Partial::String(_) | Partial::Unknown(_)))
     };
-    let mut first: HashMap<String, usize> = HashMap::new();
+    let mut first: HashMap<String, usize> = HashMap::default();
     let repeated = interfaces.iter().enumerate().filter_map(|(index, interface)| {
         let earlier = match first.entry(named(interface)?) {
             Entry::Occupied(earlier) => *earlier.get(),

@@ -1,14 +1,11 @@
 //! Checks single values: allowed values, ranges, lengths, patterns, formats.
 
-use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
-use regex_lite::Regex;
 use serde_json::{Number, Value};
 
 use super::format::Problem;
-use super::{Checker, format, holes, words};
+use super::{Checker, format, holes, pattern, words};
 use crate::catalog::schema::{Schema, Type};
 use crate::catalog::value::Partial;
 use crate::diagnostic::{code, nearest};
@@ -36,7 +33,7 @@ impl Checker<'_> {
             let message = format!("{name} wants at most {most}, and has {known} without what the template gives");
             return self.report(Self::error("wrong-length", message));
         }
-        if let Some(pattern) = shape.pattern.as_deref().filter(|pattern| !holes::may_match(pattern, pieces)) {
+        if let Some(pattern) = shape.pattern.as_deref().filter(|pattern| !pattern::may_match(pattern, pieces)) {
             let message = format!(
                 "{} is not written as the API wants it: `{}`, whatever the template gives",
                 self.name(),
@@ -112,7 +109,7 @@ impl Checker<'_> {
 
     fn pattern(&mut self, shape: &Schema, text: &str) {
         let Some(pattern) = &shape.pattern else { return };
-        if matches(pattern, text) {
+        if pattern::matches(pattern, text) {
             return;
         }
         let message = format!("{} is not written as the API wants it", self.name());
@@ -142,7 +139,7 @@ pub(super) fn is_text_of(shape: &Schema, text: &str) -> bool {
     let length = text.chars().count() as u64;
     shape.types.allow(Type::String)
         && shape.values.is_empty()
-        && shape.pattern.as_ref().is_none_or(|pattern| matches(pattern, text))
+        && shape.pattern.as_ref().is_none_or(|pattern| pattern::matches(pattern, text))
         && shape.min_length.is_none_or(|least| length >= least)
         && shape.max_length.is_none_or(|most| length <= most)
 }
@@ -205,20 +202,6 @@ pub(super) fn may_become(pieces: &[Option<String>], text: &str) -> bool {
         after_hole = false;
     }
     after_hole || rest.is_empty()
-}
-
-/// Whether a text matches a pattern; each pattern is compiled once per thread.
-fn matches(pattern: &str, text: &str) -> bool {
-    thread_local! {
-        static COMPILED: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
-    }
-    COMPILED.with_borrow_mut(|compiled| {
-        if !compiled.contains_key(pattern) {
-            compiled.insert(pattern.to_owned(), Regex::new(pattern).ok());
-        }
-        // Patterns that cannot be compiled were left out when the catalogue was generated.
-        compiled[pattern].as_ref().is_none_or(|regex| regex.is_match(text))
-    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A parsed OpenAPI document, and the references in it.
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::catalog::CatalogError;
+use crate::hash::IndexMap;
 
 /// The most references in a row before they count as circular.
 const DEEPEST: usize = 64;

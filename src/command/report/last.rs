@@ -2,13 +2,12 @@
 //!
 //! A record has less than the events had: skipped steps are missing, and requests are not counted.
 
-use std::collections::{HashMap, HashSet};
-
 use jiff::Timestamp;
 
 use crate::catalog::Method;
 use crate::event::{Activity, Did, EVENTS_VERSION, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone};
 use crate::exit::Exit;
+use crate::hash::{HashMap, HashSet};
 use crate::id::InstanceId;
 use crate::journal::{Line, Phase, Record, RecordedCall, RecordedResource, Started, Status, Succeeded, id_text};
 use crate::store::lineage::History;
@@ -17,7 +16,7 @@ use crate::store::lineage::History;
 /// hand after it (`plan state forget`, `mv`), which is no part of it.
 pub(super) fn until_its_end(lines: &[Line]) -> &[Line] {
     let Some(first) = beginning(lines) else { return lines };
-    let mut touched: HashSet<&InstanceId> = HashSet::new();
+    let mut touched: HashSet<&InstanceId> = HashSet::default();
     for (at, line) in lines.iter().enumerate().skip(first) {
         match &line.record {
             Record::Finished { .. } => return &lines[..=at],

@@ -3,7 +3,6 @@
 mod last;
 mod shape;
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -19,6 +18,7 @@ use crate::error::Error;
 use crate::event::{EVENTS_VERSION, Event, Stamped};
 use crate::exit::Exit;
 use crate::files;
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::Status;
 use crate::plan::Plan;

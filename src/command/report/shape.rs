@@ -1,16 +1,15 @@
 //! What is known of a run before it begins: which steps it has, what each comes after, and how many instances it has.
 
-use std::collections::{BTreeMap, HashSet};
-
+use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Status};
 use crate::plan::{Graph, Plan, Selection};
 use crate::report::shape::{Planned, Shape};
 
 /// The steps that a run of a plan is about: those of `--target` and what they come after, or all.
-pub(in crate::command) fn shape_of_run(plan: &Plan, target: &Selection, counts: &BTreeMap<StepId, usize>) -> Shape {
+pub(in crate::command) fn shape_of_run(plan: &Plan, target: &Selection, counts: &HashMap<StepId, usize>) -> Shape {
     let graph = Graph::of(plan);
-    let mut wanted: HashSet<&StepId> = HashSet::new();
+    let mut wanted: HashSet<&StepId> = HashSet::default();
     let mut pending: Vec<&StepId> = target.steps().collect();
     while let Some(id) = pending.pop() {
         if wanted.insert(id) {
@@ -31,7 +30,7 @@ pub(in crate::command) fn shape_of_run(plan: &Plan, target: &Selection, counts: 
 
 /// The steps of a plan.
 pub(super) fn shape_of_plan(plan: &Plan) -> Shape {
-    shape_of_run(plan, &Selection::default(), &BTreeMap::new())
+    shape_of_run(plan, &Selection::default(), &HashMap::default())
 }
 
 /// The steps on record.

@@ -1,9 +1,8 @@
 //! Instances that need no delete of their own, because the API deletes them together with their parent.
 
-use std::collections::HashMap;
-
 use crate::catalog::{Catalog, Method};
 use crate::engine::operation::{lock_value, operation_of};
+use crate::hash::HashMap;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedResource, Status, id_text};
 
@@ -22,7 +21,7 @@ pub fn deleted_with_parent(
         let known = status.instances.get(instance);
         known.filter(|known| matches!(known.phase, Phase::Succeeded | Phase::InDoubt))
     };
-    let mut holders: HashMap<(&str, String), &InstanceId> = HashMap::new();
+    let mut holders: HashMap<(&str, String), &InstanceId> = HashMap::default();
     for instance in instances {
         for made in known(instance).into_iter().flat_map(|known| &known.made).filter(|made| is_deleted(made)) {
             if let (Some(kind), Some(id)) = (made.kind.as_deref(), &made.id) {

@@ -1,11 +1,10 @@
 //! What a removal of an instance would do to its resources: whether an undo is sent, which resources stay, and why.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Method};
 use crate::engine::ownership::Claimable;
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, IntendedUndo, RecordedCall, RecordedResource, Status, id_text, may_undo};
 
@@ -163,7 +162,7 @@ mod tests {
             let mut status = Status::new(Header::new("demo", "default"), jiff::Timestamp::UNIX_EPOCH);
             let it = Selection::name("it");
             status.instances.insert(it.clone(), known(made.clone(), &undo).into());
-            let fate = fate(Catalog::embedded(), &status, &it, &HashSet::new());
+            let fate = fate(Catalog::embedded(), &status, &it, &HashSet::default());
             let ids: Vec<&str> = fate.stays.iter().map(|staying| staying.id.as_str()).collect();
             assert_eq!((fate.goes, &ids[..], fate.obstacle), (goes, stays, obstacle), "{made:?}");
         }

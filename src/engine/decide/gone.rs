@@ -1,7 +1,6 @@
 //! Recorded instances that the plan does not have any more.
 
-use std::collections::HashSet;
-
+use crate::hash::HashSet;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, Status};
 

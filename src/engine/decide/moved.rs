@@ -1,7 +1,6 @@
 //! Renamed steps and instances (`moved`).
 
-use indexmap::IndexSet;
-
+use crate::hash::IndexSet;
 use crate::id::InstanceId;
 use crate::journal::{Record, Status};
 use crate::plan::{Moved, Steps};
@@ -45,7 +44,7 @@ pub fn stuck(status: &Status, moved: &[Moved], steps: &Steps) -> Vec<String> {
 /// The records of the moves, and the names of the resources that may exist after them.
 fn renamed(status: &Status, moved: &[Moved]) -> (Vec<Record>, IndexSet<InstanceId>) {
     let mut names: IndexSet<InstanceId> = match moved.is_empty() {
-        true => IndexSet::new(),
+        true => IndexSet::default(),
         false => status.existing().map(|(id, _)| id.clone()).collect(),
     };
     let mut records = Vec::new();

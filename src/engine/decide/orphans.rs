@@ -1,10 +1,9 @@
 //! Orphans: instances that were made from a resource which does not exist any more.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::References;
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::{JsonText, RecordedCall, Status};
 
@@ -15,7 +14,7 @@ const SHORTEST_ID: usize = 8;
 pub fn orphans(status: &Status) -> HashSet<InstanceId> {
     let lost: Vec<&str> = status.instances.values().flat_map(|known| &known.lost).filter_map(Value::as_str).collect();
     if lost.is_empty() {
-        return HashSet::new();
+        return HashSet::default();
     }
     let named = status.instances.iter().filter(|(_, known)| {
         known.agreed().is_some_and(|call| lost.iter().any(|id| id.len() >= SHORTEST_ID && names(call, id)))

@@ -4,10 +4,9 @@
 //! an instance mentions no instance of a step it comes after, it depends on that step as a whole. A name refers to an
 //! instance only where no id of that step does: instances of one step often have one name.
 
-use std::collections::{HashMap, HashSet};
-
 use serde_json::Value;
 
+use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status, id_text};
 use crate::secret::digest_of;
@@ -52,7 +51,7 @@ impl<'s> References<'s> {
         let RecordNames { by_id, by_name, mut mentions } = words(status);
         let mut uses = Vec::with_capacity(number);
         let mut steps = Vec::with_capacity(number);
-        let mut after: HashMap<&StepId, Vec<usize>> = HashMap::new();
+        let mut after: HashMap<&StepId, Vec<usize>> = HashMap::default();
         for (at, (instance, known)) in status.instances.iter().enumerate() {
             let earlier: HashSet<&StepId> = known.after.iter().filter(|step| **step != instance.step).collect();
             let said = words_in_calls(known);
@@ -101,7 +100,7 @@ impl<'s> References<'s> {
 
     /// All dependants of an instance, direct and indirect, without the instance itself.
     pub fn dependants(&self, instance: &InstanceId) -> HashSet<InstanceId> {
-        let (mut found, mut mentions, mut steps) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let (mut found, mut mentions, mut steps) = (HashSet::default(), HashSet::default(), HashSet::default());
         let start = self.status.instances.get_index_of(instance);
         let mut open: Vec<usize> = start.into_iter().collect();
         while let Some((at, (earlier, _))) = open.pop().and_then(|at| Some((at, self.status.instances.get_index(at)?)))
@@ -139,7 +138,7 @@ impl<'s> Index<'s> {
 
     /// What these words mean among the instances of some steps.
     fn used(&self, said: &HashSet<String>, steps: &HashSet<&'s StepId>) -> HashSet<(&'s StepId, usize)> {
-        let mut used = HashSet::new();
+        let mut used = HashSet::default();
         for by_step in said.iter().filter_map(|word| self.0.get(word)) {
             // Whichever are fewer.
             if by_step.len() <= steps.len() {
@@ -184,7 +183,7 @@ fn ids(known: &InstanceStatus) -> HashSet<String> {
 
 /// The words in the calls of an instance.
 fn words_in_calls(known: &InstanceStatus) -> HashSet<String> {
-    let mut words = HashSet::new();
+    let mut words = HashSet::default();
     let intended = known.intent.as_ref().map(|intent| &intent.call);
     for call in known.agrees.iter().chain(intended) {
         words_of(call, &mut words);

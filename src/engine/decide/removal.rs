@@ -1,9 +1,8 @@
 //! The order in which instances are removed, and which are kept because others depend on them.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{References, stays};
 use crate::catalog::Method;
+use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{RecordedResource, Status};
 use crate::plan::ReadyQueue;
@@ -47,13 +46,13 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> RemovalOrder {
     let is_kept: HashSet<&InstanceId> = kept.iter().map(|kept| &kept.instance).collect();
     let instances: Vec<InstanceId> = wanted.iter().filter(|instance| !is_kept.contains(instance)).cloned().collect();
     let places: HashMap<InstanceId, usize> = instances.iter().cloned().enumerate().map(|(at, id)| (id, at)).collect();
-    let mut steps: HashMap<&StepId, usize> = HashMap::new();
+    let mut steps: HashMap<&StepId, usize> = HashMap::default();
     for instance in &instances {
         let next = instances.len() + steps.len();
         steps.entry(&instance.step).or_insert(next);
     }
     let mut waits_for = vec![Vec::new(); instances.len() + steps.len()];
-    let mut groups: HashMap<usize, usize> = HashMap::new();
+    let mut groups: HashMap<usize, usize> = HashMap::default();
     for (at, instance) in instances.iter().enumerate() {
         waits_for[at].push(steps[&instance.step]);
         let Some(place) = status.instances.get_index_of(instance) else { continue };
@@ -88,7 +87,7 @@ pub fn removal(status: &Status, wanted: &[InstanceId]) -> RemovalOrder {
 fn kept(status: &Status, wanted: &[InstanceId], references: &References<'_>) -> Vec<KeptInstance> {
     let place = |id: &InstanceId| status.instances.get_index_of(id);
     let going = wanted.iter().filter_map(place).collect();
-    let mut keeping = Keeping { status, references, going, staying: HashMap::new(), kept: Vec::new() };
+    let mut keeping = Keeping { status, references, going, staying: HashMap::default(), kept: Vec::new() };
     for at in (0..status.instances.len()).filter(|at| may_exist(status, *at)) {
         if keeping.going.contains(&at) {
             continue;

@@ -1,12 +1,12 @@
 //! Steps that seem to have been renamed, or moved into or out of `for_each`: an instance that the plan does not have was
 //! made by the same call as a planned instance without a record.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
+use crate::hash::HashMap;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedCall, Status};
 

@@ -1,11 +1,10 @@
 //! What is replaced together with a resource: everything that was made from it. Each of these has to be allowed to go,
 //! and has to be made again by the same run.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 
 use super::{References, stays};
+use crate::hash::HashSet;
 use crate::id::{InstanceId, StepId};
 use crate::journal::Status;
 use crate::order::ordered_set;
@@ -177,7 +176,7 @@ mod tests {
     fn a_dependant_goes_only_when_it_is_allowed_to_and_made_again_or_pruned() {
         let plan = Trial::plan("plan.yaml", PLAN);
         let (none, one) = (Selection::default(), Selection::from([StepId::new("fixed")]));
-        let (found, orphan) = (HashSet::new(), HashSet::from([Selection::name("fixed")]));
+        let (found, orphan) = (HashSet::default(), HashSet::from_iter([Selection::name("fixed")]));
         let allowed = Allowed { plan: &plan, target: &none, replace: &none, prune: false, orphans: &found };
         let replaced = Allowed { replace: &one, ..allowed };
         let pruned = Allowed { prune: true, ..allowed };

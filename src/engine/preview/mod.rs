@@ -14,7 +14,7 @@ mod together;
 mod unknown;
 mod values;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -28,6 +28,7 @@ use super::render::{CallParts, RenderContext, elements, step_value};
 use super::results;
 use super::update::Difference;
 use crate::catalog::Catalog;
+use crate::hash::HashSet;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, RecordedCall, Status, StepResult};
 use crate::plan::{Graph, OnChange, Plan, Selection, Step, Undo};

@@ -1,13 +1,12 @@
 //! The answers that a preview was given, so that their values need no placeholder.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
 use crate::catalog::{Catalog, Method};
 use crate::engine::operation;
 use crate::engine::paths;
 use crate::engine::placeholder::is_known_later;
+use crate::hash::HashMap;
 use crate::journal::{RecordedCall, StepResult};
 
 /// The status of what does not exist.

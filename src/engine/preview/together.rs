@@ -1,13 +1,12 @@
 //! What goes together: dependants with the resource that they were made from, and what the plan does not have any more.
 
-use std::collections::{HashMap, HashSet};
-
 use super::unknown::KnownValues;
 use super::{Action, Change, Preview};
 use crate::engine::decide::{self, Allowed, ChangeKind, RemovalOutcome, removal};
 use crate::engine::differences::differences;
 use crate::engine::remade::ReplacementCheck;
 use crate::engine::update::wanted_call;
+use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{RecordedCall, Status};
 use crate::plan::{Graph, Step};

@@ -1,6 +1,6 @@
 //! What a preview knows of earlier steps, and how a call is rendered when only a part of its values is known.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -9,6 +9,7 @@ use crate::engine::decide::ChangeKind;
 use crate::engine::placeholder::{has_placeholder, is_known_later, known_after, known_after_reading};
 use crate::engine::render::{CallParts, RenderContext, Rendered, each_value, identifier, step_value};
 use crate::engine::repeated::Recording;
+use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult, id_text};
 use crate::order::ordered_set;

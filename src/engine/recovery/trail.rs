@@ -1,11 +1,10 @@
 //! The audit log's entries with our `User-Agent`: the creates sent for an environment, and what each started or made.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
 use crate::engine::context::header_word;
 use crate::engine::evidence::audit::{LogAction, sender};
+use crate::hash::HashMap;
 
 /// A create that was sent for a step of this environment.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,6 @@
 //!
 //! Pure. A value that cannot be known from the calls on record cannot be told from what the resource shows.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,6 +16,7 @@ use crate::engine::operation::{Parameters, operation_of, parameter};
 use crate::engine::paths::fill_path;
 use crate::engine::project_region::is_project_or_region;
 use crate::engine::results::subject;
+use crate::hash::HashMap;
 use crate::id::InstanceId;
 use crate::journal::{Drifted, InstanceStatus, Phase, RecordedCall, Status, fields_of, id_text};
 use crate::order::sort_by_key;
@@ -73,7 +73,7 @@ pub enum Sets<'a> {
 
 impl<'a> Calls<'a> {
     pub fn of(catalog: &Catalog, status: &'a Status) -> Self {
-        let mut all = Self { calls: Vec::new(), by_name: HashMap::new() };
+        let mut all = Self { calls: Vec::new(), by_name: HashMap::default() };
         for (instance, known) in &status.instances {
             let Some(call) = known.agreed().or_else(|| known.call()) else { continue };
             let operation = operation_of(catalog, call);

@@ -1,7 +1,7 @@
 //! A shared cloud account: other clients create resources of the same name before, during and after our calls; calls
 //! are carried out late or never, answers are lost; lists and the audit log are late, or closed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::api::{Answer, Lost, Request, Transport, timestamp};
 use crate::catalog::Method;
 use crate::engine::evidence::tags::STAMP_ATTEMPT;
+use crate::hash::HashMap;
 use crate::simulate::InMemory;
 
 /// What happens to one of our creates.

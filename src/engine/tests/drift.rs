@@ -1,6 +1,5 @@
 //! Drift: changes and deletions by other clients are detected and corrected; unchanged resources are never reported.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use crate::catalog::{Catalog, Method};
 use crate::clock::Clock;
 use crate::engine::{DriftCheck, DriftState, NoAnswer, Refresh, RunOptions, drift_records};
 use crate::exit::Exit;
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Intent, Record, RecordedCall};
 use crate::plan::Selection;
@@ -449,7 +449,7 @@ fn a_single_not_found_does_not_make_a_resource_gone() {
             let end = trial.run(READ).await;
             assert_done(&trial, &end);
             tokio::time::sleep(Duration::from_secs(3600)).await;
-            let mut refused = HashSet::new();
+            let mut refused = HashSet::default();
             trial.change_answers(move |request, answer| {
                 let is_read = ["/subnets/", "/volumes/"].iter().any(|kind| request.path.contains(kind));
                 match is_read && refused.insert(request.path.clone()) {

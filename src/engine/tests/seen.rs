@@ -1,6 +1,6 @@
 //! What a trial shows: what exists, what was said, and what was sent.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -9,6 +9,7 @@ use crate::catalog::Method;
 use crate::engine::RunEnd;
 use crate::event::Event;
 use crate::exit::Exit;
+use crate::hash::HashSet;
 
 impl Trial {
     /// What a teardown could not remove: instance and reason.

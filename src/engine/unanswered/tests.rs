@@ -209,7 +209,7 @@ fn what_may_still_be_carried_out_is_reported_with_the_longest_time() {
                 let records = vec![of("one", 2), of("two", 1), of("two", 2)];
                 context.journal.append(records).await.unwrap();
                 tokio::time::sleep(Duration::from_secs(age)).await;
-                warn_of_open(context, &HashSet::new());
+                warn_of_open(context, &HashSet::default());
             };
             trial.apart(work).await.1
         });

@@ -1,10 +1,11 @@
 //! How long tasks of each type take: the catalogue's table, corrected by observed durations.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::rhythm;
 use crate::catalog::{Pace, pace_of};
+use crate::hash::HashMap;
 
 /// Fewer observed durations than this are not used.
 const ENOUGH: usize = 3;

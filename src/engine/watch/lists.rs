@@ -2,7 +2,6 @@
 //!
 //! A list is read page by page, and nothing is kept of tasks that no step waits for.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -16,6 +15,7 @@ use super::Waiting;
 use super::schedule::{Listing, Poll};
 use crate::api::{Answer, Client, ReadError, Request, Task, json_of};
 use crate::engine::project_region::ProjectRegion;
+use crate::hash::HashSet;
 use crate::secret::without_reserved;
 use crate::shared::lock;
 

@@ -10,7 +10,6 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,6 +24,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::api::{ApiError, Client, Meaning, ReadError, Task, TaskState};
 use crate::engine::project_region::ProjectRegion;
+use crate::hash::{HashMap, HashSet};
 use crate::shared::lock;
 use lists::{Lead, Polled, perform};
 use schedule::{Entry, Poll, Schedule};

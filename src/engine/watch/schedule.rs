@@ -4,7 +4,7 @@
 //! [`rhythm`](super::rhythm) gives the time of each poll. Tasks of one project and region that are due close together
 //! are polled with one list; every other task in the list counts as polled as well.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +13,7 @@ use super::learnt::Learnt;
 use super::rhythm::{self, likelihood};
 use crate::catalog::Pace;
 use crate::engine::project_region::ProjectRegion;
+use crate::hash::HashMap;
 
 /// The shortest pause after a failed poll.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);

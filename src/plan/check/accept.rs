@@ -3,11 +3,9 @@
 use std::iter;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
-
 use super::edges::dependencies_of;
 use crate::body_file::BodyFiles;
+use crate::hash::IndexMap;
 use crate::id::StepId;
 use crate::plan::doc::{OutputDoc, PlanDoc};
 use crate::plan::mentions::{ResourceUses, resource_uses};
@@ -30,7 +28,7 @@ pub(super) fn accept(
     let records = record_doc::accept(std::mem::take(&mut doc.records), doc.programs());
     let steps = accept_steps(doc.steps, operations.map(Operations::into_steps).unwrap_or_default(), &resources);
     // At its full size at once: growing would hold all of it twice.
-    let mut outputs = IndexMap::with_capacity(doc.outputs.len());
+    let mut outputs = IndexMap::with_capacity_and_hasher(doc.outputs.len(), Default::default());
     for output in doc.outputs {
         let OutputDoc { name, name_span: span, value, description, secret } = output;
         outputs.extend(value.map(|value| (name, Output { span, value, description, secret })));
@@ -56,7 +54,7 @@ pub(super) fn accept(
 
 /// The accepted steps. What was read is freed piece by piece, so that a long plan is not held twice.
 fn accept_steps(steps: List<StepDoc>, operations: Vec<OfStep>, resources: &ResourceUses) -> Steps {
-    let mut accepted = Steps::with_capacity_and_hasher(steps.len(), RandomState::default());
+    let mut accepted = Steps::with_capacity_and_hasher(steps.len(), Default::default());
     let operations = operations.into_iter().chain(iter::repeat_with(OfStep::default));
     for (step, of) in steps.into_iter().zip(operations) {
         let step = accept_step(step, of, resources);

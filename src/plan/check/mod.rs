@@ -9,7 +9,6 @@ mod lookalike;
 mod relations;
 mod tidy;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,6 +28,7 @@ use super::step_secrets::StepSecrets;
 use super::written_secrets;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Findings, code};
+use crate::hash::HashMap;
 use crate::source::Source;
 use crate::template::{self, Template};
 use crate::yaml::{self, Node};
@@ -222,7 +222,7 @@ pub fn load(source: &Arc<Source>) -> Result<Plan, Vec<Diagnostic>> {
 
 /// Reports files named by templates that cannot be read, each once.
 fn unreadable_files(doc: &PlanDoc, folder: &Path, findings: &mut Findings) {
-    let mut looked_at: HashMap<&str, Option<String>> = HashMap::new();
+    let mut looked_at: HashMap<&str, Option<String>> = HashMap::default();
     let used = doc.programs().flat_map(|program| program.uses().files.iter().map(move |used| (program, used)));
     for (program, used) in used {
         let why = looked_at.entry(&used.name).or_insert_with(|| template::why_unreadable(folder, &used.name));

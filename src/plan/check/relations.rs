@@ -1,12 +1,11 @@
 //! What the parts of a plan say of each other: names are given once and refer to something, steps are on no cycle.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-
-use indexmap::IndexMap;
+use std::collections::BTreeSet;
 
 use super::edges::{dependencies_of, edges_of};
 use super::lookalike;
 use crate::diagnostic::{Diagnostic, Findings, code};
+use crate::hash::{HashMap, HashSet, IndexMap};
 use crate::id::StepId;
 use crate::plan::doc::PlanDoc;
 use crate::plan::graph::Graph;
@@ -77,11 +76,14 @@ impl<'d> Checker<'d> {
     /// (with or without `for_each`); whose old name is still a step; that name an old name twice, or swap two names.
     fn moved(&mut self) {
         let many = self.doc.moved.len();
-        let mut later: HashMap<&str, usize> = HashMap::with_capacity(many);
+        let mut later: HashMap<&str, usize> = HashMap::with_capacity_and_hasher(many, Default::default());
         for (nth, moved) in self.doc.moved.iter().enumerate() {
             later.insert(moved.from.step.as_str(), nth);
         }
-        let (mut earlier, mut pairs) = (HashMap::with_capacity(many), HashSet::with_capacity(many));
+        let (mut earlier, mut pairs) = (
+            HashMap::with_capacity_and_hasher(many, Default::default()),
+            HashSet::with_capacity_and_hasher(many, Default::default()),
+        );
         for (nth, moved) in self.doc.moved.iter().enumerate() {
             let (from, to) = (&moved.from, &moved.to);
             let finding = match (later.get(to.step.as_str()), self.names.steps.get(to.step.as_str())) {

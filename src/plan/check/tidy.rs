@@ -1,8 +1,7 @@
 //! Findings as they are shown: sorted, without those that only follow from others, and not too many of one kind.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::diagnostic::{Diagnostic, Findings, code, sort_by_place};
+use crate::hash::{HashMap, HashSet};
 use crate::order::ordered_set;
 use crate::source::Span;
 use crate::template::Template;
@@ -35,7 +34,7 @@ pub(super) fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, 
     let files = ordered_set(files.map(|finding| finding.primary.start()));
     let unusable = findings.iter().any(|finding| finding.code == code::BAD_MODULE);
     let in_circle = findings.iter().any(|finding| finding.code == code::CYCLE);
-    let mut types = HashSet::new();
+    let mut types = HashSet::default();
     findings.retain(|finding| match finding.code {
         code::TEMPLATE_ERROR => files.range(finding.primary.range()).next().is_none(),
         code if code::is_of_yaml(code) => true,
@@ -58,7 +57,7 @@ fn limit_alike(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, usiz
     if findings.len() <= MOST && more.is_empty() {
         return;
     }
-    let mut seen: HashMap<&'static str, usize> = HashMap::new();
+    let mut seen: HashMap<&'static str, usize> = HashMap::default();
     for finding in &*findings {
         *seen.entry(finding.code).or_default() += 1;
     }

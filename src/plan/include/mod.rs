@@ -12,7 +12,7 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ use super::input_doc::InputDoc;
 use super::model::ModuleInput;
 use super::scalars::{is_identifier, missing_key};
 use crate::diagnostic::{Diagnostic, Findings, code, nearest};
+use crate::hash::{HashMap, HashSet};
 use crate::source::{Source, Span};
 use crate::template::Template;
 use crate::yaml::{Growing, Key, List, Node, NodeKind};
@@ -170,7 +171,7 @@ impl Including<'_> {
     fn list(&mut self, items: List<Node>, level: &ModuleContext, names: &mut Names) -> List<Node> {
         let is_use = |step: &Node| step.get("use").is_some();
         let uses = items.iter().enumerate().filter(|(_, step)| is_use(step));
-        let mut made: HashMap<usize, List<Node>> = HashMap::new();
+        let mut made: HashMap<usize, List<Node>> = HashMap::default();
         // Every module has a step.
         let uses = uses.take(MOST_STEPS + 1);
         let open: Vec<(usize, UseDoc)> = uses.filter_map(|(at, node)| Some((at, self.use_doc(node)?))).collect();

@@ -1,11 +1,12 @@
 //! The declarations of a module: inputs, steps, outputs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::UseDoc;
 use super::rewrite::{ALREADY_REPORTED, Names, expression_of, is_secret_alone, literal, rewritten};
 use super::with_nearest;
 use crate::diagnostic::{Diagnostic, Findings, code};
+use crate::hash::{HashMap, HashSet};
 use crate::plan::fields::{Fields, Shape, list, mapping, text};
 use crate::plan::input_doc::{self, InputDoc, InputValueCount};
 use crate::plan::inputs::fits;

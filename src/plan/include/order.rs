@@ -1,6 +1,8 @@
 //! The order in which the modules of one file are read: one may be given the output of another.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use crate::hash::HashMap;
 
 /// Modules that wait for others, by their numbers in the file.
 pub(super) struct Order {
@@ -14,7 +16,7 @@ pub(super) struct Order {
 impl Order {
     /// `wanted`: for each, the modules whose outputs it is given.
     pub(super) fn new(wanted: impl Iterator<Item = BTreeSet<String>>) -> Self {
-        let mut order = Self { ready: BTreeSet::new(), waits: Vec::new(), waiting: HashMap::new() };
+        let mut order = Self { ready: BTreeSet::new(), waits: Vec::new(), waiting: HashMap::default() };
         for (nth, modules) in wanted.enumerate() {
             order.waits.push(modules.len());
             if modules.is_empty() {

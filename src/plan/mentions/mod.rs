@@ -5,7 +5,7 @@ mod results;
 mod secrets;
 mod unknown;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 pub use self::resources::asks_for_resource;
 pub(super) use self::resources::{ResourceUses, resource_uses};
@@ -16,6 +16,7 @@ use super::doc::PlanDoc;
 use super::step_doc::StepDoc;
 use super::template_scope::TemplateScope;
 use crate::diagnostic::{Diagnostic, Findings, code, nearest};
+use crate::hash::{HashMap, HashSet};
 use crate::id::StepId;
 use crate::source::Span;
 use crate::template::{NameUse, PartUse, Program, Reference, Spoiled};
@@ -42,7 +43,7 @@ pub(super) struct Names<'d> {
 
 impl<'d> Names<'d> {
     pub(super) fn new(doc: &'d PlanDoc) -> Self {
-        let mut steps = HashMap::new();
+        let mut steps = HashMap::default();
         for step in &doc.steps {
             if let Some(id) = &step.id {
                 steps.entry(id.value.as_str()).or_insert(step);

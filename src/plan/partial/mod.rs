@@ -4,7 +4,7 @@
 mod paths;
 mod view;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -17,6 +17,7 @@ use super::step_results::{KnownStep, typed};
 use super::weight::too_heavy;
 use crate::catalog::schema::Type;
 use crate::catalog::{Operation, Partial, Unknown, ValueSource};
+use crate::hash::{HashMap, HashSet};
 use crate::id::StepId;
 use crate::secret::Secrets;
 use crate::source::Span;
@@ -148,7 +149,7 @@ impl<'d> Known<'d> {
         inputs: HashMap<&'d str, &'d Input>,
         steps: HashMap<&'d str, KnownStep<'d>>,
     ) -> Self {
-        Self { given, inputs, steps, skipped: BTreeMap::new(), heavy: HashSet::new(), none: BTreeMap::new() }
+        Self { given, inputs, steps, skipped: BTreeMap::new(), heavy: HashSet::default(), none: BTreeMap::new() }
     }
 
     /// Leaves inputs unknown that are too long for the number of these programs that refer to them.
@@ -201,7 +202,7 @@ impl<'d> Known<'d> {
         'd: 'p,
     {
         let mut found: Vec<(StepId, &'d Expression)> = Vec::new();
-        let mut seen: HashSet<&StepId> = HashSet::new();
+        let mut seen: HashSet<&StepId> = HashSet::default();
         let mut open: Vec<&StepId> =
             programs.flat_map(|program| &program.uses().steps).map(|used| &used.step).collect();
         for _ in 0..SKIPPED_IN_A_ROW {
@@ -346,7 +347,7 @@ impl<'d> Known<'d> {
         let (name, step) = self.steps.get_key_value(step)?;
         let is_open = step.keys.get().is_none();
         let mut open: Vec<_> = is_open.then_some((*name, step)).into_iter().collect();
-        let mut waiting = HashSet::from([*name]);
+        let mut waiting = HashSet::from_iter([*name]);
         while let Some(&(name, next)) = open.last() {
             match self.lists_of(next).find(|(_, earlier)| earlier.keys.get().is_none()) {
                 Some((name, earlier)) if waiting.insert(name) => open.push((name, earlier)),

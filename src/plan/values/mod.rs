@@ -8,9 +8,6 @@ mod modules;
 mod secrets;
 mod step_view;
 
-use std::collections::{HashMap, HashSet};
-use std::ops::Range;
-
 use self::files::FileAt;
 use self::step_view::StepView;
 use super::as_text;
@@ -23,6 +20,7 @@ use super::request::{CallValues, Whole, check_request};
 use super::step_results::KnownStep;
 use crate::catalog::{Catalog, Method, Partial};
 use crate::diagnostic::{Diagnostic, Findings, Severity, code, sort_by_place};
+use crate::hash::{HashMap, HashSet};
 use crate::parts::in_parts;
 use crate::source::{Source, Span};
 use crate::template::{Each, Program, Template, TemplateError};
@@ -37,15 +35,18 @@ const LEAST_PART: usize = 1_000;
 /// Only what depends on these values is checked; the rest was checked when the plan was accepted.
 pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Diagnostic> {
     let inputs = plan.inputs.iter().map(|(name, input)| (name.as_str(), input)).collect();
-    let view = |at: usize| StepView::at_step(&plan.steps[at]);
-    let views = || (0..plan.steps.len()).map(view);
+    let steps = Views {
+        number: plan.steps.len(),
+        view: |at: usize| StepView::at_step(&plan.steps[at]),
+        is_open: |at: usize| !plan.steps[at].is_constant(),
+    };
     let outputs = || plan.outputs.values().map(|output| &output.value);
-    let mut known = Known::new(given, inputs, known_steps(views, outputs(), catalog));
-    known.weigh(programs(views).chain(outputs().flat_map(Template::programs)));
+    let mut known = Known::new(given, inputs, known_steps(&steps, outputs(), catalog));
+    known.weigh(steps.programs().chain(outputs().flat_map(Template::programs)));
     let mut findings = Findings::default();
     let places = [&plan.project_id, &plan.region_id].into_iter().flatten();
-    skip(views, &mut known);
-    check_all(plan.steps.len(), view, &known, (catalog, &plan.source), &mut findings);
+    skip(&steps, &mut known);
+    check_all(&steps, &known, (catalog, &plan.source), &mut findings);
     check_texts(outputs(), &known, &mut findings);
     check_places(places, &known, &mut findings);
     modules::check(&plan.module_inputs, &known, &mut findings);
@@ -64,46 +65,64 @@ pub(super) fn check_written(
     findings: &mut Findings,
 ) {
     let inputs = doc.inputs.iter().map(|input| (input.name.as_str(), &input.input)).collect();
-    let view = |at: usize| StepView::at_doc(&doc.steps[at], &of[at]);
-    let views = || (0..doc.steps.len()).map(view);
+    let steps = Views {
+        number: doc.steps.len(),
+        view: |at: usize| StepView::at_doc(&doc.steps[at], &of[at]),
+        is_open: |at: usize| !doc.steps[at].is_constant || doc.steps[at].when.is_some(),
+    };
     let outputs = || doc.outputs.iter().filter_map(|output| output.value.as_ref());
-    let mut known = Known::new(given, inputs, known_steps(views, outputs(), catalog));
-    known.weigh(programs(views).chain(outputs().flat_map(Template::programs)));
-    skip(views, &mut known);
-    check_all(doc.steps.len(), view, &known, (catalog, source), findings);
+    let mut known = Known::new(given, inputs, known_steps(&steps, outputs(), catalog));
+    known.weigh(steps.programs().chain(outputs().flat_map(Template::programs)));
+    skip(&steps, &mut known);
+    check_all(&steps, &known, (catalog, source), findings);
     let places = [&doc.project_id, &doc.region_id].into_iter().flatten();
     check_texts(outputs(), &known, findings);
     check_places(places, &known, findings);
     modules::check(given_to_modules, &known, findings);
 }
 
-/// The programs of all steps. `views`: all steps, each made when it is looked at.
-fn programs<'s, L: Iterator<Item = StepView<'s>>>(views: impl Fn() -> L) -> impl Iterator<Item = &'s Program> {
-    views().flat_map(|view| view.programs().collect::<Vec<_>>())
+/// The steps of a plan, whose views are made when they are looked at.
+struct Views<V, O> {
+    number: usize,
+    view: V,
+    /// Whether a step may have a template or a condition. Of a long plan most steps have none, and no view for it.
+    is_open: O,
+}
+
+impl<'s, V: Fn(usize) -> StepView<'s>, O: Fn(usize) -> bool> Views<V, O> {
+    fn open(&self) -> impl Iterator<Item = StepView<'s>> {
+        (0..self.number).filter(|at| (self.is_open)(*at)).map(|at| (self.view)(at))
+    }
+
+    /// The programs of all steps.
+    fn programs(&self) -> impl Iterator<Item = &'s Program> {
+        self.open().flat_map(|view| view.programs().collect::<Vec<_>>())
+    }
 }
 
 /// What is known of the steps that templates refer to.
-fn known_steps<'s, L: Iterator<Item = StepView<'s>>>(
-    views: impl Fn() -> L,
+fn known_steps<'s>(
+    steps: &Views<impl Fn(usize) -> StepView<'s>, impl Fn(usize) -> bool>,
     outputs: impl Iterator<Item = &'s Template>,
     catalog: &Catalog,
 ) -> HashMap<&'s str, KnownStep<'s>> {
-    let programs = programs(&views).chain(outputs.flat_map(Template::programs));
+    let programs = steps.programs().chain(outputs.flat_map(Template::programs));
     let referred: HashSet<&str> =
         programs.flat_map(|program| program.uses().steps.iter().map(|used| used.step.as_str())).collect();
     if referred.is_empty() {
-        return HashMap::new();
+        return HashMap::default();
     }
-    let known = views().filter(|view| view.id.is_some_and(|id| referred.contains(id)));
+    let views = (0..steps.number).map(|at| (steps.view)(at));
+    let known = views.filter(|view| view.id.is_some_and(|id| referred.contains(id)));
     known.filter_map(|view| view.known(catalog)).collect()
 }
 
-/// Marks the steps that certainly do not run. `views`: all steps, each made when it is looked at.
-fn skip<'s, L: Iterator<Item = StepView<'s>>>(views: impl Fn() -> L, known: &mut Known<'_>) {
+/// Marks the steps that certainly do not run.
+fn skip<'s>(steps: &Views<impl Fn(usize) -> StepView<'s>, impl Fn(usize) -> bool>, known: &mut Known<'_>) {
     /// The most rounds: a condition may refer to a step that an earlier round has marked.
     const ROUNDS: usize = 3;
     for _ in 0..ROUNDS {
-        let off = views().filter_map(|view| {
+        let off = steps.open().filter_map(|view| {
             let (id, when) = view.id.zip(view.when)?;
             let is_off = !known.is_skipped(id) && known.truth(when, At::default()) == Ok(Some(false));
             is_off.then_some(id)
@@ -116,33 +135,40 @@ fn skip<'s, L: Iterator<Item = StepView<'s>>>(views: impl Fn() -> L, known: &mut
     }
 }
 
-/// Checks the steps `view(0)` to `view(number - 1)`. Those without `for_each` are checked on several threads; the
-/// others share a number of elements, in the order of the file.
+/// Checks all steps: those without `for_each` on several threads; the others, which share a number of elements, in the
+/// order of the file.
 fn check_all<'s>(
-    number: usize,
-    view: impl Fn(usize) -> StepView<'s> + Sync,
+    steps: &Views<impl Fn(usize) -> StepView<'s> + Sync, impl Fn(usize) -> bool + Sync>,
     known: &Known<'_>,
     (catalog, source): (&Catalog, &Source),
     findings: &mut Findings,
 ) {
-    let (with_values, most) = (known.given.inputs.is_some(), most_for_each(number));
-    let check = |steps: Range<usize>, of_each: bool, findings: &mut Findings| {
-        let mut elements = MOST_ELEMENTS;
-        for view in steps.map(&view).filter(|view| view.for_each.is_some() == of_each) {
-            if !with_values || depends_on_values(&view, known) {
-                let (cases, seen, findings) = (cases(known, view.programs(), most), HashSet::new(), &mut *findings);
-                let checker = Checker { known, catalog, source, with_values, case: None, seen, findings };
-                checker.step(&view, &cases, &mut elements);
-            }
+    let (with_values, most) = (known.given.inputs.is_some(), most_for_each(steps.number));
+    let check = |view: &StepView<'_>, elements: &mut usize, findings: &mut Findings| {
+        if !with_values || depends_on_values(view, known) {
+            let (cases, seen) = (cases(known, view.programs(), most), HashSet::default());
+            let checker = Checker { known, catalog, source, with_values, case: None, seen, findings };
+            checker.step(view, &cases, elements);
         }
     };
-    let parts = in_parts(number, LEAST_PART, |steps| {
-        let mut found = Findings::default();
-        check(steps, false, &mut found);
-        found.finish()
+    let mut elements = MOST_ELEMENTS;
+    let parts = in_parts(steps.number, LEAST_PART, |part| {
+        let (mut found, mut of_each) = (Findings::default(), Vec::new());
+        for at in part.filter(|at| !with_values || (steps.is_open)(*at)) {
+            let view = (steps.view)(at);
+            match view.for_each {
+                Some(_) => of_each.push(at),
+                None => check(&view, &mut 0, &mut found),
+            }
+        }
+        (found.finish(), of_each)
     });
-    parts.into_iter().for_each(|(found, more)| findings.add(found, more));
-    check(0..number, true, findings);
+    let mut of_each = Vec::new();
+    for ((found, more), steps) in parts {
+        findings.add(found, more);
+        of_each.extend(steps);
+    }
+    of_each.into_iter().for_each(|at| check(&(steps.view)(at), &mut elements, findings));
 }
 
 /// Whether a step depends on the given values.

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use indexmap::IndexMap;
-
+use crate::hash::IndexMap;
 use crate::id::{InstanceId, StepId};
 use crate::order::sort_by_key;
 
@@ -60,7 +59,7 @@ struct Line {
 
 /// The bars ordered by start; many instances of one step share one bar per kind of ending.
 fn lines(bars: &[GanttBar]) -> Vec<Line> {
-    let mut steps: IndexMap<&StepId, Vec<&GanttBar>> = IndexMap::new();
+    let mut steps: IndexMap<&StepId, Vec<&GanttBar>> = IndexMap::default();
     for bar in bars {
         steps.entry(&bar.instance.step).or_default().push(bar);
     }

@@ -4,13 +4,13 @@
 //! written, and the stream breaks text that would be a command all the same. Secrets are masked before any text that
 //! could contain them is written, including those learnt during the run.
 
-use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::hash::HashSet;
 use crate::report::annotation::Annotation;
 use crate::report::sanitize;
 use crate::secret::Secrets;
@@ -60,7 +60,7 @@ impl Log {
         Self(Arc::new(Mutex::new(Inner {
             out,
             secrets,
-            masked: HashSet::new(),
+            masked: HashSet::default(),
             patterns: 0,
             token: token.into(),
             listening: true,

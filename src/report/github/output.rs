@@ -4,11 +4,10 @@
 //! as `json`, and then the outcome of the command. Values are enclosed in random delimiters, so that no value can end
 //! its own.
 
-use std::collections::HashSet;
-
 use serde_json::{Map, Value};
 
 use crate::exit::Exit;
+use crate::hash::HashSet;
 use crate::id::is_output_name;
 use crate::report::outputs::{OutputValue, plain};
 use crate::report::sanitize;
@@ -152,7 +151,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(delimiter: &'a str) -> Self {
-        Self { values: Vec::new(), taken: HashSet::new(), delimiter }
+        Self { values: Vec::new(), taken: HashSet::default(), delimiter }
     }
 
     fn put_ending(&mut self, ending: &Ending, secrets: &Secrets) -> Result<(), OutputFileError> {

@@ -7,12 +7,12 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use super::gantt::{self, EndState, GanttBar};
 use crate::event::{Did, Event, Provenance, RunFinished, RunStarted, Stamped, StepDone, StepError};
 use crate::exit::Exit;
+use crate::hash::IndexMap;
 use crate::id::InstanceId;
 use crate::kind::kind_name;
 use crate::report::board::Board;

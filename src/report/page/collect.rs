@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::super::doing::delay;
@@ -11,6 +10,7 @@ use super::model::{Failure, GraphNode, Instance, InstanceState, Report, VERSION}
 use super::picture;
 use crate::event::{Activity, Event, Provenance, RunFinished, RunStarted, SkipReason, Stamped, StepDone, StepError};
 use crate::exit::Exit;
+use crate::hash::IndexMap;
 use crate::id::InstanceId;
 use crate::kind::kind_name;
 use crate::report::sanitize;
@@ -287,7 +287,7 @@ fn why(reason: &SkipReason) -> String {
 
 /// Every step of the plan, then recorded ones that the plan does not have any more.
 fn steps(shape: &Shape, instances: &[Instance]) -> Vec<GraphNode> {
-    let mut steps: IndexMap<&str, GraphNode> = IndexMap::new();
+    let mut steps: IndexMap<&str, GraphNode> = IndexMap::default();
     let blank = |id: &str, after: &[String]| GraphNode {
         id: id.to_owned(),
         state: InstanceState::NotMade,

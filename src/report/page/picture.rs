@@ -1,10 +1,9 @@
 //! The drawings of a report: the critical path of a run, and the layout of the graph.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 
 use super::model::{GraphNode, Instance, InstanceState, Report};
+use crate::hash::HashMap;
 use crate::order::sort_by_key;
 use crate::report::shape::Shape;
 
@@ -22,7 +21,7 @@ const MOST_STEPS: usize = 200;
 /// Sets when each instance became ready, and marks the critical path.
 pub(super) fn mark_critical_path(instances: &mut [Instance], shape: &Shape) {
     // The last instance to end of each step: dependants waited for it.
-    let mut last: HashMap<String, usize> = HashMap::new();
+    let mut last: HashMap<String, usize> = HashMap::default();
     for (at, instance) in instances.iter().enumerate() {
         let Some(ended) = instance.ended_ms else { continue };
         let later = last.get(&instance.step).is_none_or(|known| instances[*known].ended_ms < Some(ended));
@@ -91,7 +90,7 @@ pub(super) fn graph(report: &Report) -> Option<Graph> {
         return None;
     }
     let columns = columns(steps);
-    let mut rows: HashMap<&str, (usize, usize)> = HashMap::new();
+    let mut rows: HashMap<&str, (usize, usize)> = HashMap::default();
     for (column, ids) in columns.iter().enumerate() {
         for (row, id) in ids.iter().enumerate() {
             rows.insert(id, (column, row));
@@ -129,7 +128,7 @@ pub(super) fn graph(report: &Report) -> Option<Graph> {
 /// Ids by column, each ordered by the places of their dependencies, to avoid crossing lines.
 fn columns(steps: &[GraphNode]) -> Vec<Vec<&str>> {
     let known: HashMap<&str, &GraphNode> = steps.iter().map(|step| (step.id.as_str(), step)).collect();
-    let mut depths: HashMap<&str, usize> = HashMap::new();
+    let mut depths: HashMap<&str, usize> = HashMap::default();
     // Each round places at least one more column. A plan has no cycles; with one, the loop would end nevertheless.
     for _ in 0..steps.len() {
         let mut settled = true;
@@ -149,7 +148,7 @@ fn columns(steps: &[GraphNode]) -> Vec<Vec<&str>> {
         columns.resize_with(columns.len().max(depth + 1), Vec::new);
         columns[depth].push(&step.id);
     }
-    let mut rows: HashMap<&str, usize> = HashMap::new();
+    let mut rows: HashMap<&str, usize> = HashMap::default();
     for column in &mut columns {
         sort_by_key(column, |id| {
             let before = known.get(id).map(|step| step.after.as_slice()).unwrap_or_default();

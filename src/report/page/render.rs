@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use serde::Serialize;
@@ -14,6 +13,7 @@ use super::super::story::without_ids;
 use super::super::{clock, count, duration, sanitize};
 use super::model::{Failure, Instance, InstanceState, Report};
 use super::{Format, picture};
+use crate::hash::IndexMap;
 use crate::order::sort_by_key;
 use crate::packed;
 use crate::packed::Packed;
@@ -221,7 +221,7 @@ fn totals(instances: &[Instance]) -> Vec<Total> {
 }
 
 fn failures(instances: &[Instance]) -> Vec<SameFailure<'_>> {
-    let mut same: IndexMap<_, SameFailure<'_>> = IndexMap::new();
+    let mut same: IndexMap<_, SameFailure<'_>> = IndexMap::default();
     for instance in instances {
         let Some(failure) = &instance.failure else { continue };
         let group =
@@ -250,7 +250,7 @@ fn failures(instances: &[Instance]) -> Vec<SameFailure<'_>> {
 }
 
 fn not_made(instances: &[Instance]) -> Vec<SameReason<'_>> {
-    let mut same: IndexMap<&str, Vec<&str>> = IndexMap::new();
+    let mut same: IndexMap<&str, Vec<&str>> = IndexMap::default();
     for instance in
         instances.iter().filter(|instance| matches!(instance.state, InstanceState::NotMade | InstanceState::Skipped))
     {
@@ -266,7 +266,7 @@ fn not_made(instances: &[Instance]) -> Vec<SameReason<'_>> {
 }
 
 fn existing(instances: &[Instance]) -> Vec<Existing<'_>> {
-    let mut steps: IndexMap<&str, Vec<&Instance>> = IndexMap::new();
+    let mut steps: IndexMap<&str, Vec<&Instance>> = IndexMap::default();
     for instance in instances.iter().filter(|instance| instance.exists()) {
         steps.entry(&instance.step).or_default().push(instance);
     }
@@ -280,7 +280,7 @@ fn existing(instances: &[Instance]) -> Vec<Existing<'_>> {
 
 /// The rows of all steps, ordered by their first call; steps with many instances are folded.
 fn rows(instances: &[Instance], whole: u64) -> Vec<TimelineRow> {
-    let mut steps: IndexMap<&str, Vec<&Instance>> = IndexMap::new();
+    let mut steps: IndexMap<&str, Vec<&Instance>> = IndexMap::default();
     for instance in instances.iter().filter(|instance| instance.called_ms.is_some()) {
         steps.entry(&instance.step).or_default().push(instance);
     }

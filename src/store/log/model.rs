@@ -9,7 +9,6 @@
 //! Invariants of every state: a call is sent only by the writer of the last object of the log, its intent is in the
 //! log, an acknowledged append is in the log, and the log can be read.
 
-use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
+use crate::hash::{HashMap, HashSet};
 use crate::journal::{Header, Lease, Line, Record, RecordWriter};
 
 const LOST: u8 = 1;
@@ -316,7 +316,7 @@ fn takeover(fold: Option<&Fold>, name: &str) -> Entry {
 #[test]
 fn no_call_is_sent_after_another_process_has_taken_over() {
     let mut folds = Folds::default();
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let losing = if std::env::var_os("RELIABILITY_SCALE").is_some() { LOST_AT_MOST } else { LOST };
     let mut open = vec![World::new(losing)];
     let mut takeovers = 0_u32;

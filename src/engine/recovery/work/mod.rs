@@ -11,7 +11,7 @@ mod render;
 mod seek;
 mod stamps;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ use crate::engine::pages::{Paging, pages};
 use crate::engine::preview::{Action, Change, Preview, Reads};
 use crate::engine::render::{CallParts, step_value};
 use crate::engine::stamps::{ProjectRegionIds, Stamped, instance_of, intent_of};
+use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, StepResult, id_text};
 use crate::order::{ordered_set, sort_by_key};
@@ -88,15 +89,15 @@ impl<'a> Work<'a> {
             project_regions: super::project_regions_of(search.plan, search.settings, search.secrets, search.inputs),
             status: search.status.clone(),
             found: Vec::new(),
-            bound: HashSet::new(),
-            sought: HashSet::new(),
-            resources: HashMap::new(),
+            bound: HashSet::default(),
+            sought: HashSet::default(),
+            resources: HashMap::default(),
             alike: BTreeMap::new(),
             sent: Vec::new(),
             makers: Makers::default(),
             elsewhere: Ownership::new(search.other_records.clone()),
             stamped: Vec::new(),
-            awaited: HashSet::new(),
+            awaited: HashSet::default(),
             doubted: BTreeMap::new(),
             unrecorded: Vec::new(),
             theirs: Vec::new(),

@@ -3,13 +3,13 @@
 use super::copies::{Facts, objections};
 use super::parts::add;
 use super::renamed::Whose;
-use indexmap::IndexMap;
 
 use super::Work;
 use crate::engine::preview::Change;
 use crate::engine::recovery::{RecoveryEvidence, RecoveryInput, Unrecorded};
 use crate::engine::results::resource_id;
 use crate::engine::stamps::{Stamped, is_findable, stampable, stamped};
+use crate::hash::IndexMap;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, id_text};
 
@@ -32,7 +32,7 @@ impl<'a> Work<'a> {
     pub(super) fn tell_stamped(&mut self, changes: &[Change], partly: bool) -> bool {
         let stamped = std::mem::take(&mut self.stamped);
         self.awaited.clear();
-        let mut groups: IndexMap<InstanceId, Vec<(Stamped, Option<String>)>> = IndexMap::new();
+        let mut groups: IndexMap<InstanceId, Vec<(Stamped, Option<String>)>> = IndexMap::default();
         let (mut later, mut doubts) = (Vec::new(), Vec::new());
         for (stamped, whose) in self.whose_are(stamped, changes, partly) {
             let by_name = &stamped.instance;

@@ -1,7 +1,7 @@
 //! Properties of any plan: order follows dependencies, records read back as written, a run resumes from any prefix of
 //! its journal.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -10,6 +10,7 @@ use super::plans::{Case, generated, shapes};
 use super::proof::{Figures, Unbroken, lines, scale, trial};
 use crate::engine::tests::death::{Life, When};
 use crate::engine::tests::harness::{Trial, paused};
+use crate::hash::HashSet;
 use crate::id::StepId;
 use crate::journal::{Line, Record, Status};
 use crate::simulate::Faults;
@@ -65,7 +66,7 @@ fn records(trial: &Trial) -> Vec<Record> {
 
 /// No intent is written before everything that the step comes after is done.
 fn edges_are_respected(figures: &mut Figures, trial: &Trial) {
-    let mut done: HashSet<StepId> = HashSet::new();
+    let mut done: HashSet<StepId> = HashSet::default();
     for record in records(trial) {
         match record {
             Record::Intent(intent) => {
@@ -85,7 +86,7 @@ fn edges_are_respected(figures: &mut Figures, trial: &Trial) {
 /// Nothing is removed while a dependant still exists.
 fn ends_in_reverse(figures: &mut Figures, trial: &Trial) {
     let mut later: Vec<(StepId, Vec<StepId>)> = Vec::new();
-    let mut gone: HashSet<StepId> = HashSet::new();
+    let mut gone: HashSet<StepId> = HashSet::default();
     for record in records(trial) {
         match record {
             Record::Intent(intent) => later.push((intent.instance.step.clone(), intent.after.clone())),

@@ -22,13 +22,13 @@ enum NfaState {
 
 /// Characters.
 #[derive(Clone, Default)]
-struct Set {
+pub(super) struct Set {
     negated: bool,
     ranges: Vec<(char, char)>,
 }
 
 impl Set {
-    fn has(&self, character: char) -> bool {
+    pub(super) fn has(&self, character: char) -> bool {
         self.ranges.iter().any(|(first, last)| (*first..=*last).contains(&character)) != self.negated
     }
 }
@@ -62,8 +62,7 @@ impl Automaton {
         let pieces: Vec<Option<&str>> =
             pieces.iter().map(Option::as_deref).filter(|piece| *piece != Some("")).collect();
         let mut at = At { start: true, end: pieces.iter().all(Option::is_none) };
-        let mut here = vec![false; self.states.len()];
-        self.reach(0, at, &mut here);
+        let mut here = self.first(at);
         for (nth, piece) in pieces.iter().copied().enumerate() {
             let later = &pieces[nth + 1..];
             let ends = later.iter().all(Option::is_none);
@@ -96,13 +95,31 @@ impl Automaton {
             }
         }
         // Nothing may stand here: states before an end of the text go on.
-        let reached: Vec<usize> = (0..here.len()).filter(|state| here[*state]).collect();
-        let mut further = vec![false; here.len()];
-        reached.into_iter().for_each(|state| self.reach(state, at, &mut further));
+        let further = self.further(here, at);
         here.iter_mut().zip(further).for_each(|(state, further)| *state |= further);
     }
 
-    fn step(&self, here: &[bool], at: At, takes: impl Fn(&Set) -> bool) -> Vec<bool> {
+    /// The states before any character.
+    pub(super) fn first(&self, at: At) -> Vec<bool> {
+        let mut first = vec![false; self.states.len()];
+        self.reach(0, at, &mut first);
+        first
+    }
+
+    /// Whether a text that has led to these states, and ends, matches.
+    pub(super) fn is_match(&self, here: &[bool], at: At) -> bool {
+        self.further(here, at).last().copied().unwrap_or_default()
+    }
+
+    /// These states and those that follow without a character.
+    fn further(&self, here: &[bool], at: At) -> Vec<bool> {
+        let mut further = vec![false; here.len()];
+        (0..here.len()).filter(|state| here[*state]).for_each(|state| self.reach(state, at, &mut further));
+        further
+    }
+
+    /// The states after a character that a set of them takes.
+    pub(super) fn step(&self, here: &[bool], at: At, takes: impl Fn(&Set) -> bool) -> Vec<bool> {
         let mut next = vec![false; here.len()];
         for (state, _) in here.iter().enumerate().filter(|(_, is_here)| **is_here) {
             match &self.states[state] {
@@ -189,11 +206,11 @@ impl Automaton {
 
 /// Where a text is being read.
 #[derive(Clone, Copy)]
-struct At {
+pub(super) struct At {
     /// It may be the beginning.
-    start: bool,
+    pub(super) start: bool,
     /// It may be the end.
-    end: bool,
+    pub(super) end: bool,
 }
 
 struct Parser<'p> {
@@ -346,6 +363,7 @@ fn one_character(character: char) -> Set {
 
 #[cfg(test)]
 mod tests {
+    use super::super::whole::WholeTexts;
     use super::*;
 
     /// `*` is an unknown part.
@@ -405,16 +423,21 @@ mod tests {
             r"^[a-c.\-]*[a-c]$",
             r"^(a(b|c)?)*$|-",
             r"^\w{2}(\.\w)?$",
+            r"^$|^é-?$",
+            r"(^|b)a$",
+            r"a^b|-$",
         ] {
             let regex = regex_lite::Regex::new(pattern).unwrap();
             let automaton = Automaton::new(pattern).unwrap();
+            let mut whole = WholeTexts::new(Automaton::new(pattern).unwrap());
             for _ in 0..2_000 {
                 let text: String =
-                    (0..random.usize(..7)).map(|_| random.choice(['a', 'b', 'c', '.', '-']).unwrap()).collect();
+                    (0..random.usize(..7)).map(|_| random.choice(['a', 'b', 'c', '.', '-', 'é']).unwrap()).collect();
                 let pieces = if text.is_empty() { vec![] } else { vec![Some(text.clone())] };
                 assert_eq!(automaton.may_match(&pieces), regex.is_match(&text), "{pattern}: {text}");
+                assert_eq!(whole.matches(&text), Some(regex.is_match(&text)), "{pattern}: {text}");
                 // With a hole in the place of any part it is possible whenever the whole is.
-                let cut = random.usize(..=text.len());
+                let cut = text.floor_char_boundary(random.usize(..=text.len()));
                 let holed = [Some(text[..cut].to_owned()).filter(|text| !text.is_empty()), None];
                 let start = if cut == 0 { &holed[1..] } else { &holed[..] };
                 assert!(!regex.is_match(&text) || automaton.may_match(start), "{pattern}: {text}, cut at {cut}");

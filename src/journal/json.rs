@@ -30,11 +30,17 @@ impl JsonWriter {
         Ok(())
     }
 
-    fn named(&mut self, name: &'static str) -> Result<(), Error> {
+    /// The beginning of a field. Names of fields have nothing to escape.
+    fn name(&mut self, name: &'static str) {
+        self.text.reserve(name.len() + 3);
+        self.text.push('"');
+        self.text.push_str(name);
+        self.text.push_str("\":");
+    }
+
+    fn named(&mut self, name: &'static str) {
         self.text.push('{');
-        self.serialize_str(name)?;
-        self.text.push(':');
-        Ok(())
+        self.name(name);
     }
 
     fn open(&mut self, open: char, close: &'static str) -> Compound<'_> {
@@ -150,7 +156,7 @@ impl<'w> Serializer for &'w mut JsonWriter {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        self.named(variant)?;
+        self.named(variant);
         value.serialize(&mut *self)?;
         self.text.push('}');
         Ok(())
@@ -175,7 +181,7 @@ impl<'w> Serializer for &'w mut JsonWriter {
         variant: &'static str,
         _: usize,
     ) -> Result<Compound<'w>, Error> {
-        self.named(variant)?;
+        self.named(variant);
         Ok(self.open('[', "]}"))
     }
 
@@ -194,7 +200,7 @@ impl<'w> Serializer for &'w mut JsonWriter {
         variant: &'static str,
         _: usize,
     ) -> Result<Compound<'w>, Error> {
-        self.named(variant)?;
+        self.named(variant);
         Ok(self.open('{', "}}"))
     }
 }
@@ -220,8 +226,7 @@ impl Compound<'_> {
 
     fn field<T: ?Sized + Serialize>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         self.separate();
-        self.writer.serialize_str(name)?;
-        self.writer.text.push(':');
+        self.writer.name(name);
         value.serialize(&mut *self.writer)
     }
 

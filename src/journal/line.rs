@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::reader;
 use super::record::{Header, Record, VERSION};
 use super::tagged::{self, Tagged};
+use crate::secret::hex;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +40,9 @@ pub enum Checksum {
 }
 
 const ALL: [Checksum; 2] = [Checksum::Crc32c, Checksum::Sha256];
-const LENGTH: usize = 8;
+const LENGTH: usize = NO_SUM.len();
+/// Stands in the place of a checksum until it is known.
+const NO_SUM: &str = "00000000";
 
 impl Checksum {
     /// The checksum of the lines of a journal with this header.
@@ -115,11 +118,12 @@ fn written_sum(digits: &str) -> Option<u32> {
 pub(super) fn write(text: &mut String, checksum: Checksum, n: u64, at: Timestamp, json: &str) {
     text.push_str(checksum.open());
     let sum = text.len()..text.len() + LENGTH;
-    let _ = write!(text, "{:0LENGTH$}\",\"n\":{n},\"at\":\"{at}\",", 0);
+    text.push_str(NO_SUM);
+    let _ = write!(text, "\",\"n\":{n},\"at\":\"{at}\",");
     let rest = sum.end + "\",".len();
     text.push_str(json.strip_prefix('{').unwrap_or(json));
-    let found = format!("{:0LENGTH$x}", checksum.sum(&text[rest..]));
-    text.replace_range(sum, &found);
+    let found = checksum.sum(&text[rest..]).to_be_bytes();
+    text.replace_range(sum, &hex(&found));
     text.push('\n');
 }
 

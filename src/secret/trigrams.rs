@@ -47,7 +47,7 @@ impl Trigrams {
     fn is_met(&self, text: &[u8], classes: &[u8; 256]) -> bool {
         let mut at = 0;
         while at < text.len() {
-            let dividers = dividers(&text[at..], classes);
+            let dividers = if classes[usize::from(text[at])] == DIVIDER { dividers(&text[at..], classes) } else { 0 };
             if self.is_known(&text[at + dividers..], classes) {
                 return true;
             }

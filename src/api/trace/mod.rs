@@ -15,6 +15,7 @@ use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use jiff::Timestamp;
 use tracing::Instrument;
 
@@ -143,7 +144,11 @@ pub fn log_as_step<W: Future, D: Display>(
     work: W,
 ) -> impl Future<Output = W::Output> + use<W, D> {
     let span = tracing::info_span!(target: REQUEST, "step", %step);
-    PRIVATE.scope(private, work).instrument(span)
+    match private {
+        true => Either::Left(PRIVATE.scope(true, work)),
+        false => Either::Right(work),
+    }
+    .instrument(span)
 }
 
 /// The span of one attempt, counted from 1.

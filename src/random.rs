@@ -14,7 +14,7 @@ static POOL: Mutex<Pool> = Mutex::new(Vec::new());
 
 /// 32 hexadecimal digits: a random UUID (RFC 9562 §5.4).
 pub fn random_id() -> String {
-    random_uuid().simple().to_string()
+    random_uuid().simple().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
 fn random_uuid() -> Uuid {

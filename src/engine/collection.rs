@@ -13,7 +13,6 @@ use crate::api::{ReadError, Request};
 use crate::catalog::{Creates, IdAt, ListCall, Operation};
 use crate::hash::HashSet;
 use crate::journal::{RecordedCall, id_text};
-use crate::pointer;
 
 /// The id of the task that created a listed resource (`creator_task_id`).
 pub fn creator_task(item: &Value) -> Option<String> {
@@ -60,20 +59,20 @@ pub async fn named_items(
     }
     let name = name_asked_for(creates, call);
     let Some(mut request) = list_call(list, parameters) else { return Ok(Vec::new()) };
-    if let (Some(parameter), Some(Value::String(name))) = (&list.name_parameter, name) {
+    if let (Some(parameter), Some(Value::String(name))) = (&list.name_parameter, &name) {
         request = request.query(parameter, name);
     }
     let found = items(context, list, request).await?;
-    let Some(name) = name else { return Ok(found) };
+    let Some(name) = &name else { return Ok(found) };
     let field = list.name_field.as_deref().unwrap_or("name");
     let is_named = |item: &Value| item.get(field).is_some_and(|shown| is_same_name(&list.path, field, shown, name));
     Ok(found.into_iter().filter(is_named).collect())
 }
 
 /// The name that a create asks for, where the record has it.
-pub fn name_asked_for<'c>(creates: &Creates, call: &'c RecordedCall) -> Option<&'c Value> {
+pub fn name_asked_for(creates: &Creates, call: &RecordedCall) -> Option<Value> {
     let at = creates.name_at.as_deref().unwrap_or("/name");
-    call.body.as_ref().and_then(|body| pointer::get(body, at)).filter(|name| !is_digest(name))
+    call.body.as_ref().and_then(|body| body.at(at)).filter(|name| !is_digest(name))
 }
 
 /// The path that reads the resource which the path of its create already names.

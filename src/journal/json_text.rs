@@ -1,17 +1,19 @@
 //! JSON that is kept as text: bodies and answers of a long record are mostly never read again, and as a tree of values
 //! they take ten times the memory.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::reader::AS_TEXT;
+use crate::pointer;
 
 /// A JSON value as text, which is parsed when it is first looked into.
 pub struct JsonText {
@@ -30,6 +32,14 @@ impl JsonText {
     /// The text, without line breaks.
     pub fn text(&self) -> &str {
         self.text.get()
+    }
+
+    /// The value at a pointer. When nothing was looked into yet, what is beside a field of the object is not kept.
+    pub fn at(&self, pointer: &str) -> Option<Value> {
+        let name = pointer.strip_prefix('/').filter(|name| !name.contains(['/', '~']) && self.value.get().is_none());
+        let field = |name| FieldNamed(name).deserialize(&mut serde_json::Deserializer::from_str(self.text())).ok();
+        // What is no object is looked into as a whole.
+        name.and_then(field).unwrap_or_else(|| pointer::get(self, pointer).cloned())
     }
 
     pub fn into_value(self) -> Value {
@@ -106,6 +116,36 @@ impl<'de> Deserialize<'de> for JsonText {
     }
 }
 
+/// Reads a field of an object, and nothing else.
+struct FieldNamed<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for FieldNamed<'_> {
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Option<Value>, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldNamed<'_> {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut fields: M) -> Result<Option<Value>, M::Error> {
+        let mut found = None;
+        while let Some(name) = fields.next_key::<Cow<'_, str>>()? {
+            match name == self.0 {
+                true => found = Some(fields.next_value()?),
+                false => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// Takes text from the reader of lines, and values from other formats.
 struct TextVisitor;
 
@@ -147,6 +187,18 @@ mod tests {
         let read = |text: &str| reader::from_str::<JsonText>(text).unwrap();
         assert_eq!(read(r#"{ "b": 1, "a": "\u0061" }"#), JsonText::from(json!({ "a": "a", "b": 1 })));
         assert_ne!(read("[1, 2]"), read("[2, 1]"));
+    }
+
+    #[test]
+    fn one_field_is_what_the_whole_value_has_there() {
+        for written in [r#"{"a":{"b":[1]},"name":"\u00e4","name":"c"}"#, r#"{"n":1}"#, "[{\"name\":1}]", "null", "1"] {
+            let whole: Value = serde_json::from_str(written).unwrap();
+            for pointer in ["/name", "/a", "/a/b", "/a/b/0", "/0", "", "/n~1", "/"] {
+                let text: JsonText = reader::from_str(written).unwrap();
+                assert_eq!(text.at(pointer).as_ref(), whole.pointer(pointer), "{written} {pointer}");
+                assert_eq!(JsonText::read(whole.clone()).at(pointer).as_ref(), whole.pointer(pointer));
+            }
+        }
     }
 
     #[test]

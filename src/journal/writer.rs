@@ -21,6 +21,9 @@ use crate::shared::lock;
 /// How long the store is waited for when the process must end.
 pub const LAST_WAIT: Duration = Duration::from_secs(1);
 
+/// The length of most lines, in bytes.
+const USUAL_LINE: usize = 1024;
+
 /// Takes all queued appends, writes and syncs them at once, and answers their callers. Ends after an error, because
 /// nothing may follow a gap.
 pub(super) struct Writer {
@@ -87,7 +90,7 @@ impl Writer {
     fn encoded(&self, appends: &mut [Append]) -> EncodedBatch {
         let secrets = self.lock().secrets.clone();
         let first = appends.first().map_or(0, |append| append.first);
-        let (mut text, mut records) = (String::new(), Vec::new());
+        let (mut text, mut records) = (String::with_capacity(appends.len() * USUAL_LINE), Vec::new());
         for (n, (at, record)) in (first..).zip(appends.iter_mut().flat_map(|append| append.records.drain(..))) {
             let Encoded { record, json } = secrets.seal(Encoded::of(record)).into_owned();
             line::write(&mut text, self.checksum, n, at, &json);

@@ -41,20 +41,35 @@ impl Trigrams {
 
     /// Whether a code may be in a text, wrapped or not; `false` is certain. For a text in which each divider is one byte.
     pub fn may_be_in(&self, text: &[u8]) -> bool {
-        [&CLASSES, &CLASSES_WITH_SIGNS].into_iter().any(|classes| self.is_met(text, classes))
+        // The end of the dividers that a look has passed, for each kind: these are not passed again.
+        let mut passed = [0; 2];
+        (0..text.len()).step_by(self.stride).any(|at| match self.undivided(&text[at..]) {
+            Some(is_known) => is_known,
+            None => [&CLASSES, &CLASSES_WITH_SIGNS].into_iter().zip(&mut passed).any(|(classes, passed)| {
+                if *passed > at {
+                    return false;
+                }
+                *passed = at + dividers(&text[at..], classes);
+                self.is_known(&text[*passed..], classes)
+            }),
+        })
     }
 
-    fn is_met(&self, text: &[u8], classes: &[u8; 256]) -> bool {
-        let mut at = 0;
-        while at < text.len() {
-            let dividers = if classes[usize::from(text[at])] == DIVIDER { dividers(&text[at..], classes) } else { 0 };
-            if self.is_known(&text[at + dividers..], classes) {
-                return true;
+    /// Whether the next three characters stand in a code, when none of them can be a divider.
+    fn undivided(&self, text: &[u8]) -> Option<bool> {
+        let mut triple = 0;
+        for byte in text.get(..3)? {
+            match CLASSES_WITH_SIGNS[usize::from(*byte)] {
+                DIVIDER => return None,
+                OTHER => return Some(false),
+                number => triple = triple << BITS | usize::from(number),
             }
-            // What was passed is not passed again by the next look.
-            at += dividers.max(self.stride);
         }
-        false
+        Some(self.has(triple))
+    }
+
+    fn has(&self, triple: usize) -> bool {
+        self.known[triple / 64] >> (triple % 64) & 1 == 1
     }
 
     /// Whether the next three characters of a text stand in a code.
@@ -68,7 +83,7 @@ impl Trigrams {
                     triple = triple << BITS | usize::from(number);
                     length += 1;
                     if length == 3 {
-                        return self.known[triple / 64] >> (triple % 64) & 1 == 1;
+                        return self.has(triple);
                     }
                 }
             }

@@ -32,7 +32,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("files", ""),
     ("hash", ""),
     ("id", "word"),
-    ("journal", "body_file catalog clock event hash id parts plan secret shared"),
+    ("journal", "body_file catalog clock event hash id parts plan pointer secret shared"),
     ("kind", ""),
     ("order", ""),
     ("packed", ""),

@@ -140,7 +140,7 @@ impl Write {
             return own.into_iter().filter(|own| listed.ids().any(|id| id == own)).collect();
         }
         match name_asked_for(creates, self.call()) {
-            Some(name) => listed.ids_named(list, &id_text(name)).map(str::to_owned).collect(),
+            Some(name) => listed.ids_named(list, &id_text(&name)).map(str::to_owned).collect(),
             None if list.name_field.is_some() => listed.ids().map(str::to_owned).collect(),
             None => {
                 let alike = listed.items().iter().filter(|item| !contradicts(item, self.call(), &[]));

@@ -35,7 +35,7 @@ pub fn new_trace() -> String {
 /// The header with the trace id (W3C Trace Context, `traceparent`).
 pub fn trace_header(trace: &str) -> (String, String) {
     let span = new_trace();
-    ("traceparent".to_owned(), format!("00-{trace}-{}-01", &span[..16]))
+    ("traceparent".to_owned(), ["00-", trace, "-", &span[..16], "-01"].concat())
 }
 
 /// Whether two request ids are equal apart from dashes and case.

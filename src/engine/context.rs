@@ -139,7 +139,10 @@ impl RunContext {
         let Settings { plan, environment, user_agent, .. } = &self.settings;
         let sender =
             [plan.as_str(), environment.as_str(), &self.secrets.redact(&instance.to_string())].map(header_word);
-        format!("{user_agent} (plan {}; environment {}; step {}; attempt {nonce})", sender[0], sender[1], sender[2])
+        let [plan, environment, step] = sender.each_ref().map(String::as_str);
+        let parts =
+            [user_agent, " (plan ", plan, "; environment ", environment, "; step ", step, "; attempt ", nonce, ")"];
+        parts.concat()
     }
 
     /// Whether this `User-Agent` is that of an attempt of this plan and environment, under whatever name of its step.

@@ -108,7 +108,8 @@ impl Instance {
 
     /// Records, at the end of an instance, what the plan says besides its call; returns the stage.
     async fn amended(&self, id: &InstanceId, stage: Stage) -> Result<Stage, Interruption> {
-        if matches!(stage, Stage::Ended(Some(_))) {
+        // What this run called, it called as the plan says.
+        if matches!(&stage, Stage::Ended(Some((_, done))) if done.provenance != Provenance::Called) {
             self.amend(id).await?;
         }
         Ok(stage)

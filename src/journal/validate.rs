@@ -140,7 +140,14 @@ fn validate_id(what: &str, id: &str) -> Result<(), String> {
 
 /// Whether a text can be the id of a task or resource.
 pub fn is_identifier(id: &str) -> bool {
-    !id.is_empty() && id.len() <= LONGEST_ID && !id.contains(char::is_control)
+    !id.is_empty() && id.len() <= LONGEST_ID && !holds_control(id)
+}
+
+fn holds_control(text: &str) -> bool {
+    match text.is_ascii() {
+        true => text.bytes().any(|byte| byte.is_ascii_control()),
+        false => text.contains(char::is_control),
+    }
 }
 
 /// Whether a value can be an id: an integer that is known exactly, or such a text.

@@ -291,10 +291,14 @@ fn entries_of_moved_name_what_left_and_what_is_there() {
             "{ from: 'web[0]', to: 'web[1]' }, { from: 'web[1]', to: 'web[0]' }",
             "46: `web[1]` and `web[0]` cannot be swapped",
         ),
+        ("{ from: 'web[a]', to: 'web[0]' }", "12: `web[a]` is still an instance of the plan"),
+        ("{ from: 'web[b]', to: 'web[a]' }, { from: 'web[0]', to: 'web[b]' }", "12: `web[b]` is still an instance"),
+        ("{ from: 'of[0]', to: 'of[1]' }", "12: the elements of `of` are results of steps: `of[0]` may be one of them"),
+        ("{ from: of, to: 'of[0]' }", ""),
         ("{ from: 'old[', to: net }", "12: `old[` is not the name of a step or an instance"),
         ("{ from: old, to: 'we b[0]' }", "21: `we b[0]` is not the name of a step or an instance"),
     ] {
-        let steps = "steps:\n  - { id: net, call: 'GET /cloud/v1/regions' }\n  - { id: web, for_each: [1], call: 'GET /cloud/v1/regions' }\n";
+        let steps = "steps:\n  - { id: net, call: 'GET /cloud/v1/regions' }\n  - { id: web, for_each: { a: 1, b: 2 }, call: 'GET /cloud/v1/regions' }\n  - { id: of, for_each: '{{ steps.web.ids }}', call: 'GET /cloud/v1/regions' }\n";
         let source = source(&format!("name: a\nmoved:\n  [{moved}]\n{steps}"));
         let told = check(&source).findings.into_iter().filter(Diagnostic::is_error).map(|finding| {
             let suggested = finding.suggestion.map(|suggestion| format!(" | {}", suggestion.text));

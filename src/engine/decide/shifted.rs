@@ -21,8 +21,8 @@ pub fn shifted<'c>(
 /// The warning that elements moved up, with the remedy.
 pub fn words(first: &InstanceId) -> String {
     format!(
-        "the list of `{}` lost its element {}: those behind it move up by one, and each counts as changed; a mapping \
-         (`for_each: {{ name: … }}`) keeps each by its key, and `moved` renames what is on record",
+        "the list of `{}` lost its element {}: those behind it move up by one, and each counts as changed; `plan state \
+         mv` renames what is on record; a mapping (`for_each: {{ name: … }}`) keeps each by its key",
         first.step,
         first.key.as_deref().unwrap_or_default()
     )

@@ -6,7 +6,7 @@ use super::edges::{dependencies_of, edges_of};
 use super::lookalike;
 use crate::diagnostic::{Diagnostic, Findings, code};
 use crate::hash::{HashMap, HashSet, IndexMap};
-use crate::id::StepId;
+use crate::id::{InstanceId, StepId};
 use crate::plan::doc::PlanDoc;
 use crate::plan::graph::Graph;
 use crate::plan::mentions::Names;
@@ -14,6 +14,7 @@ use crate::plan::model::Moved;
 use crate::plan::programs::programs;
 use crate::plan::step_doc::StepDoc;
 use crate::plan::template_scope::TemplateScope;
+use crate::source::Span;
 use crate::template::{Program, Template};
 
 /// Reports an instance that the step cannot have: it has some with `for_each` only.
@@ -101,6 +102,12 @@ impl<'d> Checker<'d> {
                 let finding = Diagnostic::error("unknown-value", moved.from_span, format!("`{from}` moves twice"));
                 self.findings.push(finding.related(first, "it moves here first").help("leave one of them out"));
             }
+            if let Some(place) = self.elements_of_results(from) {
+                let message =
+                    format!("the elements of `{}` are results of steps: `{from}` may be one of them", from.step);
+                let finding = Diagnostic::error("unknown-value", moved.from_span, message).related(place, "here");
+                self.findings.push(finding.help("rename it by hand: `plan state mv`"));
+            }
             // With a `for_each` a step has instances in its place.
             let stays = |step: &&StepDoc| to.key.is_none() || (!step.is_for_each && to.step != from.step);
             let message = if from.key.is_none() && self.names.steps.get(from.step.as_str()).is_some_and(stays) {
@@ -114,6 +121,13 @@ impl<'d> Checker<'d> {
             let help = "two names on record are swapped by hand, through a third one: `plan state mv`";
             self.findings.push(Diagnostic::error("unknown-value", moved.from_span, message).help(help));
         }
+    }
+
+    /// The place of the `for_each` of an instance's step, where only a run knows its elements.
+    fn elements_of_results(&self, from: &InstanceId) -> Option<Span> {
+        let for_each = self.names.steps.get(from.step.as_str())?.for_each.as_deref().filter(|_| from.key.is_some())?;
+        let is_of_steps = for_each.programs().iter().any(|program| !program.uses().steps.is_empty());
+        is_of_steps.then_some(for_each.span)
     }
 
     fn duplicate_ids(&mut self) {

@@ -5,6 +5,7 @@
 
 mod files;
 mod modules;
+mod moved;
 mod secrets;
 mod step_view;
 
@@ -50,6 +51,8 @@ pub fn check_values(plan: &Plan, catalog: &Catalog, given: Given<'_>) -> Vec<Dia
     check_texts(outputs(), &known, &mut findings);
     check_places(places, &known, &mut findings);
     modules::check(&plan.module_inputs, &known, &mut findings);
+    let for_each = |step: &str| plan.steps.get(step).and_then(|step| step.for_each.as_deref());
+    moved::check(plan.moved.iter(), for_each, &known, &mut findings);
     let (mut findings, _) = findings.finish();
     sort_by_place(&mut findings);
     findings
@@ -79,6 +82,8 @@ pub(super) fn check_written(
     check_texts(outputs(), &known, findings);
     check_places(places, &known, findings);
     modules::check(given_to_modules, &known, findings);
+    let step = |name: &str| doc.steps.iter().find(|step| step.id.as_ref().is_some_and(|id| id.value == name));
+    moved::check(doc.moved.iter(), |name| step(name)?.for_each.as_deref(), &known, findings);
 }
 
 /// The steps of a plan, whose views are made when they are looked at.

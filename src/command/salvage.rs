@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::journal::{Header, JournalError, Line, Record, Status, decode};
+use crate::journal::{Header, JournalError, Line, Record, Status, decode, redacted};
 use crate::report::count;
 use crate::store::{Opening, Renewal};
 
@@ -45,6 +45,7 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
         return Ok(recover::exit_of(&recovered));
     }
     for kept in recovered.records() {
+        let kept = redacted(kept, &context.secrets);
         status.apply(context.now, kept).map_err(JournalError::Impossible)?;
     }
     let notice = |message: String| drop(note(context, &message));

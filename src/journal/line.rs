@@ -108,6 +108,11 @@ impl Line {
     }
 }
 
+/// Whether a file that begins with these bytes is a record.
+pub fn is_record(beginning: &[u8]) -> bool {
+    ALL.into_iter().any(|checksum| beginning.starts_with(checksum.open().as_bytes()))
+}
+
 /// A checksum as it is written: in lower-case digits.
 fn written_sum(digits: &str) -> Option<u32> {
     let is_written = digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));

@@ -72,6 +72,11 @@ impl Redact for Encoded {
     }
 }
 
+/// A record as the writer of a journal would write it, for one that is written otherwise.
+pub fn redacted(record: Record, secrets: &Secrets) -> Record {
+    Arc::unwrap_or_clone(Encoded::of(Arc::new(record)).redacted(secrets).record)
+}
+
 /// How secrets are searched for in a field.
 #[derive(Clone, Copy, PartialEq)]
 enum FieldText {

@@ -47,6 +47,7 @@ fn events_that_were_written_make_the_same_report() {
 fn no_output_is_written_over_what_a_command_reads() {
     let folder =
         Folder::new().with("plan.yaml", PLAN).with("other.yaml", PLAN).with("plan", PLAN).with("run.html", "old");
+    let folder = folder.with("copy", "{\"crc\":\"1f2e3d4c\",\"n\":0}\n");
     for (line, words) in [
         ("rehearse plan.yaml --report plan.yaml", "`--report` would overwrite `plan.yaml`"),
         ("rehearse plan.yaml --events ./other.yaml", "it may be a plan"),
@@ -54,6 +55,13 @@ fn no_output_is_written_over_what_a_command_reads() {
         ("check plan.yaml --log other.yaml", "`--log` would overwrite"),
         ("report --html plan.yaml", "`--html` would overwrite"),
         ("preview plan --har plan", "this command reads it"),
+        ("rehearse plan.yaml --log .plan/demo/default/journal.jsonl", "it is a record"),
+        (
+            "rehearse plan.yaml --write-output n=copy --har har",
+            "`--write-output` would overwrite `copy`: it is a record",
+        ),
+        ("report --html new/journal.jsonl", "it is a record"),
+        ("rehearse plan.yaml --log one --har ./one", "`--har` would overwrite `./one`: `--log` writes to it"),
     ] {
         folder.run(&line.split(' ').collect::<Vec<_>>()).with_code(2).says(words);
     }

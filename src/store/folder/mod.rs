@@ -17,7 +17,8 @@ use super::{EnvironmentName, Holder, Opened, Opening, Renewal, Store, Working};
 use crate::files;
 use crate::journal::{self, FileAction, Header, JournalError, Line, RecordWriter, Status};
 
-const JOURNAL: &str = "journal.jsonl";
+/// The file of a record in its folder.
+pub const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
 /// Keeps records out of the Git repository that contains the folder.
 const IGNORE: &str = ".gitignore";

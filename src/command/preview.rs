@@ -15,7 +15,7 @@ use crate::command::Account;
 use crate::command::connect::{PROJECT, REGION, client_of, number_of};
 use crate::context::Context;
 use crate::engine::{
-    Action, Change, ChangeCounts, FormerSteps, RecordFlags, RunOptions, renamed_words, shifted, shifted_words, stuck,
+    Action, Change, ChangeCounts, FormerSteps, RecordFlags, RunOptions, recorded_of, shifted, shifted_words, stuck,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -158,8 +158,7 @@ fn report_shifted(context: &Context, plan: &Plan, status: Option<&Status>, chang
         let planned = changes.iter().filter(|change| change.instance.step == step.id);
         let planned = planned.filter(|change| !matches!(change.action, Action::Gone { .. }));
         let calls: Vec<_> = planned.filter_map(|change| Some((&change.instance, change.call.as_ref()?))).collect();
-        let recorded = status.existing().filter(|(instance, _)| instance.step == step.id).count();
-        if recorded > calls.len()
+        if recorded_of(status, &step.id) > calls.len()
             && let Some(first) = shifted(status, calls)
         {
             note(context, &format!("warning: {}", context.secrets.redact(&shifted_words(&first))))?;
@@ -208,9 +207,9 @@ fn report_renamed(
     let gone: HashSet<&InstanceId> = gone.map(|change| &change.instance).collect();
     let former = FormerSteps::of(status, |one| plan.steps.contains_key(&one.step) && !gone.contains(one));
     for change in changes.iter().filter(|change| matches!(change.action, Action::Call)) {
-        let former = change.call.as_ref().and_then(|call| former.name_of(status, &change.instance, call));
-        if let Some(former) = former {
-            let words = renamed_words(&change.instance, &former, flags);
+        let call = change.call.as_ref();
+        let words = call.and_then(|call| former.words_about(status, &change.instance, call, flags));
+        if let Some(words) = words {
             note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
         }
     }

@@ -124,7 +124,7 @@ pub(super) fn print(context: &Context, record: &EnvironmentRecord, recovered: &R
         note(context, &format!("not found, the next run creates: {}", list(names, MOST_NAMES)))?;
     }
     for (former, instance) in recovered.renamed.iter().filter(|(former, _)| !is_beside(recovered, former)) {
-        warn(context, &engine::renamed_words(instance, former, record_flags(record)))?;
+        warn(context, &engine::renamed_words(true, instance, former, record_flags(record)))?;
     }
     for (instance, on) in &recovered.not_looked_for {
         let names = on.iter().map(|step| format!("`{step}`"));

@@ -299,7 +299,7 @@ impl<'r> Dispatcher<'r> {
     /// Warns when a list lost an element in its middle, before all later elements are changed.
     fn report_shifted(&self, index: usize, each: &[Option<Each>], values: &BTreeMap<StepId, minijinja::Value>) {
         let step = &self.run.plan.steps[index];
-        let recorded = |status: &Status| status.existing().filter(|(instance, _)| instance.step == step.id).count();
+        let recorded = |status: &Status| decide::recorded_of(status, &step.id);
         if step.for_each.is_none() || self.run.context.journal.with_status(recorded) <= each.len() {
             return;
         }

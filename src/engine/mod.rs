@@ -98,8 +98,8 @@ pub use conceal::{hide_data, hide_once_shown, without_sensitive};
 pub use context::{Events, RunContext, Settings};
 pub use counts::{first_missing, instance_counts, keys_of};
 pub use decide::{
-    ChangeKind, FormerSteps, NO_UNDO, ReplaceBlocker, merges, moves, reads as is_read, removal_order, renamed_words,
-    shifted, shifted_words, stuck, unsendable,
+    ChangeKind, FormerSteps, NO_UNDO, ReplaceBlocker, merges, moves, reads as is_read, recorded_of, removal_order,
+    renamed_words, shifted, shifted_words, stuck, unsendable,
 };
 pub use find::{FoundItem, ListSearch, NotOne};
 pub use gates::Gates;

@@ -260,13 +260,12 @@ impl Instance {
     /// Warns, before the call, when it seems to have been made under a former name of the step.
     fn report_renamed(&self, id: &InstanceId, call: &RecordedCall) {
         let context = &self.run.context;
-        let former = context.journal.with_status(|status| {
+        let words = context.journal.with_status(|status| {
             let planned = || FormerSteps::of(status, self.is_planned());
-            self.run.former_steps.get_or_init(planned).name_of(status, id, call)
+            let former_steps = self.run.former_steps.get_or_init(planned);
+            former_steps.words_about(status, id, call, &context.settings.record_flags)
         });
-        if let Some(former) = former {
-            context.warn(decide::renamed_words(id, &former, &context.settings.record_flags));
-        }
+        words.into_iter().for_each(|words| context.warn(words));
     }
 
     /// Whether the plan has an instance. The elements of a `for_each` that are not known yet are assumed to be as before.

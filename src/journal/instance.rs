@@ -121,6 +121,16 @@ impl InstanceStatus {
             )
     }
 
+    /// Whether its calls had an effect, or may have had one: a resource, or only a change of another's.
+    pub fn has_effect(&self) -> bool {
+        self.may_exist() || self.phase == Phase::Succeeded || !self.earlier.is_empty() || !self.stays.is_empty()
+    }
+
+    /// Whether nothing is known of it but that it was there: no effect, no error, nothing that was found missing.
+    pub fn is_over(&self) -> bool {
+        !self.has_effect() && self.lost.is_empty() && self.error.is_none()
+    }
+
     /// The call that describes the resource; after an update in place, the create as it stands now.
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());

@@ -58,6 +58,6 @@ pub use record::{Adopted, Amended, Header, Record, RecordedOutput, Started, Succ
 pub use redact::redacted;
 pub use result::{Drifted, RecordedResource, StepResult};
 pub use sink::{Appending, Batch, MemorySink, Sink, Stored, Terms};
-pub use status::Status;
+pub use status::{Status, give_name};
 pub use text::{Contents, lines, read};
 pub use validate::{id_text, is_id, is_identifier, may_undo, validate};

@@ -277,22 +277,22 @@ impl Status {
         if !self.instances.contains_key(from) {
             return;
         }
-        if let Some((place, ..)) = self.instances.shift_remove_full(to)
+        if let Some(place) = give_name(&mut self.instances, from, to)
             && place < self.before.len()
         {
             self.before.remove(place);
         }
-        let Some(at) = self.instances.get_index_of(from) else { return };
-        if let Some((_, mut known)) = self.instances.swap_remove_index(at) {
-            let InstanceStatus { intent, removal, .. } = &mut *known;
+        if let Some(known) = self.instances.get_mut(to) {
+            let InstanceStatus { intent, removal, earlier, .. } = &mut **known;
             intent.iter_mut().for_each(|intent| intent.instance = to.clone());
             removal.iter_mut().for_each(|intent| intent.instance = to.clone());
-            let (last, _) = self.instances.insert_full(to.clone(), known);
-            self.instances.swap_indices(at, last);
+            earlier.iter_mut().for_each(|attempt| attempt.intent.instance = to.clone());
         }
         self.owners = Owners::default();
         // Once all instances of a step are renamed, what came after it comes after the new step.
-        if from.step != to.step && !self.instances.keys().rev().any(|other| other.step == from.step) {
+        let is_left =
+            |(other, known): (&InstanceId, &Shared<InstanceStatus>)| other.step == from.step && !known.is_over();
+        if from.step != to.step && !self.instances.iter().rev().any(is_left) {
             for known in self.instances.values_mut().filter(|known| known.after.contains(&from.step)) {
                 known.after.iter_mut().filter(|step| **step == from.step).for_each(|step| *step = to.step.clone());
             }
@@ -428,4 +428,18 @@ impl Status {
                 .map(move |resource| (instance, resource))
         })
     }
+}
+
+/// Gives an instance another name, in its place. Returns the place of what had that name, which is dropped.
+pub fn give_name(
+    instances: &mut IndexMap<InstanceId, Shared<InstanceStatus>>,
+    from: &InstanceId,
+    to: &InstanceId,
+) -> Option<usize> {
+    let dropped = instances.shift_remove_full(to).map(|(place, ..)| place);
+    let at = instances.get_index_of(from)?;
+    let (_, known) = instances.swap_remove_index(at)?;
+    let (last, _) = instances.insert_full(to.clone(), known);
+    instances.swap_indices(at, last);
+    dropped
 }

@@ -23,4 +23,4 @@ pub use references::References;
 pub use removal::{KeptInstance, RemovalOrder, removal, removal_order};
 pub use renamed::{FormerSteps, words as renamed_words};
 pub use replaced::{Allowed, Remade, ReplaceBlocker, replaced_with, staying};
-pub use shifted::{shifted, words as shifted_words};
+pub use shifted::{recorded_of, shifted, words as shifted_words};

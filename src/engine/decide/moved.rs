@@ -1,9 +1,10 @@
 //! Renamed steps and instances (`moved`).
 
-use crate::hash::IndexSet;
+use crate::hash::IndexMap;
 use crate::id::InstanceId;
-use crate::journal::{Record, Status};
+use crate::journal::{InstanceStatus, Record, Status, give_name};
 use crate::plan::{Moved, Steps};
+use crate::shared::Shared;
 
 /// The records for those moves of a plan that are still to be made: the old name is recorded and the new one is not.
 pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
@@ -22,7 +23,7 @@ pub fn merges(status: &Status, from: &InstanceId, to: &InstanceId) -> usize {
                 Some(_) => other.key.is_none(),
             }
     };
-    status.existing().filter(|(other, _)| is_in_the_way(other)).count()
+    status.instances.iter().filter(|(other, known)| known.has_effect() && is_in_the_way(other)).count()
 }
 
 /// Messages about recorded names that left the plan and cannot be moved, because the new name is recorded as well.
@@ -30,35 +31,49 @@ pub fn stuck(status: &Status, moved: &[Moved], steps: &Steps) -> Vec<String> {
     let (_, names) = renamed(status, moved);
     let is_planned =
         |name: &InstanceId| steps.get(&name.step).is_some_and(|step| step.for_each.is_some() == name.key.is_some());
-    let left = names.iter().filter(|name| !is_planned(name));
-    let pairs = left.flat_map(|name| moved.iter().filter_map(move |one| Some((name, target(one, name)?))));
-    let words = |(from, to): (&InstanceId, InstanceId)| {
+    let left = names.iter().filter(|(name, known)| known.has_effect() && !is_planned(name));
+    let pairs =
+        left.flat_map(|(name, known)| moved.iter().filter_map(move |one| Some((name, target(one, name)?, known))));
+    let words = |(from, to, known): (&InstanceId, InstanceId, &Shared<InstanceStatus>)| {
+        let ends = match known.may_exist() {
+            true => format!("`--prune` takes `{from}` down"),
+            false => format!("`plan state forget` takes `{from}` off the record"),
+        };
         format!(
             "`{from}` cannot become `{to}`, which is on record as well: it keeps its name; `plan state mv` renames \
-             `{to}`, `--prune` takes `{from}` down"
+             `{to}`, {ends}"
         )
     };
-    pairs.filter(|(_, to)| names.contains(to)).map(words).collect()
+    pairs.filter(|(_, to, _)| names.get(to).is_some_and(|known| known.has_effect())).map(words).collect()
 }
 
-/// The records of the moves, and the names of the resources that may exist after them.
-fn renamed(status: &Status, moved: &[Moved]) -> (Vec<Record>, IndexSet<InstanceId>) {
-    let mut names: IndexSet<InstanceId> = match moved.is_empty() {
-        true => IndexSet::default(),
-        false => status.existing().map(|(id, _)| id.clone()).collect(),
-    };
+/// The records of the moves, and what is on record by its name after them.
+fn renamed(status: &Status, moved: &[Moved]) -> (Vec<Record>, IndexMap<InstanceId, Shared<InstanceStatus>>) {
     let mut records = Vec::new();
+    if moved.is_empty() {
+        return (records, IndexMap::default());
+    }
+    let mut names = status.instances.clone();
     for one in moved {
-        for at in 0..names.len() {
-            let instance = names[at].clone();
-            let Some(to) = target(one, &instance).filter(|to| !names.contains(to)) else { continue };
-            // In its place, so that the order stays.
-            names.insert(to.clone());
-            names.swap_remove_index(at);
-            records.push(Record::Moved { instance, to });
+        let targets = names.iter().filter_map(|(name, known)| Some((name.clone(), target(one, name)?, weight(known))));
+        for (instance, to, weight_of_it) in targets.collect::<Vec<_>>() {
+            if names.get(&to).map_or(0, |other| weight(other)) < weight_of_it {
+                give_name(&mut names, &instance, &to);
+                records.push(Record::Moved { instance, to });
+            }
         }
     }
     (records, names)
+}
+
+/// What is on record of an instance: only what weighs more takes the name of another. What failed, or is gone, gives way
+/// to what had an effect.
+fn weight(known: &InstanceStatus) -> u8 {
+    match () {
+        () if known.has_effect() => 2,
+        () if !known.is_over() => 1,
+        () => 0,
+    }
 }
 
 /// The new name of an instance; `None` when the move does not concern it.
@@ -74,8 +89,10 @@ fn target(moved: &Moved, instance: &InstanceId) -> Option<InstanceId> {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use serde_json::json;
 
     use super::*;
+    use crate::event::{EffectKnown, ErrorClass, StepError};
     use crate::journal::{Header, InstanceStatus, Phase, RecordedResource};
     use crate::plan::Selection;
     use crate::source::Span;
@@ -107,6 +124,67 @@ mod tests {
             ("disk[0]", "disk", 1),
         ] {
             assert_eq!(merges(&status, &Selection::name(from), &Selection::name(to)), mixed, "{from} {to}");
+        }
+    }
+
+    /// An instance that only acted was called, one that failed was not, and what another attempt made may exist: each is
+    /// known by its new name, so that nothing is called twice.
+    #[test]
+    fn whatever_is_on_record_is_renamed_and_gives_way_only_to_what_weighs_more() {
+        let known = |word: &str| {
+            let mut known = InstanceStatus::default();
+            match word {
+                "made" => (known.phase, known.made) = (Phase::Succeeded, vec![RecordedResource::default()]),
+                "acted" => known.phase = Phase::Succeeded,
+                "doubt" => known.phase = Phase::InDoubt,
+                "waits" => known.phase = Phase::Accepted { tasks: vec![], recovered: false, status: None },
+                "stays" => known.stays = vec![RecordedResource::default()].into(),
+                "failed" => {
+                    let error = StepError::new(EffectKnown::NotApplied, ErrorClass::Rejected, "no");
+                    (known.phase, known.error) = (Phase::Failed, Some(error.into()));
+                }
+                "gone" => known.lost = vec![json!("v")].into(),
+                _ => {}
+            }
+            known
+        };
+        for (from, to, renames, warns) in [
+            ("made", "", true, false),
+            ("acted", "", true, false),
+            ("doubt", "", true, false),
+            ("waits", "", true, false),
+            ("stays", "", true, false),
+            ("failed", "", true, false),
+            ("gone", "", true, false),
+            ("over", "", false, false),
+            ("acted", "over", true, false),
+            ("acted", "failed", true, false),
+            ("made", "gone", true, false),
+            ("acted", "acted", false, true),
+            ("made", "acted", false, true),
+            ("made", "stays", false, true),
+            ("failed", "acted", false, false),
+            ("failed", "gone", false, false),
+        ] {
+            let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
+            status.instances.insert(Selection::name("old"), known(from).into());
+            if !to.is_empty() {
+                status.instances.insert(Selection::name("new"), known(to).into());
+            }
+            let (old, new) = (Selection::name("old"), Selection::name("new"));
+            let one = Moved { from: old.clone(), from_span: Span::at(0), to: new.clone(), to_span: Span::at(0) };
+            assert_eq!(
+                stuck(&status, std::slice::from_ref(&one), &Steps::default()).len(),
+                usize::from(warns),
+                "{from} {to}"
+            );
+            let records = moves(&status, std::slice::from_ref(&one));
+            assert_eq!(records.len(), usize::from(renames), "{from} {to}");
+            for record in records {
+                status.apply(Timestamp::UNIX_EPOCH, record).unwrap();
+            }
+            assert_eq!(status.instances.contains_key(&old), !renames, "{from} {to}");
+            assert!(moves(&status, &[one]).is_empty(), "{from} {to}");
         }
     }
 

@@ -17,13 +17,26 @@ pub struct FormerSteps(HashMap<u64, Vec<InstanceId>>);
 impl FormerSteps {
     pub fn of(status: &Status, mut is_planned: impl FnMut(&InstanceId) -> bool) -> Self {
         let mut former = Self::default();
-        for (instance, known) in status.existing() {
+        for (instance, known) in status.instances.iter().filter(|(_, known)| known.has_effect()) {
             let Some(call) = call_of(known).filter(|_| !is_planned(instance)) else { continue };
             for digest in digests(instance, call, call.body.as_deref()) {
                 former.0.entry(digest).or_default().push(instance.clone());
             }
         }
         former
+    }
+
+    /// The message about an instance that seems to have had another name; `flags` as for [`words`].
+    pub fn words_about(
+        &self,
+        status: &Status,
+        instance: &InstanceId,
+        call: &RecordedCall,
+        flags: impl fmt::Display,
+    ) -> Option<String> {
+        let former = self.name_of(status, instance, call)?;
+        let has_resource = status.instances.get(&former).is_some_and(|known| known.may_exist());
+        Some(words(has_resource, instance, &former, flags))
     }
 
     /// The former name that an instance seems to have had: that of the only one with its call, and its key or step. Of
@@ -54,7 +67,7 @@ fn digests(instance: &InstanceId, call: &RecordedCall, body: Option<&Value>) -> 
     [by_key.finish(), by_step.finish()]
 }
 
-/// The call that made what an instance has, as it stands now.
+/// The call of an instance, as it stands now.
 fn call_of(known: &InstanceStatus) -> Option<&RecordedCall> {
     known.agrees.as_deref().or(known.intent.as_ref().map(|intent| &*intent.call))
 }
@@ -66,14 +79,21 @@ fn is_made_by(known: &InstanceStatus, call: &RecordedCall) -> bool {
         true => made.method == call.method && made.path == call.path,
         false => made == call,
     };
-    known.may_exist() && call_of(known).is_some_and(is_same)
+    known.has_effect() && call_of(known).is_some_and(is_same)
 }
 
-/// The message about it, with the remedy. `flags`: those that name the record to `plan state`.
-pub fn words(instance: &InstanceId, former: &InstanceId, flags: impl fmt::Display) -> String {
+/// The message about it, with the remedy. `has_resource`: the former call made one; `flags`: those that name the record to
+/// `plan state`.
+pub fn words(has_resource: bool, instance: &InstanceId, former: &InstanceId, flags: impl fmt::Display) -> String {
+    let effect = match has_resource {
+        true => {
+            "lets it keep its resource; otherwise a second one is made, and the first stays until `--prune` or a destroy"
+        }
+        false => "counts it as done; otherwise the call is sent again",
+    };
     format!(
         "`{former}` is not in the plan, and `{instance}` makes the same call: if it was renamed, `plan state mv{flags} '{former}' '{instance}'` \
-         lets it keep its resource; otherwise a second one is made, and the first stays until `--prune` or a destroy"
+         {effect}"
     )
 }
 
@@ -95,11 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn the_remedy_names_the_record() {
+    fn the_remedy_names_the_record_and_what_the_call_would_do() {
         let [network, net] = ["network", "net"].map(Selection::name);
-        let told = words(&network, &net, " --plan demo --environment prod --state /var/records");
-        let command = "`plan state mv --plan demo --environment prod --state /var/records 'net' 'network'`";
-        assert!(told.contains(command), "{told}");
+        for (has_resource, end) in
+            [(true, "until `--prune` or a destroy"), (false, "counts it as done; otherwise the call is sent again")]
+        {
+            let told = words(has_resource, &network, &net, " --plan demo --environment prod --state /var/records");
+            let command = "`plan state mv --plan demo --environment prod --state /var/records 'net' 'network'`";
+            assert!(told.contains(command) && told.ends_with(end), "{told}");
+        }
     }
 
     /// Its tasks run, so that nothing agrees with it yet.
@@ -140,6 +164,8 @@ mod tests {
             (&[("net", "?")], "network", Some("net")),
             (&[("net", "one"), ("other", "?")], "network", Some("net")),
             (&[("net", "?"), ("other", "?")], "network", None),
+            // It made nothing, and changed something.
+            (&[("act", "one")], "network", Some("act")),
         ] {
             let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
             for (name, body) in recorded {
@@ -148,7 +174,7 @@ mod tests {
                 let is_known = *body != "?";
                 let known = InstanceStatus {
                     phase: Phase::Succeeded,
-                    made: vec![RecordedResource::default()],
+                    made: if *name == "act" { vec![] } else { vec![RecordedResource::default()] },
                     intent: (!is_known).then(|| intent.into()),
                     agrees: is_known.then(|| call(body).into()),
                     ..InstanceStatus::default()

@@ -1,6 +1,6 @@
 //! Detects a list of `for_each` that lost an element: all later elements move up by one, and each looks changed.
 
-use crate::id::InstanceId;
+use crate::id::{InstanceId, StepId};
 use crate::journal::{RecordedCall, Status};
 
 /// The first instance whose planned call is the recorded call of the next one: the element before it was removed from
@@ -18,6 +18,11 @@ pub fn shifted<'c>(
     found.next().map(|(instance, _)| instance.clone())
 }
 
+/// How many instances of a step are on record with an effect.
+pub fn recorded_of(status: &Status, step: &StepId) -> usize {
+    status.instances.iter().filter(|(instance, known)| instance.step == *step && known.has_effect()).count()
+}
+
 /// The warning that elements moved up, with the remedy.
 pub fn words(first: &InstanceId) -> String {
     format!(
@@ -32,7 +37,6 @@ pub fn words(first: &InstanceId) -> String {
 mod tests {
     use super::*;
     use crate::catalog::Method;
-    use crate::id::StepId;
     use crate::journal::{Header, InstanceStatus};
 
     fn id(key: Option<&str>) -> InstanceId {

@@ -87,7 +87,8 @@ impl Work<'_> {
         let open = self.preview().into_iter().filter(|change| matches!(change.action, Action::Call));
         let pair = |change: Change| {
             let former = former_steps.name_of(&self.status, &change.instance, change.call.as_ref()?)?;
-            Some((former, change.instance))
+            let has_resource = self.status.instances.get(&former).is_some_and(|known| known.may_exist());
+            has_resource.then_some((former, change.instance))
         };
         open.filter_map(pair).collect()
     }

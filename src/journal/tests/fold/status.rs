@@ -35,7 +35,8 @@ fn a_renamed_instance_keeps_its_place_and_what_was_before() {
     let mut one = InstanceStatus { after: vec![StepId::new("net"), StepId::new("other")], ..InstanceStatus::default() };
     let kept =
         |instance: InstanceId, status: &InstanceStatus| Record::Kept { instance, status: Box::new(status.clone()) };
-    let all = [kept(of("0"), &InstanceStatus::default()), kept(of("1"), &InstanceStatus::default()), kept(a(), &one)];
+    let there = InstanceStatus { phase: Phase::Succeeded, ..InstanceStatus::default() };
+    let all = [kept(of("0"), &there), kept(of("1"), &there), kept(a(), &one)];
     let to = |from: &str| Record::Moved {
         instance: of(from),
         to: InstanceId::new(StepId::new("lan"), Some(from.to_owned())),
@@ -45,6 +46,9 @@ fn a_renamed_instance_keeps_its_place_and_what_was_before() {
     let whole = fold(&[&all[..], &[to("0"), to("1")]].concat());
     one.after = vec![StepId::new("lan"), StepId::new("other")];
     assert_eq!(whole.instances[&a()].after, one.after);
+    // One that was removed has the old name for good.
+    let rest = fold(&[&all[..2], &[Record::Removed { instance: of("1") }], &all[2..], &[to("0")]].concat());
+    assert_eq!((rest.instances.len(), &rest.instances[&a()].after), (3, &whole.instances[&a()].after));
     let within = Record::Moved { instance: of("0"), to: of("x") };
     assert_eq!(
         fold(&[&all[..], &[to("1"), within]].concat()).instances[&a()].after,

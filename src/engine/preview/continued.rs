@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::unknown::legible;
+use super::unknown::{KnownValues, legible};
 use super::{Action, Preview};
 use crate::catalog::Catalog;
 use crate::engine::called_again::{Former, former};
@@ -12,43 +12,72 @@ use crate::engine::differences::differences;
 use crate::engine::operation::operation_of;
 use crate::engine::placeholder::known_after;
 use crate::engine::results;
-use crate::engine::update::{Difference, Split, wanted_call};
+use crate::engine::update::{Difference, Split, update_of_result, wanted_call};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult};
 use crate::plan::{OnChange, Step};
 
 impl Preview<'_> {
-    /// What the run changes once the call that is under way has succeeded; `None`: nothing.
-    pub(super) fn change_after_pending(
+    /// What the run changes once the call that is under way has succeeded (`None`: nothing), and the value of the instance
+    /// after all. What a change in place was interrupted of has its result already.
+    pub(super) fn after_pending(
         &self,
         step: &Step,
         known: &InstanceStatus,
         call: &RecordedCall,
         orphan: bool,
         plan: OfPlan,
-    ) -> Option<Action> {
-        let intent = known.intent.as_ref()?;
-        let agrees = intent.update.as_ref().unwrap_or(&intent.call);
-        let done = InstanceStatus {
-            phase: Phase::Succeeded,
-            agrees: Some(agrees.clone()),
-            result: Some(known.result.clone().unwrap_or_else(|| self.result_of(&intent.instance, agrees))),
-            ..known.clone()
-        };
-        let Difference { kind, split } = Difference::of(self.catalog, step, &done, call, None);
+        asked: &mut KnownValues,
+    ) -> (Option<Action>, Option<Value>) {
+        let Some(intent) = known.intent.as_ref() else { return (None, None) };
+        let updated = update_of_result(intent, known);
+        let keeps = updated.is_some();
+        let (agrees, result) = updated.unwrap_or_else(|| {
+            let result = known.result.clone().unwrap_or_else(|| self.result_of(&intent.instance, &intent.call));
+            (intent.call.clone(), result)
+        });
+        let done =
+            InstanceStatus { phase: Phase::Succeeded, agrees: Some(agrees), result: Some(result), ..known.clone() };
+        let difference = Difference::of(self.catalog, step, &done, call, None);
         // What was under way is new in this run: it is neither called nor replaced once more.
         let wanted = Wanted { always: false, ..Wanted::of(step, false, orphan, false) };
-        match decide::instance(&wanted, Some(&done), kind) {
+        let (then, value) = match decide::instance(&wanted, Some(&done), difference.kind) {
             Decision::Change(how) => {
                 let calls = plan.calls(self.catalog, &done, call, how, orphan);
-                Some(changed(step, &done, call, (how, split), calls))
+                let (then, value) = self.changed_value(step, &done, call, (how, difference.split), calls, asked);
+                (Some(then), value)
             }
-            _ => None,
-        }
+            _ => (None, self.recorded_value(step, &done, asked)),
+        };
+        (then, value.filter(|_| keeps))
+    }
+
+    /// The change of an instance, and its value after it, where it keeps its resource.
+    pub(super) fn changed_value(
+        &self,
+        step: &Step,
+        known: &InstanceStatus,
+        call: &RecordedCall,
+        (how, split): (ChangeKind, Split),
+        calls: Option<Vec<RecordedCall>>,
+        asked: &mut KnownValues,
+    ) -> (Action, Option<Value>) {
+        let keeps = matches!(how, ChangeKind::Ignore | ChangeKind::Update | ChangeKind::Error);
+        let value = match split.calls.last().filter(|_| how == ChangeKind::Update) {
+            Some(last) => self.updated_value(step, known, &last.agrees, asked),
+            None => self.recorded_value(step, known, asked),
+        };
+        (changed(step, known, call, (how, split), calls), value.filter(|_| keeps))
     }
 }
 
 impl Preview<'_> {
+    /// Whether a step that does not wait is done with a call once that is accepted: a create, and no change of a resource.
+    pub(super) fn is_done_once_accepted(&self, known: &InstanceStatus) -> bool {
+        let operation = known.intent.as_ref().and_then(|intent| operation_of(self.catalog, &intent.call));
+        operation.is_none_or(|(operation, _)| operation.creates.is_some())
+    }
+
     /// The result of a call that has not ended, as far as it is known before.
     fn result_of(&self, instance: &InstanceId, call: &RecordedCall) -> StepResult {
         let operation = operation_of(self.catalog, call).map(|(operation, _)| operation);

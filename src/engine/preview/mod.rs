@@ -36,7 +36,7 @@ use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{Each, TemplateError, value_of};
 use action::{makes_anew, will_send};
-use continued::{OfPlan, changed};
+use continued::OfPlan;
 use unknown::{KnownValues, UnknownBecause, accepted};
 
 pub use action::{Action, Change};
@@ -233,7 +233,8 @@ impl Preview<'_> {
             }
             _ => value,
         };
-        if value.is_none() && !step.wait.skip && will_send(action.change()) {
+        let is_under_way = matches!(action, Action::Continue { then: None, .. });
+        if value.is_none() && !step.wait.skip && (is_under_way || will_send(action.change())) {
             known.note_ahead(&id, &results::result_of_answer(step.operation.as_deref(), &call, 0, Value::Null));
         }
         (Change { instance: id, action, call: Some(call) }, value)
@@ -311,25 +312,22 @@ impl Preview<'_> {
             Decision::Call if step.adopt.is_some() => (Action::Adopt { then: None }, None),
             Decision::Call => (Action::Call, None),
             Decision::Reuse => (Action::Keep, self.recorded_value(step, known, asked)),
-            // The step is done once its call is accepted.
-            Decision::Wait if step.wait.skip => (Action::Keep, recorded.and_then(accepted)),
+            // The step is done then.
+            Decision::Wait if step.wait.skip && self.is_done_once_accepted(known) => {
+                (Action::Keep, recorded.and_then(accepted))
+            }
             Decision::Resolve | Decision::Wait => {
                 let phase = known.phase.name().to_owned();
-                let then = self.change_after_pending(step, known, call, orphan, plan).map(Box::new);
-                (Action::Continue { phase, then }, None)
+                let (then, value) = self.after_pending(step, known, call, orphan, plan, asked);
+                (Action::Continue { phase, then: then.map(Box::new) }, value)
             }
             Decision::Clear => {
                 let left = known.made.iter().flat_map(|made| std::iter::once(made).chain(&made.secondary));
                 (Action::Retry { left: left.filter(|left| left.undo.is_some()).cloned().collect() }, None)
             }
             Decision::Change(how) => {
-                let keeps = matches!(how, ChangeKind::Ignore | ChangeKind::Update | ChangeKind::Error);
-                let value = match split.calls.last().filter(|_| how == ChangeKind::Update) {
-                    Some(last) => self.updated_value(step, known, &last.agrees, asked),
-                    None => self.recorded_value(step, known, asked),
-                };
                 let calls = plan.calls(self.catalog, known, call, how, orphan);
-                (changed(step, known, call, (how, split), calls), value.filter(|_| keeps))
+                self.changed_value(step, known, call, (how, split), calls, asked)
             }
         }
     }

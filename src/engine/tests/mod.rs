@@ -48,6 +48,7 @@ mod takedown;
 mod taken_off;
 mod takeover;
 mod together;
+mod under_way;
 mod unnamed_makers;
 mod unseen_tasks;
 mod updates;

@@ -89,7 +89,7 @@ impl<'s> Uncorrected<'s> {
     pub fn of(status: &'s Status, checks: &[DriftCheck]) -> Self {
         let new: HashSet<&InstanceId> = drifted(checks).map(|check| &check.instance).collect();
         let others = || status.instances.iter().filter(|(id, _)| !new.contains(id));
-        let gone = others().filter(|(_, known)| known.phase == Phase::Absent && !known.lost.is_empty());
+        let gone = others().filter(|(_, known)| known.is_gone());
         let changed = others().filter(|(_, known)| !known.drifted.is_empty());
         Self {
             // Once all was taken down, nothing is missing.
@@ -210,7 +210,7 @@ mod tests {
 
     use super::*;
     use crate::id::{InstanceId, StepId};
-    use crate::journal::{Header, RecordedCall};
+    use crate::journal::{Header, RecordedCall, RecordedResource};
 
     #[test]
     fn drift_on_record_counts_until_it_is_corrected() {
@@ -219,6 +219,7 @@ mod tests {
         let renamed = vec![Drifted { field: "name".to_owned(), now: Some(json!("other")) }];
         let changed = InstanceStatus { phase: Phase::Succeeded, drifted: renamed.into(), ..InstanceStatus::default() };
         let removed = InstanceStatus { finished_at: Some(Timestamp::UNIX_EPOCH), ..InstanceStatus::default() };
+        let off = InstanceStatus { finished_at: Some(Timestamp::UNIX_EPOCH), ..gone.clone() };
         let status = |instances: &[(&str, &InstanceStatus)]| {
             let mut status = Status::new(Header::new("demo", "default"), Timestamp::UNIX_EPOCH);
             status.instances.extend(instances.iter().map(|(name, known)| (id(name), (*known).clone().into())));
@@ -235,6 +236,9 @@ mod tests {
         assert!(Uncorrected::of(&status(&[("disk", &removed)]), &[]).is_empty());
         assert!(Uncorrected::of(&status(&[("disk", &gone), ("net", &removed)]), &[]).is_empty(), "all was taken down");
         assert!(!Uncorrected::of(&status(&[("disk", &gone)]), &[]).is_empty());
+        let exists = InstanceStatus { made: vec![RecordedResource::default()], ..InstanceStatus::default() };
+        assert!(!Uncorrected::of(&status(&[("disk", &gone), ("net", &exists)]), &[]).is_empty());
+        assert!(Uncorrected::of(&status(&[("disk", &off), ("net", &exists)]), &[]).is_empty(), "taken off the record");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::engine::{self, NO_UNDO, removal_order, unsendable};
 use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
+use crate::hash::HashSet;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Journal, Record, RecordedCall, RecordedResource, Started, Status, id_text};
 use crate::kind::kind_name;
@@ -79,6 +80,9 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         ToDestroy::Environment(status) => status,
         ToDestroy::Nothing(why, status) => {
             status.iter().try_for_each(|status| warn_of_left(context, status))?;
+            if let Some(status) = status.filter(|_| !arguments.dry_run) {
+                take_off_missing(context, &record, &status, arguments.lock.lock_timeout).await?;
+            }
             note(context, &why)?;
             return print_job(context, &record, arguments, Exit::Done, None);
         }
@@ -113,6 +117,27 @@ pub async fn destroy(context: &Context, arguments: &DestroyArguments) -> Result<
         guard::warn_of_unrecorded(context, file, &arguments.api, &record, both).await?;
     }
     Ok(exit)
+}
+
+/// Takes off the record what was found missing, where nothing else is left.
+async fn take_off_missing(
+    context: &Context,
+    record: &EnvironmentRecord,
+    status: &Status,
+    patience: Duration,
+) -> Result<(), Error> {
+    let missing = |status: &Status| engine::missing(status, &HashSet::default(), &HashSet::default());
+    if missing(status).is_empty() {
+        return Ok(());
+    }
+    let journal = records::open(context, record, Started::DESTROY, patience).await?;
+    // Looked up again: another run may have ended before this one has the lock.
+    let missing = journal.with_status(missing);
+    let records = missing.iter().map(|instance| Record::Removed { instance: instance.clone() }).collect();
+    let written = journal.append(records).await;
+    journal.close().await?;
+    written?;
+    note(context, &engine::missing_words(&missing))
 }
 
 /// What there is to destroy.

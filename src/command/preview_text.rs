@@ -85,6 +85,7 @@ pub fn words_of(change: &Change) -> String {
         Action::Gone { forgotten: true, .. } => "forget: no longer in the plan, and stays".to_owned(),
         Action::Gone { goes: true, .. } => "kept, though no longer in the plan (`--prune` removes it)".to_owned(),
         Action::Gone { .. } => "kept, though no longer in the plan (`--prune` takes it off the record)".to_owned(),
+        Action::Missing => "forget: no longer in the plan, and gone".to_owned(),
         Action::Wrong { message, at, .. } => format!("the run would fail here: {message} ({at})"),
     }
 }

@@ -58,7 +58,7 @@ const LEAST_PART: usize = 4096;
 
 /// Whether an instance is listed: its resource exists or may exist, or it has an error.
 fn is_listed(status: &InstanceStatus) -> bool {
-    status.phase != Phase::Absent || status.error.is_some() || !status.lost.is_empty() || !status.stays.is_empty()
+    status.phase != Phase::Absent || status.error.is_some() || status.is_gone() || !status.stays.is_empty()
 }
 
 fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder: Option<&Holder>) -> Result<(), Error> {
@@ -140,8 +140,8 @@ fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Times
     let at = instance.finished_at.filter(|_| instance.phase == Phase::Succeeded).or(instance.intended_at);
     // Of a recovered call in doubt it is not known when it was made.
     let at = at.filter(|at| at.as_second() > LONG_AGO);
-    let is_over = instance.phase == Phase::Absent && instance.error.is_none() && instance.lost.is_empty();
-    let is_gone = instance.phase == Phase::Absent && !instance.lost.is_empty();
+    let is_gone = instance.is_gone();
+    let is_over = instance.phase == Phase::Absent && instance.error.is_none() && !is_gone;
     if !is_over {
         let own = if is_gone { ResourceColumns::default() } else { shown(instance) };
         row(phase(instance), own, at.map(|at| since(at, now)).unwrap_or_default());
@@ -156,7 +156,7 @@ fn rows(table: &mut Rows, id: &InstanceId, instance: &InstanceStatus, now: Times
 /// The state of an instance as text.
 fn phase(instance: &InstanceStatus) -> &'static str {
     match instance.phase {
-        Phase::Absent if !instance.lost.is_empty() => "gone",
+        Phase::Absent if instance.is_gone() => "gone",
         Phase::Succeeded if !instance.drifted.is_empty() => "changed",
         _ => instance.phase.name(),
     }

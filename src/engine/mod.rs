@@ -98,8 +98,8 @@ pub use conceal::{hide_data, hide_once_shown, without_sensitive};
 pub use context::{Events, RunContext, Settings};
 pub use counts::{first_missing, instance_counts, keys_of};
 pub use decide::{
-    ChangeKind, FormerSteps, NO_UNDO, ReplaceBlocker, merges, moves, reads as is_read, recorded_of, removal_order,
-    renamed_words, shifted, shifted_words, stuck, unsendable,
+    ChangeKind, FormerSteps, NO_UNDO, ReplaceBlocker, merges, missing, moves, reads as is_read, recorded_of,
+    removal_order, renamed_words, shifted, shifted_words, stuck, unsendable,
 };
 pub use find::{FoundItem, ListSearch, NotOne};
 pub use gates::Gates;
@@ -122,7 +122,7 @@ pub use refresh::{DriftCheck, DriftState, NoAnswer, Refresh, records as drift_re
 pub use removals::RemovedToReplace;
 pub use remove::created_before;
 pub use run::{Import, Run, RunOptions};
-pub use runner::{RunEnd, RunOutput, destroy, report_finished, run};
+pub use runner::{RunEnd, RunOutput, destroy, missing_words, report_finished, run};
 pub use stamps::{ProjectRegionIds, StampSearch, Stamped, stampable, stamped, stamped_on_record};
 pub use stop::{OUTPUT_TIME, Signal, Stop, Stopped, Stopper, stopper};
 pub use watch::{Awaited, TaskEnd, Warn, Watcher};

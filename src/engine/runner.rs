@@ -173,19 +173,26 @@ fn exit_of_stop(stop: Stop) -> Option<Exit> {
     }
 }
 
-/// Recorded instances that the plan no longer has: removed with `--prune`, reported otherwise.
+/// Recorded instances that the plan no longer has: removed with `--prune`, reported otherwise, and taken off the record
+/// where nothing is left of them.
 async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TeardownEnd, JournalError> {
     if !run.options.target.is_empty() {
         return Ok(TeardownEnd::default());
     }
     let gone =
         run.context.journal.with_status(|status| decide::gone(status, &dispatched.instances, &HashSet::default()));
-    if gone.is_empty() {
-        return Ok(TeardownEnd::default());
+    let mut torn = TeardownEnd::default();
+    if run.options.prune && !gone.is_empty() {
+        torn = teardown(&run.context, &gone, Extent::Whole).await?;
+    } else if !gone.is_empty() {
+        warn_of_kept(run, &gone);
     }
-    if run.options.prune {
-        return teardown(&run.context, &gone, Extent::Whole).await;
-    }
+    take_off_missing(&run.context, &dispatched.instances, torn.stopped).await?;
+    Ok(torn)
+}
+
+/// Says what is no longer in the plan, and kept.
+fn warn_of_kept(run: &Run, gone: &[InstanceId]) {
     let (down, off) = run.context.journal.with_status(|status| {
         let going = gone.iter().cloned().collect();
         let goes = |one: &InstanceId| decide::fate(run.context.catalog, status, one, &going).goes;
@@ -196,7 +203,28 @@ async fn leave_or_prune(run: &Run, dispatched: &Dispatched) -> Result<TeardownEn
             run.context.warn(format!("no longer in the plan, and kept: {}; `--prune` {what}", names(&kept)));
         }
     }
-    Ok(TeardownEnd::default())
+}
+
+/// Takes off the record what was found missing and is not among these instances: nothing makes it again. Once stopped,
+/// nothing is recorded.
+async fn take_off_missing(
+    context: &RunContext,
+    present: &HashSet<InstanceId>,
+    stopped: Option<Stop>,
+) -> Result<(), JournalError> {
+    let missing = context.journal.with_status(|status| decide::missing(status, present, &HashSet::default()));
+    if missing.is_empty() || stopped.is_some() {
+        return Ok(());
+    }
+    let records = missing.iter().map(|instance| Record::Removed { instance: instance.clone() }).collect();
+    context.journal.append(records).await?;
+    context.warn(missing_words(&missing));
+    Ok(())
+}
+
+/// ``found gone, and taken off the record: `ip` ``
+pub fn missing_words(missing: &[InstanceId]) -> String {
+    format!("found gone, and taken off the record: {}", names(missing))
 }
 
 /// Evaluates the outputs whose steps are all done or skipped, with all their instances: returns their values, and the errors by output.
@@ -343,6 +371,7 @@ pub async fn destroy(context: &Arc<RunContext>) -> Result<RunFinished, JournalEr
         torn.add_left(context, instance, error);
     }
     forget_changes(context, before).await?;
+    take_off_missing(context, &HashSet::default(), torn.stopped).await?;
     let remaining = context.journal.with_status(|status| status.existing().count());
     let exit = match torn.stopped.and_then(exit_of_stop) {
         Some(exit) => exit,

@@ -126,9 +126,15 @@ impl InstanceStatus {
         self.may_exist() || self.phase == Phase::Succeeded || !self.earlier.is_empty() || !self.stays.is_empty()
     }
 
-    /// Whether nothing is known of it but that it was there: no effect, no error, nothing that was found missing.
+    /// Whether its resource was found missing, and was neither made again nor taken off the record since.
+    pub fn is_gone(&self) -> bool {
+        let is_settled = self.finished_at.is_some() && self.intent.is_none() && self.made.is_empty();
+        self.phase == Phase::Absent && !self.lost.is_empty() && !is_settled
+    }
+
+    /// Whether nothing is known of it but that it was there: no effect, no error, nothing that is missing.
     pub fn is_over(&self) -> bool {
-        !self.has_effect() && self.lost.is_empty() && self.error.is_none()
+        !self.has_effect() && !self.is_gone() && self.error.is_none()
     }
 
     /// The call that describes the resource; after an update in place, the create as it stands now.

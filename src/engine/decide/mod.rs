@@ -15,7 +15,7 @@ mod shifted;
 
 pub use deleted_with_parent::deleted_with_parent;
 pub use fate::{NO_UNDO, RemovalOutcome, Staying, fate, held_by, holders, is_untouched, stays, unsendable};
-pub use gone::{gone, is_only_in_doubt};
+pub use gone::{gone, is_only_in_doubt, missing};
 pub use instance::{ChangeKind, Decision, Differs, Wanted, instance, reads};
 pub use moved::{merges, moves, stuck};
 pub use orphans::orphans;

@@ -100,6 +100,8 @@ pub enum Action {
         #[serde(skip)]
         goes: bool,
     },
+    /// No longer in the plan, and found missing: the run takes it off the record.
+    Missing,
     /// Its templates cannot be evaluated, or its `find` does not select one item.
     Wrong {
         message: String,
@@ -142,6 +144,7 @@ impl Change {
             | Action::Adopt { .. }
             | Action::Continue { .. }
             | Action::Retry { .. }
+            | Action::Missing
             | Action::Wrong { .. } => true,
         }
     }

@@ -107,7 +107,8 @@ impl Preview<'_> {
             changes.extend(self.gone(&changes, &known));
         }
         let is_gone = |change: &Change| {
-            change.action == Action::Skip && self.recorded(&change.instance).is_some_and(InstanceStatus::may_exist)
+            let is_recorded = |known: &InstanceStatus| known.may_exist() || known.is_gone();
+            change.action == Action::Skip && self.recorded(&change.instance).is_some_and(is_recorded)
         };
         changes.retain(|change| !is_gone(change));
         (changes, known.wanted)

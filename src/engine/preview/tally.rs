@@ -65,7 +65,7 @@ impl Change {
                 Symbol::Stop
             }
             Action::Gone { pruned: true, .. } => Symbol::Remove,
-            Action::Gone { forgotten: true, .. } => Symbol::Forget,
+            Action::Gone { forgotten: true, .. } | Action::Missing => Symbol::Forget,
             Action::Gone { .. } => Symbol::Keep,
             Action::Amend { fields, .. } if fields.is_empty() => Symbol::Keep,
             Action::Amend { .. } => Symbol::Amend,
@@ -91,7 +91,7 @@ pub struct ChangeCounts {
     pub to_amend: usize,
     pub to_replace: usize,
     pub to_remove: usize,
-    /// Instances to take off the record whose resources stay.
+    /// Instances to take off the record whose resources stay, or are missing.
     pub to_forget: usize,
     /// Existing resources to adopt.
     pub to_adopt: usize,

@@ -105,9 +105,11 @@ impl Preview<'_> {
         // What a step made before it became a read is no longer part of the plan.
         let present = changes.iter().filter(|change| !matches!(change.action, Action::Skip | Action::Read));
         let present = present.map(|change| change.instance.clone()).collect();
+        let missing = decide::missing(status, &present, &undecided).into_iter();
+        let missing = missing.map(|instance| Change { instance, action: Action::Missing, call: None });
         let gone = decide::gone(status, &present, &undecided);
         if gone.is_empty() {
-            return Vec::new();
+            return missing.collect();
         }
         // They go at the end of the run: what it changes or makes again does not need them any more.
         let kept = removal(&self.record_after(status, known.changed.iter()), &gone).kept;
@@ -129,6 +131,7 @@ impl Preview<'_> {
                 };
                 Change { action, call: known.agreed().cloned(), instance }
             })
+            .chain(missing)
             .collect()
     }
 }

@@ -21,6 +21,7 @@ mod leftovers;
 mod listings;
 mod look_ups;
 mod lost_answers;
+mod missing;
 mod moves;
 mod not_found;
 mod of_another;

@@ -24,7 +24,7 @@ impl CloudState {
         let settled = std::mem::take(&mut resource.once_made);
         resource.fields.extend(settled);
         resource.seeded = true;
-        resource.theirs = false;
+        resource.of_bystander = false;
         resource.creator_task = kind.shows_task.then(|| SeededRandom::fixed(("creator", key)).uuid());
         view::complete(&mut resource);
         let uid = self.store.insert(resource);

@@ -465,7 +465,7 @@ fn page(status: u16) -> Answer {
 }
 
 impl Call<'_> {
-    /// The same request, borrowing target and body.
+    /// The same call without target and body, for a caller that sets its own.
     fn shared(&self) -> Call<'_> {
         Call {
             request: self.request,

@@ -1,5 +1,5 @@
 //! The `data` of tasks, in the recorded form of each type (`observed.md` §9); types without a recording show the
-//! request's fields. It holds the request's secrets as well: no client may show it.
+//! request's fields. Some forms hold the request's secrets as well: no client may show it.
 
 use serde_json::{Map, Value, json};
 
@@ -210,7 +210,7 @@ fn gateway(state: &CloudState, router: Uid, body: &Map<String, Value>) -> Value 
     })
 }
 
-/// The fields of the request, without its secrets.
+/// The fields of the request, without its secrets and tags.
 fn request_fields(call: &Call<'_>, kind: &ResourceKind, name: &str) -> Map<String, Value> {
     const SECRET: [&str; 8] =
         ["password", "username", "user_data", "payload", "tags", "public_key", "pg_conf", "secret"];

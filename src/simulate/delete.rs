@@ -1,4 +1,4 @@
-//! Deletes: what may go, what goes with it, and the task that does it.
+//! Deletes: which resources may be deleted, which are deleted with them, and the task.
 
 use serde_json::{Map, Value, json};
 

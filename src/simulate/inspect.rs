@@ -55,7 +55,7 @@ impl Simulator {
     }
 
     /// Existing resources of bystanders.
-    pub fn theirs(&self) -> Vec<ResourceView> {
+    pub fn bystander_resources(&self) -> Vec<ResourceView> {
         let kinds = kinds::KINDS.iter().filter(|kind| kind.name != "ports");
         kinds.flat_map(|kind| self.held(kind.name, true)).collect()
     }
@@ -65,9 +65,9 @@ impl Simulator {
         &self.state.harmed
     }
 
-    fn held(&self, kind: &str, theirs: bool) -> Vec<ResourceView> {
+    fn held(&self, kind: &str, of_bystanders: bool) -> Vec<ResourceView> {
         let found = self.state.store.of_kind(kind);
-        let found = found.filter(|(_, resource)| !resource.seeded && resource.theirs == theirs);
+        let found = found.filter(|(_, resource)| !resource.seeded && resource.of_bystander == of_bystanders);
         found
             .map(|(uid, resource)| ResourceView {
                 kind: resource.kind.name,

@@ -36,7 +36,7 @@ pub(super) fn create_expected(state: &mut CloudState, call: &Call<'_>) {
         resource.fields.extend(settled);
         resource.fields.extend(body.into_iter().filter(|(field, _)| field != kind.name_field));
         resource.seeded = true;
-        resource.theirs = false;
+        resource.of_bystander = false;
         view::complete(&mut resource);
         state.store.insert(resource);
     }

@@ -97,7 +97,7 @@ fn seeded(kind: &str, project_region: ProjectRegion, name: &str, now: Timestamp,
         lock: None,
         leaving: false,
         seeded: true,
-        theirs: false,
+        of_bystander: false,
     };
     view::complete(&mut resource);
     resource

@@ -63,7 +63,7 @@ pub(super) struct CloudState {
     pub(super) to_come: Vec<(Timestamp, Change)>,
     /// Settings that belong to no resource, by path.
     pub(super) switches: BTreeMap<String, Value>,
-    pub(super) settled_scopes: HashSet<ProjectRegion>,
+    pub(super) opened_regions: HashSet<ProjectRegion>,
     /// Ids of removed resources, which are not assumed to exist.
     pub(super) gone: HashSet<String>,
     last_integer: u64,
@@ -85,7 +85,7 @@ impl CloudState {
             touched: Vec::new(),
             to_come: Vec::new(),
             switches: BTreeMap::new(),
-            settled_scopes: HashSet::default(),
+            opened_regions: HashSet::default(),
             gone: HashSet::default(),
             last_integer: 1000,
         }
@@ -110,7 +110,7 @@ impl CloudState {
     pub(super) fn touch(&mut self, uid: Uid) {
         self.touched.push(uid);
         if let Some(resource) = self.store.get(uid)
-            && resource.theirs
+            && resource.of_bystander
             && !self.bystander
         {
             self.harmed.push(Creation::of(resource));
@@ -245,14 +245,14 @@ impl CloudState {
             lock: None,
             leaving: false,
             seeded: false,
-            theirs: self.bystander,
+            of_bystander: self.bystander,
         }
     }
 
     /// Stores a drafted resource, and notes what a client created.
     pub(super) fn insert(&mut self, mut resource: Resource) -> Uid {
         view::complete(&mut resource);
-        if !resource.theirs {
+        if !resource.of_bystander {
             self.ever.push(Creation::of(&resource));
         }
         self.store.insert(resource)

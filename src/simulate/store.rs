@@ -42,7 +42,7 @@ pub(super) struct Resource {
     /// It existed from the beginning.
     pub(super) seeded: bool,
     /// Created by a bystander.
-    pub(super) theirs: bool,
+    pub(super) of_bystander: bool,
 }
 
 impl Resource {

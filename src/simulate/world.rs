@@ -1,4 +1,4 @@
-//! What is there before the first request: the projects, and the resources of each region of one.
+//! What is there before the first request: the projects, and the resources of each of their regions.
 
 use super::seeds;
 use super::state::CloudState;
@@ -8,7 +8,7 @@ impl CloudState {
     /// Creates the initial resources of a project and region, when it is first named.
     pub(super) fn open(&mut self, project_region: ProjectRegion) {
         self.open_project(project_region.project);
-        if project_region.project > 0 && project_region.region > 0 && self.settled_scopes.insert(project_region) {
+        if project_region.project > 0 && project_region.region > 0 && self.opened_regions.insert(project_region) {
             for resource in seeds::resources(project_region, self.now) {
                 let parent = resource.parent;
                 let uid = self.store.insert(resource);

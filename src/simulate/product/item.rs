@@ -167,7 +167,7 @@ pub(super) fn ready_word(kind: &str) -> Value {
     if kind == "fastedge_binaries" { json!(1) } else { json!("active") }
 }
 
-/// The value before, where the catalogue knows only the value of a ready resource.
+/// The value until then, where the catalogue knows only the value of a ready resource.
 pub(super) fn waiting_word(done: &Value) -> Value {
     if done.is_number() { json!(0) } else { json!("PENDING") }
 }

@@ -46,7 +46,7 @@ fn bystanders_make_the_same_before_meanwhile_and_after() {
     world.subnet(&network);
     world.pass(1);
     world.simulator.advance(world.now);
-    let theirs = world.simulator.theirs();
+    let theirs = world.simulator.bystander_resources();
     let of = |kind: &str| theirs.iter().filter(|held| held.kind == kind).collect::<Vec<_>>();
     let mut made: Vec<_> =
         of("networks").iter().map(|net| net.shown["created_at"].as_str().unwrap().to_owned()).collect();
@@ -83,7 +83,7 @@ fn changes_to_resources_of_bystanders_are_noted() {
     let mut world = busy("", &[]);
     world.network();
     assert!(world.simulator.harmed().is_empty());
-    let theirs = world.simulator.theirs()[0].clone();
+    let theirs = world.simulator.bystander_resources()[0].clone();
     world.delete(&format!("{NETWORKS}/{}", theirs.id));
     let harmed: Vec<_> = world.simulator.harmed().iter().map(|harmed| harmed.id.clone()).collect();
     assert_eq!(harmed, [theirs.id]);

@@ -107,9 +107,9 @@ impl Board {
         self.pending.is_empty()
     }
 
-    /// The calls in work in at most `most` rows: each for itself, or a row for all of a step when they are too many.
-    /// What waits in a queue follows, and where there is room, what waits for other steps; those that wait for the same
-    /// share a row when they are too many.
+    /// The active calls in at most `most` rows: one for each call, or for all calls of a step when there are too many.
+    /// Calls in a queue follow, and where there is room, steps that wait for others; those that wait for the same step
+    /// share a row when there are too many.
     pub fn rows(&self, now: Duration, most: usize) -> Vec<CallRow> {
         let mut rows = match self.pending.len() <= most {
             true => self.alone(now),
@@ -172,8 +172,8 @@ impl Board {
             .rows(now, most)
             .into_iter()
             .map(|row| match row.elapsed.is_zero() {
-                true => format!("{} {}", row.who, row.what.all()),
-                false => format!("{} {} ({})", row.who, row.what.all(), duration(row.elapsed)),
+                true => format!("{} {}", row.who, row.what.longest()),
+                false => format!("{} {} ({})", row.who, row.what.longest(), duration(row.elapsed)),
             })
             .collect();
         rows.join("; ")

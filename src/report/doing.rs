@@ -43,12 +43,12 @@ pub struct Lengths(Vec<String>);
 
 impl Lengths {
     /// The longest text.
-    pub fn all(&self) -> &str {
+    pub fn longest(&self) -> &str {
         self.0.first().map_or("", String::as_str)
     }
 
     /// The longest text that `fit` accepts, or else the shortest.
-    pub fn that_fit(&self, fit: impl Fn(&str) -> bool) -> &str {
+    pub fn fitting(&self, fit: impl Fn(&str) -> bool) -> &str {
         self.0.iter().find(|words| fit(words)).or(self.0.last()).map_or("", String::as_str)
     }
 
@@ -100,7 +100,7 @@ impl Doing {
                 format!("wait for other writes below {}", sanitize(of))
             }
             Doing::Queued { queue: Queue::Requests, .. } => "wait for a free request (`--parallelism`)".to_owned(),
-            _ => self.describe(now).all().to_owned(),
+            _ => self.describe(now).longest().to_owned(),
         }
     }
 

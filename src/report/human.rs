@@ -266,7 +266,7 @@ impl Human {
         }
         for (why, mut who) in std::mem::take(&mut self.not_made) {
             sort_by_key(&mut who, |instance| natural(&instance.to_string()));
-            // What an earlier run made exists, and is only not gone on with.
+            // What an earlier run made exists, and is only not continued.
             let is_there = |instance: &InstanceId| self.exists.iter().any(|(other, _)| other.step == instance.step);
             let (there, not_made): (Vec<_>, Vec<_>) = who.into_iter().partition(is_there);
             for (label, who) in [("not made:", not_made), ("not reached:", there)] {

@@ -67,7 +67,7 @@ impl Progress {
         let who = cut_inside(&row.who, column);
         let padding = " ".repeat(column - width(&who));
         let room = columns.saturating_sub(7 + 2 + column + 2);
-        let what = cut(row.what.that_fit(|words| width(words) <= room), room);
+        let what = cut(row.what.fitting(|words| width(words) <= room), room);
         format!("{}  {}{padding}  {}", self.palette.faint(format!("{elapsed:>7}")), self.palette.busy(who), what)
     }
 }

@@ -20,7 +20,7 @@ fn few_calls_have_a_row_each() {
     let rows = board.rows(Duration::from_millis(25_100), 5);
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].who, "web[1]");
-    assert_eq!(rows[0].what.all(), "waiting for task t-web[1], typically 15 s to 30 s");
+    assert_eq!(rows[0].what.longest(), "waiting for task t-web[1], typically 15 s to 30 s");
     assert_eq!(rows[0].elapsed, Duration::from_secs(25));
 }
 
@@ -30,7 +30,7 @@ fn many_calls_of_a_step_share_a_row() {
     let rows = board.rows(Duration::from_secs(25), 5);
     assert_eq!(rows.len(), 1);
     let what = "87 waiting, 13 done, typically 15 s to 30 s";
-    assert_eq!((rows[0].who.as_str(), rows[0].what.all()), ("web[0..99]", what));
+    assert_eq!((rows[0].who.as_str(), rows[0].what.longest()), ("web[0..99]", what));
     assert_eq!(board.totals(), "13 of 100 done, 87 in work");
 }
 
@@ -55,7 +55,7 @@ fn the_table_never_grows_past_its_height() {
     }
     let rows = board.rows(Duration::from_secs(1), 8);
     assert_eq!(rows.len(), 8);
-    assert_eq!(rows[7].what.all(), "43 more steps");
+    assert_eq!(rows[7].what.longest(), "43 more steps");
     assert_eq!(board.rows(Duration::from_secs(1), 0).len(), 1);
 }
 
@@ -64,16 +64,16 @@ fn a_pause_says_why_and_how_long() {
     let mut board = Board::default();
     let reason = Delay::Locked { task: Some("t1\nforged".to_owned()) };
     board.handle(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 4000 }));
-    assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.all(), "locked by task t1⏎forged, again in 3 s");
+    assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.longest(), "locked by task t1⏎forged, again in 3 s");
     let reason = Delay::Locked { task: Some("t1".into()) };
     board.handle(&stamped(1000, Event::CallDelayed { instance: instance("lb"), reason, pause_ms: 0 }));
-    assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.all(), "locked by task t1, again after its end");
+    assert_eq!(board.rows(Duration::from_secs(2), 5)[0].what.longest(), "locked by task t1, again after its end");
 }
 
 #[test]
 fn unusually_long_waits_are_shown() {
     let board = board_of(1, 0);
-    assert!(board.rows(Duration::from_secs(90), 5)[0].what.all().ends_with("longer than usual"));
+    assert!(board.rows(Duration::from_secs(90), 5)[0].what.longest().ends_with("longer than usual"));
 }
 
 fn queued(name: &str, queue: Queue) -> Event {
@@ -90,7 +90,7 @@ fn what_waits_in_the_same_queue_shares_a_row_when_there_are_too_many() {
     board.handle(&stamped(0, queued("key", Queue::Requests)));
     board.handle(&stamped(0, accepted("web", 1, 2)));
     let rows = board.rows(Duration::from_secs(1), 8);
-    let shown: Vec<_> = rows.iter().map(|row| (row.who.as_str(), row.what.all())).collect();
+    let shown: Vec<_> = rows.iter().map(|row| (row.who.as_str(), row.what.longest())).collect();
     assert_eq!(shown[0].0, "web");
     assert_eq!(
         shown[1..],

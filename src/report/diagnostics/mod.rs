@@ -27,7 +27,7 @@ pub const FINDINGS_VERSION: u32 = 1;
 pub struct Findings<'a> {
     pub source: &'a Source,
     pub diagnostics: &'a [Diagnostic],
-    /// Which lines of the file are shown without.
+    /// Redacted in the lines of the file that are shown.
     pub secrets: &'a Secrets,
 }
 

@@ -7,7 +7,7 @@ use crate::report::markdown::{code, text};
 use crate::secret::{Redacted, Secrets};
 use crate::source::Span;
 
-/// Far below GitHub's limit for one step.
+/// The most bytes of the page: far below GitHub's limit for one step.
 const SPACE: usize = 128 * 1024;
 
 /// The findings in the given order, as Markdown; `None` without findings.

@@ -276,7 +276,7 @@ impl Collector {
     }
 }
 
-/// Why an instance was not made, or not gone on with.
+/// Why an instance was not made, or not continued.
 fn why(reason: &SkipReason) -> String {
     match reason {
         SkipReason::Condition => "its `when` is false".to_owned(),

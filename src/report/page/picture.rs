@@ -7,7 +7,7 @@ use crate::hash::HashMap;
 use crate::order::sort_by_key;
 use crate::report::shape::Shape;
 
-/// The size of a step in the graph, and the space between two.
+/// The size of a step in the graph, and the space between two, in pixels.
 const WIDTH: usize = 176;
 const HEIGHT: usize = 44;
 const BETWEEN_COLUMNS: usize = 56;
@@ -18,7 +18,7 @@ const LONGEST_NAME: usize = 21;
 /// The most steps of a graph.
 const MOST_STEPS: usize = 200;
 
-/// Sets when each instance became ready, and marks the critical path.
+/// Sets when each instance could begin, and marks the critical path.
 pub(super) fn mark_critical_path(instances: &mut [Instance], shape: &Shape) {
     // The last instance to end of each step: dependants waited for it.
     let mut last: HashMap<String, usize> = HashMap::default();

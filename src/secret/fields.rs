@@ -1,13 +1,13 @@
-//! Values as they are shown: without texts that are secret by the name, the place or the form of their fields, whether or
-//! not they are known to be secrets.
+//! Values as they are shown: without texts that are secret by the name, the place or the form of their fields, whether
+//! or not they are known to be secrets.
 
 use serde_json::Value;
 
 use super::sensitive::{inside, is_sensitive_field, is_sensitive_text, place_of_body};
 use super::{REDACTED, is_reserved, stands_for_secret};
 
-/// Hides the secret texts of a value. `within`, `name`: of the mapping around the one that it is in, see
-/// [`inside`](super::inside), and of its own field.
+/// Hides the secret texts of a value. `name`: the field that it is in; `within`: the mapping of that field, see
+/// [`inside`](super::inside).
 pub fn hide_sensitive((within, name): (&str, &str), value: &mut Value) {
     match value {
         // What is known later, and a digest, show nothing.

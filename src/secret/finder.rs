@@ -19,14 +19,14 @@ const SHORTEST_CODE: usize = 4;
 /// Shorter texts are not searched for wrapped encodings.
 const LONG_WORD: usize = 8;
 
-/// With more beginnings than this that are ends, on average over its places, a text repeats itself.
+/// With more borders than this (beginnings that are also ends), on average over its places, a text repeats itself.
 const MOST_BORDERS: usize = 8;
 
 /// More patterns than this are compared one after another by the quick search.
 const MOST_QUICK: usize = 64;
 
-/// Texts are decoded in windows, so long that an encoded secret at the border of one is whole in the next: at least this
-/// many bytes of each are in the next one.
+/// Texts are decoded in windows, so long that an encoded secret at the border of one is whole in the next: at least
+/// this many bytes of each are in the next one.
 const LEAST_OVERLAP: usize = 32 * 1024;
 /// An encoding takes at most so many bytes for each of a secret: `\u0041` takes six, and may be broken into lines.
 const MOST_GROWTH: usize = 8;
@@ -165,17 +165,19 @@ impl Finder {
     }
 }
 
-/// Whether a text repeats itself (`A1b2A1b2…`, the base64 of zeros), so that much of it is a beginning and an end of itself.
+/// Whether a text repeats itself (`A1b2A1b2…`, the base64 of zeros), so that much of it is a beginning and an end of
+/// itself.
 ///
-/// A deterministic automaton takes all these ends for each of its states and each byte: the square of the length. One that
-/// goes back while it searches takes each once. A quick search compares the text from each place again.
+/// A deterministic automaton takes all these ends for each of its states and each byte: the square of the length. One
+/// that goes back while it searches takes each once. A quick search compares the text from each place again.
 fn repeats_itself(text: &str) -> bool {
     text.len() > LONG_WORD && count_of_borders(text.as_bytes()) > MOST_BORDERS * text.len()
 }
 
 /// How many beginnings of a text are ends of its beginnings, in all.
 fn count_of_borders(text: &[u8]) -> usize {
-    // Of each beginning: its longest own beginning that is its end, too (Knuth, Morris and Pratt), and how many there are.
+    // Of each beginning: its longest own beginning that is its end, too (Knuth, Morris and Pratt), and how many there
+    // are.
     let mut longest = vec![0; text.len() + 1];
     let mut count = vec![0; text.len() + 1];
     for end in 2..=text.len() {

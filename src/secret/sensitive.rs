@@ -47,12 +47,12 @@ const HARMLESS: [&str; 16] = [
 ];
 /// Objects and lists whose parts are named separately.
 const GROUPS: [&str; 5] = ["secrets", "credentials", "api_keys", "tokens", "access_keys"];
-/// The public part of a key pair, by which object storage identifies the pair and which its paths contain; and the name of
-/// a secret of the container service.
+/// The public part of a key pair, by which object storage identifies the pair and which its paths contain; and the name
+/// of a secret of the container service.
 const PUBLIC: [&str; 2] = ["access_key", "pull_secret"];
-/// Fields whose names say nothing, by the mapping that they are in: the key that signs the addresses of a CDN resource, and
-/// the contents of a secret of FastEdge. A body is in the mapping of its call, see [`place_of_body`]: passwords of users, the
-/// token that renews another, and the contents of a secret of the cloud.
+/// Fields whose names say nothing, by the mapping that they are in: the key that signs the addresses of a CDN resource,
+/// and the contents of a secret of FastEdge. A body is in the mapping of its call, see [`place_of_body`]: passwords of
+/// users, the token that renews another, and the contents of a secret of the cloud.
 const BY_PLACE: [(&str, &str); 7] = [
     ("secure_key", "key"),
     ("secret_slots", "value"),
@@ -90,20 +90,20 @@ const PEM_IN_BASE64: &str = "LS0tLS1CRUdJTi";
 /// Shorter words in a header can be names.
 const SHORTEST_RANDOM: usize = 16;
 
-/// Whether a field with this name is secret: `password`, `aws_secret_access_key`, `sslPrivateKey`, but not `secret_id` or
-/// `public_key`.
+/// Whether a field with this name is secret: `password`, `aws_secret_access_key`, `sslPrivateKey`, but not `secret_id`
+/// or `public_key`.
 pub fn is_sensitive_name(name: &str) -> bool {
     is_sensitive_word(&in_lower_case(name))
 }
 
-/// Whether a field with this name is a secret as a whole: none that is a script.
+/// Whether a field with this name is a secret as a whole, which a script is not.
 pub fn is_password(name: &str) -> bool {
     let name = in_lower_case(name);
     is_sensitive_word(&name) && !name.contains(SCRIPT)
 }
 
-/// Whether a text that stands in a plan is a secret by the name, place or form of its field; as a part of a script only by
-/// its form.
+/// Whether a text that stands in a plan is a secret by the name, place or form of its field; as a part of a script only
+/// by its form.
 pub fn is_written_secret(within: &str, name: &str, text: &str) -> bool {
     is_sensitive_text(within, if in_lower_case(name).contains(SCRIPT) { "" } else { name }, text)
 }
@@ -137,7 +137,7 @@ pub fn is_sensitive_text(within: &str, name: &str, text: &str) -> bool {
 }
 
 /// Whether the last of these names, from the outermost mapping inward, is that of a secret field; indexes of lists are
-/// none.
+/// no names.
 pub fn is_sensitive_path<'n>(names: impl IntoIterator<Item = &'n str>) -> bool {
     let (mut within, mut last) = ("", "");
     for name in names.into_iter().filter(|name| name.parse::<i64>().is_err()) {
@@ -159,7 +159,7 @@ pub fn inside<'n>(within: &'n str, name: &'n str) -> &'n str {
     if name == "value" && has_request_headers(within) { within } else { name }
 }
 
-/// A name in the form of the Cloud API: `X-Api-Key` and `xApiKey` are `x_api_key`. Most have it.
+/// A name in the form of the Cloud API: `X-Api-Key` and `xApiKey` are `x_api_key`. Most names have it.
 fn in_lower_case(name: &str) -> Cow<'_, str> {
     if name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')) {
         return Cow::Borrowed(name);

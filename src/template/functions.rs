@@ -140,7 +140,7 @@ fn tojson(state: &State<'_, '_>, value: &Value, indent: Option<Value>, kwargs: K
     Ok(Value::from(secrets.derive(&write(&revealed))))
 }
 
-/// Whether an integer of the text became a number with a fraction, which is another one.
+/// Whether an integer of the text was read as a float, and so as another number.
 fn holds_long_integer(text: &str, json: &serde_json::Value) -> bool {
     let is_float = |value: &serde_json::Value| match value {
         serde_json::Value::Number(number) => number.is_f64(),

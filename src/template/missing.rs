@@ -134,7 +134,7 @@ fn nothing_in(mention: &WrittenReference<'_>, root: &minijinja::Value) -> Option
     let written = dotted(&mention.names);
     let message = match items {
         0 => format!("`{written}` is empty: there is nothing to take from it"),
-        items => format!("`{written}` holds nothing that fits (of {items})"),
+        items => format!("`{written}` holds no element that fits (of {items})"),
     };
     let help = "look at what the call asks for and at the filters here; `| default(...)` says what to use instead";
     Some(TemplateError { span: mention.span, message, help: Some(help.to_owned()) })

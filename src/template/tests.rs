@@ -145,7 +145,7 @@ fn a_missing_value_is_reported_with_a_suggestion() {
         ("{{ resource.status }}", "`resource` is undefined"),
         (
             "{{ (inputs.list | selectattr('name', 'equalto', 'b') | first).id }}",
-            "`inputs.list` holds nothing that fits (of 2)",
+            "`inputs.list` holds no element that fits (of 2)",
         ),
         ("{{ (steps.net.response['items'] | first).id }}", "(steps.net.response['items'] | first).id` is undefined"),
         ("{% for x in inputs.nothing %}{% endfor %}", "`inputs.nothing` is undefined"),

@@ -16,7 +16,7 @@ pub(super) struct Variables {
     weights: HashMap<String, u64>,
     /// The references in the expression that is being weighed.
     weight: u64,
-    /// By name, the part of a step's results that it was bound to, or each element of which.
+    /// By name, the part of a step's results that it stands for.
     parts: HashMap<String, Part>,
 }
 

@@ -253,7 +253,7 @@ impl<'l> Walk<'l> {
         self.found.parts.push(PartUse { step: part.step.clone(), path, span, guarded, spoiled });
     }
 
-    /// The part of a step's results that an expression is; of a list of them, with `each`, that of an element.
+    /// The part of a step's results that an expression stands for; with `each`, that an element of it stands for.
     fn part_of(&self, expr: &ast::Expr<'_>, each: bool) -> Option<Part> {
         let chain = unchain(expr)?;
         let named = chain.links.iter().map(|link| match link {
@@ -357,7 +357,7 @@ impl<'l> Walk<'l> {
         }
     }
 
-    /// `part`: what the value, or each element of it, is known to be.
+    /// `part`: the part of a step's results that the value is, if it is one.
     fn bind(&mut self, target: &ast::Expr<'_>, weight: u64, part: Option<Part>) {
         match target {
             ast::Expr::Var(name) => {
@@ -407,7 +407,7 @@ impl<'l> Walk<'l> {
         self.found.unknown.push(Unknown { span, kind: UnknownKind::NotAllowed(what) });
     }
 
-    /// A secret marker does not survive the operation; of nested ones the innermost is reported.
+    /// A secret marker does not survive the operation; of nested operations the innermost is reported.
     fn spoil(&self, by: &str, span: minijinja::machinery::Span) -> Flow {
         Flow { spoiled: Some(Spoiled { by: by.to_owned(), span: self.place(span) }), guarded: false }
     }

@@ -12,7 +12,7 @@ pub(super) const DEEPEST: usize = 64;
 /// A finding for a syntax error at byte `at`.
 pub(super) fn scan_error(text: &str, kind: &ErrorKind, at: usize) -> Diagnostic {
     let span = character_at(text, at);
-    // Of a value that goes on in a line with a tab the parser names the beginning.
+    // For a value that continues on a line with a tab, the parser names its beginning.
     let next = text[character_at(text, at).start()..].find('\n').map(|end| at + end + 1);
     let tab_after = next.filter(|_| matches!(kind, ErrorKind::TabInPlainScalar));
     if let Some(at) = [Some(at), tab_after].into_iter().flatten().find(|at| tab_indents(text, *at)) {

@@ -6,13 +6,13 @@ use crate::source::Span;
 /// The most values of a file, counting keys; a large file may have one for each [`BYTES_OF_A_VALUE`] bytes. What people
 /// and programs write has fewer, and a value takes more memory than its text.
 const MOST_VALUES: usize = 100_000;
-/// A large file may have one value for each so many bytes.
+/// A large file may have one value for this many bytes.
 const BYTES_OF_A_VALUE: usize = 5;
 /// The most values that the tree of a file holds at one time (for a plan: those of one step), counting keys.
 const MOST_HELD: usize = 750_000;
-/// A large file may hold one value for each so many bytes.
+/// A large file may hold one value for this many bytes.
 const BYTES_OF_A_HELD_VALUE: usize = 12;
-/// A text with templates or escapes counts as so many values: its program, or the table of its places, takes the
+/// A text with templates or escapes counts as this many values: its program, or the table of its places, takes the
 /// memory.
 const VALUES_OF_A_TEMPLATE: usize = 4;
 /// The help for a file with too many values.

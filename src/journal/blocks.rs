@@ -104,8 +104,8 @@ pub fn each_line<E: From<io::Error>>(
         let number = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         let (workers, parsed): (Vec<_>, Vec<_>) = (0..number).map(|_| worker(scope)).unzip();
         let reader = scope.spawn(move || distribute(blocks, first, &workers));
-        // Block n is with worker n modulo their number: the first without one was given none. (Were it for a panic, the
-        // scope would panic, too.)
+        // Block n is parsed by worker n modulo their number, so the first worker without a block ends the journal. (If
+        // it had panicked, the scope would panic, too.)
         let mut parsed = parsed.iter().cycle().map_while(|worker| worker.recv().ok());
         let mut end = End::default();
         while end.wrong.is_none()

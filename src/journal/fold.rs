@@ -70,8 +70,8 @@ impl InstanceStatus {
         Some((made.kind.clone(), made.id.as_deref().cloned()))
     }
 
-    /// What stays of it when its main resource is found to be gone. Of what was attributed by likeness nothing says
-    /// whose the secondary resources are.
+    /// Its resources that may still exist when the main one is found to be gone. For one attributed by likeness it is
+    /// not known whose the secondary resources are.
     pub fn outliving(&self) -> impl Iterator<Item = &RecordedResource> {
         let main = self.main();
         let is_main = move |made: &RecordedResource| {
@@ -297,8 +297,8 @@ impl InstanceStatus {
             Self { attempts: self.attempts, finished_at: Some(at), lost, forgotten, earlier, stays, ..Self::default() };
     }
 
-    /// What stays when it is removed: what its calls made, from the given one on, without an undo. What it adopted was
-    /// there before.
+    /// The resources that stay when it is removed: those without an undo that its calls made, from `made[from]` on.
+    /// Adopted ones existed before.
     fn staying(&mut self, from: usize) -> Few<RecordedResource> {
         let mut stays = std::mem::take(&mut self.stays);
         if self.intent.is_some() {

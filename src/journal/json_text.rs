@@ -17,13 +17,13 @@ use crate::pointer;
 
 /// A JSON value as text, which is parsed when it is first looked into.
 pub struct JsonText {
-    /// Can be parsed.
+    /// Valid JSON.
     text: Box<RawValue>,
     value: OnceLock<Box<Value>>,
 }
 
 impl JsonText {
-    /// A value that is read at once: the text and the value.
+    /// Keeps the value besides its text, for one that is read at once.
     pub fn read(value: Value) -> Self {
         let Self { text, .. } = Self::from(&value);
         Self { text, value: OnceLock::from(Box::new(value)) }

@@ -1,7 +1,7 @@
 //! Reads the JSON of a line into its record.
 //!
 //! A long record is hundreds of megabytes of short fields, and takes its reader most of the time. This one knows less
-//! than a general one: all text is at hand, and names of fields, ids and times have no escapes. What has them, and
+//! than a general one: all text is at hand, and names of fields, ids and times have no escapes. Texts with escapes, and
 //! numbers that are not plain integers, are left to `serde_json`, whose errors these are.
 
 use std::borrow::Cow;
@@ -35,7 +35,7 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 #[derive(Debug)]
 pub struct Reader<'de> {
     text: &'de str,
-    /// Where what has not been read begins, in bytes: always between two tokens.
+    /// The first byte that is not read yet: always between two tokens.
     at: usize,
     nested: u8,
 }

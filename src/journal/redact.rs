@@ -1,8 +1,9 @@
 //! A record on its way to the disk: whatever others wrote into it is searched for secrets.
 //!
 //! What is ours (names of steps, phases, numbers) stays, whatever it looks like: a password `done` hides no phase. Ids
-//! are hidden only as a whole or where a long secret stands in them: of an id that happens to hold four digits of one,
-//! the resource could not be taken down any more. Calls of the plan hold digests already, and must stay comparable.
+//! are hidden only as a whole or where a long secret stands in them: otherwise an id that happens to hold four digits
+//! of a secret would be lost, and its resource could not be deleted. Calls of the plan hold digests already, and must
+//! stay comparable.
 
 use std::sync::Arc;
 

@@ -69,7 +69,7 @@ fn each_line(
         Unread::Io(error) => JournalError::io(FileAction::Read, path, error),
     })?;
     match end.wrong {
-        // A journal comes into being with its header, at once: one without was whole before.
+        // A journal is created together with its header: one without a header is damaged, and not torn.
         _ if lines == 0 && (end.wrong.is_none() || end.rest.contains(&0)) => {
             Err(damaged(path, 0, missing_header(&end.rest)))
         }

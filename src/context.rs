@@ -78,7 +78,7 @@ impl Streams {
     /// The streams of this process; in a GitHub Actions job the runner reads both.
     pub fn of_process() -> Self {
         let runner = std::env::var_os(RUNNER).is_some_and(|value| value == RUNNER_VALUE);
-        // Where it cannot be done (another system than Windows, no console) nothing has to be.
+        // Where it cannot be done (another system than Windows, no console) it is not needed.
         let _ = anstyle_query::windows::enable_ansi_colors();
         Self {
             arguments: std::env::args_os().collect(),

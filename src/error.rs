@@ -25,7 +25,8 @@ pub enum Error {
     /// The record is empty, but the account has resources of this environment.
     #[error("the record is empty, but the account holds {found} of {plan}/{environment}: nothing was done")]
     RecordEmpty { found: String, plan: String, environment: String, teardown: bool },
-    /// The account has resources of this environment that were made after the last line about their steps, without the record.
+    /// The account has resources of this environment that were made after the last line about their steps, without the
+    /// record.
     #[error(
         "the account holds {found} of {plan}/{environment} that the record does not have, made since its last line about \
          their steps: nothing was done"
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_by_what_was_to_be_written() {
         for (action, told) in
-            [(FileAction::Write, "calls that were under way"), (FileAction::Replace, "what was there is as it was")]
+            [(FileAction::Write, "calls that were under way"), (FileAction::Replace, "the record is as it was")]
         {
             let full = io::ErrorKind::StorageFull.into();
             let error = Error::Journal(JournalError::io(action, Path::new("p"), full));

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-/// What the name of a file begins with that is not written yet.
+/// The beginning of the names of temporary files.
 const UNFINISHED: &str = ".new-";
 
 /// Replaces a file atomically: a temporary file (mode 0600) is written, synced and renamed, and the folder synced, so
@@ -58,8 +58,8 @@ pub fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> 
     }
 }
 
-/// Opens a regular file below a folder, by its path there. Symbolic links are not followed, neither the file nor a folder
-/// on the way to it; the folder itself may be one.
+/// Opens a regular file below a folder, by its path there. Symbolic links are not followed, neither the file nor a
+/// folder on the way to it; the folder itself may be one.
 ///
 /// # Errors
 ///

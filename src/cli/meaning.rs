@@ -1,4 +1,4 @@
-//! What was meant by a command that does not exist: other tools have other words, and some type the plan first.
+//! What was meant by a command that does not exist: other tools have other words, and some users type the plan first.
 
 use std::ffi::OsString;
 
@@ -40,7 +40,7 @@ const WAYS: &[(&[&str], &str)] = &[
     (&["login", "logout", "auth", "configure"], "there is no login: the key of the API is in `GCORE_API_KEY`"),
 ];
 
-/// The same of words below `plan state`.
+/// The same for words after `plan state`.
 const OF_RECORDS: &[(&[&str], &str)] = &[(&["rm", "remove", "delete"], "plan state forget STEP")];
 
 /// Options that a command does not have, and why.

@@ -69,8 +69,8 @@ impl std::fmt::Debug for StoreVariables {
     }
 }
 
-/// The secrets inside the value of a variable for object stores: the password of an address (without one, the user), and
-/// the signature of a SAS token. A message may repeat either alone, or encoded anew.
+/// The secrets inside the value of a variable for object stores: the password of an address (without one, the user),
+/// and the signature of a SAS token. A message may repeat either alone, or encoded anew.
 pub(super) fn secrets_inside(value: &str) -> Vec<String> {
     let userinfo = value.split_once("://").and_then(|(_, rest)| {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -129,7 +129,7 @@ impl Environment {
             dumb: text("TERM").as_deref() == Some("dumb"),
             inputs: Inputs(inputs),
             state: set.remove("PLAN_STATE").map(PathBuf::from),
-            // Not only a variable: systems have one without.
+            // Set by the caller: a system has such a folder also without a variable.
             temporary: PathBuf::new(),
         }
     }

@@ -1,5 +1,5 @@
-//! Codes of findings that decide something: a finding that only follows from another one is left out, or two checks of
-//! one place are told as one. All other codes are written where their findings are made.
+//! Codes of findings that decide something: a finding that only follows from another one is left out, or the findings
+//! of two checks about one place become one. All other codes are written where their findings are made.
 
 pub const BAD_MODULE: &str = "bad-module";
 pub const CYCLE: &str = "cycle";

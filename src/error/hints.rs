@@ -30,7 +30,7 @@ const STORE_UNREACHABLE: &str = "run again on this machine when the store is bac
                     looks for the outcome of each call that was begun";
 const STORE: &str = "check the address, the credentials in the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`) and what they \
                      may do";
-const UNFIT: &str = "records need a store where of several that create one object only one succeeds; name another with \
+const UNFIT: &str = "records need a store that lets only one of several writers create an object; name another with \
                      `--state`, see docs/state.md";
 const FOREIGN: &str = "nothing was done with it: a record comes from your own runs, not with a checkout; name yours with \
                        `--state FOLDER`";
@@ -160,9 +160,7 @@ fn lock_hints(what: &Locked, typed: &Typed) -> Vec<String> {
             vec![
                 "wait for it with `--lock-timeout 10m`, or end that process, which may be on another machine"
                     .to_owned(),
-                format!(
-                    "when it has ended without a word: the lock expires a minute later, or at once with `{unlock}`"
-                ),
+                format!("when it was killed: the lock expires a minute later, or at once with `{unlock}`"),
             ]
         }
         Locked::File(_) => vec![
@@ -181,7 +179,7 @@ fn record_file_hints(action: FileAction, error: &io::Error, typed: &Typed) -> Ve
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
             if action == FileAction::Replace =>
         {
-            io_hints(error).into_iter().chain(["what was there is as it was".to_owned()]).collect()
+            io_hints(error).into_iter().chain(["the record is as it was".to_owned()]).collect()
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             let status = typed.with_record("status", &[]);

@@ -49,7 +49,7 @@ pub use regenerate::{Regenerated, regenerate};
 pub use routes::{Difference, NearestRoute, PathParameters, parameter_name};
 pub use schema::BodySchema;
 pub use search::{Fit, FoundOperation, asks_for_reads};
-pub use value::{By, Partial, Reference, Unknown, ValueSource};
+pub use value::{Attribute, Partial, Reference, Unknown, ValueSource};
 
 pub use embedded::CLOUD;
 use embedded::EMBEDDED_PRODUCTS;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::ready::Ready;
 use super::schema::Schema;
 
-/// The field of a listed resource with those below it.
+/// The field of a listed resource that has the resources below it.
 pub const BELOW: &str = "descendants";
 
 /// The methods the API uses.

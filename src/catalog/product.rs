@@ -36,7 +36,8 @@ struct Facts {
     operations: String,
     lines: Vec<Line>,
     routes: Routes,
-    read: Vec<OnceLock<Arc<Operation>>>,
+    /// The operations parsed so far, by line.
+    parsed: Vec<OnceLock<Arc<Operation>>>,
     /// The operations that create resources of a kind as their main resource.
     creators: OnceLock<HashMap<String, Vec<usize>>>,
     schemas: OnceLock<Definitions>,
@@ -115,7 +116,7 @@ impl Product {
         facts.routes.matching_segments(method, segments).map(|at| facts.operation(at))
     }
 
-    /// What is probably meant, and its edit distance.
+    /// The route that is probably meant, after its edit distance.
     pub fn nearest(&self, method: Method, segments: &[Option<&str>]) -> (usize, NearestRoute) {
         self.facts().routes.nearest(method, segments)
     }
@@ -188,13 +189,13 @@ impl Facts {
             lines.push(Line { route, facts });
         }
         let routes = Routes::new(root, lines.iter().map(|line| &line.route));
-        let read = lines.iter().map(|_| OnceLock::new()).collect();
+        let parsed = lines.iter().map(|_| OnceLock::new()).collect();
         let (schemas, answers, lists) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         Ok(Self {
             operations,
             lines,
             routes,
-            read,
+            parsed,
             schemas,
             answers,
             lists,
@@ -208,11 +209,11 @@ impl Facts {
     }
 
     fn operation(&self, at: usize) -> Arc<Operation> {
-        let read = self.read[at].get_or_init(|| {
+        let parsed = self.parsed[at].get_or_init(|| {
             let operation = store::operation(self.lines[at].route.clone(), self.line(at));
             Arc::new(operation.expect("the catalogue wrote its operations itself"))
         });
-        Arc::clone(read)
+        Arc::clone(parsed)
     }
 }
 

@@ -235,7 +235,7 @@ pub fn parameter_name(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// How well a path fits, of whose segments each has its weight: two bits, and the first counts most. `None` when one
+/// How well a path fits: the weights of its segments, two bits each, of which the first counts most. `None` when one
 /// does not fit. There are no routes of more than 64 segments.
 fn fit(mut weights: impl Iterator<Item = Option<u8>>) -> Option<u128> {
     weights.try_fold(0, |fit, weight| Some(fit << 2 | u128::from(weight?)))
@@ -277,7 +277,7 @@ fn written_fit(pattern: &[String], given: &[Option<&str>]) -> Option<u128> {
     fit(pattern.iter().zip(given).map(weigh))
 }
 
-/// The edit distance of a path to a pattern, of so many segments each: a whole segment more or less counts three.
+/// The edit distance of a path to a pattern, by their numbers of segments: a segment more or less counts three.
 /// `between`: the distance of a segment of the pattern to one of the path.
 fn distance(pattern: usize, given: usize, between: impl Fn(usize, usize) -> usize) -> usize {
     const SEGMENT: usize = 3;

@@ -356,7 +356,7 @@ impl BodySchema {
     /// The definition that a reference points to; any other schema itself.
     pub fn resolve<'s>(&'s self, schema: &'s Schema) -> &'s Schema {
         let mut schema = schema;
-        // A definition that is only a reference may be part of a circle.
+        // A definition that is only a reference may be part of a cycle.
         for _ in 0..=self.definitions.len() {
             match schema.reference.as_deref().and_then(|name| self.definitions.get(name)) {
                 Some(definition) => schema = definition,

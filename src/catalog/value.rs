@@ -85,12 +85,12 @@ const MOST_COMBINATIONS: usize = 32;
 pub struct Reference {
     /// The kind of resource: `networks`.
     pub kind: String,
-    pub by: By,
+    pub attribute: Attribute,
 }
 
 /// Which attribute of a resource a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum Attribute {
     Id,
     Name,
     /// Another field.
@@ -104,9 +104,9 @@ impl Partial {
     }
 
     /// A value that refers to a resource of a step.
-    pub fn reference(kind: impl Into<String>, by: By) -> Partial {
+    pub fn reference(kind: impl Into<String>, attribute: Attribute) -> Partial {
         Partial::Unknown(Box::new(Unknown {
-            reference: Some(Reference { kind: kind.into(), by }),
+            reference: Some(Reference { kind: kind.into(), attribute }),
             ..Unknown::default()
         }))
     }

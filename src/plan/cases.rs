@@ -25,10 +25,10 @@ pub(super) struct Case {
 
 /// The most combinations for one step.
 const MOST: usize = 32;
-/// The most combinations for all steps of a long plan, of which each has two nevertheless.
+/// The most combinations for all steps of a long plan; each step has at least two.
 const MOST_TOGETHER: usize = 20_000;
 
-/// How many combinations each of so many steps is checked with.
+/// The most combinations for each step of a plan with this many steps.
 pub(super) fn most_for_each(steps: usize) -> usize {
     (MOST_TOGETHER / steps.max(1)).clamp(2, MOST)
 }

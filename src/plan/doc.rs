@@ -215,7 +215,7 @@ fn too_many(what: &str, place: Span, findings: &mut Findings) {
     findings.push(Diagnostic::error(code::OUT_OF_RANGE, place, message));
 }
 
-/// A file with more errors is not read for the sake of its invalid steps.
+/// In a file with more errors, invalid steps are left out.
 const MANY_ERRORS: usize = 1000;
 
 impl ReadParts {

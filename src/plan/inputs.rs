@@ -346,8 +346,8 @@ impl Input {
     }
 }
 
-/// Values for the secret inputs that need one: a rehearsal sends them nowhere, and a default in the plan could end up in a
-/// machine. Not for those that accept only certain values.
+/// Values for the secret inputs that need one: a rehearsal sends them nowhere, and a default in the plan could end up
+/// in a machine. Not for those that accept only certain values.
 pub fn made_up_secrets(inputs: &IndexMap<String, Input>) -> BTreeMap<String, Value> {
     let needed = inputs.iter().filter(|(_, input)| input.secret && input.required);
     let values = needed.map(|(name, input)| (name, input, Value::from(format!("made-up-value-of-{name}"))));
@@ -431,7 +431,7 @@ fn typed(r#type: InputType, value: Value) -> Result<Value, String> {
 
 /// `3` and `3.0` are the same integer.
 fn whole(number: &serde_json::Number) -> Option<Value> {
-    /// Up to here every integer has a float of its own.
+    /// Up to here floats represent every integer exactly.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if !number.is_f64() {
         return Some(Value::Number(number.clone()));

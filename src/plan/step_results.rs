@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::catalog::schema::{Type, Types};
-use crate::catalog::{By, IdAt, Listed, Operation, Partial, Unknown};
+use crate::catalog::{Attribute, IdAt, Listed, Operation, Partial, Unknown};
 use crate::template::{Expression, Template};
 
 /// What is known of a step, for references to it.
@@ -29,8 +29,8 @@ impl KnownStep<'_> {
             (false, path) => path,
         };
         match (&self.found, path) {
-            (Some(found), ["id"]) => return Partial::reference(&found.kind, By::Id),
-            (Some(found), ["name"]) => return Partial::reference(&found.kind, By::Name),
+            (Some(found), ["id"]) => return Partial::reference(&found.kind, Attribute::Id),
+            (Some(found), ["name"]) => return Partial::reference(&found.kind, Attribute::Name),
             _ => {}
         }
         match &self.operation {
@@ -48,13 +48,13 @@ pub(super) fn result(operation: &Operation, path: &[&str]) -> Partial {
         ["id"] => match made {
             // The id of a resource identified by its name is the name; a number is none.
             Some(creates) if matches!(creates.id_at, IdAt::Body(_)) && !creates.integer_id => {
-                Partial::reference(&creates.kind, By::Name)
+                Partial::reference(&creates.kind, Attribute::Name)
             }
-            Some(creates) => Partial::reference(&creates.kind, By::Id),
+            Some(creates) => Partial::reference(&creates.kind, Attribute::Id),
             None => Partial::unknown(),
         },
-        ["name"] => made.map_or_else(Partial::unknown, |creates| Partial::reference(&creates.kind, By::Name)),
-        ["created" | "touched", kind, _] => Partial::reference(*kind, By::Id),
+        ["name"] => made.map_or_else(Partial::unknown, |creates| Partial::reference(&creates.kind, Attribute::Name)),
+        ["created" | "touched", kind, _] => Partial::reference(*kind, Attribute::Id),
         ["ids" | "tasks"] | ["created" | "touched", _] => typed(&[Type::Array]),
         ["task"] => other(&[Type::String], "the task"),
         ["outcome"] => other(&[Type::String], "the outcome"),

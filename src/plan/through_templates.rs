@@ -163,7 +163,7 @@ fn literally(operation: &Operation, body: &Value) -> Vec<BodyFinding> {
     findings
 }
 
-/// Of so many operations one is taken.
+/// One of this many operations is checked.
 const STRIDE: u64 = 20;
 /// The mutated bodies of an operation.
 const SPOILT: usize = 3;

@@ -1,5 +1,5 @@
-//! The secrets that stand in the text of a plan: what the declaration of a secret input says of its values, right or wrong.
-//! Findings show lines of that text, so that they must be known before the first finding is shown.
+//! The secrets that stand in the text of a plan: what the declaration of a secret input says of its values, right or
+//! wrong. Findings show lines of that text, so that they must be known before the first finding is shown.
 //! [`step_secrets`](super::step_secrets) has those that calls write out.
 
 use serde_json::Value;
@@ -9,9 +9,9 @@ use crate::diagnostic::nearest;
 use crate::source::Source;
 use crate::yaml::{Node, NodeKind, Scalar};
 
-/// The key that makes an input a secret, and a word for it of other languages.
+/// The key that makes an input a secret, and the word of other tools for it.
 const SECRET: [&str; 2] = ["secret", "sensitive"];
-/// Keys whose values describe an input, and are none of it.
+/// Keys whose values describe an input, and are no values of it.
 const HARMLESS: [&str; 8] = ["name", "type", "description", "required", "pattern", "minimum", "maximum", "secret"];
 
 /// The values in the declaration of an input that is secret, or that is probably meant to be: `default`, `enum`, and

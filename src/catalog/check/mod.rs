@@ -274,7 +274,7 @@ impl<'s> Checker<'s> {
             true if as_number => "`| int` makes a number of a text",
             true if shape.types.contains(Type::Boolean) => "compare it, as in `{{ x == 'on' }}`, or use `| bool`",
             true if shape.types.contains(Type::Array) => {
-                "`| split(',')` makes a list of a text, and `[x]` is one of one"
+                "`| split(',')` makes a list of a text, and `[x]` a list of one"
             }
             true => "`| fromjson` reads the value of a JSON text",
         };

@@ -100,8 +100,8 @@ impl Operation {
     }
 }
 
-/// The type with several parts, one of them a host, that contents fit: the document has its example of one beside all
-/// types.
+/// The type, among those with several parts and a host, whose layout the contents fit. The document shows one example
+/// beside all types.
 fn other_type(content: &[Partial]) -> Option<&'static str> {
     let fits = |kind: &&str| {
         let has_host = |layout: &Layout| layout.parts.iter().any(|part| matches!(part, RecordPart::Host(_)));

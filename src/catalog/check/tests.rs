@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::catalog::schema::Types;
-use crate::catalog::{By, Method, Reference, Route, Unknown};
+use crate::catalog::{Attribute, Method, Reference, Route, Unknown};
 
 fn operation(call: &str) -> std::sync::Arc<Operation> {
     let route = Route::parse(&call.replace("PR", "{project_id}/{region_id}")).expect("tests write routes rightly");
@@ -176,28 +176,28 @@ fn an_id_of_the_wrong_kind_is_found() {
     let body = json!({ "name": "demo", "cidr": "10.0.0.0/24" });
     let check =
         |kind: &str, by| shown(findings(SUBNETS, &with(body.clone(), "network_id", Partial::reference(kind, by))));
-    assert_eq!(check("networks", By::Id), [""; 0]);
+    assert_eq!(check("networks", Attribute::Id), [""; 0]);
     assert_eq!(
-        check("subnets", By::Id),
+        check("subnets", Attribute::Id),
         ["network_id: wrong-kind: `network_id` wants the id of one of `networks`, and this is one of `subnets`"]
     );
     assert_eq!(
-        check("networks", By::Name),
+        check("networks", Attribute::Name),
         ["network_id: name-for-id: `network_id` wants the id of one of `networks`, and this is its name"]
     );
-    assert_eq!(check("subnets", By::Other), [""; 0]);
+    assert_eq!(check("subnets", Attribute::Other), [""; 0]);
 }
 
 #[test]
 fn an_id_where_a_name_is_wanted_is_found() {
     let key = |by| shown(findings(MACHINES, &with(machine(), "ssh_key_name", Partial::reference("ssh_keys", by))));
-    assert_eq!(key(By::Name), [""; 0]);
+    assert_eq!(key(Attribute::Name), [""; 0]);
     assert_eq!(
-        key(By::Id),
+        key(Attribute::Id),
         ["ssh_key_name: id-for-name: `ssh_key_name` wants the name of one of `ssh_keys`, and this is its id"]
     );
     let pools = operation("POST /cloud/v2/k8s/clusters/PR/{cluster_name}/pools");
-    let path = [("cluster_name".to_owned(), Partial::reference("k8s_clusters", By::Id))];
+    let path = [("cluster_name".to_owned(), Partial::reference("k8s_clusters", Attribute::Id))];
     let found = pools.check_parameters(&path, &[], ALLOW_NOTHING);
     assert_eq!((found.len(), found[0].finding.code, found[0].place), (1, "id-for-name", ParameterPlace::Path));
 }
@@ -290,7 +290,7 @@ fn a_parameter_of_the_wrong_kind_is_found() {
     let operation = operation("DELETE /cloud/v1/networks/PR/{network_id}");
     let reference = Partial::Unknown(Box::new(Unknown {
         types: Types::of(&[Type::String]),
-        reference: Some(Reference { kind: "subnets".into(), by: By::Id }),
+        reference: Some(Reference { kind: "subnets".into(), attribute: Attribute::Id }),
         ..Unknown::default()
     }));
     let found = operation.check_parameters(&[("network_id".to_owned(), reference)], &[], ALLOW_NOTHING);

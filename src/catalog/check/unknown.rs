@@ -2,7 +2,7 @@
 
 use super::{Checker, words};
 use crate::catalog::schema::{Referred, Schema, Type, Types};
-use crate::catalog::value::{By, Partial, Reference, Unknown, ValueSource};
+use crate::catalog::value::{Attribute, Partial, Reference, Unknown, ValueSource};
 use crate::diagnostic::{Severity, code};
 
 /// Kinds whose ids are the same: one is the older key in `created_resources` for the other.
@@ -40,7 +40,7 @@ impl Checker<'_> {
     fn reference(&mut self, written: &Schema, reference: &Reference) -> bool {
         let Some(referred) = self.schema.referred(written) else { return false };
         let Referred { kind, by_name } = referred;
-        if reference.by == By::Other {
+        if reference.attribute == Attribute::Other {
             return false;
         }
         let word = referred.attribute();
@@ -50,13 +50,13 @@ impl Checker<'_> {
             self.report(Self::error("wrong-kind", message));
             return true;
         }
-        let found = match (by_name, reference.by) {
-            (true, By::Id) => Self::error(
+        let found = match (by_name, reference.attribute) {
+            (true, Attribute::Id) => Self::error(
                 "id-for-name",
                 format!("{} wants the name of one of `{kind}`, and this is its id", self.name()),
             )
             .help("use the name that the step sends: the same template as in its body"),
-            (false, By::Name) if self.has_opaque_ids(written) => Self::error(
+            (false, Attribute::Name) if self.has_opaque_ids(written) => Self::error(
                 "name-for-id",
                 format!("{} wants the id of one of `{kind}`, and this is its name", self.name()),
             )

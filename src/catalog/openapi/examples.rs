@@ -73,7 +73,7 @@ impl Examples<'_> {
     }
 }
 
-/// Whether a finding is expected: missing fields are, since examples may show a part of a body.
+/// Whether a finding is a false alarm: an error, but no missing field, since examples may show a part of a body.
 fn is_false_alarm(finding: &BodyFinding) -> bool {
     finding.severity == Severity::Error && finding.code != code::MISSING_FIELD
 }

@@ -236,7 +236,7 @@ impl<'d> Checker<'d> {
         }
     }
 
-    /// Whether everything that a step refers to comes before it in the file: no circle leads through such steps only.
+    /// Whether everything that a step refers to comes before it in the file: no cycle leads through such steps only.
     fn refers_back(&self, step: &StepDoc) -> bool {
         let is_before =
             |id: &str| self.names.steps.get(id).is_none_or(|earlier| earlier.span.start() < step.span.start());

@@ -40,7 +40,7 @@ pub(super) fn tidy(findings: &mut Vec<Diagnostic>, more: &HashMap<&'static str, 
         code if code::is_of_yaml(code) => true,
         // Steps of an unusable module would be reported as missing.
         code::NO_STEPS | code::UNKNOWN_STEP if unusable => false,
-        // Steps of modules in a circle are left out.
+        // Steps of modules in a cycle are left out.
         code::NO_STEPS if in_circle => false,
         code::UNKNOWN_STEP if lacks_steps => false,
         code::WRONG_TYPE => !unreadable.contains(&finding.primary) && types.insert(finding.primary),

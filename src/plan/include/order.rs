@@ -42,7 +42,7 @@ impl Order {
         }
     }
 
-    /// Whether [`Self::next`] never returned the module: it is in a circle, or waits for one that is.
+    /// Whether [`Self::next`] never returned the module: it is in a cycle, or waits for one that is.
     pub(super) fn is_stuck(&self, nth: usize) -> bool {
         self.waits[nth] > 0
     }

@@ -195,8 +195,8 @@ impl<'d> Known<'d> {
         if self.is_for_each(step) { no_instances() } else { skipped_step() }
     }
 
-    /// The conditions of the steps that these programs refer to, and of those that the conditions refer to, as far as one
-    /// may be skipped because of another.
+    /// The conditions of the steps that these programs refer to, and of those that the conditions refer to, as far as
+    /// one may be skipped because of another.
     pub(super) fn conditions<'p>(&self, programs: impl Iterator<Item = &'p Program>) -> Vec<(StepId, &'d Expression)>
     where
         'd: 'p,
@@ -236,7 +236,7 @@ impl<'d> Known<'d> {
     }
 
     /// Whether a step may not run, depending on inputs that have no value yet.
-    pub(super) fn is_open_whether_it_runs(&self, step: &StepId) -> bool {
+    pub(super) fn may_not_run(&self, step: &StepId) -> bool {
         let when = self.steps.get(step.as_str()).and_then(|step| step.when);
         when.is_some_and(|when| when.inputs().any(|used| self.open(&used.name).is_some()))
     }
@@ -342,7 +342,7 @@ impl<'d> Known<'d> {
     /// The keys of a step's instances, where they are known.
     ///
     /// Lists that are made of the instances of other steps are evaluated after these, one by one: a chain of them may
-    /// be longer than the stack, and a circle, which is a finding of its own, has no end.
+    /// be longer than the stack, and a cycle, which is a finding of its own, has no end.
     fn keys(&self, step: &str) -> Option<&[String]> {
         let (name, step) = self.steps.get_key_value(step)?;
         let is_open = step.keys.get().is_none();

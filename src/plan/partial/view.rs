@@ -27,7 +27,7 @@ impl KnownNames for View<'_, '_> {
                 let is_given = given.complete || inputs.is_some_and(|inputs| inputs.contains_key(name));
                 declared && is_given && !self.known.heavy.contains(name)
             }
-            // With other values it may run.
+            // With other values the step may run.
             ("steps", [step, ..]) => match self.at.case {
                 Some((_, skipped)) => skipped.contains_key(step.as_str()),
                 None => self.known.is_skipped(step),
@@ -91,7 +91,7 @@ impl KnownNames for View<'_, '_> {
     fn instances(&self, step: &str, is_computed: bool) -> Option<&[String]> {
         // Constant keys were compared with those of a mapping as it is written.
         let is_written = matches!(self.known.steps.get(step)?.for_each?.shape(), Shape::Mapping(_) | Shape::List(_));
-        // With other values there may be others.
+        // With other values there may be other instances.
         self.known.keys(step).filter(|_| self.at.case.is_none() && (is_computed || !is_written))
     }
 }

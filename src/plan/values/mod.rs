@@ -185,7 +185,7 @@ fn depends_on_values(view: &StepView<'_>, known: &Known<'_>) -> bool {
             || uses.steps.iter().any(|used| {
                 let is_instance = used.path.first().is_some_and(|first| ["all", "each"].contains(&first.as_str()));
                 known.is_skipped(used.step.as_str())
-                    || known.is_open_whether_it_runs(&used.step)
+                    || known.may_not_run(&used.step)
                     || (is_instance && known.has_given_instances(used.step.as_str()))
             })
     })

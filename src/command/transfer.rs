@@ -137,7 +137,7 @@ fn may_replace(
         Relation::Diverged => {
             format!("both were changed since they were copied from each other: {ours} lines here, {theirs} there")
         }
-        Relation::Untold => {
+        Relation::Undetermined => {
             format!(
                 "the lines that would tell which of the two is newer are not kept: {ours} lines here, {theirs} there"
             )
@@ -147,5 +147,5 @@ fn may_replace(
     let message = format!("the record cannot take the place of `{}`: {why}", record.place());
     Err(Error::usage(message)
         .help("look at both with `plan state list`, and save the store's record with `plan state pull` first")
-        .help("`--force` puts it there all the same: resources that only the other record names are no longer managed, and are not deleted"))
+        .help("`--force` puts it there: resources that only the other record names are no longer managed, and are not deleted"))
 }

@@ -17,8 +17,8 @@ pub enum Relation {
     Older,
     /// Both continued a common ancestor.
     Diverged,
-    /// One continues the other or both an ancestor: the lines that would tell are not kept.
-    Untold,
+    /// One continues the other, or both an ancestor: the lines that would show which are not kept.
+    Undetermined,
     /// The two are different records.
     Another,
 }
@@ -51,13 +51,13 @@ impl History {
 
     /// The status that it begins with.
     fn start(&self) -> Option<Status> {
-        // The outputs come last of what stands for former lines.
+        // The outputs are the last of the records that stand for former lines.
         let last = self.lines.iter().position(|line| matches!(line.record, Record::Outputs { .. }));
         let last = last.filter(|_| self.is_cut());
         fold(self.lines.get(..=last.unwrap_or_default())?, |_| false)
     }
 
-    fn went_through(&self, other: &Status) -> bool {
+    fn had_status(&self, other: &Status) -> bool {
         fold(&self.lines, |status| is_same(status, other)).is_some_and(|status| is_same(&status, other))
     }
 }
@@ -82,13 +82,13 @@ pub fn relation(brought: &History, there: &History) -> Relation {
     if new.header.key != old.header.key {
         return if old.instances.is_empty() { Relation::NothingThere } else { Relation::Another };
     }
-    match (is_same(new, old), brought.went_through(old), there.went_through(new)) {
+    match (is_same(new, old), brought.had_status(old), there.had_status(new)) {
         (true, _, _) => Relation::Same,
         (_, true, _) => Relation::Newer,
         (_, _, true) => Relation::Older,
         _ if there.is_cut() && has_all_of(old, new) => Relation::Older,
         _ if began_alike(there, brought) || began_alike(brought, there) => Relation::Diverged,
-        _ => Relation::Untold,
+        _ => Relation::Undetermined,
     }
 }
 
@@ -98,10 +98,10 @@ pub fn is_same(one: &Status, other: &Status) -> bool {
     one.instances == other.instances && one.tasks == other.tasks
 }
 
-/// Whether `one` went through what `other` begins with. What was left out of `one` says nothing of an empty beginning.
+/// Whether `one` once had the status that `other` begins with. Where `one` is cut, an empty beginning proves nothing.
 fn began_alike(one: &History, other: &History) -> bool {
     let start = other.start().filter(|start| !start.instances.is_empty() || !one.is_cut());
-    start.is_some_and(|start| one.went_through(&start))
+    start.is_some_and(|start| one.had_status(&start))
 }
 
 /// Whether a status has all that another one knows, as it knows it.
@@ -154,9 +154,9 @@ mod tests {
             (made("k", &["a", "c"]), made("k", &["a", "b"]), Relation::Diverged),
             // Where earlier lines were compacted, a relation that cannot be shown does not count.
             (snapshot(&made("k", &["a", "b"])), snapshot(&made("k", &["a", "b"])), Relation::Same),
-            (snapshot(&made("k", &["a", "b"])), made("k", &["c"]), Relation::Untold),
+            (snapshot(&made("k", &["a", "b"])), made("k", &["c"]), Relation::Undetermined),
             (continued(&made("k", &["a"]), "b"), continued(&made("k", &["a"]), "c"), Relation::Diverged),
-            (made("k", &["c"]), snapshot(&made("k", &["a", "b"])), Relation::Untold),
+            (made("k", &["c"]), snapshot(&made("k", &["a", "b"])), Relation::Undetermined),
             // What knows nothing of its own is older.
             (made("k", &["a"]), snapshot(&made("k", &["a", "b"])), Relation::Older),
         ] {

@@ -81,7 +81,7 @@ impl StateFolder {
     }
 
     /// Checks that neither the folder of the plan nor that of the environment is a symbolic link.
-    fn is_ours(&self, environment: &EnvironmentName) -> Result<(), JournalError> {
+    fn refuse_links(&self, environment: &EnvironmentName) -> Result<(), JournalError> {
         let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_symlink());
         match self.of(environment).ancestors().take(2).find(|path| is_link(path)) {
             Some(link) => Err(JournalError::io(
@@ -152,7 +152,7 @@ impl Store for StateFolder {
     }
 
     fn read<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Option<Status>> {
-        let read = self.is_ours(environment).and_then(|()| read(&self.journal(environment)));
+        let read = self.refuse_links(environment).and_then(|()| read(&self.journal(environment)));
         let read = read.and_then(|contents| {
             let status = contents.map(|contents| contents.status).filter(|status| !status.is_blank());
             status.iter().try_for_each(|status| environment.check(&status.header, &self.place(environment)))?;
@@ -163,7 +163,7 @@ impl Store for StateFolder {
 
     fn lines<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<Line>> {
         let path = self.journal(environment);
-        let lines = self.is_ours(environment).and_then(|()| match files::read_regular(&path) {
+        let lines = self.refuse_links(environment).and_then(|()| match files::read_regular(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             read => journal::lines(&path, &read.map_err(|error| JournalError::io(FileAction::Read, &path, error))?),
         });
@@ -178,7 +178,7 @@ impl Store for StateFolder {
 
     fn open<'a>(&'a self, environment: &'a EnvironmentName, opening: Opening<'a>) -> Working<'a, Opened> {
         Box::pin(async move {
-            self.is_ours(environment)?;
+            self.refuse_links(environment)?;
             self.make(environment)?;
             let lock = self.lock(environment, &opening).await?;
             files::remove_unfinished(&self.of(environment));
@@ -191,7 +191,7 @@ impl Store for StateFolder {
 
     fn raw<'a>(&'a self, environment: &'a EnvironmentName) -> Working<'a, Vec<u8>> {
         let path = self.journal(environment);
-        let read = self.is_ours(environment).and_then(|()| match files::read_regular(&path) {
+        let read = self.refuse_links(environment).and_then(|()| match files::read_regular(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             read => read.map_err(|error| JournalError::io(FileAction::Read, &path, error)),
         });
@@ -205,7 +205,7 @@ impl Store for StateFolder {
         renewal: Renewal<'a>,
     ) -> Working<'a, Option<String>> {
         Box::pin(async move {
-            self.is_ours(environment)?;
+            self.refuse_links(environment)?;
             self.make(environment)?;
             let _lock = self.lock(environment, &opening).await?;
             files::remove_unfinished(&self.of(environment));

@@ -56,10 +56,10 @@ impl ObjectRecords {
     pub async fn init(&self) -> Result<bool, JournalError> {
         let token = uuid::Uuid::new_v4().simple().to_string();
         probe::init(&self.bucket, &token).await.map_err(|trouble| match trouble {
-            probe::UnfitStore::Unfit(unfit) => {
+            probe::ProbeError::Unfit(unfit) => {
                 JournalError::Unfit { place: self.name.clone(), code: unfit.code, why: unfit.why }
             }
-            probe::UnfitStore::Failed(error) => self.failed("try", error),
+            probe::ProbeError::Failed(error) => self.failed("try", error),
         })
     }
 

@@ -37,15 +37,15 @@ pub struct Unfit {
 
 /// Why a store cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UnfitStore {
+pub enum ProbeError {
     Unfit(Unfit),
     /// It cannot be reached.
     Failed(String),
 }
 
-impl From<String> for UnfitStore {
+impl From<String> for ProbeError {
     fn from(words: String) -> Self {
-        UnfitStore::Failed(words)
+        ProbeError::Failed(words)
     }
 }
 
@@ -62,8 +62,8 @@ pub async fn is_known(bucket: &Bucket) -> Result<bool, String> {
 ///
 /// # Errors
 ///
-/// [`UnfitStore`].
-pub async fn init(bucket: &Bucket, token: &str) -> Result<bool, UnfitStore> {
+/// [`ProbeError`].
+pub async fn init(bucket: &Bucket, token: &str) -> Result<bool, ProbeError> {
     if is_known(bucket).await? {
         return Ok(false);
     }
@@ -81,7 +81,7 @@ pub async fn init(bucket: &Bucket, token: &str) -> Result<bool, UnfitStore> {
     Ok(true)
 }
 
-async fn try_all(bucket: &Bucket, folder: &str) -> Result<(), UnfitStore> {
+async fn try_all(bucket: &Bucket, folder: &str) -> Result<(), ProbeError> {
     create_twice(bucket, folder).await?;
     for round in 0..ROUNDS {
         race(bucket, &format!("{folder}/race-{round}")).await?;
@@ -89,8 +89,8 @@ async fn try_all(bucket: &Bucket, folder: &str) -> Result<(), UnfitStore> {
     list_after_write(bucket, folder).await
 }
 
-fn unfit(code: &'static str, why: impl Into<String>) -> Result<(), UnfitStore> {
-    Err(UnfitStore::Unfit(Unfit { code, why: why.into() }))
+fn unfit(code: &'static str, why: impl Into<String>) -> Result<(), ProbeError> {
+    Err(ProbeError::Unfit(Unfit { code, why: why.into() }))
 }
 
 /// Creates an object if absent, and returns whether it is ours: the request may have been carried out before, with its
@@ -112,8 +112,9 @@ async fn get(bucket: &Bucket, name: &str) -> Result<Option<Vec<u8>>, String> {
     patiently(|| bucket.get(name)).await
 }
 
-/// Also for an object with several versions: some stores check only the first one.
-async fn create_twice(bucket: &Bucket, folder: &str) -> Result<(), UnfitStore> {
+/// Checks that a second create is refused, also for an object with several versions: some stores check only the first
+/// one.
+async fn create_twice(bucket: &Bucket, folder: &str) -> Result<(), ProbeError> {
     let name = format!("{folder}/twice");
     if !create(bucket, &name, b"1").await? {
         return unfit("store-refuses-new", "a conditional create of a new object is refused");
@@ -132,7 +133,7 @@ async fn create_twice(bucket: &Bucket, folder: &str) -> Result<(), UnfitStore> {
 }
 
 /// Checks that of several concurrent conditional creates of one object exactly one succeeds.
-async fn race(bucket: &Bucket, name: &str) -> Result<(), UnfitStore> {
+async fn race(bucket: &Bucket, name: &str) -> Result<(), ProbeError> {
     let bytes = |at: usize| at.to_string().into_bytes();
     let racer = |at: usize| async move { patiently(|| bucket.create(name, bytes(at))).await };
     let ended = join_all((0..RACERS).map(racer)).await;
@@ -150,7 +151,7 @@ async fn race(bucket: &Bucket, name: &str) -> Result<(), UnfitStore> {
     }
 }
 
-async fn list_after_write(bucket: &Bucket, folder: &str) -> Result<(), UnfitStore> {
+async fn list_after_write(bucket: &Bucket, folder: &str) -> Result<(), ProbeError> {
     let listed = patiently(|| bucket.list(folder, None)).await?;
     if listed.len() == 1 + ROUNDS && patiently(|| bucket.list(folder, Some("race-0"))).await?.len() == ROUNDS {
         return Ok(());

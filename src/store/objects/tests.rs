@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, PutOptions};
 
-use super::probe::{self, UnfitStore};
+use super::probe::{self, ProbeError};
 use super::troubled::Troubled;
 use super::*;
 use crate::clock::Clock;
@@ -337,7 +337,7 @@ async fn the_test_of_a_store_judges_it_whatever_happens_to_requests() {
             let tested = probe::init(&Bucket::new(store, Path::from("team/records")), "token").await;
             match (tested, overwrites) {
                 (Ok(true), false) => known += 1,
-                (Err(UnfitStore::Failed(_)), _) | (Err(UnfitStore::Unfit(_)), true) => {}
+                (Err(ProbeError::Failed(_)), _) | (Err(ProbeError::Unfit(_)), true) => {}
                 (tested, _) => panic!("seed {seed}, overwrites: {overwrites}: {tested:?}"),
             }
         }

@@ -54,7 +54,7 @@ pub struct Troubled {
     pub away: AtomicBool,
     /// Writes are answered with an error, and reads are not.
     pub refuses: AtomicBool,
-    /// One of this many writes loses its answer, alternately after (1) and without (2) being carried out.
+    /// Every write with a multiple of this number loses its answer; it is carried out for odd multiples only.
     pub loses_every: AtomicU64,
     writes: AtomicU64,
     /// Creates replace existing objects (a store without conditional writes).

@@ -147,8 +147,8 @@ enum ToDestroy {
     Environment(Status),
 }
 
-/// Reads the record. When nothing is left on it, the account is searched: the record may be lost or an older copy, and not the
-/// resources.
+/// Reads the record. When nothing is left on it, the account is searched: the record may be lost or an older copy, and
+/// not the resources.
 async fn to_destroy(
     context: &Context,
     arguments: &DestroyArguments,
@@ -256,7 +256,7 @@ fn named(made: &RecordedResource) -> String {
     format!("{kind} {name}{}", made.id.as_deref().map(id_text).unwrap_or_default())
 }
 
-/// Warns about what earlier teardowns left: this one neither removes it nor comes to it.
+/// Warns about resources that earlier teardowns left: this one does not remove them.
 fn warn_of_left(context: &Context, status: &Status) -> Result<(), Error> {
     left_earlier(status).try_for_each(|(id, made)| {
         let words = sanitize(&format!("`{id}`: {} stays: {NO_UNDO}", named(made))).into_owned();
@@ -283,8 +283,8 @@ fn print_job(
     Ok(exit)
 }
 
-/// Removes the resources of one environment, using its record. Returns the exit code, and what the record's store answered when it
-/// could not be written any more, which has been printed.
+/// Removes the resources of one environment, using its record. Returns the exit code, and what the record's store
+/// answered when it could not be written any more, which has been printed.
 ///
 /// # Errors
 ///

@@ -15,8 +15,8 @@ use crate::template;
 /// The folder of these files, next to the plan.
 const FOLDER: &str = "environments";
 
-/// Ends of names that are likely meant: a file with one is not read, and not passed over either.
-const OTHER_ENDS: [&str; 4] = ["yml", "json", "YAML", "YML"];
+/// Extensions that are probably a mistake: a file with one is reported, and not read.
+const OTHER_EXTENSIONS: [&str; 4] = ["yml", "json", "YAML", "YML"];
 
 /// A parsed file.
 pub(super) struct ReadFile {
@@ -44,7 +44,7 @@ impl ReadFile {
 ///
 /// # Errors
 ///
-/// When it exists and cannot be read, is outside the plan's folder, or has another end.
+/// When it exists and cannot be read, is outside the plan's folder, or has another extension.
 pub(super) fn read(context: &Context, plan: &Path, environment: &str) -> Result<Option<ReadFile>, Error> {
     let beside = folder_of(plan);
     let folder = context.resolve(beside);
@@ -52,7 +52,7 @@ pub(super) fn read(context: &Context, plan: &Path, environment: &str) -> Result<
     let is_there = |name: &str| std::fs::symlink_metadata(folder.join(name)).is_ok();
     if !is_there(&name) {
         let other =
-            OTHER_ENDS.map(|end| format!("{FOLDER}/{environment}.{end}")).into_iter().find(|name| is_there(name));
+            OTHER_EXTENSIONS.map(|end| format!("{FOLDER}/{environment}.{end}")).into_iter().find(|name| is_there(name));
         return other.map_or(Ok(None), |other| {
             Err(Error::usage(format!(
                 "`{}` is not read: the file of an environment ends in `.yaml`",

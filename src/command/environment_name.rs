@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::Error;
 
-/// That of a command that names none.
+/// The environment of a command that names none.
 pub(super) const DEFAULT_ENVIRONMENT: &str = "default";
 
 /// `--environment`, else `PLAN_ENVIRONMENT`, else `default`.

@@ -166,7 +166,7 @@ fn list_known(context: &Context) -> Result<Exit, Error> {
 
 type Columns = &'static [(&'static str, &'static str)];
 
-/// The list with a name, which may be of one resource: `subnet`.
+/// The list with this name, which may be in the singular: `subnet`.
 fn find(catalog: &Catalog, word: &str) -> Result<(String, Arc<Operation>, Columns), Error> {
     let plain = word.to_lowercase().replace(['_', ' '], "-");
     let plural = format!("{plain}s");

@@ -16,8 +16,8 @@ pub(super) fn pull_request(context: &Context, github: &GitHub) -> Option<u64> {
     of_reference.or_else(of_event)
 }
 
-/// The commit that the job is about. Of a pull request it is the newest of its branch: what is checked out is a merge of
-/// it that stands nowhere in the pull request.
+/// The commit that the job is about. For a pull request it is the newest of its branch: the commit that is checked out
+/// is a merge of it, which the pull request does not show.
 pub(super) fn commit(context: &Context, github: &GitHub) -> Option<String> {
     let head = || event(context, github)?.pointer("/pull_request/head/sha")?.as_str().map(str::to_owned);
     head().or_else(|| github.commit.clone())

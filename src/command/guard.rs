@@ -1,6 +1,6 @@
-//! Searches the account for resources with an environment's stamp that its record does not have: before the first run with
-//! an empty record, before a run that makes something, before a teardown with nothing to remove says that nothing is left,
-//! and after a teardown.
+//! Searches the account for resources with an environment's stamp that its record does not have: before the first run
+//! with an empty record, before a run that makes something, before a teardown with nothing to remove says that nothing
+//! is left, and after a teardown.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -78,8 +78,8 @@ impl<'a> GuardSearch<'a> {
         if let Some(error) = client.shut_out() {
             return Err(Error::Api { what: "nothing was begun".to_owned(), error });
         }
-        // An address that answers no read will answer no write either: a call would only be in doubt. What lists of other
-        // products answer is known by documents alone.
+        // An address that answers no read will answer no write either: a call would only be in doubt. What lists of
+        // other products answer is known by documents alone.
         let is_of_cloud = |path: &str| root_of(path) == CLOUD;
         let unanswered = looked.unread.iter().find(|(path, error)| is_of_cloud(path) && error.meaning().is_none());
         if let (0, Some((_, error))) = (looked.lists, unanswered) {
@@ -114,17 +114,18 @@ fn warn_of_unread(context: &Context, unread: &[(String, ReadError)]) -> Result<(
     })
 }
 
-/// Before another run: searches the kinds that it would make something of for the stamps of the environment. What was made after
-/// the last line about an instance that the run would make ([`is_later`]), or after the last line of all and is of another
-/// instance, was made without this record: that may be what the run would make, under a former name. So is what counts as gone, and
-/// is shown and found once more. Warns of lists that cannot be read.
+/// Before another run: searches the kinds of which it would create resources for the stamps of the environment. A
+/// resource was created without this record when it is younger than the last line about its instance, where the run
+/// would create that ([`is_later`]); or than the last line of all, where it is of another instance: the run would
+/// create it again under a new name. A resource that is on record as gone and exists is an error as well. Warns of
+/// lists that cannot be read.
 ///
 /// `fresh`: the record with what a refresh found.
 ///
 /// # Errors
 ///
-/// When there are any: the record is an older copy, or another one has its name, and the run would create them again. Also
-/// when no list can be read.
+/// When it finds such resources: the record is an older copy, or another one has its name. Also when no list can be
+/// read.
 #[expect(clippy::too_many_arguments, reason = "a run's plan, values and record; a struct for them would have one user")]
 pub async fn guard_older(
     context: &Context,
@@ -159,7 +160,7 @@ pub async fn guard_older(
     let is_lost = |id: &Value| fresh.instances.values().any(|known| known.lost.contains(id));
     for stamped in &looked.found {
         let Some(made) = stamped.status.main_made() else { continue };
-        // Almost all: what follows looks at every instance.
+        // Almost all are on record: the checks below look at every instance.
         if stamped.id().is_some_and(|id| fresh.owners_of(id).next().is_some()) {
             continue;
         }
@@ -193,11 +194,11 @@ fn is_copy(stamped: &Stamped, all: &[Stamped], recorded: &Status) -> bool {
     all.iter().any(|other| other.instance == stamped.instance && is_original(other))
 }
 
-/// Whether a resource is not on record and was made after the last line about its instance, by the server's clock; or, where
-/// that line does not tell a time or does not count (`own_line`), after the last line of all. Not counted are resources that
-/// were taken off the record (`state forget`), whatever the clock that wrote that line, and what an attempt on record made: the
-/// one that may still be carried out, or one whose resource was copied with its tags; a step renamed since has it under another
-/// name.
+/// Whether a resource is not on record and was made after the last line about its instance, by the server's clock; or,
+/// where that line does not tell a time or does not count (`own_line`), after the last line of all. Not counted are
+/// resources that were taken off the record (`state forget`), whatever the clock that wrote that line, and what an
+/// attempt on record made: the one that may still be carried out, or one whose resource was copied with its tags; a
+/// step renamed since has it under another name.
 fn is_later(client: &Client, stamped: &Stamped, recorded: &Status, own_line: bool) -> bool {
     let known = recorded.instances.get(&stamped.instance).map(|known| &**known);
     let is_at_rest = |known: &&InstanceStatus| matches!(known.phase, Phase::Absent | Phase::Succeeded);
@@ -239,7 +240,8 @@ fn is_on_record(recorded: &Status, id: &Value) -> bool {
         || stay.any(|resource| resource.id.as_deref() == Some(id))
 }
 
-/// The lists that could not be read, and why. `teardown`: nothing would be removed, in place of made twice.
+/// The lists that could not be read, and why; an error when the search found resources. `teardown`: they would stay,
+/// rather than be created twice.
 fn none_found(
     looked: StampSearch,
     plan: &str,
@@ -258,7 +260,7 @@ fn none_found(
 }
 
 /// What a plan file says of where its resources are: the account, the creates whose resources a stamp finds, and the
-/// projects and regions. Otherwise why it does not say that.
+/// projects and regions. Otherwise why these are not known.
 type OfFile = Result<(Account, Vec<Arc<Operation>>, Vec<ProjectRegionIds>), String>;
 
 fn of_file(
@@ -320,13 +322,13 @@ pub async fn guard_teardown(
     Ok((!unread.is_empty()).then(|| format!("cannot be read: {}", list(unread, MOST_NAMES))))
 }
 
-/// Before a teardown with nothing to remove says so: the search that follows a teardown, with its warnings. Returns why the
-/// account was not searched.
+/// Before a teardown with nothing to remove says so: the search that follows a teardown, with its warnings. Returns why
+/// the account was not searched.
 ///
 /// # Errors
 ///
-/// When some of what is found was made after the last line about its instance: the record is an older copy, and they would stay. Also
-/// when stderr cannot be written.
+/// When some of what is found was made after the last line about its instance: the record is an older copy, and they
+/// would stay. Also when stderr cannot be written.
 pub async fn guard_nothing_left(
     context: &Context,
     file: Option<&Path>,
@@ -435,9 +437,9 @@ fn warn_not_searched(context: &Context, why: &str) -> Result<(), Error> {
     warn(context, &format!("{words}: {why}"))
 }
 
-/// After a teardown: warns of resources with the stamp of the environment that were never on its record, and so were not
-/// removed, or keep others from being removed. `before` and `after`: the record before and after the teardown; `file`: the
-/// plan file, for the kinds of resources that the record does not have.
+/// After a teardown: warns of resources with the stamp of the environment that were never on its record, and so were
+/// not removed, or keep others from being removed. `before` and `after`: the record before and after the teardown;
+/// `file`: the plan file, for the kinds of resources that the record does not have.
 ///
 /// # Errors
 ///

@@ -2,8 +2,9 @@
 //! modules for these; here are those of the command line: `curl` parses a curl command, `online` checks a plan with the
 //! API, `guard` searches the account before a first run, `preview_file` verifies a saved preview.
 //!
-//! `connect` gives access to the API, `load` reads plans, `values` are what they are run with, `records` finds records; `view`
-//! shows a run, `findings` reports findings, `print` prints results. Errors are turned into messages and exit codes here.
+//! `connect` gives access to the API, `load` reads plans, `values` are what they are run with, `records` finds records;
+//! `view` shows a run, `findings` reports findings, `print` prints results. Errors are turned into messages and exit
+//! codes here.
 
 mod account;
 mod catalog;
@@ -112,7 +113,7 @@ const LAST_WORK: Duration = Duration::from_secs(1);
 /// The exit code, when there is no command to run.
 pub fn parse(streams: &Streams) -> Result<Cli, u8> {
     cli::read(&streams.arguments).map_err(|told| {
-        // The message repeats arguments: it is made of such without control characters and line breaks.
+        // The message repeats arguments: it is made from arguments without control characters and line breaks.
         let shown = streams.arguments.iter().map(|argument| sanitize(&argument.to_string_lossy()).into_owned());
         let told = cli::read(shown).err().unwrap_or(told);
         let mut stream = if told.use_stderr() { streams.stderr.clone() } else { streams.stdout.clone() };

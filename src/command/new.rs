@@ -36,7 +36,7 @@ fn from_curl(context: &Context, catalog: &Catalog, command: &str) -> Result<Stri
     };
     let call = curl::parse(&command).map_err(|why| {
         let error = Error::usage(format!("the curl command cannot be read: {why}"));
-        // What says itself what to write needs no other help.
+        // A reason that says what to write needs no further help.
         match why.contains("write ") {
             true => error,
             false => error.help("quote the whole command, or pipe it in with `--curl -`"),

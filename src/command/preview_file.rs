@@ -245,8 +245,9 @@ impl PreviewFile {
         ordered_map(given.map(|(name, value)| (name.clone(), value.clone())))
     }
 
-    /// The arguments of the run with these inputs as `--set` gives them: for the command that continues the run, which is not
-    /// about this file, because the record is another one by then. Left out are defaults, and what the arguments give.
+    /// The arguments of the run with these inputs as `--set` gives them: for the command that continues the run. That
+    /// command cannot name this file, because the record has changed by then. Defaults and inputs that the arguments
+    /// give are left out.
     pub fn with_inputs(&self, plan: &Plan, arguments: &RunArguments) -> RunArguments {
         let is_default = |name: &str, value: &Value| {
             plan.inputs.get(name).and_then(|input| input.default.as_deref()).is_some_and(|default| default == value)

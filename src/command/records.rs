@@ -328,8 +328,8 @@ pub(super) async fn other_records(record: &EnvironmentRecord) -> OtherRecords {
     Arc::new(move || others.clone())
 }
 
-/// Before a first record: warns when a plan of another name has made the same steps of the same file in this environment.
-/// Its file was renamed inside, and a run makes everything a second time.
+/// Before a first record: warns when a plan of another name has made the same steps of the same file in this
+/// environment. The name in its file was changed, and a run makes everything a second time.
 ///
 /// # Errors
 ///
@@ -369,8 +369,8 @@ pub(super) async fn warn_of_former(
     Ok(())
 }
 
-/// Warns when the record was last written from another plan file, which is still there and has the same name: what one of
-/// them made, the other changes and removes.
+/// Warns when the record was last written from another plan file, which is still there and has the same name: what one
+/// of them made, the other changes and removes.
 ///
 /// # Errors
 ///

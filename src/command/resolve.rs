@@ -145,8 +145,8 @@ fn unnamed(made: &RecordedResource) -> String {
     words(&RecordedResource { name: None, ..made.clone() })
 }
 
-/// Refuses a resource that does not exist, or whose stamp names another step or environment; the name on record is the
-/// one that it has. Without an API key nothing is read.
+/// Refuses a resource that does not exist, or whose stamp names another step or environment; the name is recorded as
+/// the resource has it. Without an API key nothing is read.
 async fn exists(
     context: &Context,
     environment: &EnvironmentRecord,
@@ -346,7 +346,7 @@ fn decided_by_hand(intent: &Intent) -> StepError {
     StepError { call: Some(intent.call.to_string()), ..error }
 }
 
-async fn strike_out(journal: &Journal, step: &str) -> Result<usize, Error> {
+async fn record_forgotten(journal: &Journal, step: &str) -> Result<usize, Error> {
     // Looked up again: another run may have ended between the question and the lock.
     let records = journal.with_status(|status| {
         let ids = named(status, step)?.into_iter().map(|(id, _)| Record::Forgotten { instance: id.clone() });
@@ -380,7 +380,7 @@ pub(super) async fn forget(
         return Ok(Exit::Done);
     }
     let journal = open(context, environment, "state forget", patience).await?;
-    let forgotten = strike_out(&journal, step).await;
+    let forgotten = record_forgotten(&journal, step).await;
     journal.close().await?;
     let forgotten = forgotten?;
     note(context, &format!("forgot {}", count(forgotten, "instance")))?;

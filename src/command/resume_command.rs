@@ -1,5 +1,5 @@
-//! The command that continues a run: what its user types next. It makes the same calls in the same place, so that it
-//! repeats every option that says which calls, or where.
+//! The command that continues a run: what its user types next. It makes the same calls in the same place, so it repeats
+//! every option that selects calls or a place.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use crate::engine::Import;
 use crate::id::InstanceId;
 use crate::plan::Plan;
 
-/// The command that continues the run, without secret inputs, and without `--replace`: what was replaced is not replaced
-/// again.
+/// The command that continues the run, without secret inputs, and without `--replace`: what was replaced is not
+/// replaced again.
 pub(super) fn resume_command(
     plan: &Plan,
     environment: &str,

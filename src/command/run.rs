@@ -190,7 +190,8 @@ impl<'a> Prepared<'a> {
         self.values.settings(&self.loaded.plan, &self.arguments.run, Some(&self.record))
     }
 
-    /// Opens the record, looks at the account, and records that the run starts. Returns how many instances are done already.
+    /// Opens the record, looks at the account, and records that the run starts. Returns how many instances are done
+    /// already.
     async fn open(&mut self) -> Result<(Journal, usize), Error> {
         let Self { context, arguments, clock, .. } = *self;
         let opened = records::take(context, &self.record, self.command(), arguments.lock.lock_timeout, clock).await?;
@@ -218,7 +219,7 @@ impl<'a> Prepared<'a> {
             false => None,
         };
         let fresh = drift.as_ref().map(|drift| &drift.status);
-        // Before anything is written: it would be later than what was made without this record.
+        // Before anything is written: a new line would be younger than what was made without this record.
         self.guard(fresh.unwrap_or(recorded), recorded).await?;
         if let Some(drift) = &drift {
             drift.record(self.context, journal).await?;

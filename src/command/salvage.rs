@@ -59,8 +59,8 @@ pub(super) async fn salvage(context: &Context, arguments: &RecoverArguments) -> 
     Ok(recover::exit_of(&recovered))
 }
 
-/// The instances up to the damaged line, and later ones whose records do not depend on lost lines. Without a header, which
-/// holds nothing but the key of digests, the lines are read under a fresh one.
+/// The instances up to the damaged line, and later ones whose records do not depend on lost lines. Without a header,
+/// the lines are read under a fresh one: only the key of its digests is lost.
 fn readable(bytes: &[u8], fresh: impl FnOnce() -> Status) -> Status {
     let lines = bytes.split(|&byte| byte == b'\n').filter_map(|text| decode(text).ok());
     let (headers, lines): (Vec<Line>, Vec<Line>) = lines.partition(|line| matches!(line.record, Record::Header(_)));

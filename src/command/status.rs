@@ -209,7 +209,7 @@ fn shown_path(path: &Path) -> String {
 }
 
 /// `--all`: every environment of the store, and those that have a file and no record. A record that cannot be read does
-/// not keep the others from being listed; it decides of the exit code.
+/// not keep the others from being listed; it decides the exit code.
 async fn all(context: &Context, arguments: &StatusArguments) -> Result<Exit, Error> {
     let store = existing_store(context, &arguments.record.state, arguments.file.as_deref()).await?;
     let mut listing = Listing::default();

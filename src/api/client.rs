@@ -114,7 +114,7 @@ impl Client {
     }
 
     /// Whether the API itself has answered at this address, so that the page of a proxy is a passing fault.
-    pub(super) fn has_met_the_api(&self) -> bool {
+    pub(super) fn api_has_answered(&self) -> bool {
         self.is_apis.load(Ordering::Relaxed)
     }
 

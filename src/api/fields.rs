@@ -10,7 +10,7 @@
 
 use serde_json::Value;
 
-/// In characters.
+/// The longest message, in characters.
 const LONGEST_MESSAGE: usize = 600;
 /// Keys under which Django reports errors of the whole body, not of a field.
 const NO_FIELDS: [&str; 2] = ["non_field_errors", "__all__"];

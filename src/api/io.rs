@@ -1,6 +1,6 @@
 //! A thread for requests, so that encoding, TLS and sockets take no time from the engine.
 //!
-//! Work and results go through two queues: of several that follow one another only the first wakes the other side.
+//! Work and results go through two queues: only the first entry of a burst wakes the other side.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -77,8 +77,8 @@ impl Io {
     }
 }
 
-/// Starts the task that hands results over on the runtime of those who wait for them, which wakes them without a call
-/// to the system each.
+/// Starts the task that delivers results on the runtime of the tasks that wait for them: a system call for each is not
+/// needed there.
 fn deliver() -> mpsc::UnboundedSender<Delivery> {
     let (deliveries, mut queue) = mpsc::unbounded_channel::<Delivery>();
     tokio::spawn(async move {

@@ -1,8 +1,8 @@
 //! Whether a 404 is the API's word that a resource is not there.
 //!
-//! An answer of the Cloud API has a mark of its own ([`Form`](super::Form)). Other products have none: the 404 of a gateway
-//! that has no route to a service for a moment looks like theirs, and may be JSON or empty. It is believed when its words
-//! are about a resource, or when the API shows what is above the resource, and the resource still not.
+//! An answer of the Cloud API has a mark of its own ([`Form`](super::Form)). Other products have none: the 404 of a
+//! gateway that has no route to a service for a moment looks like theirs, and may be JSON or empty. It is believed when
+//! its words are about a resource, or when the API shows what is above the resource, and the resource still not.
 
 use super::{ApiError, Client, Request, json_of};
 use crate::catalog::{CLOUD, root_of};
@@ -15,7 +15,7 @@ const STATUS_NAMES: [&str; 3] = ["not found", "404 not found", "404 page not fou
 impl Client {
     /// Whether the 404 that a GET was answered with means that nothing is there.
     pub(super) async fn is_missing(&self, request: &Request, error: &ApiError) -> bool {
-        if root_of(&request.path) == CLOUD || error.request_id.is_some() || speaks_of_a_resource(&error.message) {
+        if root_of(&request.path) == CLOUD || error.request_id.is_some() || is_about_resource(&error.message) {
             return true;
         }
         self.shows_what_is_above(&request.path).await
@@ -33,8 +33,9 @@ impl Client {
     }
 }
 
-/// Whether a message of a 404 is about a resource: a gateway says that there is no route, or only the name of the status.
-pub fn speaks_of_a_resource(message: &str) -> bool {
+/// Whether a message of a 404 is about a resource: a gateway says that there is no route, or only the name of the
+/// status.
+pub fn is_about_resource(message: &str) -> bool {
     let message = message.trim().trim_end_matches('.').to_lowercase();
     !STATUS_NAMES.contains(&message.as_str()) && WORDS.iter().any(|words| message.contains(words))
 }
@@ -64,7 +65,7 @@ mod tests {
             ("no Route matched with those values", false),
             ("the answer gives no reason", false),
         ] {
-            assert_eq!(speaks_of_a_resource(message), is_about_one, "{message}");
+            assert_eq!(is_about_resource(message), is_about_one, "{message}");
         }
     }
 

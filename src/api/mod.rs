@@ -1,7 +1,7 @@
 //! The API: requests, answers, and errors.
 //!
-//! [`Transport`] sends one request. [`Client`] sends the requests of a run, at one rate, and reads again what could not be
-//! read. [`ApiError`] classifies refusals. Whether a write may be repeated is decided by the engine, never here.
+//! [`Transport`] sends one request. [`Client`] sends the requests of a run, at one rate, and reads again what could not
+//! be read. [`ApiError`] classifies refusals. Whether a write may be repeated is decided by the engine, never here.
 
 mod client;
 mod error;
@@ -27,8 +27,8 @@ pub use error::{ApiError, ErrorForm, Meaning, WITHHELD};
 pub use http::{Http, HttpError};
 pub use limit::Limit;
 pub use lock::LockHolder;
-pub use missing::speaks_of_a_resource;
-pub use quota::tells_quota;
+pub use missing::is_about_resource;
+pub use quota::is_about_quota;
 pub use read::{ReadError, json_of, tried};
 pub use retry::Policy;
 pub use task::{TASKS, Task, TaskData, TaskState, timestamp};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::lock::without_quoted;
 
 /// Whether the message of a failed task is about a quota; names in it do not count.
-pub fn tells_quota(words: &str) -> bool {
+pub fn is_about_quota(words: &str) -> bool {
     let words = without_quoted(words).to_lowercase();
     words.contains("quota") && (words.contains("exceed") || words.contains("limit"))
 }
@@ -41,7 +41,7 @@ mod tests {
             ("cannot create `quota limit exceeded`", false),
             ("no valid host was found", false),
         ] {
-            assert_eq!(tells_quota(words), quota, "{words}");
+            assert_eq!(is_about_quota(words), quota, "{words}");
         }
     }
 }

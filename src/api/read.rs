@@ -95,8 +95,9 @@ impl Client {
                         }
                         _ if repeat.contains(&error.status) => (error.story(), after),
                         Meaning::NotFound if !self.is_missing(&request, &error).await => (error.story(), after),
-                        // The page of a proxy while a service is deployed. At a wrong address the API has never answered.
-                        _ if error.is_page_not_found() && self.has_met_the_api() => (error.story(), after),
+                        // The page of a proxy while a service is deployed. At a wrong address the API has never
+                        // answered.
+                        _ if error.is_page_not_found() && self.api_has_answered() => (error.story(), after),
                         // It leads elsewhere, and will the next time.
                         _ if error.status < 400 => return Err(ReadError::Refused(error)),
                         Meaning::RateLimited | Meaning::Unavailable | Meaning::Unknown | Meaning::Locked => {

@@ -95,7 +95,7 @@ pub enum Lost {
 }
 
 impl Lost {
-    /// What was sent was lost, and not for want of time.
+    /// The answer was lost, but not by a timeout.
     pub fn unknown(cause: impl Into<String>) -> Self {
         Self::Unknown { cause: cause.into(), timed_out: false }
     }

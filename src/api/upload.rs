@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::body_file::{Chunk, Pieces};
 
-/// The bytes of a body. They end before the last ones of a file when it is not the one that was measured.
+/// The bytes of a body. They end early when a file is not the one that was measured.
 pub(super) struct Stream {
     state: UploadState,
     /// What follows the file that is being read.

@@ -99,7 +99,7 @@ pub fn details_of(change: &Change) -> Vec<String> {
     if let Action::Amend { fields, said } = &change.action {
         return fields.iter().chain(said).cloned().collect();
     }
-    let Action::Change { how, fields, calls, removes, forced, because_of, bar } = change.action.change() else {
+    let Action::Change { how, fields, calls, removes, forced, because_of, blocker } = change.action.change() else {
         return Vec::new();
     };
     let removes = removes.iter().map(|part| format!("removes {part}"));
@@ -108,8 +108,8 @@ pub fn details_of(change: &Change) -> Vec<String> {
         _ => format!("by {call}"),
     });
     let forced = forced.iter().map(|forced| format!("needs a new resource: `{}`: {}", forced.field, forced.reason));
-    let because_of = because_of.as_ref().map(|other| match bar {
-        Some(bar) => bar.words(other),
+    let because_of = because_of.as_ref().map(|other| match blocker {
+        Some(blocker) => blocker.words(other),
         None => format!("it depends on `{other}`, which is replaced"),
     });
     fields.iter().cloned().chain(calls).chain(removes).chain(forced).chain(because_of).collect()

@@ -164,7 +164,8 @@ fn rows(recovered: &Recovered) -> Vec<Vec<String>> {
 /// Prints the ids of `--accept` that were refused, and what belongs to others.
 fn print_refused(context: &Context, recovered: &Recovered) -> Result<(), Error> {
     for (step, id) in &recovered.refused {
-        let whose = recovered.theirs.iter().find(|(instance, known, _)| known == id && instance.to_string() == *step);
+        let whose =
+            recovered.of_others.iter().find(|(instance, known, _)| known == id && instance.to_string() == *step);
         let why = whose.map_or(format!("is no resource that the call of `{step}` creates"), |(_, _, whose)| {
             format!("is not that of `{step}`: {whose}")
         });
@@ -173,7 +174,7 @@ fn print_refused(context: &Context, recovered: &Recovered) -> Result<(), Error> 
     let accepted = |step: &InstanceId, id: &str| {
         recovered.refused.iter().any(|(name, known)| known == id && *name == step.to_string())
     };
-    for (instance, id, whose) in recovered.theirs.iter().filter(|(instance, id, _)| !accepted(instance, id)) {
+    for (instance, id, whose) in recovered.of_others.iter().filter(|(instance, id, _)| !accepted(instance, id)) {
         note(context, &format!("`{instance}`: {id} has its name, and belongs to another: {whose}"))?;
     }
     Ok(())

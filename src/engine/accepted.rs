@@ -1,7 +1,7 @@
 //! The write of one instance: up to the tasks that it started, and from their end to the result.
 //!
-//! While it waits, an instance holds the ids of its tasks, the operation and the lock of the parent; what else is needed
-//! afterwards is on record.
+//! While it waits, an instance holds the ids of its tasks, the operation and the lock of the parent; what else is
+//! needed afterwards is on record.
 
 use std::time::Duration;
 
@@ -108,7 +108,8 @@ impl Instance {
         pending.begin(&self.run.context)
     }
 
-    /// Records the result of an accepted write. `ends`: those of its tasks; `None` when the step does not wait for them.
+    /// Records the result of an accepted write. `ends`: those of its tasks; `None` when the step does not wait for
+    /// them.
     pub(super) async fn completed(
         &self,
         id: &InstanceId,
@@ -130,7 +131,7 @@ impl Instance {
         let about = self.about(&call);
         let finishing = self.finishing(&known, &intended, &about, started);
         let finishing = Finishing { intended_at: known.intended_at.filter(|_| resumed), ..finishing };
-        // The record changes its own copy: another would be made while this one is held.
+        // Released first: as long as it is held, the journal copies the status to change it.
         drop(known);
         match ends {
             Some(ends) => finishing.finish_ended(&self.run.context, called, ends, provenance).await,

@@ -25,7 +25,7 @@ use crate::id::InstanceId;
 use crate::journal::{Adopted, IntendedUndo, JsonText, Record, RecordedCall, RecordedResource, StepResult, id_text};
 use crate::shared::Shared;
 
-pub use existing::{Adoptable, By, shown_in};
+pub use existing::{AdoptKey, Adoptable, shown_in};
 
 /// Why a resource of another owner is not adopted.
 pub fn taken_words(id: &str, owner: &str) -> String {
@@ -94,12 +94,12 @@ impl Instance {
         Ok(StepResult { response: kept.response.map(conceal), ..kept })
     }
 
-    fn adopted_by(&self, id: &InstanceId) -> Result<(By, bool), Interruption> {
+    fn adopted_by(&self, id: &InstanceId) -> Result<(AdoptKey, bool), Interruption> {
         if let Some(import) = self.run.options.import.as_ref().filter(|import| import.instance == *id) {
-            return Ok((By::Id(import.id.clone()), import.own));
+            return Ok((AdoptKey::Id(import.id.clone()), import.own));
         }
         let adopt = self.step().adopt.as_ref().expect("only a step that adopts comes here");
-        let by = By::of(&adopt.by, &self.surroundings().scope());
+        let by = AdoptKey::of(&adopt.by, &self.surroundings().scope());
         Ok((by.map_err(|error| self.run.template_failed(&error))?, adopt.own))
     }
 
@@ -109,7 +109,7 @@ impl Instance {
         rendered: &Rendered,
         create: &Operation,
         resource: &Resource,
-        by: &By,
+        by: &AdoptKey,
     ) -> Result<Value, Interruption> {
         let Some(path) = by.own_path(resource, &rendered.parameters) else {
             return self.listed(rendered, resource, by).await;
@@ -126,7 +126,7 @@ impl Instance {
     }
 
     /// Finds the one existing resource with that id or name in its list.
-    async fn listed(&self, rendered: &Rendered, resource: &Resource, by: &By) -> Result<Value, Interruption> {
+    async fn listed(&self, rendered: &Rendered, resource: &Resource, by: &AdoptKey) -> Result<Value, Interruption> {
         let context = &self.run.context;
         let list = resource.list.as_ref();
         let request = list.and_then(|list| Some((list, by.list_request(list, &rendered.parameters)?)));

@@ -1,6 +1,6 @@
-//! What the plan says of a step besides its call, where the record has it otherwise: its `undo`, whether what it adopted
-//! is its own, and what it comes after. A teardown takes all of this from the record alone, so that a run records it,
-//! without a call.
+//! What the plan says of a step besides its call, where the record has it otherwise: its `undo`, whether what it
+//! adopted is its own, and what it comes after. A teardown takes all of this from the record alone, so that a run
+//! records it, without a call.
 
 use super::context::RunContext;
 use super::instance::Instance;
@@ -257,7 +257,7 @@ impl Instance {
         amendment(self.run.context.catalog, self.step(), known, &self.surroundings())
     }
 
-    /// Records what the plan says otherwise of an instance that is done, and warns of what has no effect.
+    /// Records what the plan now says of an instance that is done, and warns of what has no effect.
     pub(super) async fn amend(&self, id: &InstanceId) -> Result<(), Interruption> {
         let amendment = self.amendment(&self.known(id));
         for words in &amendment.said {

@@ -9,23 +9,24 @@ use crate::journal::{Drifted, RecordedCall};
 /// A call to make before a delete, and what it changes of the resource: the field of the create's body, and its value
 /// afterwards.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Before {
+pub struct PrecedingCall {
     pub call: RecordedCall,
     pub changes: Drifted,
 }
 
 /// The calls to make before the delete of the resource that `create` made, in order; empty for most kinds.
 ///
-/// A router is not deletable while the subnets of its create are attached, a volume not while it is attached to a machine,
-/// a virtual IP not while it is one (Gcore API reference, "Detach subnet from router", "Detach volume", "Toggle the VIP
-/// status"). CDN resources and rules are disabled first ("Delete CDN resource", "Delete rule"). Only what the create, or a
-/// later change of it, attached is detached: a volume that another client attached elsewhere stays as it is.
-pub fn before_delete(catalog: &Catalog, create: &RecordedCall, delete: &RecordedCall) -> Vec<Before> {
+/// A router is not deletable while the subnets of its create are attached, a volume not while it is attached to a
+/// machine, a reserved IP not while it is a virtual IP (Gcore API reference, "Detach subnet from router", "Detach
+/// volume", "Toggle the VIP status"). CDN resources and rules are disabled first ("Delete CDN resource", "Delete
+/// rule"). Only what the create, or a later change of it, attached is detached: a volume that another client attached
+/// elsewhere stays as it is.
+pub fn before_delete(catalog: &Catalog, create: &RecordedCall, delete: &RecordedCall) -> Vec<PrecedingCall> {
     let is = |method, path: &str| {
         operation_of(catalog, delete)
             .is_some_and(|(operation, _)| operation.route.method == method && operation.route.path == path)
     };
-    let call = |method, path: String, body: Value, field: &str, now: Option<Value>| Before {
+    let call = |method, path: String, body: Value, field: &str, now: Option<Value>| PrecedingCall {
         call: RecordedCall { body: Some(body.into()), ..RecordedCall::new(method, path) },
         changes: Drifted { field: field.to_owned(), now },
     };
@@ -69,7 +70,7 @@ mod tests {
     fn calls(create: &str, body: Value, delete: &str) -> Vec<String> {
         let create = RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, create) };
         let before = before_delete(Catalog::embedded(), &create, &RecordedCall::new(Method::Delete, delete));
-        let words = |before: &Before| {
+        let words = |before: &PrecedingCall| {
             let Drifted { field, now } = &before.changes;
             let now = now.as_ref().map(ToString::to_string).unwrap_or_default();
             let body = before.call.body.as_deref().map(ToString::to_string).unwrap_or_default();

@@ -14,16 +14,15 @@ use crate::journal::{InstanceStatus, RecordedCall};
 pub enum Former {
     /// Nothing: there is none, or the undo of the new call is the same one.
     Same,
-    /// It is carried out: the new call is about something else (another volume, another machine), and would leave what the
-    /// former one did.
+    /// It is carried out: the new call is about something else (another volume, another machine), and would leave what
+    /// the former one did.
     TakenBack,
     /// It is taken off the record: the effect that it would undo is known to be gone, or has the undo of the new call.
     Moot,
 }
 
-/// What becomes of the undo on record. `call` and `undo`: the new ones; of an undo that cannot be evaluated before the
-/// call only the call tells whether it is about something else. `orphan`: what the former call named does not exist any
-/// more.
+/// What becomes of the undo on record. `call` and `undo`: the new ones; where the undo cannot be evaluated before the
+/// call, the calls are compared. `orphan`: what the former call named does not exist any more.
 pub fn former(
     catalog: &Catalog,
     known: &InstanceStatus,

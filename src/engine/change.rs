@@ -89,7 +89,7 @@ impl Instance {
                     && operation.route == next.operation.route
                     && intent.update.as_deref() == Some(&next.agrees)
                 {
-                    // What had to be read for it is on record, and may not be there any more.
+                    // The recorded call has the values that were read for it, which may not exist any more.
                     let (recorded, sent) = (RecordedCall::clone(&intent.call), intent.call.body.as_deref().cloned());
                     next = InPlace { recorded, sent, parameters, ..next };
                 }
@@ -108,12 +108,12 @@ impl Instance {
     pub(super) fn agrees(&self, known: &InstanceStatus, call: &Shared<RecordedCall>) -> bool {
         let ignored = &self.step().ignored_changes;
         known.agrees.as_ref().is_some_and(|before| {
-            // Equal as they are, for the most part: nothing is copied to compare them.
+            // They are mostly equal, and then nothing is copied for the comparison.
             before == call || wanted_call(before, call, ignored) == **before
         })
     }
 
-    /// Completes a call with the values that have to be read for it; `None` when what it takes off is gone.
+    /// Completes a call with the values that have to be read for it; `None` when the part that it detaches is gone.
     async fn looked_up(&self, id: &InstanceId, call: &InPlace) -> Result<Option<InPlace>, Interruption> {
         let context = &self.run.context;
         let read =
@@ -127,7 +127,7 @@ impl Instance {
                 NotFound::Read(error) => {
                     context.error(&about, EffectKnown::NotApplied, ErrorClass::Unreachable, error.to_string())
                 }
-                NotFound::Which(words) => context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words),
+                NotFound::NotOne(words) => context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words),
             };
             error.message = format!("what `{}` needs could not be read: {}", call.recorded, error.message);
             error.place = Some(self.run.plan_span(self.step().call.span).place());
@@ -290,18 +290,18 @@ impl Instance {
     /// Removes the resource of this step, and before it the recorded dependants, which this run makes again or prunes.
     async fn replace(&self, id: &InstanceId, provenance: &mut Provenance) -> Result<(), Interruption> {
         let dependants = self.run.recorded_dependants(id);
-        let barred = self.barred(id, &dependants);
-        if let Some((dependant, bar)) = barred.first() {
+        let blockers = self.blockers(id, &dependants);
+        if let Some((dependant, blocker)) = blockers.first() {
             let mut error = self.run.context.error(
                 &self.about(&self.step_call(id)),
                 EffectKnown::NotApplied,
                 ErrorClass::Rejected,
-                format!("it cannot be replaced: {}", bar.words(dependant)),
+                format!("it cannot be replaced: {}", blocker.words(dependant)),
             );
             let forget = self.run.context.settings.state_command("forget", dependant, "");
-            let alike = barred.iter().filter(|(_, other)| other == bar).map(|(dependant, _)| dependant);
+            let alike = blockers.iter().filter(|(_, other)| other == blocker).map(|(dependant, _)| dependant);
             let targeted = !self.run.options.target.is_empty();
-            error.help.push(bar.help(&alike.cloned().collect::<Vec<_>>(), &id.step, targeted, &forget));
+            error.help.push(blocker.help(&alike.cloned().collect::<Vec<_>>(), &id.step, targeted, &forget));
             return Err(Interruption::Failed(error));
         }
         *provenance = Provenance::Called;
@@ -310,8 +310,8 @@ impl Instance {
         self.run.remove_all(&all).await
     }
 
-    /// What may not be removed where the resource of this step is to be replaced, and why: itself, or dependants.
-    fn barred(&self, id: &InstanceId, dependants: &[InstanceId]) -> Vec<(InstanceId, ReplaceBlocker)> {
+    /// The instances that keep the resource of this step from being replaced, and why: itself, or dependants.
+    fn blockers(&self, id: &InstanceId, dependants: &[InstanceId]) -> Vec<(InstanceId, ReplaceBlocker)> {
         let (run, options) = (&self.run, &self.run.options);
         let look = |status: &Status| (decide::orphans(status), decide::staying(status, id, dependants));
         let (orphans, staying) = run.context.journal.with_status(look);
@@ -323,7 +323,7 @@ impl Instance {
             surroundings: run.surroundings(&self.values, None),
             is_known: &|reference| self.values.contains_key(&reference.step),
         };
-        turn.barred(dependants).into_iter().map(|(barred, bar)| (barred.clone(), bar)).collect()
+        turn.blockers(dependants).into_iter().map(|(instance, blocker)| (instance.clone(), blocker)).collect()
     }
 
     fn step_call(&self, id: &InstanceId) -> Shared<RecordedCall> {

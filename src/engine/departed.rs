@@ -1,5 +1,5 @@
-//! Calls without an answer whose step left the plan: no step resolves them any more, and nobody could say whether
-//! something is there.
+//! Calls without an answer whose step left the plan: no step resolves them any more, so that their resources would stay
+//! unknown.
 
 use super::decide;
 use super::interruption::Interruption;
@@ -38,7 +38,7 @@ pub async fn resolve_departed(
             Ok(()) => context.warn(format!("`{instance}`: its call was never answered, and nothing was found of it")),
             Err(Interruption::Journal(error)) => return Err(error),
             Err(Interruption::Unknown(error) | Interruption::Failed(error)) => unknown.push((instance, error)),
-            // The record says what it is at; the next run goes on.
+            // Its state is on record, and the next run continues.
             Err(_) => break,
         }
     }

@@ -37,7 +37,7 @@ pub fn differences(before: &RecordedCall, after: &RecordedCall) -> Vec<String> {
     found
 }
 
-/// `within`, `name`: the names of the mapping around the one of the values, and of their own field.
+/// `name`: the field with the values; `within`: the mapping that this field is in.
 fn compare((within, name): (&str, &str), at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {

@@ -135,8 +135,8 @@ pub async fn dispatch(run: &Arc<Run>) -> Result<Dispatched, JournalError> {
     Ok(dispatcher.finish())
 }
 
-/// The record cannot be written: lets the steps in progress hear the answers to their requests. What these made is on no
-/// record, but the journal knows it.
+/// The record cannot be written: lets the steps in progress hear the answers to their requests. What these made is on
+/// no record, but the journal knows it.
 async fn hear_answers(run: &Run, tasks: &mut JoinSet<(InstanceId, InstanceEnd)>) {
     run.stopper.stop(Stop::RecordLost);
     while tasks.join_next().await.is_some() {}
@@ -200,7 +200,7 @@ impl<'r> Dispatcher<'r> {
         dispatcher
     }
 
-    /// A value is kept for as long as anything may read it.
+    /// A value is kept for as long as a step or an output may read it.
     fn count_readers(&mut self) {
         let plan = &self.run.plan;
         let by_steps = plan.steps.values().flat_map(|step| &step.after);

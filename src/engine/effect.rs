@@ -1,6 +1,6 @@
-//! What reads show of what an action (a call that makes nothing, such as one that attaches a volume) did to resources on
-//! record: whether it is there. An undo whose task the API does not know any more, or that is refused because there is
-//! nothing to take back, is told by it; and so is an action whose task ended in ERROR.
+//! What reads show of what an action (a call that makes nothing, such as one that attaches a volume) did to resources
+//! on record: whether it is there. It decides the outcome of an undo whose task the API does not know any more, or that
+//! is refused because there is nothing to take back; and of an action whose task ended in ERROR.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedCall, Status};
 use crate::shared::Shared;
 
-/// What is there of what a step did.
+/// Whether the effect of an action is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// Nothing, or nothing any more: it was taken back.
@@ -23,7 +23,7 @@ pub enum Effect {
     CannotTell,
 }
 
-/// What is there of what the action of an instance did to resources on record, after `undo` may have taken it back.
+/// The effect of the action of an instance, after `undo` may have taken it back.
 pub async fn effect_after(context: &RunContext, instance: &InstanceId, undo: &RecordedCall) -> Effect {
     let operation = operation_of(context.catalog, undo).map(|(operation, _)| operation);
     if operation.is_none_or(|undo| undo.creates.is_some()) {
@@ -36,11 +36,11 @@ pub async fn effect_after(context: &RunContext, instance: &InstanceId, undo: &Re
     }
 }
 
-/// What is there of what this action of an instance was to do to resources on record, although its task ended in ERROR.
+/// The effect of this action of an instance, whose task ended in ERROR.
 pub async fn effect_of(context: &RunContext, instance: &InstanceId, action: &RecordedCall) -> Effect {
     let now = Some(context.now());
     match look(context, instance, action, now).await {
-        // A comparison that finds as much of any other value has compared nothing.
+        // A comparison that finds other values as well proves nothing.
         Effect::There => match with_other_values(action) {
             Some(other) if look(context, instance, &other, now).await != Effect::There => Effect::There,
             _ => Effect::CannotTell,

@@ -187,7 +187,7 @@ impl ListSearch<'_> {
             !self.items.iter().any(|item| self.fits(item, &alone))
         });
         if let Some((field, value)) = lacking {
-            help.extend(what_there_is(value.as_str().unwrap_or_default(), of(field)));
+            help.extend(names_help(value.as_str().unwrap_or_default(), of(field)));
         } else {
             help.push("each of these conditions matches an item, but no item matches all of them".to_owned());
         }
@@ -246,7 +246,7 @@ fn conditions(wanted: &Map<String, Value>) -> String {
 }
 
 /// Help for a name that does not exist: the nearest of the existing ones, and the first of all.
-pub fn what_there_is(wanted: &str, mut names: Vec<String>) -> Vec<String> {
+pub fn names_help(wanted: &str, mut names: Vec<String>) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     if names.is_empty() {

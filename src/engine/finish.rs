@@ -48,7 +48,7 @@ pub type FailWhen<'a> = Box<dyn Fn(&StepResult, &Value) -> Option<StepError> + S
 pub struct Finishing<'a> {
     /// The recorded intent of the write.
     pub intent: &'a Intent,
-    /// Its call, which keeps what is read in it; the recorded one must not.
+    /// Its call, which keeps its body parsed once it is read; the recorded one must not.
     pub call: &'a RecordedCall,
     pub operation: Option<&'a Operation>,
     pub parameters: &'a Parameters,
@@ -72,13 +72,13 @@ pub struct Finishing<'a> {
 #[derive(Debug)]
 pub enum Ended {
     /// With a result; and the type and the milliseconds of each of its tasks.
-    Well(StepResult, Vec<(String, u64)>),
+    Succeeded(StepResult, Vec<(String, u64)>),
     /// The task at index `at` ended in ERROR.
     InError { at: usize, tasks: Vec<Task> },
     /// These tasks were attributed to this write, but belong to another attempt.
     NotOurs(Vec<String>),
-    /// Nothing says what came of these tasks, for this reason: the API does not know them, or does not any more; or they
-    /// finished, and neither they nor a list name what they made (`unnamed`).
+    /// The outcome of these tasks cannot be found, for this reason: the API does not know them, or does not any more;
+    /// or they finished, and neither they nor a list name what they made (`unnamed`).
     Missing { tasks: Vec<String>, why: String, unnamed: bool },
 }
 
@@ -167,11 +167,11 @@ impl Finishing<'_> {
         evidence: Option<Evidence>,
     ) -> Result<Option<StepResult>, Interruption> {
         match ended {
-            Ended::Well(result, _) if evidence.is_some() && self.shows_secret_once() => {
+            Ended::Succeeded(result, _) if evidence.is_some() && self.shows_secret_once() => {
                 self.record_without_its_secret(context, &result).await?;
                 Ok(None)
             }
-            Ended::Well(result, durations) => {
+            Ended::Succeeded(result, durations) => {
                 // Readiness after a synchronous answer is waited for later, once that answer is on record.
                 let later = self.operation.is_some_and(|operation| operation.ready.is_some());
                 if self.until_ready && !self.wait.skip && !later {
@@ -189,7 +189,7 @@ impl Finishing<'_> {
             Ended::InError { at, tasks } => {
                 let effect = Box::pin(self.effect(context)).await?;
                 if effect == Some(Effect::There) {
-                    self.tell_done_in_error(context, &tasks[at]);
+                    self.warn_done_in_error(context, &tasks[at]);
                     let result = self.result_of(context, &tasks, None);
                     return Ok(Some(self.record(context, result, provenance, evidence, Vec::new()).await?));
                 }
@@ -218,16 +218,16 @@ impl Finishing<'_> {
                 context.hide_sensitive(&value);
                 let mut result = results::result_of_answer(self.operation, self.call, status, value);
                 self.sort_secondary(context, &mut result);
-                Ok(Ended::Well(result, Vec::new()))
+                Ok(Ended::Succeeded(result, Vec::new()))
             }
             Called::Found { item, .. } => {
                 context.hide_sensitive(&item);
                 let mut result = result_of_item(self.operation, self.call, &item);
                 self.sort_secondary(context, &mut result);
                 if found {
-                    result = Box::pin(self.with_what_its_task_made(context, &item, result)).await?;
+                    result = Box::pin(self.with_secondary_of_task(context, &item, result)).await?;
                 }
-                Ok(Ended::Well(result, Vec::new()))
+                Ok(Ended::Succeeded(result, Vec::new()))
             }
             Called::Tasks { tasks, status, .. } => {
                 let ends = self.wait(context, &tasks).await?;
@@ -236,7 +236,7 @@ impl Finishing<'_> {
         }
     }
 
-    /// What the ends of its tasks make of a write. `found`: they were attributed to it.
+    /// How a write ended, by the ends of its tasks. `found`: they were attributed to it.
     async fn end_of(
         &self,
         context: &RunContext,
@@ -263,13 +263,13 @@ impl Finishing<'_> {
         }
         match found && Box::pin(self.is_owned_by_another(context, &tasks, &result)).await {
             true => Ok(Ended::NotOurs(tasks)),
-            false => Ok(Ended::Well(result, durations)),
+            false => Ok(Ended::Succeeded(result, durations)),
         }
     }
 
-    /// Adds to the result for a resource that was found the secondary resources of the task that made it. Only a task that the API
-    /// does not know any more is not waited for instead, and would list it.
-    async fn with_what_its_task_made(
+    /// Adds the secondary resources of the same task to the result of a resource that was found. The API does not know
+    /// that task any more: otherwise the run would wait for it, and it would list them.
+    async fn with_secondary_of_task(
         &self,
         context: &RunContext,
         item: &Value,
@@ -299,7 +299,7 @@ impl Finishing<'_> {
         }
     }
 
-    /// What the call changed was there before it, or may have been, because no list was read.
+    /// Whether the call changed a resource that existed before it, or may have, because no list was read.
     fn only_changed(&self, result: &StepResult) -> bool {
         let before = self.intent.mark.before.as_ref();
         let was_there = before.zip(result.id.as_ref()).map(|(before, id)| before.contains(&id_text(id)));

@@ -89,7 +89,7 @@ impl Gates {
         self.intents.answered(took);
     }
 
-    /// Whether another instance may start while so many have not ended.
+    /// Whether another instance may start while `alive` ones have not ended.
     pub fn has_slot(&self, alive: usize) -> bool {
         let at_work = alive.saturating_sub(self.waiting.load(Ordering::Relaxed));
         at_work < STARTED + self.intents.size()

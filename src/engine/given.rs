@@ -1,4 +1,4 @@
-//! A resource that the user names by its id: read, so that a decision is about something that exists, and is not
+//! A resource that the user names by its id: read, so that a decision is about a resource that exists, and is not
 //! another's.
 
 use serde_json::Value;

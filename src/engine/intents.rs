@@ -84,8 +84,8 @@ fn mean(before: Option<f64>, took: Duration) -> f64 {
     before.map_or(took, |before| before + NEWEST * (took - before))
 }
 
-/// The number of intents that keeps the requests busy: for each request in flight twice as many more as are answered
-/// during one append: those being written, and those queued behind them.
+/// The number of intents that keeps the requests busy: one for each request in flight, and twice as many as are
+/// answered during one append: those being written, and those queued behind them.
 fn wanted(parallelism: usize, append: f64, request: f64) -> usize {
     // Only a simulated request takes no time.
     let ahead = if request > 0.0 { append / request } else { 0.0 };

@@ -25,7 +25,7 @@ use crate::hash::HashMap;
 use crate::journal::id_text;
 use crate::shared::lock;
 
-/// A recent reading serves for so many times as long as it took.
+/// A recent reading serves for this many times as long as it took.
 const VALIDITY_FACTOR: u32 = 20;
 /// It serves at least as long as one that took a millisecond: on a simulated clock, reading takes no time.
 const LEAST_VALIDITY: Duration = Duration::from_millis(VALIDITY_FACTOR as u64);

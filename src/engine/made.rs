@@ -37,7 +37,7 @@ pub fn result_of_tasks(
     status: Option<u16>,
     before: &Before<'_>,
 ) -> StepResult {
-    let (created, touched) = sort_out(operation, call, tasks, before);
+    let (created, touched) = divide(operation, call, tasks, before);
     let mut result = StepResult {
         tasks: tasks.iter().map(|task| task.id.clone()).collect(),
         status,
@@ -50,7 +50,7 @@ pub fn result_of_tasks(
 }
 
 /// Divides the resources that finished tasks list into those the call made and those that existed before.
-fn sort_out(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], before: &Before<'_>) -> (Kinds, Kinds) {
+fn divide(operation: Option<&Operation>, call: &RecordedCall, tasks: &[Task], before: &Before<'_>) -> (Kinds, Kinds) {
     let creates = operation.and_then(|operation| operation.creates.as_ref());
     let mentions = Mentions::of(call, creates, before.digest_key);
     // The API refuses a second resource of this kind and name: the resource of this name is the one that the call made,
@@ -283,8 +283,8 @@ pub fn include_in_delete<'m>(
     call
 }
 
-/// The path that reads a resource, derived from the call that deletes it: the same one, where that reads as well. (Virtual
-/// machines and bare metal are one kind with two reads.)
+/// The path that reads a resource, derived from the call that deletes it: the same one, where that reads as well.
+/// (Virtual machines and bare metal are one kind with two reads.)
 pub fn read_of(catalog: &Catalog, kind: &str, id: &Value, delete: &RecordedCall) -> Option<String> {
     if delete.method == Method::Delete && catalog.matching(Method::Get, &delete.path).is_some() {
         return Some(delete.path.clone());

@@ -11,8 +11,9 @@ use crate::journal::{InstanceStatus, RecordedResource};
 
 /// The task that made a resource, as a read shows it, when it is none of those on record for it.
 ///
-/// Only where a task made it: what was adopted, or found without its task, has none on record. A read that shows no maker
-/// leaves it to the record, and so does one that shows the stamp `owner`, or one below it when `owner` ends with a slash.
+/// Only where a task made it: what was adopted, or found without its task, has none on record. A read that shows no
+/// maker leaves it to the record, and so does one that shows the stamp `owner`, or one below it when `owner` ends with
+/// a slash.
 pub fn other_maker(
     known: &InstanceStatus,
     made: &RecordedResource,
@@ -28,7 +29,7 @@ pub fn other_maker(
     (!tag(item, list, STAMP).is_some_and(is_owner)).then_some(maker)
 }
 
-/// The same of the main resource of an instance, for which the stamp of any of the environment's steps will do.
+/// The same for the main resource of an instance, where the stamp of any step of the environment counts.
 pub fn other_maker_of_main(settings: &Settings, known: &InstanceStatus, item: &Value) -> Option<String> {
     other_maker(known, known.main_made()?, item, None, &format!("{}/{}/", settings.plan, settings.environment))
 }

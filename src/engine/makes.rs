@@ -1,5 +1,5 @@
-//! What a run would make: an older copy of the record has a line about an instance that was removed, refused or replaced
-//! since, and a run makes it all the same.
+//! What a run would make. In an older copy of the record, an instance that was removed, refused or replaced since looks
+//! as before, and a run would make it again beside what exists.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ impl Makes {
         }
         for change in preview.changes().0 {
             match change.action.change() {
-                // What is under way is sent again when nothing is found of it.
+                // A call that is under way is sent again when its effect is not found.
                 Action::Call | Action::Adopt { .. } | Action::Retry { .. } | Action::Continue { .. } => {
                     makes.instances.insert(change.instance)
                 }

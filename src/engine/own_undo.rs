@@ -15,8 +15,8 @@ pub struct Elsewhere {
     pub deletes: bool,
 }
 
-/// Whether the undo of what an instance made is about something else; `None` when it is not, or when that cannot be told:
-/// the step makes nothing, or its call says itself what it makes.
+/// Whether the undo of what an instance made is about another resource; `None` when it is not, or when that cannot be
+/// told: the step makes nothing, or its call says itself what it makes.
 pub fn elsewhere(catalog: &Catalog, known: &InstanceStatus, made: &RecordedResource) -> Option<Elsewhere> {
     let (kind, id, undo) = (made.kind.as_deref()?, made.id.as_deref()?, made.undo.as_ref()?);
     let (create, parameters) = operation_of(catalog, known.agreed()?)?;

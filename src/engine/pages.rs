@@ -141,7 +141,7 @@ pub fn listed(mut answer: Value, items_at: &str, path: &str) -> Option<Vec<Value
         Some(Value::Null) => Some(Vec::new()),
         None if is_empty => Some(Vec::new()),
         None => match answer {
-            // Else what has the list stands in one itself.
+            // The object that has the list may be in a list itself.
             Value::Array(items) if items.iter().all(|item| item.pointer(items_at).is_none()) => Some(items),
             one if may_be_one(path) && one.get("name").is_some_and(Value::is_string) => Some(vec![one]),
             _ => None,

@@ -48,7 +48,7 @@ pub struct Proven {
     /// Those that may be ours, and why that is not certain.
     pub unclear: Vec<(RecordedResource, StepError)>,
     /// Those that existed before: kind, id, and why they are kept.
-    pub theirs: Vec<(String, Value, String)>,
+    pub of_others: Vec<(String, Value, String)>,
 }
 
 /// Determines which secondary resources were made by the step's own call.
@@ -69,7 +69,7 @@ pub async fn prove(
         match owner_of(context, instance, known, made, &resource, &kind, &id).await {
             ResourceOwner::Ours => proven.ours.push(resource),
             ResourceOwner::OtherStep | ResourceOwner::Gone => {}
-            ResourceOwner::Other(why) => proven.theirs.push((kind, id.into_owned(), why)),
+            ResourceOwner::Other(why) => proven.of_others.push((kind, id.into_owned(), why)),
             ResourceOwner::CannotTell(error) => proven.unclear.push((resource, error)),
         }
     }
@@ -151,8 +151,9 @@ async fn owner_by_maker(
     }
 }
 
-/// Whether a secondary resource that names no maker was made with the main one all the same: the record has it as such, it
-/// shows the id of the main one, to which it is attached, and the task that made that lists it and ran when it was created.
+/// Whether a secondary resource that names no maker was made with the main one all the same: the record has it as such,
+/// it shows the id of the main one, to which it is attached, and the task that made that lists it and ran when it was
+/// created.
 async fn is_part(context: &RunContext, made: &RecordedResource, resource: &RecordedResource, object: &Value) -> bool {
     let is_it = |one: &RecordedResource| (&one.kind, &one.id) == (&resource.kind, &resource.id);
     let main = made.id.as_deref().filter(|id| id.as_str().is_some_and(|id| id.len() >= SHORTEST_ID));

@@ -143,6 +143,7 @@ impl Finishing<'_> {
 impl Instance {
     /// Waits for readiness after a synchronous answer, which is on record already: a CDN resource being deployed, a
     /// binary being compiled. A later run waits again.
+    ///
     /// # Errors
     ///
     /// [`Interruption`], also when the resource has failed for good.

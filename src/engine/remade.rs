@@ -37,8 +37,8 @@ pub fn elements_of(
 }
 
 impl ReplacementCheck<'_> {
-    /// What may not be removed, and why: the resource itself, or dependants.
-    pub fn barred<'d>(&'d self, dependants: &'d [InstanceId]) -> Vec<(&'d InstanceId, ReplaceBlocker)> {
+    /// The instances that may not be removed, and why: the replaced one itself, or dependants.
+    pub fn blockers<'d>(&'d self, dependants: &'d [InstanceId]) -> Vec<(&'d InstanceId, ReplaceBlocker)> {
         if self.staying == Some(self.replaced) {
             return vec![(self.replaced, ReplaceBlocker::Itself)];
         }
@@ -52,7 +52,7 @@ impl ReplacementCheck<'_> {
         let later: HashSet<&StepId> = graph.all_dependants(&self.replaced.step).into_iter().collect();
         // By step: its elements, and whether it comes after the resource.
         let mut steps: HashMap<&StepId, (Option<Elements>, bool)> = HashMap::default();
-        let barred = dependants.iter().filter_map(|one| {
+        let blockers = dependants.iter().filter_map(|one| {
             let remade = match self.allowed.plan.steps.get(&one.step) {
                 Some(step) if !decide::reads(step) => {
                     let (each, later) = steps.entry(&one.step).or_insert_with(|| {
@@ -67,12 +67,12 @@ impl ReplacementCheck<'_> {
                 }
                 _ => Remade::Gone,
             };
-            Some((one, self.allowed.bar(one, remade)?))
+            Some((one, self.allowed.blocker(one, remade)?))
         });
-        let barred: Vec<_> = barred.collect();
+        let blockers: Vec<_> = blockers.collect();
         let staying =
             dependants.iter().filter(|one| Some(*one) == self.staying).map(|one| (one, ReplaceBlocker::Stays));
-        if barred.is_empty() { staying.collect() } else { barred }
+        if blockers.is_empty() { staying.collect() } else { blockers }
     }
 
     /// Whether the plan has an instance of a step. What is not known yet is assumed to stay as it is on record.

@@ -69,7 +69,7 @@ pub fn lacks_id(operation: Option<&Operation>, result: &StepResult) -> bool {
 }
 
 /// Whether the answer of a create, or the call itself, names what was made.
-pub fn names_what_was_made(operation: &Operation, call: &RecordedCall, answer: &Value) -> bool {
+pub fn names_made(operation: &Operation, call: &RecordedCall, answer: &Value) -> bool {
     !ids_in_answer(operation, call, answer).is_empty()
 }
 

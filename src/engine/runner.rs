@@ -65,7 +65,7 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     let gone = run.context.journal.with_status(|status| run.removals.not_made_again(status));
     let mut unknown: HashSet<InstanceId> = dispatched.unknown().cloned().collect();
     let mut open = Vec::new();
-    // Before every step was reached, nothing says which are gone; `--prune` resolves what it removes.
+    // Before every step was reached, it is not known which are gone; `--prune` resolves what it removes.
     if run.options.target.is_empty() && !run.options.prune && exit_of(&run, &dispatched) == Exit::Done {
         open = resolve_departed(&run, &dispatched.instances).await?;
     }
@@ -139,7 +139,7 @@ async fn roll_back(run: &Run) -> Result<TeardownEnd, JournalError> {
     let torn = teardown(&run.context, &made, Extent::ThisRun).await?;
     let changed = run.context.journal.with_status(Status::changed_since_started);
     if !changed.is_empty() {
-        run.context.warn(format!("this run changed {}: that stays as it is now", names(&changed)));
+        run.context.warn(format!("this run changed {}: its changes stay", names(&changed)));
     }
     let gone = run.context.journal.with_status(|status| run.removals.not_there(status));
     if !gone.is_empty() {
@@ -227,7 +227,8 @@ pub fn missing_words(missing: &[InstanceId]) -> String {
     format!("found gone, and taken off the record: {}", names(missing))
 }
 
-/// Evaluates the outputs whose steps are all done or skipped, with all their instances: returns their values, and the errors by output.
+/// Evaluates the outputs whose steps are all done or skipped, with all their instances: returns their values, and the
+/// errors by output.
 fn evaluate_outputs(run: &Run, dispatched: &Dispatched) -> (Vec<RunOutput>, Vec<(InstanceId, StepError)>) {
     let (mut outputs, mut missing) = (Vec::new(), Vec::new());
     for (name, output) in &run.plan.outputs {

@@ -38,8 +38,8 @@ const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 const BEFORE_BY_ANOTHER_CLOCK: SignedDuration = SignedDuration::from_mins(10);
 /// The list of tasks is read from this long before the earliest time at which the attempt can have made a resource.
 const LIST_BEFORE: SignedDuration = SignedDuration::from_secs(60);
-/// For so long after a call what has the unique name that it asked for, and shows nothing else of it and no time of its
-/// creation, counts as made by it.
+/// For this long after a call, a resource with the unique name that the call asked for counts as made by it, even when
+/// it shows neither other fields of the call nor the time of its creation.
 const ONLY_A_NAME: SignedDuration = SignedDuration::from_mins(30);
 /// The same for what has more than the name in common with the call.
 const ALIKE: SignedDuration = SignedDuration::from_hours(24);
@@ -444,8 +444,8 @@ impl<'a> AttemptSearch<'a> {
         self.intent().mark.user_agent.is_none() && !self.intent().stamped
     }
 
-    /// The verdict by a stamp, which `text` has; what carries one of this environment may be what a recovery left in doubt,
-    /// made under another name of the step.
+    /// The verdict by a stamp, which `text` has; what carries one of this environment may be what a recovery left in
+    /// doubt, made under another name of the step.
     fn or_former_name(&self, verdict: Verdict, text: impl Fn() -> String) -> Verdict {
         let settings = &self.context.settings;
         let is_ours = || text().contains(&format!("{}/{}/", settings.plan, settings.environment));

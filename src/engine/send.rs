@@ -17,7 +17,7 @@ pub enum Sent {
         head: AnswerHead,
     },
     Refused(ApiError),
-    /// Nothing was sent, or a refusal broke off: the call changed nothing, and may be sent again. The cause.
+    /// Nothing was sent, or a refusal broke off: the call changed nothing, and may be sent again. With the cause.
     Unsent(String),
     /// Retrying does not help: see [`Lost::NoConnection`].
     NoConnection(String),
@@ -69,10 +69,10 @@ pub async fn send(context: &RunContext, leaving: Leaving<'_>, request: Request) 
             stop
         } => return Sent::Left(stop),
     };
-    sort(&context.client, &leaving.call.path, answer)
+    classify(&context.client, &leaving.call.path, answer)
 }
 
-fn sort(client: &Client, path: &str, answer: Result<crate::api::Answer, Lost>) -> Sent {
+fn classify(client: &Client, path: &str, answer: Result<Answer, Lost>) -> Sent {
     match answer {
         Ok(answer) if answer.is_success() => match json_of(&answer) {
             Some(value) => Sent::Answer { value, head: head_of(&answer) },
@@ -97,7 +97,7 @@ fn sort(client: &Client, path: &str, answer: Result<crate::api::Answer, Lost>) -
     }
 }
 
-/// What a write without an answer comes to.
+/// Classifies a write without an answer.
 fn without_answer(lost: Lost) -> Sent {
     match lost {
         Lost::NotSent(cause) => Sent::Unsent(cause),

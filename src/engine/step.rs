@@ -172,8 +172,8 @@ impl Instance {
         step.ready.condition().is_some() || step.fail_when.is_some() || step.resource_used
     }
 
-    /// What has to be held of the rendered call while its tasks run. A call that the record has is that one.
-    fn what_stays(&self, id: &InstanceId, rendered: Rendered) -> WaitingCall {
+    /// The part of the rendered call that is held while its tasks run; an equal call on record is held in its place.
+    fn waiting_call(&self, id: &InstanceId, rendered: Rendered) -> WaitingCall {
         let awaits_more = rendered.operation.as_ref().is_some_and(|operation| operation.ready.is_some());
         if awaits_more || self.reads_resource() {
             return WaitingCall::Whole(rendered.into());
@@ -230,7 +230,7 @@ impl Instance {
             };
             progress.ignores = decision == Decision::Change(ChangeKind::Ignore);
             match turned {
-                TurnEnd::Accepted(accepted) => return Ok(Stage::Waits(accepted, self.what_stays(id, rendered))),
+                TurnEnd::Accepted(accepted) => return Ok(Stage::Waits(accepted, self.waiting_call(id, rendered))),
                 TurnEnd::Again => {}
                 TurnEnd::Result(result) => {
                     if let Some(done) = self.done(id, &rendered.recorded, result, progress) {
@@ -268,7 +268,8 @@ impl Instance {
         words.into_iter().for_each(|words| context.warn(words));
     }
 
-    /// Whether the plan has an instance. The elements of a `for_each` that are not known yet are assumed to be as before.
+    /// Whether the plan has an instance. The elements of a `for_each` that are not known yet are assumed to be as
+    /// before.
     fn is_planned(&self) -> impl FnMut(&InstanceId) -> bool {
         let surroundings = self.run.surroundings(&self.values, None);
         let mut by_step: HashMap<&StepId, Option<Elements>> = HashMap::default();

@@ -78,8 +78,8 @@ impl<'c> Teardown<'c> {
         Self { context, order, deleted_with, inside, end, no_access: None }
     }
 
-    /// The instances whose removal can begin now. `idle`: none is under way; what blocks itself is then removed from the
-    /// youngest on, unless something was left.
+    /// The instances whose removal can begin now. `idle`: none is under way; instances that wait for each other are
+    /// then removed, the youngest first, unless something was left.
     fn take_ready(&mut self, idle: bool) -> Vec<InstanceId> {
         let mut ready = Vec::new();
         if self.end.stopped.is_some() || self.no_access.is_some() {
@@ -216,8 +216,8 @@ impl TeardownEnd {
         self.stopped = self.stopped.or(other.stopped);
     }
 
-    /// Adds the instances whose removal was never tried. `inside`: those that are deleted with another; `no_access`: why
-    /// none was tried any more.
+    /// Adds the instances whose removal was never tried. `inside`: those that are deleted with another; `no_access`:
+    /// why none was tried any more.
     fn add_waiting(
         &mut self,
         context: &RunContext,

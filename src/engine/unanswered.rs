@@ -1,7 +1,7 @@
-//! Attempts without an answer that were given up: sent again, or taken for lost. If one is carried out late, it makes
-//! a resource that no step knows of; so does one whose task ended in ERROR, when lists show late what it left. Each is searched for at the end of every run and before and after every
-//! teardown, for a quarter of an hour after it was sent; what is certainly its work is recorded as a further resource
-//! of its step.
+//! Attempts without an answer that were given up: sent again, or taken for lost. If one is carried out late, it makes a
+//! resource that no step knows of; so does one whose task ended in ERROR, when lists show late what it left. Each is
+//! searched for at the end of every run and before and after every teardown, for a quarter of an hour after it was
+//! sent; what is certainly its work is recorded as a further resource of its step.
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -166,7 +166,7 @@ impl OpenAttempt<'_> {
             ended => ended?,
         };
         match ended {
-            Ended::Well(result, _) => {
+            Ended::Succeeded(result, _) => {
                 let made = finishing.made(self.context, &result);
                 self.record_resolved(result.tasks.into(), Some(made)).await
             }
@@ -255,7 +255,7 @@ impl OpenAttempt<'_> {
                 false => "which ended in ERROR, left a resource behind",
             };
             self.context.warn(format!(
-                "`{}`: attempt {attempt}, {why}: {made} is on record as well, and goes with the step",
+                "`{}`: attempt {attempt}, {why}: {made} is on record as well, and is removed with the step",
                 self.instance
             ));
         }

@@ -15,8 +15,8 @@ pub fn unseen_for(made_at: Option<Timestamp>, now: Timestamp) -> Duration {
     UNSEEN.saturating_sub(Duration::try_from(age).unwrap_or_default())
 }
 
-/// For how long lists may still not show what was made at `end`, a time of the server: never longer than `most`. `now`: the
-/// server's time, which no answer without a `Date` tells; then nothing says how long ago the end was.
+/// For how long lists may still not show what was made at `end`, a time of the server: never longer than `most`. `now`:
+/// the server's time; `None` when no answer had a `Date`, so that the age is not known.
 pub fn unlisted_for(end: Timestamp, now: Option<Timestamp>, most: Duration) -> Duration {
     let Some(now) = now else { return most };
     let age = now.duration_since(end);

@@ -8,7 +8,7 @@ use crate::catalog::update::shown_at;
 use crate::catalog::{Catalog, ListCall, Operation, Resource};
 use crate::engine::collection::{list_call, result_of_item};
 use crate::engine::differences::differences;
-use crate::engine::find::{NotOne, they_are, what_there_is};
+use crate::engine::find::{NotOne, names_help, they_are};
 use crate::engine::names::is_same_name;
 use crate::engine::operation::Parameters;
 use crate::engine::paths::fill_path;
@@ -18,12 +18,12 @@ use crate::plan::AdoptBy;
 use crate::template::{Scope, TemplateError};
 
 /// What identifies the resource to adopt.
-pub enum By {
+pub enum AdoptKey {
     Id(String),
     Name(String),
 }
 
-impl By {
+impl AdoptKey {
     /// The text of the plan's `adopt`.
     ///
     /// # Errors
@@ -37,17 +37,17 @@ impl By {
             let message = "the id or name of the resource to adopt is empty".to_owned();
             return Err(TemplateError { span: template.span, message, help: None });
         }
-        Ok(if matches!(by, AdoptBy::Id(_)) { By::Id(text) } else { By::Name(text) })
+        Ok(if matches!(by, AdoptBy::Id(_)) { AdoptKey::Id(text) } else { AdoptKey::Name(text) })
     }
 
     fn text(&self) -> &str {
-        let (By::Id(text) | By::Name(text)) = self;
+        let (AdoptKey::Id(text) | AdoptKey::Name(text)) = self;
         text
     }
 
     /// The path that reads the resource by itself; `None` where it has to be found in its list.
     pub fn own_path(&self, resource: &Resource, parameters: &Parameters) -> Option<String> {
-        let is_key = resource.by_name || matches!(self, By::Id(_));
+        let is_key = resource.by_name || matches!(self, AdoptKey::Id(_));
         let read = resource.read.as_ref().filter(|_| is_key)?;
         fill_path(read, parameters, &resource.parameter, self.text())
     }
@@ -56,7 +56,7 @@ impl By {
     pub fn list_request(&self, list: &ListCall, parameters: &Parameters) -> Option<Request> {
         let request = list_call(list, parameters)?;
         Some(match (self, &list.name_parameter) {
-            (By::Name(name), Some(parameter)) => request.query(parameter, name),
+            (AdoptKey::Name(name), Some(parameter)) => request.query(parameter, name),
             _ => request,
         })
     }
@@ -64,8 +64,8 @@ impl By {
     /// The field of a listed resource that has the id or the name.
     fn key<'l>(&self, list: &'l ListCall) -> &'l str {
         match self {
-            By::Id(_) => &list.id_field,
-            By::Name(_) => list.name_field.as_deref().unwrap_or("name"),
+            AdoptKey::Id(_) => &list.id_field,
+            AdoptKey::Name(_) => list.name_field.as_deref().unwrap_or("name"),
         }
     }
 
@@ -95,16 +95,16 @@ impl By {
         }
     }
 
-    /// Nothing has that id or name; `others`: what the list has.
+    /// The error when no item has that id or name; `others`: the items of the list.
     pub fn none(&self, list: &ListCall, others: &[Value]) -> NotOne {
         let key = self.key(list);
         let names = others.iter().filter_map(|item| item.get(key)).map(id_text).collect();
-        NotOne { message: self.not_found(key), help: what_there_is(self.text(), names) }
+        NotOne { message: self.not_found(key), help: names_help(self.text(), names) }
     }
 
-    /// A read of its own path finds nothing.
+    /// The error when a read of its own path finds nothing.
     pub fn no_such_one(&self) -> NotOne {
-        let key = if matches!(self, By::Id(_)) { "id" } else { "name" };
+        let key = if matches!(self, AdoptKey::Id(_)) { "id" } else { "name" };
         NotOne {
             message: self.not_found(key),
             help: vec!["check that project and region are the right ones".to_owned()],
@@ -129,7 +129,7 @@ impl Adoptable {
     ///
     /// Why it cannot be adopted: its id is not shown.
     pub fn of(
-        by: &By,
+        by: &AdoptKey,
         create: &Operation,
         planned: &RecordedCall,
         item: &Value,
@@ -137,7 +137,7 @@ impl Adoptable {
     ) -> Result<Self, String> {
         let mut result = result_of_item(Some(create), planned, item);
         let by_name = create.creates.as_ref().and_then(|creates| creates.resource.as_ref()).is_none_or(|it| it.by_name);
-        if let (By::Id(wanted), false) = (by, by_name)
+        if let (AdoptKey::Id(wanted), false) = (by, by_name)
             && result.id.as_deref().map(id_text).as_deref() != Some(wanted)
         {
             result.set_ids([Value::String(wanted.clone())]);

@@ -98,7 +98,7 @@ impl Write {
                 }
             },
             // Its head is not believed either: what it says of the request is about the other one.
-            _ if self.names_what_was_there(context, &value) => {
+            _ if self.names_existing(context, &value) => {
                 let cause = format!(
                     "the answer (status {}) names what is on record already: it answers another request",
                     head.status
@@ -138,14 +138,14 @@ impl Write {
         self.record_not_applied(context, &refusal).await?;
         let after = error.retry_after.map(Duration::from_secs);
         match meaning {
-            Meaning::RateLimited | Meaning::Unavailable if state.patience < MOST_POSTPONED => {
-                state.patience += 1;
+            Meaning::RateLimited | Meaning::Unavailable if state.postponed < MOST_POSTPONED => {
+                state.postponed += 1;
                 state.tries = 0;
                 let reason = match meaning {
                     Meaning::RateLimited => Delay::RateLimited,
                     _ => Delay::Unavailable { status: error.status },
                 };
-                let pause = Policy::REQUEST.backoff(state.patience, after, fastrand::f64());
+                let pause = Policy::REQUEST.backoff(state.postponed, after, fastrand::f64());
                 Ok(AfterAnswer::Pause(reason, pause))
             }
             Meaning::Locked if !state.locks.are_spent() => Ok(AfterAnswer::WaitForLock(Box::new(error.clone()))),
@@ -178,9 +178,9 @@ impl Write {
         self.operation.as_ref().is_some_and(|operation| operation.asynchronous && operation.creates.is_none())
     }
 
-    /// Whether the answer of a create names no id, so that its resource could not be recorded; or that of another call
-    /// not the task that carries it out, in the documented form: nothing is guessed from another. `no_tasks`: the answer
-    /// is an empty list of tasks, with which some calls say that there was nothing to do.
+    /// Whether the answer of a create names no id, so that its resource could not be recorded, or the answer of another
+    /// call no task, in the documented form: nothing is guessed from another form. `no_tasks`: the answer is an empty
+    /// list of tasks, with which some calls say that there was nothing to do.
     fn names_nothing(&self, value: &Value, no_tasks: bool) -> bool {
         if self.is_answered_with_tasks() {
             return !no_tasks;
@@ -189,12 +189,12 @@ impl Write {
             return false;
         };
         let idle = no_tasks && operation.may_be_no_op;
-        !idle && !results::names_what_was_made(operation, self.call(), value)
+        !idle && !results::names_made(operation, self.call(), value)
     }
 
     /// Whether the answer of a create names something that another call made, by an id that the API gives only once: a
     /// proxy has delivered the answer to another request.
-    fn names_what_was_there(&self, context: &RunContext, value: &Value) -> bool {
+    fn names_existing(&self, context: &RunContext, value: &Value) -> bool {
         let creates = |operation: &&Operation| operation.creates.as_ref().is_some_and(|creates| !creates.or_changes);
         let Some(operation) = self.operation.as_deref().filter(creates) else { return false };
         let ids = results::ids_in_answer(operation, self.call(), value);
@@ -204,7 +204,7 @@ impl Write {
 
     /// Whether what exists before the call is listed: as evidence after a lost answer, or to tell what the call has
     /// made.
-    pub(super) fn needs_what_was_there(&self) -> bool {
+    pub(super) fn needs_existing(&self) -> bool {
         !self.is_repeatable() || self.or_changes()
     }
 

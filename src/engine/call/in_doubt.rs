@@ -24,12 +24,14 @@ const READ_BACK: Duration = Duration::from_secs(5);
 /// Statuses of a refusal because there is nothing left to do.
 const NOTHING_LEFT: [u16; 4] = [400, 404, 409, 422];
 
-/// Whether a change counts as done which the API said it carried out, and of which no task is found: by what the resource
-/// shows, and whether a task carries such a change out. `missing`: there was one, which the API does not know any more.
+/// Whether a change that the API said it carried out counts as done, although no task of it is found. `state`: what the
+/// resource shows; `by_task`: a task carries out such a change; `missing`: there was one, which the API does not know
+/// any more.
 fn counts_as_done(state: UpdateState, by_task: bool, missing: bool) -> bool {
     match state {
         UpdateState::Done => true,
-        // A read may show the change in another form, or late; but for a task, success means that it is done.
+        // A read may show the change in another form, or late: where no task carries it out, success means that it is
+        // done.
         UpdateState::NotDone => !by_task,
         UpdateState::CannotTell => !missing,
     }
@@ -85,8 +87,8 @@ impl Write {
         }
     }
 
-    /// Decides when neither a task nor a resource of the write was found. `None`: it was not carried out, and may be sent
-    /// again.
+    /// Decides when neither a task nor a resource of the write was found. `None`: it was not carried out, and may be
+    /// sent again.
     async fn nothing_found(
         &self,
         context: &RunContext,
@@ -181,8 +183,8 @@ impl Write {
         self.state(context).await == UpdateState::Done
     }
 
-    /// Whether a call was refused because there is nothing left to do: what an update takes off is not there any more, or
-    /// an attempt without an answer has done what the action does. A read shows it.
+    /// Whether a call was refused because there is nothing left to do: what an update takes off is not there any more,
+    /// or an attempt without an answer has done what the action does. A read shows it.
     pub(super) async fn is_done_before(&self, context: &RunContext, refusal: &StepError) -> Result<bool, JournalError> {
         if !refusal.status.is_some_and(|status| NOTHING_LEFT.contains(&status)) {
             return Ok(false);
@@ -213,8 +215,7 @@ impl Write {
         }
     }
 
-    /// Whether a change counts as done which the API said it carried out, and of which no task is found. One that is
-    /// carried out by a task is read back, for as long as such a task takes.
+    /// As [`counts_as_done`]. A change that a task carries out is read back for as long as such a task takes.
     async fn took_effect(&self, context: &RunContext, in_doubt: &InDoubt) -> Result<bool, Interruption> {
         let task_type = self.operation.as_ref().and_then(|operation| operation.task_types.first());
         let until = in_doubt.since + pace_of(task_type.map_or("", String::as_str)).latest;

@@ -81,7 +81,7 @@ impl Write {
         in_doubt: Option<InDoubt>,
     ) -> Result<Called, Interruption> {
         let mut state = SendState { attempt: attempts, ..SendState::default() };
-        if self.needs_what_was_there() {
+        if self.needs_existing() {
             let project_region = ProjectRegion::of(&self.parameters);
             context
                 .stopped
@@ -141,7 +141,7 @@ impl Write {
         context.stopped.may_start().map_err(Interruption::Stopped)?;
         uploads::verify(context, &self.about, &self.request).await.map_err(Interruption::Failed)?;
         let place = context.stopped.or_leave(context.gates.intent()).await.map_err(Interruption::Stopped)?;
-        if self.needs_what_was_there() && state.existing.is_none() {
+        if self.needs_existing() && state.existing.is_none() {
             let existing = context.stopped.or_leave(Box::pin(self.existing(context))).await;
             state.existing = Some(existing.map_err(Interruption::Stopped)?);
         }
@@ -291,7 +291,8 @@ struct SendState {
     attempt: u32,
     /// Since the last answer that asked for a pause.
     tries: u32,
-    patience: u32,
+    /// Answers that asked to send it later.
+    postponed: u32,
     resends: u32,
     locks: Locks,
     /// Once it is known.

@@ -166,8 +166,8 @@ impl Keeping<'_> {
     }
 }
 
-/// Another instance that stays and keeps what this one would delete, because it adopted that, or has `undo: none`: records
-/// of earlier versions have such.
+/// Another instance that stays and keeps what this one would delete, because it adopted that, or has `undo: none`:
+/// records of earlier versions have such.
 fn keeper_of(status: &Status, at: usize, going: &HashSet<usize>) -> Option<usize> {
     let (_, known) = status.instances.get_index(at)?;
     let deleted = known.made.iter().filter(|made| made.undo.as_ref().is_some_and(|undo| undo.method == Method::Delete));
@@ -209,7 +209,7 @@ impl RemovalOrder {
     pub fn take(&mut self) -> Option<InstanceId> {
         while let Some(at) = self.ready.take() {
             match self.instances.get(at) {
-                // Of a circle the youngest was removed before its turn.
+                // Of a cycle the youngest was removed before its turn.
                 Some(_) if self.gone[at] => {}
                 Some(instance) => return Some(instance.clone()),
                 None => {
@@ -230,7 +230,7 @@ impl RemovalOrder {
         }
     }
 
-    /// The youngest instance that is not gone: removed next when the rest depend on each other in a circle, as they can
+    /// The youngest instance that is not gone: removed next when the rest depend on each other in a cycle, as they can
     /// after steps were reordered.
     pub fn youngest(&mut self) -> Option<InstanceId> {
         while self.youngest > 0 && self.gone[self.youngest - 1] {

@@ -77,7 +77,7 @@ pub struct Allowed<'a> {
 
 impl Allowed<'_> {
     /// Why a dependant may not be removed together with the resource that it was made from; `None`: it may.
-    pub fn bar(&self, dependant: &InstanceId, remade: Remade) -> Option<ReplaceBlocker> {
+    pub fn blocker(&self, dependant: &InstanceId, remade: Remade) -> Option<ReplaceBlocker> {
         match remade {
             // With `--target` a run prunes nothing.
             Remade::Gone if self.prune && self.target.is_empty() => None,
@@ -120,8 +120,8 @@ impl ReplaceBlocker {
         }
     }
 
-    /// What to do about it. `dependants`: all that are in the way for this reason; `replaced`: the step that is to be replaced;
-    /// `targeted`: `--target` is given; `forget`: the command that takes the first dependant off the record.
+    /// What to do about it. `dependants`: all that are in the way for this reason; `replaced`: the step that is to be
+    /// replaced; `targeted`: `--target` is given; `forget`: the command that takes the first dependant off the record.
     pub fn help(self, dependants: &[InstanceId], replaced: &StepId, targeted: bool, forget: &str) -> String {
         let Some(dependant) = dependants.first() else { return String::new() };
         let step = &dependant.step;
@@ -182,7 +182,7 @@ mod tests {
         let pruned = Allowed { prune: true, ..allowed };
         let part = Allowed { target: &one, ..pruned };
         let lost = Allowed { orphans: &orphan, ..allowed };
-        for (allowed, dependant, remade, bar) in [
+        for (allowed, dependant, remade, blocker) in [
             (allowed, "fixed", Remade::Yes, Some(ReplaceBlocker::NotAllowed)),
             (allowed, "free", Remade::Yes, None),
             (allowed, "action", Remade::Yes, None),
@@ -202,7 +202,7 @@ mod tests {
             (pruned, "free", Remade::Apart, Some(ReplaceBlocker::Apart)),
             (lost, "fixed", Remade::Apart, Some(ReplaceBlocker::Apart)),
         ] {
-            assert_eq!(allowed.bar(&Selection::name(dependant), remade), bar, "{dependant} {remade:?}");
+            assert_eq!(allowed.blocker(&Selection::name(dependant), remade), blocker, "{dependant} {remade:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tags (stamps) as evidence: a create that takes tags is sent with two, one naming the step, one the attempt. A kind
-//! without tags may have a text of the client's own: both are left there, when the plan has no such text.
+//! without tags may have a text of the client's own, such as a description: both are left in it, unless the plan sets
+//! it.
 
 use serde_json::Value;
 
@@ -33,13 +34,13 @@ pub fn stamp_value(plan: &str, environment: &str, instance: &InstanceId) -> Stri
     format!("{plan}/{environment}/{instance}").chars().take(LONGEST_TAG).collect()
 }
 
-/// Whose a resource is by its stamp, when that names another environment than the one of `prefix`.
+/// Why a resource is not ours: its stamp names another environment than `prefix`.
 pub fn others_stamp(stamp: &str, prefix: &str) -> Option<String> {
     let is_stamp = stamp.splitn(3, '/').filter(|part| !part.is_empty()).count() == 3;
     (is_stamp && !stamp.starts_with(prefix)).then(|| format!("it carries the stamp `{stamp}`"))
 }
 
-/// Leaves both tags on what a body asks for. `false`: the body has no place for them.
+/// Adds both tags to the body of a create. `false`: the body has no place for them.
 pub fn stamp(body: Option<&mut Value>, owner: String, nonce: &str) -> bool {
     let Some(Value::Object(body)) = body else { return false };
     let tags = body.entry("tags").or_insert_with(|| Value::Object(serde_json::Map::new()));
@@ -61,7 +62,7 @@ pub fn remark(body: Option<&mut Value>, pointer: &str, owner: &str, nonce: &str)
     true
 }
 
-/// Both tags as one text; of an owner that is too long nothing, since a part of it would name another one.
+/// Both tags as one text. An owner that is too long is left out, since a part of it would name another owner.
 fn remark_text(owner: &str, nonce: &str) -> String {
     let attempt = format!("{STAMP_ATTEMPT}={nonce}");
     let whole = format!("{attempt} {STAMP}={owner}");
@@ -129,7 +130,7 @@ pub fn tag(item: &Value, list: Option<&ListCall>, key: &str) -> Option<String> {
     tagged.or_else(|| own_text(item, list).and_then(|text| tag_in_remark(text, key)))
 }
 
-/// Whether ours would be among what the resource shows. An empty text shows nothing.
+/// Whether the resource shows its tags, so that ours would be among them. An empty text shows nothing.
 fn shows_tags(item: &Value, list: Option<&ListCall>) -> bool {
     shown(item, list).any(|tags| tags.is_object() || tags.is_array()) || own_text(item, list).is_some()
 }

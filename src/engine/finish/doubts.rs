@@ -1,4 +1,5 @@
-//! Outcomes that are not the step's after all: tasks of another attempt, tasks that the API does not know, resources whose secret was in a lost answer.
+//! Outcomes that are not the step's after all: tasks of another attempt, tasks that the API does not know, resources
+//! whose secret was in a lost answer.
 
 use super::Finishing;
 use crate::api::Request;
@@ -81,7 +82,7 @@ impl Finishing<'_> {
         context.journal.append(vec![Record::Disowned { instance: instance.clone(), tasks, error }]).await
     }
 
-    /// Records that nothing says what came of these tasks: the outcome is in doubt again, although the call was accepted.
+    /// Records that the outcome of these tasks cannot be found: it is in doubt again, although the call was accepted.
     /// `unnamed`: they are finished, which the error says by naming one of them.
     pub(super) async fn record_tasks_missing(
         &self,

@@ -57,8 +57,8 @@ impl Finishing<'_> {
         Ok(EndedTasks { ended, failed, missing })
     }
 
-    /// After a task that ended in ERROR: whether the change of an action, or of an update, shows all the same. `None` when
-    /// the call makes something: then what it left is searched for.
+    /// After a task that ended in ERROR: whether the change of an action, or of an update, shows all the same. `None`
+    /// when the call makes something: then what it left is searched for.
     pub(super) async fn effect(&self, context: &RunContext) -> Result<Option<Effect>, Interruption> {
         if self.updates.is_none() && self.creates() {
             return Ok(None);
@@ -66,7 +66,7 @@ impl Finishing<'_> {
         let looking = async {
             match &self.updates {
                 None => effect_of(context, &self.intent.instance, &self.intent.call).await,
-                // It would show whether the task goes on to carry it out or not.
+                // It is shown early, whether or not the task carries it out in the end.
                 Some(_) if self.operation.is_some_and(shows_early) => Effect::CannotTell,
                 Some(_) => match update_state(context, self.intent).await {
                     UpdateState::Done => Effect::There,
@@ -78,11 +78,11 @@ impl Finishing<'_> {
         context.stopped.or_leave(looking).await.map(Some).map_err(Interruption::Stopped)
     }
 
-    pub(super) fn tell_done_in_error(&self, context: &RunContext, task: &Task) {
+    pub(super) fn warn_done_in_error(&self, context: &RunContext, task: &Task) {
         conceal::hide_data(&context.secrets, task);
         let (instance, words) = (&self.intent.instance, context.words_of(task));
         context.warn(format!(
-            "`{instance}`: task {} ended in ERROR ({words}), and a read shows what it was to change: it is done",
+            "`{instance}`: task {} ended in ERROR ({words}), and a read shows its change: it counts as done",
             task.id
         ));
     }
@@ -97,7 +97,7 @@ impl Finishing<'_> {
         effect: Option<Effect>,
     ) -> Result<Interruption, JournalError> {
         conceal::hide_data(&context.secrets, task);
-        let quota = task.error.as_deref().is_some_and(crate::api::tells_quota);
+        let quota = task.error.as_deref().is_some_and(crate::api::is_about_quota);
         let class = if quota { ErrorClass::Quota } else { ErrorClass::Task };
         let words = context.words_of(task);
         let mut error =

@@ -11,7 +11,7 @@ use crate::engine::context::RunContext;
 use crate::engine::interruption::Interruption;
 use crate::engine::project_region::ProjectRegion;
 use crate::engine::stop::Stop;
-use crate::engine::watch::{Awaited, TaskEnd, Waits};
+use crate::engine::watch::{Awaited, TaskEnd, TaskWait};
 use crate::event::Event;
 use crate::id::InstanceId;
 use crate::plan::Wait;
@@ -32,7 +32,7 @@ pub struct PendingTasks<'a> {
 /// A wait for tasks that has begun.
 pub struct TaskEnds<'c> {
     context: &'c RunContext,
-    waits: Vec<Waits>,
+    waits: Vec<TaskWait>,
     timeout: Duration,
 }
 
@@ -103,7 +103,7 @@ impl<'c> TaskEnds<'c> {
 }
 
 /// Each end, in this order.
-fn all(waits: Vec<Waits>) -> impl Future<Output = Vec<TaskEnd>> + Send {
+fn all(waits: Vec<TaskWait>) -> impl Future<Output = Vec<TaskEnd>> + Send {
     let mut ends = Vec::with_capacity(waits.len());
     let mut waits = waits.into_iter();
     async move {

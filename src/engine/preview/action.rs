@@ -32,7 +32,7 @@ pub enum Action {
     Read,
     /// Keep the result: the recorded call agrees.
     Keep,
-    /// Keep the result, and record what the plan says otherwise of a teardown: no call is made.
+    /// Keep the result, and record what the plan now says about a teardown: no call is made.
     Amend {
         /// The differences: ``undo: `DELETE …` → none``.
         fields: Vec<String>,
@@ -56,7 +56,8 @@ pub enum Action {
         how: ChangeKind,
         /// The differences: `body/name: `a` → `b``.
         fields: Vec<String>,
-        /// The calls that change it in place; of an action that is called again, the undo of the former call comes first.
+        /// The calls that change it in place; of an action that is called again, the undo of the former call comes
+        /// first.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         calls: Vec<RecordedCall>,
         /// What the change removes, with its contents.
@@ -65,18 +66,18 @@ pub enum Action {
         /// The changes that need a new resource, and why.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         forced: Vec<Forced>,
-        /// What decides of its replacement besides its own differences: the instance that it was made from and goes
-        /// with (`replace`), or the dependant that may not be replaced (`error`).
+        /// What decides its replacement besides its own differences: the instance that it was made from and goes with
+        /// (`replace`), or the dependant that may not be replaced (`error`).
         #[serde(skip_serializing_if = "Option::is_none")]
         because_of: Option<InstanceId>,
         /// Why that dependant may not be replaced.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        bar: Option<ReplaceBlocker>,
+        #[serde(rename = "bar", skip_serializing_if = "Option::is_none")]
+        blocker: Option<ReplaceBlocker>,
     },
     /// `when` is false.
     Skip,
-    /// Whether it exists, or how often, or what a look-up finds, is known only later. `read`: known once a step has been
-    /// read; an earlier run decided it, and it is assumed to stay the same.
+    /// Whether it exists, or how often, or what a look-up finds, is known only later. `read`: known once a step has
+    /// been read; an earlier run decided it, and it is assumed to stay the same.
     Depends { on: Vec<StepId>, read: bool },
     /// No longer in the plan.
     Gone {
@@ -151,7 +152,7 @@ impl Change {
 }
 
 /// Whether the action of a create makes another resource than was there.
-pub(super) fn makes_anew(action: &Action) -> bool {
+pub(super) fn makes_new_resource(action: &Action) -> bool {
     will_send(action) && !matches!(action, Action::Change { how: ChangeKind::Rerun, .. })
 }
 
@@ -159,7 +160,9 @@ pub(super) fn makes_anew(action: &Action) -> bool {
 pub(super) fn will_send(action: &Action) -> bool {
     match action {
         Action::Call | Action::Retry { .. } => true,
-        Action::Change { how, bar, .. } => matches!(how, ChangeKind::Replace | ChangeKind::Rerun) && bar.is_none(),
+        Action::Change { how, blocker, .. } => {
+            matches!(how, ChangeKind::Replace | ChangeKind::Rerun) && blocker.is_none()
+        }
         _ => false,
     }
 }

@@ -1,4 +1,4 @@
-//! What a run would adopt, and change of it: told from what was read of the resource, where that was read.
+//! What a run would adopt and then change, as far as the resource was read.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::continued::{OfPlan, changed};
 use super::unknown::KnownValues;
 use super::{Action, Preview};
 use crate::catalog::{Creates, ListCall, Method, Operation, Resource};
-use crate::engine::adopt::{Adoptable, By, shown_in, taken_words};
+use crate::engine::adopt::{AdoptKey, Adoptable, shown_in, taken_words};
 use crate::engine::change::one_step_help;
 use crate::engine::conceal::hide_once_shown;
 use crate::engine::decide::{self, Decision, Wanted};
@@ -51,13 +51,13 @@ impl Preview<'_> {
         if known.unknown_in(template.references()).is_some() {
             return unread;
         }
-        let by = match By::of(&adopt.by, &self.surroundings(known, each).scope()) {
+        let by = match AdoptKey::of(&adopt.by, &self.surroundings(known, each).scope()) {
             Ok(by) => by,
             // A value that is known later may not be what the template takes it for.
             Err(_) if known.unsettled_among(&step.after).next().is_some() => return unread,
             Err(error) => return self.failing(&error.message, error.span, error.help),
         };
-        if let By::Id(wanted) = &by
+        if let AdoptKey::Id(wanted) = &by
             && let Some(taken) = self.taken(id, creates, wanted, template.span, known)
         {
             return taken;
@@ -81,7 +81,7 @@ impl Preview<'_> {
             Ok(found) => found,
             Err(why) => return self.failing(&why, template.span, None),
         };
-        if let (By::Name(_), Some(wanted)) = (&by, found.result.id.as_deref().map(id_text))
+        if let (AdoptKey::Name(_), Some(wanted)) = (&by, found.result.id.as_deref().map(id_text))
             && let Some(taken) = self.taken(id, creates, &wanted, template.span, known)
         {
             return taken;
@@ -117,7 +117,7 @@ impl Preview<'_> {
         &self,
         (create, parameters): (&Operation, &Parameters),
         resource: &Resource,
-        by: &By,
+        by: &AdoptKey,
         known: &mut KnownValues,
     ) -> Seen {
         if let Some(path) = by.own_path(resource, parameters) {

@@ -133,5 +133,5 @@ pub(super) fn changed(
     let removes = removes.into_iter().flatten().collect();
     let calls = calls.unwrap_or(found);
     let (fields, forced) = (fields.unwrap_or_default(), split.forced);
-    Action::Change { how, fields, calls, removes, forced, because_of: None, bar: None }
+    Action::Change { how, fields, calls, removes, forced, because_of: None, blocker: None }
 }

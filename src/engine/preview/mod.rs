@@ -35,7 +35,7 @@ use crate::plan::{Graph, OnChange, Plan, Selection, Step, Undo};
 use crate::secret::Secrets;
 use crate::source::Span;
 use crate::template::{Each, TemplateError, value_of};
-use action::{makes_anew, will_send};
+use action::{makes_new_resource, will_send};
 use continued::OfPlan;
 use unknown::{KnownValues, UnknownBecause, accepted};
 
@@ -135,7 +135,7 @@ impl Preview<'_> {
             known.unsettled.insert(step.id.clone());
         }
         let creates = step.operation.as_ref().is_some_and(|operation| operation.creates.is_some());
-        if creates && changes.iter().any(|change| makes_anew(&change.action)) {
+        if creates && changes.iter().any(|change| makes_new_resource(&change.action)) {
             known.note_remade(&step.id);
         }
         changes
@@ -147,12 +147,12 @@ impl Preview<'_> {
             None => vec![None],
             Some(template) => {
                 if let Some((why, on)) = known.unknown_in(template.references()) {
-                    known.forget(&step.id, why);
+                    known.mark_unknown(&step.id, why);
                     return vec![self.depends(plain, why, on)];
                 }
                 match elements(template, &self.surroundings(known, None).scope()) {
                     Ok(elements) if let Some(missing) = self.missing(step, &elements) => {
-                        known.forget(&step.id, UnknownBecause::Change);
+                        known.mark_unknown(&step.id, UnknownBecause::Change);
                         let action = self.failing(&missing.message, step.id_span, [missing.help]);
                         return vec![Change { instance: plain, action, call: None }];
                     }
@@ -229,7 +229,7 @@ impl Preview<'_> {
         known.note_changed(&id, &action, &call);
         let value = match action.change() {
             // It stays as it is.
-            Action::Change { bar: Some(_), .. } => {
+            Action::Change { blocker: Some(_), .. } => {
                 self.recorded(&id).and_then(|known| Some(step_value(known.result.as_ref()?, None)))
             }
             _ => value,
@@ -367,7 +367,7 @@ impl Preview<'_> {
     }
 
     fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut KnownValues) -> Change {
-        known.forget(&instance.step, UnknownBecause::Change);
+        known.mark_unknown(&instance.step, UnknownBecause::Change);
         let action = self.failing(&error.message, error.span, error.help.clone());
         Change { instance, action, call: None }
     }

@@ -87,7 +87,7 @@ impl Change {
 pub struct ChangeCounts {
     pub to_create: usize,
     pub to_update: usize,
-    /// Instances of which only the record changes: the run tells them as unchanged.
+    /// Instances of which only the record changes: the run counts them as unchanged.
     pub to_amend: usize,
     pub to_replace: usize,
     pub to_remove: usize,

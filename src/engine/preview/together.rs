@@ -24,7 +24,7 @@ impl Preview<'_> {
             removes: Vec::new(),
             forced: Vec::new(),
             because_of: Some(cause),
-            bar: None,
+            blocker: None,
         }
     }
 
@@ -35,8 +35,10 @@ impl Preview<'_> {
             Action::Continue { then: Some(then), .. } => &mut **then,
             action => action,
         };
-        let (Some(status), Action::Change { how: how @ ChangeKind::Replace, because_of: because_of @ None, bar, .. }) =
-            (self.status, change)
+        let (
+            Some(status),
+            Action::Change { how: how @ ChangeKind::Replace, because_of: because_of @ None, blocker, .. },
+        ) = (self.status, change)
         else {
             return action;
         };
@@ -64,11 +66,11 @@ impl Preview<'_> {
             surroundings: self.surroundings(known, None),
             is_known: &is_known,
         };
-        match turn.barred(&dependants).first() {
+        match turn.blockers(&dependants).first() {
             Some((dependant, why)) => {
                 *how = ChangeKind::Error;
                 *because_of = Some(InstanceId::clone(dependant));
-                *bar = Some(*why);
+                *blocker = Some(*why);
             }
             None => known.replaced.extend(dependants.into_iter().map(|other| (other, id.clone()))),
         }

@@ -16,7 +16,7 @@ use crate::order::ordered_set;
 use crate::plan::{Segment, Step, asks_for_resource};
 use crate::template::{Each, Reference, Scope, Shape, Template, TemplateError, skipped_step, value_of};
 
-/// A result of a step is not known.
+/// Why a result of a step is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnknownBecause {
     /// It has to be read; it is assumed to be unchanged.
@@ -34,21 +34,23 @@ pub struct KnownValues {
     unread: BTreeSet<StepId>,
     /// Steps of which some instances have no known result.
     partly: BTreeSet<StepId>,
-    /// By instance whose call will be sent: the fields of its result that the call itself says.
+    /// By instance whose call will be sent: the fields of its result that are known from the call.
     ahead: HashMap<InstanceId, Map<String, Value>>,
-    /// By step whose results are not known: those of its fields that are.
+    /// By step whose results are not known: the fields of them that are known.
     told: BTreeMap<StepId, BTreeSet<String>>,
     /// Instances that were made from a resource which does not exist any more.
     pub orphans: HashSet<InstanceId>,
-    /// Instances that are removed because what they were made from is replaced: by which.
+    /// By instance that is removed because the resource that it was made from is replaced: the instance of that
+    /// resource.
     pub replaced: HashMap<InstanceId, InstanceId>,
-    /// Instances whose recorded calls the run makes anew or changes, and the calls that they agree with then, without the
-    /// values that are known later.
+    /// Instances whose recorded calls the run makes anew or changes, and the calls that they agree with then, without
+    /// the values that are known later.
     pub changed: Vec<(InstanceId, RecordedCall)>,
     /// Steps that a run would change something for, and steps after these: a read that comes after one of them may be
     /// answered differently then.
     pub unsettled: BTreeSet<StepId>,
-    /// Steps that a run would make something new for, and reads after these: what refers to them is about something else then.
+    /// Steps for which a run would make a new resource, and reads after these: references to them then mean another
+    /// resource.
     remade: BTreeSet<StepId>,
     /// The instances that adopt these ids.
     pub adopted: HashMap<String, InstanceId>,
@@ -60,7 +62,7 @@ pub struct KnownValues {
 
 impl KnownValues {
     /// Marks the results of a step as not known.
-    pub fn forget(&mut self, step: &StepId, why: UnknownBecause) {
+    pub fn mark_unknown(&mut self, step: &StepId, why: UnknownBecause) {
         self.unknown.insert(step.clone(), why);
     }
 
@@ -76,7 +78,7 @@ impl KnownValues {
         }
     }
 
-    /// Notes that something new is made for a step.
+    /// Notes that a new resource is made for a step.
     pub fn note_remade(&mut self, step: &StepId) {
         self.remade.insert(step.clone());
     }
@@ -114,10 +116,10 @@ impl KnownValues {
             // What is read after a new resource is not what was read before.
             let is_as_before = reads && !step.after.iter().any(|step| self.remade.contains(step));
             return match is_as_before {
-                true => self.forget(&step.id, UnknownBecause::Reading),
+                true => self.mark_unknown(&step.id, UnknownBecause::Reading),
                 false => {
                     self.note_remade(&step.id);
-                    self.forget(&step.id, UnknownBecause::Change);
+                    self.mark_unknown(&step.id, UnknownBecause::Change);
                 }
             };
         }
@@ -143,7 +145,7 @@ impl KnownValues {
     fn why(&self, reference: &Reference) -> Option<UnknownBecause> {
         let Reference { step, path, .. } = reference;
         let unread = || {
-            // Of an instance that is yet to be made nothing can be read, and what it is for is not as before.
+            // An instance that is yet to be made cannot be read, and references to its resource change.
             let why = if self.partly.contains(step) { UnknownBecause::Change } else { UnknownBecause::Reading };
             (asks_for_resource(path, self.uses_resource) && self.unread.contains(step)).then_some(why)
         };
@@ -174,8 +176,8 @@ impl KnownValues {
         Some((why, steps.into_iter().cloned().collect()))
     }
 
-    /// Renders a call of a step that comes after others; values that are not known become placeholders with the names of
-    /// their steps.
+    /// Renders a call of a step that comes after others; values that are not known become placeholders with the names
+    /// of their steps.
     ///
     /// # Errors
     ///

@@ -46,7 +46,8 @@ pub struct Unrecorded {
     pub instance: InstanceId,
     pub resource: RecordedResource,
     pub why: String,
-    /// The record has another one for its instance, and nothing else is held against it: it may be that of a step renamed since.
+    /// The record has another one for its instance, and nothing else is held against it: it may be that of a step
+    /// renamed since.
     pub beside: bool,
 }
 
@@ -97,13 +98,13 @@ pub struct Recovered {
     /// Resources with the stamp of this environment that are not recorded.
     pub unrecorded: Vec<Unrecorded>,
     /// Resources that have the right name and are certainly another's: the instance, the id, and whose it is.
-    pub theirs: Vec<(InstanceId, String, String)>,
+    pub of_others: Vec<(InstanceId, String, String)>,
     /// Pairs of instance and id that the user confirmed and that cannot be right.
     pub refused: Vec<(String, String)>,
     /// Instances without any resource that agrees with the plan.
     pub absent: Vec<InstanceId>,
-    /// Instances of steps that the plan does not have, or of which another resource was found, each with an instance of the
-    /// same call that has no resource: the step may have been renamed.
+    /// Instances of steps that the plan does not have, or of which another resource was found, each with an instance of
+    /// the same call that has no resource: the step may have been renamed.
     pub renamed: Vec<(InstanceId, InstanceId)>,
     /// Instances not searched for, because they depend on instances in doubt.
     pub not_looked_for: Vec<(InstanceId, Vec<StepId>)>,
@@ -205,7 +206,7 @@ pub async fn recover(search: &RecoveryInput<'_>) -> Recovered {
     work.read_audit_log().await;
     work.by_stamps().await;
     while work.round(false).await || work.round(true).await {}
-    work.complete_what_the_plan_lost().await;
+    work.complete_not_in_plan().await;
     work.finish()
 }
 

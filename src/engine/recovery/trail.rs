@@ -10,7 +10,7 @@ use crate::hash::HashMap;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sent {
     /// The instance, as the `User-Agent` has it.
-    pub step: String,
+    pub instance: String,
     pub nonce: String,
     /// The task that it started, or else the id of the resource that it made.
     pub task: Option<String>,
@@ -25,11 +25,11 @@ pub fn sent(entries: &[Value], plan: &str, environment: &str) -> Vec<Sent> {
     }
     let ours = |entry: &Value| {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let [of_plan, of_environment, step, nonce] = sender(text("user_agent")?)?;
+        let [of_plan, of_environment, instance, nonce] = sender(text("user_agent")?)?;
         let task = text("task_id").map(str::to_owned);
         let resource = entry.pointer("/resources/0/resource_id").filter(|id| id.is_string() || id.is_number()).cloned();
         (LogAction::Create.is_of(entry) && of_plan == plan && of_environment == environment).then(|| Sent {
-            step: step.to_owned(),
+            instance: instance.to_owned(),
             nonce: nonce.to_owned(),
             task,
             resource,
@@ -48,7 +48,7 @@ pub enum Maker {
 }
 
 /// The makers of tasks and resources: by the id of the task, and by that of the resource unless it is a number, which
-/// is an id of one kind only.
+/// is unique within its kind only.
 #[derive(Debug, Default)]
 pub struct Makers(HashMap<String, Maker>);
 
@@ -121,7 +121,7 @@ mod tests {
             let found = sent(&[entry(agent, action)], "web", "pr-1");
             assert_eq!(!found.is_empty(), is_ours, "{agent}");
             if let Some(sent) = found.first() {
-                assert_eq!((sent.step.as_str(), sent.nonce.as_str()), ("key[a]", "0ddba11"));
+                assert_eq!((sent.instance.as_str(), sent.nonce.as_str()), ("key[a]", "0ddba11"));
                 assert_eq!((sent.task.as_deref(), &sent.resource), (Some("t"), &Some(json!(7))));
             }
         }

@@ -412,7 +412,7 @@ fn tags(planned: Option<&Map<String, Value>>, object: &Value) -> Comparison {
         are_shown |= tags.is_some() && field.starts_with("tags");
         seen.extend(tags.into_iter().flatten());
     }
-    // That there are none is believed only of a field that would show them.
+    // That there are none is believed only of a field that shows all tags.
     let Some(planned) = planned.filter(|_| !seen.is_empty() || (are_shown && !unclear)) else {
         return Comparison::CannotTell;
     };

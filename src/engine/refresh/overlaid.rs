@@ -215,8 +215,8 @@ impl LaterCall<'_> {
         matches!(self.act, Some(Act::Set { rule: Rule::OnlyLarger | Rule::LaterVersion, .. }))
     }
 
-    /// The drift of this call, by which the next run makes it again: the field by the name that it has in its body. What is
-    /// not attached any more is gone with all that the body says of it.
+    /// The drift of this call, by which the next run makes it again: the field by the name that it has in its body.
+    /// What is not attached any more is gone with all that the body says of it.
     pub fn drifted(&self, field: &str, now: Option<Value>) -> Vec<Drifted> {
         let body = self.call.body.as_deref().and_then(fields_of);
         vec![match &self.act {
@@ -269,7 +269,7 @@ pub fn compared<'l>(
         if !set.is_empty() {
             return vec![(None, Comparison::CannotTell)];
         }
-        // Each is there or not, whatever the others are.
+        // Each added element is there or not, whatever the others are.
         let own = planned.map(|planned| (None, planned));
         return own.into_iter().chain(added).map(|(by, value)| (by, field(name, Some(value), shown))).collect();
     }

@@ -100,7 +100,7 @@ fn warn_about_kept(context: &RunContext, instance: &InstanceId, known: &Instance
     let unknown_kinds_of = unknown_kinds_of(context, known);
     if !unknown_kinds_of.is_empty() {
         let kinds = unknown_kinds_of.join(", ");
-        context.warn(format!("`{instance}`: {kinds} that its create may have made stay: they are not on record"));
+        context.warn(format!("`{instance}`: {kinds} of its create may remain: they are not on record"));
     }
     let stays =
         matched.iter().filter_map(|(operation, _)| operation.creates.as_ref()).flat_map(|creates| &creates.stays);
@@ -169,7 +169,7 @@ async fn remove_made(
     let secondary = made.secondary.iter().cloned().chain(included.unwrap_or_default()).collect();
     let proving = context.stopped.or_leave(prove(context, instance, known, made, secondary));
     let proven = proving.await.map_err(Interruption::Stopped)?;
-    for (kind, id, why) in &proven.theirs {
+    for (kind, id, why) in &proven.of_others {
         context.warn(format!("`{instance}`: {} stays: {why}", resource_name(Some(kind), &id_text(id))));
     }
     let sequence = Sequence::of(made, undo.as_ref(), &by, proven.ours);
@@ -180,8 +180,8 @@ async fn remove_made(
     }
 }
 
-/// Removes a resource and its secondary resources in order. `more`: other resources of the instance stay on record after
-/// these.
+/// Removes a resource and its secondary resources in order. `more`: other resources of the instance stay on record
+/// after these.
 async fn remove_sequence(
     context: &RunContext,
     instance: &InstanceId,
@@ -253,8 +253,8 @@ async fn prepare(
     Ok(changes)
 }
 
-/// Records what the calls before a delete have changed of a resource that is still there, so that the next run that keeps
-/// it sets this right.
+/// Records what the calls before a delete have changed of a resource that is still there, so that the next run that
+/// keeps it sets this right.
 async fn stays_prepared(context: &RunContext, instance: &InstanceId, fields: Vec<Drifted>) -> Result<(), JournalError> {
     let is_kept = status_of(context, instance).is_some_and(|known| known.phase == Phase::Succeeded);
     if fields.is_empty() || !is_kept {

@@ -35,7 +35,7 @@ pub async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Re
         Phase::InDoubt if intent.update.is_some() => return record_not_applied(context, instance, &about, false).await,
         Phase::InDoubt if is_only_repeated(intent, operation.as_deref()) => {
             record_not_applied(context, instance, &about, true).await?;
-            return undo_all_the_same(context, intent).await;
+            return undo_anyway(context, intent).await;
         }
         Phase::InDoubt => {
             let write = Write {
@@ -52,7 +52,7 @@ pub async fn complete_pending(context: &RunContext, instance: &InstanceId) -> Re
             match write.find(context, &in_doubt).await? {
                 Some(called) => called,
                 None => {
-                    tell_what_stays(context, intent, operation.as_deref());
+                    warn_of_staying(context, intent, operation.as_deref());
                     return record_not_applied(context, instance, &about, true).await;
                 }
             }
@@ -93,7 +93,7 @@ fn is_only_repeated(intent: &Intent, operation: Option<&Operation>) -> bool {
 
 /// Completes an idempotent attempt that may have been carried out: the plan's own undo reverts it, and is needed
 /// whether it was or not.
-async fn undo_all_the_same(context: &RunContext, intent: &Intent) -> Result<(), Interruption> {
+async fn undo_anyway(context: &RunContext, intent: &Intent) -> Result<(), Interruption> {
     let undo = Some(&intent.undo).filter(|undo| undo.is_of_plan());
     let made = undo.map(|undo| made(context.catalog, &intent.call, &StepResult::default(), undo));
     let made = made.filter(|made| made.undo.is_some()).map(Box::new);
@@ -103,7 +103,7 @@ async fn undo_all_the_same(context: &RunContext, intent: &Intent) -> Result<(), 
 }
 
 /// A call in doubt that changes what is there, or else makes it: what was there before stays, changed or not.
-fn tell_what_stays(context: &RunContext, intent: &Intent, operation: Option<&Operation>) {
+fn warn_of_staying(context: &RunContext, intent: &Intent, operation: Option<&Operation>) {
     if !operation::or_changes(operation) {
         return;
     }

@@ -62,7 +62,7 @@ pub(super) struct UndoCall<'a> {
     part: Option<&'static str>,
     /// The list that shows the resource, where it cannot be read by itself.
     listed: Option<Listed>,
-    /// The resource, when it goes by its name, and how it is read.
+    /// The resource, when its name identifies it, and the path that reads it.
     named: Option<(&'a RecordedResource, String)>,
     /// The digest of the resource before an attempt that may have removed it.
     seen: Option<String>,

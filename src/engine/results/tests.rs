@@ -88,7 +88,7 @@ fn names_and_ids_come_from_the_call_or_else_from_the_answer() {
         let result = result_of_answer(Some(&operation), &call, 201, answer.clone());
         let found = result.id.as_deref().map(id_text);
         assert_eq!((result.name.as_deref(), found.as_deref()), (name, id), "{body} {answer}");
-        assert_eq!(names_what_was_made(&operation, &call, &answer), id.is_some(), "{body} {answer}");
+        assert_eq!(names_made(&operation, &call, &answer), id.is_some(), "{body} {answer}");
     }
 }
 

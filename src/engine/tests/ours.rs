@@ -168,7 +168,7 @@ fn what_may_exist_besides_and_is_not_on_record_is_named() {
         });
         assert_eq!(trial.destroy().await.exit, Exit::Done);
         assert_eq!(trial.alive(), ["volumes boot", "volumes data"]);
-        let words = "`web`: floatingips, volumes that its create may have made stay: they are not on record";
+        let words = "`web`: floatingips, volumes of its create may remain: they are not on record";
         assert!(trial.warnings().contains(words), "{}", trial.warnings());
     });
 }

@@ -147,8 +147,8 @@ steps:
       servergroup_id: "{{ steps.group.id }}"
 "#;
 
-/// An output reads the resource of the first disk; the second is new. What is made for each of them is known as far as its
-/// templates do not lead there.
+/// An output reads the resource of the first disk; the second is new. What is made for each of them is known as far as
+/// its templates do not lead there.
 #[test]
 fn what_is_made_for_a_new_element_is_shown_though_resources_are_read() {
     const DISK: &str = "call: POST /cloud/v1/volumes/{project_id}/{region_id}\n    body: { source: new-volume, name: \"d-{{ each.key }}\", size: 1 }\n";
@@ -424,7 +424,7 @@ fn elements_that_a_change_removes_are_counted_as_removed() {
         removes: removes.iter().map(|&words| words.to_owned()).collect(),
         forced: Vec::new(),
         because_of: None,
-        bar: None,
+        blocker: None,
     };
     let gone = Action::Gone {
         pruned: true,

@@ -572,8 +572,8 @@ fn what_is_certainly_another_environments_is_neither_offered_nor_accepted() {
         let call = RecordedCall { body: Some(body.into()), ..RecordedCall::new(Method::Post, "/cloud/v1/volumes/1/7") };
         trial.by_hand(&call).await;
         let recovered = trial.recover(&disk, &[]).await;
-        assert_eq!((recovered.in_doubt.len(), recovered.theirs.len()), (0, 1), "{recovered:#?}");
-        let accepted = [("disk".to_owned(), recovered.theirs[0].1.clone())];
+        assert_eq!((recovered.in_doubt.len(), recovered.of_others.len()), (0, 1), "{recovered:#?}");
+        let accepted = [("disk".to_owned(), recovered.of_others[0].1.clone())];
         let recovered = trial.recover(&disk, &accepted).await;
         assert_eq!((recovered.found.len(), recovered.refused.as_slice()), (0, accepted.as_slice()), "{recovered:#?}");
         // It is on the record of another environment.
@@ -591,6 +591,6 @@ fn what_is_certainly_another_environments_is_neither_offered_nor_accepted() {
         let recovered = trial.recover(&plan, &accepted).await;
         assert_eq!((recovered.found.len(), recovered.in_doubt.len()), (0, 0), "{recovered:#?}");
         assert_eq!(recovered.refused.as_slice(), accepted.as_slice());
-        assert!(recovered.theirs[0].2.contains("production"), "{recovered:#?}");
+        assert!(recovered.of_others[0].2.contains("production"), "{recovered:#?}");
     });
 }

@@ -58,7 +58,7 @@ fn assert_theirs_untouched(trial: &Trial, label: &str) {
     let all: BTreeSet<String> = simulator.everything().into_iter().map(|held| held.id).collect();
     let seen = trial.conditions.seen.lock().unwrap();
     assert!(seen.theirs.is_subset(&all), "{label}: something of theirs is gone");
-    assert!(seen.touched.is_disjoint(&seen.theirs), "{label}: a write was about something of theirs");
+    assert!(seen.touched.is_disjoint(&seen.theirs), "{label}: a write was about a resource of theirs");
 }
 
 /// Runs until the plan is complete or the outcome unknown, then destroys. Returns whether it was complete.

@@ -82,8 +82,8 @@ impl Trial {
         let changes = self.previewed(plan, asked).0;
         let change = changes.iter().find(|change| change.instance == Selection::name(step)).unwrap();
         match change.action.change() {
-            Action::Change { how: ChangeKind::Error, because_of: Some(other), bar: Some(bar), .. } => {
-                Some((other.to_string(), *bar))
+            Action::Change { how: ChangeKind::Error, because_of: Some(other), blocker: Some(blocker), .. } => {
+                Some((other.to_string(), *blocker))
             }
             _ => None,
         }

@@ -33,7 +33,7 @@ pub(super) fn fields_state(before: Option<&Value>, after: Option<&Value>, shown:
         match field(name, new.get(name), shown) {
             _ if left == Some(true) => return UpdateState::NotDone,
             Comparison::Same => state = UpdateState::Done,
-            // What is shown there is of others.
+            // The elements that are shown belong to others.
             Comparison::CannotTell if is_emptied && left == Some(false) => state = UpdateState::Done,
             Comparison::Differs(_) => return UpdateState::NotDone,
             Comparison::CannotTell => return UpdateState::CannotTell,

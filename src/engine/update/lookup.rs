@@ -22,13 +22,13 @@ use crate::order::sort_by_key;
 pub enum NotFound {
     Read(ReadError),
     /// The resource does not exist, or several match.
-    Which(String),
+    NotOne(String),
     /// The resource that the call changes was made by this task, which is none of its step.
     OfAnother(String),
 }
 
-/// Reads the values that a call needs, and inserts them. `None`: what the call takes off is gone, and there is nothing to
-/// send.
+/// Reads the values that a call needs, and inserts them. `None`: what the call takes off is gone, and there is nothing
+/// to send.
 ///
 /// # Errors
 ///
@@ -54,14 +54,17 @@ pub async fn looked_up(context: &RunContext, id: &InstanceId, mut call: InPlace)
                     group => group.map_err(NotFound::Read)?,
                 };
                 let name = group.get("name").and_then(Value::as_str).map(str::to_owned);
-                vec![(lookup.token(), name.ok_or_else(|| NotFound::Which(format!("security group {id} has no name")))?)]
+                vec![(
+                    lookup.token(),
+                    name.ok_or_else(|| NotFound::NotOne(format!("security group {id} has no name")))?,
+                )]
             }
             Lookup::Port { interfaces, at } => {
                 let shown = interfaces_of(context, &call.parameters).await.map_err(NotFound::Read)?;
                 if takes_off && interfaces.get(*at).is_some_and(|listed| is_away(listed, &shown)) {
                     return Ok(None);
                 }
-                let port = port_of(interfaces, *at, &shown).map_err(NotFound::Which)?;
+                let port = port_of(interfaces, *at, &shown).map_err(NotFound::NotOne)?;
                 vec![(port_placeholder(), port.0), (address_placeholder(), port.1)]
             }
             Lookup::Volume { machine, volumes, at, made } => {
@@ -69,7 +72,7 @@ pub async fn looked_up(context: &RunContext, id: &InstanceId, mut call: InPlace)
                 let request = Request::get(path).query("instance_id", machine);
                 let shown =
                     pages(&context.client, &request, "/results", Paging::CLOUD).await.map_err(NotFound::Read)?;
-                vec![(lookup.token(), volume_of(volumes, *at, made, &shown).map_err(NotFound::Which)?)]
+                vec![(lookup.token(), volume_of(volumes, *at, made, &shown).map_err(NotFound::NotOne)?)]
             }
             Lookup::Others(others) => {
                 let object = context.client.read(Request::get(others.path.clone())).await.map_err(NotFound::Read)?;
@@ -78,7 +81,7 @@ pub async fn looked_up(context: &RunContext, id: &InstanceId, mut call: InPlace)
                 if let Some(maker) = context.journal.with_status(maker) {
                     return Err(NotFound::OfAnother(maker));
                 }
-                let kept = others.kept(context, id, &call.operation, &object).map_err(NotFound::Which)?;
+                let kept = others.kept(context, id, &call.operation, &object).map_err(NotFound::NotOne)?;
                 others.send_along(&mut call, &kept);
                 continue;
             }

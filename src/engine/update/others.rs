@@ -1,5 +1,5 @@
-//! What others have in a list that an update replaces as a whole: the rules and members that steps of their own made, or
-//! other clients. The update removes what its own step had in the list and has no more, and sends the others along.
+//! What others have in a list that an update replaces as a whole: the rules and members that steps of their own made,
+//! or other clients. The update removes what its own step had in the list and has no more, and sends the others along.
 
 use serde_json::{Map, Value};
 
@@ -111,7 +111,7 @@ fn element<'b>(body: &'b BodySchema, field: &str) -> Option<&'b Schema> {
     Some(body.resolve(body.resolve(list).items.as_deref()?))
 }
 
-/// How much a read shows of an element that the body does not say, without what it has by default.
+/// The number of fields of an element that a read shows and the body does not set, without defaults.
 fn more(own: &Value, seen: &Value, element: &Schema) -> usize {
     let is_more = |(name, schema): &(&String, &Schema)| {
         let shown = seen.get(*name).filter(|value| !value.is_null() && Some(*value) != schema.default.as_ref());

@@ -25,7 +25,7 @@ use rules::{rule_allows, shrinks};
 pub(super) const NO_CALL: &str = "`plan` knows no call that changes it";
 
 /// The reason when a field is what the API knows the resource by.
-const GOES_BY_IT: &str = "it identifies the resource";
+const IDENTITY: &str = "it identifies the resource";
 
 /// The reason when a list made several resources, or should.
 const EACH_MAKES_ONE: &str =
@@ -140,7 +140,7 @@ pub fn split<'a>(
         && changed.iter().any(|name| *name == key)
     {
         // With another name it is another resource: a call by the new name would meet that of another client.
-        split.force(format!("body/{key}"), GOES_BY_IT);
+        split.force(format!("body/{key}"), IDENTITY);
         return split;
     }
     let mut work = Splitting { catalog, resource, old, new, revealed, changed, now: before.clone(), split, may_remove };

@@ -24,7 +24,7 @@ const MOST_ON_PAGE: usize = 1000;
 /// A list may take this many pages more than the awaited tasks would fill; tasks not found by then are polled one by
 /// one.
 const EXTRA_PAGES: usize = 5;
-/// One page more is read for each so many awaited tasks: polling these one by one would take more requests.
+/// For this many awaited tasks one page more is read: polling these one by one would take more requests.
 const TASKS_PER_EXTRA_PAGE: usize = 50;
 /// How many tasks missing from a list are polled concurrently.
 const AT_A_TIME: usize = 8;

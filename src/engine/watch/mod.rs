@@ -33,13 +33,13 @@ pub use lists::{list_request, task_request};
 
 /// While a list of a project and region is read, another one of it begins no earlier than this: tasks that become due
 /// meanwhile share the next.
-const APART: Duration = Duration::from_secs(2);
-/// So many ends of tasks are told before the steps get a turn: what each of them does then takes memory.
-const TOGETHER: usize = 16;
+const LIST_INTERVAL: Duration = Duration::from_secs(2);
+/// The ends of tasks that steps are notified of before these steps run: what each of them does then takes memory.
+const ENDS_AT_ONCE: usize = 16;
 /// How long a task that the API does not know is polled, since the API may show it late.
 const MISSING: Duration = Duration::from_secs(90);
-/// After so many failed polls of a task the reason is told.
-const TOLD_AFTER: u32 = 6;
+/// The failed polls of a task in a row after which the reason is reported.
+const REPORTED_AFTER: u32 = 6;
 /// The most tasks that are polled one by one at a time.
 const ONE_BY_ONE: usize = 16;
 
@@ -119,32 +119,32 @@ impl Watcher {
         Self { messages, listeners: Arc::default(), unread }
     }
 
-    /// What the last poll of one of these tasks met, when it could not be read for a while.
+    /// The error of the last poll of one of these tasks, when it could not be read for a while.
     pub fn unread(&self, tasks: &[String]) -> Option<String> {
         let unread = lock(&self.unread);
         tasks.iter().find_map(|task| unread.get(task).cloned())
     }
 
     /// Waits for the end of a task, which is watched from now on. Dropping the future ends the waiting.
-    pub fn wait(&self, awaited: Awaited) -> Waits {
+    pub fn wait(&self, awaited: Awaited) -> TaskWait {
         let (tell, end) = oneshot::channel();
         let listener = self.listeners.fetch_add(1, Ordering::Relaxed);
         let task = awaited.task.as_str().into();
         // The watcher runs as long as a handle exists.
         let _ = self.messages.send(Message::Waits { awaited, listener, tell });
-        Waits { messages: self.messages.clone(), task, listener, end }
+        TaskWait { messages: self.messages.clone(), task, listener, end }
     }
 }
 
 /// The end of a task, once it comes. Tells the watcher when it is not waited for any more.
-pub struct Waits {
+pub struct TaskWait {
     messages: mpsc::UnboundedSender<Message>,
     task: Box<str>,
     listener: u64,
     end: oneshot::Receiver<TaskEnd>,
 }
 
-impl Future for Waits {
+impl Future for TaskWait {
     type Output = TaskEnd;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> std::task::Poll<TaskEnd> {
@@ -159,7 +159,7 @@ impl Future for Waits {
     }
 }
 
-impl Drop for Waits {
+impl Drop for TaskWait {
     fn drop(&mut self) {
         if self.end.is_terminated() {
             return;
@@ -170,7 +170,7 @@ impl Drop for Waits {
     }
 }
 
-/// What the last poll of a task met, of those that could not be read for a while.
+/// The error of the last poll of each task that could not be read for a while, by its id.
 type Unread = Arc<Mutex<HashMap<String, String>>>;
 /// The steps that wait for each task.
 type Waiting = Arc<Mutex<HashMap<String, Vec<(u64, oneshot::Sender<TaskEnd>)>>>>;
@@ -198,7 +198,7 @@ impl Watch {
         loop {
             for poll in self.schedule.take_due(clock.elapsed()) {
                 if let Poll::Many(listing) = &poll {
-                    self.schedule.hold(&listing.project_region, clock.elapsed() + APART);
+                    self.schedule.hold(&listing.project_region, clock.elapsed() + LIST_INTERVAL);
                 }
                 let (client, waiting) = (self.client.clone(), self.waiting.clone());
                 polls.push(perform(client, poll, waiting, self.lead, self.permits.clone()).boxed());
@@ -259,8 +259,8 @@ impl Watch {
         let found: HashSet<String> = seen.tasks.iter().map(|task| task.id.clone()).collect();
         let mut running = Vec::new();
         for (number, task) in seen.tasks.into_iter().enumerate() {
-            // Steps that are told record their results before more are.
-            if number > 0 && number.is_multiple_of(TOGETHER) {
+            // The steps notified so far record their results before more are notified.
+            if number > 0 && number.is_multiple_of(ENDS_AT_ONCE) {
                 tokio::task::yield_now().await;
             }
             running.extend(self.task_seen(task, now));
@@ -272,7 +272,8 @@ impl Watch {
         }
     }
 
-    /// A list could not be read: its tasks are polled one by one, when it is none that passes by itself.
+    /// A list could not be read: its tasks are polled one by one, at once where the error lasts, else after several in
+    /// a row.
     fn not_listed(&mut self, project_region: &ProjectRegion, error: &ReadError, now: Duration) {
         // The page of a proxy passes, whatever its status.
         let lasts = match error {
@@ -301,7 +302,7 @@ impl Watch {
             }
             _ => {}
         }
-        if self.schedule.failures(task) < TOLD_AFTER {
+        if self.schedule.failures(task) < REPORTED_AFTER {
             return;
         }
         lock(&self.unread).insert(task.to_owned(), error.to_string());

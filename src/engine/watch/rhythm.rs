@@ -14,9 +14,9 @@ const PRICE: f64 = 0.045;
 const TAIL: f64 = 0.1;
 /// The shortest interval between two polls of a task.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// A task that fails usually does so at once: it is polled this early…
+/// The first of the early polls: a task that fails usually does so at once.
 const EARLY: Duration = Duration::from_secs(7);
-/// …and again after each multiple of this factor, until half of `earliest` has passed.
+/// The factor between the times of two early polls, which end when half of `earliest` has passed.
 const EARLY_STEP: u32 = 3;
 /// A task may be polled along with others once this share of the time to its early poll has passed.
 const ALONG: f64 = 0.8;

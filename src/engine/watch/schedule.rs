@@ -17,9 +17,9 @@ use crate::hash::HashMap;
 
 /// The shortest pause after a failed poll.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// A list that could not be read so often in a row is not tried for a while…
+/// After this many failures in a row, a list is not read for [`LISTED_AGAIN`].
 const LIST_FAILURES: u32 = 3;
-/// …which is this long: meanwhile its tasks are polled one by one.
+/// For this long after [`LIST_FAILURES`], the tasks of a list are polled one by one.
 const LISTED_AGAIN: Duration = Duration::from_secs(60);
 /// A poll that is due at once is delayed by this much, so that others can join it.
 const GATHER: Duration = Duration::from_millis(200);
@@ -41,7 +41,7 @@ pub struct Entry {
     /// When the next poll is due; `None` while a poll is under way.
     due: Option<Duration>,
     failures: u32,
-    /// Since when the API has answered, each time that it answered, that it does not know the task.
+    /// Since when every answer of the API has said that it does not know the task.
     missing: Option<Duration>,
 }
 
@@ -134,8 +134,8 @@ impl Schedule {
         self.learnt.learn(task_type, took);
     }
 
-    /// Marks that the list of a project and region cannot be read, now or at all. Returns whether its tasks are polled one by one
-    /// from now on: one failure may pass by itself.
+    /// Marks that the list of a project and region cannot be read, now or at all. Returns whether its tasks are polled
+    /// one by one from now on: one failure may pass by itself.
     pub fn cannot_list(&mut self, project_region: &ProjectRegion, passing: bool, now: Duration) -> bool {
         let known = self.unlisted.entry(project_region.clone()).or_default();
         known.failures += 1;
@@ -152,7 +152,7 @@ impl Schedule {
         self.unlisted.remove(project_region);
     }
 
-    /// For how long the API has said that it does not know this task, which it has just said again.
+    /// Notes that the API has said once more that it does not know this task; returns for how long it has said so.
     pub fn missing(&mut self, task: &str, now: Duration) -> Duration {
         let Some(entry) = self.entries.get_mut(task) else { return Duration::ZERO };
         now.saturating_sub(*entry.missing.get_or_insert(now))
@@ -205,7 +205,8 @@ impl Schedule {
         polls
     }
 
-    /// The due tasks of a project and region; with `listed`, also those that are due soon, since they share the request.
+    /// The due tasks of a project and region; with `listed`, also those that are due soon, since they share the
+    /// request.
     fn due_at(&self, project_region: &ProjectRegion, now: Duration, listed: bool) -> Vec<String> {
         let Some(all) = self.due.get(project_region) else { return Vec::new() };
         let furthest = if listed { now + self.learnt.longest_slack() } else { now };

@@ -53,7 +53,7 @@ pub struct Work<'a> {
     sent: Vec<Sent>,
     makers: Makers,
     elsewhere: Ownership,
-    /// What carries a stamp of the environment, as long as it is not told whose it is.
+    /// Resources with a stamp of the environment that are not attributed to an instance yet.
     stamped: Vec<Stamped>,
     /// Instances that one of these may belong to.
     awaited: HashSet<InstanceId>,
@@ -61,8 +61,8 @@ pub struct Work<'a> {
     doubted: BTreeMap<InstanceId, Vec<String>>,
     /// Resources with a stamp that no instance has as its own.
     unrecorded: Vec<Unrecorded>,
-    /// Resources of other clients that have the name of an instance: its id, theirs, and whose it is.
-    theirs: Vec<(InstanceId, String, String)>,
+    /// Resources of other clients that have the name of an instance: its id, that of the resource, and whose it is.
+    of_others: Vec<(InstanceId, String, String)>,
     /// Tasks with a stamp in their `data`, by instance; read when first needed.
     tasks: Option<Vec<(InstanceId, Task)>>,
     /// The number of lists read so far.
@@ -100,7 +100,7 @@ impl<'a> Work<'a> {
             awaited: HashSet::default(),
             doubted: BTreeMap::new(),
             unrecorded: Vec::new(),
-            theirs: Vec::new(),
+            of_others: Vec::new(),
             tasks: None,
             lists: 0,
             unread: Vec::new(),
@@ -178,7 +178,7 @@ impl<'a> Work<'a> {
     /// part. `false` when nothing was found.
     pub async fn round(&mut self, partly: bool) -> bool {
         let mut changes = self.preview();
-        let mut moved = self.tell_stamped(&changes, partly);
+        let mut moved = self.record_stamped(&changes, partly);
         if moved {
             changes = self.preview();
         }
@@ -222,7 +222,7 @@ impl<'a> Work<'a> {
     /// read.
     async fn recover_unnamed(&mut self, known: &BTreeSet<StepId>) -> bool {
         let mut moved = false;
-        let sent = self.sent.iter().filter_map(|sent| instance_of(&sent.step));
+        let sent = self.sent.iter().filter_map(|sent| instance_of(&sent.instance));
         let is_told = |instance: &InstanceId| {
             self.status.instances.contains_key(instance)
                 || self.doubted.contains_key(instance)
@@ -293,7 +293,7 @@ impl<'a> Work<'a> {
 
     /// Concludes: creates of which nothing was found are absent, those with only a matching name are in doubt.
     pub fn finish(mut self) -> Recovered {
-        self.order_what_the_plan_lost();
+        self.order_not_in_plan();
         let mut in_doubt = Vec::new();
         for (instance, (call, mut ids)) in std::mem::take(&mut self.alike) {
             let step = self.search.plan.steps.get(&instance.step);
@@ -344,15 +344,15 @@ impl<'a> Work<'a> {
         let refused = self.search.accepted.iter().filter(|(name, _)| !is_taken(name)).cloned().collect();
         sort_by_key(&mut self.unread, Clone::clone);
         self.unread.dedup();
-        sort_by_key(&mut self.theirs, Clone::clone);
-        self.theirs.dedup();
-        let Self { status, found, unrecorded, theirs, lists, unread, .. } = self;
+        sort_by_key(&mut self.of_others, Clone::clone);
+        self.of_others.dedup();
+        let Self { status, found, unrecorded, of_others, lists, unread, .. } = self;
         Recovered {
             status,
             found,
             in_doubt,
             unrecorded,
-            theirs,
+            of_others,
             refused,
             absent,
             renamed,

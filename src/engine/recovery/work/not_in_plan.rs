@@ -13,7 +13,7 @@ use crate::order::ordered_set;
 impl<'a> Work<'a> {
     /// Reads the secondary resources of recovered instances of steps that the plan does not have
     /// any more.
-    pub async fn complete_what_the_plan_lost(&mut self) {
+    pub async fn complete_not_in_plan(&mut self) {
         for instance in self.unmatched() {
             let known = self.status.instances.get(&instance);
             let known = known.and_then(|known| Some((known.intent.as_ref()?.call.clone(), known.result.clone()?)));
@@ -34,7 +34,7 @@ impl<'a> Work<'a> {
     }
 
     /// Orders recovered instances that the plan does not have any more after older ones that they belong to.
-    pub(super) fn order_what_the_plan_lost(&mut self) {
+    pub(super) fn order_not_in_plan(&mut self) {
         for instance in self.unmatched() {
             let planned = self.search.plan.steps.get(&instance.step).map(|step| step.after.to_vec());
             let after = planned.unwrap_or_else(|| self.older_relatives(&instance));

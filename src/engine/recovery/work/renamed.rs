@@ -1,5 +1,5 @@
-//! Whose a stamped resource is when the plan has steps that were renamed since: the stamp keeps the former name, which another
-//! step of the plan may have now.
+//! Attributes a stamped resource to an instance when the plan has steps that were renamed since: the stamp keeps the
+//! former name, which another step of the plan may have now.
 
 use serde_json::Value;
 
@@ -14,9 +14,9 @@ use crate::engine::stamps::Stamped;
 use crate::id::InstanceId;
 use crate::journal::RecordedCall;
 
-/// Whose a resource with a stamp is.
+/// The instance that a stamped resource belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Whose {
+pub(super) enum Attribution {
     /// That of the instance in its stamp.
     Stamped,
     /// That of another step's instance, with whose whole call it agrees, and not with that of its stamp.
@@ -29,19 +29,24 @@ pub(super) enum Whose {
 
 /// How a resource agrees with the calls of a plan.
 struct Agreeing {
-    /// The instance in its stamp, unless the call of that says otherwise.
+    /// Whether it belongs to the instance in its stamp: the call of that does not say otherwise.
     own: bool,
     /// The other instances that nothing is recorded for; with whether all of their call is known.
     others: Vec<(InstanceId, bool)>,
 }
 
 impl Work<'_> {
-    /// Whose these resources are.
-    pub(super) fn whose_are(&self, stamped: Vec<Stamped>, changes: &[Change], partly: bool) -> Vec<(Stamped, Whose)> {
+    /// Attributes these resources to instances.
+    pub(super) fn attribute(
+        &self,
+        stamped: Vec<Stamped>,
+        changes: &[Change],
+        partly: bool,
+    ) -> Vec<(Stamped, Attribution)> {
         let agreeing: Vec<Agreeing> = stamped.iter().map(|stamped| self.agreeing(stamped, changes)).collect();
         let instances: Vec<&InstanceId> = stamped.iter().map(|stamped| &stamped.instance).collect();
-        let whose = whose(&instances, &agreeing, partly);
-        stamped.into_iter().zip(whose).collect()
+        let attributions = attributions(&instances, &agreeing, partly);
+        stamped.into_iter().zip(attributions).collect()
     }
 
     fn agreeing(&self, stamped: &Stamped, changes: &[Change]) -> Agreeing {
@@ -79,9 +84,9 @@ impl Work<'_> {
     }
 }
 
-/// Whose each resource is; `instances`: those in the stamps.
-fn whose(instances: &[&InstanceId], agreeing: &[Agreeing], partly: bool) -> Vec<Whose> {
-    // An instance that has what carries its stamp and agrees with its call needs no other.
+/// The attribution of each resource; `instances`: those in the stamps.
+fn attributions(instances: &[&InstanceId], agreeing: &[Agreeing], partly: bool) -> Vec<Attribution> {
+    // An instance whose stamped resource agrees with its call needs no other.
     let has_its_own = |other: &InstanceId| {
         instances.iter().zip(agreeing).any(|(instance, agreeing)| agreeing.own && *instance == other)
     };
@@ -93,10 +98,10 @@ fn whose(instances: &[&InstanceId], agreeing: &[Agreeing], partly: bool) -> Vec<
     };
     let names = |others: &[(InstanceId, bool)]| others.iter().map(|(other, _)| other.clone()).collect();
     let one = |agreeing: &Agreeing| match &open(agreeing)[..] {
-        [] => Whose::Stamped,
-        [(other, true)] if is_single(other) => Whose::Of(other.clone()),
-        others if !partly && others.iter().any(|(_, is_whole)| !is_whole) => Whose::Later(names(others)),
-        others => Whose::Doubted(names(others)),
+        [] => Attribution::Stamped,
+        [(other, true)] if is_single(other) => Attribution::Of(other.clone()),
+        others if !partly && others.iter().any(|(_, is_whole)| !is_whole) => Attribution::Later(names(others)),
+        others => Attribution::Doubted(names(others)),
     };
     agreeing.iter().map(one).collect()
 }
@@ -112,21 +117,21 @@ mod tests {
 
     #[test]
     fn what_agrees_with_the_whole_call_of_one_other_step_is_that_steps() {
-        // By resource: the stamp, whether the call of that agrees, the other calls that agree, and whose it is, before and
-        // after the last round.
+        // By resource: the stamp, whether the call of that agrees, the other calls that agree, and whose it is, before
+        // and after the last round.
         let (of, doubted) = (
-            |name| Whose::Of(named(name)),
-            |names: &[&str]| Whose::Doubted(names.iter().map(|name| named(name)).collect()),
+            |name| Attribution::Of(named(name)),
+            |names: &[&str]| Attribution::Doubted(names.iter().map(|name| named(name)).collect()),
         );
         type Case = (&'static str, bool, &'static [(&'static str, bool)]);
-        let cases: [(&[Case], Vec<[Whose; 2]>); 8] = [
-            (&[("a", true, &[])], vec![[Whose::Stamped, Whose::Stamped]]),
+        let cases: [(&[Case], Vec<[Attribution; 2]>); 8] = [
+            (&[("a", true, &[])], vec![[Attribution::Stamped, Attribution::Stamped]]),
             // The plan's call was changed since.
-            (&[("a", false, &[])], vec![[Whose::Stamped, Whose::Stamped]]),
+            (&[("a", false, &[])], vec![[Attribution::Stamped, Attribution::Stamped]]),
             // Renamed, and another step has the name now.
             (
                 &[("a", false, &[("b", true)]), ("a", true, &[])],
-                vec![[of("b"), of("b")], [Whose::Stamped, Whose::Stamped]],
+                vec![[of("b"), of("b")], [Attribution::Stamped, Attribution::Stamped]],
             ),
             // Swapped.
             (
@@ -136,7 +141,7 @@ mod tests {
             // The other step has its own.
             (
                 &[("a", false, &[("b", true)]), ("b", true, &[])],
-                vec![[Whose::Stamped, Whose::Stamped], [Whose::Stamped, Whose::Stamped]],
+                vec![[Attribution::Stamped, Attribution::Stamped], [Attribution::Stamped, Attribution::Stamped]],
             ),
             // Two agree with one call, or one with two.
             (
@@ -145,7 +150,7 @@ mod tests {
             ),
             (&[("a", false, &[("b", true), ("c", true)])], vec![[doubted(&["b", "c"]), doubted(&["b", "c"])]]),
             // Part of the call depends on what is not recovered yet.
-            (&[("a", false, &[("b", false)])], vec![[Whose::Later(vec![named("b")]), doubted(&["b"])]]),
+            (&[("a", false, &[("b", false)])], vec![[Attribution::Later(vec![named("b")]), doubted(&["b"])]]),
         ];
         for (found, expected) in cases {
             let names: Vec<InstanceId> = found.iter().map(|(name, _, _)| named(name)).collect();
@@ -155,8 +160,8 @@ mod tests {
             });
             let agreeing: Vec<Agreeing> = agreeing.collect();
             for (at, partly) in [false, true].into_iter().enumerate() {
-                let told = whose(&names.iter().collect::<Vec<_>>(), &agreeing, partly);
-                let expected: Vec<Whose> = expected.iter().map(|both| both[at].clone()).collect();
+                let told = attributions(&names.iter().collect::<Vec<_>>(), &agreeing, partly);
+                let expected: Vec<Attribution> = expected.iter().map(|both| both[at].clone()).collect();
                 assert_eq!(told, expected, "{partly}");
             }
         }

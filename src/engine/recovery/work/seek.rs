@@ -80,7 +80,7 @@ impl Work<'_> {
             return None;
         }
         let mut status = None;
-        let sent: Vec<Sent> = self.sent.iter().filter(|sent| sent.step == name).cloned().collect();
+        let sent: Vec<Sent> = self.sent.iter().filter(|sent| sent.instance == name).cloned().collect();
         for sent in sent {
             match (&sent.task, &sent.resource) {
                 (Some(id), _) => {
@@ -157,7 +157,7 @@ impl Work<'_> {
         alike.retain(|item| {
             let whose = self.whose(asked, list, &creates.kind, item);
             let id = item.get(&list.id_field).map(id_text).unwrap_or_default();
-            self.theirs.extend(whose.iter().map(|whose| (asked.instance.clone(), id.clone(), whose.clone())));
+            self.of_others.extend(whose.iter().map(|whose| (asked.instance.clone(), id.clone(), whose.clone())));
             whose.is_none()
         });
         let accepted = self.accepted(asked.instance);
@@ -252,7 +252,7 @@ impl Work<'_> {
                 former.key == asked.instance.key && !self.search.plan.steps.contains_key(&former.step)
             })
         };
-        self.sent.iter().filter(|sent| is_former(&sent.step)).any(|sent| {
+        self.sent.iter().filter(|sent| is_former(&sent.instance)).any(|sent| {
             let made = sent.resource.as_ref().map(id_text);
             (made.is_some() && made == id) || (task.is_some() && sent.task == task)
         })

@@ -2,7 +2,7 @@
 
 use super::copies::{Facts, objections};
 use super::parts::add;
-use super::renamed::Whose;
+use super::renamed::Attribution;
 
 use super::Work;
 use crate::engine::preview::Change;
@@ -14,8 +14,8 @@ use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, id_text};
 
 impl<'a> Work<'a> {
-    /// Finds everything in lists that show tags, also of steps that the plan does not have any more; and in lists of products
-    /// whose resources have a text for it, where the plan makes some.
+    /// Finds all stamped resources in lists that show tags, also of steps that the plan does not have any more; and in
+    /// lists of products whose resources have a text for the stamp, where the plan makes some.
     pub async fn by_stamps(&mut self) {
         let RecoveryInput { client, catalog, settings, plan, .. } = *self.search;
         let tagged = catalog.operations().filter(|operation| operation.takes_tags && operation.creates.is_some());
@@ -28,22 +28,23 @@ impl<'a> Work<'a> {
         self.stamped = found.collect();
     }
 
-    /// Records what was found, as soon as the calls say whose it is; with `partly`, all of it. Returns whether anything was.
-    pub(super) fn tell_stamped(&mut self, changes: &[Change], partly: bool) -> bool {
+    /// Records what was found, as soon as the calls say whose it is; with `partly`, all of it. Returns whether anything
+    /// was.
+    pub(super) fn record_stamped(&mut self, changes: &[Change], partly: bool) -> bool {
         let stamped = std::mem::take(&mut self.stamped);
         self.awaited.clear();
         let mut groups: IndexMap<InstanceId, Vec<(Stamped, Option<String>)>> = IndexMap::default();
         let (mut later, mut doubts) = (Vec::new(), Vec::new());
-        for (stamped, whose) in self.whose_are(stamped, changes, partly) {
+        for (stamped, whose) in self.attribute(stamped, changes, partly) {
             let by_name = &stamped.instance;
             match whose {
-                Whose::Later(others) => {
+                Attribution::Later(others) => {
                     self.awaited.extend(others.into_iter().chain([by_name.clone()]));
                     later.push(stamped);
                 }
-                Whose::Stamped => groups.entry(by_name.clone()).or_default().push((stamped, None)),
-                Whose::Of(instance) => groups.entry(instance).or_default().push((stamped, None)),
-                Whose::Doubted(instances) => {
+                Attribution::Stamped => groups.entry(by_name.clone()).or_default().push((stamped, None)),
+                Attribution::Of(instance) => groups.entry(instance).or_default().push((stamped, None)),
+                Attribution::Doubted(instances) => {
                     let why = format!("it agrees with the call of `{}`, and not with that of its step", instances[0]);
                     let made = stamped.status.main_made().cloned().unwrap_or_default();
                     doubts.extend(instances.into_iter().map(|instance| (instance, by_name.clone(), made.clone())));
@@ -51,7 +52,7 @@ impl<'a> Work<'a> {
                 }
             }
         }
-        // What is told of one instance is told at once: copies are told apart.
+        // All resources of one instance are decided together, so that copies are recognised.
         for stamped in later {
             for (stamped, _) in groups.shift_remove(&stamped.instance).into_iter().flatten() {
                 self.stamped.push(stamped);
@@ -60,7 +61,7 @@ impl<'a> Work<'a> {
         }
         let is_any = !groups.is_empty();
         for (instance, stamped) in groups {
-            self.tell_apart(instance, stamped);
+            self.record_own(instance, stamped);
         }
         for (instance, former, resource) in doubts {
             if !self.found.iter().any(|(found, _)| *found == instance) {
@@ -73,8 +74,9 @@ impl<'a> Work<'a> {
         is_any
     }
 
-    /// Records the resources that are those of an instance, and notes the others. Each with what is held against it.
-    fn tell_apart(&mut self, instance: InstanceId, stamped: Vec<(Stamped, Option<String>)>) {
+    /// Records the resources that belong to an instance, and notes the others. Each comes with an objection, if there
+    /// is one.
+    fn record_own(&mut self, instance: InstanceId, stamped: Vec<(Stamped, Option<String>)>) {
         let known = self.status.instances.get(&instance);
         let is_open = known.is_none_or(|known| known.phase == Phase::Absent && !known.may_exist());
         let is_undecided = known.is_some_and(|known| known.phase == Phase::InDoubt && known.made.is_empty());

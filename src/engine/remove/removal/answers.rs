@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{AfterAttempt, BUDGET, CONTINUES, IN_USE_PAUSE, LONGEST_PAUSE, RemovedWhen, UNRECORDED_BUDGET, UndoCall};
-use crate::api::{ApiError, Meaning, Policy, Request, speaks_of_a_resource};
+use crate::api::{ApiError, Meaning, Policy, Request, is_about_resource};
 use crate::catalog::{CLOUD, Method, root_of};
 use crate::engine::effect::{Effect, effect_after};
 use crate::engine::interruption::Interruption;
@@ -22,8 +22,8 @@ use crate::journal::Intent;
 use crate::kind::resource_name;
 
 impl<'a> UndoCall<'a> {
-    /// An answer that names a task which is on record for another call answers another request, and says nothing of this
-    /// one: a task carries out one call.
+    /// An answer that names a task which is on record for another call answers another request, and says nothing of
+    /// this one: a task carries out one call.
     pub(super) fn believed(&self, sent: Sent) -> Sent {
         let Sent::Answer { value, head } = &sent else { return sent };
         let tasks = tasks_of(value).unwrap_or_default();
@@ -106,8 +106,8 @@ impl<'a> UndoCall<'a> {
         }
     }
 
-    /// Whether a read shows that nothing is there any more of what the step did, where the undo is no DELETE: another client
-    /// took it back, or an attempt whose task ended in ERROR.
+    /// Whether a read shows that nothing is there any more of what the step did, where the undo is no DELETE: another
+    /// client took it back, or an attempt whose task ended in ERROR.
     pub(super) async fn is_taken_back(&self) -> Result<bool, Interruption> {
         if self.call.method == Method::Delete {
             return Ok(false);
@@ -143,11 +143,11 @@ impl<'a> UndoCall<'a> {
         }
     }
 
-    /// Why a 404 does not mean that the resource is gone: it is shown, or whether it is there cannot be read. A single one
-    /// may be wrong, and a gateway may have had no route for a moment.
+    /// Why a 404 does not mean that the resource is gone: it is shown, or whether it is there cannot be read. A single
+    /// one may be wrong, and a gateway may have had no route for a moment.
     async fn still_there(&self, error: &ApiError) -> Result<Option<String>, Interruption> {
         let is_of_cloud = root_of(&self.call.path) == CLOUD;
-        let is_believed = if is_of_cloud { !self.shows_itself() } else { speaks_of_a_resource(&error.message) };
+        let is_believed = if is_of_cloud { !self.shows_itself() } else { is_about_resource(&error.message) };
         if is_believed {
             return Ok(None);
         }
@@ -178,8 +178,8 @@ impl<'a> UndoCall<'a> {
         })
     }
 
-    /// Whether a read of what the call deletes shows that alone: what is at its path, or in its parent. Others, such as that
-    /// of a tag, are about something that stays.
+    /// Whether a read of what the call deletes shows that alone: what is at its path, or in its parent. Other reads, as
+    /// for a tag, show a resource that stays.
     fn shows_itself(&self) -> bool {
         let route = || operation::operation_of(self.context.catalog, self.call);
         let has_id = || route().is_some_and(|(operation, _)| operation.route.path.ends_with('}'));

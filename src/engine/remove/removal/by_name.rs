@@ -11,8 +11,8 @@ use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::journal::RecordedResource;
 
 impl<'a> UndoCall<'a> {
-    /// What goes by the name now, before it is removed. An attempt that may have been carried out is repeated only when
-    /// this is still what it was then: another client may have made it anew.
+    /// Reads what has the name now, before it is removed. An attempt that may have been carried out is repeated only
+    /// when this is still what it was then: another client may have made it anew.
     pub(super) async fn look(&self) -> Result<Option<String>, Interruption> {
         let Some((made, path)) = &self.named else { return Ok(None) };
         let reading = self.context.client.read(Request::get(path.clone()));
@@ -42,7 +42,8 @@ impl<'a> UndoCall<'a> {
         Err(Interruption::Failed(self.kept(words, EffectKnown::Unknown)))
     }
 
-    /// The time at which what goes by the name now was created, when that was after the step's resource was made.
+    /// The time at which the resource that has the name now was created, when that was after the step's resource was
+    /// made.
     fn created_again<'i>(&self, made: &RecordedResource, item: &'i Value) -> Option<&'i str> {
         let known = status_of(self.context, self.instance)?;
         let is_main = known.main_made().is_some_and(|main| main.id == made.id);

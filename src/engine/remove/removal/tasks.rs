@@ -130,8 +130,8 @@ impl<'a> UndoCall<'a> {
         }
     }
 
-    /// The same of an undo that is no DELETE: what the step did to other resources says what came of it. It is not sent
-    /// again unless that is still there.
+    /// The same for an undo that is no DELETE: what the step did to other resources says what came of it. It is not
+    /// sent again unless that is still there.
     async fn missing_undo(&mut self, tasks: &[String], cause: String) -> Result<AfterAttempt, Interruption> {
         let looking = effect_after(self.context, self.instance, self.call);
         let still = match self.context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)? {

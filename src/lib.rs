@@ -5,7 +5,7 @@
 //! Dependencies go from left to right; which of the modules to its right a module uses is in `tests/it/rooms.rs`:
 //!
 //! ```text
-//! command → context → engine, store, error → journal → plan, simulate → api, template, report, examples, schema → catalog, yaml, event → diagnostic, id, body_file, explain → source, stream, secret, files, hash, order, packed, parts, pointer, random, word, kind, clock, exit, shared, cli
+//! command → context → engine, store, error → journal → plan, simulate → api, template, report, examples, schema → catalog, yaml, event → diagnostic, id, body_file, explain → source, stream, secret, files, order, packed, parts, pointer, random, word, kind, clock, exit, shared, cli → hash
 //! ```
 
 pub mod api;

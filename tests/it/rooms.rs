@@ -38,7 +38,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("packed", ""),
     ("parts", ""),
     ("pointer", ""),
-    ("random", "hash"),
+    ("random", ""),
     ("plan", "body_file catalog diagnostic hash id order parts pointer secret source template word yaml"),
     ("report", "clock diagnostic event exit files hash id kind order packed secret source stream"),
     ("schema", "catalog packed"),
@@ -46,10 +46,10 @@ const MAY_USE: &[(&str, &str)] = &[
     ("shared", ""),
     ("simulate", "api body_file catalog clock diagnostic hash order packed secret"),
     ("source", ""),
-    ("store", "clock files hash journal secret"),
+    ("store", "clock files journal secret"),
     ("stream", ""),
     ("template", "diagnostic files hash id order pointer secret source word yaml"),
-    ("word", "hash"),
+    ("word", ""),
     ("yaml", "diagnostic hash parts secret source word"),
 ];
 

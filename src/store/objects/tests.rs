@@ -77,6 +77,20 @@ async fn a_record_is_read_and_continued_on_another_machine() {
     assert_eq!(place.records().holder(&name()).await.unwrap(), None);
 }
 
+/// As a recovery that finds nothing new: an object without a line would have the name of the next one.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_appended_where_there_is_nothing_to_say() {
+    let place = TestStore::new();
+    for exit in [1, 2] {
+        let journal = place.journal("state recover").await;
+        journal.append(Vec::new()).await.unwrap();
+        journal.append(vec![finished(exit)]).await.unwrap();
+        journal.append(Vec::new()).await.unwrap();
+        journal.close().await.unwrap();
+        assert_eq!(place.status().await.finished, Some(exit));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn lost_answers_of_the_store_neither_double_nor_lose_a_line() {
     for every in 1..=5 {

@@ -13,22 +13,35 @@ use super::finder::Pattern;
 const ELLIPSES: [&str; 2] = ["…", "..."];
 /// Parts of a secret are looked for no farther than this from the ellipsis.
 const FARTHEST: usize = 4096;
+/// The most brackets and spaces between an ellipsis and a part.
+const MOST_BETWEEN: usize = 2;
+/// A part behind brackets or spaces is looked for from this length on: shorter ones occur in ordinary words.
+const LONG_PART: usize = 8;
 
 /// The places of the parts of secrets beside each ellipsis of a text.
 pub(super) fn places(text: &str, patterns: &[Pattern]) -> Vec<Range<usize>> {
     if patterns.is_empty() || !has_ellipsis(text) {
         return Vec::new();
     }
+    let secrets = || patterns.iter().map(|pattern| pattern.text.expose_secret().as_bytes());
     let beside = |(at, mark): (usize, &str)| {
         let (before, after) = (&text.as_bytes()[..at], &text.as_bytes()[at + mark.len()..]);
-        let secrets = || patterns.iter().map(|pattern| pattern.text.expose_secret().as_bytes());
-        let beginning = secrets().filter_map(|secret| beginning(before, secret)).max();
-        let end = secrets().filter_map(|secret| end(after, secret)).max();
+        let brackets = before.iter().rev().take(MOST_BETWEEN).take_while(|byte| b" [(<".contains(byte)).count();
+        let closing = after.iter().take(MOST_BETWEEN).take_while(|byte| b" ])>".contains(byte)).count();
+        // `[…]` and `hunter…`: what is not beside the sign itself must be longer.
+        let beginnings = [(0, SHORTEST), (brackets, LONG_PART)].into_iter().filter_map(|(gap, least)| {
+            let lengths = secrets().filter_map(|secret| beginning(&before[..at - gap], secret));
+            lengths.filter(|length| *length >= least).max().map(|length| at - gap - length..at - gap)
+        });
         let from = at + mark.len();
-        [beginning.map(|length| at - length..at), end.map(|length| from..from + length)]
+        let ends = [(0, SHORTEST), (closing, LONG_PART)].into_iter().filter_map(|(gap, least)| {
+            let lengths = secrets().filter_map(|secret| end(after.get(gap..)?, secret));
+            lengths.filter(|length| *length >= least).max().map(|length| from + gap..from + gap + length)
+        });
+        beginnings.chain(ends).collect::<Vec<_>>()
     };
     let found = |mark: &'static str| memchr::memmem::find_iter(text.as_bytes(), mark).map(move |at| (at, mark));
-    ELLIPSES.into_iter().flat_map(found).flat_map(beside).flatten().collect()
+    ELLIPSES.into_iter().flat_map(found).flat_map(beside).collect()
 }
 
 /// Whether there is an ellipsis at all: a search for two bytes, since most texts have none.
@@ -67,6 +80,11 @@ mod tests {
             ("AAAAB3…unter2", "[secret]…[secret]"),
             ("AAAAB3NzaC..., hidden", "[secret]..., hidden"),
             ("key ...-hunter2", "key ...[secret]"),
+            ("is AAAAB3Nza[…], not `x`", "is [secret][…], not `x`"),
+            ("AAAAB3Nza(...)", "[secret](...)"),
+            ("AAAAB3NzaC1yc … (truncated)", "[secret] … (truncated)"),
+            ("[...]-hunter2", "[...][secret]"),
+            ("AAAAB3 [...]", "AAAAB3 [...]"),
             ("AAA…", "AAA…"),
             ("AAAAB3 …", "AAAAB3 …"),
             ("a name that was cut…", "a name that was cut…"),

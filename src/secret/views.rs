@@ -31,7 +31,7 @@ enum Meaning {
 }
 
 /// The decoders, each with a byte that a text must contain to use it.
-const DECODERS: [(u8, Decoder); 9] = [
+const DECODERS: [(u8, Decoder); 10] = [
     (b'%', percent),
     (b'%', js_escape),
     (b'+', form),
@@ -41,6 +41,7 @@ const DECODERS: [(u8, Decoder); 9] = [
     (b'\'', doubled),
     (b'"', doubled),
     (b'=', quoted_printable),
+    (b'=', encoded_words),
 ];
 
 impl View {
@@ -135,7 +136,7 @@ fn is_escape(text: &[u8]) -> bool {
         b'+' => true,
         b'\\' => characters(text).is_some() || bytes(text).is_some(),
         b'&' => entity(text).is_some(),
-        b'=' => quoted_printable(text).is_some(),
+        b'=' => encoded_words(text).is_some(),
         _ => false,
     }
 }
@@ -273,7 +274,9 @@ fn backslash(rest: &[u8], short: impl Fn(u32) -> Option<Meaning>) -> Option<(usi
         }
         b'u' => utf16(after, b"\\u"),
         b'U' => Some((10, Meaning::Character(char::from_u32(hex(&after[1..], 8)?)?))),
-        byte if byte.is_ascii_punctuation() => plain(byte),
+        // A shell writes words with spaces so, and goes on in the next line.
+        b'\n' => Some((2, Meaning::Nothing)),
+        byte if byte.is_ascii_punctuation() || byte == b' ' => plain(byte),
         _ => None,
     }
 }
@@ -335,6 +338,25 @@ fn quoted_printable(rest: &[u8]) -> Option<(usize, Meaning)> {
     }
 }
 
+/// The words of a mail's header (RFC 2047 §4): `=?utf-8?q?caf=C3=A9_bar?=`, in several words when it is long.
+fn encoded_words(rest: &[u8]) -> Option<(usize, Meaning)> {
+    const LONGEST_CHARSET: usize = 40;
+    match rest {
+        [b'=', b'?', inside @ ..] => {
+            let end = inside.iter().take(LONGEST_CHARSET).position(|byte| *byte == b'?')?;
+            let is_encoding = matches!(inside.get(end + 1..end + 3), Some([b'q' | b'Q' | b'b' | b'B', b'?']));
+            is_encoding.then_some((end + 5, Meaning::Nothing))
+        }
+        [b'?', b'=', after @ ..] => {
+            let blanks = after.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let is_continued = after[blanks..].starts_with(b"=?");
+            Some((if is_continued { 2 + blanks } else { 2 }, Meaning::Nothing))
+        }
+        [b'_', ..] => Some((1, Meaning::Byte(b' '))),
+        _ => quoted_printable(rest),
+    }
+}
+
 /// White space, its escapes, and this program's mark for a line break; with `signs` also separators between bytes in
 /// hexadecimal.
 fn divider(rest: &[u8], signs: bool) -> Option<(usize, Meaning)> {
@@ -378,7 +400,10 @@ mod tests {
             (entity, "&quot;&amp;&lt;&gt;&apos;&#39;&#x27;&#X27;&other;", r#""&<>''''&other;"#),
             (entity, "a&nbsp;b", "a b"),
             (doubled, r#"''""'\'''"'"'x'"#, r#"'"''x'"#),
+            (characters, "a\\ b\\\nc", "a bc"),
             (quoted_printable, "=41=C3=A9=\r\nx=\ny=zz", "Aéxy=zz"),
+            (encoded_words, "=?utf-8?q?caf=C3=A9_b?=\n =?utf-8?q?ar?= =?x?z?", "café bar=?x?z?"),
+            (encoded_words, "=?utf-8?B?YWJj?=\r\n\t=?utf-8?b?ZGVm?=", "YWJjZGVm"),
         ] {
             assert_eq!(read(text, decoder), decoded, "{text}");
         }
@@ -404,7 +429,7 @@ mod tests {
 
     #[test]
     fn one_escape_of_any_kind_is_worth_decoding() {
-        for text in ["%41", "%u20AC", "+", r"\n", r"\303", "&#39;", "''", "\"\"", "=41"] {
+        for text in ["%41", "%u20AC", "+", r"\n", r"\303", "&#39;", "''", "\"\"", "=41", "=?utf-8?q?a_b?=", r"a\ b"] {
             assert!(is_encoded(text.as_bytes()), "{text}");
         }
         for text in ["", "a b", "%zz", r"\q", "& ;", "'", "\"", "=zz"] {

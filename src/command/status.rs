@@ -13,8 +13,10 @@ use super::records::{existing_store, find_record, plan_name, print_failure, read
 use super::shell_words::record_flags;
 use super::table::{Rows, print_rows, table};
 use super::{Account, compared, environment_file, note, print_json, print_text, warn};
+use crate::catalog::Catalog;
 use crate::cli::{ResultFormat, StatusArguments};
 use crate::context::Context;
+use crate::engine::in_the_way;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::id::InstanceId;
@@ -69,8 +71,14 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
         table
     });
     note(context, &headline(record, status, holder, context.now))?;
-    if parts.iter().all(Rows::is_empty) {
+    let open = status.unanswered().flat_map(|(id, known)| known.earlier.iter().map(move |attempt| (id, attempt)));
+    let mut open = open.filter(|(_, attempt)| attempt.may_stand_in_the_way()).peekable();
+    if parts.iter().all(Rows::is_empty) && open.peek().is_none() {
         return note(context, "no resource exists");
+    }
+    for (id, attempt) in open {
+        let words = format!("{id}: {}", in_the_way(Catalog::embedded(), attempt));
+        note(context, &sanitize(&words))?;
     }
     print_rows(context, &COLUMNS, parts)?;
     if status.instances.values().any(|instance| !instance.stays.is_empty()) {

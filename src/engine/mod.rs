@@ -94,6 +94,7 @@ mod uploads;
 mod watch;
 
 pub use access::Access;
+pub use call::in_the_way;
 pub use conceal::{hide_data, hide_once_shown, without_sensitive};
 pub use context::{Events, RunContext, Settings};
 pub use counts::{first_missing, instance_counts, keys_of};

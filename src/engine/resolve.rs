@@ -71,6 +71,11 @@ impl InDoubt {
         self.attempt.head.as_ref().is_some_and(|head| is_success(head.status))
     }
 
+    /// The last attempt, and those before it.
+    pub fn attempts(&self) -> impl Iterator<Item = &Unanswered> {
+        std::iter::once(&self.attempt).chain(&self.earlier)
+    }
+
     /// What is not known of it, and why.
     pub fn words(&self) -> String {
         match self.attempt.missing.is_empty() {

@@ -1,6 +1,7 @@
 //! One round of the search for what an attempt did: it reads the API, and [`evidence`](super::evidence) judges.
 
 mod audit_log;
+mod barely_older;
 mod outcome;
 
 use std::sync::Arc;
@@ -24,7 +25,6 @@ use super::results::lacks_id;
 use super::watch::list_request;
 use crate::api::{ReadError, Request, Task, TaskState, is_success};
 use crate::catalog::{CLOUD, Creates, ListCall, Operation, root_of};
-use crate::hash::HashSet;
 use crate::journal::{Evidence, Intent, RecordedCall, Unanswered, id_text};
 use crate::kind::resource_name;
 use outcome::Candidate;
@@ -123,6 +123,7 @@ impl<'a> AttemptSearch<'a> {
                 .attempt
                 .head
                 .as_ref()
+                .filter(|_| !self.attempt.may_stand_in_the_way())
                 .and_then(|head| Some((head.request_id.as_deref()?, is_success(head.status)))),
             traces_taken: self.context.client.takes_traces(),
             since: sent - tolerance,
@@ -151,12 +152,13 @@ impl<'a> AttemptSearch<'a> {
         if let Some(resolved) = self.by_maker().await? {
             return Ok(Round::Resolved(resolved));
         }
+        let attempt = self.known();
         let mut open = Vec::new();
-        let mut others = HashSet::default();
+        let mut others = Vec::new();
         for task in self.tasks().await? {
-            match self.verdict_of_task(&task) {
+            match self.verdict_of_task(&task, &attempt) {
                 Verdict::Ours(evidence) => return Ok(Round::Resolved(self.claim_task(&task.id, evidence))),
-                Verdict::NotOurs => drop(others.insert(task.id)),
+                Verdict::NotOurs => others.push(task),
                 Verdict::CannotTell => open.push(Candidate::Task(task)),
             }
         }
@@ -166,10 +168,12 @@ impl<'a> AttemptSearch<'a> {
         if let Some(resolved) = self.by_audit_log().await {
             return Ok(Round::Resolved(resolved));
         }
+        let mut named = None;
         if open.is_empty() {
-            open = self.items(&others).await?;
+            let is_anothers = |task: &str| others.iter().any(|other| other.id == task);
+            open = self.candidates(named.insert(self.named_items().await?), is_anothers, &attempt);
         }
-        let open = self.without_others(open).await?;
+        let mut open = self.without_others(open).await?;
         if let Some(resolved) = self.by_own_key(&open).await {
             return Ok(Round::Resolved(resolved));
         }
@@ -177,6 +181,9 @@ impl<'a> AttemptSearch<'a> {
             && likeness::is_about(&task.data.0, &self.parameters)
         {
             return Ok(Round::Resolved(self.claim_task(&task.id, Evidence::Likeness)));
+        }
+        if open.is_empty() && last {
+            open = self.barely_older(others, named).await?;
         }
         Ok(if open.is_empty() && !self.leaves_no_trace() {
             Round::NoCandidate
@@ -202,14 +209,13 @@ impl<'a> AttemptSearch<'a> {
         }
     }
 
-    fn verdict_of_task(&self, task: &Task) -> Verdict {
-        let attempt = self.known();
+    fn verdict_of_task(&self, task: &Task, attempt: &AttemptMarks<'_>) -> Verdict {
         let by_tags = tags::verdict_of_data(&task.data.0, attempt.intent);
         let verdict = Verdict::of([
-            request_ids::verdict_of_task(task, &attempt),
+            request_ids::verdict_of_task(task, attempt),
             self.or_former_name(by_tags, || task.data.0.to_string()),
-            tasks::verdict_of_task(task, &attempt),
-            likeness::verdict(&task.data.0, &attempt, &self.parameters),
+            tasks::verdict_of_task(task, attempt),
+            likeness::verdict(&task.data.0, attempt, &self.parameters),
         ]);
         match verdict {
             _ if self.disowned.contains(&task.id) => Verdict::NotOurs,
@@ -377,12 +383,13 @@ impl<'a> AttemptSearch<'a> {
         if let Some(id) = named.iter().find(is_own).and_then(|item| item_id(operation, list, self.call(), item)) {
             return Ok(LeftBehind::Resource(id));
         }
-        let open = self.without_others(self.candidates(named, &HashSet::default())).await?;
+        let open = self.without_others(self.candidates(&named, |_| false, &self.known())).await?;
         if let Some(Resolved::Resource { item, .. }) = self.by_own_key(&open).await
             && let Some(id) = item_id(operation, list, self.call(), &item)
         {
             return Ok(LeftBehind::Resource(id));
         }
+        let open = if open.is_empty() { self.barely_older(Vec::new(), Some(named)).await? } else { open };
         Ok(match open.is_empty() {
             true => LeftBehind::Nothing,
             false => LeftBehind::Undecided(open.iter().map(|one| self.words(one)).collect()),
@@ -401,39 +408,39 @@ impl<'a> AttemptSearch<'a> {
         found.into_iter().find(|item| item.get(&list.id_field).map(id_text).as_ref() == Some(&id))
     }
 
-    /// The items with the name in the call, except those that certainly belong to another client. `others`: tasks of
-    /// other clients, whose resources are excluded.
-    async fn items(&self, others: &HashSet<String>) -> Result<Vec<Candidate>, ReadError> {
-        Ok(self.candidates(self.named_items().await?, others))
-    }
-
+    /// The items with the name in the call.
     async fn named_items(&self) -> Result<Vec<Value>, ReadError> {
         let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Ok(Vec::new()) };
         named_items(self.context, creates, list, self.call(), &self.parameters).await
     }
 
-    fn candidates(&self, named: Vec<Value>, others: &HashSet<String>) -> Vec<Candidate> {
+    /// The items that do not certainly belong to another client. `is_anothers`: whether a task is another client's, whose
+    /// resources are excluded.
+    fn candidates(
+        &self,
+        named: &[Value],
+        is_anothers: impl Fn(&str) -> bool,
+        attempt: &AttemptMarks<'_>,
+    ) -> Vec<Candidate> {
         let (Some(list), Some(creates)) = (self.list(), self.creates()) else { return Vec::new() };
-        let attempt = self.known();
         let owned = |claimable: &Claimable| self.context.owners.is_ours(claimable, &self.context.journal);
         let mut open = Vec::new();
         for item in named {
-            let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), &item));
+            let id = self.operation.as_deref().and_then(|operation| item_id(operation, list, self.call(), item));
             let Some(id) = id else { continue };
-            let task = creator_task(&item);
+            let task = creator_task(item);
             let task = task.filter(|task| !self.is_missing(task));
-            let by_another = task.is_some_and(|task| others.contains(&task) || owned(&Claimable::task(&task)));
-            let by_tags = tags::verdict_of_item(&item, Some(list), attempt.intent);
-            let by_tags =
-                self.or_former_name(by_tags, || tags::tag(&item, Some(list), tags::STAMP).unwrap_or_default());
+            let by_another = task.is_some_and(|task| is_anothers(&task) || owned(&Claimable::task(&task)));
+            let by_tags = tags::verdict_of_item(item, Some(list), attempt.intent);
+            let by_tags = self.or_former_name(by_tags, || tags::tag(item, Some(list), tags::STAMP).unwrap_or_default());
             let verdict = Verdict::of([
                 by_tags,
-                lists::verdict_of_item(&item, &id, &attempt),
-                likeness::verdict(&item, &attempt, &[]),
+                lists::verdict_of_item(item, &id, attempt),
+                likeness::verdict(item, attempt, &[]),
             ]);
             let id = id_text(&id);
             if verdict != Verdict::NotOurs && !by_another && !owned(&self.resource(&creates.kind, &id)) {
-                open.push(Candidate::Item { id, item });
+                open.push(Candidate::Item { id, item: item.clone() });
             }
         }
         open

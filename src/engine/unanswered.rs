@@ -6,6 +6,7 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use super::call::{decisions, in_the_way};
 use super::called::Called;
 use super::context::{About, RunContext};
 use super::evidence::HELD_BACK;
@@ -112,6 +113,10 @@ impl OpenAttempt<'_> {
                 self.complete(Called::Found { item, evidence: Some(evidence) }).await
             }
             Resolved::Undecided(candidates) => Ok(Some(self.undecided(&candidates))),
+            Resolved::NoCandidate | Resolved::Done if self.attempt.may_stand_in_the_way() => {
+                let words = in_the_way(self.context.catalog, self.attempt);
+                Ok(Some(self.unknown(words, decisions(&self.context.settings, self.instance))))
+            }
             Resolved::NoCandidate | Resolved::Done if self.is_over() => self.record_resolved(Vec::new(), None).await,
             Resolved::NoCandidate | Resolved::Done => Ok(None),
             // The next search may have an answer.
@@ -271,14 +276,18 @@ impl OpenAttempt<'_> {
                 some.join(", ")
             ),
         };
-        let mut error = self.context.error(&self.about(), EffectKnown::Unknown, ErrorClass::Unknown, words);
         let settings = &self.context.settings;
         let resolve = |decision: &str| settings.state_command("resolve", self.instance, decision);
-        error.help = vec![
+        let help = vec![
             format!("decide with {} (it made that, too)", resolve("--id ID")),
             format!("or {} (it made none of them)", resolve("--not-applied")),
         ];
-        error
+        self.unknown(words, help)
+    }
+
+    fn unknown(&self, words: String, help: Vec<String>) -> StepError {
+        let error = self.context.error(&self.about(), EffectKnown::Unknown, ErrorClass::Unknown, words);
+        StepError { help, ..error }
     }
 
     fn still_running(&self, tasks: &[String], unread: Option<String>) -> StepError {

@@ -437,6 +437,9 @@ impl InstanceStatus {
             self.called = by_call && provenance != Provenance::Adopted;
         }
         if let Some(intent) = &mut self.intent {
+            // What stood in the way of this call does not any more.
+            let same = self.earlier.iter_mut().filter(|earlier| earlier.intent.call == intent.call);
+            same.filter(|earlier| earlier.may_stand_in_the_way()).for_each(|earlier| earlier.head = None);
             if makes_nothing && (by_call || update) {
                 // A call that makes nothing is done, however often it was carried out.
                 self.earlier.retain(|earlier| earlier.intent.call != intent.call);

@@ -34,7 +34,8 @@ pub struct InstanceStatus {
     /// Tasks that were taken for its own and turned out to be another's.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub disowned: Few<String>,
-    /// The head of the answer to the last attempt, when only that arrived and the outcome is unknown.
+    /// The head of the answer to the last attempt, when only that arrived and the outcome is unknown; or of the refusal of
+    /// a later attempt ([`Unanswered::may_stand_in_the_way`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<AnswerHead>,
     /// The tasks of the last attempt, when it was accepted and the API does not know them any more.

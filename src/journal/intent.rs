@@ -111,6 +111,7 @@ pub struct Unanswered {
     pub intent: Shared<Intent>,
     /// When it was about to be sent, on the clock of its writer.
     pub at: Timestamp,
+    /// The head of its answer; or of the refusal of a later attempt, because something exists that this one may have made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<AnswerHead>,
     /// Its tasks, of which one ended in ERROR.
@@ -119,6 +120,14 @@ pub struct Unanswered {
     /// Its tasks, when it was accepted and the API does not know them any more.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub missing: Few<String>,
+}
+
+impl Unanswered {
+    /// Whether a later attempt was refused because something exists that this one may have made: a refusal of its own would
+    /// say that it made nothing.
+    pub fn may_stand_in_the_way(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| (400..500).contains(&head.status) && head.status != 408)
+    }
 }
 
 /// The evidence that a task or resource is ours, when no answer said so.

@@ -135,7 +135,11 @@ impl Write {
             return Ok(AfterAnswer::Done(Called::Answered { status: error.status, value: Value::Null }));
         }
         let refusal = context.refusal(&self.about, error);
-        self.record_not_applied(context, &refusal).await?;
+        let mut records = vec![self.not_applied(&refusal)];
+        if meaning == Meaning::Conflict {
+            records.extend(self.in_doubt_again(context, &refusal));
+        }
+        context.journal.append(records).await?;
         let after = error.retry_after.map(Duration::from_secs);
         match meaning {
             Meaning::RateLimited | Meaning::Unavailable if state.postponed < MOST_POSTPONED => {

@@ -67,17 +67,19 @@ impl Write {
         let resolving = resolve::resolve(context, in_doubt);
         match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
             Resolved::Task { attempt, task, evidence } => {
-                self.record_found(context, in_doubt, attempt).await?;
+                self.record_found(context, attempt).await?;
                 self.accept(context, vec![task], None, Some(evidence)).await.map(Some)
             }
             Resolved::Resource { attempt, item, evidence } => {
-                self.record_found(context, in_doubt, attempt).await?;
+                self.record_found(context, attempt).await?;
                 Ok(Some(Called::Found { item, evidence: Some(evidence) }))
             }
             Resolved::Done => Ok(Some(self.done(in_doubt))),
             Resolved::NoCandidate => self.nothing_found(context, in_doubt, state).await,
             // A resource shows an update at once, even when its task is not found.
-            Resolved::Undecided(_) if self.is_done(context).await => Ok(Some(self.done(in_doubt))),
+            Resolved::Undecided(_) if self.is_done(context).await || self.shows_effect(context).await => {
+                Ok(Some(self.done(in_doubt)))
+            }
             Resolved::Undecided(candidates) => {
                 self.record_unknown(context, in_doubt, undecided(&lost, &candidates), &candidates).await
             }
@@ -124,14 +126,13 @@ impl Write {
         let (instance, cause) = (self.instance(), &in_doubt.cause);
         context.events.emit(Event::ResolvingStarted { instance: instance.clone(), reason: cause.clone() });
         let resolving = resolve::resolve_late(context, &in_doubt.attempt, &in_doubt.earlier, &in_doubt.disowned);
-        let found = |attempt| vec![Record::Found { instance: instance.clone(), attempt }];
         match context.stopped.or_leave(resolving).await.map_err(Interruption::Stopped)? {
             Resolved::Task { attempt, task, evidence } => {
-                context.journal.append(found(attempt)).await?;
+                self.record_found(context, attempt).await?;
                 self.accept(context, vec![task], None, Some(evidence)).await.map(Some)
             }
             Resolved::Resource { attempt, item, evidence } => {
-                context.journal.append(found(attempt)).await?;
+                self.record_found(context, attempt).await?;
                 Ok(Some(Called::Found { item, evidence: Some(evidence) }))
             }
             Resolved::Done => Ok(Some(self.done(&in_doubt))),
@@ -143,12 +144,14 @@ impl Write {
         }
     }
 
-    /// The last of the earlier attempts that were never answered, with those before it.
+    /// The last of the earlier attempts that were never answered, with those before it. One that may have made what the
+    /// last attempt was refused for is in doubt on record.
     fn earlier_in_doubt(&self, context: &RunContext) -> Option<InDoubt> {
         let (mut open, disowned) = context.journal.with_status(|status| {
-            let known = status.instances.get(self.instance());
-            known.map(|known| (self.open_attempts(known), known.disowned.to_vec())).unwrap_or_default()
-        });
+            let known = status.instances.get(self.instance())?;
+            let open = self.open_attempts(known).into_iter().chain(known.in_doubt()).collect::<Vec<_>>();
+            Some((open, known.disowned.to_vec()))
+        })?;
         let attempt = open.pop()?;
         let cause = match open.len() {
             0 => format!("attempt {} was never answered", attempt.intent.attempt),
@@ -196,8 +199,7 @@ impl Write {
         if !self.shows_effect(context).await {
             return Ok(false);
         }
-        let (instance, attempt) = (self.instance().clone(), open.attempt.intent.attempt);
-        context.journal.append(vec![Record::Found { instance, attempt }]).await?;
+        self.record_found(context, open.attempt.intent.attempt).await?;
         Ok(true)
     }
 
@@ -234,9 +236,10 @@ impl Write {
         }
     }
 
-    /// Records which attempt was carried out, when it is not the last one.
-    async fn record_found(&self, context: &RunContext, in_doubt: &InDoubt, attempt: u32) -> Result<(), JournalError> {
-        if attempt == in_doubt.attempt.intent.attempt {
+    /// Records which attempt was carried out, when it is not the one that the record has in doubt.
+    async fn record_found(&self, context: &RunContext, attempt: u32) -> Result<(), JournalError> {
+        let last = context.journal.with_status(|status| status.instances.get(self.instance())?.in_doubt());
+        if last.is_some_and(|last| last.intent.attempt == attempt) {
             return Ok(());
         }
         context.journal.append(vec![Record::Found { instance: self.instance().clone(), attempt }]).await
@@ -288,7 +291,16 @@ impl Write {
                 format!("or {} (it is none of them)", resolve("--not-applied")),
             ]
         };
-        context.journal.append(vec![Record::Unknown { instance: instance.clone(), error: error.clone() }]).await?;
+        self.end_unknown(context, error).await
+    }
+
+    pub(super) async fn end_unknown(
+        &self,
+        context: &RunContext,
+        error: StepError,
+    ) -> Result<Option<Called>, Interruption> {
+        let record = Record::Unknown { instance: self.instance().clone(), error: error.clone() };
+        context.journal.append(vec![record]).await?;
         Err(Interruption::Unknown(error))
     }
 }

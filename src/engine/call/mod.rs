@@ -3,6 +3,7 @@
 mod answer;
 mod existing;
 mod in_doubt;
+mod in_the_way;
 
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ use crate::random::random_id;
 use crate::shared::Shared;
 use answer::AfterAnswer;
 use existing::Existing;
+
+pub use in_the_way::{decisions, in_the_way};
 
 /// How many refusals with a request to come back later are accepted before the step fails.
 const MOST_POSTPONED: u32 = 40;
@@ -134,7 +137,16 @@ impl Write {
     ///
     /// As for [`Write::make`].
     pub async fn find(&self, context: &RunContext, in_doubt: &InDoubt) -> Result<Option<Called>, Interruption> {
-        self.resolve(context, in_doubt, &mut SendState::default()).await
+        let found = self.resolve(context, in_doubt, &mut SendState::default()).await?;
+        match in_doubt.attempts().find(|attempt| attempt.may_stand_in_the_way()) {
+            // To send it would tell what exists.
+            Some(open) if found.is_none() && self.intent.update.is_none() => {
+                let error = self.in_doubt_error(context, in_doubt, in_the_way(context.catalog, open));
+                let error = StepError { help: decisions(&context.settings, self.instance()), ..error };
+                self.end_unknown(context, error).await
+            }
+            _ => Ok(found),
+        }
     }
 
     async fn attempt(&self, context: &RunContext, state: &mut SendState) -> Result<AttemptEnd, Interruption> {
@@ -231,9 +243,12 @@ impl Write {
         context.journal.with_status(known)
     }
 
+    fn not_applied(&self, error: &StepError) -> Record {
+        Record::NotApplied { instance: self.instance().clone(), error: error.clone(), unanswered: false }
+    }
+
     async fn record_not_applied(&self, context: &RunContext, error: &StepError) -> Result<(), JournalError> {
-        let record = Record::NotApplied { instance: self.instance().clone(), error: error.clone(), unanswered: false };
-        context.journal.append(vec![record]).await
+        context.journal.append(vec![self.not_applied(error)]).await
     }
 
     fn unreachable(&self, context: &RunContext, cause: &str, tries: u32) -> StepError {

@@ -16,10 +16,10 @@ use crate::engine::interruption::Interruption;
 use crate::engine::ownership::Claimable;
 use crate::engine::render::Rendered;
 use crate::engine::update::Changing;
-use crate::engine::{operation, paths, results};
+use crate::engine::{operation, paths};
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, IntendedUndo, Intent, JournalError, Record, StepResult, id_text};
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, Phase, StepResult, id_text};
 use crate::plan::OnConflict;
 
 impl Instance {
@@ -89,22 +89,19 @@ impl Instance {
     pub(in crate::engine) async fn conflict(
         &self,
         write: &Write,
-        mut refusal: StepError,
+        refusal: StepError,
         provenance: &mut Provenance,
         started: Duration,
     ) -> Result<Option<StepResult>, Interruption> {
         let context = &self.run.context;
         let id = &write.intent.instance;
-        if let Some(holder) = self.holder(write) {
+        if let Some(holder) = write.holder(&self.run.context) {
             let help = self.rename_help(&holder, id);
             return Err(Interruption::Failed(held_by(&holder, refusal, help)));
         }
         let Some(operation) = write.operation.as_deref().filter(|_| self.step().on_conflict == OnConflict::Adopt)
         else {
-            return Err(match write.open_attempts(&self.known(id)).pop() {
-                Some(open) => self.stands_in_the_way(open.intent.attempt, id, refusal).await?,
-                None => Interruption::Failed(refusal),
-            });
+            return Err(self.refused_by_what_exists(id, refusal, None));
         };
         let owner = stamp_value(&context.settings.plan, &context.settings.environment, id);
         match adoptable(context, operation, &write.intent.call, &write.parameters, &owner).await {
@@ -126,11 +123,21 @@ impl Instance {
                 )
                 .await
             }
-            Err(why) => {
-                refusal.message = format!("{}; it cannot be adopted: {why}", refusal.message);
-                Err(Interruption::Failed(refusal))
-            }
+            Err(why) => Err(self.refused_by_what_exists(id, refusal, Some(why))),
         }
+    }
+
+    /// How a step ends that was refused because something exists: in doubt, where the record says that an attempt without an
+    /// answer may have made that. `not_adopted`: why that cannot be adopted.
+    fn refused_by_what_exists(&self, id: &InstanceId, refusal: StepError, not_adopted: Option<String>) -> Interruption {
+        let known = self.known(id);
+        let in_doubt = known.error.as_deref().filter(|_| known.phase == Phase::InDoubt).cloned();
+        let is_in_doubt = in_doubt.is_some();
+        let mut error = in_doubt.unwrap_or(refusal);
+        if let Some(why) = not_adopted {
+            error.message = format!("{}; it cannot be adopted: {why}", error.message);
+        }
+        if is_in_doubt { Interruption::Unknown(error) } else { Interruption::Failed(error) }
     }
 
     /// Claims what a conflict adopts; returns the other step of this run that has claimed it.
@@ -140,27 +147,6 @@ impl Instance {
         let own = paths::own_path(operation, &write.parameters, &id);
         let (owners, claimed) = (&self.run.context.owners, Claimable::resource_at(&kind, &id, own.as_deref()));
         (!owners.claim(claimed.clone(), &write.intent.instance)).then(|| owners.claimant(&claimed)).flatten()
-    }
-
-    /// Records that an attempt without an answer may have made what a later one was refused for, though nothing was found of
-    /// it: the outcome is in doubt, and a refusal says nothing about that attempt.
-    async fn stands_in_the_way(
-        &self,
-        attempt: u32,
-        id: &InstanceId,
-        refusal: StepError,
-    ) -> Result<Interruption, JournalError> {
-        let words = format!("{}; attempt {attempt}, which was never answered, may have made that", refusal.message);
-        let resolve = |decision: &str| self.run.context.settings.state_command("resolve", id, decision);
-        let help = vec![
-            format!("decide with {} (it made that)", resolve("--id ID")),
-            format!("or {} (it made nothing)", resolve("--not-applied")),
-        ];
-        let error = StepError { effect: EffectKnown::Unknown, message: words, help, ..refusal };
-        let found = Record::Found { instance: id.clone(), attempt };
-        let unknown = Record::Unknown { instance: id.clone(), error: error.clone() };
-        self.run.context.journal.append(vec![found, unknown]).await?;
-        Ok(Interruption::Unknown(error))
     }
 
     /// How an instance takes over what another instance of this record has; where both are in the plan, that one has to use
@@ -183,7 +169,7 @@ impl Instance {
             return Ok(());
         }
         let is_former = |holder: &InstanceId| holder.step == id.step || !self.run.plan.steps.contains_key(&holder.step);
-        match self.holder(write).filter(is_former) {
+        match write.holder(&self.run.context).filter(is_former) {
             Some(holder) => {
                 let words = "it would change an existing resource";
                 let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
@@ -192,31 +178,6 @@ impl Instance {
             }
             None => Ok(()),
         }
-    }
-
-    /// Another instance of this record that has the resource which the call would change or create: of the same kind
-    /// and name in the same collection, or at the same path where that identifies it (a record set). With two owners,
-    /// the removal of one would delete the resource of the other.
-    fn holder(&self, write: &Write) -> Option<InstanceId> {
-        let call = &write.intent.call;
-        let asked = results::result_of_answer(write.operation.as_deref(), call, 0, Value::Null);
-        let has_it = |known: &InstanceStatus| {
-            let made = known.result.as_ref().filter(|_| !known.made.is_empty());
-            let by_key = |made: &StepResult| match &asked.name {
-                Some(_) => made.name == asked.name,
-                None => made.id == asked.id,
-            };
-            made.is_some_and(|made| made.kind == asked.kind && by_key(made))
-                && known.agreed().is_some_and(|made_by| made_by.path == call.path)
-        };
-        write.operation.as_ref()?.creates.as_ref()?;
-        if asked.name.is_none() && asked.id.is_none() {
-            return None;
-        }
-        self.run.context.journal.with_status(|status| {
-            let others = status.instances.iter().filter(|(other, _)| **other != write.intent.instance);
-            others.filter(|(_, known)| has_it(known)).map(|(other, _)| other.clone()).next()
-        })
     }
 }
 

@@ -11,7 +11,8 @@
 //! | `likeness` | never | a field that both have differs |
 //!
 //! Otherwise a kind of evidence is silent. Only what is certainly ours is claimed; what is certainly another's is
-//! excluded; while a candidate remains that is neither, the outcome is undecided, and nothing is sent.
+//! excluded; while a candidate remains that is neither, the outcome is undecided, and nothing is sent. A candidate that
+//! nothing but its age excludes, by less than the clocks of the API may differ, is never claimed, and stays undecided.
 
 pub mod audit;
 pub mod likeness;
@@ -27,6 +28,10 @@ use crate::journal::{Evidence, Intent};
 /// The longest time for which a request can be held back on the way and carried out then: proxies give up within
 /// minutes.
 pub const HELD_BACK: SignedDuration = SignedDuration::from_mins(15);
+
+/// The clocks behind one API may differ by so much: what seems to be older than a call by less than that may be its work. The more
+/// it is, the more of other clients' resources stay undecided.
+pub const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(45);
 
 /// What one kind of evidence, or all together, says of a task or resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -39,9 +39,9 @@ impl<'a> AttemptSearch<'a> {
         }
     }
 
-    /// The request for entries of the audit log since the intent.
+    /// The request for entries of the audit log since the intent, by whichever clock of the API.
     pub(super) fn log_since(&self) -> Request {
-        let from = self.known().since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let from = self.by_any_clock().since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         Request::get(AUDIT_LOG).query("from_timestamp", from)
     }
 

@@ -14,6 +14,7 @@ mod endings;
 mod every_kind;
 mod exits;
 pub(super) mod harness;
+mod in_the_way;
 mod known_later;
 mod late;
 mod left_in_place;

@@ -378,3 +378,44 @@ fn a_name_that_was_taken_before_the_call_says_nothing() {
         }
     });
 }
+
+/// The time of the answers and that of a creation are those of different machines: what is older by less than their clocks may
+/// differ is neither claimed nor excluded.
+#[test]
+fn what_seems_to_be_a_little_older_than_the_call_stays_undecided() {
+    const KEY: &str = "call: POST /storage/v4/ssh_keys\n    body: { name: key-1, public_key: ssh-ed25519 AAAA }";
+    paused(async {
+        for (call, strictly) in [(KEY, "claimed"), (EXTEND, "claimed"), (ROUTER, "undecided")] {
+            for (seconds, in_time) in [(0, true), (1, true), (5, false), (45, false), (60, false)] {
+                let mut trial = in_doubt(call, false).await;
+                trial.rewrite(|record| {
+                    if let Record::Intent(intent) = record {
+                        let mark = Mark { before: Some(Vec::new()), ..Mark::clone(&intent.mark) };
+                        *intent = Intent { mark: mark.into(), ..Intent::clone(intent) }.into();
+                    }
+                });
+                let made = trial.time() - SignedDuration::from_secs(seconds);
+                let mut shown = Shown::default();
+                if call == KEY {
+                    let key = json!({ "id": 5, "name": "key-1", "public_key": "ssh-ed25519 AAAA", "created_at": made.to_string() });
+                    shown.items.push(key);
+                } else {
+                    let made = made.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+                    let data = json!({ "name": "web", "volume_id": VOLUME_ID });
+                    shown.tasks.push(trial.task("t1", data, json!({ "created_on": made })));
+                }
+                let told = match trial.searched(&shown, true, &[]).await.unwrap() {
+                    Round::Resolved(_) => "claimed",
+                    Round::Undecided(_) => "undecided",
+                    Round::NoCandidate => "nothing",
+                };
+                let expected = match seconds {
+                    _ if in_time => strictly,
+                    60 => "nothing",
+                    _ => "undecided",
+                };
+                assert_eq!(told, expected, "{call}, {seconds} s older");
+            }
+        }
+    });
+}

@@ -6,6 +6,9 @@
 
 use serde_json::Value;
 
+use crate::catalog::update::takes_off;
+use crate::catalog::{Catalog, Method};
+use crate::engine::operation::operation_of;
 use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{InstanceStatus, RecordedCall, RecordedResource, Status, id_text};
@@ -181,14 +184,21 @@ fn ids(known: &InstanceStatus) -> HashSet<String> {
     all.map(id_text).filter(|id| !id.is_empty()).collect()
 }
 
-/// The words in the calls of an instance.
+/// The words in the calls of an instance. A call that takes something off the resource mentions what that does not use any
+/// more; until it has, the call that the resource agrees with mentions it, too.
 fn words_in_calls(known: &InstanceStatus) -> HashSet<String> {
     let mut words = HashSet::default();
-    let intended = known.intent.as_ref().map(|intent| &intent.call);
+    let intended = known.intent.as_ref().filter(|intent| intent.update.is_none() || !is_taking_off(&intent.call));
+    let intended = intended.map(|intent| &intent.call);
     for call in known.agrees.iter().chain(intended) {
         words_of(call, &mut words);
     }
     words
+}
+
+fn is_taking_off(call: &RecordedCall) -> bool {
+    let takes_off = || operation_of(Catalog::embedded(), call).is_some_and(|(operation, _)| takes_off(&operation));
+    call.method == Method::Delete || takes_off()
 }
 
 fn words_of(call: &RecordedCall, words: &mut HashSet<String>) {

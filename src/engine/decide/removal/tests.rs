@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::engine::stamps::intent_of;
 use crate::journal::{Header, InstanceStatus, IntendedUndo, Intent, Phase, RecordedCall, StepResult};
 
 fn id(text: &str) -> InstanceId {
@@ -126,6 +127,40 @@ fn what_another_holds_too_is_not_kept_for_its_users() {
     status.instances.insert(id("old"), second);
     assert_eq!(waves(&status, &["old"]), (vec!["old".to_owned()], vec![]));
     assert_eq!(waves(&status, &["old", "net[0]"]).1, ["net[0] for sub[0]"]);
+}
+
+/// The call that took something off a resource mentions that, and the resource does not use it any more. Any other update
+/// may be what uses it.
+#[test]
+fn what_an_update_took_off_is_not_kept_for_it() {
+    let body = json!({ "subnet_id": "id-of-sub-0-", "volume_ids": ["id-of-sub-0-"] });
+    for (method, path, is_update, kept) in [
+        (Method::Post, "/cloud/v1/routers/1/7/r/detach", true, false),
+        (Method::Post, "/cloud/v2/volumes/1/7/id-of-sub-0-/detach", true, false),
+        (Method::Put, "/cloud/v1/lifecycle_policy/1/7/9/remove_volumes_from_policy", true, false),
+        (Method::Delete, "/cloud/v2/k8s/clusters/1/7/c/pools/id-of-sub-0-", true, false),
+        (Method::Post, "/cloud/v1/routers/1/7/r/attach", true, true),
+        (Method::Patch, "/cloud/v1/routers/1/7/r", true, true),
+        (Method::Post, "/cloud/v1/routers/1/7/r/detach", false, true),
+    ] {
+        let mut status = chains();
+        let router = status.instances.get_mut(&id("vm")).unwrap();
+        // The resource still agrees with a call that mentions it: it is used, whatever was sent.
+        let agreed = router.agrees.clone();
+        let agrees = RecordedCall {
+            body: Some(json!({ "interfaces": [] }).into()),
+            ..RecordedCall::clone(agreed.as_ref().unwrap())
+        };
+        router.agrees = Some(agrees.clone().into());
+        let call = RecordedCall { body: Some(body.clone().into()), ..RecordedCall::new(method, path) };
+        let mut intent = intent_of(&id("vm"), call, String::new());
+        intent.update = is_update.then(|| agrees.into());
+        router.intent = Some(intent.into());
+        let expected: &[&str] = if kept { &["sub[0] for vm"] } else { &[] };
+        assert_eq!(waves(&status, &["sub[0]"]).1, expected, "{method} {path}");
+        status.instances.get_mut(&id("vm")).unwrap().agrees = agreed;
+        assert_eq!(waves(&status, &["sub[0]"]).1, ["sub[0] for vm"], "{method} {path}");
+    }
 }
 
 #[test]

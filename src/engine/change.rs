@@ -24,7 +24,7 @@ use super::turn::TurnEnd;
 use super::update::{Changing, Difference, InPlace, Lookup, NotFound, looked_up, wanted_call};
 use crate::api::{ReadError, Request};
 use crate::clock::millis;
-use crate::event::{EffectKnown, ErrorClass, Provenance};
+use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::InstanceId;
 use crate::journal::{
     Amended, Evidence, InstanceStatus, Intent, Mark, Record, RecordedCall, RecordedResource, Status, StepResult,
@@ -127,8 +127,20 @@ impl Instance {
                 NotFound::Read(error) => {
                     context.error(&about, EffectKnown::NotApplied, ErrorClass::Unreachable, error.to_string())
                 }
-                NotFound::NotOne(words) => context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words),
+                NotFound::NotOne(words) => {
+                    let error = context.error(&about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
+                    let (step, fields) = (&self.step().id, call.fields.join(", body/"));
+                    let help = [
+                        "change back what another client changed, then run again".to_owned(),
+                        format!("or keep it as it is: `on_change: {{ ignore: [body/{fields}] }}`"),
+                        format!("or replace it: `--replace {step}`"),
+                    ];
+                    StepError { help: help.into(), ..error }
+                }
             };
+            if context.journal.with_status(Status::changed_since_started).contains(id) {
+                error.help.insert(0, "what was changed before this call stays, and is on record".to_owned());
+            }
             error.message = format!("what `{}` needs could not be read: {}", call.recorded, error.message);
             error.place = Some(self.run.plan_span(self.step().call.span).place());
             Interruption::Failed(error)

@@ -78,7 +78,7 @@ impl Lookup {
         match self {
             Lookup::Group { id } => group_placeholder(id),
             Lookup::Port { .. } => port_placeholder(),
-            Lookup::Volume { .. } | Lookup::Others(_) => "known-after-reading".to_owned(),
+            Lookup::Volume { .. } | Lookup::Others(_) => "VOLUME_ID".to_owned(),
         }
     }
 }

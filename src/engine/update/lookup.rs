@@ -252,6 +252,16 @@ fn shown_fields(volume: &Value) -> impl Iterator<Item = (&'static str, &Value)> 
     shown_fields.filter_map(|(at, value)| Some((at, value.filter(|value| !value.is_null())?)))
 }
 
+/// Whether another client can have changed a field of a volume like this: of its image it is for good, and it only grows.
+fn may_become(place: &str, was: &Value, now: &Value) -> bool {
+    let number = |value: &Value| id_text(value).parse::<f64>().unwrap_or_default();
+    match place {
+        "/name" | "/volume_type" => true,
+        "/size" => number(now) >= number(was),
+        _ => was == now,
+    }
+}
+
 /// The place of a volume in its machine: `/dev/sdb`, in the order in which volumes are attached.
 fn device(shown: &Value) -> Option<(usize, &str)> {
     let device = shown.pointer("/attachments/0/device").and_then(Value::as_str)?;
@@ -259,35 +269,61 @@ fn device(shown: &Value) -> Option<(usize, &str)> {
 }
 
 /// The id of a volume that a machine created with others, all of them in the order of its body. Those of which the body
-/// says the same are distinguished by the order in which they are attached. `made`: the ids of all, where these are
-/// known.
+/// says the same are distinguished by the order in which they are attached. Other clients may have changed what the body
+/// says: the volume that the machine starts from is the one in the body nevertheless, and so is the only one that is left.
+/// `made`: the ids of all, where these are known.
 fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> Result<String, String> {
     let existing: Vec<String> = listed.iter().filter_map(|volume| volume.get("volume_id")).map(id_text).collect();
     let id = |shown: &Value| shown.get("id").map(id_text).unwrap_or_default();
     let is_own = |shown: &&Value| !existing.contains(&id(shown)) && (made.is_empty() || made.contains(&id(shown)));
     let mut left: Vec<&Value> = shown.iter().filter(is_own).collect();
     sort_by_key(&mut left, |shown| device(shown));
-    let fits = |at: usize, shown: &Value| {
-        let root = shown.get("is_root_volume").and_then(Value::as_bool);
-        root.is_none_or(|root| root == is_started_from(listed, at))
-            && shown_fields(&listed[at])
-                .all(|(pointer, value)| shown.pointer(pointer).is_none_or(|shown| shown == value))
+    let root = |shown: &Value| shown.get("is_root_volume").and_then(Value::as_bool);
+    let agrees = |at: usize, shown: &Value, field: &dyn Fn(&str, &Value, &Value) -> bool| {
+        let fields = || shown_fields(&listed[at]);
+        root(shown).is_none_or(|root| root == is_started_from(listed, at))
+            && fields().all(|(place, was)| shown.pointer(place).is_none_or(|now| field(place, was, now)))
     };
-    // Those of which the body says most are matched first.
+    let fits = |at: usize, shown: &Value| agrees(at, shown, &|_, was, now| id_text(was) == id_text(now));
+    let may_become = |at: usize, shown: &Value| agrees(at, shown, &may_become);
     let mut order: Vec<usize> = (0..listed.len()).filter(|at| !is_existing(&listed[*at])).collect();
+    let roots: Vec<usize> = (0..left.len()).filter(|place| root(left[*place]) == Some(true)).collect();
+    if let ([place], Some(first)) = (&roots[..], order.iter().position(|at| is_started_from(listed, *at)))
+        && may_become(order[first], left[*place])
+    {
+        let started_from = left.remove(*place);
+        if order.remove(first) == at {
+            return Ok(id(started_from));
+        }
+    }
+    // Those of which the body says most are matched first.
     sort_by_key(&mut order, |other| std::cmp::Reverse(shown_fields(&listed[*other]).count()));
+    let all = left.clone();
     let mut found = None;
     let mut alike = Vec::new();
+    let (mut matched, mut unmatched) = (Vec::new(), 0);
     for other in order {
-        let Some(next) = left.iter().position(|shown| fits(other, shown)) else { continue };
+        let Some(next) = left.iter().position(|shown| fits(other, shown)) else {
+            unmatched += 1;
+            continue;
+        };
         let next = left.remove(next);
+        matched.push(other);
         if other == at {
             found = Some(next);
         } else if fits(at, next) && shown_fields(&listed[other]).eq(shown_fields(&listed[at])) {
             alike.push(next);
         }
     }
-    let found = found.ok_or("the machine has no volume that matches the one in the body")?;
+    let Some(found) = found else {
+        return match (&left[..], unmatched, made) {
+            // Nothing else in the body can be that one.
+            ([only], 1, [_, ..]) if may_become(at, only) && !matched.iter().any(|other| fits(*other, only)) => {
+                Ok(id(only))
+            }
+            _ => Err(none_of(at, &listed[at], &all)),
+        };
+    };
     let ordered = |other: &&&Value| device(other).is_some() && device(other) != device(found);
     let alike = alike.iter().filter(|other| !ordered(other));
     let unclear: Vec<String> =
@@ -299,6 +335,20 @@ fn volume_of(listed: &[Value], at: usize, made: &[String], shown: &[Value]) -> R
             Err(format!("several volumes of the machine match the one in the body: {all}"))
         }
     }
+}
+
+/// That none of these volumes is certainly the one in the body: what is recorded of that, and what they are now.
+fn none_of(at: usize, listed: &Value, shown: &[&Value]) -> String {
+    let words = |values: Vec<String>| values.join(" ");
+    let now = |shown: &&Value| {
+        let fields = ["/id", "/name", "/size", "/volume_type"].iter().filter_map(|at| shown.pointer(at));
+        words(fields.map(id_text).collect())
+    };
+    format!(
+        "none of the machine's volumes is certainly `volumes/{at}` ({}), as another client changed them: {}",
+        words(shown_fields(listed).map(|(_, value)| id_text(value)).collect()),
+        shown.iter().map(now).collect::<Vec<_>>().join(", ")
+    )
 }
 
 #[cfg(test)]

@@ -130,3 +130,40 @@ fn a_volume_is_found_among_others_of_its_machine() {
     assert_eq!(of(&alike, 0, &[], &placeless), Ok("v1".to_owned()), "the machine starts from it");
     assert!(of(&[own(json!({ "size": 7 }))], 0, &[], &placeless).is_err());
 }
+
+/// Another client grew, renamed or retyped a volume: the one that the machine starts from, and the only one that is left, are
+/// found nevertheless; whichever may be another one is not.
+#[test]
+fn a_volume_that_another_client_changed_is_found_where_it_can_be_no_other() {
+    let shown = |id: &str, name: &str, size: Value, device: &str| {
+        json!({ "id": id, "name": name, "size": size, "volume_type": "standard", "is_root_volume": device == "/dev/sda",
+            "attachments": [{ "device": device }] })
+    };
+    let own = |name: &str, size: u64| json!({ "source": "new-volume", "name": name, "size": size });
+    let listed = [own("boot", 10), own("data", 5), own("logs", 5)];
+    let boot = || shown("v1", "boot", json!(10), "/dev/sda");
+    let data = || shown("v2", "data", json!(5), "/dev/sdb");
+    let logs = || shown("v3", "logs", json!(5), "/dev/sdc");
+    let (all, none) = (&["v1", "v2", "v3"][..], &[][..]);
+    for (at, made, now, found) in [
+        // What the machine starts from, whatever is known besides.
+        (0, none, [shown("v1", "other", json!(20), "/dev/sda"), data(), logs()], Some("v1")),
+        (0, all, [shown("v1", "data", json!(5), "/dev/sda"), data(), logs()], None),
+        // The only one that is left.
+        (1, all, [boot(), shown("v2", "data", json!(9), "/dev/sdb"), logs()], Some("v2")),
+        (1, all, [shown("v1", "x", json!(20), "/dev/sda"), shown("v2", "y", json!(5), "/dev/sdb"), logs()], Some("v2")),
+        (1, all, [boot(), shown("v2", "data", json!("5"), "/dev/sdb"), logs()], Some("v2")),
+        // It may be another client's, it is smaller, two were changed, or it is what another of the body may be.
+        (1, none, [boot(), shown("v2", "data", json!(9), "/dev/sdb"), logs()], None),
+        (1, all, [boot(), shown("v2", "data", json!(4), "/dev/sdb"), logs()], None),
+        (1, all, [boot(), shown("v2", "x", json!(5), "/dev/sdb"), shown("v3", "y", json!(5), "/dev/sdc")], None),
+        (1, all, [boot(), shown("v2", "logs", json!(5), "/dev/sdb"), logs()], None),
+    ] {
+        let made: Vec<String> = made.iter().map(|id| (*id).to_owned()).collect();
+        let told = volume_of(&listed, at, &made, &now);
+        assert_eq!(told.as_deref().ok(), found, "{told:?} {now:?}");
+        if let Err(why) = told {
+            assert!(why.contains("v2") && why.contains(&format!("volumes/{at}")), "{why}");
+        }
+    }
+}

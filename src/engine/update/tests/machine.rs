@@ -34,7 +34,9 @@ fn steps(field: &str, before: &Value, after: &Value, made: &[&str]) -> Vec<Strin
         let path = call.recorded.path.split("/1/7/").nth(1).unwrap();
         let body = call.recorded.body.as_ref().map(|body| body.text().to_owned()).unwrap_or_default();
         let after = call.agrees.body.as_ref().unwrap().get(field).cloned().unwrap_or_default();
-        assert_eq!(call.lookups.is_empty(), !format!("{path}{body}").contains("after"), "{path} {body}");
+        let is_open = format!("{path}{body}");
+        let is_open = is_open.contains("after") || is_open.contains("VOLUME_ID");
+        assert_eq!(call.lookups.is_empty(), !is_open, "{path} {body}");
         in_short(&format!("{path} {body} leaves {after}"))
     });
     let forced = split.forced.iter().map(|forced| in_short(&format!("{}: {}", forced.field, forced.reason)));
@@ -265,13 +267,13 @@ fn volumes_come_go_and_change_one_by_one() {
             json!([own("a", 1)]),
             json!([own("a", 2)]),
             &[],
-            vec![format!("known-after-reading/extend {{size:2}} leaves [{}]", new("a", 2))],
+            vec![format!("VOLUME_ID/extend {{size:2}} leaves [{}]", new("a", 2))],
         ),
         (
             json!([own("a", 1), own("b", 1)]),
             json!([own("a", 2), own("b", 1)]),
             &["v1"],
-            vec![format!("known-after-reading/extend {{size:2}} leaves [{},{}]", new("a", 2), new("b", 1))],
+            vec![format!("VOLUME_ID/extend {{size:2}} leaves [{},{}]", new("a", 2), new("b", 1))],
         ),
         (
             json!([own("a", 1), volume("v2")]),
@@ -283,16 +285,13 @@ fn volumes_come_go_and_change_one_by_one() {
             json!([own("a", 1), own("b", 1)]),
             json!([own("b", 3), own("a", 1)]),
             &["v1", "v2"],
-            vec![format!("known-after-reading/extend {{size:3}} leaves [{},{}]", new("b", 3), new("a", 1))],
+            vec![format!("VOLUME_ID/extend {{size:3}} leaves [{},{}]", new("b", 3), new("a", 1))],
         ),
         (
             json!([own("a", 1), unnamed(1)]),
             json!([unnamed(4), own("a", 1)]),
             &["v1", "v2"],
-            vec![format!(
-                "known-after-reading/extend {{size:4}} leaves [{{source:new-volume,size:4}},{}]",
-                new("a", 1)
-            )],
+            vec![format!("VOLUME_ID/extend {{size:4}} leaves [{{source:new-volume,size:4}},{}]", new("a", 1))],
         ),
         (
             // Of the same name, and not of the same source.
@@ -300,7 +299,7 @@ fn volumes_come_go_and_change_one_by_one() {
             json!([own("a", 2), image(1)]),
             &["v1", "v2"],
             vec![format!(
-                "known-after-reading/extend {{size:2}} leaves [{},{{source:image,image_id:image,name:a,size:1}}]",
+                "VOLUME_ID/extend {{size:2}} leaves [{},{{source:image,image_id:image,name:a,size:1}}]",
                 new("a", 2)
             )],
         ),

@@ -69,9 +69,10 @@ pub async fn preview(context: &Context, arguments: &PreviewArguments) -> Result<
     let status = fresh.as_ref().or(status);
     let shown = PreviewInput { status, ..shown };
     let changes = shown.changes(context, &key, client.as_ref()).await?;
-    report_stuck(context, plan, status)?;
-    report_shifted(context, plan, status, &changes)?;
-    report_renamed(context, plan, status, &changes, &record_flags(&record))?;
+    let flags = record_flags(&record);
+    report_stuck(context, plan, status, &flags)?;
+    report_shifted(context, plan, status, &changes, &flags)?;
+    report_renamed(context, plan, status, &changes, &flags)?;
     print(context, arguments.format, &shown, &shared, &changes)?;
     pull_request::print(context, plan, &values.environment, &changes, arguments.comment).await?;
     if let Some(out) = &arguments.out {
@@ -144,15 +145,21 @@ fn exit_of(changes: &[Change], tells_pending: bool) -> Exit {
 }
 
 /// Says which recorded instances `moved` leaves where they are, as the run does.
-fn report_stuck(context: &Context, plan: &Plan, status: Option<&Status>) -> Result<(), Error> {
-    for words in status.map(|status| stuck(status, &plan.moved, &plan.steps)).unwrap_or_default() {
+fn report_stuck(context: &Context, plan: &Plan, status: Option<&Status>, flags: &RecordFlags) -> Result<(), Error> {
+    for words in status.map(|status| stuck(status, &plan.moved, &plan.steps, flags)).unwrap_or_default() {
         note(context, &format!("warning: {}", context.secrets.redact(&words)))?;
     }
     Ok(())
 }
 
 /// Says of a list that lost an element why so much of it changes, as the run does.
-fn report_shifted(context: &Context, plan: &Plan, status: Option<&Status>, changes: &[Change]) -> Result<(), Error> {
+fn report_shifted(
+    context: &Context,
+    plan: &Plan,
+    status: Option<&Status>,
+    changes: &[Change],
+    flags: &RecordFlags,
+) -> Result<(), Error> {
     let Some(status) = status else { return Ok(()) };
     for step in plan.steps.values().filter(|step| step.for_each.is_some()) {
         let planned = changes.iter().filter(|change| change.instance.step == step.id);
@@ -161,7 +168,7 @@ fn report_shifted(context: &Context, plan: &Plan, status: Option<&Status>, chang
         if recorded_of(status, &step.id) > calls.len()
             && let Some(first) = shifted(status, calls)
         {
-            note(context, &format!("warning: {}", context.secrets.redact(&shifted_words(&first))))?;
+            note(context, &format!("warning: {}", context.secrets.redact(&shifted_words(&first, flags))))?;
         }
     }
     Ok(())

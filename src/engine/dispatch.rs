@@ -314,7 +314,7 @@ impl<'r> Dispatcher<'r> {
             .collect();
         let calls = calls.iter().map(|(instance, call)| (instance, call));
         if let Some(first) = self.run.context.journal.with_status(|status| decide::shifted(status, calls)) {
-            self.run.context.warn(decide::shifted_words(&first));
+            self.run.context.warn(decide::shifted_words(&first, &self.run.context.settings.record_flags));
         }
     }
 

@@ -58,7 +58,8 @@ pub async fn run(run: Arc<Run>) -> Result<RunEnd, JournalError> {
     if !moves.is_empty() {
         run.context.journal.append(moves).await?;
     }
-    let stuck = |status: &Status| decide::stuck(status, &run.plan.moved, &run.plan.steps);
+    let stuck =
+        |status: &Status| decide::stuck(status, &run.plan.moved, &run.plan.steps, &run.context.settings.record_flags);
     run.context.journal.with_status(stuck).into_iter().for_each(|words| run.context.warn(words));
     measure(&run).await;
     let mut dispatched = dispatch(&run).await?;

@@ -1,5 +1,6 @@
 //! Renamed steps and instances (`moved`).
 
+use crate::engine::record_flags::RecordFlags;
 use crate::hash::IndexMap;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Record, Status, give_name};
@@ -27,7 +28,8 @@ pub fn merges(status: &Status, from: &InstanceId, to: &InstanceId) -> usize {
 }
 
 /// Messages about recorded names that left the plan and cannot be moved, because the new name is recorded as well.
-pub fn stuck(status: &Status, moved: &[Moved], steps: &Steps) -> Vec<String> {
+/// `flags`: those that name the record to `plan state`.
+pub fn stuck(status: &Status, moved: &[Moved], steps: &Steps, flags: &RecordFlags) -> Vec<String> {
     let (_, names) = renamed(status, moved);
     let is_planned =
         |name: &InstanceId| steps.get(&name.step).is_some_and(|step| step.for_each.is_some() == name.key.is_some());
@@ -37,7 +39,7 @@ pub fn stuck(status: &Status, moved: &[Moved], steps: &Steps) -> Vec<String> {
     let words = |(from, to, known): (&InstanceId, InstanceId, &Shared<InstanceStatus>)| {
         let ends = match known.may_exist() {
             true => format!("`--prune` takes `{from}` down"),
-            false => format!("`plan state forget` takes `{from}` off the record"),
+            false => format!("`plan state forget{flags} {from}` takes `{from}` off the record"),
         };
         format!(
             "`{from}` cannot become `{to}`, which is on record as well: it keeps its name; `plan state mv` renames \
@@ -174,7 +176,7 @@ mod tests {
             let (old, new) = (Selection::name("old"), Selection::name("new"));
             let one = Moved { from: old.clone(), from_span: Span::at(0), to: new.clone(), to_span: Span::at(0) };
             assert_eq!(
-                stuck(&status, std::slice::from_ref(&one), &Steps::default()).len(),
+                stuck(&status, std::slice::from_ref(&one), &Steps::default(), &RecordFlags::default()).len(),
                 usize::from(warns),
                 "{from} {to}"
             );
@@ -228,7 +230,7 @@ mod tests {
         let names: Vec<String> = status.instances.keys().map(ToString::to_string).collect();
         assert_eq!(names, ["network", "vm[a]", "vm[1]", "both", "taken", "disk[a]", "port", "port[1]"]);
         assert!(moves(&status, &plan).is_empty());
-        let stuck = stuck(&status, &plan, &Steps::default());
+        let stuck = stuck(&status, &plan, &Steps::default(), &RecordFlags::default());
         assert_eq!(stuck.len(), 1, "{stuck:?}");
         assert!(stuck[0].starts_with("`both` cannot become `taken`, which is on record as well"), "{stuck:?}");
     }

@@ -1,5 +1,6 @@
 //! Detects a list of `for_each` that lost an element: all later elements move up by one, and each looks changed.
 
+use crate::engine::record_flags::RecordFlags;
 use crate::id::{InstanceId, StepId};
 use crate::journal::{RecordedCall, Status};
 
@@ -23,11 +24,11 @@ pub fn recorded_of(status: &Status, step: &StepId) -> usize {
     status.instances.iter().filter(|(instance, known)| instance.step == *step && known.has_effect()).count()
 }
 
-/// The warning that elements moved up, with the remedy.
-pub fn words(first: &InstanceId) -> String {
+/// The warning that elements moved up, with the remedy. `flags`: those that name the record to `plan state`.
+pub fn words(first: &InstanceId, flags: &RecordFlags) -> String {
     format!(
-        "the list of `{}` lost its element {}: those behind it move up by one, and each counts as changed; `plan state \
-         mv` renames what is on record; a mapping (`for_each: {{ name: … }}`) keeps each by its key",
+        "the list of `{}` lost its element {}: those behind it move up by one, and each counts as changed; \
+         `plan state mv{flags} OLD NEW` renames what is on record; a mapping (`for_each: {{ name: … }}`) keeps each by its key",
         first.step,
         first.key.as_deref().unwrap_or_default()
     )

@@ -115,7 +115,7 @@ fn nothing_stands_in_the_way_of_a_call_that_succeeds() {
         let mut trial = killed(&Arc::default()).await;
         assert_eq!(trial.run(KEY).await.finished.exit, Exit::Unknown);
         let id = ours(&trial).into_iter().next().unwrap();
-        trial.by_hand(&RecordedCall::new(Method::Delete, &format!("/cloud/v1/ssh_keys/1/{id}"))).await;
+        trial.by_hand(&RecordedCall::new(Method::Delete, format!("/cloud/v1/ssh_keys/1/{id}"))).await;
         let end = trial.run(KEY).await;
         assert_done(&trial, &end);
         assert_eq!((trial.destroy().await.exit, ours(&trial).len()), (Exit::Done, 0));

@@ -27,11 +27,13 @@ pub struct Amendment {
     pub fields: Vec<String>,
     /// `adopt` of a step that has a resource already: reported, not recorded.
     pub said: Vec<String>,
+    /// The drift that is settled where the call agrees with the record, or the plan ignores what differs.
+    pub drift: Vec<String>,
 }
 
 impl Amendment {
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.said.is_empty()
+        self.fields.is_empty() && self.said.is_empty() && self.drift.is_empty()
     }
 }
 
@@ -62,15 +64,20 @@ pub fn amendment(
         return Amendment::default();
     }
     let is_plain = matches!(step.undo, Undo::Default) && step.adopt.is_none();
+    let drift = known
+        .drifted
+        .iter()
+        .map(|drifted| format!("drift of `body/{}`: the plan says the same, or ignores it", drifted.field))
+        .collect();
     if is_plain && same_steps(&known.after, &step.after) && is_usual(step.operation.as_deref(), known) {
-        return Amendment::default();
+        return Amendment { drift, ..Amendment::default() };
     }
     let adopts = step.adopt.as_ref().and_then(|adopt| {
         let which = adopt.by.template().evaluate_text(&surroundings.scope()).ok()?;
         Some(Adopts { own: adopt.own, by_id: matches!(adopt.by, AdoptBy::Id(_)), which })
     });
     let asked = Asked { undo: undo_of_plan(step, known, surroundings), adopts, after: &step.after };
-    compared(catalog, known, &asked)
+    Amendment { drift, ..compared(catalog, known, &asked) }
 }
 
 /// The plan's undo with the values of the result; `None` when it cannot be evaluated, or needs a secret.
@@ -257,18 +264,22 @@ impl Instance {
         amendment(self.run.context.catalog, self.step(), known, &self.surroundings())
     }
 
-    /// Records what the plan now says of an instance that is done, and warns of what has no effect.
-    pub(super) async fn amend(&self, id: &InstanceId) -> Result<(), Interruption> {
-        let amendment = self.amendment(&self.known(id));
+    /// Records what the plan now says of an instance that is done, and warns of what has no effect. Returns the name that
+    /// the resource has by drift that is settled.
+    pub(super) async fn amend(&self, id: &InstanceId) -> Result<Option<String>, Interruption> {
+        let known = self.known(id);
+        let amendment = self.amendment(&known);
         for words in &amendment.said {
             self.run.context.warn(format!("`{id}`: {words}"));
         }
-        if amendment.fields.is_empty() {
-            return Ok(());
+        let settled = !amendment.drift.is_empty();
+        if amendment.fields.is_empty() && !settled {
+            return Ok(None);
         }
         let Amendment { made, after, .. } = amendment;
-        let record = Record::Amended(Box::new(Amended { instance: id.clone(), made, after }));
-        Ok(self.run.context.journal.append(vec![record]).await?)
+        let record = Record::Amended(Box::new(Amended { instance: id.clone(), made, after, settled }));
+        self.run.context.journal.append(vec![record]).await?;
+        Ok(known.drifted_name().map(str::to_owned))
     }
 }
 

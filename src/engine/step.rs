@@ -107,10 +107,14 @@ impl Instance {
     }
 
     /// Records, at the end of an instance, what the plan says besides its call; returns the stage.
-    async fn amended(&self, id: &InstanceId, stage: Stage) -> Result<Stage, Interruption> {
+    async fn amended(&self, id: &InstanceId, mut stage: Stage) -> Result<Stage, Interruption> {
         // What this run called, it called as the plan says.
-        if matches!(&stage, Stage::Ended(Some((_, done))) if done.provenance != Provenance::Called) {
-            self.amend(id).await?;
+        if let Stage::Ended(Some((_, done))) = &mut stage
+            && done.provenance != Provenance::Called
+            && let Some(name) = self.amend(id).await?
+            && done.result.name.is_some()
+        {
+            done.result.name = Some(name);
         }
         Ok(stage)
     }

@@ -138,7 +138,13 @@ impl InstanceStatus {
         match record {
             Record::Intent(intent) => self.intend(at, intent),
             Record::Adopted(adopted) => self.take_over(at, *adopted),
-            Record::Amended(amended) => self.amend(*amended),
+            Record::Amended(amended) => {
+                let settled = amended.settled;
+                self.amend(*amended);
+                if settled {
+                    self.settle_drift();
+                }
+            }
             Record::NotApplied { error, unanswered, .. } => self.not_applied(error, unanswered),
             Record::Unknown { error, .. } => {
                 let head = error.status.map(|status| AnswerHead { status, request_id: error.request_id.clone() });
@@ -411,6 +417,18 @@ impl InstanceStatus {
             (None, true) => {}
             (None, false) => self.made.push(made),
         }
+    }
+
+    /// What another client changed is as it shall be.
+    fn settle_drift(&mut self) {
+        if let (Some(name), Some(result)) = (self.drifted_name().map(str::to_owned), &mut self.result)
+            && result.name.is_some()
+        {
+            result.name = Some(name.clone());
+            let place = self.place_of_main();
+            place.into_iter().for_each(|place| self.made[place].name = Some(name.clone()));
+        }
+        self.drifted.clear();
     }
 
     fn succeed(&mut self, at: Timestamp, mut done: Succeeded) {

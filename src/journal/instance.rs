@@ -138,6 +138,11 @@ impl InstanceStatus {
         !self.has_effect() && !self.is_gone() && self.error.is_none()
     }
 
+    /// The name that another client gave its resource.
+    pub fn drifted_name(&self) -> Option<&str> {
+        self.drifted.iter().find(|drifted| drifted.field == "name")?.now.as_ref()?.as_str()
+    }
+
     /// The call that describes the resource; after an update in place, the create as it stands now.
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());

@@ -254,6 +254,9 @@ pub struct Amended {
     /// The steps that the instance comes after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Vec<StepId>>,
+    /// The drift on record is settled: the plan says the same by now, or ignores it. An earlier version still tells it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
 }
 
 /// An output of the last run.

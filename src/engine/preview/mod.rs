@@ -276,10 +276,15 @@ impl Preview<'_> {
         match action {
             Action::Keep => match amendment() {
                 amendment if amendment.is_empty() => Action::Keep,
-                Amendment { fields, said, .. } => Action::Amend { fields, said },
+                Amendment { mut fields, said, drift, .. } => {
+                    fields.extend(drift);
+                    Action::Amend { fields, said }
+                }
             },
-            Action::Change { how: ChangeKind::Update | ChangeKind::Ignore, ref mut fields, .. } => {
-                fields.extend(amendment().fields);
+            Action::Change { how: how @ (ChangeKind::Update | ChangeKind::Ignore), ref mut fields, .. } => {
+                let amendment = amendment();
+                fields.extend(amendment.fields);
+                fields.extend(amendment.drift.into_iter().filter(|_| how == ChangeKind::Ignore));
                 action
             }
             action => action,

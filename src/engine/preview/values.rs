@@ -30,7 +30,13 @@ impl Preview<'_> {
     /// The value of an instance as it is on record.
     pub(super) fn recorded_value(&self, step: &Step, known: &InstanceStatus, asked: &mut KnownValues) -> Option<Value> {
         let result = known.result.as_ref()?;
-        Some(step_value(result, self.resource_of(step, known, result, asked).as_ref()))
+        let resource = self.resource_of(step, known, result, asked);
+        match known.drifted_name().filter(|_| result.name.is_some()) {
+            Some(name) => {
+                Some(step_value(&StepResult { name: Some(name.to_owned()), ..result.clone() }, resource.as_ref()))
+            }
+            None => Some(step_value(result, resource.as_ref())),
+        }
     }
 
     /// The value of an instance after an update in place; `call`: the create as it stands then.

@@ -43,6 +43,7 @@ mod reliability;
 mod renamed;
 mod searching;
 mod seen;
+mod settled;
 mod stays;
 mod stored;
 mod strangers;

@@ -187,7 +187,7 @@ impl Finishing<'_> {
                 Ok(Some(self.record(context, result, provenance, evidence, durations).await?))
             }
             Ended::InError { at, tasks } => {
-                let effect = Box::pin(self.effect(context)).await?;
+                let effect = Box::pin(self.effect(context, &tasks[at])).await?;
                 if effect == Some(Effect::There) {
                     self.warn_done_in_error(context, &tasks[at]);
                     let result = self.result_of(context, &tasks, None);

@@ -14,9 +14,9 @@ use crate::engine::effect::{Effect, effect_of};
 use crate::engine::interruption::Interruption;
 use crate::engine::resolve::{self, InDoubt};
 use crate::engine::search::Resolved;
-use crate::engine::update::{UpdateState, update_state};
+use crate::engine::update::{UpdateState, unread, update_state};
 use crate::event::{EffectKnown, ErrorClass, Event, StepError};
-use crate::journal::{InstanceStatus, JournalError, Record, Unanswered};
+use crate::journal::{InstanceStatus, JournalError, Phase, Record, Status, Unanswered};
 
 /// The pause between two reads of what an update changes.
 const READ_BACK: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ fn counts_as_done(state: UpdateState, by_task: bool, missing: bool) -> bool {
         // A read may show the change in another form, or late: where no task carries it out, success means that it is
         // done.
         UpdateState::NotDone => !by_task,
-        UpdateState::CannotTell => !missing,
+        UpdateState::CannotTell | UpdateState::Unread => !missing,
     }
 }
 
@@ -207,6 +207,23 @@ impl Write {
     async fn shows_effect(&self, context: &RunContext) -> bool {
         let is_action = !self.makes_something() && self.intent.update.is_none() && !self.shows_early();
         is_action && effect_of(context, self.instance(), self.call()).await == Effect::There
+    }
+
+    /// Whether the task of the very same update ended in ERROR before, and a read shows the change all the same: sent
+    /// again, it would be refused, or attach another.
+    pub(super) async fn is_done_in_error(&self, context: &RunContext) -> Result<bool, Interruption> {
+        let ended_in_error = |status: &Status| {
+            let known = status.instances.get(self.instance())?;
+            let (last, task) = (known.intent.as_ref()?, known.error.as_ref()?.task.as_ref()?);
+            let same = last.call == self.intent.call && last.update == self.intent.update;
+            (same && known.phase == Phase::Succeeded).then(|| task.clone())
+        };
+        let failed = self.intent.update.as_ref().and_then(|_| context.journal.with_status(ended_in_error));
+        let Some(task) = failed else { return Ok(false) };
+        match context.stopped.or_leave(self.state(context)).await.map_err(Interruption::Stopped)? {
+            UpdateState::Unread => Err(Interruption::Failed(unread(context, &self.about, &task, None))),
+            state => Ok(state == UpdateState::Done),
+        }
     }
 
     /// What the resource shows of an update.

@@ -106,6 +106,7 @@ impl Write {
                 }
                 _ if self.is_repeatable() => None,
                 Some(in_doubt) => Box::pin(self.resolve(context, &in_doubt, &mut state)).await?,
+                None if Box::pin(self.is_done_in_error(context)).await? => Some(Called::done()),
                 // A refusal of the last attempt says nothing about those before it.
                 None => Box::pin(self.resolve_earlier(context)).await?,
             };

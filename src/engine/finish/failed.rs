@@ -2,14 +2,13 @@
 
 use super::Finishing;
 use crate::api::{ApiError, Task};
-use crate::catalog::update::shows_early;
 use crate::engine::conceal;
 use crate::engine::context::RunContext;
 use crate::engine::effect::{Effect, effect_of};
 use crate::engine::interruption::Interruption;
 use crate::engine::leftover::leftover;
 use crate::engine::made::made_by;
-use crate::engine::update::{UpdateState, update_state};
+use crate::engine::update::{UpdateState, unread, update_state};
 use crate::engine::watch::TaskEnd;
 use crate::event::{EffectKnown, ErrorClass, StepError};
 use crate::journal::{Few, IntendedUndo, JournalError, Record, RecordedResource, StepResult, Unanswered, id_text};
@@ -57,25 +56,34 @@ impl Finishing<'_> {
         Ok(EndedTasks { ended, failed, missing })
     }
 
-    /// After a task that ended in ERROR: whether the change of an action, or of an update, shows all the same. `None`
-    /// when the call makes something: then what it left is searched for.
-    pub(super) async fn effect(&self, context: &RunContext) -> Result<Option<Effect>, Interruption> {
+    /// After a task that ended in ERROR: whether the change of an action, or of an update, shows all the same. `None` when
+    /// the call makes something: then what it left is searched for.
+    ///
+    /// # Errors
+    ///
+    /// [`Interruption`], also when an update could not be read: it stays on record as accepted, so that the next run reads
+    /// it first.
+    pub(super) async fn effect(&self, context: &RunContext, task: &Task) -> Result<Option<Effect>, Interruption> {
         if self.updates.is_none() && self.creates() {
             return Ok(None);
         }
         let looking = async {
             match &self.updates {
-                None => effect_of(context, &self.intent.instance, &self.intent.call).await,
-                // It is shown early, whether or not the task carries it out in the end.
-                Some(_) if self.operation.is_some_and(shows_early) => Effect::CannotTell,
+                None => Some(effect_of(context, &self.intent.instance, &self.intent.call).await),
                 Some(_) => match update_state(context, self.intent).await {
-                    UpdateState::Done => Effect::There,
-                    UpdateState::NotDone => Effect::Gone,
-                    UpdateState::CannotTell => Effect::CannotTell,
+                    UpdateState::Done => Some(Effect::There),
+                    UpdateState::NotDone => Some(Effect::Gone),
+                    UpdateState::CannotTell => Some(Effect::CannotTell),
+                    UpdateState::Unread => None,
                 },
             }
         };
-        context.stopped.or_leave(looking).await.map(Some).map_err(Interruption::Stopped)
+        let effect = context.stopped.or_leave(looking).await.map_err(Interruption::Stopped)?;
+        if effect.is_none() {
+            conceal::hide_data(&context.secrets, task);
+            return Err(Interruption::Failed(unread(context, self.about, &task.id, Some(&context.words_of(task)))));
+        }
+        Ok(effect)
     }
 
     pub(super) fn warn_done_in_error(&self, context: &RunContext, task: &Task) {

@@ -30,6 +30,7 @@ mod order;
 mod others;
 mod ours;
 mod overlaid;
+mod part_in_error;
 mod parts;
 mod patience;
 mod preview;

@@ -195,7 +195,7 @@ pub fn assume(faults: Option<&str>) -> Options {
     Options { unknown_ids: UnknownIds::Assume, faults, ..Options::default() }
 }
 
-fn calls_since(trial: &Trial, from: usize) -> Vec<String> {
+pub(super) fn calls_since(trial: &Trial, from: usize) -> Vec<String> {
     let requests = trial.requests.lock().unwrap();
     let writes = requests.iter().filter(|request| request.method != crate::catalog::Method::Get).skip(from);
     writes.map(|request| request.path.rsplit('/').next().unwrap_or("").to_owned()).collect()
@@ -299,7 +299,7 @@ fn a_part_that_cannot_be_attached_or_would_be_lost_stops_the_run() {
     }
 }
 
-fn cluster(pools: &Value, on_change: Option<&str>) -> String {
+pub(super) fn cluster(pools: &Value, on_change: Option<&str>) -> String {
     let mut step = json!({
         "id": "cluster", "call": "POST /cloud/v2/k8s/clusters/{project_id}/{region_id}",
         "body": { "name": "prod", "version": "v1.31.0", "keypair": "key", "pools": pools },
@@ -310,11 +310,11 @@ fn cluster(pools: &Value, on_change: Option<&str>) -> String {
     json!({ "name": "demo", "steps": [step] }).to_string()
 }
 
-fn pool(name: &str, most: u64) -> Value {
+pub(super) fn pool(name: &str, most: u64) -> Value {
     json!({ "name": name, "flavor_id": "g2-standard-2-4", "min_node_count": 1, "max_node_count": most })
 }
 
-fn pools_of(trial: &Trial) -> Vec<String> {
+pub(super) fn pools_of(trial: &Trial) -> Vec<String> {
     let shown = read(trial, "v2/k8s/clusters/PR/prod/pools");
     let mut names: Vec<String> = shown["results"]
         .as_array()

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::api::{Meaning, ReadError};
 use crate::catalog::update::{ReadForm, form_of};
 use crate::engine::refresh::{Comparison, ReadResource, field, holds_any};
 use crate::journal::fields_of;
@@ -15,6 +16,16 @@ pub enum UpdateState {
     NotDone,
     /// The resource does not show the fields, or hides a secret in one.
     CannotTell,
+    /// No answer came, or the key may not read it: another read may tell.
+    Unread,
+}
+
+impl UpdateState {
+    /// What a read that failed says.
+    pub(super) fn of_error(error: &ReadError) -> Self {
+        let is_unread = matches!(error, ReadError::Failed { .. }) || error.meaning() == Some(Meaning::NotAllowed);
+        if is_unread { UpdateState::Unread } else { UpdateState::CannotTell }
+    }
 }
 
 /// The combined result for all fields of a body that the update changes.

@@ -26,5 +26,5 @@ pub use fields::UpdateState;
 pub use in_place::{InPlace, Lookup};
 pub use lookup::{NotFound, looked_up};
 pub use split::{Forced, Split, UpdatedResource, split};
-pub use state::update_state;
+pub use state::{unread, update_state};
 pub use wanted::wanted_call;

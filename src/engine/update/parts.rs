@@ -40,7 +40,7 @@ pub async fn part_state(context: &RunContext, intent: &Intent, before: &Recorded
         _ if path.starts_with(VOLUME) && part.lists("volumes") => part.element("volumes", VOLUME).await,
         _ => return None,
     };
-    Some(read.unwrap_or(UpdateState::CannotTell))
+    Some(read.unwrap_or_else(|error| UpdateState::of_error(&error)))
 }
 
 struct PartUpdate<'a> {

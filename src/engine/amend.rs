@@ -10,6 +10,7 @@ use super::operation::{operation_of, or_changes};
 use super::own_undo::is_named_by_id;
 use super::paths::encode;
 use super::render::{CallParts, RenderContext, step_value};
+use super::update::in_form_of;
 use crate::catalog::{Catalog, Creates, DeleteCall, Operation};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{
@@ -277,9 +278,31 @@ impl Instance {
             return Ok(None);
         }
         let Amendment { made, after, .. } = amendment;
-        let record = Record::Amended(Box::new(Amended { instance: id.clone(), made, after, settled }));
+        let record = Record::Amended(Box::new(Amended { instance: id.clone(), made, after, settled, agrees: None }));
         self.run.context.journal.append(vec![record]).await?;
         Ok(known.drifted_name().map(str::to_owned))
+    }
+
+    /// Records the call of an instance with its values in the plan's form, where one is the digest of the other; returns
+    /// whether any is.
+    pub(super) async fn amend_form(
+        &self,
+        id: &InstanceId,
+        known: &InstanceStatus,
+        call: &RecordedCall,
+    ) -> Result<bool, Interruption> {
+        let Some(InstanceStatus { agrees, .. }) = in_form_of(known, call, &self.run.context.digest_key) else {
+            return Ok(false);
+        };
+        let record = Record::Amended(Box::new(Amended {
+            instance: id.clone(),
+            made: None,
+            after: None,
+            settled: false,
+            agrees,
+        }));
+        self.run.context.journal.append(vec![record]).await?;
+        Ok(true)
     }
 }
 

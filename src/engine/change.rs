@@ -279,7 +279,8 @@ impl Instance {
             }
             Former::Moot => {
                 let nothing = Some(RecordedResource::default());
-                let amended = Amended { instance: id.clone(), made: nothing, after: None, settled: false };
+                let amended =
+                    Amended { instance: id.clone(), made: nothing, after: None, settled: false, agrees: None };
                 let records = known.made.iter().map(|_| Record::Amended(Box::new(amended.clone()))).collect();
                 self.run.context.journal.append(records).await?;
             }

@@ -194,6 +194,9 @@ impl Instance {
             let recovered = self.recovered(id, &rendered);
             let is_recovered = recovered.is_some();
             let known = recovered.unwrap_or_else(|| self.known(id));
+            if !is_recovered && Box::pin(self.amend_form(id, &known, &rendered.recorded)).await? {
+                continue;
+            }
             let difference = self.difference(&known, &rendered);
             let (provenance, started) = (&mut progress.provenance, progress.started);
             let replace = *provenance == Provenance::Reused && self.run.options.replace.covers(id);

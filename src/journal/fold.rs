@@ -403,6 +403,16 @@ impl InstanceStatus {
         if let Some(after) = amended.after {
             self.after = after;
         }
+        if let Some(agrees) = amended.agrees {
+            let former = self.agrees.replace(agrees.clone());
+            if let Some(intent) = &mut self.intent {
+                let intent = &mut **intent;
+                let sent = intent.update.as_mut().unwrap_or(&mut intent.call);
+                if former.as_ref() == Some(&*sent) {
+                    *sent = agrees;
+                }
+            }
+        }
         let Some(made) = amended.made else { return };
         if let (Some(intent), Some(_)) = (&mut self.intent, &made.id) {
             match (&made.undo, &intent.undo) {

@@ -243,7 +243,7 @@ pub struct Adopted {
     pub agrees: Shared<RecordedCall>,
 }
 
-/// What the plan changed of an instance other than its call.
+/// What the plan changed of an instance other than its call, or of the form of that.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Amended {
     pub instance: InstanceId,
@@ -257,6 +257,9 @@ pub struct Amended {
     /// The drift on record is settled: the plan says the same by now, or ignores it. An earlier version still tells it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
+    /// The call that its result agrees with, in the plan's form: with digests in place of what is a secret now, or without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agrees: Option<Shared<RecordedCall>>,
 }
 
 /// An output of the last run.

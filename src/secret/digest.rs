@@ -43,6 +43,24 @@ pub fn hide_digests(text: &str) -> String {
     shown
 }
 
+/// Whether a text is the other with digests in place of secrets.
+pub fn hides(form: &str, text: &str, key: &[u8]) -> bool {
+    let Some(at) = digests(form).next() else { return form == text };
+    let Some(text) = text.strip_prefix(&form[..at]) else { return false };
+    let (digested, form) = form[at..].split_at(PREFIX.len() + DIGITS);
+    let next = digests(form).next();
+    let literal = &form[..next.unwrap_or(form.len())];
+    let is_secret = |secret: &str| {
+        digest(&Value::String(secret.to_owned()).to_string(), key) == digested || digest(secret, key) == digested
+    };
+    let mut ends = text.char_indices().map(|(end, _)| end).chain([text.len()]);
+    ends.any(|end| {
+        let (secret, rest) = text.split_at(end);
+        let may_end = if next.is_some() { rest.starts_with(literal) } else { rest == literal };
+        may_end && is_secret(secret) && hides(form, rest, key)
+    })
+}
+
 /// The places where digests begin.
 fn digests(text: &str) -> impl Iterator<Item = usize> {
     let is_whole = |at: &usize| {

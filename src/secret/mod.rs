@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use digest::digest;
-pub use digest::{digest_of, hex, hide_digests, stands_for_secret};
+pub use digest::{digest_of, hex, hide_digests, hides, stands_for_secret};
 pub use fields::hide_sensitive;
 use finder::{Finder, Pattern, merged};
 pub use redacted::{Redact, Redacted};

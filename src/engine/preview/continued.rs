@@ -12,7 +12,7 @@ use crate::engine::differences::differences;
 use crate::engine::operation::operation_of;
 use crate::engine::placeholder::known_after;
 use crate::engine::results;
-use crate::engine::update::{Difference, Split, update_of_result, wanted_call};
+use crate::engine::update::{Difference, Split, in_form_of, update_of_result, wanted_call};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Phase, RecordedCall, StepResult};
 use crate::plan::{OnChange, Step};
@@ -38,6 +38,7 @@ impl Preview<'_> {
         });
         let done =
             InstanceStatus { phase: Phase::Succeeded, agrees: Some(agrees), result: Some(result), ..known.clone() };
+        let done = in_form_of(&done, call, self.digest_key).unwrap_or(done);
         let difference = Difference::of(self.catalog, step, &done, call, None);
         // What was under way is new in this run: it is neither called nor replaced once more.
         let wanted = Wanted { always: false, ..Wanted::of(step, false, orphan, false) };

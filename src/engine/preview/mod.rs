@@ -26,7 +26,7 @@ use super::decide::{self, ChangeKind, Decision, Wanted};
 use super::refresh::recovered;
 use super::render::{CallParts, RenderContext, elements, step_value};
 use super::results;
-use super::update::Difference;
+use super::update::{Difference, in_form_of};
 use crate::catalog::Catalog;
 use crate::hash::HashSet;
 use crate::id::{InstanceId, StepId};
@@ -302,6 +302,10 @@ impl Preview<'_> {
     ) -> (Action, Option<Value>) {
         let recovered = self.status.and_then(|status| recovered(self.catalog, status, id, call));
         let recorded = recovered.as_ref().or_else(|| self.recorded(id));
+        // The run records the plan's form first.
+        let reformed = recorded.filter(|_| recovered.is_none());
+        let reformed = reformed.and_then(|known| in_form_of(known, call, self.digest_key));
+        let recorded = reformed.as_ref().or(recorded);
         let nothing = InstanceStatus::default();
         let known = recorded.unwrap_or(&nothing);
         let Difference { kind, split } = Difference::of(self.catalog, step, known, call, None);

@@ -5,7 +5,7 @@ use super::{Action, Change, Preview};
 use crate::engine::decide::{self, Allowed, ChangeKind, RemovalOutcome, removal};
 use crate::engine::differences::differences;
 use crate::engine::remade::ReplacementCheck;
-use crate::engine::update::wanted_call;
+use crate::engine::update::{in_form_of, wanted_call};
 use crate::hash::{HashMap, HashSet};
 use crate::id::{InstanceId, StepId};
 use crate::journal::{RecordedCall, Status};
@@ -15,7 +15,9 @@ use crate::template::Reference;
 impl Preview<'_> {
     /// The instance is removed with the one that it was made from, and created again.
     pub(super) fn replaced_with(&self, id: &InstanceId, step: &Step, call: &RecordedCall, cause: InstanceId) -> Action {
-        let before = self.recorded(id).and_then(|known| known.agrees.as_deref());
+        let known = self.recorded(id);
+        let reformed = known.and_then(|known| in_form_of(known, call, self.digest_key));
+        let before = reformed.as_ref().or(known).and_then(|known| known.agrees.as_deref());
         let fields = before.map(|before| differences(before, &wanted_call(before, call, &step.ignored_changes)));
         Action::Change {
             how: ChangeKind::Replace,

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::harness::{Trial, assert_done, paused};
 use super::preview::Asked;
 use crate::catalog::Method;
-use crate::engine::ChangeCounts;
+use crate::engine::{Action, ChangeCounts};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::journal::RecordedCall;
@@ -185,4 +185,44 @@ fn what_a_step_needs_decides_the_order_of_the_teardown_from_the_next_run_on() {
             }
         }
     });
+}
+
+/// What the plan wrote out and takes from a secret input now is the same value, and the other way round.
+#[test]
+fn a_value_that_becomes_a_secret_is_no_change_and_goes_out_of_the_record() {
+    const PASSWORD: &str = "Tr0ub4dor&3xyz";
+    let plan = |secret: bool, name: &str, on_change: &str| {
+        let inputs = json!({ "pw": { "secret": true, "default": PASSWORD } });
+        let body = json!({
+            "name": name, "flavor": "g2-standard-2-4", "interfaces": [{ "type": "external" }], "username": "admin",
+            "password": if secret { "{{ inputs.pw }}" } else { PASSWORD },
+            "volumes": [{ "source": "image", "image_id": "2f9d5d5e-8c1b-4f0e-9a67-3b1f6c5d8e42", "size": 20 }],
+        });
+        let step = json!({ "id": "vm", "on_change": on_change, "body": body,
+            "call": "POST /cloud/v2/instances/{project_id}/{region_id}" });
+        json!({ "name": "demo", "inputs": if secret { inputs } else { json!({}) }, "steps": [step] }).to_string()
+    };
+    for (first, on_change) in [(false, "auto"), (false, "replace"), (true, "auto"), (true, "replace")] {
+        paused(async {
+            let mut trial = Trial::new(Options::default());
+            let end = trial.run(&plan(first, "one", on_change)).await;
+            assert_done(&trial, &end);
+            let (before, writes) = (trial.alive(), trial.writes());
+            let later = plan(!first, "one", on_change);
+            let shown = trial.previewed(&later, &Asked::default()).0;
+            assert!(matches!(shown[0].action, Action::Keep), "{first}: {:?}", shown[0]);
+            let end = trial.run(&later).await;
+            assert_done(&trial, &end);
+            assert_eq!((trial.writes(), end.finished.reused, trial.alive()), (writes, 1, before), "{first}");
+            // What was before the last command is kept until the next, which may be rolled back.
+            let end = trial.run(&later).await;
+            assert_done(&trial, &end);
+            let known = format!("{:?}", trial.status());
+            assert_eq!(known.contains(PASSWORD), first, "{known}");
+            // With another difference, only that is changed.
+            let end = trial.run(&plan(first, "two", on_change)).await;
+            assert_done(&trial, &end);
+            assert_eq!((trial.writes(), trial.made()["instances"]), (writes + 1, 1), "{first}");
+        });
+    }
 }

@@ -120,7 +120,7 @@ fn what_the_last_command_made_or_changed_follows_from_its_attempts() {
 fn an_amendment_changes_what_a_teardown_does_and_only_a_call_of_ours_makes_a_resource_ours() {
     let amended = |made: Option<RecordedResource>, after: Option<&str>| {
         let after = after.map(|step| vec![StepId::new(step)]);
-        Record::Amended(Box::new(Amended { instance: a(), made, after, settled: false }))
+        Record::Amended(Box::new(Amended { instance: a(), made, after, settled: false, agrees: None }))
     };
     let done = [intent("a", 1), made(|done| done.made = resource("networks", "id"))];
     let of = |last: Record| of_a(&[&done[..], &[last]].concat());

@@ -5,9 +5,9 @@ mod existing;
 
 use serde_json::Value;
 
-use super::change::one_step_help;
 use super::collection::{items, list_call};
 use super::conceal::{self, conceal};
+use super::holder::one_step_help;
 use super::instance::Instance;
 use super::interruption::Interruption;
 use super::made::made;

@@ -4,8 +4,6 @@
 mod of_another;
 mod refused;
 
-pub use refused::one_step_help;
-
 use std::time::Duration;
 
 use super::call::Write;

@@ -34,6 +34,7 @@ mod find;
 mod finish;
 mod gates;
 mod given;
+mod holder;
 mod instance;
 mod intents;
 mod interruption;

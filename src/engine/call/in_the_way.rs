@@ -6,10 +6,11 @@ use serde_json::Value;
 use super::Write;
 use crate::catalog::Catalog;
 use crate::engine::context::{RunContext, Settings};
+use crate::engine::holder::holder;
 use crate::engine::{operation, results};
 use crate::event::{EffectKnown, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, Record, StepResult, Unanswered, id_text};
+use crate::journal::{Record, Status, Unanswered, id_text};
 use crate::kind::resource_name;
 
 /// That an attempt may have made what a later one was refused for.
@@ -52,28 +53,9 @@ impl Write {
         vec![Record::Found { instance: instance.clone(), attempt }, Record::Unknown { instance, error }]
     }
 
-    /// Another instance of this record that has the resource which the call would change or create: of the same kind
-    /// and name in the same collection, or at the same path where that identifies it (a record set). With two owners,
-    /// the removal of one would delete the resource of the other.
+    /// Another instance of this record that has the resource which the call would change or create.
     pub(in crate::engine) fn holder(&self, context: &RunContext) -> Option<InstanceId> {
-        let call = self.call();
-        let asked = results::result_of_answer(self.operation.as_deref(), call, 0, Value::Null);
-        let has_it = |known: &InstanceStatus| {
-            let made = known.result.as_ref().filter(|_| !known.made.is_empty());
-            let by_key = |made: &StepResult| match &asked.name {
-                Some(_) => made.name == asked.name,
-                None => made.id == asked.id,
-            };
-            made.is_some_and(|made| made.kind == asked.kind && by_key(made))
-                && known.agreed().is_some_and(|made_by| made_by.path == call.path)
-        };
-        self.operation.as_ref()?.creates.as_ref()?;
-        if asked.name.is_none() && asked.id.is_none() {
-            return None;
-        }
-        context.journal.with_status(|status| {
-            let others = status.instances.iter().filter(|(other, _)| *other != self.instance());
-            others.filter(|(_, known)| has_it(known)).map(|(other, _)| other.clone()).next()
-        })
+        let look = |status: &Status| holder(status, self.instance(), self.operation.as_deref(), self.call());
+        context.journal.with_status(look)
     }
 }

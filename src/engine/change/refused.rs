@@ -11,15 +11,16 @@ use crate::engine::called::Called;
 use crate::engine::collection::{adoptable, result_of_item};
 use crate::engine::differences::differences;
 use crate::engine::evidence::tags::stamp_value;
+use crate::engine::holder::{WOULD_CHANGE, former_holder, held_words, one_step_help, rename_help};
 use crate::engine::instance::Instance;
 use crate::engine::interruption::Interruption;
 use crate::engine::ownership::Claimable;
+use crate::engine::paths;
 use crate::engine::render::Rendered;
 use crate::engine::update::Changing;
-use crate::engine::{operation, paths};
 use crate::event::{EffectKnown, ErrorClass, Provenance, StepError};
 use crate::id::InstanceId;
-use crate::journal::{InstanceStatus, IntendedUndo, Intent, Phase, StepResult, id_text};
+use crate::journal::{InstanceStatus, IntendedUndo, Intent, Phase, Status, StepResult, id_text};
 use crate::plan::OnConflict;
 
 impl Instance {
@@ -149,30 +150,20 @@ impl Instance {
         (!owners.claim(claimed.clone(), &write.intent.instance)).then(|| owners.claimant(&claimed)).flatten()
     }
 
-    /// How an instance takes over what another instance of this record has; where both are in the plan, that one has to use
-    /// the other's.
+    /// How an instance takes over what another instance of this record has.
     pub(in crate::engine) fn rename_help(&self, holder: &InstanceId, id: &InstanceId) -> String {
-        if self.run.plan.steps.contains_key(&holder.step) && holder.step != id.step {
-            return one_step_help(holder, id);
-        }
-        let flags = &self.run.context.settings.record_flags;
-        format!(
-            "rename it: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
-        )
+        rename_help(&self.run.plan, &self.run.context.settings.record_flags, holder, id)
     }
 
     /// Refuses a call that would change the resource of an instance that is no longer in the plan, as after a rename:
     /// the API would not refuse it, and `--prune` would then delete the resource.
     pub(in crate::engine) fn refuse_if_held(&self, write: &Write) -> Result<(), Interruption> {
-        let id = &write.intent.instance;
-        if !operation::or_changes(write.operation.as_deref()) {
-            return Ok(());
-        }
-        let is_former = |holder: &InstanceId| holder.step == id.step || !self.run.plan.steps.contains_key(&holder.step);
-        match write.holder(&self.run.context).filter(is_former) {
+        let (id, operation) = (&write.intent.instance, write.operation.as_deref());
+        let look = |status: &Status| former_holder(&self.run.plan, status, id, operation, &write.intent.call);
+        match self.run.context.journal.with_status(look) {
             Some(holder) => {
-                let words = "it would change an existing resource";
-                let error = self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Rejected, words);
+                let error =
+                    self.run.context.error(&write.about, EffectKnown::NotApplied, ErrorClass::Rejected, WOULD_CHANGE);
                 let help = self.rename_help(&holder, id);
                 Err(Interruption::Failed(held_by(&holder, error, help)))
             }
@@ -183,14 +174,9 @@ impl Instance {
 
 /// The error for a call that asks for what another instance of this record has.
 fn held_by(holder: &InstanceId, mut error: StepError, help: String) -> StepError {
-    error.message = format!("{}; `{holder}` of this record has it", error.message);
+    error.message = held_words(&error.message, holder);
     error.help = vec![help];
     error
-}
-
-/// What to do where two instances of the plan ask for one resource.
-pub fn one_step_help(holder: &InstanceId, id: &InstanceId) -> String {
-    format!("a resource has one step: let `{id}` use `steps.{}`, or take one of the two out", holder.step)
 }
 
 /// The top field of a place, and the value that another client gave it; `None` without drift, and when the field is

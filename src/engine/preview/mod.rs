@@ -23,6 +23,7 @@ use super::amend::{Amendment, amendment};
 use super::context::Settings;
 use super::counts::{NoInstance, no_instance};
 use super::decide::{self, ChangeKind, Decision, Wanted};
+use super::holder::{WOULD_CHANGE, former_holder, held_words, rename_help};
 use super::refresh::recovered;
 use super::render::{CallParts, RenderContext, elements, step_value};
 use super::results;
@@ -320,7 +321,7 @@ impl Preview<'_> {
             }
             Decision::Read => self.read(step, call, find, asked),
             Decision::Call if step.adopt.is_some() => (Action::Adopt { then: None }, None),
-            Decision::Call => (Action::Call, None),
+            Decision::Call => (self.refused_as_held(step, id, call).unwrap_or(Action::Call), None),
             Decision::Reuse => (Action::Keep, self.recorded_value(step, known, asked)),
             // The step is done then.
             Decision::Wait if step.wait.skip && self.is_done_once_accepted(known) => {
@@ -373,6 +374,13 @@ impl Preview<'_> {
         let own = value_of(&step_value(&result, None));
         let parts = CallParts { headers: None, ..CallParts::of_template(template, step) };
         known.render(&parts, &step.after, &self.surroundings(known, each), Some(&own)).ok()
+    }
+
+    /// The failure of a call that would change what a former step has on record.
+    fn refused_as_held(&self, step: &Step, id: &InstanceId, call: &RecordedCall) -> Option<Action> {
+        let holder = former_holder(self.plan, self.status?, id, step.operation.as_deref(), call)?;
+        let help = rename_help(self.plan, &self.settings.record_flags, &holder, id);
+        Some(self.failing(&held_words(WOULD_CHANGE, &holder), step.call.span, Some(help)))
     }
 
     fn wrong(&self, instance: InstanceId, error: &TemplateError, known: &mut KnownValues) -> Change {

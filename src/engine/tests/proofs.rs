@@ -165,6 +165,9 @@ fn what_another_step_of_the_record_has_is_not_adopted() {
             let end = trial.run(&text("old")).await;
             assert_done(&trial, &end);
             let before = trial.alive();
+            // A PUT is refused before it is sent: the preview says so.
+            let shown = trial.preview(&text("new"), true);
+            assert_eq!(shown[0] == "new* wrong", call.starts_with("PUT"), "{call}: {shown:?}");
             // Pruning `old` would take away what `new` uses.
             let options = RunOptions { prune: true, ..RunOptions::default() };
             let end = trial.run_with(&text("new"), options, std::future::pending()).await;

@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::id::InstanceId;
 use crate::journal::{Header, InstanceStatus, Phase, Status, id_text};
 use crate::order::ordered_set;
+use crate::plan::Selection;
 use crate::report::{MOST_NAMES, Palette, count, list};
 use crate::store::EnvironmentRecord;
 
@@ -87,8 +88,14 @@ impl Recovery {
     ///
     /// # Errors
     ///
-    /// When there is no key, or the account cannot be read.
+    /// When there is no key, the account cannot be read, or `--accept` is about what is on record.
     pub async fn look(&self, context: &Context, status: &Status) -> Result<Recovered, Error> {
+        for (nth, (name, id)) in self.accepted.iter().enumerate() {
+            self.refuse_recorded(status, name, id)?;
+            if self.accepted[..nth].iter().any(|(other, _)| other == name) {
+                return Err(Error::usage(format!("`--accept` names `{name}` twice")).help("one resource for each"));
+            }
+        }
         let client = self.account.client(context, Clock::starting_at(context.now, 1.0))?;
         let plan = &self.loaded.plan;
         let search = RecoveryInput {
@@ -104,6 +111,53 @@ impl Recovery {
         };
         Ok(engine::recover(&search).await)
     }
+}
+
+impl Recovery {
+    /// Refuses to accept a resource for an instance that has something on record already, and one that is on record.
+    fn refuse_recorded(&self, status: &Status, name: &str, id: &str) -> Result<(), Error> {
+        let (instance, flags) = (Selection::name(name), record_flags(&self.record));
+        let known = status.instances.get(&instance).filter(|known| engine::is_settled(known));
+        if let Some(known) = known {
+            let held = held_texts(known);
+            let help = match &known.phase {
+                _ if held.iter().any(|held| held.split(' ').any(|word| word == id)) => {
+                    "it is that one: leave this `--accept` out".to_owned()
+                }
+                Phase::InDoubt => {
+                    format!("`plan state resolve{flags} {} --id {}` decides", quoted(name), quoted(id))
+                }
+                Phase::Accepted { .. } => "the next run waits for it".to_owned(),
+                _ => format!(
+                    "leave this `--accept` out; or first `plan state forget{flags} {}` takes that off the record, and it \
+                     stays, or `plan state mv{flags} {} NAME` gives it another name",
+                    quoted(name),
+                    quoted(name)
+                ),
+            };
+            let message = format!("`{name}` is on record already, with {}", list(held, MOST_NAMES));
+            return Err(Error::usage(message).help(help));
+        }
+        let step = self.loaded.plan.steps.get(&instance.step);
+        let creates = step.and_then(|step| step.operation.as_ref()?.creates.as_ref());
+        let owner = status
+            .owned()
+            .find(|(_, kind, known)| creates.is_some_and(|creates| creates.kind == *kind) && id_text(known) == id);
+        let Some((owner, ..)) = owner else { return Ok(()) };
+        let mv = format!("plan state mv{flags} {} {}", quoted(&owner.to_string()), quoted(name));
+        let error = Error::usage(format!("`{id}` is on record already, as that of `{owner}`"));
+        Err(error.help(format!("if that was renamed: `{mv}`")))
+    }
+}
+
+/// What is on record of an instance, as texts.
+fn held_texts(known: &InstanceStatus) -> Vec<String> {
+    let mut held = resource_texts(known);
+    if held.is_empty() {
+        let id = known.result.as_ref().and_then(|result| result.id.as_deref()).map(id_text);
+        held.push(id.unwrap_or_else(|| "a call without an answer".to_owned()));
+    }
+    held
 }
 
 /// Prints what was recovered, with its certainty, and what was not.

@@ -119,7 +119,7 @@ pub use placeholder::{has_placeholder, is_known_later};
 pub use preview::{Action, Change, ChangeCounts, Preview, Reads, Symbol};
 pub use project_region::{ProjectRegion, is_project_or_region};
 pub use record_flags::RecordFlags;
-pub use recovery::{Recovered, RecoveryInput, is_left_in_doubt, project_regions_of, recover};
+pub use recovery::{Recovered, RecoveryInput, is_left_in_doubt, is_settled, project_regions_of, recover};
 pub use refresh::{DriftCheck, DriftState, NoAnswer, Refresh, records as drift_records};
 pub use removals::RemovedToReplace;
 pub use remove::created_before;

@@ -251,6 +251,43 @@ fn a_resource_with_only_a_matching_name_is_recorded_when_confirmed() {
     assert!(account.cloud.simulator().everything().is_empty());
 }
 
+/// It would throw the resource of the step off the record, and a destroy would then delete another client's.
+#[test]
+fn no_resource_is_accepted_for_a_step_that_has_one() {
+    let more = "  - id: key\n    call: POST /cloud/v1/ssh_keys/{project_id}\n    body: { name: web }\n";
+    let account = Account::of(&format!("{PLAN}{more}"), AuditLog::Closed);
+    account.plan(&["run", "plan.yaml"]).with_code(0);
+    let id = |kind: &str| account.cloud.simulator().resources(kind)[0].id.clone();
+    let (key, network) = (id("ssh_keys"), id("networks"));
+    let journal = account.folder.path().join(".plan/demo/default/journal.jsonl");
+    let before = std::fs::read(&journal).unwrap();
+    for (accepted, said, help) in [
+        ("key=wrong".to_owned(), format!("`key` is on record already, with SSH key {key} (web)"), "plan state forget "),
+        (
+            format!("key={key}"),
+            format!("`key` is on record already, with SSH key {key} (web)"),
+            "leave this `--accept` out",
+        ),
+        (format!("other={network}"), "not accepted".to_owned(), ""),
+    ] {
+        let refused = account.plan(&["state", "recover", "plan.yaml", "--accept", &accepted]);
+        let refused = refused.with_code(if help.is_empty() { 7 } else { 2 });
+        refused.says(&said);
+        refused.says(help);
+        assert_eq!(std::fs::read(&journal).unwrap(), before, "{accepted}");
+    }
+    // The record is damaged, and the line of the key can be read.
+    let text = String::from_utf8(before).unwrap();
+    let damaged = text.replacen("\n{", "\nx{", 1);
+    std::fs::write(&journal, &damaged).unwrap();
+    let salvage = account.plan(&["state", "salvage", "plan.yaml", "--accept", "key=wrong"]);
+    salvage.with_code(2).says("`key` is on record already");
+    assert_eq!(std::fs::read_to_string(&journal).unwrap(), damaged);
+    let twice = ["state", "recover", "plan.yaml", "--accept", "other=1", "--accept", "other=2"];
+    std::fs::write(&journal, &text).unwrap();
+    account.plan(&twice).with_code(2).says("`--accept` names `other` twice");
+}
+
 #[test]
 fn a_lost_record_is_no_environment_of_which_nothing_is_left() {
     let account = Account::new();

@@ -34,7 +34,8 @@ pub struct RecoveryInput<'a> {
     pub inputs: &'a BTreeMap<String, minijinja::Value>,
     /// Pairs of instance and id that the user has confirmed.
     pub accepted: &'a [(String, String)],
-    /// The existing record, which is kept; only instances in doubt that the user has confirmed are changed.
+    /// The existing record, which is kept; only instances that an earlier recovery left in doubt are changed, when the user
+    /// has confirmed a resource of theirs.
     pub status: &'a Status,
     /// The other records of the store: what they own is theirs.
     pub other_records: OtherRecords,
@@ -118,6 +119,17 @@ pub struct Recovered {
 pub fn is_left_in_doubt(known: &InstanceStatus) -> bool {
     let is_recovered = known.intent.as_ref().is_some_and(|intent| intent.mark.user_agent.is_none());
     is_recovered && known.phase == Phase::InDoubt
+}
+
+/// Whether something is on record of the instance that no recovery changes: what it made, a task that it waits for, or an
+/// attempt of a run without an answer.
+pub fn is_settled(known: &InstanceStatus) -> bool {
+    !known.made.is_empty()
+        || match known.phase {
+            Phase::Absent | Phase::Failed => false,
+            Phase::InDoubt => !is_left_in_doubt(known),
+            _ => true,
+        }
 }
 
 impl Recovered {

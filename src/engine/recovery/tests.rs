@@ -55,6 +55,31 @@ fn a_recovery_is_complete_when_nothing_is_left_to_decide_or_to_read() {
     }
 }
 
+/// Nothing else is accepted for an instance that has something on record.
+#[test]
+fn what_a_run_has_on_record_is_settled_and_what_a_recovery_left_in_doubt_is_not() {
+    let call = crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/routers/1/7");
+    let waits = Phase::Accepted { tasks: vec!["t".to_owned()], recovered: false, status: None };
+    for (phase, made, of_a_run, settled) in [
+        (Phase::Absent, false, true, false),
+        (Phase::Failed, false, true, false),
+        (Phase::InDoubt, false, false, false),
+        (Phase::InDoubt, false, true, true),
+        (Phase::InDoubt, true, false, true),
+        (Phase::Failed, true, true, true),
+        (waits, false, true, true),
+        (Phase::Succeeded, false, true, true),
+        (Phase::Succeeded, true, false, true),
+        (Phase::Removing, true, true, true),
+    ] {
+        let mut intent = crate::engine::stamps::intent_of(&named("a"), call.clone(), "n".to_owned());
+        intent.mark.user_agent = of_a_run.then(|| "plan".to_owned());
+        let made = if made { vec![RecordedResource::default()] } else { vec![] };
+        let known = InstanceStatus { phase, made, intent: Some(intent.into()), ..InstanceStatus::default() };
+        assert_eq!(is_settled(&known), settled, "{known:?}");
+    }
+}
+
 #[test]
 fn what_an_earlier_recovery_left_in_doubt_is_undecided_until_the_user_decides() {
     let call = crate::journal::RecordedCall::new(crate::catalog::Method::Post, "/cloud/v1/routers/1/7");

@@ -189,6 +189,11 @@ fn a_resource_with_only_a_matching_name_is_in_doubt_and_none_is_created() {
         // It is on record by now, and no less in doubt.
         let again = trial.recover(&plan, &[]).await;
         assert_eq!((again.undecided().count(), again.is_complete()), (1, false), "{again:#?}");
+        // What is confirmed for it is no resource of its kind, and what is confirmed for the others is too late: nothing is
+        // changed.
+        let wrong = ["router", "network", "disk[0]"].map(|name| (name.to_owned(), "wrong".to_owned()));
+        let again = trial.recover(&plan, &wrong).await;
+        assert_eq!((again.records(), &again.refused[..]), (vec![], &wrong[..]));
         assert_eq!(run(&mut trial, &plan).await, Exit::Unknown);
         assert_eq!(trial.made(), made);
         // The audit log attributes the call to the step, though not to one attempt: it is not another client's.

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::trail::{self, Makers, Sent};
-use super::{AUDIT_LOG, Recovered, RecoveryEvidence, RecoveryInput, Unrecorded};
+use super::{AUDIT_LOG, Recovered, RecoveryEvidence, RecoveryInput, Unrecorded, is_left_in_doubt};
 use crate::api::{Request, Task};
 use crate::catalog::Operation;
 use crate::engine::context::RunContext;
@@ -33,7 +33,7 @@ use crate::journal::{InstanceStatus, IntendedUndo, Phase, RecordedCall, Status, 
 use crate::order::{ordered_set, sort_by_key};
 use crate::plan::{OnConflict, Selection, Step, Undo};
 use crate::template::value_of;
-use parts::{each_of, in_doubt_status, known_steps};
+use parts::{add, each_of, in_doubt_status, known_steps};
 
 /// The state of a recovery: what was found so far.
 pub struct Work<'a> {
@@ -150,10 +150,23 @@ impl<'a> Work<'a> {
         self.search.accepted.iter().find(|(accepted, _)| *accepted == name).map(|(_, id)| id.as_str())
     }
 
+    /// Whether an earlier recovery left the instance in doubt, and the user confirms a resource of it now.
+    fn awaits_decision(&self, instance: &InstanceId) -> bool {
+        self.accepted(instance).is_some()
+            && self.status.instances.get(instance).is_some_and(|known| is_left_in_doubt(known))
+    }
+
     fn put(&mut self, instance: InstanceId, trace: RecoveryEvidence, status: InstanceStatus) {
         self.alike.remove(&instance);
-        self.status.put(instance.clone(), status);
+        self.record(instance.clone(), status);
         self.found.push((instance, trace));
+    }
+
+    /// Puts a status on record, and keeps what is there.
+    pub(super) fn record(&mut self, instance: InstanceId, status: InstanceStatus) {
+        let mut known = self.status.instances.get(&instance).cloned().unwrap_or_default().into_owned();
+        add(&mut known, status);
+        self.status.put(instance, known);
     }
 
     fn preview(&self) -> Vec<Change> {
@@ -188,7 +201,7 @@ impl<'a> Work<'a> {
             let (instance, action) = (change.instance, change.action);
             let is_bound = self.bound.contains(&instance);
             let is_found = !is_bound && self.found.iter().any(|(found, _)| *found == instance);
-            let is_sought = action == Action::Call || self.accepted(&instance).is_some();
+            let is_sought = action == Action::Call || self.awaits_decision(&instance);
             if is_bound || !(is_found || is_sought) {
                 continue;
             }
@@ -300,10 +313,12 @@ impl<'a> Work<'a> {
             ids.retain(|id| !self.status.owned().any(|(_, _, known)| id_text(known) == *id));
             // With `on_conflict: adopt` the run itself can adopt the resource.
             let adopts = step.is_some_and(|step| step.on_conflict == OnConflict::Adopt);
-            if ids.is_empty() || (adopts && !self.doubted.contains_key(&instance)) {
+            // What was confirmed for it is none of these: it stays in doubt.
+            let is_undecided = self.awaits_decision(&instance);
+            if ids.is_empty() || is_undecided || (adopts && !self.doubted.contains_key(&instance)) {
                 continue;
             }
-            self.status.put(instance.clone(), in_doubt_status(&instance, call, step));
+            self.record(instance.clone(), in_doubt_status(&instance, call, step));
             in_doubt.push((instance, ids));
         }
         let renamed = self.seem_renamed();

@@ -70,9 +70,22 @@ pub(super) fn merge(status: &mut Option<InstanceStatus>, next: InstanceStatus) {
 }
 
 /// Replaces the status of an instance, and keeps the resources of the former one.
-pub(super) fn add(known: &mut InstanceStatus, next: InstanceStatus) {
-    let made = known.made.drain(..).chain(next.made).collect();
-    *known = InstanceStatus { made, ..next };
+pub(super) fn add(known: &mut InstanceStatus, mut next: InstanceStatus) {
+    next.made.splice(..0, known.made.drain(..));
+    *known = beside_kept(known, next);
+}
+
+/// The status that takes the place of a former one, with what that has besides a resource: attempts without an answer, what
+/// stays, and the ids of what is missing or was forgotten.
+pub(super) fn beside_kept(former: &InstanceStatus, next: InstanceStatus) -> InstanceStatus {
+    InstanceStatus {
+        attempts: former.attempts.max(next.attempts),
+        earlier: former.earlier.clone(),
+        lost: former.lost.clone(),
+        forgotten: former.forgotten.clone(),
+        stays: former.stays.clone(),
+        ..next
+    }
 }
 
 /// The status of a create that may have been carried out, so that no run sends it before a person has decided.
@@ -166,6 +179,23 @@ mod tests {
         let status = status.unwrap();
         let ids: Vec<String> = status.made.iter().filter_map(|made| Some(made.id.as_ref()?.to_string())).collect();
         assert_eq!((status.attempts, ids), (2, vec![r#""a""#.to_owned(), r#""b""#.to_owned()]));
+    }
+
+    /// A resource that is found says nothing about the attempts that were never answered, nor about what a removal left.
+    #[test]
+    fn what_is_on_record_besides_a_resource_is_kept() {
+        let known: InstanceStatus = serde_json::from_value(json!({
+            "phase": "absent", "attempts": 3, "made": [], "after": [], "lost": ["l"], "forgotten": ["f"],
+            "stays": [{ "kind": "volumes", "id": "s", "undo": null }],
+            "earlier": [{ "at": "2026-01-01T00:00:00Z", "intent": {
+                "instance": { "step": "web" }, "call": { "method": "POST", "path": "/cloud/v1/routers/1/7" },
+                "attempt": 2, "nonce": "n", "stamped": false, "after": [], "undo": "default",
+            } }],
+        }))
+        .unwrap();
+        let mut after = known.clone();
+        add(&mut after, InstanceStatus { phase: Phase::Succeeded, attempts: 1, ..InstanceStatus::default() });
+        assert_eq!(after, InstanceStatus { phase: Phase::Succeeded, ..known });
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::parts::{each_of, is_whole, known_part};
+use super::parts::{beside_kept, each_of, is_whole, known_part};
 use serde_json::Value;
 
 use super::{PlannedCreate, Work};
@@ -98,11 +98,12 @@ impl<'a> Work<'a> {
             let told = self.result_of_task(asked, &task);
             (result.created, result.touched) = (told.created, told.touched);
         }
-        let nonce = known.intent.map(|intent| intent.nonce.clone()).unwrap_or_default();
+        let nonce = known.intent.as_ref().map(|intent| intent.nonce.clone()).unwrap_or_default();
         let bound = self.succeeded(asked, result, nonce);
         let others = known.made.len().saturating_sub(1);
-        let made = known.made.into_iter().take(others).chain(bound.made).collect();
-        self.status.put(asked.instance.clone(), InstanceStatus { made, phase: known.phase, ..bound });
+        let made = known.made.drain(..).take(others).chain(bound.made).collect();
+        let bound = InstanceStatus { made, phase: known.phase.clone(), ..bound };
+        self.status.put(asked.instance.clone(), beside_kept(&known, bound));
     }
 
     pub(super) fn surroundings<'s>(&'s self, steps: &'s BTreeMap<StepId, minijinja::Value>) -> RenderContext<'s> {

@@ -1,7 +1,6 @@
 //! Resources that carry the environment's stamp: whose they are, and which of several is the instance's.
 
 use super::copies::{Facts, objections};
-use super::parts::add;
 use super::renamed::Attribution;
 
 use super::Work;
@@ -120,14 +119,10 @@ impl<'a> Work<'a> {
 
     fn take_stamped(&mut self, stamped: Stamped, trace: RecoveryEvidence) {
         let is_found = self.found.iter().any(|(instance, _)| *instance == stamped.instance);
-        match self.status.instances.get(&stamped.instance).filter(|_| is_found) {
+        match is_found {
             // Two resources of one instance: both are recorded, and the younger one is the result.
-            Some(known) => {
-                let mut both = InstanceStatus::clone(known);
-                add(&mut both, stamped.status);
-                self.status.put(stamped.instance, both);
-            }
-            None => self.put(stamped.instance, trace, stamped.status),
+            true => self.record(stamped.instance, stamped.status),
+            false => self.put(stamped.instance, trace, stamped.status),
         }
     }
 

@@ -143,6 +143,16 @@ impl InstanceStatus {
         self.drifted.iter().find(|drifted| drifted.field == "name")?.now.as_ref()?.as_str()
     }
 
+    /// Takes over, from a status whose place this one takes, what that has besides a resource: attempts without an answer, what
+    /// stays, and the ids of what is missing or was forgotten.
+    pub fn inherit(&mut self, former: Self) {
+        self.attempts = self.attempts.max(former.attempts);
+        self.earlier.extend(former.earlier);
+        self.lost.extend(former.lost);
+        self.forgotten.extend(former.forgotten);
+        self.stays.extend(former.stays);
+    }
+
     /// The call that describes the resource; after an update in place, the create as it stands now.
     pub fn call(&self) -> Option<&RecordedCall> {
         let updated = self.intent.as_ref().is_some_and(|intent| intent.update.is_some());

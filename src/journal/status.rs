@@ -277,12 +277,16 @@ impl Status {
         if !self.instances.contains_key(from) {
             return;
         }
-        if let Some(place) = give_name(&mut self.instances, from, to)
+        let dropped = give_name(&mut self.instances, from, to);
+        if let Some((place, _)) = dropped
             && place < self.before.len()
         {
             self.before.remove(place);
         }
         if let Some(known) = self.instances.get_mut(to) {
+            if let Some((_, dropped)) = dropped {
+                known.inherit(dropped.into_owned());
+            }
             let InstanceStatus { intent, removal, earlier, .. } = &mut **known;
             intent.iter_mut().for_each(|intent| intent.instance = to.clone());
             removal.iter_mut().for_each(|intent| intent.instance = to.clone());
@@ -430,13 +434,13 @@ impl Status {
     }
 }
 
-/// Gives an instance another name, in its place. Returns the place of what had that name, which is dropped.
+/// Gives an instance another name, in its place. Returns what had that name, which is dropped, and its place.
 pub fn give_name(
     instances: &mut IndexMap<InstanceId, Shared<InstanceStatus>>,
     from: &InstanceId,
     to: &InstanceId,
-) -> Option<usize> {
-    let dropped = instances.shift_remove_full(to).map(|(place, ..)| place);
+) -> Option<(usize, Shared<InstanceStatus>)> {
+    let dropped = instances.shift_remove_full(to).map(|(place, _, known)| (place, known));
     let at = instances.get_index_of(from)?;
     let (_, known) = instances.swap_remove_index(at)?;
     let (last, _) = instances.insert_full(to.clone(), known);

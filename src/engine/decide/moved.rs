@@ -37,16 +37,20 @@ pub fn stuck(status: &Status, moved: &[Moved], steps: &Steps, flags: &RecordFlag
     let pairs =
         left.flat_map(|(name, known)| moved.iter().filter_map(move |one| Some((name, target(one, name)?, known))));
     let words = |(from, to, known): (&InstanceId, InstanceId, &Shared<InstanceStatus>)| {
-        let ends = match known.may_exist() {
-            true => format!("`--prune` takes `{from}` down"),
-            false => format!("`plan state forget{flags} {from}` takes `{from}` off the record"),
+        let other = names.get(&to).filter(|other| other.has_effect())?;
+        let ends = match (other.may_exist(), known.may_exist()) {
+            (true, true) => format!("`--prune` takes `{from}` down"),
+            (is_there, _) => {
+                let forgotten = if is_there { from } else { &to };
+                format!("`plan state forget{flags} {forgotten}` takes `{forgotten}` off the record")
+            }
         };
-        format!(
+        Some(format!(
             "`{from}` cannot become `{to}`, which is on record as well: it keeps its name; `plan state mv` renames \
              `{to}`, {ends}"
-        )
+        ))
     };
-    pairs.filter(|(_, to, _)| names.get(to).is_some_and(|known| known.has_effect())).map(words).collect()
+    pairs.filter_map(words).collect()
 }
 
 /// The records of the moves, and what is on record by its name after them.
@@ -175,11 +179,11 @@ mod tests {
             }
             let (old, new) = (Selection::name("old"), Selection::name("new"));
             let one = Moved { from: old.clone(), from_span: Span::at(0), to: new.clone(), to_span: Span::at(0) };
-            assert_eq!(
-                stuck(&status, std::slice::from_ref(&one), &Steps::default(), &RecordFlags::default()).len(),
-                usize::from(warns),
-                "{from} {to}"
-            );
+            let warnings = stuck(&status, std::slice::from_ref(&one), &Steps::default(), &RecordFlags::default());
+            assert_eq!(warnings.len(), usize::from(warns), "{from} {to}");
+            if to == "stays" {
+                assert!(warnings[0].ends_with("`plan state forget new` takes `new` off the record"), "{warnings:?}");
+            }
             let records = moves(&status, std::slice::from_ref(&one));
             assert_eq!(records.len(), usize::from(renames), "{from} {to}");
             for record in records {

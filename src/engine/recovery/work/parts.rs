@@ -72,20 +72,8 @@ pub(super) fn merge(status: &mut Option<InstanceStatus>, next: InstanceStatus) {
 /// Replaces the status of an instance, and keeps the resources of the former one.
 pub(super) fn add(known: &mut InstanceStatus, mut next: InstanceStatus) {
     next.made.splice(..0, known.made.drain(..));
-    *known = beside_kept(known, next);
-}
-
-/// The status that takes the place of a former one, with what that has besides a resource: attempts without an answer, what
-/// stays, and the ids of what is missing or was forgotten.
-pub(super) fn beside_kept(former: &InstanceStatus, next: InstanceStatus) -> InstanceStatus {
-    InstanceStatus {
-        attempts: former.attempts.max(next.attempts),
-        earlier: former.earlier.clone(),
-        lost: former.lost.clone(),
-        forgotten: former.forgotten.clone(),
-        stays: former.stays.clone(),
-        ..next
-    }
+    next.inherit(std::mem::take(known));
+    *known = next;
 }
 
 /// The status of a create that may have been carried out, so that no run sends it before a person has decided.

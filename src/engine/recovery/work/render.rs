@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::parts::{beside_kept, each_of, is_whole, known_part};
+use super::parts::{each_of, is_whole, known_part};
 use serde_json::Value;
 
 use super::{PlannedCreate, Work};
@@ -102,8 +102,9 @@ impl<'a> Work<'a> {
         let bound = self.succeeded(asked, result, nonce);
         let others = known.made.len().saturating_sub(1);
         let made = known.made.drain(..).take(others).chain(bound.made).collect();
-        let bound = InstanceStatus { made, phase: known.phase.clone(), ..bound };
-        self.status.put(asked.instance.clone(), beside_kept(&known, bound));
+        let mut bound = InstanceStatus { made, phase: known.phase.clone(), ..bound };
+        bound.inherit(known);
+        self.status.put(asked.instance.clone(), bound);
     }
 
     pub(super) fn surroundings<'s>(&'s self, steps: &'s BTreeMap<StepId, minijinja::Value>) -> RenderContext<'s> {

@@ -41,6 +41,17 @@ fn a_renamed_instance_keeps_its_place_and_what_was_before() {
         instance: of(from),
         to: InstanceId::new(StepId::new("lan"), Some(from.to_owned())),
     };
+    // What stays of the one that had the name, and what was forgotten of it, is on record under it.
+    let resource = RecordedResource { id: Some(json!("v").into()), ..RecordedResource::default() };
+    let had = InstanceStatus {
+        attempts: 4,
+        stays: vec![resource].into(),
+        forgotten: vec![json!("f")].into(),
+        ..InstanceStatus::default()
+    };
+    let over = fold(&[kept(instance("z"), &had), intent("a", 1), succeeded("a"), moved("a", "z")]);
+    let z = &over.instances[&instance("z")];
+    assert_eq!((z.made.len(), &z.stays, &z.forgotten, z.attempts), (1, &had.stays, &had.forgotten, 4));
     let half = fold(&[&all[..], &[to("0")]].concat());
     assert_eq!(half.instances[&a()].after, one.after);
     let whole = fold(&[&all[..], &[to("0"), to("1")]].concat());

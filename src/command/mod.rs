@@ -22,6 +22,7 @@ mod environment_file;
 mod environment_name;
 mod explain;
 mod findings;
+mod forget;
 mod get;
 mod github_event;
 mod graph;

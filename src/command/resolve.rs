@@ -1,15 +1,13 @@
-//! `plan state resolve` and `plan state forget`: decisions of the user about calls with an unknown outcome, and about
-//! resources that are no longer managed.
+//! `plan state resolve`: decisions of the user about calls with an unknown outcome.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::connect::client_of;
 use super::recorded::{named, words};
 use super::records::{find_record, open, other_records, read};
-use super::{Account, confirm, note};
+use super::{Account, note};
 use crate::api::{Task, TaskState};
 use crate::catalog::{Catalog, Method};
 use crate::cli::ResolveArguments;
@@ -344,50 +342,6 @@ fn decided_by_hand(intent: &Intent) -> StepError {
     let words = "decided by hand: it was never carried out";
     let error = StepError::new(EffectKnown::NotApplied, ErrorClass::Unknown, words);
     StepError { call: Some(intent.call.to_string()), ..error }
-}
-
-async fn record_forgotten(journal: &Journal, step: &str) -> Result<usize, Error> {
-    // Looked up again: another run may have ended between the question and the lock.
-    let records = journal.with_status(|status| {
-        let ids = named(status, step)?.into_iter().map(|(id, _)| Record::Forgotten { instance: id.clone() });
-        Ok::<_, Error>(ids.collect::<Vec<_>>())
-    })?;
-    let forgotten = records.len();
-    journal.append(records).await?;
-    Ok(forgotten)
-}
-
-/// `plan state forget`
-pub(super) async fn forget(
-    context: &Context,
-    environment: &EnvironmentRecord,
-    step: &str,
-    yes: bool,
-    patience: Duration,
-) -> Result<Exit, Error> {
-    let status = read(environment).await?;
-    let found = named(&status, step)?;
-    let made = found.iter().flat_map(|(_, instance)| &instance.made);
-    let left: Vec<String> = made.flat_map(|made| std::iter::once(made).chain(&made.secondary)).map(words).collect();
-    let question = match left.is_empty() {
-        true => format!("forget `{step}`?"),
-        false => {
-            format!("forget `{step}`? {} will stay, and `plan destroy` will not know of it", list(&left, MOST_NAMES))
-        }
-    };
-    if !confirm(context, &question, yes)? {
-        note(context, "nothing was forgotten")?;
-        return Ok(Exit::Done);
-    }
-    let journal = open(context, environment, "state forget", patience).await?;
-    let forgotten = record_forgotten(&journal, step).await;
-    journal.close().await?;
-    let forgotten = forgotten?;
-    note(context, &format!("forgot {}", count(forgotten, "instance")))?;
-    if !left.is_empty() {
-        note(context, &format!("still exists: {}", list(&left, MOST_NAMES)))?;
-    }
-    Ok(Exit::Done)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::instance::{ResourceColumns, instance_json, shown};
 use super::recorded::{named, words};
 use super::records::{self, find_record, read};
 use super::table::table;
-use super::{note, print_json, print_text, recover, resolve, run, salvage, state_move, transfer};
+use super::{forget, note, print_json, print_text, recover, resolve, run, salvage, state_move, transfer};
 use crate::cli::{ResultFormat, StateCommand, StateOptions};
 use crate::context::Context;
 use crate::engine::Import;
@@ -38,9 +38,9 @@ pub(super) async fn state(context: &Context, command: &StateCommand) -> Result<E
             show(context, &status, step, *format)?;
         }
         StateCommand::Resolve(arguments) => return resolve::resolve(context, arguments).await,
-        StateCommand::Forget { step, file, yes, lock, record } => {
+        StateCommand::Forget { step, file, stays, yes, lock, record } => {
             let environment = find_record(context, file.as_deref(), record).await?;
-            return resolve::forget(context, &environment, step, *yes, lock.lock_timeout).await;
+            return forget::forget(context, &environment, step, (*stays, *yes), lock.lock_timeout).await;
         }
         StateCommand::Mv { from, to, third, file, lock, record } => {
             let (plan, from, to) = match third {

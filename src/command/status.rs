@@ -82,7 +82,7 @@ fn print(context: &Context, record: &EnvironmentRecord, status: &Status, holder:
     }
     print_rows(context, &COLUMNS, parts)?;
     if status.instances.values().any(|instance| !instance.stays.is_empty()) {
-        let forget = format!("`plan state forget{} STEP`", record_flags(record));
+        let forget = format!("`plan state forget{} STEP --stays`", record_flags(record));
         note(context, &format!("stays: it has no undo, and no command deletes it; {forget} takes it off the record"))?;
     }
     for (id, instance) in status.instances.iter().filter(|(_, instance)| is_listed(instance)) {

@@ -186,6 +186,7 @@ fn forgetting_asks_for_confirmation_and_names_kept_resources() {
     let folder = Folder::new();
     write_record(&folder, "default");
     folder.run(&["state", "forget", "network"]).with_code(2).says("--yes");
+    folder.run(&["state", "forget", "network", "--yes", "--stays"]).with_code(2).says("nothing stays of `network`");
     folder.run(&["state", "forget", "network", "--yes"]).with_code(0).says("still exists: network net-1 (demo-net)");
     assert!(!folder.run(&["status"]).with_code(0).stdout.contains("net-1"));
     folder.run(&["state", "forget", "nothing", "--yes"]).with_code(2).says("on record are");
@@ -205,6 +206,7 @@ fn a_step_is_renamed_to_one_of_its_instances_and_back() {
         folder.run(&[&["state", "mv"], words].concat()).with_code(0).says(told);
     }
     folder.run(&["state", "mv", "demo.yaml", "a", "b", "--plan", "demo"]).with_code(2).says("given twice");
+    folder.run(&["state", "mv", "network", "network[]"]).with_code(2).says("its key is empty");
 }
 
 #[test]

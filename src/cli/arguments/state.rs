@@ -46,6 +46,9 @@ pub enum StateCommand {
         /// The plan file
         #[arg(short, long, value_name = "FILE", conflicts_with = "plan", help_heading = "Record")]
         file: Option<PathBuf>,
+        /// Only what a removal left because it has no undo: `stays`
+        #[arg(long)]
+        stays: bool,
         /// Skip the confirmation
         #[arg(short, long)]
         yes: bool,

@@ -29,6 +29,9 @@ pub(super) async fn rename(
     named(&read(environment).await?, from)?;
     let nowhere = Span::at(0);
     let (from_id, to_id) = (Selection::name(from), Selection::name(to));
+    if to_id.key.as_deref() == Some("") {
+        return Err(Error::usage(format!("`{to}` names no instance: its key is empty")).help("`web[0]`, or `web`"));
+    }
     if !plan::is_identifier(to_id.step.as_str()) {
         let error = Error::usage(format!("`{}` is no id for a step", to_id.step.as_str()));
         return Err(error.help("letters, digits and `_`, no digit first"));
@@ -42,7 +45,7 @@ pub(super) async fn rename(
     if merged > 0 {
         journal.close().await?;
         let error = Error::usage(format!("`{to}` is on record already, with {}", count(merged, "instance")));
-        let help = "rename that first, or say which instance it becomes: `web[0]`";
+        let help = "rename or forget that first, or say which instance it becomes: `web[0]`";
         return Err(error.help(help));
     }
     let written = if records.is_empty() { Ok(()) } else { journal.append(records).await };

@@ -44,7 +44,7 @@ pub(super) fn moved(item: &Node, findings: &mut Findings) -> Option<Moved> {
         };
         let name = text(node, &format!("`{key}`"), findings)?;
         let named = Selection::name(&name.value);
-        if !is_identifier(named.step.as_str()) {
+        if !is_identifier(named.step.as_str()) || (key == "to" && named.key.as_deref() == Some("")) {
             let message = format!("`{}` is not the name of a step or an instance", name.value);
             let help = "write a step's id, or one of its instances with the key: `web`, `web[0]`";
             findings.push(Diagnostic::error("bad-name", name.span, message).help(help));

@@ -297,6 +297,8 @@ fn entries_of_moved_name_what_left_and_what_is_there() {
         ("{ from: of, to: 'of[0]' }", ""),
         ("{ from: 'old[', to: net }", "12: `old[` is not the name of a step or an instance"),
         ("{ from: old, to: 'we b[0]' }", "21: `we b[0]` is not the name of a step or an instance"),
+        ("{ from: old, to: 'web[]' }", "21: `web[]` is not the name of a step or an instance"),
+        ("{ from: 'web[]', to: 'web[a]' }", ""),
     ] {
         let steps = "steps:\n  - { id: net, call: 'GET /cloud/v1/regions' }\n  - { id: web, for_each: { a: 1, b: 2 }, call: 'GET /cloud/v1/regions' }\n  - { id: of, for_each: '{{ steps.web.ids }}', call: 'GET /cloud/v1/regions' }\n";
         let source = source(&format!("name: a\nmoved:\n  [{moved}]\n{steps}"));

@@ -5,7 +5,7 @@
 //! Dependencies go from left to right; which of the modules to its right a module uses is in `tests/it/rooms.rs`:
 //!
 //! ```text
-//! command → context → engine, store, error → journal → plan, simulate → api, template, report, examples, schema → catalog, yaml, event → diagnostic, id, body_file, explain → source, stream, secret, files, order, packed, parts, pointer, random, word, kind, clock, exit, shared, cli → hash
+//! command → context → engine, store, error → journal → plan, simulate → api, template, report, examples, schema → catalog, yaml, event → diagnostic, id, body_file, explain → source, stream, secret, files, order, packed, parts, pointer, random, word, kind, clock, exit, shared, cli → hash, shell
 //! ```
 
 pub mod api;
@@ -37,6 +37,7 @@ pub mod report;
 pub mod schema;
 pub mod secret;
 pub mod shared;
+pub mod shell;
 pub mod simulate;
 pub mod source;
 pub mod store;

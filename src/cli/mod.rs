@@ -24,7 +24,7 @@ pub use meaning::read;
 pub use options::{
     ApiOptions, GlobalOptions, LockOptions, PlanOptions, RecordOptions, RequestOptions, RunFlags, StateOptions,
 };
-pub use typed::{Typed, flag, is_yaml, place, quoted, set_flag};
+pub use typed::{Typed, flag, is_yaml, place, set_flag};
 pub use values::{
     Assignment, CheckFormat, ColorChoice, LogFormat, OutputFormat, PreviewFormat, ResultFormat, environment_name,
     plan_name,

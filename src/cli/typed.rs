@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use super::values::Assignment;
 use super::{ApiOptions, Command, PlanOptions, RecordOptions, StateCommand, StateOptions};
+use crate::shell::quoted;
 
 /// Stands for what is secret.
 const SECRET: &str = "…";
@@ -162,16 +163,6 @@ pub fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
-/// A word of a command line, quoted for a shell where needed.
-pub fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./=:@%+,".contains(character);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -181,13 +172,6 @@ mod tests {
 
     fn typed(line: &str) -> Typed {
         Typed::of(&Cli::try_parse_from(line.split_whitespace()).unwrap().command)
-    }
-
-    #[test]
-    fn words_are_quoted_only_where_they_must_be() {
-        assert_eq!(quoted("plans/web.yaml"), "plans/web.yaml");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
     }
 
     #[test]

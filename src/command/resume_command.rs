@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::environment_name::DEFAULT_ENVIRONMENT;
 use super::run_options::selection;
-use crate::cli::{PlanOptions, RunArguments, flag, place, quoted, set_flag};
+use super::shell_words::quoted;
+use crate::cli::{PlanOptions, RunArguments, flag, place, set_flag};
 use crate::engine::Import;
 use crate::id::InstanceId;
 use crate::plan::Plan;

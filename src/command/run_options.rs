@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ViewOptions;
+use super::shell_words::quoted;
 use crate::cli::RunFlags;
 use crate::engine::{Settings, first_missing, is_read};
 use crate::error::Error;
@@ -68,7 +69,7 @@ pub(super) fn replaced(plan: &Plan, names: &[String], target: &Selection) -> Res
         let part = id.key.is_none() && target.steps().any(|step| *step == id.step);
         if !(target.is_empty() || earlier.contains(&id.step) || target.covers(&id) || part) {
             return Err(Error::usage(format!("`--replace {name}`: `--target` leaves `{}` out", id.step))
-                .help(format!("add `--target '{name}'`")));
+                .help(format!("add `--target {}`", quoted(name))));
         }
     }
     selection(plan, names)

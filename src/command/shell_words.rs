@@ -1,7 +1,7 @@
 //! Words of the commands that messages tell a user to type.
 
-pub use crate::cli::quoted;
 use crate::engine::RecordFlags;
+pub use crate::shell::quoted;
 use crate::store::EnvironmentRecord;
 
 /// The flags that name a record.

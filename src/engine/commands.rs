@@ -3,17 +3,18 @@
 
 use super::context::Settings;
 use crate::id::InstanceId;
+use crate::shell::quoted;
 
 impl Settings {
     /// A command of `plan state` about an instance, in backticks; `arguments`: what follows the instance.
     pub fn state_command(&self, command: &str, instance: &InstanceId, arguments: &str) -> String {
         let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
-        format!("`plan state {command}{} '{instance}'{arguments}`", self.record_flags)
+        format!("`plan state {command}{} {}{arguments}`", self.record_flags, quoted(&instance.to_string()))
     }
 
     /// The command that recovers the record from the account, for the plan in this file; in backticks.
     pub fn recover_command(&self, file: &str) -> String {
-        format!("`plan state recover '{file}'{}`", self.record_flags.without_plan())
+        format!("`plan state recover {}{}`", quoted(file), self.record_flags.without_plan())
     }
 
     /// The command that takes the environment down, in backticks.

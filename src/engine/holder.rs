@@ -11,6 +11,7 @@ use crate::engine::{operation, results};
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedCall, Status, StepResult};
 use crate::plan::Plan;
+use crate::shell::quoted;
 
 /// Why a call is not sent that the API would carry out on the resource of a former step.
 pub const WOULD_CHANGE: &str = "it would change an existing resource";
@@ -64,8 +65,11 @@ pub fn rename_help(plan: &Plan, flags: &RecordFlags, holder: &InstanceId, id: &I
     if plan.steps.contains_key(&holder.step) && holder.step != id.step {
         return one_step_help(holder, id);
     }
+    let names = [holder, id].map(ToString::to_string);
+    let ([from, to], [before, after]) =
+        (names.each_ref().map(|name| name.replace('\'', "''")), names.each_ref().map(|name| quoted(name)));
     format!(
-        "rename it: `moved: [{{ from: '{holder}', to: '{id}' }}]` in the plan, or `plan state mv{flags} '{holder}' '{id}'`"
+        "rename it: `moved: [{{ from: '{from}', to: '{to}' }}]` in the plan, or `plan state mv{flags} {before} {after}`"
     )
 }
 

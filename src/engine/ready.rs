@@ -240,10 +240,10 @@ impl Instance {
             failed.call = about.call.as_ref().map(ToString::to_string);
             failed.message = format!("what an earlier run made is not there any more: {}", failed.message);
             failed.gone = vec![self.id().clone()];
-            let (step, id, flags) = (&self.step().id, self.id(), &self.run.context.settings.record_flags);
+            let (step, forget) = (&self.step().id, self.run.context.settings.state_command("forget", &self.id(), ""));
             failed.help = vec![
                 format!("replace it: run with `--replace {step}`"),
-                format!("or, if the plan does without it, `plan state forget{flags} '{id}'`"),
+                format!("or, if the plan does without it, {forget}"),
             ];
         }
         Interruption::Failed(failed)

@@ -8,6 +8,7 @@ use super::{Color, Palette, sanitize};
 use crate::diagnostic::nearest;
 use crate::hash::HashMap;
 use crate::secret::{REDACTED, Secrets};
+use crate::shell::in_quotes;
 
 /// One output, evaluated.
 #[derive(Debug, Clone, PartialEq)]
@@ -186,7 +187,7 @@ fn env(shown: &[ShownOutput<'_>]) -> Result<Rendered, OutputError> {
         if value.contains('\0') {
             return Err(OutputError::ZeroByte { name: name.clone() });
         }
-        rendered.text.push_str(&format!("{variable}='{}'\n", value.replace('\'', r"'\''")));
+        rendered.text.push_str(&format!("{variable}={}\n", in_quotes(&value)));
     }
     Ok(rendered)
 }

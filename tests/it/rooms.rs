@@ -8,21 +8,21 @@ use crate::sources::modules;
 
 /// A room, and all rooms that it uses: others must not be used, and every entry must be needed.
 const MAY_USE: &[(&str, &str)] = &[
-    ("api", "body_file catalog clock random secret shared"),
+    ("api", "body_file catalog clock random secret shared shell"),
     ("body_file", "files hash pointer secret"),
     ("catalog", "diagnostic hash order packed secret"),
-    ("cli", ""),
+    ("cli", "shell"),
     ("clock", ""),
     (
         "command",
         "api catalog cli clock context diagnostic engine error event examples exit explain files hash id journal kind \
-         order parts plan report schema secret shared simulate source store stream template yaml",
+         order parts plan report schema secret shared shell simulate source store stream template yaml",
     ),
     ("context", "api cli files report secret store stream"),
     ("diagnostic", "hash order source"),
     (
         "engine",
-        "api body_file catalog clock diagnostic event exit hash id journal kind order plan pointer random secret shared source template",
+        "api body_file catalog clock diagnostic event exit hash id journal kind order plan pointer random secret shared shell source template",
     ),
     ("error", "api catalog cli exit journal report"),
     ("event", "exit id"),
@@ -40,10 +40,11 @@ const MAY_USE: &[(&str, &str)] = &[
     ("pointer", ""),
     ("random", ""),
     ("plan", "body_file catalog diagnostic hash id order parts pointer secret source template word yaml"),
-    ("report", "clock diagnostic event exit files hash id kind order packed secret source stream"),
+    ("report", "clock diagnostic event exit files hash id kind order packed secret shell source stream"),
     ("schema", "catalog packed"),
     ("secret", "hash"),
     ("shared", ""),
+    ("shell", ""),
     ("simulate", "api body_file catalog clock diagnostic hash order packed secret"),
     ("source", ""),
     ("store", "clock files journal secret"),

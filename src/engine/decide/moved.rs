@@ -6,6 +6,7 @@ use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, Record, Status, give_name};
 use crate::plan::{Moved, Steps};
 use crate::shared::Shared;
+use crate::shell::quoted;
 
 /// The records for those moves of a plan that are still to be made: the old name is recorded and the new one is not.
 pub fn moves(status: &Status, moved: &[Moved]) -> Vec<Record> {
@@ -42,7 +43,8 @@ pub fn stuck(status: &Status, moved: &[Moved], steps: &Steps, flags: &RecordFlag
             (true, true) => format!("`--prune` takes `{from}` down"),
             (is_there, _) => {
                 let forgotten = if is_there { from } else { &to };
-                format!("`plan state forget{flags} {forgotten}` takes `{forgotten}` off the record")
+                let word = quoted(&forgotten.to_string());
+                format!("`plan state forget{flags} {word}` takes `{forgotten}` off the record")
             }
         };
         Some(format!(

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::hash::HashMap;
 use crate::id::InstanceId;
 use crate::journal::{InstanceStatus, RecordedCall, Status};
+use crate::shell::quoted;
 
 /// Recorded instances that the plan does not have, by their call with their key, and by their call with their step.
 #[derive(Debug, Default)]
@@ -92,8 +93,10 @@ pub fn words(has_resource: bool, instance: &InstanceId, former: &InstanceId, fla
         false => "counts it as done; otherwise the call is sent again",
     };
     format!(
-        "`{former}` is not in the plan, and `{instance}` makes the same call: if it was renamed, `plan state mv{flags} '{former}' '{instance}'` \
-         {effect}"
+        "`{former}` is not in the plan, and `{instance}` makes the same call: if it was renamed, `plan state mv{flags} {} {}` \
+         {effect}",
+        quoted(&former.to_string()),
+        quoted(&instance.to_string())
     )
 }
 
@@ -121,9 +124,11 @@ mod tests {
             [(true, "until `--prune` or a destroy"), (false, "counts it as done; otherwise the call is sent again")]
         {
             let told = words(has_resource, &network, &net, " --plan demo --environment prod --state /var/records");
-            let command = "`plan state mv --plan demo --environment prod --state /var/records 'net' 'network'`";
+            let command = "`plan state mv --plan demo --environment prod --state /var/records net network`";
             assert!(told.contains(command) && told.ends_with(end), "{told}");
         }
+        let told = words(true, &Selection::name("v[it's]"), &net, "");
+        assert!(told.contains(r"`plan state mv net 'v[it'\''s]'`"), "{told}");
     }
 
     /// Its tasks run, so that nothing agrees with it yet.

@@ -12,6 +12,7 @@ use crate::engine::paths;
 use crate::event::{EffectKnown, ErrorClass};
 use crate::journal::{IntendedUndo, JournalError, Record, StepResult, id_text};
 use crate::kind::resource_name;
+use crate::shell::quoted;
 
 impl Finishing<'_> {
     /// Whether the answer of the create shows a secret that is never shown again.
@@ -47,7 +48,7 @@ impl Finishing<'_> {
         let Some(shown) = shown.filter(|shown| shown.is_for(self.call.body.as_deref())) else { return };
         let instance = &self.intent.instance;
         let field = shown.at.trim_start_matches('/').replace('/', ".");
-        let named = if instance.key.is_some() { format!("'{instance}'") } else { instance.to_string() };
+        let named = quoted(&instance.to_string());
         context.warn(format!(
             "`{instance}`: its `{field}` was in the answer that was lost, and is shown by no other: `--replace {named}` \
              makes a new one"

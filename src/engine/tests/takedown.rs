@@ -495,7 +495,7 @@ fn a_resource_deleted_elsewhere_is_reported_with_help() {
         let (_, error) = end.failure.unwrap();
         assert!(error.call.as_ref().is_some_and(|call| call.starts_with("GET ")), "{error:?}");
         assert!(error.message.starts_with("what an earlier run made is not there any more"), "{error:?}");
-        assert!(error.help[0].contains("--replace net") && error.help[1].contains("plan state forget 'net'"));
+        assert!(error.help[0].contains("--replace net") && error.help[1].contains("plan state forget net"));
         let options = RunOptions { replace: [crate::id::StepId::new("net")].into(), ..RunOptions::default() };
         let end = trial.with(&plan, &[], options).await;
         assert_done(&trial, &end);

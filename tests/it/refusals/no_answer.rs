@@ -34,7 +34,7 @@ network     unknown: the API carried it out, and what it made was not found: the
      call: POST /cloud/v1/networks/1/7 (status 200)
       now: not known whether the call was carried out
      help: run again: the outcome is resolved once more
-     help: or decide: `plan state resolve --plan [..] --environment default --state [..] 'network' --id ID` (it exists), or `--not-applied` (it does not)
+     help: or decide: `plan state resolve --plan [..] --environment default --state [..] network --id ID` (it exists), or `--not-applied` (it does not)
 subnet      skipped: `network` did not succeed
 an outcome is unknown: 1 unknown, 1 skipped
   network: the API carried it out, and what it made was not found: the answer (status 200) is not readable JSON (plan.yaml:4:11)
@@ -53,7 +53,7 @@ network     unknown: the API carried it out, and what it made was not found: the
      call: POST /cloud/v1/networks/1/7 (status 200)
       now: not known whether the call was carried out
      help: run again: the outcome is resolved once more
-     help: or decide: `plan state resolve --plan [..] --environment default --state [..] 'network' --id ID` (it exists), or `--not-applied` (it does not)
+     help: or decide: `plan state resolve --plan [..] --environment default --state [..] network --id ID` (it exists), or `--not-applied` (it does not)
 subnet      skipped: `network` did not succeed
 an outcome is unknown: 1 unknown, 1 skipped
   network: the API carried it out, and what it made was not found: the answer (status 200) does not say what was made (plan.yaml:4:11)
@@ -72,7 +72,7 @@ network     unknown: the API carried it out, and what it made was not found: the
      call: POST /cloud/v1/networks/1/7 (status 200)
       now: not known whether the call was carried out
      help: run again: the outcome is resolved once more
-     help: or decide: `plan state resolve --plan [..] --environment default --state [..] 'network' --id ID` (it exists), or `--not-applied` (it does not)
+     help: or decide: `plan state resolve --plan [..] --environment default --state [..] network --id ID` (it exists), or `--not-applied` (it does not)
 subnet      skipped: `network` did not succeed
 an outcome is unknown: 1 unknown, 1 skipped
   network: the API carried it out, and what it made was not found: the answer (status 200) does not say what was made (plan.yaml:4:11)

@@ -1,6 +1,6 @@
 //! `plan rehearse`: runs a plan against the embedded simulator, in compressed time, without keeping a record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::event::{Activity, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{Header, Journal, MemorySink, Status};
+use crate::order::ordered_set;
 use crate::plan::Plan;
 use crate::plan::inputs::made_up_secrets;
 use crate::report::github::output::Ending;
@@ -215,9 +216,8 @@ fn expected(
 /// With `--busy`: reports changes to resources of other clients, which must not happen.
 fn print_harm(context: &Context, simulator: &Mutex<Simulator>) -> Result<(), Error> {
     let simulator = lock(simulator);
-    let harmed: BTreeSet<_> =
-        simulator.harmed().iter().map(|harmed| format!("{} `{}` {}", harmed.kind, harmed.name, harmed.id)).collect();
-    for harmed in harmed {
+    let harmed = simulator.harmed().iter().map(|harmed| format!("{} `{}` {}", harmed.kind, harmed.name, harmed.id));
+    for harmed in ordered_set(harmed) {
         note(context, &format!("changed or removed resources of other clients: {harmed}"))?;
     }
     Ok(())

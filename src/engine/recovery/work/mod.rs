@@ -158,7 +158,12 @@ impl<'a> Work<'a> {
 
     fn put(&mut self, instance: InstanceId, trace: RecoveryEvidence, status: InstanceStatus) {
         self.alike.remove(&instance);
-        self.record(instance.clone(), status);
+        let mut known = self.status.instances.get(&instance).cloned().unwrap_or_default().into_owned();
+        // What a refused create met is found.
+        let call = status.intent.as_ref().map(|intent| intent.call.clone());
+        known.earlier.retain(|earlier| !earlier.may_stand_in_the_way() || call.as_ref() != Some(&earlier.intent.call));
+        add(&mut known, status);
+        self.status.put(instance.clone(), known);
         self.found.push((instance, trace));
     }
 

@@ -11,7 +11,7 @@ pub fn gone(status: &Status, present: &HashSet<InstanceId>, undecided: &HashSet<
     existing.filter(|instance| !present.contains(*instance) && !undecided.contains(&instance.step)).cloned().collect()
 }
 
-/// Recorded instances that are not in the plan, as in [`gone`], and of which all was found missing: nothing makes them
+/// Recorded instances that are not in the plan, as in `gone`, and of which all was found missing: nothing makes them
 /// again.
 pub fn missing(status: &Status, present: &HashSet<InstanceId>, undecided: &HashSet<StepId>) -> Vec<InstanceId> {
     let missing = status.instances.iter().filter(|(_, known)| known.is_gone() && known.made.is_empty());

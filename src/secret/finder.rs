@@ -3,8 +3,10 @@
 
 use std::ops::Range;
 
+use aho_corasick::automaton::Automaton as _;
+use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::packed::{self, Searcher};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{Input, Match, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
@@ -49,7 +51,7 @@ impl Pattern {
 
 /// An automaton for all patterns.
 pub struct Finder {
-    automaton: Option<AhoCorasick>,
+    automaton: Option<NFA>,
     /// Says more quickly than the automaton that nothing is there; only for as many patterns as it can compare at once.
     quick: Option<Searcher>,
     /// The length of the shortest pattern. Every encoding of a secret is at least as long as its pattern.
@@ -69,11 +71,7 @@ impl Finder {
         let words = patterns.iter().map(|pattern| pattern.text.expose_secret());
         let repeats = words.clone().any(repeats_itself);
         // Building fails only for more patterns than memory can hold.
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(repeats.then_some(AhoCorasickKind::ContiguousNFA))
-            .build(words.clone())
-            .ok();
+        let automaton = NFA::builder().match_kind(MatchKind::Standard).build(words.clone()).ok();
         let codes = patterns.iter().filter(|pattern| pattern.code).map(|pattern| pattern.text.expose_secret());
         let lengths = words.clone().map(str::len);
         let (shortest, longest) = (lengths.clone().min().unwrap_or(usize::MAX), lengths.max().unwrap_or_default());
@@ -99,7 +97,7 @@ impl Finder {
         let Some(automaton) = self.automaton.as_ref().filter(|_| !self.is_too_short(text)) else { return Vec::new() };
         let mut found = Vec::new();
         if self.is_match(automaton, text.as_bytes()) {
-            found.extend(automaton.find_overlapping_iter(text).map(|one| one.start()..one.end()));
+            found.extend(matches(automaton, text.as_bytes()).map(|one| one.start()..one.end()));
         }
         let boundary = |at: usize| (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
         let mut start = 0;
@@ -112,12 +110,13 @@ impl Finder {
         if found.is_empty() { found } else { merged(text, found) }
     }
 
-    fn is_match(&self, automaton: &AhoCorasick, bytes: &[u8]) -> bool {
-        self.quick.as_ref().map_or_else(|| automaton.is_match(bytes), |quick| quick.find(bytes).is_some())
+    fn is_match(&self, automaton: &NFA, bytes: &[u8]) -> bool {
+        let slow = || automaton.try_find(&Input::new(bytes).earliest(true)).is_ok_and(|found| found.is_some());
+        self.quick.as_ref().map_or_else(slow, |quick| quick.find(bytes).is_some())
     }
 
     /// The places of secrets in another encoding.
-    fn encoded(&self, automaton: &AhoCorasick, text: &str) -> Vec<Range<usize>> {
+    fn encoded(&self, automaton: &NFA, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         if is_plain(text) {
             return found;
@@ -133,7 +132,7 @@ impl Finder {
         let plain = View::plain(text);
         let mut views = plain.decoded();
         for view in &views {
-            found.extend(automaton.find_overlapping_iter(&view.bytes).map(|one| view.place(one.start()..one.end())));
+            found.extend(matches(automaton, &view.bytes).map(|one| view.place(one.start()..one.end())));
         }
         views.push(plain);
         for view in views.iter().filter(|view| self.is_wrapped(automaton, &view.bytes, &mut joined)) {
@@ -143,7 +142,7 @@ impl Finder {
     }
 
     /// Whether the text may contain a wrapped encoding. `joined` is a buffer.
-    fn is_wrapped(&self, automaton: &AhoCorasick, bytes: &[u8], joined: &mut Vec<u8>) -> bool {
+    fn is_wrapped(&self, automaton: &NFA, bytes: &[u8], joined: &mut Vec<u8>) -> bool {
         let is_clear = |trigrams: &Trigrams| !has_long_divider(bytes, true) && !trigrams.may_be_in(bytes);
         if self.trigrams.as_ref().is_some_and(is_clear) {
             return false;
@@ -157,19 +156,24 @@ impl Finder {
     }
 
     /// Base64 and hexadecimal that was wrapped.
-    fn wrapped(&self, automaton: &AhoCorasick, view: &View, found: &mut Vec<Range<usize>>) {
+    fn wrapped(&self, automaton: &NFA, view: &View, found: &mut Vec<Range<usize>>) {
         for view in [view.joined(false), view.joined(true)] {
-            let words = automaton.find_overlapping_iter(&view.bytes).filter(|one| self.wraps[one.pattern().as_usize()]);
+            let words = matches(automaton, &view.bytes).filter(|one| self.wraps[one.pattern().as_usize()]);
             found.extend(words.map(|one| view.place(one.start()..one.end())));
         }
     }
 }
 
+/// All places of patterns, also those that overlap.
+fn matches<'a>(automaton: &'a NFA, bytes: &'a [u8]) -> impl Iterator<Item = Match> {
+    automaton.try_find_overlapping_iter(Input::new(bytes)).into_iter().flatten()
+}
+
 /// Whether a text repeats itself (`A1b2A1b2…`, the base64 of zeros), so that much of it is a beginning and an end of
 /// itself.
 ///
-/// A deterministic automaton takes all these ends for each of its states and each byte: the square of the length. One
-/// that goes back while it searches takes each once. A quick search compares the text from each place again.
+/// A quick search compares such a text from each place again. The automaton goes back while it searches, and takes each
+/// of these ends once; a deterministic one would take them for each of its states and each byte: the square of the length.
 fn repeats_itself(text: &str) -> bool {
     text.len() > LONG_WORD && count_of_borders(text.as_bytes()) > MOST_BORDERS * text.len()
 }
@@ -325,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_repeats_itself_gets_an_automaton_without_the_square_of_its_length() {
+    fn a_text_that_repeats_itself_is_not_searched_for_quickly() {
         let random: String =
             (0..4_800_u64).map(|number| char::from(b'!' + u8::try_from(hash(number) % 89).unwrap())).collect();
         let table = [
@@ -338,8 +342,6 @@ mod tests {
             assert_eq!(repeats_itself(&secret), repeats, "{}", &secret[..15]);
             let patterns = patterns(&secret);
             let finder = Finder::new(&patterns);
-            let kind = finder.automaton.as_ref().map(AhoCorasick::kind);
-            assert_eq!(kind == Some(AhoCorasickKind::ContiguousNFA), repeats, "{kind:?}");
             assert!(!repeats || finder.quick.is_none());
             let text = format!("is {secret}, in base64 {}.", STANDARD.encode(&secret));
             let found = finder.find(&text);

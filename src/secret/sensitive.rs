@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::Input;
+use aho_corasick::automaton::Automaton as _;
+use aho_corasick::nfa::contiguous::NFA;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -110,12 +112,9 @@ pub fn is_written_secret(within: &str, name: &str, text: &str) -> bool {
 
 /// `name`: in the form of the Cloud API.
 fn is_sensitive_word(name: &str) -> bool {
-    static PARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-        let builder =
-            AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).prefilter(false).build(SENSITIVE);
-        builder.expect("a few words fit")
-    });
-    PARTS.is_match(name)
+    static PARTS: LazyLock<NFA> =
+        LazyLock::new(|| NFA::builder().prefilter(false).build(SENSITIVE).expect("a few words fit"));
+    PARTS.try_find(&Input::new(name).earliest(true)).is_ok_and(|found| found.is_some())
         && !HARMLESS.iter().any(|end| name.ends_with(end))
         && !GROUPS.contains(&name)
         && !PUBLIC.contains(&name)

@@ -1,10 +1,11 @@
 //! Updates: which differences between two calls the API can change in place, by which calls, and which need a new
 //! resource.
 //!
-//! `secret_form` tells a value from its digest, `wanted` leaves out ignored differences, `split` divides the rest into calls (`lists` and `machine` element by
-//! element), `patch` computes what one field sends, `others` what a replaced list keeps of others, `difference` bundles the result for decisions: all pure. `in_place`
-//! is such a call, and `lookup` reads the values that it needs; `state`, `parts` and `fields` resolve a lost answer by
-//! reading the resource; `change` sends the calls.
+//! `secret_form` tells a value from its digest, `wanted` leaves out ignored differences, `split` divides the rest into
+//! calls (`lists` and `machine` element by element), `patch` computes what one field sends, `others` what a replaced list
+//! keeps of others, `difference` bundles the result for decisions: all pure. `in_place` is such a call, and `lookup` reads
+//! the values that it needs; `state`, `parts` and `fields` resolve a lost answer by reading the resource; `change` sends
+//! the calls.
 
 mod difference;
 mod fields;

@@ -158,7 +158,7 @@ impl<'a> Work<'a> {
 
     fn put(&mut self, instance: InstanceId, trace: RecoveryEvidence, status: InstanceStatus) {
         self.alike.remove(&instance);
-        let mut known = self.status.instances.get(&instance).cloned().unwrap_or_default().into_owned();
+        let mut known = self.known(&instance);
         // What a refused create met is found.
         let call = status.intent.as_ref().map(|intent| intent.call.clone());
         known.earlier.retain(|earlier| !earlier.may_stand_in_the_way() || call.as_ref() != Some(&earlier.intent.call));
@@ -167,9 +167,14 @@ impl<'a> Work<'a> {
         self.found.push((instance, trace));
     }
 
+    /// What is on record of an instance.
+    fn known(&self, instance: &InstanceId) -> InstanceStatus {
+        self.status.instances.get(instance).cloned().unwrap_or_default().into_owned()
+    }
+
     /// Puts a status on record, and keeps what is there.
     pub(super) fn record(&mut self, instance: InstanceId, status: InstanceStatus) {
-        let mut known = self.status.instances.get(&instance).cloned().unwrap_or_default().into_owned();
+        let mut known = self.known(&instance);
         add(&mut known, status);
         self.status.put(instance, known);
     }
